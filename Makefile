@@ -1,0 +1,64 @@
+# Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
+.DEFAULT_GOAL := help
+.PHONY: help venv venv-unit venv-demo link lint fix sanity unit integration oldest hosts-test hosts-down test demo demo-down bench build docs clean
+COLLECTION := .ansible/collections/ansible_collections/chatia/kanban_rollback
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+venv: link ## make or refresh .venv, with all that lints and tests
+	@tools/venv .venv requirements/dev.txt
+
+venv-unit: link
+	@tools/venv .venv-unit requirements/unit.txt
+
+venv-demo: link
+	@tools/venv .venv-demo requirements/demo.txt
+
+link:
+	@test -e $(COLLECTION)/galaxy.yml || { mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION); }
+
+lint: venv ## check style, types, documentation, changelog and tarball
+	@.venv/bin/python -m tools.lint
+
+fix: venv ## apply what ruff can repair by itself
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+sanity: venv ## run ansible-test sanity on a clean copy
+	@.venv/bin/python -m tools.sanity
+
+unit: venv-unit ## test the pure files, with neither Ansible nor a driver installed
+	@.venv-unit/bin/python -m pytest tests/unit --junitxml=.cache/junit/unit.xml
+
+integration: venv ## test against real servers and, as root, real hosts
+	@.venv/bin/python -m pytest tests --ignore=tests/unit --junitxml=.cache/junit/integration.xml
+
+oldest: link ## run the integration tests with the oldest Ansible that is supported
+	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
+
+hosts-test: venv ## test the host fixture alone
+	@.venv/bin/python -m pytest tests/hosts
+
+hosts-down: ## remove hosts that a killed run has left
+	@test ! -d .cache/hosts || .venv/bin/python -m tests.hosts down
+
+test: venv ## run lint, sanity, unit and integration; the last line counts them
+	@.venv/bin/python -m tools.summary lint sanity unit integration
+
+demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
+	@.venv-demo/bin/python -m tests.demo up
+
+demo-down: ## remove every process and file of the demo
+	@test ! -x .venv-demo/bin/python || .venv-demo/bin/python -m tests.demo down
+
+bench: venv ## compare with the plan's own statements, in one run
+	@.venv/bin/python -m tests.bench
+
+build: venv ## build the tarball into .cache/dist
+	@.venv/bin/python -m tools.tree
+
+docs: venv ## write the reference of modules and roles to .cache/docs
+	@.venv/bin/python -m tools.docs
+
+clean: demo-down hosts-down ## remove environments, caches and the demo
+	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .cache .ansible
