@@ -1,0 +1,38 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which incident is meant, from what the ledgers of all hosts know. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+Answer = Mapping[str, Any]
+
+
+def incident_to_undo(answers: Sequence[Answer], asked: str = "") -> dict[str, Any]:
+    """Return the one incident that all databases mean (``agreed``, ``incident_id``), or ``why`` there is none.
+
+    :param answers: what ``incident_info`` returned per host; a host that gave none does not decide.
+    :param asked: the id that a person named; then it is taken as it is.
+    """
+    if asked:
+        return {"agreed": True, "incident_id": asked, "why": ""}
+    todo = "Name the incident: -e kanban_incident_id=... Nothing was changed."
+    # Per ledger, every name by which the open incident is known there.
+    known = [[{row["incident_id"], *row["aliases"]} for row in answer.get("open", [])] for answer in answers]
+    known = [ledger for ledger in known if ledger]
+    if not known:
+        return {"agreed": False, "incident_id": "", "why": f"No incident is open in any ledger that answered. {todo}"}
+    common = set.intersection(*(ledger[0] for ledger in known))
+    if all(len(ledger) == 1 for ledger in known) and common:
+        return {"agreed": True, "incident_id": min(common), "why": ""}
+    names = sorted({name for ledger in known for incident in ledger for name in incident})
+    return {"agreed": False, "incident_id": "", "why": f"Several incidents are open: {', '.join(names)}. {todo}"}
+
+
+def is_known(answer: Answer, incident_id: str) -> bool:
+    """Tell whether a host has anything recorded under an incident, in its ledger or in files."""
+    rows = [*answer.get("incidents", []), *answer.get("open", [])]
+    named = any(incident_id in (row["incident_id"], *row["aliases"]) for row in rows)
+    return named or bool(answer.get("prior_files"))

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading what the server and its catalog are, before anything is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import (
+    Column,
+    Table,
+    resolve_table,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.session import IDENTITY
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server behind a session, as the first lines of a run name it."""
+
+    database: str
+    user: str
+    version: str
+    in_recovery: bool
+    address: str
+    cluster: str
+    pooled: bool
+    read_only_default: bool
+    sees_all_sessions: bool
+    now: str
+
+    def as_result(self) -> dict[str, object]:
+        """Return the module's ``database`` result."""
+        return {
+            "name": self.database,
+            "user": self.user,
+            "server_version": self.version,
+            "writable": not self.in_recovery,
+            "address": self.address,
+            "cluster": self.cluster,
+            "pooled": self.pooled,
+            "now": self.now,
+        }
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader should know about this connection."""
+        found = []
+        if self.pooled:
+            found.append(
+                "Connected through a pooler (the backend's pid is not the one of the handshake): it works, "
+                "each step is one transaction."
+            )
+        if self.read_only_default:
+            found.append("default_transaction_read_only is on; it was overridden for our transactions.")
+        if not self.sees_all_sessions:
+            found.append("The role cannot see other roles' sessions: grant pg_read_all_stats to name blockers in full.")
+        return found
+
+
+def identify(session: Session, seconds: float = 5.0) -> Server:
+    """Return which server this is; raises ServerError."""
+    with session.transaction(seconds, mode="READ ONLY") as cursor:
+        (database, user, version, recovery, pid, address, port, oid, system, read_only, sees, now) = cursor.row(
+            IDENTITY, {}
+        )
+    place = f"{address or session.login.where}:{port or session.login.port}"
+    return Server(
+        database=database,
+        user=user,
+        version=version,
+        in_recovery=recovery,
+        address=place,
+        # The database is part of it: two databases of one server are two places where tenants live.
+        cluster=f"{system or place}/{oid}",
+        pooled=pid != session.wire_pid,
+        read_only_default=read_only,
+        sees_all_sessions=sees,
+        now=now,
+    )
+
+
+def find_table(cursor: Cursor, wanted: str) -> tuple[Table, list[Column]]:
+    """Return the table meant and its columns; raises BadInput with near names."""
+    table = resolve_table(wanted, [Table(*row) for row in cursor.rows(queries.TABLES, {})])
+    columns = [Column(*row) for row in cursor.rows(queries.COLUMNS, {"table": table.oid})]
+    return table, columns
+
+
+def pages_of(cursor: Cursor, table: Table) -> int:
+    """Return the table's size in pages (of its largest partition)."""
+    return int(cursor.row(queries.PAGES, {"table": table.oid})[0])
+
+
+def is_unique_on(cursor: Cursor, table: Table, columns: list[str]) -> bool:
+    """Tell whether an index promises one row per ``columns``."""
+    return bool(cursor.row(queries.UNIQUE_ON, {"table": table.oid, "columns": columns})[0])

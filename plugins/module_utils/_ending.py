@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a function that returns a result and perhaps an error to ``exit_json`` or ``fail_json``, for all modules."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import IMPORT_ERROR
+
+Outcome = Tuple[Dict[str, Any], Optional[KanbanError]]
+Work = Callable[[], Outcome]
+
+
+def run(module: AnsibleModule, work: Work) -> None:
+    """Do the work and end the module; the only place where it fails."""
+    if IMPORT_ERROR is not None:
+        module.fail_json(
+            msg=missing_required_lib("psycopg2", reason="to reach PostgreSQL; bootstrap.yml installs it"),
+            exception=str(IMPORT_ERROR),
+        )
+    try:
+        result, error = work()
+    except KanbanError as failure:
+        result, error = {"changed": False}, failure
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    if error is not None:
+        module.fail_json(**{**result, **error.as_result()})
+    module.exit_json(**result)

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The errors that modules of this collection end with: what is wrong, why it matters, what to do."""
+
+from __future__ import annotations
+
+
+class KanbanError(Exception):
+    """A failure that a person must read.
+
+    :param code: short, stable word for machines, for instance ``read_only_server``.
+    :param what: what is wrong, one sentence.
+    :param why: why it matters now, one sentence.
+    :param todo: what to do next, one or two sentences.
+    :param details: facts for the module's result, for instance the near names of a table.
+    """
+
+    def __init__(self, code: str, what: str, why: str, todo: str, **details: object) -> None:
+        super().__init__(f"{what} {why} {todo}")
+        self.code = code
+        self.what = what
+        self.why = why
+        self.todo = todo
+        self.details = details
+
+    def as_result(self) -> dict[str, object]:
+        """Return what ``fail_json`` needs: ``msg``, ``error`` (what, why, todo, code) and the details."""
+        error = {"code": self.code, "what": self.what, "why": self.why, "todo": self.todo}
+        return {"msg": str(self), "error": error, **self.details}
+
+
+class BadInput(KanbanError):
+    """What the user gave cannot be acted on; nothing was changed."""
+
+
+class ServerError(KanbanError):
+    """The server refused, or could not be reached; ``sqlstate`` is in the details where there is one."""
+
+
+class LostConnection(ServerError):
+    """The connection broke while in use; what was committed before stays, so the work can go on after a new one."""
+
+
+class Timeout(ServerError):
+    """A lock or a statement took longer than the time it was given; its transaction was rolled back."""

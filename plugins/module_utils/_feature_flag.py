@@ -1,0 +1,254 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Switching a flag off or on: from a request to a result, and to the error that it ends with, if any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, raise_latch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
+    APPLICATION,
+    READ_SECONDS,
+    Place,
+    Request,
+    count,
+    global_default,
+    rows_of,
+    shown,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
+    PriorFile,
+    directories,
+    file_name,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Outcome, Switcher
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
+
+SWEEP_SECONDS = 10.0
+
+
+def open_incident(place: Place, request: Request) -> ledger.Joined | None:
+    """Open or join the incident in the ledger, making the ledger where the role may; None when there is none to be had.
+
+    Never refuses (another environment was refused before): what goes wrong becomes a warning.
+    """
+    state = place.ledger_state
+    if not state.usable and not state.creatable:
+        place.warnings.append(
+            "There is no ledger and this role may not make one: prior values go to a file on the host that ran this. "
+            "bootstrap.yml makes the ledger."
+        )
+        return None
+    try:
+        with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+            ledger.make_ledger(cursor, request.who.environment)
+            return ledger.join_incident(cursor, request.who, request.adopt)
+    except ServerError as error:
+        place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")
+        return None
+
+
+def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
+    """Return what keeps the prior values of one flag."""
+    incident = joined.incident_id if joined else request.who.incident_id
+    name = file_name(request.who.incident_id, place.server.cluster, target.identity)
+    file = PriorFile(name, directories(request.state_dir))
+    return Keeper(incident, request.who.run_id, target.identity, file, joined is not None)
+
+
+def plan(place: Place, request: Request) -> dict[str, Any]:
+    """Return what a switch would do; takes no row locks and changes nothing."""
+    enabled = request.state == "enabled"
+    with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        now = count(cursor, place)
+        names = place.rows.to_switch(cursor, place.scope, enabled, 20)
+        default = global_default(cursor, place.target)
+    to_change = now.total - now.on - now.unreadable if enabled else now.on
+    result = {
+        "changed": to_change > 0,
+        "total": now.total,
+        "enabled_before": now.on,
+        "enabled_after": now.on + to_change if enabled else 0,
+        "changed_count": to_change,
+        "unreadable": now.unreadable_sample,
+        "unreadable_count": now.unreadable,
+        "global_default": default,
+        "diff": {
+            "before": {"tenants_on": now.on},
+            "after": {"tenants_on": now.on + to_change if enabled else 0, "tenants_changed": names},
+        },
+    }
+    return result
+
+
+class Switch:
+    """One switch of one flag in one database, step by step; ``result`` grows with each."""
+
+    def __init__(self, place: Place, request: Request) -> None:
+        self._place = place
+        self._request = request
+        self._enabled = request.state == "enabled"
+        self._deadline = Deadline(request.deadline)
+        self._joined = open_incident(place, request)
+        self._watcher = Watcher(place.login, APPLICATION)
+        self.incident = self._joined.incident_id if self._joined else request.who.incident_id
+        self.result: dict[str, Any] = {}
+
+    def run(self) -> KanbanError | None:
+        """Switch, prove, then (asked for) latch and sweep; return the error that the module ends with, if any."""
+        try:
+            outcome = self._switch(self._place.target, self._deadline)
+            self._tell(outcome)
+            if self._request.global_default and self._place.target.key:
+                other = self._switch(as_global_default(self._place.target), self._deadline)
+                self.result["changed_count"] += other.switched
+            self._after_the_kill()
+            self._close()
+        finally:
+            self._watcher.close()
+        return self._verdict(outcome)
+
+    def _switch(self, target: Target, deadline: Deadline) -> Outcome:
+        keeper = keeper_for(self._place, self._request, target, self._joined)
+        switcher = Switcher(
+            self._place.session,
+            rows_of(target),
+            keeper,
+            self._watcher,
+            deadline,
+            enabled=self._enabled,
+            terminate=self._request.on_blocked == "terminate",
+            passage={PASSAGE: self.incident} if self._enabled else None,
+        )
+        tenants = None if target.global_default else self._place.tenants
+        outcome = switcher.run(self._place.pages, tenants)
+        self._place.warnings += keeper.warnings
+        if keeper.kept_in != "nothing yet" or "priors" not in self.result:
+            kept = keeper.kept_in if outcome.switched else "nothing to keep"
+            path = str(keeper.file.path) if keeper.file.path else None
+            self.result["priors"] = {"kept_in": kept, "path": path, "unsaved": keeper.unsaved}
+        return outcome
+
+    def _tell(self, outcome: Outcome) -> None:
+        before = outcome.after.on - outcome.switched if self._enabled else outcome.after.on + outcome.switched
+        self.result.update(
+            total=outcome.after.total,
+            enabled_before=before,
+            enabled_after=outcome.after.on,
+            changed_count=outcome.switched,
+            unreadable=outcome.after.unreadable_sample,
+            unreadable_count=outcome.after.unreadable,
+            contained_ms=self._deadline.elapsed_ms,
+            reconnects=outcome.reconnects,
+        )
+        self._tell_blocked(outcome)
+
+    def _tell_blocked(self, outcome: Outcome) -> None:
+        blocked: list[dict[str, Any]] = []
+        for tenant, blockers in outcome.blocked.items():
+            blocked += [{"tenant": tenant, **blocker.as_result()} for blocker in blockers] or [
+                {"tenant": tenant, "pid": None}
+            ]
+        shown(self.result, "blocked", blocked)
+        terminated = [*self.result.get("terminated", []), *[blocker.as_result() for blocker in outcome.terminated]]
+        shown(self.result, "terminated", terminated)
+
+    def _after_the_kill(self) -> None:
+        """The flag stays off: latch first, so that the sweep need not race with what it turns back."""
+        if self._enabled:
+            return
+        if self._request.latch and self._joined:
+            latch = raise_latch(self._place.session(), self._place.target, self.incident)
+            self.result["latch"] = latch.as_result()
+            if not latch.raised:
+                self._place.warnings.append(f"The latch is not up: {latch.reason}")
+        if self._request.settle:
+            settled = settle(self._place.session(), self._sweep, Deadline(self._request.settle))
+            self.result["sweep"] = settled.as_result()
+
+    def _sweep(self) -> int:
+        outcome = self._switch(self._place.target, Deadline(SWEEP_SECONDS))
+        self.result["changed_count"] += outcome.switched
+        self.result["enabled_after"] = outcome.after.on
+        self._tell_blocked(outcome)
+        return outcome.switched
+
+    def _close(self) -> None:
+        """Write the event; read what a reader wants to know beside it. Nothing here can undo what was done."""
+        self.result["changed"] = self.result["changed_count"] > 0
+        try:
+            with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                self.result["global_default"] = global_default(cursor, self._place.target)
+            if self._joined and (self.result["changed"] or self._joined.opened_now):
+                with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+                    self._add_event(cursor)
+        except ServerError as error:
+            self._place.warnings.append(f"What was done could not be written to the ledger's events: {error.what}")
+
+    def _add_event(self, cursor: Cursor) -> None:
+        figures = ("total", "enabled_before", "enabled_after", "changed_count", "blocked_count", "contained_ms")
+        data = {name: self.result[name] for name in figures}
+        data["flag"] = self._place.target.identity
+        data["operator"] = self._request.who.operator
+        data["reason"] = self._request.who.reason
+        phase = "re-enable" if self._enabled else "contain"
+        ledger.add_event(
+            cursor, self.incident, self._request.who.run_id, phase, "feature_flag", self._request.state, data
+        )
+
+    def incident_result(self) -> dict[str, Any]:
+        """Return the module's ``incident`` result: as which one this run is known, and which were open before."""
+        before = self._joined.open_before if self._joined else []
+        return {
+            "incident_id": self.incident,
+            "requested": self._request.who.incident_id,
+            "opened_now": bool(self._joined and self._joined.opened_now),
+            "in_ledger": self._joined is not None,
+            "open_before": before[:10],
+        }
+
+    def _verdict(self, outcome: Outcome) -> KanbanError | None:
+        left = self.result["enabled_after"]
+        if self._enabled:
+            left = outcome.after.total - outcome.after.on - outcome.after.unreadable
+        if left:
+            return self._still(left)
+        if outcome.after.unreadable:
+            sample = ", ".join(outcome.after.unreadable_sample[:5])
+            return KanbanError(
+                "unreadable_settings",
+                f"The settings of {outcome.after.unreadable} tenants are no JSON (for instance {sample}).",
+                "Nobody can tell whether their flag is on; they were left to the letter.",
+                "Look at them, mend them in the application, then run the same command again.",
+            )
+        if self._place.unknown:
+            return KanbanError(
+                "unknown_tenants",
+                f"{len(self._place.unknown)} of the tenants asked for do not exist: {self._place.unknown[:5]}.",
+                "If an id was mistyped, the tenant that was meant keeps its flag. All the others were switched.",
+                f"Compare with {self._place.target.table}.{self._place.target.tenant.name} and run it again.",
+            )
+        return None
+
+    def _still(self, left: int) -> KanbanError:
+        wanted = "off" if self._enabled else "on"
+        lines = sorted({row["to_end_it"] for row in self.result["blocked"] if row.get("to_end_it")})
+        holders = (
+            f"Whoever holds their rows is listed in 'blocked'; to end them: {'; '.join(lines[:5])}. " if lines else ""
+        )
+        return KanbanError(
+            "still_on" if not self._enabled else "still_off",
+            f"{left} of {self.result['total']} tenants are still {wanted} after {self._request.deadline:g} s.",
+            "Their users go on as before; all others are switched and stay so.",
+            f"{holders}Run the same command again, or with kanban_on_blocked=terminate (on_blocked).",
+        )

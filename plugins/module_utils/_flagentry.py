@@ -1,0 +1,100 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entry of both flag modules: which server is this, and then what was asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch, plan
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
+    READ_SECONDS,
+    SHOWN,
+    Place,
+    Request,
+    count,
+    global_default,
+    look,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
+
+
+def change_flag(login: Login, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
+    """Do what ``feature_flag`` was asked for; return its result and the error that it ends with. Raises KanbanError."""
+    started = time.monotonic()
+    place = look(login, request)
+    try:
+        if place.server.in_recovery:
+            result, error = _on_replica(place, request)
+        elif request.state == "restored":
+            undo = Restore(place, request)
+            result, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
+            result["incident"] = undo.incident_result()
+        elif check_mode:
+            result, error = plan(place, request), None
+        else:
+            switch = Switch(place, request)
+            error = switch.run()
+            result = {**switch.result, "incident": switch.incident_result()}
+    finally:
+        place.close()
+    return {**result, **_common(place, started)}, error
+
+
+def read_flag(login: Login, request: Request, names: int) -> dict[str, Any]:
+    """Return what ``feature_flag_info`` shows; takes no row locks. Raises KanbanError."""
+    started = time.monotonic()
+    place = look(login, request)
+    try:
+        with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            now = count(cursor, place)
+            result = {
+                "changed": False,
+                "total": now.total,
+                "enabled": now.on,
+                "unreadable": now.unreadable_sample,
+                "unreadable_count": now.unreadable,
+                "flag_values": place.rows.values(cursor, place.scope),
+                "tenants_on": place.rows.to_switch(cursor, place.scope, False, names) if names else [],
+                "global_default": global_default(cursor, place.target),
+            }
+    finally:
+        place.close()
+    return {**result, **_common(place, started)}
+
+
+def _on_replica(place: Place, request: Request) -> tuple[dict[str, Any], KanbanError | None]:
+    """A replica switches nothing; it can say what it sees."""
+    with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        now = count(cursor, place)
+    result = {
+        "changed": False,
+        "total": now.total,
+        "enabled_before": now.on,
+        "enabled_after": now.on,
+        "changed_count": 0,
+        "skipped": request.on_replica == "skip",
+    }
+    if request.on_replica == "skip":
+        return {**result, "skipped_reason": "This server is a replica; the primary is the one to act on."}, None
+    return result, ServerError(
+        "read_only_server",
+        f"{place.server.address} is a replica (in recovery), so it is read-only.",
+        "A replica cannot switch anything off; nothing was changed here.",
+        "Act on the primary: put it in the db group, or give its address in kanban_postgresql_host.",
+    )
+
+
+def _common(place: Place, started: float) -> dict[str, Any]:
+    return {
+        "flag": place.target.identity,
+        "database": {**place.server.as_result(), "ledger_environment": place.ledger_state.environment},
+        "unknown_tenants": place.unknown[:SHOWN],
+        "unknown_tenants_count": len(place.unknown),
+        "warnings": place.warnings,
+        "elapsed_ms": round((time.monotonic() - started) * 1000),
+    }

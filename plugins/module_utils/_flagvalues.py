@@ -1,0 +1,157 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a flag is and when it is off. Pure: neither Ansible nor a driver.
+
+Off means: absent (unless ``absent_means`` is on), SQL or JSON NULL, ``false``, or exactly the disabled value. All else
+is on, for what an application makes of ``"false"``, ``"sim"``, ``0`` or ``{}`` nobody knows at three in the morning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._jsontext import (
+    NotJson,
+    leaf,
+    removed,
+    replaced,
+    same_value,
+)
+
+STORES = ("jsonb", "key_value", "column")
+_NUMERIC = ("int2", "int4", "int8", "numeric", "float4", "float8")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Where the flag of a tenant is kept; the fields are the options of ``feature_flag``.
+
+    ``enabled_value`` and ``disabled_value`` are plain values (bool, number, str, None, list, dict).
+    """
+
+    store: str
+    table: str
+    tenant_column: str
+    column: str
+    path: tuple[str, ...] = ()
+    key_column: str | None = None
+    key: str | None = None
+    absent_is_on: bool = False
+    enabled_value: Any = True
+    disabled_value: Any = False
+    tenants_table: str | None = None
+    tenants_table_column: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.store == "jsonb" and not self.path:
+            raise _incomplete("path", "the jsonb store keeps the flag inside of a document")
+        if self.store == "key_value" and not (self.key_column and self.key):
+            raise _incomplete("key_column and key", "the key_value store keeps one row per tenant and key")
+        if self.store == "key_value" and self.absent_is_on and not self.tenants_table:
+            raise _incomplete(
+                "tenants_table", "with absent_means 'on' a tenant without a row is on, so all tenants must be known"
+            )
+
+    @property
+    def json_off_values(self) -> list[str]:
+        """The JSON texts that mean off; ``false`` is not among them where it is what enables (an inverted flag)."""
+        false = ["false"] if self.enabled_value is not False else []
+        return list(dict.fromkeys(["null", *false, self.json_value(False)]))
+
+    def json_value(self, enabled: bool) -> str:
+        """Return the JSON text that is written inside of a document."""
+        return json.dumps(self.enabled_value if enabled else self.disabled_value)
+
+    def scalar_value(self, enabled: bool, kind: str) -> str:
+        """Return the text that is written into a column of base type ``kind``; PostgreSQL casts it."""
+        value = self.enabled_value if enabled else self.disabled_value
+        if isinstance(value, bool):
+            return str(int(value)) if kind in _NUMERIC else str(value).lower()
+        if kind in ("jsonb", "json"):
+            return json.dumps(value)
+        return value if isinstance(value, str) else json.dumps(value)
+
+
+def _incomplete(option: str, why: str) -> BadInput:
+    return BadInput(
+        "incomplete_flag",
+        f"The flag's place is not complete: {option} is missing.",
+        f"Nothing was changed: {why}.",
+        "Set it in kanban_flag (the module's option of that name).",
+    )
+
+
+def json_is_on(value: str | None, flag: Flag) -> bool:
+    """Tell whether a document's flag is on; ``value`` is the JSON text at the path, None where absent."""
+    if value is None:
+        return flag.absent_is_on
+    return not any(same_value(value, off) for off in flag.json_off_values)
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a json or text column's content says about the flag; ``readable`` is False for text that is no JSON."""
+
+    on: bool
+    readable: bool = True
+
+
+def read_document(text: str | None, flag: Flag) -> Document:
+    """Return whether the flag is on in a whole document; an empty text is a tenant without settings."""
+    if text is None or not text.strip():
+        return Document(flag.absent_is_on)
+    try:
+        return Document(json_is_on(leaf(text, flag.path), flag))
+    except NotJson:
+        return Document(on=False, readable=False)
+
+
+def written_document(text: str | None, flag: Flag, enabled: bool) -> str:
+    """Return the document with the flag written; everything else stays to the letter. Raises NotJson."""
+    return replaced(text if text and text.strip() else "{}", flag.path, flag.json_value(enabled))
+
+
+def mark_of(text: str) -> str:
+    """Return the short mark by which a document that we wrote is known again."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """The outcome for one document: ``restored`` (with the text to write), ``changed_since`` or ``already``."""
+
+    outcome: str
+    text: str | None = None
+
+
+def put_back_document(current: str | None, prior: str | None, mark: str, written: str, flag: Flag) -> PutBack:
+    """Return what brings the flag of a document back.
+
+    :param current: the column's content now.
+    :param prior: its whole content before we switched.
+    :param mark: the mark of what we wrote (``mark_of``).
+    :param written: the JSON text of the flag that we wrote.
+
+    Untouched since: the prior text to the letter. Other settings changed since: only the flag goes back.
+    """
+    if current is not None and mark_of(current) == mark:
+        return PutBack("restored", prior)
+    try:
+        before = leaf(prior, flag.path) if prior and prior.strip() else None
+        now = leaf(current, flag.path) if current and current.strip() else None
+    except NotJson:
+        return PutBack("changed_since")
+    if _same(now, before):
+        return PutBack("already")
+    if current is None or not _same(now, written):
+        return PutBack("changed_since")
+    return PutBack("restored", removed(current, flag.path) if before is None else replaced(current, flag.path, before))
+
+
+def _same(left: str | None, right: str | None) -> bool:
+    return left is right if left is None or right is None else same_value(left, right)

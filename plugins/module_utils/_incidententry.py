@@ -1,0 +1,165 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``incident`` and ``incident_info`` do, from a login and a request to a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import broken_links
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import directories, list_files
+
+LEASE = "recovery"
+
+
+@dataclass(frozen=True)
+class IncidentRequest:
+    """What is asked of an incident; the fields are the options of ``incident``."""
+
+    who: ledger.Who
+    state: str
+    adopt: bool = False
+    aliases: Sequence[str] = ()
+    event: Mapping[str, Any] | None = None
+    lease: str | None = None
+    lease_seconds: float = 60.0
+    lease_by_force: bool = False
+
+
+@dataclass
+class Facts:
+    """Which server this is, and what of a ledger there is."""
+
+    server: Server
+    state: ledger.LedgerState
+    warnings: list[str] = field(default_factory=list)
+
+    def as_result(self) -> dict[str, Any]:
+        """Return the parts of a result that all modules of the ledger have."""
+        return {
+            "database": {**self.server.as_result(), "ledger_environment": self.state.environment},
+            "ledger": {key: value for key, value in vars(self.state).items() if key != "creatable"},
+            "warnings": self.warnings,
+        }
+
+
+def look_at_ledger(session: Session, environment: str | None) -> Facts:
+    """Read what there is; raises BadInput for another environment's ledger."""
+    server = identify(session)
+    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        state = ledger.ledger_state(cursor)
+    ledger.check_environment(state, environment)
+    return Facts(server, state, list(server.warnings))
+
+
+def refuse_replica(server: Server) -> None:
+    """Raise ServerError on a server that takes no writes."""
+    if server.in_recovery:
+        raise ServerError(
+            "read_only_server",
+            f"{server.address} is a replica (in recovery), so it is read-only.",
+            "The ledger is written on the primary and arrives here by itself. Nothing was changed.",
+            "Act on the primary.",
+        )
+
+
+def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> dict[str, Any]:
+    """Open, find, append to or close an incident, and hold its lease; raises KanbanError."""
+    session = Session(login, APPLICATION)
+    try:
+        facts = look_at_ledger(session, request.who.environment)
+        refuse_replica(facts.server)
+        if check_mode:
+            return {"changed": False, "incident_id": request.who.incident_id, **facts.as_result()}
+        with session.transaction(READ_SECONDS) as cursor:
+            changed = ledger.make_ledger(cursor, request.who.environment)
+            result = _in_ledger(cursor, request)
+        if request.state == "closed":
+            result["latch_left"] = lower_latches(session)
+        return {**result, "changed": result["changed"] or changed, **facts.as_result()}
+    finally:
+        session.close()
+
+
+def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
+    who = request.who
+    if request.state == "closed":
+        found = ledger.find_incident(cursor, who.incident_id)
+        if found is None:
+            raise _unknown(cursor, who.incident_id)
+        incident, opened, before = found, False, []
+    else:
+        joined = ledger.join_incident(cursor, who, request.adopt)
+        incident, opened, before = joined.incident_id, joined.opened_now, joined.open_before
+    changed = opened
+    for alias in request.aliases:
+        changed = ledger.add_alias(cursor, alias, incident) or changed
+    if request.lease == "held":
+        known = ledger.Who(incident, who.run_id, operator=who.operator)
+        ledger.take_lease(cursor, LEASE, known, request.lease_seconds, request.lease_by_force)
+        changed = True
+    elif request.lease == "released":
+        changed = ledger.drop_lease(cursor, LEASE, who.run_id) or changed
+    if request.event:
+        data = request.event.get("data") or {}
+        ledger.add_event(cursor, incident, who.run_id, request.event["phase"], "incident", request.event["event"], data)
+        changed = True
+    if request.state == "closed":
+        changed = ledger.close_incident(cursor, incident, who.operator) or changed
+    return {"changed": changed, "incident_id": incident, "opened_now": opened, "open_before": before}
+
+
+def _unknown(cursor: Any, incident_id: str) -> BadInput:
+    known = [row["incident_id"] for row in ledger.list_incidents(cursor, limit=10)]
+    return BadInput(
+        "unknown_incident",
+        f"The ledger has no incident {incident_id!r}.",
+        "What is not there cannot be closed. Nothing was changed.",
+        f"The newest are {known}.",
+        known_incidents=known,
+    )
+
+
+def read_incidents(
+    login: Login, incident_id: str | None, environment: str | None, events: int, state_dir: str | None
+) -> dict[str, Any]:
+    """Return what ``incident_info`` shows; raises KanbanError."""
+    session = Session(login, APPLICATION)
+    try:
+        facts = look_at_ledger(session, environment)
+        files = [str(path) for path in list_files(directories(state_dir))]
+        result: dict[str, Any] = {"changed": False, "incidents": [], "open": [], "prior_files": files, "lease": None}
+        if facts.state.usable:
+            with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                result.update(_read(cursor, incident_id, events))
+        return {**result, **facts.as_result()}
+    finally:
+        session.close()
+
+
+def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
+    canonical = ledger.find_incident(cursor, incident_id) if incident_id else None
+    if incident_id and canonical is None:
+        incidents = []
+    else:
+        incidents = ledger.list_incidents(cursor, canonical)
+    result: dict[str, Any] = {
+        "incidents": incidents,
+        "open": ledger.list_incidents(cursor, only_open=True),
+        "lease": ledger.read_lease(cursor, LEASE),
+    }
+    if canonical:
+        chain = ledger.read_events(cursor, canonical, events)
+        names = ("run_id", "seq", "at", "phase", "source", "event", "data")
+        result["events"] = [{name: getattr(event, name) for name in names} for event, _hash in chain]
+        result["chain_broken_at"] = broken_links(chain)
+        result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
+    return result

@@ -1,0 +1,243 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger: made once, asked for on each run, and never in the way of containment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
+
+# A ledger that does not answer within this is done without.
+LEDGER_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class LedgerState:
+    """What there is: ``present`` and readable, its version and environment, and whether this role could make it."""
+
+    present: bool
+    usable: bool
+    creatable: bool
+    version: int | None = None
+    environment: str | None = None
+
+
+def ledger_state(cursor: Cursor) -> LedgerState:
+    """Return what there is; raises ServerError."""
+    table, creatable, usable = cursor.row(queries.STATE, {})
+    if not table or not usable:
+        return LedgerState(present=bool(table), usable=False, creatable=creatable)
+    meta = dict(cursor.rows(queries.META, {}))
+    return LedgerState(True, True, creatable, int(meta.get("version", 0)), meta.get("environment"))
+
+
+def check_environment(state: LedgerState, environment: str | None) -> None:
+    """Refuse a ledger of another environment: the one refusal that containment knows. Raises BadInput."""
+    if environment and state.environment and state.environment != environment:
+        raise BadInput(
+            "other_environment",
+            f"This database's ledger belongs to environment {state.environment!r}, you are acting on {environment!r}.",
+            "It is the wrong database, or the wrong inventory; nothing was changed.",
+            "Check -i and kanban_environment; the first lines of the run name cluster and database.",
+            ledger_environment=state.environment,
+        )
+    if state.version is not None and state.version > queries.VERSION:
+        raise BadInput(
+            "newer_ledger",
+            f"The ledger has version {state.version}, this collection knows {queries.VERSION}.",
+            "A newer collection made it; writing into it could spoil its records. Nothing was changed.",
+            "Use that newer chatia.kanban_rollback.",
+        )
+
+
+def make_ledger(cursor: Cursor, environment: str | None) -> bool:
+    """Make the ledger unless it is there, mark its environment; tell whether that changed it. Raises ServerError."""
+    cursor.run(queries.LOCK, {})
+    state = ledger_state(cursor)
+    check_environment(state, environment)
+    if state.usable and (state.environment or not environment):
+        return False
+    if not state.usable:
+        cursor.run(queries.CREATE, {})
+        cursor.run(queries.SET_META, {"key": "version", "value": str(queries.VERSION)})
+    if environment:
+        cursor.run(queries.SET_META, {"key": "environment", "value": environment})
+    return True
+
+
+def grant_ledger(cursor: Cursor, role: str) -> bool:
+    """Give a role what every module needs on the ledger; tell whether it lacked any of it. Raises ServerError."""
+    if cursor.row(queries.IS_GRANTED, {"role": role})[0]:
+        return False
+    cursor.run(sql.SQL(queries.GRANT).format(role=identifier(role)), {})
+    return True
+
+
+@dataclass(frozen=True)
+class Who:
+    """Whose incident it is; all free text."""
+
+    incident_id: str
+    run_id: str
+    scenario: str | None = None
+    operator: str | None = None
+    reason: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The incident that the ledger knows this one as."""
+
+    incident_id: str
+    opened_now: bool
+    open_before: list[dict[str, Any]]
+
+
+def join_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
+    """Open the incident, or find it again. Never refuses: a closed incident's id gets a number and is a new one.
+
+    :param adopt: the id was made by the controller, not given by a person: then an incident that is open already is
+        the same one, and the new id becomes its alias.
+    """
+    cursor.run(queries.LOCK, {})  # Two controllers that start at once must not open two incidents.
+    is_open = list_incidents(cursor, only_open=True)
+    found = cursor.rows(queries.CANONICAL, {"incident": who.incident_id})
+    if found and not found[0][1]:
+        return Joined(found[0][0], False, is_open)
+    if adopt and is_open:
+        newest = is_open[0]["incident_id"]
+        cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": newest})
+        return Joined(newest, False, is_open)
+    name, number = who.incident_id, 1
+    while found:
+        number += 1
+        name = f"{who.incident_id}-{number}"
+        found = [row for row in cursor.rows(queries.CANONICAL, {"incident": name}) if row[1]]
+    cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": name})
+    return Joined(name, True, is_open)
+
+
+def list_incidents(
+    cursor: Cursor, incident_id: str | None = None, only_open: bool = False, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Return incidents, newest first, as the modules' results show them."""
+    names = ("incident_id", "scenario", "environment", "operator", "reason", "opened_at", "closed_at")
+    values = {"incident": incident_id, "only_open": only_open, "limit": limit}
+    return [
+        {**dict(zip(names, row[:7])), "age_seconds": round(row[7]), "aliases": row[8]}
+        for row in cursor.rows(queries.INCIDENTS, values)
+    ]
+
+
+def find_incident(cursor: Cursor, incident_id: str) -> str | None:
+    """Return the incident that an id or alias means, None when the ledger has none."""
+    found = cursor.rows(queries.CANONICAL, {"incident": incident_id})
+    return found[0][0] if found else None
+
+
+def add_event(
+    cursor: Cursor, incident_id: str, run_id: str, phase: str, source: str, event: str, data: Mapping[str, Any]
+) -> Event:
+    """Append one event to its chain, in the caller's transaction; raises ServerError."""
+    key = {"incident": incident_id, "run": run_id}
+    cursor.run(queries.LOCK_CHAIN, key)
+    at, last, previous = cursor.row(queries.LAST_EVENT, key)
+    made = Event(incident_id, run_id, last + 1, at, phase, source, event, data, previous)
+    cursor.run(
+        queries.ADD_EVENT,
+        {
+            **key,
+            "seq": made.seq,
+            "at": at,
+            "phase": phase,
+            "source": source,
+            "event": event,
+            "data": json.dumps(data),
+            "previous": previous,
+            "hash": made.hash,
+        },
+    )
+    return made
+
+
+def read_events(cursor: Cursor, incident_id: str, limit: int) -> list[tuple[Event, str]]:
+    """Return an incident's events with their stored hashes, oldest first."""
+    rows = cursor.rows(queries.EVENTS, {"incident": incident_id, "limit": limit})
+    return [
+        (Event(incident, run, seq, at, phase, source, event, json.loads(data), previous), stored)
+        for incident, run, seq, at, phase, source, event, data, previous, stored in rows
+    ]
+
+
+def add_change(cursor: Cursor, incident_id: str, run_id: str, flag: str, change: Change) -> None:
+    """Record one batch of switched tenants, in the transaction that switches them; raises ServerError."""
+    cursor.run(queries.ADD_CHANGE, {"incident": incident_id, "run": run_id, "flag": flag, **vars(change)})
+
+
+def add_alias(cursor: Cursor, alias: str, incident_id: str) -> bool:
+    """Let an id mean an incident; tell whether that is new."""
+    if find_incident(cursor, alias) == incident_id:
+        return False
+    cursor.run(queries.ADD_ALIAS, {"alias": alias, "incident": incident_id})
+    return cursor.rowcount > 0
+
+
+def close_incident(cursor: Cursor, incident_id: str, operator: str | None) -> bool:
+    """Close an incident; tell whether it was open."""
+    cursor.run(queries.CLOSE_INCIDENT, {"incident": incident_id, "operator": operator})
+    return cursor.rowcount > 0
+
+
+def read_lease(cursor: Cursor, name: str) -> dict[str, Any] | None:
+    """Return who holds a lease, since when and for how long yet; None when nobody does."""
+    found = cursor.rows(queries.LEASE, {"name": name})
+    if not found:
+        return None
+    incident, holder, run, since, heartbeat, left = found[0]
+    return {
+        "incident_id": incident,
+        "holder": holder,
+        "run_id": run,
+        "acquired_at": since,
+        "heartbeat_seconds_ago": round(heartbeat),
+        "expires_in_seconds": round(left),
+    }
+
+
+def take_lease(cursor: Cursor, name: str, who: Who, seconds: float, by_force: bool) -> None:
+    """Take the lease of single-flight work, or renew this run's own; raises KanbanError naming the holder."""
+    values = {
+        "name": name,
+        "incident": who.incident_id,
+        "holder": who.operator or "unknown",
+        "run": who.run_id,
+        "seconds": seconds,
+        "by_force": by_force,
+    }
+    if cursor.rows(queries.TAKE_LEASE, values):
+        return
+    lease = read_lease(cursor, name) or {}
+    raise KanbanError(
+        "lease_held",
+        f"{lease.get('holder')} is at work on {lease.get('incident_id')} since {lease.get('acquired_at')} "
+        f"(last sign of life {lease.get('heartbeat_seconds_ago')} s ago).",
+        "Two repairs or re-enables at once could undo each other.",
+        f"Wait: without a sign of life the lease ends in {lease.get('expires_in_seconds')} s. To take it now: "
+        "kanban_break_glass={what: [lease], reason: ...}.",
+        lease=lease,
+    )
+
+
+def drop_lease(cursor: Cursor, name: str, run_id: str) -> bool:
+    """Give the lease back if this run holds it; tell whether it did."""
+    cursor.run(queries.DROP_LEASE, {"name": name, "run": run_id})
+    return cursor.rowcount > 0

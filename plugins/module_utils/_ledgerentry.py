@@ -1,0 +1,125 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``ledger`` does: makes the ledger, grants it and the flag to roles, or removes every trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
+    Facts,
+    look_at_ledger,
+    refuse_replica,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    Cursor,
+    Login,
+    Session,
+    identifier,
+    sql,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import find_target
+
+
+@dataclass(frozen=True)
+class LedgerRequest:
+    """What is asked of the ledger; the fields are the options of ``ledger``."""
+
+    present: bool
+    environment: str | None
+    grant_to: Sequence[str]
+    flag: Flag | None
+    force: bool = False
+
+
+def set_ledger(login: Login, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
+    """Make the ledger and grant it to roles, or remove every trace of it; raises KanbanError."""
+    session = Session(login, APPLICATION)
+    try:
+        facts = look_at_ledger(session, request.environment)
+        refuse_replica(facts.server)
+        changed = (_make if request.present else _remove)(session, facts, request, check_mode)
+        return {"changed": changed, **facts.as_result()}
+    finally:
+        session.close()
+
+
+def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> bool:
+    if check_mode:
+        return not facts.state.usable or (request.environment is not None and facts.state.environment is None)
+    with session.transaction(READ_SECONDS, 2.0) as cursor:
+        changed = ledger.make_ledger(cursor, request.environment)
+        target = find_target(cursor, request.flag) if request.flag else None
+        for role in request.grant_to:
+            changed = ledger.grant_ledger(cursor, role) or changed
+            changed = (target is not None and _grant_flag(cursor, role, target)) or changed
+        facts.state = ledger.ledger_state(cursor)
+    return changed
+
+
+def _grant_flag(cursor: Cursor, role: str, target: Target) -> bool:
+    values = {"role": role, "table": target.table.oid, "column": target.column.name, "rows": target.owners is not None}
+    if cursor.row(queries.IS_FLAG_GRANTED, values)[0]:
+        return False
+    names = {**_names(role, target), "column": identifier(target.column.name)}
+    cursor.run(sql.SQL(queries.GRANT_FLAG).format(**names), {})
+    if target.owners:
+        owners = identifier(target.owners.schema, target.owners.name)
+        names.update(owners=owners, owners_schema=identifier(target.owners.schema))
+        cursor.run(sql.SQL(queries.GRANT_ROWS).format(**names), {})
+    return True
+
+
+def _names(role: str, target: Target) -> dict[str, sql.Composable]:
+    return {
+        "role": identifier(role),
+        "schema": identifier(target.table.schema),
+        "table": identifier(target.table.schema, target.table.name),
+    }
+
+
+def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> bool:
+    changed = facts.state.present
+    if facts.state.usable and not request.force:
+        _refuse_open(session)
+    if check_mode:
+        return changed
+    if changed:
+        left = lower_latches(session)
+        if left:
+            raise BadInput(
+                "latch_in_the_way",
+                f"A latch could not be taken away: {'; '.join(left)}",
+                "It lets everything pass now, but its function is in the ledger's schema, which therefore stays.",
+                "Run it again when the table is free, as the table's owner.",
+            )
+        with session.transaction(READ_SECONDS, 2.0) as cursor:
+            cursor.run(queries.DROP, {})
+    with session.transaction(READ_SECONDS, 2.0) as cursor:
+        target = find_target(cursor, request.flag) if request.flag else None
+        for role in request.grant_to:
+            if target and cursor.row(queries.ROLE_EXISTS, {"role": role})[0]:
+                cursor.run(sql.SQL(queries.REVOKE_FLAG).format(**_names(role, target)), {})
+        facts.state = ledger.ledger_state(cursor)
+    return changed
+
+
+def _refuse_open(session: Session) -> None:
+    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        names = [row["incident_id"] for row in ledger.list_incidents(cursor, only_open=True)]
+    if names:
+        raise BadInput(
+            "open_incidents",
+            f"Incidents are open in this ledger: {', '.join(names[:10])}.",
+            "With the ledger goes the knowledge of who had the flag; nobody could undo them. Nothing was removed.",
+            "Undo and close them first, or say force (kanban_break_glass={what: [ledger], reason: ...}).",
+        )

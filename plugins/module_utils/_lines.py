@@ -1,0 +1,152 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One host's answer in words, for the last screen. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+SHOWN = 5  # Blockers and tenants named per database; the module's result has more.
+
+Answer = Mapping[str, Any]
+
+
+def one_line(text: object) -> str:
+    """Return text from anywhere as one line of at most 300 characters."""
+    return " ".join(str(text).split())[:300]
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of the group: its first answer (the kill, or the undo) and a later one (the sweep); either may lack."""
+
+    name: str
+    first: Answer
+    later: Answer
+
+    @property
+    def last(self) -> Answer:
+        """The answer that tells how it stands now."""
+        return self.later if "database" in self.later else self.first
+
+    @property
+    def answered(self) -> bool:
+        """Whether a database behind this host said anything."""
+        return "database" in self.last
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether it is in recovery, so that there is nothing to do on it."""
+        return self.answered and not self.last["database"]["writable"]
+
+    @property
+    def cluster(self) -> str:
+        """The database's identity: the same on a primary and its replicas."""
+        return str(self.last["database"]["cluster"])
+
+    @property
+    def changed_count(self) -> int:
+        """Tenants switched in both answers."""
+        return int(self.first.get("changed_count", 0)) + int(self.later.get("changed_count", 0))
+
+    @property
+    def failed(self) -> bool:
+        """Whether the answer that counts is a failure."""
+        return bool(self.last.get("failed")) or not self.answered
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing came back, in one line."""
+        if not self.first:
+            return "was not asked (the run ended before its turn)"
+        if self.first.get("unreachable"):
+            return f"could not be reached: {one_line(self.first.get('msg', 'no reason given'))}"
+        return one_line(self.first.get("msg", "no reason given"))
+
+
+def flag_line(answer: Answer, name: str) -> str:
+    """Return one line about one host's kill, said as soon as it is known."""
+    host = Host(name, answer, {})
+    if not host.answered:
+        return f"{name}: {host.why_not}"
+    if host.is_replica:
+        return f"{name}: a replica, it sees {answer['enabled_after']} of {answer['total']} tenants on"
+    took = f"in {answer.get('contained_ms', answer.get('elapsed_ms', 0)) / 1000:.2f} s"
+    if answer.get("failed"):
+        return f"{name}: {answer.get('error', {}).get('what') or one_line(answer.get('msg', ''))}"
+    left = f"{answer['enabled_after']} of {answer['total']} left on"
+    return f"{name}: {answer['changed_count']} tenants switched off {took}, {left}"
+
+
+def database_line(host: Host, kind: str) -> str:
+    """Return one line that says how one database stands."""
+    last, where = host.last, host.last["database"]
+    place = f"{host.name}: {where['name']} at {where['address']} (PostgreSQL {where['server_version'].split()[0]}"
+    place += ", through a pooler)" if where.get("pooled") else ")"
+    if "enabled_after" not in last:
+        return f"{place}: {one_line(last.get('msg', 'nothing is recorded here under this incident'))}"
+    if kind == "restore":
+        text = f"{place}: {host.changed_count} tenants as before, {last['enabled_after']} of {last['total']} on"
+        if last.get("already_count"):
+            text += f", {last['already_count']} were so already"
+        return text
+    text = f"{place}: {host.changed_count} tenants switched off, {last['enabled_after']} of {last['total']} on"
+    kept = {answer.get("priors", {}).get("kept_in") for answer in (host.first, host.later)} & {
+        "ledger",
+        "file",
+        "result",
+    }
+    if kept:
+        paths = [
+            str(answer["priors"]["path"]) for answer in (host.first, host.later) if answer.get("priors", {}).get("path")
+        ]
+        text += f"; who had it: {', '.join(sorted(kept))}" + (f" {paths[0]}" if paths else "")
+    return text
+
+
+def notes(host: Host) -> list[str]:
+    """Return what a reader must know about one database beside its figures."""
+    found: list[str] = []
+    last = host.last
+    if last.get("failed") and "enabled_after" in last:
+        found.append(f"{host.name}: {last.get('error', {}).get('what', one_line(last.get('msg', '')))}")
+    for row in last.get("blocked", [])[:SHOWN]:
+        if row.get("pid") is None:
+            found.append(f"{host.name}: tenant {row['tenant']} is held, by whom could not be seen")
+        else:
+            name = row.get("application_name") or "no name"
+            age = row.get("transaction_age")
+            since = f", in its transaction for {age:.0f} s" if age is not None else ""
+            found.append(
+                f"{host.name}: tenant {row['tenant']} is held by pid {row['pid']} ({name}{since}); "
+                f"to end it: {row['to_end_it']}"
+            )
+    for name, text in (
+        ("unreadable", "have settings that are no JSON and were left"),
+        ("changed_since", "were left alone: somebody changed their flag since"),
+        ("missing", "no longer exist"),
+    ):
+        if last.get(f"{name}_count"):
+            found.append(
+                f"{host.name}: {last[f'{name}_count']} tenants {text}: {', '.join(map(str, last[name][:SHOWN]))}"
+            )
+    if last.get("global_default") == "on":
+        found.append(f"{host.name}: the default of all tenants is on: -e kanban_global_default=true switches it off")
+    sweep = last.get("sweep")
+    if sweep and sweep.get("switched_again"):
+        found.append(
+            f"{host.name}: {sweep['switched_again']} tenants were written back by earlier transactions; "
+            "they are switched off again"
+        )
+    if sweep and not sweep.get("settled", True):
+        who = ", ".join(
+            f"pid {row['pid']} ({row['application_name'] or 'no name'})" for row in sweep["waiting_for"][:SHOWN]
+        )
+        found.append(
+            f"{host.name}: transactions from before the kill are still open and could write back: {who}; "
+            "run the same command again when they have ended"
+        )
+    warnings = [*host.first.get("warnings", []), *host.later.get("warnings", [])]
+    return found + [f"{host.name}: {one_line(text)}" for text in dict.fromkeys(warnings)]

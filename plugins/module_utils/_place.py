@@ -1,0 +1,124 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What both flag modules need before they act: the server, the flag's place, the ledger's state, the tenants meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify, pages_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentrows import DocumentRows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope, ServerRows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
+    as_global_default,
+    find_target,
+    known_tenants,
+)
+
+APPLICATION = "chatia.kanban_rollback"
+READ_SECONDS = 30.0
+SHOWN = 100  # Names that a result carries per list; the counts beside them are whole.
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a flag; the fields are the options of ``feature_flag``."""
+
+    flag: Flag
+    state: str
+    who: ledger.Who
+    tenants: Sequence[str] | None = None
+    adopt: bool = False
+    deadline: float = 20.0
+    on_blocked: str = "report"
+    settle: float = 0.0
+    latch: bool = False
+    global_default: bool = False
+    on_replica: str = "fail"
+    state_dir: str | None = None
+
+
+@dataclass
+class Place:
+    """A flag found in a database, and who of the tenants asked for exists there."""
+
+    login: Login
+    server: Server
+    target: Target
+    pages: int
+    ledger_state: ledger.LedgerState
+    tenants: list[str] | None
+    unknown: list[str]
+    warnings: list[str] = field(default_factory=list)
+    _session: Session | None = None
+
+    @property
+    def rows(self) -> ServerRows | DocumentRows:
+        """How this flag is read and written."""
+        return rows_of(self.target)
+
+    @property
+    def scope(self) -> Scope:
+        """The tenants meant."""
+        return Scope() if self.tenants is None else Scope.tenants(self.tenants)
+
+    def connect(self) -> Session:
+        """Open a further session on the same database."""
+        return Session(self.login, APPLICATION)
+
+    def session(self) -> Session:
+        """Return the session of this module run; a broken one is opened anew."""
+        if self._session is None or not self._session.is_open:
+            self._session = self.connect()
+        return self._session
+
+    def close(self) -> None:
+        """Close the session of this module run."""
+        if self._session:
+            self._session.close()
+
+
+def rows_of(target: Target) -> ServerRows | DocumentRows:
+    """Return how a flag is read and written."""
+    statements = Statements(target)
+    return DocumentRows(statements) if target.is_document else ServerRows(statements)
+
+
+def look(login: Login, request: Request) -> Place:
+    """Find everything out, read-only; raises BadInput or ServerError before anything is changed."""
+    session = Session(login, APPLICATION)
+    server = identify(session)
+    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        target = find_target(cursor, request.flag)
+        pages = pages_of(cursor, target.table)
+        state = ledger.ledger_state(cursor)
+        ledger.check_environment(state, request.who.environment)
+        known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
+    tenants = None if known is None else sorted(set(known.values()))
+    unknown = sorted(set(request.tenants or []) - set(known or []))
+    return Place(login, server, target, pages, state, tenants, unknown, list(server.warnings), session)
+
+
+def count(cursor: Cursor, place: Place) -> Count:
+    """Count the tenants meant, and those that are on."""
+    return place.rows.count(cursor, place.scope)
+
+
+def global_default(cursor: Cursor, target: Target) -> str | None:
+    """Return ``on``, ``off`` or ``absent`` for the row without tenant of a key/value store, None for other stores."""
+    if target.key is None:
+        return None
+    found = rows_of(as_global_default(target)).count(cursor, Scope())
+    return "absent" if not found.total else "on" if found.on else "off"
+
+
+def shown(result: dict[str, Any], name: str, names: Sequence[Any]) -> None:
+    """Put a list into a result, cut to what a reader can use, with its whole length beside it."""
+    result[name] = list(names[:SHOWN])
+    result[f"{name}_count"] = len(names)

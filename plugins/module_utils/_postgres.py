@@ -1,0 +1,291 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The edge to PostgreSQL: a session in which nothing can wait for ever, and typed errors.
+
+Settings are made with ``SET LOCAL`` in each transaction, never at connect: a pooler in transaction mode refuses
+start-up options and would leak a plain ``SET`` to the next client.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Iterator, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import session as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import explain, explain_connect
+
+try:
+    import psycopg2
+    from psycopg2 import extensions, sql
+
+    IMPORT_ERROR: ImportError | None = None
+except ImportError as error:  # The module tells the user what to install; nothing here can run without it.
+    IMPORT_ERROR = error
+    sql = None  # type: ignore[assignment]
+
+__all__ = ["CONNECT_SECONDS", "GRACE_SECONDS", "IMPORT_ERROR", "Cursor", "Login", "Session", "identifier", "sql"]
+
+# A server that stops answering is given this long after a statement's own timeout should have ended it.
+GRACE_SECONDS = 3.0
+CONNECT_SECONDS = 5.0
+
+
+class _Frozen(Exception):
+    """The server did not answer within the time its connection had."""
+
+
+def _wait(connection: Any) -> None:
+    """Wait for the socket, never past the connection's ``give_up_at``: a frozen server ends no statement by itself."""
+    while True:
+        state = connection.poll()
+        if state == extensions.POLL_OK:
+            return
+        left = connection.give_up_at - time.monotonic()
+        if left <= 0:
+            raise _Frozen
+        reading = [connection.fileno()] if state == extensions.POLL_READ else []
+        writing = [connection.fileno()] if state == extensions.POLL_WRITE else []
+        select.select(reading, writing, [], left)
+
+
+def identifier(*parts: str) -> sql.Identifier:
+    """Return a quoted SQL name; ``%`` is doubled because the driver formats the whole statement."""
+    return sql.Identifier(*[part.replace("%", "%%") for part in parts])
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where and as whom to connect; the fields are the modules' ``login_*`` options."""
+
+    host: str = ""
+    port: int = 5432
+    database: str = "postgres"
+    user: str = "postgres"
+    password: str = field(default="", repr=False)
+    unix_socket: str = ""
+    ssl_mode: str = "prefer"
+    ca_cert: str | None = None
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
+    connect_params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def where(self) -> str:
+        """Host (or socket), port and database, for messages."""
+        return f"{self.unix_socket or self.host or 'local socket'}:{self.port}/{self.database}"
+
+    def as_params(self, application_name: str) -> dict[str, Any]:
+        """Return libpq's parameters; the ones the user adds in ``connect_params`` win."""
+        params: dict[str, Any] = {
+            "host": self.unix_socket or self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password,
+            "sslmode": self.ssl_mode,
+            "sslrootcert": self.ca_cert,
+            "sslcert": self.ssl_cert,
+            "sslkey": self.ssl_key,
+            "application_name": application_name,
+            "client_encoding": "UTF8",
+            "keepalives_idle": 5,
+            "tcp_user_timeout": 10_000,
+        }
+        given = {name: value for name, value in params.items() if value not in ("", None)}
+        return {**given, **self.connect_params}
+
+
+class Session:
+    """One connection. Every statement has a lock and a statement timeout, and a moment when we stop waiting."""
+
+    def __init__(self, login: Login, application_name: str, seconds: float = CONNECT_SECONDS) -> None:
+        """Connect within ``seconds``; raises ServerError (``unreachable``, ``wrong_password``, ...)."""
+        self.login = login
+        self.name = application_name
+        self._connection = _connect(login, application_name, seconds)
+        # Cancel-safe on servers that have it: a client that is gone ends its statement within a second.
+        self._has_client_check = self._connection.server_version >= 140000
+
+    @property
+    def server_version(self) -> int:
+        """For instance 170012."""
+        return int(self._connection.server_version)
+
+    @property
+    def wire_pid(self) -> int:
+        """The backend's pid as the start-up handshake told it; behind a pooler it is not the backend's."""
+        return int(self._connection.info.backend_pid)
+
+    @property
+    def is_open(self) -> bool:
+        """False once the connection was closed or broke."""
+        return not self._connection.closed
+
+    def close(self) -> None:
+        """Close without waiting for anything."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(
+        self,
+        seconds: float,
+        lock_seconds: float = 1.0,
+        mode: str = "READ WRITE",
+        settings: Mapping[str, str] | None = None,
+    ) -> Iterator[Cursor]:
+        """Open a transaction, commit it at the end, roll it back on any error; raises ServerError.
+
+        :param seconds: what each statement may take; PostgreSQL ends it, and we stop waiting a little later.
+        :param lock_seconds: what each wait for a lock may take.
+        :param mode: words for BEGIN, for instance ``ISOLATION LEVEL REPEATABLE READ READ ONLY``. READ WRITE is said
+            aloud because ``default_transaction_read_only`` is a seat belt that must not stop the kill.
+        :param settings: more settings, local to this transaction.
+        """
+        local = {
+            "lock_timeout": f"{max(1, int(lock_seconds * 1000))}ms",
+            "statement_timeout": f"{max(1, int(seconds * 1000))}ms",
+            "idle_in_transaction_session_timeout": f"{int((seconds + GRACE_SECONDS) * 1000)}ms",
+            # With a dead synchronous standby COMMIT would hang past every timeout.
+            "synchronous_commit": "local",
+            # An error beats "0 tenants" read through a policy.
+            "row_security": "off",
+            **({"client_connection_check_interval": "1s"} if self._has_client_check else {}),
+            **(settings or {}),
+        }
+        cursor = Cursor(self._connection, seconds)
+        try:
+            cursor.run(queries.BEGIN.format(mode=mode), {})
+            cursor.run(queries.SET_LOCAL, {"names": list(local), "values": list(local.values())})
+            yield cursor
+            cursor.run("COMMIT", {})
+            if cursor.status != "COMMIT":
+                raise ServerError(
+                    "rolled_back",
+                    "PostgreSQL answered COMMIT with ROLLBACK.",
+                    "An earlier statement of the transaction had failed, so nothing of it holds.",
+                    "Run the same command again; if it repeats, report it with this output.",
+                )
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self._connection.closed:
+            return
+        try:
+            Cursor(self._connection, GRACE_SECONDS).run("ROLLBACK", {})
+        except KanbanError:
+            # A connection that cannot even roll back is of no use; the server rolls back when it is gone.
+            self._connection.close()
+
+
+class Cursor:
+    """Runs statements on a session; rows come back as tuples."""
+
+    def __init__(self, connection: Any, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._cursor = connection.cursor()
+
+    @property
+    def status(self) -> str:
+        """The command tag of the last statement, for instance ``UPDATE 3``."""
+        return str(self._cursor.statusmessage)
+
+    @property
+    def is_lost(self) -> bool:
+        """True when the connection broke: nothing more can be asked on it."""
+        return bool(self._connection.closed)
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that the last statement touched."""
+        return int(self._cursor.rowcount)
+
+    def run(self, statement: str | sql.Composable, values: Mapping[str, Any]) -> None:
+        """Run one statement with named values; raises ServerError, Timeout or LostConnection."""
+        self._connection.give_up_at = time.monotonic() + self._seconds + GRACE_SECONDS
+        try:
+            self._cursor.execute(statement, dict(values))
+        except psycopg2.Error as error:
+            message = error.diag.message_primary or str(error)
+            state = error.pgcode
+            if state is None and not isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
+                raise  # The driver refuses the statement itself: ours to mend, so let the traceback be seen.
+            raise explain(state, message, error.diag.message_hint) from error
+        except _Frozen:
+            self._connection.close()
+            raise explain(None, f"no answer within {self._seconds + GRACE_SECONDS:.0f} s") from None
+
+    def filled(self, statement: str | sql.Composable, values: Mapping[str, Any]) -> str:
+        """Return a statement with its values put in as literals, for a function's body, which takes no parameters."""
+        text: bytes = self._cursor.mogrify(statement, dict(values))
+        return text.decode()
+
+    def rows(self, statement: str | sql.Composable, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows, all of them: the statement bounds them."""
+        self.run(statement, values)
+        return list(self._cursor.fetchall())
+
+    def row(self, statement: str | sql.Composable, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Run a statement that returns exactly one row."""
+        self.run(statement, values)
+        found: tuple[Any, ...] = self._cursor.fetchone()
+        return found
+
+    def stream(
+        self, statement: str | sql.Composable, values: Mapping[str, Any], size: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows in lists of ``size`` through a server-side cursor, so that memory stays bounded."""
+        self.run(sql.SQL("DECLARE kanban_rows NO SCROLL CURSOR FOR ") + _composed(statement), values)
+        fetch = f"FETCH FORWARD {int(size)} FROM kanban_rows"
+        try:
+            rows = self.rows(fetch, {})
+            while rows:
+                yield rows
+                rows = self.rows(fetch, {})
+        except GeneratorExit:  # The reader has seen enough; the name must be free for the next one.
+            self.run("CLOSE kanban_rows", {})
+            raise
+        self.run("CLOSE kanban_rows", {})
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Run the block so that its failure leaves the rest of the transaction whole; the error is raised again."""
+        self.run("SAVEPOINT kanban_step", {})
+        try:
+            yield
+        except ServerError:
+            self.run("ROLLBACK TO SAVEPOINT kanban_step", {})
+            raise
+        self.run("RELEASE SAVEPOINT kanban_step", {})
+
+
+def _composed(statement: str | sql.Composable) -> sql.Composable:
+    return sql.SQL(statement) if isinstance(statement, str) else statement
+
+
+def _connect(login: Login, application_name: str, seconds: float) -> Any:
+    give_up_at = time.monotonic() + seconds
+
+    class Bounded(extensions.connection):  # type: ignore[misc, unused-ignore]
+        """Knows until when a wait on it may last, from the first packet on."""
+
+        give_up_at: float
+
+    Bounded.give_up_at = give_up_at
+    # The driver has one wait function for the whole process; this process is one module's.
+    extensions.set_wait_callback(_wait)
+    try:
+        connection = psycopg2.connect(connection_factory=Bounded, **login.as_params(application_name))
+    except psycopg2.Error as error:
+        raise explain_connect(str(error), login.where) from error
+    except _Frozen:
+        raise explain_connect(f"no answer within {seconds:.0f} s", login.where) from None
+    connection.autocommit = True  # BEGIN and COMMIT are ours: one round trip, and their answers are checked.
+    return connection

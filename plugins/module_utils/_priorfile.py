@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prior values in a file, for the day the ledger cannot take them. Neither Ansible nor a driver.
+
+One JSON line per batch, written and synced before the batch commits. A batch whose commit never came left its tenants
+on, and the next line for them is written when they are switched: a line too many harms nothing, and none is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Sequence
+
+# The first that can be written is used; all are searched when reading. Memory comes last: better than nothing.
+DIRECTORIES = (
+    "/var/lib/kanban_rollback",
+    "~/.local/state/kanban_rollback",
+    "/var/tmp/kanban_rollback",  # noqa: S108 - 0700, see _private()
+    "/dev/shm/kanban_rollback",  # noqa: S108
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One batch of the ledger's ``flag_changes``; the arrays are PostgreSQL's text form, None where not needed."""
+
+    action: str
+    written: str | None
+    full_depth: int
+    tenants: str
+    priors: str | None
+    depths: str | None = None
+    marks: str | None = None
+
+
+def file_name(incident_id: str, cluster: str, flag: str) -> str:
+    """Return the file's name; the ids are free text, so they go in as a readable start and a hash."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", incident_id)[:60].strip("._") or "incident"
+    digest = hashlib.sha256("\n".join((incident_id, cluster, flag)).encode()).hexdigest()[:12]
+    return f"{readable}-{digest}.priors.jsonl"
+
+
+def directories(first: str | None = None) -> list[Path]:
+    """Return where prior files may lie, the user's choice first."""
+    chosen = [first] if first else []
+    return [Path(os.path.expanduser(name)) for name in (*chosen, *DIRECTORIES)]
+
+
+def _private(directory: Path) -> bool:
+    """Make the directory if needed; tell whether it is ours alone (in a shared /var/tmp anybody could have made it)."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = directory.lstat()
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022 and directory.is_dir()
+
+
+class PriorFile:
+    """Appends batches for one incident, database and flag; ``path`` is where, None until the first batch."""
+
+    def __init__(self, name: str, places: Sequence[Path]) -> None:
+        self.name = name
+        self.places = places
+        self.path: Path | None = None
+
+    def append(self, change: Change) -> None:
+        """Write one batch and sync it to disk; raises OSError when no place takes it."""
+        line = (json.dumps(asdict(change)) + "\n").encode()
+        tried = []
+        for place in [self.path.parent] if self.path else self.places:
+            try:
+                if not _private(place):
+                    tried.append(f"{place}: belongs to somebody else")
+                    continue
+                _append_synced(place / self.name, line)
+            except OSError as error:
+                tried.append(f"{place}: {error.strerror or error}")
+                continue
+            self.path = place / self.name
+            return
+        raise OSError("; ".join(tried))
+
+
+def _append_synced(path: Path, line: bytes) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(handle, line[written:])
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, size)  # Half a line of a full disk must not spoil what stands before it.
+            raise
+    finally:
+        os.close(handle)
+
+
+def read_file(path: Path) -> list[Change]:
+    """Return the batches of a prior file; a torn last line (the host died) is left out: its batch never committed."""
+    changes = []
+    for line in path.read_bytes().splitlines():
+        try:
+            changes.append(Change(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return changes
+
+
+def find_files(name: str, places: Sequence[Path]) -> list[Path]:
+    """Return the prior files of that name that belong to this user, in reading order."""
+    found = []
+    for place in places:
+        path = place / name
+        try:
+            if path.is_file() and not path.is_symlink() and path.stat().st_uid == os.geteuid():
+                found.append(path)
+        except OSError:
+            continue
+    return found
+
+
+def retire(path: Path) -> Path:
+    """Rename a file whose batches the ledger has taken over; it is kept as evidence."""
+    done = path.with_suffix(".imported")
+    os.replace(path, done)
+    return done
+
+
+def list_files(places: Sequence[Path], limit: int = 100) -> list[Path]:
+    """Return the prior files of this user in all places, newest first."""
+    found = []
+    for place in places:
+        try:
+            found += [path for path in place.glob("*.priors.jsonl") if path.stat().st_uid == os.geteuid()]
+        except OSError:
+            continue
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:limit]

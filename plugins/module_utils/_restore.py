@@ -1,0 +1,139 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The exact undo: prior values back, batch by batch, leaving alone what somebody has changed since."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, Protocol, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline, array_text
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import Timeout
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change, read_file
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Prior, Restored
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as ledger_queries
+
+BATCH = 5000
+# A batch that cannot be had at once is tried again after this pause, until the deadline.
+PAUSE_SECONDS = 0.2
+
+
+class Restorer(Protocol):
+    """How a store puts back: ServerRows or DocumentRows."""
+
+    def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored: ...
+
+
+@dataclass
+class Undone:
+    """What an undo came to. ``held`` tenants were locked until the deadline, or are gone; the caller tells which."""
+
+    restored: int = 0
+    already: int = 0
+    changed_since: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+
+    def add(self, other: Undone) -> None:
+        """Take another flag's outcome in."""
+        self.restored += other.restored
+        self.already += other.already
+        self.changed_since += other.changed_since
+        self.held += other.held
+
+
+@dataclass(frozen=True)
+class PriorSource:
+    """Where priors are read from, as a relation for ``PRIORS`` and its values."""
+
+    relation: str
+    values: Mapping[str, Any]
+
+    @classmethod
+    def ledger(cls, incident_id: str, flag: str) -> PriorSource:
+        """Priors that the ledger holds."""
+        return cls(ledger_queries.CHANGES, {"incident": incident_id, "flag": flag})
+
+    @classmethod
+    def file(cls, path: Path) -> PriorSource:
+        """Priors of the file that stood in for the ledger."""
+        changes = read_file(path)
+        columns = {
+            "actions": [change.action for change in changes],
+            "writtens_by_us": [change.written for change in changes],
+            "full_depths": [change.full_depth for change in changes],
+            "tenant_lists": [change.tenants for change in changes],
+            "prior_lists": [change.priors for change in changes],
+            "depth_lists": [change.depths for change in changes],
+            "mark_lists": [change.marks for change in changes],
+        }
+        return cls(ledger_queries.CHANGES_FROM_FILE, {"seqs": list(range(1, len(changes) + 1)), **columns})
+
+    def batches(self, cursor: Cursor, tenants: Sequence[str] | None) -> Iterator[list[Prior]]:
+        """Yield what is still to be put back, in batches."""
+        statement = sql.SQL(flag_queries.PRIORS).format(entries=sql.SQL(self.relation))
+        values = {**self.values, "tenants": None if tenants is None else list(tenants)}
+        for rows in cursor.stream(statement, values, BATCH):
+            yield [Prior(*row) for row in rows]
+
+
+def put_back(
+    connect: Callable[[], Session],
+    rows: Restorer,
+    source: PriorSource,
+    keeper: Keeper,
+    deadline: Deadline,
+    tenants: Sequence[str] | None,
+    passage: Mapping[str, str],
+) -> Undone:
+    """Put every unspent prior back, until it is done or the deadline is over; raises KanbanError.
+
+    Each batch is one transaction with the record that spends its priors, so the same call again goes on where this one
+    stopped.
+    """
+    outcome, waiting = Undone(), []
+    reader, writer = connect(), connect()
+    try:
+        with reader.transaction(deadline.slice(600.0, 5.0), mode="ISOLATION LEVEL REPEATABLE READ READ ONLY") as cursor:
+            for batch in source.batches(cursor, tenants):
+                waiting += _one_batch(writer, rows, batch, keeper, deadline, passage, outcome)
+        while waiting and not deadline.over:
+            time.sleep(PAUSE_SECONDS)
+            waiting = _one_batch(writer, rows, waiting, keeper, deadline, passage, outcome)
+    finally:
+        reader.close()
+        writer.close()
+    outcome.held = [prior.tenant for prior in waiting]
+    return outcome
+
+
+def _one_batch(
+    writer: Session,
+    rows: Restorer,
+    batch: Sequence[Prior],
+    keeper: Keeper,
+    deadline: Deadline,
+    passage: Mapping[str, str],
+    outcome: Undone,
+) -> list[Prior]:
+    """Put back what is free; return what was not (locked, gone, or no time left)."""
+    if deadline.over:
+        return list(batch)
+    try:
+        with writer.transaction(deadline.slice(30.0, 1.0), settings=passage) as cursor:
+            found = rows.restore(cursor, batch)
+            spent = [*found.restored, *found.already]
+            if spent:
+                keeper.keep(cursor, Change("restored", None, 0, array_text(spent), None))
+    except Timeout:
+        return list(batch)
+    outcome.restored += len(found.restored)
+    outcome.already += len(found.already)
+    outcome.changed_since += found.changed_since
+    seen = {*spent, *found.changed_since}
+    return [prior for prior in batch if prior.tenant not in seen]

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A flag that the server itself can read and write: jsonb documents, key/value rows, columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
+
+SAMPLE = 20
+NO_ROW = -1  # The depth of a prior that says: this tenant had no row.
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which rows: an SQL condition of ours and its values."""
+
+    condition: str = queries.SCOPE_ALL
+    params: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def tenants(cls, names: Sequence[str]) -> Scope:
+        """The rows of these tenants."""
+        return cls(queries.SCOPE_TENANTS, {"tenants": list(names)})
+
+    @classmethod
+    def pages(cls, first: int, last: int) -> Scope:
+        """The rows that lie in pages ``first`` up to ``last``, which is left out."""
+        return cls(queries.SCOPE_PAGES, {"first": f"({first},0)", "last": f"({last},0)"})
+
+
+@dataclass(frozen=True)
+class Count:
+    """Tenants in a scope, those that are on, and those whose settings cannot be read (with a few names)."""
+
+    total: int
+    on: int
+    unreadable: int = 0
+    unreadable_sample: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What to put back for one tenant; see ``_sql/flag.PRIORS``."""
+
+    tenant: str
+    prior: str | None
+    depth: int
+    written: str
+    mark: str | None
+
+
+@dataclass
+class Restored:
+    """Tenants by what became of them in one batch; a tenant in none of the lists was locked, or is gone."""
+
+    restored: list[str] = field(default_factory=list)
+    already: list[str] = field(default_factory=list)
+    changed_since: list[str] = field(default_factory=list)
+
+
+class ServerRows:
+    """Reads, switches and restores with one statement per batch."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._sql = statements
+
+    def count(self, cursor: Cursor, scope: Scope) -> Count:
+        """Count tenants and those that are on; takes no row locks."""
+        total, on = cursor.row(self._sql.format(queries.COUNT, scope.condition), self._values(scope))
+        if self._sql.target.owners:
+            statement = self._sql.of_missing(queries.MISSING_COUNT, "tenants" in scope.params)
+            missing = cursor.row(statement, self._values(scope))[0]
+            return Count(total + missing, on + (missing if self._sql.target.flag.absent_is_on else 0))
+        return Count(total, on)
+
+    def to_switch(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
+        """Return the first ``limit`` tenants that are not yet as wanted."""
+        statement = self._sql.format(queries.TENANTS, scope.condition, to_switch=self._sql.to_switch(enabled))
+        return [row[0] for row in cursor.rows(statement, {**self._values(scope), "limit": limit})]
+
+    def values(self, cursor: Cursor, scope: Scope) -> list[dict[str, Any]]:
+        """Return the most frequent values of the flag with their number of tenants."""
+        statement = self._sql.format(queries.VALUES, scope.condition)
+        rows = cursor.rows(statement, {**self._values(scope), "limit": SAMPLE})
+        return [{"value": value, "tenants": number} for value, number in rows]
+
+    def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]:
+        """Switch one batch; return how many tenants, and their prior values for the ledger."""
+        written = self._sql.target.written(enabled)
+        statement = self._sql.switch(scope.condition, enabled, wait)
+        number, tenants, priors, depths = cursor.row(statement, {**self._values(scope), "written": written})
+        if not number:
+            return 0, None
+        action = "enabled" if enabled else "disabled"
+        return number, Change(action, written, self._sql.target.full_depth, tenants, priors, depths)
+
+    def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
+        """Make the rows of tenants that have none in a key/value store; their prior is that there was no row."""
+        if not self._sql.target.owners or (not enabled and not self._sql.target.flag.absent_is_on):
+            return 0, None
+        written = self._sql.target.written(enabled)
+        values = {**self._sql.params, "written": written, "tenants": list(tenants or [])}
+        number, made = cursor.row(self._sql.of_missing(queries.INSERT_MISSING, tenants is not None), values)
+        if not number:
+            return 0, None
+        return number, Change("enabled" if enabled else "disabled", written, NO_ROW, made, None)
+
+    def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
+        """Put one batch of priors back; rows that are locked are passed over."""
+        made = [prior for prior in batch if prior.depth == NO_ROW]
+        kept = [prior for prior in batch if prior.depth != NO_ROW]
+        outcome = Restored()
+        for statement, priors in ((self._sql.restore(), kept), (self._sql.delete_made(), made)):
+            if priors:
+                found = cursor.row(statement, self._of_priors(priors))
+                outcome.restored += found[0] or []
+                outcome.already += found[1] or []
+                outcome.changed_since += found[2] or []
+        return outcome
+
+    def _of_priors(self, batch: Sequence[Prior]) -> dict[str, Any]:
+        values = {
+            **self._sql.params,
+            "tenants": [prior.tenant for prior in batch],
+            "priors": [prior.prior for prior in batch],
+            "depths": [prior.depth for prior in batch],
+            "writtens": [prior.written for prior in batch],
+        }
+        return values
+
+    def _values(self, scope: Scope) -> dict[str, Any]:
+        return {**self._sql.params, **scope.params}

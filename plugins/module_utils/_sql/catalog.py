@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL that reads the catalog."""
+
+from __future__ import annotations
+
+# Every table a role can see outside of the system's schemas, with its schema's place in the search path. Bounded:
+# a database with more tables than this is named with a schema anyway.
+TABLES = """
+SELECT c.oid::bigint, n.nspname::text, c.relname::text, array_position(current_schemas(false), n.nspname)
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'kanban_rollback')
+  AND n.nspname NOT LIKE 'pg\\_%%'
+  AND has_schema_privilege(n.oid, 'USAGE')
+ORDER BY 4 NULLS LAST, 2, 3
+LIMIT 20000
+"""
+
+# A domain's base type decides how the flag is read; the column's own type is what values are cast to.
+COLUMNS = """
+SELECT a.attname::text, format_type(a.atttypid, a.atttypmod),
+       COALESCE(base.typname, t.typname)::text,
+       (NOT a.attnotnull OR a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '')
+FROM pg_attribute AS a
+JOIN pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_type AS base ON base.oid = t.typbasetype AND t.typtype = 'd'
+WHERE a.attrelid = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+# Size in pages of the largest piece: a partitioned table is read by the same page ranges in each leaf. A table
+# without partitions is not in its own tree.
+PAGES = """
+SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
+                (SELECT max(pg_relation_size(relid)) FROM pg_partition_tree(%(table)s::oid::regclass)))
+       / current_setting('block_size')::bigint
+"""
+
+# One row per tenant is a promise only where an index says so.
+UNIQUE_ON = """
+SELECT EXISTS (
+  SELECT FROM pg_index AS i
+  WHERE i.indrelid = %(table)s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND (SELECT array_agg(a.attname::text) FROM pg_attribute AS a
+         WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])) <@ %(columns)s::text[])
+"""

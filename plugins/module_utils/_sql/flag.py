@@ -1,0 +1,172 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL that reads, switches and restores a flag. Set-based; names and expressions are filled in by ``_flagsql``.
+
+``t`` is always the flag's table. ``{is_on}``, ``{prior}`` and the like are expressions over ``t``.
+"""
+
+from __future__ import annotations
+
+# The one count that decides: after the kill, in check mode and for information. Takes no row locks.
+COUNT = """
+SELECT {count}, count(*) FILTER (WHERE {is_on})
+FROM {table} AS t
+WHERE {rows} AND {scope}
+"""
+
+# Who is on (or off, when switching on), for the second pass and for a reader. Bounded by the caller.
+TENANTS = """
+SELECT DISTINCT {tenant}::text
+FROM {table} AS t
+WHERE {rows} AND {scope} AND {to_switch}
+ORDER BY 1
+LIMIT %(limit)s
+"""
+
+# What the flag's values look like, for a reader: grouped, so that its size does not grow with the tenants.
+VALUES = """
+SELECT left({leaf}, 60), count(*)
+FROM {table} AS t
+WHERE {rows} AND {scope}
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT %(limit)s
+"""
+
+# Which of the tenants that were asked for exist, as asked for and as the database spells them (a uuid's case).
+KNOWN = """
+SELECT w.asked, w.asked::{tenant_type}::text
+FROM unnest(%(tenants)s::text[]) AS w(asked)
+WHERE EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = w.asked::{tenant_type})
+"""
+
+# The kill, one batch. NO KEY UPDATE: an open ticket INSERT holds KEY SHARE on its tenant and must not hide it.
+# What is returned is what was switched, never only what was locked: a row that moved in between is left to the
+# next pass. Tenants and priors come back as two arrays in text form, ready for one ledger row.
+SWITCH = """
+WITH locked AS (
+  SELECT t.tableoid AS leaf, t.ctid AS place, {tenant}::text AS tenant, {prior} AS prior, {depth} AS depth
+  FROM {table} AS t
+  WHERE {rows} AND {scope} AND {to_switch}
+  FOR NO KEY UPDATE {waiting}
+), switched AS (
+  UPDATE {table} AS t
+  SET {column_name} = {written}
+  FROM locked
+  WHERE t.tableoid = locked.leaf AND t.ctid = locked.place
+  RETURNING locked.tenant, locked.prior, locked.depth
+)
+SELECT count(*), array_agg(tenant)::text, array_agg(prior)::text,
+       CASE WHEN bool_and(depth = {full_depth}) THEN NULL ELSE array_agg(depth)::text END
+FROM switched
+"""
+
+# A page range: any table has it, with a primary key or without, and it needs no index and no sort.
+SCOPE_PAGES = "t.ctid >= %(first)s::tid AND t.ctid < %(last)s::tid"
+SCOPE_TENANTS = "{tenant} = ANY (%(tenants)s::text[]::{tenant_type}[])"
+SCOPE_ALL = "TRUE"
+
+# json and text: the same rows, but the new text is made outside of the server (see _jsontext for why).
+LOCK_DOCUMENTS = """
+SELECT t.tableoid::regclass::text, t.ctid::text, {tenant}::text, {column}::text
+FROM {table} AS t
+WHERE {rows} AND {scope} AND {may_matter}
+FOR NO KEY UPDATE {waiting}
+"""
+
+READ_DOCUMENTS = """
+SELECT {tenant}::text, {column}::text
+FROM {table} AS t
+WHERE {rows} AND {scope} AND {may_matter}
+"""
+
+# The rows are locked by this transaction, so their places hold still.
+WRITE_DOCUMENTS = """
+UPDATE {table} AS t
+SET {column_name} = new.content::{column_type}
+FROM unnest(%(leaves)s::text[], %(places)s::text[], %(contents)s::text[]) AS new(leaf, place, content)
+WHERE t.ctid = new.place::tid AND t.tableoid = new.leaf::regclass
+"""
+
+# What to put back, one row per tenant: the first prior that no restore has spent, and what we wrote last.
+# Entries are the ledger's or those of the file that stood in for it.
+PRIORS = """
+WITH entry AS (
+  SELECT e.seq, e.action, e.written, u.tenant, u.prior, COALESCE(u.depth, e.full_depth) AS depth, u.mark
+  FROM {entries} AS e,
+       unnest(e.tenants, e.priors, e.depths, e.marks) AS u(tenant, prior, depth, mark)
+), spent AS (
+  SELECT tenant, max(seq) AS seq FROM entry WHERE action = 'restored' GROUP BY tenant
+)
+SELECT tenant, (array_agg(entry.prior ORDER BY entry.seq))[1], (array_agg(entry.depth ORDER BY entry.seq))[1],
+       (array_agg(entry.written ORDER BY entry.seq DESC))[1], (array_agg(entry.mark ORDER BY entry.seq DESC))[1]
+FROM entry
+LEFT JOIN spent USING (tenant)
+WHERE entry.action <> 'restored' AND entry.seq > COALESCE(spent.seq, 0)
+  AND (%(tenants)s::text[] IS NULL OR tenant = ANY (%(tenants)s::text[]))
+GROUP BY tenant
+ORDER BY tenant
+"""
+
+# One batch of an exact undo. "changed" is decided by the flag alone; other settings of the tenant do not matter.
+RESTORE = """
+WITH wanted AS (
+  SELECT * FROM unnest(%(tenants)s::text[], %(priors)s::text[], %(depths)s::int[], %(writtens)s::text[])
+    AS w(tenant, prior, depth, written)
+), locked AS (
+  SELECT t.tableoid AS leaf, t.ctid AS place, w.*, {already} AS already, {unchanged} AS unchanged
+  FROM wanted AS w
+  JOIN {table} AS t ON {tenant} = w.tenant::{tenant_type} AND {rows}
+  FOR NO KEY UPDATE OF t SKIP LOCKED
+), restored AS (
+  UPDATE {table} AS t
+  SET {column_name} = {put_back}
+  FROM locked AS w
+  WHERE t.tableoid = w.leaf AND t.ctid = w.place AND w.unchanged AND NOT w.already
+  RETURNING w.tenant
+)
+SELECT (SELECT array_agg(tenant) FROM restored),
+       (SELECT array_agg(tenant) FROM locked WHERE already),
+       (SELECT array_agg(tenant) FROM locked WHERE NOT already AND NOT unchanged)
+"""
+
+# A key/value store's row without a tenant is the default of everybody.
+GLOBAL_DEFAULT = """
+SELECT count(*), bool_or({is_on})
+FROM {table} AS t
+WHERE {key_matches} AND {tenant} IS NULL
+"""
+
+# Key/value only. Tenants of the tenants' table that have no row; under absent_means 'on' each of them is on.
+MISSING_COUNT = """
+SELECT count(*)
+FROM {tenants_table} AS o
+WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
+"""
+INSERT_MISSING = """
+WITH made AS (
+  INSERT INTO {table} ({tenant_name}, {key_name}, {column_name}{more_names})
+  SELECT o.{owner_id}, %(key)s, {written}{more_values}
+  FROM {tenants_table} AS o
+  WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
+  RETURNING {tenant_name}::text AS tenant
+)
+SELECT count(*), array_agg(tenant)::text FROM made
+"""
+# The undo of such a row: it goes again, unless somebody has written another value into it.
+DELETE_MADE = """
+WITH wanted AS (
+  SELECT * FROM unnest(%(tenants)s::text[], %(writtens)s::text[]) AS w(tenant, written)
+), gone AS (
+  DELETE FROM {table} AS t USING wanted AS w
+  WHERE {rows} AND {tenant} = w.tenant::{tenant_type} AND {leaf} = {written_as_text}
+  RETURNING w.tenant
+)
+SELECT (SELECT array_agg(tenant) FROM gone),
+       (SELECT array_agg(w.tenant) FROM wanted AS w
+        WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = w.tenant::{tenant_type})),
+       (SELECT array_agg(DISTINCT w.tenant) FROM wanted AS w
+        JOIN {table} AS t ON {rows} AND {tenant} = w.tenant::{tenant_type}
+                         AND {leaf} IS DISTINCT FROM {written_as_text})
+"""

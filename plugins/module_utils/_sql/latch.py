@@ -1,0 +1,68 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL of the latch: a row trigger that keeps a flag off while its incident is open."""
+
+from __future__ import annotations
+
+# The row is judged before and after: only a step from off to on is undone, so a tenant that was switched on again
+# through the passage stays on when the application saves its settings. Nothing here may raise: a customer's save must
+# succeed, and what cannot be judged (no JSON) is left to the sweep. The passage needs the setting and membership in
+# the role that owns the latch: any role can make a setting.
+FUNCTION_BODY = """
+DECLARE
+  was_on boolean := false;
+  now_on boolean;
+BEGIN
+  IF current_setting('kanban_rollback.passage', true) = {incident}
+     AND pg_has_role(session_user, {owner}, 'MEMBER') THEN
+    RETURN NEW;
+  END IF;
+  SELECT {rows} AND {is_on} INTO now_on FROM (SELECT NEW.*) AS t;
+  IF now_on IS NOT TRUE THEN
+    RETURN NEW;
+  END IF;
+  IF TG_OP = 'UPDATE' THEN
+    SELECT {rows} AND {is_on} INTO was_on FROM (SELECT OLD.*) AS t;
+  END IF;
+  IF was_on THEN
+    RETURN NEW;
+  END IF;
+  BEGIN
+    INSERT INTO kanban_rollback.latched (incident_id, flag, tenant, refused)
+    SELECT {incident}, {flag}, {tenant}::text, {leaf} FROM (SELECT NEW.*) AS t;
+  EXCEPTION WHEN OTHERS THEN
+    NULL;
+  END;
+  SELECT {written} INTO NEW.{column_name} FROM (SELECT NEW.*) AS t;
+  RETURN NEW;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NEW;
+END
+"""
+NO_OP_BODY = "BEGIN RETURN NEW; END"
+
+CREATE_FUNCTION = """
+CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS {body}
+"""
+CREATE_TRIGGER = """
+CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column_name} ON {table}
+FOR EACH ROW EXECUTE FUNCTION kanban_rollback.{function}()
+"""
+DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {table}"
+DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
+
+# What there is, ours by schema and name; of a partitioned table only the trigger on the parent, which can be dropped.
+LATCHES = """
+SELECT p.proname::text, t.tgname::text, n.nspname::text, c.relname::text, p.prosrc
+FROM pg_proc AS p
+JOIN pg_namespace AS pn ON pn.oid = p.pronamespace AND pn.nspname = 'kanban_rollback'
+LEFT JOIN pg_trigger AS t ON t.tgfoid = p.oid AND t.tgparentid = 0
+LEFT JOIN pg_class AS c ON c.oid = t.tgrelid
+LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE p.proname LIKE 'latch\\_%%'
+"""
+# How many writes were turned back under an incident.
+LATCHED = "SELECT count(*), count(DISTINCT tenant) FROM kanban_rollback.latched WHERE incident_id = %(incident)s"

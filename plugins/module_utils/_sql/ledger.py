@@ -1,0 +1,240 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL of the ledger, the schema ``kanban_rollback`` in the application's database."""
+
+from __future__ import annotations
+
+SCHEMA = "kanban_rollback"
+VERSION = 1
+
+# Two controllers may make the ledger at once; the second waits for the first and then finds it. The number is
+# arbitrary, and ours alone ("kanban" in ASCII).
+LOCK = "SELECT pg_advisory_xact_lock(118075163402606)"
+
+# What is there, in one look: table, version, environment, and whether this role may make it.
+STATE = """
+SELECT to_regclass('kanban_rollback.meta') IS NOT NULL,
+       has_database_privilege(current_database(), 'CREATE'),
+       COALESCE(has_schema_privilege(to_regnamespace('kanban_rollback'), 'USAGE'), false)
+"""
+META = "SELECT key, value FROM kanban_rollback.meta"
+
+# Version 1. Priors are arrays, one row per committed batch: a row per tenant would cost as much as the kill itself.
+CREATE = """
+CREATE SCHEMA IF NOT EXISTS kanban_rollback;
+REVOKE ALL ON SCHEMA kanban_rollback FROM PUBLIC;
+CREATE TABLE kanban_rollback.meta (
+  key text PRIMARY KEY,
+  value text NOT NULL
+);
+CREATE TABLE kanban_rollback.incidents (
+  incident_id text PRIMARY KEY,
+  scenario text,
+  environment text,
+  operator text,
+  reason text,
+  opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  closed_at timestamptz,
+  closed_by text
+);
+CREATE TABLE kanban_rollback.incident_aliases (
+  alias text PRIMARY KEY,
+  incident_id text NOT NULL REFERENCES kanban_rollback.incidents,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE TABLE kanban_rollback.flag_changes (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  incident_id text NOT NULL REFERENCES kanban_rollback.incidents,
+  flag text NOT NULL,
+  action text NOT NULL CHECK (action IN ('disabled', 'enabled', 'restored')),
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  run_id text,
+  written text,
+  full_depth int NOT NULL DEFAULT 0,
+  tenants text[] NOT NULL,
+  priors text[],
+  depths int[],
+  marks text[]
+);
+CREATE INDEX flag_changes_incident ON kanban_rollback.flag_changes (incident_id, flag, seq);
+CREATE TABLE kanban_rollback.latched (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  incident_id text NOT NULL,
+  flag text NOT NULL,
+  tenant text,
+  refused text,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  session_name text NOT NULL DEFAULT session_user,
+  application_name text NOT NULL DEFAULT current_setting('application_name')
+);
+CREATE TABLE kanban_rollback.events (
+  incident_id text NOT NULL REFERENCES kanban_rollback.incidents,
+  run_id text NOT NULL,
+  seq int NOT NULL,
+  at text NOT NULL,
+  phase text NOT NULL,
+  source text NOT NULL,
+  event text NOT NULL,
+  data jsonb NOT NULL,
+  previous text NOT NULL,
+  hash text NOT NULL,
+  PRIMARY KEY (incident_id, run_id, seq)
+);
+CREATE TABLE kanban_rollback.leases (
+  name text PRIMARY KEY,
+  incident_id text NOT NULL REFERENCES kanban_rollback.incidents,
+  holder text NOT NULL,
+  run_id text NOT NULL,
+  acquired_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  heartbeat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL
+);
+"""
+SET_META = """
+INSERT INTO kanban_rollback.meta (key, value) VALUES (%(key)s, %(value)s)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+"""
+DROP = "DROP SCHEMA IF EXISTS kanban_rollback CASCADE"
+
+# The least a role needs to run every module on an existing ledger.
+GRANT = """
+GRANT USAGE ON SCHEMA kanban_rollback TO {role};
+GRANT SELECT ON ALL TABLES IN SCHEMA kanban_rollback TO {role};
+GRANT INSERT ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.incident_aliases,
+  kanban_rollback.flag_changes, kanban_rollback.latched, kanban_rollback.events, kanban_rollback.leases TO {role};
+GRANT UPDATE ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.leases TO {role};
+GRANT DELETE ON kanban_rollback.leases TO {role}
+"""
+
+# Whether that was done before, by the last right of the list on every table of the ledger.
+IS_GRANTED = """
+SELECT has_schema_privilege(%(role)s, 'kanban_rollback', 'USAGE')
+   AND bool_and(has_table_privilege(%(role)s, c.oid, 'SELECT') AND has_table_privilege(%(role)s, c.oid, 'INSERT'))
+   AND has_table_privilege(%(role)s, 'kanban_rollback.leases', 'UPDATE')
+   AND has_table_privilege(%(role)s, 'kanban_rollback.leases', 'DELETE')
+FROM pg_class AS c
+WHERE c.relnamespace = 'kanban_rollback'::regnamespace AND c.relkind = 'r'
+"""
+
+# What switching a flag needs beside the ledger: to read its table and to write its column, no other.
+GRANT_FLAG = """
+GRANT USAGE ON SCHEMA {schema} TO {role};
+GRANT SELECT ON {table} TO {role};
+GRANT UPDATE ({column}) ON {table} TO {role}
+"""
+# A key/value store's row may have to be made, and taken away again.
+GRANT_ROWS = """
+GRANT USAGE ON SCHEMA {owners_schema} TO {role};
+GRANT SELECT ON {owners} TO {role};
+GRANT INSERT, DELETE ON {table} TO {role}
+"""
+IS_FLAG_GRANTED = """
+SELECT has_table_privilege(%(role)s, %(table)s::oid, 'SELECT')
+   AND has_column_privilege(%(role)s, %(table)s::oid, %(column)s, 'UPDATE')
+   AND (NOT %(rows)s OR has_table_privilege(%(role)s, %(table)s::oid, 'DELETE'))
+"""
+REVOKE_FLAG = "REVOKE ALL ON {table} FROM {role}; REVOKE ALL ON SCHEMA {schema} FROM {role}"
+ROLE_EXISTS = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %(role)s)"
+
+# An id and its aliases are one incident.
+CANONICAL = """
+SELECT i.incident_id, i.closed_at IS NOT NULL
+FROM kanban_rollback.incidents AS i
+WHERE i.incident_id = %(incident)s
+   OR i.incident_id = (SELECT a.incident_id FROM kanban_rollback.incident_aliases AS a WHERE a.alias = %(incident)s)
+ORDER BY i.incident_id = %(incident)s DESC
+LIMIT 1
+"""
+OPEN_INCIDENT = """
+INSERT INTO kanban_rollback.incidents (incident_id, scenario, environment, operator, reason)
+VALUES (%(incident)s, %(scenario)s, %(environment)s, %(operator)s, %(reason)s)
+ON CONFLICT (incident_id) DO NOTHING
+"""
+ADD_ALIAS = """
+INSERT INTO kanban_rollback.incident_aliases (alias, incident_id) VALUES (%(alias)s, %(incident)s)
+ON CONFLICT (alias) DO NOTHING
+"""
+CLOSE_INCIDENT = """
+UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp(), closed_by = %(operator)s
+WHERE incident_id = %(incident)s AND closed_at IS NULL
+"""
+
+# Newest first: containment joins the newest that is open.
+INCIDENTS = """
+SELECT i.incident_id, i.scenario, i.environment, i.operator, i.reason,
+       to_char(i.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+       to_char(i.closed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+       extract(epoch FROM clock_timestamp() - i.opened_at)::float8,
+       ARRAY(SELECT a.alias FROM kanban_rollback.incident_aliases AS a WHERE a.incident_id = i.incident_id ORDER BY 1)
+FROM kanban_rollback.incidents AS i
+WHERE (%(incident)s IS NULL OR i.incident_id = %(incident)s)
+  AND (NOT %(only_open)s OR i.closed_at IS NULL)
+ORDER BY i.opened_at DESC, i.incident_id DESC
+LIMIT %(limit)s
+"""
+
+ADD_CHANGE = """
+INSERT INTO kanban_rollback.flag_changes
+  (incident_id, flag, action, run_id, written, full_depth, tenants, priors, depths, marks)
+VALUES (%(incident)s, %(flag)s, %(action)s, %(run)s, %(written)s, %(full_depth)s,
+        %(tenants)s::text[], %(priors)s::text[], %(depths)s::int[], %(marks)s::text[])
+"""
+# As a relation for _sql/flag.PRIORS. An undo spends what the incident did under this flag.
+CHANGES = """(
+  SELECT seq, action, written, full_depth, tenants, priors, depths, marks
+  FROM kanban_rollback.flag_changes WHERE incident_id = %(incident)s AND flag = %(flag)s
+)"""
+# The same relation from a file's lines.
+CHANGES_FROM_FILE = """(
+  SELECT seq, action, written, full_depth, tenants::text[] AS tenants, priors::text[] AS priors,
+         depths::int[] AS depths, marks::text[] AS marks
+  FROM unnest(%(seqs)s::bigint[], %(actions)s::text[], %(writtens_by_us)s::text[], %(full_depths)s::int[],
+              %(tenant_lists)s::text[], %(prior_lists)s::text[], %(depth_lists)s::text[], %(mark_lists)s::text[])
+    AS line(seq, action, written, full_depth, tenants, priors, depths, marks)
+)"""
+
+# The chain's end. Two tasks of one run append one after the other: the lock is per incident and run.
+LOCK_CHAIN = "SELECT pg_advisory_xact_lock(hashtextextended(%(incident)s || chr(10) || %(run)s, 118075163402606))"
+LAST_EVENT = """
+SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       COALESCE(last.seq, 0), COALESCE(last.hash, '')
+FROM (SELECT 1) AS one
+LEFT JOIN LATERAL (
+  SELECT seq, hash FROM kanban_rollback.events
+  WHERE incident_id = %(incident)s AND run_id = %(run)s ORDER BY seq DESC LIMIT 1
+) AS last ON true
+"""
+ADD_EVENT = """
+INSERT INTO kanban_rollback.events
+  (incident_id, run_id, seq, at, phase, source, event, data, previous, hash)
+VALUES (%(incident)s, %(run)s, %(seq)s, %(at)s, %(phase)s, %(source)s, %(event)s, %(data)s::jsonb,
+        %(previous)s, %(hash)s)
+"""
+EVENTS = """
+SELECT incident_id, run_id, seq, at, phase, source, event, data::text, previous, hash
+FROM kanban_rollback.events
+WHERE incident_id = %(incident)s
+ORDER BY at, run_id, seq
+LIMIT %(limit)s
+"""
+
+# One holder at a time; an expired lease, or one's own of the same run, is taken over.
+TAKE_LEASE = """
+INSERT INTO kanban_rollback.leases AS held (name, incident_id, holder, run_id, expires_at)
+VALUES (%(name)s, %(incident)s, %(holder)s, %(run)s, clock_timestamp() + make_interval(secs => %(seconds)s))
+ON CONFLICT (name) DO UPDATE
+SET incident_id = excluded.incident_id, holder = excluded.holder, run_id = excluded.run_id,
+    acquired_at = CASE WHEN held.run_id = excluded.run_id THEN held.acquired_at ELSE clock_timestamp() END,
+    heartbeat_at = clock_timestamp(), expires_at = excluded.expires_at
+WHERE held.run_id = excluded.run_id OR held.expires_at < clock_timestamp() OR %(by_force)s
+RETURNING held.name
+"""
+DROP_LEASE = "DELETE FROM kanban_rollback.leases WHERE name = %(name)s AND run_id = %(run)s"
+LEASE = """
+SELECT incident_id, holder, run_id,
+       to_char(acquired_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+       extract(epoch FROM clock_timestamp() - heartbeat_at)::float8,
+       extract(epoch FROM expires_at - clock_timestamp())::float8
+FROM kanban_rollback.leases WHERE name = %(name)s
+"""

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL about the session itself: who and where we are, who is in the way."""
+
+from __future__ import annotations
+
+# READ WRITE or READ ONLY and the isolation level are words of ours, never of a user's.
+BEGIN = "BEGIN {mode}"
+
+# All settings in one round trip, each local to the transaction.
+SET_LOCAL = """
+SELECT set_config(name, value, true)
+FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting(name, value)
+"""
+
+# Which server is this, may it write, and is a pooler in between. The system identifier is the same on a primary
+# and its replicas, so two inventory entries for one cluster are seen to be one. pg_control_system() may be closed
+# on managed servers: then the database's address has to do.
+IDENTITY = """
+SELECT current_database(), current_user::text, current_setting('server_version'), pg_is_in_recovery(),
+       pg_backend_pid(), host(inet_server_addr()), inet_server_port(),
+       (SELECT oid FROM pg_database WHERE datname = current_database())::bigint,
+       CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+            THEN (SELECT system_identifier::text FROM pg_control_system()) END,
+       current_setting('default_transaction_read_only')::boolean,
+       pg_has_role('pg_read_all_stats', 'MEMBER'),
+       to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+"""
+
+# Who keeps our session waiting: asked from a second session while the first waits. A prepared transaction has no
+# process (pid 0), so it is found by the transaction that we wait for. The query's text stays out: it may hold
+# customers' data.
+BLOCKERS = """
+SELECT b.pid, a.application_name, a.usename::text, host(a.client_addr), a.state,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8, NULL::text
+FROM unnest(pg_blocking_pids(%(pid)s)) AS b(pid)
+LEFT JOIN pg_stat_activity AS a ON a.pid = b.pid
+WHERE b.pid <> 0
+UNION
+SELECT 0, 'prepared transaction', p.owner::text, NULL, 'prepared',
+       extract(epoch FROM clock_timestamp() - p.prepared)::float8, p.gid
+FROM pg_locks AS w
+JOIN pg_prepared_xacts AS p ON p.transaction = w.transactionid
+WHERE w.pid = %(pid)s AND NOT w.granted AND w.locktype = 'transactionid'
+"""
+
+# Ends what blocks. False or an error (a superuser's session) is reported, not hidden.
+TERMINATE = "SELECT pg_terminate_backend(%(pid)s)"
+
+# What was open at this moment and could still write from what it read before: every transaction of another client,
+# prepared ones included. Walsenders, vacuum and our own sessions are no application. xact_start is hidden from a
+# role without pg_read_all_stats; then the session's start has to do, which waits for too much, never for too little.
+OPEN_TRANSACTIONS = """
+SELECT a.pid, a.application_name, a.usename::text,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
+       a.pid::text || '/' || extract(epoch FROM COALESCE(a.xact_start, a.backend_start))::text
+FROM pg_stat_activity AS a
+WHERE a.datname = current_database()
+  AND a.pid <> pg_backend_pid()
+  AND COALESCE(a.backend_type, 'client backend') IN ('client backend', 'background worker', 'parallel worker')
+  AND a.application_name NOT LIKE 'chatia.kanban\\_rollback%%'
+  AND (a.xact_start IS NOT NULL OR a.state IS NULL)
+UNION ALL
+SELECT 0, 'prepared transaction ' || p.gid, p.owner::text,
+       extract(epoch FROM clock_timestamp() - p.prepared)::float8,
+       'prepared/' || p.transaction::text
+FROM pg_prepared_xacts AS p
+WHERE p.database = current_database()
+"""

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the names that a user gave to the flag's place in this database, and to the tenants that exist."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, resolve_column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
+
+DOCUMENTS = ("json", "jsonb", "text", "varchar", "bpchar", "citext")
+DATA_EXCEPTION = "22"  # The class of SQLSTATEs for values that do not fit.
+
+
+def find_target(cursor: Cursor, flag: Flag) -> Target:
+    """Return the flag's place with the catalog's names and types; raises BadInput with near names."""
+    table, columns = find_table(cursor, flag.table)
+    place = str(table)
+    target = Target(
+        flag,
+        table,
+        tenant=resolve_column(flag.tenant_column, columns, place),
+        column=resolve_column(flag.column, columns, place),
+    )
+    if flag.store == "jsonb" and target.column.kind not in DOCUMENTS:
+        raise BadInput(
+            "not_a_document",
+            f"Column {place}.{target.column.name} is of type {target.column.type_name}, not jsonb, json or text.",
+            "The jsonb store looks for the flag inside of a document. Nothing was changed.",
+            "Set kanban_flag: store: column for a column of its own, or name the column that holds the settings.",
+        )
+    if flag.store == "key_value":
+        target = _with_key(cursor, target, columns)
+    _check_values(cursor, target)
+    return target
+
+
+def _with_key(cursor: Cursor, target: Target, columns: Sequence[Column]) -> Target:
+    flag = target.flag
+    key = resolve_column(flag.key_column or "", columns, str(target.table))
+    target = replace(target, key=key)
+    if not flag.tenants_table:
+        return target
+    owners, owner_columns = find_table(cursor, flag.tenants_table)
+    given = {key.name, target.tenant.name, target.column.name}
+    return replace(
+        target,
+        owners=owners,
+        owner_id=resolve_column(flag.tenants_table_column or "id", owner_columns, str(owners)),
+        must_fill=tuple(column for column in columns if not column.fills_itself and column.name not in given),
+    )
+
+
+def _check_values(cursor: Cursor, target: Target) -> None:
+    """Refuse values that the column could not hold, before anything is written."""
+    if target.is_jsonb or target.is_document:
+        return
+    kind = sql.SQL(target.column.type_name.replace("%", "%%"))
+    for enabled in (True, False):
+        value = target.written(enabled)
+        try:
+            with cursor.savepoint():
+                cursor.row(sql.SQL("SELECT %(value)s::{}").format(kind), {"value": value})
+        except ServerError as error:
+            if not str(error.details.get("sqlstate")).startswith(DATA_EXCEPTION):
+                raise
+            raise BadInput(
+                "wrong_flag_value",
+                f"{value!r} is no {target.column.type_name}: {error.what}",
+                f"Column {target.table}.{target.column.name} could not hold it. Nothing was changed.",
+                "Set enabled_value and disabled_value of kanban_flag to what the application writes there.",
+            ) from error
+
+
+def as_global_default(target: Target) -> Target:
+    """Return the same flag for the row without a tenant."""
+    return replace(target, global_default=True, owners=None)
+
+
+def known_tenants(cursor: Cursor, target: Target, tenants: Sequence[str]) -> dict[str, str]:
+    """Return those of ``tenants`` that exist, with the database's spelling; raises BadInput for a wrong type."""
+    asked = target
+    if target.owners and target.owner_id:
+        asked = replace(target, table=target.owners, tenant=target.owner_id, key=None)
+    statements = Statements(asked)
+    values = {**statements.params, "tenants": list(tenants)}
+    try:
+        with cursor.savepoint():
+            return dict(cursor.rows(statements.format(queries.KNOWN), values))
+    except ServerError as error:
+        if not str(error.details.get("sqlstate")).startswith(DATA_EXCEPTION):
+            raise
+        raise BadInput(
+            "wrong_tenant_type",
+            f"The tenants' ids are of type {asked.tenant.type_name}: {error.what}",
+            "An id of another type names no tenant. Nothing was changed.",
+            f"Give ids as they stand in {asked.table}.{asked.tenant.name}.",
+        ) from error

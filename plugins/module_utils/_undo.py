@@ -1,0 +1,200 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring a flag's prior values: from a request to a result, and to the error that it ends with, if any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
+    READ_SECONDS,
+    Place,
+    Request,
+    count,
+    rows_of,
+    shown,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
+    PriorFile,
+    directories,
+    file_name,
+    find_files,
+    read_file,
+    retire,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import PriorSource, Undone, put_back
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
+    as_global_default,
+    known_tenants,
+)
+
+
+class Restore:
+    """One undo of one flag in one database."""
+
+    def __init__(self, place: Place, request: Request) -> None:
+        self._place = place
+        self._request = request
+        self._deadline = Deadline(request.deadline)
+        self.result: dict[str, Any] = {}
+        self.incident = request.who.incident_id
+        self._in_ledger = False
+        if place.ledger_state.usable:
+            with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
+                found = ledger.find_incident(cursor, request.who.incident_id)
+            self._in_ledger = found is not None
+            self.incident = found or self.incident
+
+    def plan(self) -> dict[str, Any]:
+        """Return what the undo would do; changes nothing."""
+        total = 0
+        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            now = count(cursor, self._place)
+            for target in self._targets():
+                for source in self._sources(target):
+                    total += sum(len(batch) for batch in source.batches(cursor, self._asked(target)))
+        return {
+            "changed": total > 0,
+            "total": now.total,
+            "enabled_before": now.on,
+            "enabled_after": now.on,
+            "changed_count": total,
+            "diff": {"before": {"tenants_to_restore": total}, "after": {"tenants_to_restore": 0}},
+        }
+
+    def run(self) -> KanbanError | None:
+        """Put back, count, lower the latch where nothing is left to hold off; return the error to end with, if any."""
+        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            before = count(cursor, self._place)
+        undone = Undone()
+        for target in self._targets():
+            self._take_over_file(target)
+            self._put_back(target, undone)
+        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            after = count(cursor, self._place)
+            known = known_tenants(cursor, self._place.target, undone.held) if undone.held else {}
+        held = sorted(known)
+        self.result.update(
+            changed=undone.restored > 0,
+            total=after.total,
+            enabled_before=before.on,
+            enabled_after=after.on,
+            changed_count=undone.restored,
+            already_count=undone.already,
+        )
+        shown(self.result, "changed_since", sorted(undone.changed_since))
+        shown(self.result, "missing", sorted(set(undone.held) - set(held)))
+        shown(self.result, "blocked", [{"tenant": tenant, "pid": None} for tenant in held])
+        self._afterwards(undone)
+        return self._verdict(held)
+
+    def _targets(self) -> list[Target]:
+        main = self._place.target
+        whole = self._request.tenants is None
+        return [main, as_global_default(main)] if main.key and whole else [main]
+
+    def _asked(self, target: Target) -> list[str] | None:
+        return None if target.global_default else self._place.tenants
+
+    def _file_of(self, target: Target) -> PriorFile:
+        name = file_name(self._request.who.incident_id, self._place.server.cluster, target.identity)
+        return PriorFile(name, directories(self._request.state_dir))
+
+    def _sources(self, target: Target) -> list[PriorSource]:
+        sources = [PriorSource.ledger(self.incident, target.identity)] if self._in_ledger else []
+        file = self._file_of(target)
+        return sources + [PriorSource.file(path) for path in find_files(file.name, file.places)]
+
+    def _take_over_file(self, target: Target) -> None:
+        """Move what a file kept into the ledger, once there is one: then there is one place to ask."""
+        file = self._file_of(target)
+        if not self._place.ledger_state.usable:
+            return
+        for path in find_files(file.name, file.places):
+            try:
+                with self._place.session().transaction(READ_SECONDS) as cursor:
+                    joined = ledger.join_incident(cursor, self._request.who, adopt=False)
+                    for change in read_file(path):
+                        ledger.add_change(cursor, joined.incident_id, self._request.who.run_id, target.identity, change)
+                self.incident, self._in_ledger = joined.incident_id, True
+                retire(path)
+            except ServerError as error:
+                self._place.warnings.append(f"{path} stays the source of priors; the ledger took none: {error.what}")
+
+    def _put_back(self, target: Target, undone: Undone) -> None:
+        sources = self._sources(target)
+        if not sources and not target.global_default:
+            raise self._unknown_incident()
+        for source in sources:
+            keeper = Keeper(
+                self.incident, self._request.who.run_id, target.identity, self._file_of(target), self._in_ledger
+            )
+            part = put_back(
+                self._place.connect,
+                rows_of(target),
+                source,
+                keeper,
+                self._deadline,
+                self._asked(target),
+                {PASSAGE: self.incident},
+            )
+            undone.add(part)
+            self._place.warnings += keeper.warnings
+
+    def _unknown_incident(self) -> BadInput:
+        known: list[str] = []
+        if self._place.ledger_state.usable:
+            with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
+                known = [row["incident_id"] for row in ledger.list_incidents(cursor, limit=10)]
+        return BadInput(
+            "unknown_incident",
+            f"Nothing is recorded under incident {self._request.who.incident_id!r} in this database.",
+            "Without its prior values nobody can tell who had the flag. Nothing was changed.",
+            f"The newest incidents here are {known}."
+            if known
+            else "There is no ledger here, and no file of prior values that this user can read.",
+            known_incidents=known,
+        )
+
+    def _afterwards(self, undone: Undone) -> None:
+        try:
+            whole = self._request.tenants is None and not undone.held
+            if whole and self._in_ledger:
+                self.result["latch_left"] = lower_latches(self._place.session(), self._place.target)
+            if self._in_ledger and (undone.restored or undone.already):
+                with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+                    names = ("changed_count", "already_count", "changed_since_count", "missing_count", "enabled_after")
+                    data = {name: self.result[name] for name in names}
+                    data.update(flag=self._place.target.identity, operator=self._request.who.operator)
+                    ledger.add_event(
+                        cursor, self.incident, self._request.who.run_id, "re-enable", "feature_flag", "restored", data
+                    )
+        except ServerError as error:
+            self._place.warnings.append(f"After the undo, latch or event failed: {error.what}")
+
+    def incident_result(self) -> dict[str, Any]:
+        """Return the module's ``incident`` result."""
+        return {
+            "incident_id": self.incident,
+            "requested": self._request.who.incident_id,
+            "opened_now": False,
+            "in_ledger": self._in_ledger,
+            "open_before": [],
+        }
+
+    def _verdict(self, held: list[str]) -> KanbanError | None:
+        if not held:
+            return None
+        return KanbanError(
+            "still_off",
+            f"{len(held)} tenants could not be put back within {self._request.deadline:g} s: {held[:5]}.",
+            "Somebody holds their rows; all others are as they were before the incident.",
+            "Run the same command again: it goes on with these.",
+        )

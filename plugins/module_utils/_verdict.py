@@ -1,0 +1,167 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what each host answered to what holds: counting, and the last screen. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
+    Answer,
+    Host,
+    database_line,
+    notes,
+)
+
+DAY_SECONDS = 86400
+
+
+@dataclass
+class Standing:
+    """How all databases stand: hosts that acted, replicas, and hosts that say nothing about their tenants."""
+
+    acted: list[Host] = field(default_factory=list)
+    replicas: list[Host] = field(default_factory=list)
+    silent: list[Host] = field(default_factory=list)
+    headless: list[Host] = field(default_factory=list)
+    twins: set[str] = field(default_factory=set)
+
+    @property
+    def whole(self) -> bool:
+        """Every host of the group is accounted for and none failed."""
+        return bool(self.acted) and not self.silent and not self.headless and not any(h.failed for h in self.acted)
+
+    def total(self, name: str) -> int:
+        """Sum a figure over databases, each counted once however many hosts lead to it."""
+        return sum(int(host.last.get(name, 0)) for host in self.acted if host.name not in self.twins)
+
+    @property
+    def changed(self) -> int:
+        """Tenants switched by all hosts together (two hosts that lead to one database share the work)."""
+        return sum(host.changed_count for host in self.acted)
+
+
+def stand(hosts: Sequence[Host]) -> Standing:
+    """Sort hosts by what they could do; two entries for one database count once."""
+    standing = Standing()
+    for host in hosts:
+        if not host.answered:
+            standing.silent.append(host)
+        elif host.is_replica:
+            standing.replicas.append(host)
+        else:
+            if any(host.cluster == other.cluster for other in standing.acted):
+                standing.twins.add(host.name)
+            standing.acted.append(host)
+    led = {host.cluster for host in standing.acted}
+    standing.headless = [host for host in standing.replicas if host.cluster not in led]
+    return standing
+
+
+def verdict(
+    names: Sequence[str],
+    first: Sequence[Answer],
+    later: Sequence[Answer],
+    *,
+    what: str,
+    run: Mapping[str, Any],
+    seconds: float,
+    objective: float,
+    environment: str = "",
+    group: str = "db",
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
+
+    :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
+    :param what: ``contain`` or ``restore``.
+    :param seconds: since the run began, against ``objective``.
+    """
+    hosts = [Host(*row) for row in zip(names, first, later)]
+    standing = stand(hosts)
+    word = _word(standing, what)
+    incidents = [host.last["incident"] for host in standing.acted if "incident" in host.last]
+    incident_id = max((row["incident_id"] for row in incidents), default=run["incident_id"])
+    headline = _headline(standing, word, what, group, check_mode)
+    lines = [headline, *_about(incidents, incident_id, environment)]
+    lines.append(_clock(seconds, objective, word))
+    lines += [database_line(host, what) for host in standing.acted]
+    lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
+    lines += [
+        f"{host.name}: a replica whose primary did not answer: its tenants are NOT accounted for"
+        for host in standing.headless
+    ]
+    lines += [f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}" for host in standing.silent]
+    lines += [line for host in standing.acted for line in notes(host)]
+    lines += _next(word, what, incident_id, check_mode)
+    return {
+        "verdict": word,
+        "failed": word in ("degraded", "failed"),
+        "headline": headline,
+        "incident_id": incident_id,
+        "lines": lines,
+    }
+
+
+def _word(standing: Standing, what: str) -> str:
+    if standing.whole:
+        return "contained" if what == "contain" else "restored"
+    return "degraded" if any(not host.failed for host in standing.acted) else "failed"
+
+
+def _headline(standing: Standing, word: str, what: str, group: str, check_mode: bool) -> str:
+    total, on = standing.total("total"), standing.total("enabled_after")
+    missing = len(standing.silent) + len(standing.headless)
+    if not standing.acted and not missing:
+        return f"FAILED: the group {group!r} has no hosts, so nothing was asked and nothing was done."
+    if check_mode:
+        return f"PLAN, nothing was changed: {standing.changed} of {total} tenants would change."
+    if word == "contained":
+        return f"CONTAINED: Kanban V2 is off for all {total} tenants ({standing.changed} were switched off now)."
+    if word == "restored":
+        return f"RESTORED: {standing.changed} tenants are as before the incident, {on} of {total} have Kanban V2."
+    answered = f"{missing} of {missing + len(standing.acted)} databases did not answer. " if missing else ""
+    if what == "contain":
+        start = "CONTAINED IN PART" if word == "degraded" else "NOT CONTAINED"
+        return f"{start}: {answered}{on} of {total} tenants that could be counted still have Kanban V2."
+    start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
+    return f"{start}: {answered}{standing.changed} tenants are as before."
+
+
+def _about(incidents: Sequence[Mapping[str, Any]], incident_id: str, environment: str) -> list[str]:
+    lines = [f"Incident {incident_id}" + (f", environment {environment}" if environment else "")]
+    ids = sorted({row["incident_id"] for row in incidents})
+    if len(ids) > 1:
+        lines.append(
+            f"The databases know this by different incidents ({', '.join(ids)}); containment used each one's own. "
+            "Recovery and re-enabling need one named: -e kanban_incident_id=..."
+        )
+    seen = set()
+    for row in incidents:
+        for other in row.get("open_before", []):
+            if other["age_seconds"] > DAY_SECONDS and other["incident_id"] not in seen:
+                seen.add(other["incident_id"])
+                lines.append(f"Incident {other['incident_id']} is open since {other['opened_at']}: is it still one?")
+    return lines
+
+
+def _clock(seconds: float, objective: float, word: str) -> str:
+    if word == "failed":
+        return f"Time: {seconds:.1f} s, and the objective is {objective:.0f} s."
+    met = "within" if seconds <= objective else "OVER"
+    return f"Time: {seconds:.1f} s, {met} the objective of {objective:.0f} s."
+
+
+def _next(word: str, what: str, incident_id: str, check_mode: bool) -> list[str]:
+    if check_mode:
+        return ["Next: the same command without --check."]
+    if word in ("degraded", "failed"):
+        return ["Next: mend what is named above and type the same command again; it goes on where this one stopped."]
+    if what == "contain":
+        return [
+            f"Next, if this was a misfire: reenable.yml -e kanban_reenable=all -e kanban_incident_id={incident_id}",
+            "It is safe to close this terminal.",
+        ]
+    return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]

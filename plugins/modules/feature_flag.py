@@ -1,0 +1,364 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: feature_flag
+short_description: Switch a feature flag off or on for all tenants, or put it back as it was
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Switches a flag that an application keeps per tenant in PostgreSQL. Off is meant for the worst moment. It waits for
+    nobody's row, commits in batches, and what it could not have by O(deadline) is named together with who holds it.
+  - Nothing is lost. The value that each tenant had is written to the ledger (schema C(kanban_rollback)) in the same
+    transaction that switches it, so O(state=restored) brings back exactly who had the feature, and how. Absent,
+    V(null), V(false), C("sim") and C([]) are all different.
+  - Off means absent (unless O(absent_means=on)), SQL or JSON NULL, V(false), or exactly O(disabled_value). Everything
+    else is on and is switched off, C("false") and V(0) included. Tenants that are off are not rewritten.
+  - A flag inside of a C(json) or text column is edited in its text, so that every other letter of the settings stays.
+options:
+  state:
+    description:
+      - V(disabled) switches off, V(enabled) switches on, V(restored) puts back what O(incident_id) changed.
+      - V(restored) leaves alone, and lists, tenants whose flag was changed since by somebody else.
+    type: str
+    choices: [disabled, enabled, restored]
+    default: disabled
+  deadline:
+    description:
+      - Seconds within which all tenants must be as wanted. What is not by then fails the module, with full results.
+    type: float
+    default: 20
+  on_blocked:
+    description:
+      - What to do about sessions that hold a tenant's row or the table. V(report) names them, V(terminate) also ends
+        them (needs membership in C(pg_signal_backend)). Prepared transactions are named, never ended.
+    type: str
+    choices: [report, terminate]
+    default: report
+  settle:
+    description:
+      - Seconds to go on after the kill until every transaction that was open has ended, switching off again what such
+        a transaction writes back from what it read before. V(0) leaves that out.
+    type: float
+    default: 0
+  latch:
+    description:
+      - Whether to put a row trigger on the table after the kill that turns a step from off to on back to off, and
+        records it, while the incident is open. It never raises an error. Needs the ledger and the TRIGGER privilege.
+        Without them a warning says so. O(state=restored) passes it, and takes it away again.
+    type: bool
+    default: false
+  global_default:
+    description:
+      - Whether to switch also the row without tenant of a key/value store, the default of all tenants.
+        It is always reported.
+    type: bool
+    default: false
+  incident_adopt:
+    description:
+      - Whether an incident that is open in the ledger already is the same one; O(incident_id) then becomes its alias.
+        For ids that were made by the controller, not given by a person.
+    type: bool
+    default: false
+  on_replica:
+    description:
+      - What to do on a server in recovery. V(fail), or V(skip) with the figures that it sees.
+    type: str
+    choices: [fail, skip]
+    default: fail
+  state_dir:
+    description:
+      - Directory on the host for prior values when the ledger cannot take them (mode 0700, files 0600).
+      - Without it, or if it cannot be written, C(/var/lib/kanban_rollback), C(~/.local/state/kanban_rollback),
+        C(/var/tmp/kanban_rollback) and C(/dev/shm/kanban_rollback) are tried. If none can be written, the values stand
+        in RV(priors).
+    type: path
+extends_documentation_fragment:
+  - chatia.kanban_rollback.postgres
+  - chatia.kanban_rollback.flag
+  - chatia.kanban_rollback.incident
+attributes:
+  check_mode:
+    support: full
+    description: Counts and shows what would change, and takes no row locks.
+  diff_mode:
+    support: full
+    description: Shows the number of tenants before and after, and up to 20 of those that change.
+seealso:
+  - module: chatia.kanban_rollback.feature_flag_info
+  - module: chatia.kanban_rollback.incident
+"""
+
+EXAMPLES = r"""
+- name: Switch Kanban V2 off for every tenant
+  chatia.kanban_rollback.feature_flag:
+    login_db: chatia_db
+    table: Companies
+    column: settings
+    path: [kanbanV2Enabled]
+    state: disabled
+    incident_id: INC-20261125-042
+
+- name: Switch it off for two tenants, ending whoever holds their rows
+  chatia.kanban_rollback.feature_flag:
+    login_db: chatia_db
+    table: Companies
+    column: settings
+    path: [kanbanV2Enabled]
+    state: disabled
+    tenants: [17, 23]
+    on_blocked: terminate
+    incident_id: INC-20261125-042
+
+- name: Put back exactly what was there
+  chatia.kanban_rollback.feature_flag:
+    login_db: chatia_db
+    table: Companies
+    column: settings
+    path: [kanbanV2Enabled]
+    state: restored
+    incident_id: INC-20261125-042
+
+- name: A key/value table with 'enabled' and 'disabled'
+  chatia.kanban_rollback.feature_flag:
+    login_db: chatia_db
+    store: key_value
+    table: Settings
+    tenant_column: companyId
+    key_column: key
+    key: kanbanV2
+    column: value
+    enabled_value: enabled
+    disabled_value: disabled
+    state: disabled
+    incident_id: INC-20261125-042
+"""
+
+RETURN = r"""
+total:
+  description: Tenants meant (all, or those of O(tenants) that exist).
+  returned: success
+  type: int
+  sample: 1284
+enabled_before:
+  description: How many of them were on.
+  returned: success
+  type: int
+  sample: 385
+enabled_after:
+  description: How many are on now, counted again in a fresh snapshot.
+  returned: success
+  type: int
+  sample: 0
+changed_count:
+  description: How many were switched (in check mode, would be).
+  returned: success
+  type: int
+  sample: 385
+blocked:
+  description:
+    - Up to 100 tenants that could not be switched, each with who holds its row. RV(blocked_count) is the whole number.
+  returned: when not in check mode
+  type: list
+  elements: dict
+  contains:
+    tenant:
+      description: The tenant's id.
+      type: str
+    pid:
+      description: The blocking backend; 0 for a prepared transaction, null when nobody was seen.
+      type: int
+    application_name:
+      description: The name that the session gave itself.
+      type: str
+    transaction_age:
+      description: Seconds since the blocking transaction began.
+      type: float
+    to_end_it:
+      description: The statement that ends it.
+      type: str
+blocked_count:
+  description: Length of RV(blocked) before it was cut.
+  returned: when not in check mode
+  type: int
+terminated:
+  description: Sessions that were ended under O(on_blocked=terminate).
+  returned: when not in check mode
+  type: list
+  elements: dict
+unreadable:
+  description: Up to 20 tenants whose settings are text that is no JSON; left to the letter, and they fail the module.
+  returned: success
+  type: list
+  elements: str
+unknown_tenants:
+  description: Up to 100 of O(tenants) that do not exist; the others are switched, and then the module fails.
+  returned: success
+  type: list
+  elements: str
+changed_since:
+  description: Up to 100 tenants that O(state=restored) left alone because somebody changed their flag since.
+  returned: when O(state=restored)
+  type: list
+  elements: str
+missing:
+  description: Up to 100 tenants of the incident that no longer exist.
+  returned: when O(state=restored)
+  type: list
+  elements: str
+priors:
+  description: Where prior values were kept.
+  returned: when switched
+  type: dict
+  contains:
+    kept_in:
+      description: C(ledger), C(file), C(result) or C(nothing to keep).
+      type: str
+    path:
+      description: The file on the host that ran the module.
+      type: str
+    unsaved:
+      description: The values themselves, when neither the ledger nor any file could take them. Save them.
+      type: list
+      elements: dict
+incident:
+  description: The incident that this was recorded under, whether it was opened now, and those that were open before.
+  returned: success
+  type: dict
+latch:
+  description: Whether stale writes are turned back from now on.
+  returned: when O(latch=true) and the ledger could be used
+  type: dict
+  contains:
+    raised:
+      description: Whether the latch is up.
+      type: bool
+    reason:
+      description: Why it is not.
+      type: str
+sweep:
+  description: What became of the transactions that were open after the kill.
+  returned: when O(settle) is given
+  type: dict
+  contains:
+    settled:
+      description: Whether all of them have ended.
+      type: bool
+    switched_again:
+      description: How many tenants they had switched on again, which were switched off again.
+      type: int
+    waiting_for:
+      description: Up to 20 that are still open.
+      type: list
+      elements: dict
+global_default:
+  description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
+  returned: when O(store=key_value)
+  type: str
+flag:
+  description: The flag's name in the ledger.
+  returned: success
+  type: str
+  sample: public.Companies.settings -> kanbanV2Enabled
+database:
+  description: Which database this was, by name, address, cluster, role and version; whether a pooler is in between.
+  returned: success
+  type: dict
+contained_ms:
+  description: Milliseconds from the first statement of the kill to the count that proves it.
+  returned: when switched
+  type: int
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A short, stable word for machines, for instance C(read_only_server).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    check_seconds,
+    flag_from,
+    flag_spec,
+    login_from,
+    postgres_spec,
+    who_from,
+    who_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagentry import change_flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Request
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            **flag_spec(),
+            **who_spec(),
+            "state": {"type": "str", "choices": ["disabled", "enabled", "restored"], "default": "disabled"},
+            "deadline": {"type": "float", "default": 20},
+            "on_blocked": {"type": "str", "choices": ["report", "terminate"], "default": "report"},
+            "settle": {"type": "float", "default": 0},
+            "latch": {"type": "bool", "default": False},
+            "global_default": {"type": "bool", "default": False},
+            "incident_adopt": {"type": "bool", "default": False},
+            "on_replica": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
+            "state_dir": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        check_seconds("deadline", params["deadline"], 1)
+        check_seconds("settle", params["settle"], 0)
+        request = Request(
+            flag=flag_from(params),
+            who=who_from(params),
+            adopt=params["incident_adopt"],
+            **{
+                name: params[name]
+                for name in (
+                    "state",
+                    "tenants",
+                    "deadline",
+                    "on_blocked",
+                    "settle",
+                    "latch",
+                    "global_default",
+                    "on_replica",
+                    "state_dir",
+                )
+            },
+        )
+        return change_flag(login_from(params), request, module.check_mode)
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: feature_flag_info
+short_description: Tell which tenants have a feature flag on, and what its values look like
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Counts tenants and those that are on, by the same rules as M(chatia.kanban_rollback.feature_flag). Reads only, takes
+    no row locks, and works on replicas as well.
+options:
+  names:
+    description: How many ids of tenants that are on to return, at most 10000.
+    type: int
+    default: 100
+  environment:
+    description: Refuse a ledger that is marked with another environment.
+    type: str
+extends_documentation_fragment:
+  - chatia.kanban_rollback.postgres
+  - chatia.kanban_rollback.flag
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+seealso:
+  - module: chatia.kanban_rollback.feature_flag
+"""
+
+EXAMPLES = r"""
+- name: Who has Kanban V2
+  chatia.kanban_rollback.feature_flag_info:
+    login_db: chatia_db
+    table: Companies
+    column: settings
+    path: [kanbanV2Enabled]
+  register: flag
+"""
+
+RETURN = r"""
+total:
+  description: Tenants meant.
+  returned: success
+  type: int
+  sample: 1284
+enabled:
+  description: How many of them are on.
+  returned: success
+  type: int
+  sample: 385
+tenants_on:
+  description: The first O(names) of them.
+  returned: success
+  type: list
+  elements: str
+flag_values:
+  description: The 20 most frequent values as text (cut to 60 characters), with their number of tenants.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"value": "true", "tenants": 380}, {"value": "\"sim\"", "tenants": 5}]
+unreadable:
+  description: Up to 20 tenants whose settings are text that is no JSON.
+  returned: success
+  type: list
+  elements: str
+unreadable_count:
+  description: How many there are.
+  returned: success
+  type: int
+unknown_tenants:
+  description: Up to 100 of O(tenants) that do not exist.
+  returned: success
+  type: list
+  elements: str
+global_default:
+  description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
+  returned: when O(store=key_value)
+  type: str
+flag:
+  description: The flag's name in the ledger.
+  returned: success
+  type: str
+database:
+  description: Which database this was, by name, address, cluster, role and version; whether a pooler is in between.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    flag_from,
+    flag_spec,
+    login_from,
+    postgres_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagentry import read_flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import Who
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Request
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            **flag_spec(),
+            "names": {"type": "int", "default": 100},
+            "environment": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        who = Who(incident_id="", run_id="", environment=params["environment"])
+        request = Request(flag=flag_from(params), state="read", who=who, tenants=params["tenants"])
+        return read_flag(login_from(params), request, min(params["names"], 10000)), None
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident
+short_description: Open, find again, append to and close an incident in the ledger
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Keeps the record of an incident in the application's database. Makes the ledger where there is none, if the role
+    may.
+  - Holds the lease of single-flight work (recover, restore, re-enable), a row with holder, heartbeat and expiry.
+options:
+  state:
+    description:
+      - V(open) opens the incident, or finds it again. V(closed) closes it and takes its latches away.
+    type: str
+    choices: [open, closed]
+    default: open
+  incident_adopt:
+    description:
+      - Whether an incident that is open already is the same one; O(incident_id) then becomes its alias. For ids made by
+        the controller.
+    type: bool
+    default: false
+  aliases:
+    description: Further ids that mean this incident, for instance the one that another primary knows it as.
+    type: list
+    elements: str
+    default: []
+  event:
+    description: An event to append to the hash chain of this incident and O(run_id).
+    type: dict
+    suboptions:
+      phase:
+        description: Phase of the runbook.
+        type: str
+        required: true
+        choices: [contain, preserve, assess, recover, validate, re-enable, report]
+      event:
+        description: What happened, in one or two words.
+        type: str
+        required: true
+      data:
+        description: Figures and names that belong to it. Nothing secret.
+        type: dict
+  lease:
+    description:
+      - V(held) takes the lease, or renews the one of this O(run_id); fails naming the holder where another run has it.
+        V(released) gives it back.
+    type: str
+    choices: [held, released]
+  lease_seconds:
+    description: Seconds without a sign of life after which the lease is anybody's.
+    type: float
+    default: 60
+  lease_by_force:
+    description: Take the lease from whoever holds it. An override to be given with a reason.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - chatia.kanban_rollback.postgres
+  - chatia.kanban_rollback.incident
+attributes:
+  check_mode:
+    support: partial
+    description: Changes nothing.
+    details: Whether the incident would be opened, or the lease be had, is not predicted.
+  diff_mode:
+    support: none
+    description: An incident is a record, not a configuration.
+seealso:
+  - module: chatia.kanban_rollback.incident_info
+"""
+
+EXAMPLES = r"""
+- name: Note that support was told
+  chatia.kanban_rollback.incident:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    operator: ana
+    event:
+      phase: contain
+      event: support told
+
+- name: Close it
+  chatia.kanban_rollback.incident:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    operator: ana
+    state: closed
+"""
+
+RETURN = r"""
+incident_id:
+  description: The id that the ledger knows it by.
+  returned: success
+  type: str
+opened_now:
+  description: Whether this call opened it.
+  returned: when not in check mode
+  type: bool
+open_before:
+  description: Incidents that were open before, newest first.
+  returned: when not in check mode
+  type: list
+  elements: dict
+latch_left:
+  description: Latches that could only be made pass-throughs, with the reason.
+  returned: when O(state=closed)
+  type: list
+  elements: str
+ledger:
+  description: Whether the ledger was there, its version and environment, before this call.
+  returned: success
+  type: dict
+database:
+  description: Which database this was.
+  returned: success
+  type: dict
+lease:
+  description: Who holds the lease, when another run has it.
+  returned: failure
+  type: dict
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A short, stable word for machines, for instance C(read_only_server).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    check_seconds,
+    login_from,
+    postgres_spec,
+    who_from,
+    who_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import PHASES
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
+    IncidentRequest,
+    set_incident,
+)
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            **who_spec(),
+            "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
+            "incident_adopt": {"type": "bool", "default": False},
+            "aliases": {"type": "list", "elements": "str", "default": []},
+            "event": {
+                "type": "dict",
+                "options": {
+                    "phase": {"type": "str", "required": True, "choices": list(PHASES)},
+                    "event": {"type": "str", "required": True},
+                    "data": {"type": "dict"},
+                },
+            },
+            "lease": {"type": "str", "choices": ["held", "released"]},
+            "lease_seconds": {"type": "float", "default": 60},
+            "lease_by_force": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        check_seconds("lease_seconds", params["lease_seconds"], 1)
+        names = ("state", "aliases", "event", "lease", "lease_seconds", "lease_by_force")
+        request = IncidentRequest(
+            who=who_from(params), adopt=params["incident_adopt"], **{name: params[name] for name in names}
+        )
+        return set_incident(login_from(params), request, module.check_mode), None
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

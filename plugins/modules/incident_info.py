@@ -1,0 +1,143 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident_info
+short_description: Read incidents, their events and the recovery lease from the ledger
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Reads only. Works without a ledger too, and then lists the files that stood in for it on this host.
+options:
+  incident_id:
+    description: One incident, by its id or an alias, with its events. Left out, the newest 100 are listed.
+    type: str
+  events:
+    description: How many events to return at most.
+    type: int
+    default: 1000
+  environment:
+    description: Refuse a ledger that is marked with another environment.
+    type: str
+  state_dir:
+    description: Further directory to look for prior files in.
+    type: path
+extends_documentation_fragment:
+  - chatia.kanban_rollback.postgres
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+seealso:
+  - module: chatia.kanban_rollback.incident
+"""
+
+EXAMPLES = r"""
+- name: What is open
+  chatia.kanban_rollback.incident_info:
+    login_db: chatia_db
+  register: incidents
+"""
+
+RETURN = r"""
+incidents:
+  description: Incidents, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    incident_id:
+      description: The id.
+      type: str
+    aliases:
+      description: Other ids that mean it.
+      type: list
+    opened_at:
+      description: UTC.
+      type: str
+    closed_at:
+      description: UTC; null while it is open.
+      type: str
+    age_seconds:
+      description: Seconds since it was opened.
+      type: int
+open:
+  description: Those that are open, newest first.
+  returned: success
+  type: list
+  elements: dict
+events:
+  description: Events of the incident, oldest first.
+  returned: when O(incident_id) is given and known
+  type: list
+  elements: dict
+chain_broken_at:
+  description: Where the events' hash chain is broken; empty when it holds.
+  returned: when O(incident_id) is given and known
+  type: list
+  elements: str
+latched_writes:
+  description: How many writes the latch turned back.
+  returned: when O(incident_id) is given and known
+  type: int
+latched_tenants:
+  description: Of how many tenants.
+  returned: when O(incident_id) is given and known
+  type: int
+lease:
+  description: Who holds the recovery lease; null when nobody does.
+  returned: success
+  type: dict
+prior_files:
+  description: Files of prior values on this host that no ledger has taken over yet.
+  returned: success
+  type: list
+  elements: str
+ledger:
+  description: Whether the ledger is there and can be read, its version and environment.
+  returned: success
+  type: dict
+database:
+  description: Which database this was.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import login_from, postgres_spec
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import read_incidents
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            "incident_id": {"type": "str"},
+            "events": {"type": "int", "default": 1000},
+            "environment": {"type": "str"},
+            "state_dir": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        names = ("incident_id", "environment", "events", "state_dir")
+        return read_incidents(login_from(params), **{name: params[name] for name in names}), None
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()
