@@ -1,0 +1,177 @@
+"""A fleet of hosts on a bridge of its own: up, found again, down."""
+
+import contextlib
+import ipaddress
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.hosts import files, image
+from tests.hosts.composition import DEFAULT_STATE, STANDARD, HostSpec
+from tests.hosts.host import Host, until
+from tests.hosts.machine import HostsError, call, locked, podman, what_is_missing
+
+LABEL = "chatia.kanban_rollback.hosts"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Hosts that are up. `seconds` says how long that took (0 when found again by `load`)."""
+
+    state: Path
+    hosts: tuple[Host, ...]
+    seconds: float = 0.0
+
+    def __getitem__(self, name: str) -> Host:
+        """Return a host by name; KeyError when there is none."""
+        return {host.name: host for host in self.hosts}[name]
+
+    @property
+    def inventory(self) -> Path:
+        """The Ansible inventory of the fleet."""
+        return self.state / files.INVENTORY
+
+    @property
+    def key(self) -> Path:
+        """The private key that root on every host accepts."""
+        return self.state / files.KEY
+
+    @property
+    def known_hosts(self) -> Path:
+        """The host keys, as ssh reads them."""
+        return self.state / files.KNOWN_HOSTS
+
+    @property
+    def postgres_password(self) -> str:
+        """The password of the superuser `postgres` over TCP, on every database host of this run."""
+        return (self.state / "postgres_password").read_text()
+
+    def ssh(self, name: str, *command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+        """Log in as root as a client would, on a connection of its own; status 255 when the host is not reached."""
+        argv = ["ssh", "-i", str(self.key), "-o", f'UserKnownHostsFile="{self.known_hosts}"', "-o", "ConnectTimeout=3"]
+        for option in ("BatchMode=yes", "IdentitiesOnly=yes", "ControlPath=none", "StrictHostKeyChecking=yes"):
+            argv += ["-o", option]
+        return call([*argv, f"root@{self[name].address}", *command], timeout=timeout, check=False)
+
+    def down(self) -> None:
+        """Remove the fleet; see the function `down`."""
+        down(self.state)
+
+
+def load(state: Path = DEFAULT_STATE) -> Fleet:
+    """Find a fleet that another process brought up. Raises HostsError when there is none."""
+    return Fleet(state.resolve(), tuple(files.read_fleet(state)))
+
+
+def up(state: Path = DEFAULT_STATE, specs: Sequence[HostSpec] = STANDARD, *, timeout: float = 90) -> Fleet:
+    """Bring up new hosts, in place of those (or of the remains of those) that the state directory stands for.
+
+    Returns when every host is what its role promises. `timeout` in seconds is for the hosts; a first build of the image
+    has its own. Raises HostsError, and then leaves nothing behind.
+    """
+    if missing := what_is_missing():
+        raise HostsError(missing)
+    tag, _built = image.ensure()
+    state = state.resolve()
+    began = time.monotonic()
+    with _lock(state):
+        _remove(state)
+        # Older images of ours, now that the hosts before these no longer use them.
+        image.remove(keep=tag)
+        try:
+            hosts = _boot(state, specs, tag)
+            # They boot side by side; waiting for one after the other costs nothing, and Ctrl-C ends it.
+            for host in hosts:
+                host.wait_until_ready(timeout=timeout)
+        except BaseException:
+            # Half a fleet is of no use to anybody. What went wrong is what the caller has to hear.
+            with contextlib.suppress(HostsError):
+                _remove(state)
+            raise
+        files.write_fleet(state, hosts)
+    return Fleet(state, tuple(hosts), time.monotonic() - began)
+
+
+def down(state: Path = DEFAULT_STATE) -> None:
+    """Remove every container, network and file of the fleet, whatever a killed run left of it. Twice is fine.
+
+    Touches only what carries the label of this state directory. Raises HostsError when something will not go.
+    """
+    state = state.resolve()
+    with _lock(state):
+        _remove(state)
+
+
+def _lock(state: Path) -> contextlib.AbstractContextManager[None]:
+    return locked(Path("/run") / f"kanban-hosts-{files.fleet_id(state)}.lock", timeout=120)
+
+
+def _boot(state: Path, specs: Sequence[HostSpec], tag: str) -> list[Host]:
+    fleet = files.fleet_id(state)
+    label, network = f"{LABEL}={fleet}", f"kanban-{fleet}"
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    subnet = _make_network(network, label)
+    addresses = {spec.name: str(subnet[11 + number]) for number, spec in enumerate(specs)}
+    files.write_before_boot(state, specs, addresses, gateway=str(subnet[-2]))
+    hosts = [Host(spec.name, spec.group, spec.role, addresses[spec.name], f"{network}-{spec.name}") for spec in specs]
+    names = [f"--add-host={host.name}:{host.address}" for host in hosts]
+
+    def boot(host: Host) -> None:
+        # Without an address of its own that stays, a rebooted host is unreachable until others' ARP entries age.
+        mac = "02:4b:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(host.address).packed)
+        podman(
+            "run", "--detach", "--replace", "--name", host.container, "--hostname", host.name, "--label", label,
+            "--network", f"{network}:ip={host.address},mac={mac}", *names,
+            # A real host reboots itself, has a firewall of its own and memory to share between processes.
+            "--systemd=always", "--restart=always", "--cap-add=NET_ADMIN", "--shm-size=256m", "--log-driver=none",
+            "--volume", f"{state / files.SHARED / host.name}:/etc/kanban-host:ro",
+            tag, "/sbin/init",
+            timeout=60,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        list(pool.map(boot, hosts))
+    files.write_inventory(state, hosts)
+    return hosts
+
+
+def _make_network(name: str, label: str) -> ipaddress.IPv4Network:
+    """Make the bridge on the first free subnet of ours; podman knows which are taken on this machine."""
+    for number in range(64):
+        subnet = ipaddress.IPv4Network(f"10.213.{number}.0/24")
+        # Internal: no way out. No name server of podman's either: the hosts know each other from /etc/hosts. Without
+        # its name server podman gives the machine no address on the bridge, unless one is asked for.
+        where = ["--subnet", str(subnet), "--gateway", str(subnet[1])]
+        made = podman(
+            "network", "create", "--internal", "--disable-dns", *where, "--label", label, name, check=False
+        )  # fmt: skip
+        if made.returncode == 0:
+            return subnet
+        if "subnet" not in made.stderr:
+            break
+    raise HostsError(f"podman could not make the network {name}: {made.stderr.strip()}")
+
+
+def _remove(state: Path) -> None:
+    chosen = f"label={LABEL}={files.fleet_id(state)}"
+
+    def gone() -> bool:
+        # After a killed run the first attempt may only repair podman's records, so the listing decides, not the status.
+        for container in podman("ps", "--all", "--quiet", "--filter", chosen, check=False).stdout.split():
+            podman("rm", "--force", "--time", "0", "--volumes", container, check=False, timeout=60)
+        for network in podman("network", "ls", "--quiet", "--filter", chosen, check=False).stdout.split():
+            podman("network", "rm", "--force", "--time", "0", network, check=False, timeout=60)
+        return not leftovers(state)
+
+    until(gone, f"podman to let go of the containers and networks with {chosen}", timeout=60, pause=0.5)
+    files.remove_files(state)
+
+
+def leftovers(state: Path) -> list[str]:
+    """Return the containers and networks that podman still has of a fleet, by name."""
+    chosen = f"label={LABEL}={files.fleet_id(state)}"
+    containers = podman("ps", "--all", "--filter", chosen, "--format", "{{.Names}}").stdout.split()
+    return containers + podman("network", "ls", "--filter", chosen, "--format", "{{.Name}}").stdout.split()

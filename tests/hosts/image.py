@@ -1,0 +1,93 @@
+"""The one image of which all hosts are made, kept by podman under a tag that is a hash of its recipe."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.hosts import sources
+from tests.hosts.machine import RECIPE, HostsError, call, locked, podman
+
+REPOSITORY = "localhost/kanban-rollback-hosts"
+# Read by mmdebstrap and podman below, and part of the recipe's hash.
+BUILD = (
+    "--variant=apt",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+)
+CHANGES = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3")
+# Shared by all checkouts of the machine, as podman's store is.
+LOCK = Path("/run/kanban-rollback-hosts-image.lock")
+BUILD_DIRECTORY = Path("/var/tmp")  # noqa: S108  half a gigabyte, which /tmp in memory may not have
+
+
+def recipe_hash(recipe: Path = RECIPE) -> str:
+    """Return twelve hex digits that change with anything that goes into the image."""
+    digest = hashlib.sha256(repr((BUILD, CHANGES)).encode())
+    for path in sorted(recipe.iterdir()):
+        # The settings of podman on the machine are no part of a host.
+        if path.name != "containers.conf":
+            digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def packages(recipe: Path = RECIPE) -> list[str]:
+    """Return the packages of a host, in the recipe's order."""
+    lines = (recipe / "packages.txt").read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def exists(tag: str) -> bool:
+    """Say whether podman has the image."""
+    return podman("image", "exists", tag, check=False).returncode == 0
+
+
+def ensure() -> tuple[str, bool]:
+    """Return the image's name, and whether it had to be built (half a minute and more)."""
+    tag = f"{REPOSITORY}:{recipe_hash()}"
+    if exists(tag):
+        return tag, False
+    # As long as a build may take, for another process may be building the same.
+    with locked(LOCK, timeout=900):
+        built = not exists(tag)
+        if built:
+            _build(tag)
+    return tag, built
+
+
+def remove(keep: str = "") -> None:
+    """Remove our images, `keep` aside. One that another fleet still uses stays."""
+    listed = podman("images", "--filter", f"reference={REPOSITORY}", "--format", "{{.Repository}}:{{.Tag}}")
+    for tag in listed.stdout.split():
+        if tag != keep:
+            podman("rmi", tag, check=False, timeout=60)
+
+
+def _build(tag: str) -> None:
+    # A killed build cannot clean up; we hold the lock, so what lies there is nobody's.
+    for left in BUILD_DIRECTORY.glob("kanban-rollback-hosts-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="kanban-rollback-hosts-", dir=BUILD_DIRECTORY) as name:
+        build = Path(name)
+        archive = build / "root.tar"
+        try:
+            call(
+                [
+                    "env",
+                    f"TMPDIR={build}",
+                    "mmdebstrap",
+                    *BUILD,
+                    f"--aptopt={sources.write_options(build)}",
+                    f"--include={','.join(packages())}",
+                    f'--customize-hook=sh "{RECIPE}/customize.sh" "$1" "{RECIPE}"',
+                    sources.codename(),
+                    str(archive),
+                    *sources.write_sources(build),
+                ],
+                timeout=800,
+            )
+        except HostsError as error:
+            raise HostsError(f"the image of the hosts could not be built: {error}") from error
+        changes = [word for change in CHANGES for word in ("--change", change)]
+        podman("import", *changes, str(archive), tag, timeout=300)

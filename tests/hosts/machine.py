@@ -1,0 +1,110 @@
+"""What the machine has to have, one way to call its programs, and one lock between processes."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+RECIPE = Path(__file__).parent / "recipe"
+
+# Program -> Debian package.
+PROGRAMS = {
+    "podman": "podman",
+    "runc": "runc",
+    "netavark": "netavark",
+    "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+}
+# Not on PATH: podman looks for it there.
+PODMAN_HELPERS = ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/lib/podman")
+
+
+class HostsError(Exception):
+    """The hosts could not be made, reached or removed; the text says what to do."""
+
+
+def what_is_missing() -> str:
+    """One sentence on why hosts cannot be made on this machine, or an empty string."""
+    if os.geteuid() != 0:
+        return "the hosts need root (networks, containers with systemd): run this as root"
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", *PODMAN_HELPERS])
+    absent = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
+    if not absent:
+        return ""
+    packages = " ".join(sorted({PROGRAMS[name] for name in absent}))
+    return f"{', '.join(absent)} not found on this machine: apt-get install --no-install-recommends {packages}"
+
+
+def call(
+    argv: Sequence[str], *, timeout: float = 30, stdin: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the machine and give back what it said.
+
+    `timeout` is in seconds. Raises HostsError with the program's stderr when it fails (unless `check` is false), and
+    when it takes too long. Secrets belong in `stdin`, never in `argv`.
+    """
+    environment = os.environ | {
+        "CONTAINERS_CONF_OVERRIDE": str(RECIPE / "containers.conf"),
+        "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
+        "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]),
+    }
+    try:
+        # An empty input, not ours: a program that asks something must not wait for somebody at a terminal.
+        done = subprocess.run(
+            argv,
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise HostsError(f"`{' '.join(argv)}` was not done after {timeout:g} s and was ended") from error
+    if check and done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-2000:]
+        raise HostsError(f"`{' '.join(argv)}` failed with status {done.returncode}: {said}")
+    return done
+
+
+def podman(
+    *argv: str, timeout: float = 30, stdin: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run podman with our own settings; see `call`."""
+    return call(["podman", *argv], timeout=timeout, stdin=stdin, check=check)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, timeout: float) -> Iterator[None]:
+    """Hold a lock between processes on `path` (made, and removed again). The kernel lets go of it for a killed holder.
+
+    Raises HostsError when another process still has it after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The holder before us may have removed the file in between: then ours is a lock on nothing.
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                break
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        os.close(descriptor)
+        if time.monotonic() > deadline:
+            raise HostsError(f"another process has held {path} for more than {timeout:g} s: wait for it, or end it")
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
