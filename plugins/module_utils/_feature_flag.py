@@ -109,10 +109,9 @@ class Switch:
         try:
             outcome = self._switch(self._place.target, self._deadline)
             self._tell(outcome)
-            if self._request.global_default and self._place.target.key:
-                other = self._switch(as_global_default(self._place.target), self._deadline)
-                self.result["changed_count"] += other.switched
-            self._after_the_kill()
+            if outcome.counted:
+                self._beyond_the_tenants()
+                self._after_the_kill()
             self._close()
         finally:
             self._watcher.close()
@@ -131,7 +130,7 @@ class Switch:
             passage={PASSAGE: self.incident} if self._enabled else None,
         )
         tenants = None if target.global_default else self._place.tenants
-        outcome = switcher.run(self._place.pages, tenants)
+        outcome = switcher.run(target.table, tenants)
         self._place.warnings += keeper.warnings
         if keeper.kept_in != "nothing yet" or "priors" not in self.result:
             kept = keeper.kept_in if outcome.switched else "nothing to keep"
@@ -139,16 +138,28 @@ class Switch:
             self.result["priors"] = {"kept_in": kept, "path": path, "unsaved": keeper.unsaved}
         return outcome
 
+    def _beyond_the_tenants(self) -> None:
+        """Read the default of all tenants, and switch it where that was asked for."""
+        target = self._place.target
+        if target.key and self._request.global_default:
+            self.result["changed_count"] += self._switch(as_global_default(target), self._deadline).switched
+        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            self.result["global_default"] = global_default(cursor, target)
+
     def _tell(self, outcome: Outcome) -> None:
+        self.result.update(changed_count=outcome.switched, contained_ms=self._deadline.elapsed_ms)
+        if not outcome.counted:
+            rows = [{"tenant": None, **blocker.as_result()} for blocker in outcome.table_blockers]
+            shown(self.result, "blocked", rows)
+            shown(self.result, "terminated", [blocker.as_result() for blocker in outcome.terminated])
+            return
         before = outcome.after.on - outcome.switched if self._enabled else outcome.after.on + outcome.switched
         self.result.update(
             total=outcome.after.total,
             enabled_before=before,
             enabled_after=outcome.after.on,
-            changed_count=outcome.switched,
             unreadable=outcome.after.unreadable_sample,
             unreadable_count=outcome.after.unreadable,
-            contained_ms=self._deadline.elapsed_ms,
             reconnects=outcome.reconnects,
         )
         self._tell_blocked(outcome)
@@ -187,8 +198,6 @@ class Switch:
         """Write the event; read what a reader wants to know beside it. Nothing here can undo what was done."""
         self.result["changed"] = self.result["changed_count"] > 0
         try:
-            with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-                self.result["global_default"] = global_default(cursor, self._place.target)
             if self._joined and (self.result["changed"] or self._joined.opened_now):
                 with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
                     self._add_event(cursor)
@@ -197,7 +206,7 @@ class Switch:
 
     def _add_event(self, cursor: Cursor) -> None:
         figures = ("total", "enabled_before", "enabled_after", "changed_count", "blocked_count", "contained_ms")
-        data = {name: self.result[name] for name in figures}
+        data: dict[str, Any] = {name: self.result.get(name) for name in figures}
         data["flag"] = self._place.target.identity
         data["operator"] = self._request.who.operator
         data["reason"] = self._request.who.reason
@@ -218,6 +227,8 @@ class Switch:
         }
 
     def _verdict(self, outcome: Outcome) -> KanbanError | None:
+        if not outcome.counted:
+            return self._uncounted()
         left = self.result["enabled_after"]
         if self._enabled:
             left = outcome.after.total - outcome.after.on - outcome.after.unreadable
@@ -239,6 +250,17 @@ class Switch:
                 f"Compare with {self._place.target.table}.{self._place.target.tenant.name} and run it again.",
             )
         return None
+
+    def _uncounted(self) -> KanbanError:
+        lines = "; ".join(row["to_end_it"] for row in self.result["blocked"][:5])
+        return KanbanError(
+            "table_held",
+            f"Somebody held the whole table {self._place.target.table} for {self._request.deadline:g} s, a migration "
+            "perhaps, so its tenants could neither be switched nor counted.",
+            f"{self.result['changed_count']} tenants were switched before; the others are as they were.",
+            f"Whoever holds it is listed in 'blocked'{': ' + lines if lines else ''}. End that, or say "
+            "kanban_on_blocked=terminate (on_blocked), and run the same command again.",
+        )
 
     def _still(self, left: int) -> KanbanError:
         wanted = "off" if self._enabled else "on"

@@ -63,7 +63,7 @@ def raise_latch(session: Session, target: Target, incident_id: str) -> Latch:
                 "flag": target.identity,
                 "written": target.written(False),
             }
-            _replace_body(cursor, function, cursor.filled(body, values))
+            _replace_body(cursor, function, cursor.filled(body, values), incident_id)
             if (function, trigger) not in {(row[0], row[1]) for row in cursor.rows(queries.LATCHES, {})}:
                 cursor.run(
                     statements.format(
@@ -76,9 +76,16 @@ def raise_latch(session: Session, target: Target, incident_id: str) -> Latch:
     return Latch(True)
 
 
-def _replace_body(cursor: Cursor, function: str, body: str) -> None:
+def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
     statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
     cursor.run(statement, {"body": body})
+    cursor.run(sql.SQL(queries.NAME_HOLDER).format(function=identifier(function)), {"incident": incident_id})
+
+
+def latch_holder(cursor: Cursor, target: Target) -> str | None:
+    """Return the incident whose latch is up on a flag, None when there is none."""
+    found = cursor.rows(queries.HOLDER, {"function": _names(target)[1]})
+    return found[0][0] if found else None
 
 
 def lower_latches(session: Session, target: Target | None = None) -> list[str]:

@@ -106,23 +106,24 @@ def database_line(host: Host, kind: str) -> str:
     return text
 
 
+def blocked_line(row: Answer) -> str:
+    """Return one line about what could not be switched, with the statement that ends whoever holds it."""
+    whose = "the table" if row["tenant"] is None else f"tenant {one_line(row['tenant'])}"
+    if row.get("pid") is None:
+        return f"{whose} is held, by whom could not be seen"
+    age = row.get("transaction_age")
+    since = "" if age is None else f", in its transaction for {age:.0f} s"
+    name = one_line(row.get("application_name") or "no name")
+    return f"{whose} is held by pid {row['pid']} ({name}{since}); to end it: {one_line(row['to_end_it'])}"
+
+
 def notes(host: Host) -> list[str]:
     """Return what a reader must know about one database beside its figures."""
     found: list[str] = []
     last = host.last
     if last.get("failed") and "enabled_after" in last:
         found.append(f"{host.name}: {last.get('error', {}).get('what', one_line(last.get('msg', '')))}")
-    for row in last.get("blocked", [])[:SHOWN]:
-        if row.get("pid") is None:
-            found.append(f"{host.name}: tenant {row['tenant']} is held, by whom could not be seen")
-        else:
-            name = row.get("application_name") or "no name"
-            age = row.get("transaction_age")
-            since = f", in its transaction for {age:.0f} s" if age is not None else ""
-            found.append(
-                f"{host.name}: tenant {row['tenant']} is held by pid {row['pid']} ({name}{since}); "
-                f"to end it: {row['to_end_it']}"
-            )
+    found += [f"{host.name}: {blocked_line(row)}" for row in last.get("blocked", [])[:SHOWN]]
     for name, text in (
         ("unreadable", "have settings that are no JSON and were left"),
         ("changed_since", "were left alone: somebody changed their flag since"),
@@ -130,7 +131,7 @@ def notes(host: Host) -> list[str]:
     ):
         if last.get(f"{name}_count"):
             found.append(
-                f"{host.name}: {last[f'{name}_count']} tenants {text}: {', '.join(map(str, last[name][:SHOWN]))}"
+                f"{host.name}: {last[f'{name}_count']} tenants {text}: {', '.join(map(one_line, last[name][:SHOWN]))}"
             )
     if last.get("global_default") == "on":
         found.append(f"{host.name}: the default of all tenants is on: -e kanban_global_default=true switches it off")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify, pages_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentrows import DocumentRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
@@ -51,7 +51,6 @@ class Place:
     login: Login
     server: Server
     target: Target
-    pages: int
     ledger_state: ledger.LedgerState
     tenants: list[str] | None
     unknown: list[str]
@@ -95,14 +94,13 @@ def look(login: Login, request: Request) -> Place:
     session = Session(login, APPLICATION)
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-        target = find_target(cursor, request.flag)
-        pages = pages_of(cursor, target.table)
+        target = find_target(cursor, request.flag, writing=request.state != "read")
         state = ledger.ledger_state(cursor)
         ledger.check_environment(state, request.who.environment)
         known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
     tenants = None if known is None else sorted(set(known.values()))
     unknown = sorted(set(request.tenants or []) - set(known or []))
-    return Place(login, server, target, pages, state, tenants, unknown, list(server.warnings), session)
+    return Place(login, server, target, state, tenants, unknown, list(server.warnings), session)
 
 
 def count(cursor: Cursor, place: Place) -> Count:

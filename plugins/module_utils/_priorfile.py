@@ -62,10 +62,10 @@ def _private(directory: Path) -> bool:
 class PriorFile:
     """Appends batches for one incident, database and flag; ``path`` is where, None until the first batch."""
 
-    def __init__(self, name: str, places: Sequence[Path]) -> None:
+    def __init__(self, name: str, places: Sequence[Path], path: Path | None = None) -> None:
         self.name = name
         self.places = places
-        self.path: Path | None = None
+        self.path = path
 
     def append(self, change: Change) -> None:
         """Write one batch and sync it to disk; raises OSError when no place takes it."""

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import pages_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
@@ -26,6 +28,7 @@ PAGES_AT_LEAST = 16
 BATCH_SECONDS = (0.15, 0.6)  # A batch is grown below the first and shrunk above the second.
 TENANTS_PER_BATCH = 5000
 WAITED_FOR = 1000  # Tenants of one round of waiting.
+LOOK_AGAIN_SECONDS = 0.2
 TURN_SECONDS = 0.25  # One wait for one row, where time allows.
 VERIFY_SECONDS = 30.0  # The count that decides gets its own time: without it nobody knows what holds.
 # The batch joins by place: a hash join would read the whole table again for each batch. Its rows fit in this memory.
@@ -48,7 +51,11 @@ class Rows(Protocol):
 
 @dataclass
 class Outcome:
-    """What a switch came to. ``blocked`` maps a tenant that could not be switched to who holds it."""
+    """What a switch came to.
+
+    ``blocked`` maps a tenant that could not be switched to who holds it; ``counted`` is False when the table was held
+    so that nobody knows how many are on.
+    """
 
     switched: int = 0
     after: Count = field(default_factory=lambda: Count(0, 0))
@@ -56,6 +63,7 @@ class Outcome:
     table_blockers: list[Blocker] = field(default_factory=list)
     terminated: list[Blocker] = field(default_factory=list)
     reconnects: int = 0
+    counted: bool = True
 
 
 class Switcher:
@@ -86,38 +94,43 @@ class Switcher:
         self._enabled = enabled
         self._terminate = terminate
         self._settings = {**BY_PLACE, **(passage or {})}
+        self._seen: list[Blocker] = []
         self.outcome = Outcome()
 
-    def run(self, pages: int, tenants: Sequence[str] | None) -> Outcome:
-        """Switch, wait for what is held, count. ``tenants`` None means every tenant; ``pages`` is the table's size."""
+    def run(self, table: Table, tenants: Sequence[str] | None) -> Outcome:
+        """Switch, wait for what is held, count. ``tenants`` None means every tenant of ``table``."""
         whole = Scope() if tenants is None else Scope.tenants(tenants)
-        self._first_pass(pages, tenants)
-        self._in_batch(lambda cursor: self._rows.switch_missing(cursor, self._enabled, tenants))
-        self.outcome.after = self.count(whole)
-        while not self._deadline.over and self._left_over(self.outcome.after):
-            self._wait_for(whole)
-            self.outcome.after = self.count(whole)
-        if self._left_over(self.outcome.after):
+        try:
+            self._first_pass(table, tenants)
+            self._make_missing(tenants)
+            self.outcome.after = self._count(whole)
+            while not self._deadline.over and self._left_over(self.outcome.after):
+                self._wait_for(whole)
+                self._make_missing(tenants)
+                self.outcome.after = self._count(whole)
             self._name_what_is_left(whole)
-        else:
-            self.outcome.blocked.clear()
+        except Timeout:
+            # The table itself is held: not even a count was to be had.
+            self.outcome.counted = False
         return self.outcome
 
-    def count(self, scope: Scope) -> Count:
-        """Count in a fresh snapshot; a lost connection is made again once."""
+    def _count(self, scope: Scope) -> Count:
         found: Count = self._asking(lambda cursor: self._rows.count(cursor, scope))
         return found
 
     def _left_over(self, count: Count) -> bool:
         return (count.total - count.on - count.unreadable > 0) if self._enabled else count.on > 0
 
-    def _first_pass(self, pages: int, tenants: Sequence[str] | None) -> None:
+    def _first_pass(self, table: Table, tenants: Sequence[str] | None) -> None:
         if tenants is not None:
             for start in range(0, len(tenants), TENANTS_PER_BATCH):
-                self._batch(Scope.tenants(tenants[start : start + TENANTS_PER_BATCH]))
+                scope = Scope.tenants(tenants[start : start + TENANTS_PER_BATCH])
+                while self._batch(scope) is None and not self._deadline.over:
+                    pass  # _batch has waited its turn.
             return
         # Not past the size at the start: behind it lie our own new versions. Rows that others put there meanwhile are
         # found by the count.
+        pages = self._asking(lambda cursor: pages_of(cursor, table))
         first, step = 0, PAGES_AT_FIRST
         while first < pages and not self._deadline.over:
             took = self._batch(Scope.pages(first, min(first + step, pages)))
@@ -125,82 +138,116 @@ class Switcher:
                 step = max(PAGES_AT_LEAST, step // 4)
                 continue
             first += step
-            step = (
-                step * 2
-                if took < BATCH_SECONDS[0]
-                else max(PAGES_AT_LEAST, step // 2)
-                if took > BATCH_SECONDS[1]
-                else step
-            )
+            if took < BATCH_SECONDS[0]:
+                step *= 2
+            elif took > BATCH_SECONDS[1]:
+                step = max(PAGES_AT_LEAST, step // 2)
 
     def _batch(self, scope: Scope) -> float | None:
         """Switch what is free in a scope; return the seconds it took, None when it gave up and may be tried again."""
         started = time.monotonic()
         try:
-            if not self._switch_free(scope):
+            if not self._switch(scope):
                 return None
         except Timeout:
-            # Nobody's row: something holds the table itself, a migration perhaps.
-            self.outcome.table_blockers = self._try_waiting(scope) or self.outcome.table_blockers
+            # Nobody's row: something holds the table itself, a migration perhaps. Wait in line once, and see who.
+            self.outcome.table_blockers = self._wait_in_line(scope)
             return None
+        self.outcome.table_blockers = []
         return time.monotonic() - started
-
-    def _switch_free(self, scope: Scope) -> bool:
-        """Switch the rows of a scope that nobody holds; False when the connection broke and was made again."""
-        return self._in_batch(lambda cursor: self._rows.switch(cursor, scope, self._enabled, wait=False))
-
-    def _in_batch(self, switch: Callable[[Cursor], tuple[int, Change | None]]) -> bool:
-        try:
-            with self._session.transaction(
-                self._deadline.slice(10.0, 1.0), TURN_SECONDS, settings=self._settings
-            ) as cursor:
-                number, change = switch(cursor)
-                if change:
-                    self._keeper.keep(cursor, change)
-        except LostConnection:
-            self._reconnect()
-            return False
-        self.outcome.switched += number
-        return True
 
     def _wait_for(self, whole: Scope) -> None:
         """One round: what has come free at once, then each tenant that is still held for a short turn."""
         free = self._held(whole)
-        if not free or not self._switch_free(Scope.tenants(free)):
+        if not free:
+            time.sleep(LOOK_AGAIN_SECONDS)  # Rows that are yet to be made, by whoever holds them up.
+            return
+        if self._batch(Scope.tenants(free)) is None:
             return
         held = self._held(whole)
         turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, len(held)))))
         for tenant in held:
             if self._deadline.over:
                 return
-            blockers = self._try_waiting(Scope.tenants([tenant]), turn)
+            blockers = self._wait_in_line(Scope.tenants([tenant]), turn)
             if blockers:
                 self.outcome.blocked[tenant] = blockers
             else:
                 self.outcome.blocked.pop(tenant, None)
 
+    def _make_missing(self, tenants: Sequence[str] | None) -> None:
+        try:
+            self._in_batch(lambda cursor: self._rows.switch_missing(cursor, self._enabled, tenants))
+        except Timeout:
+            return  # The count tells what is missing, and the next round tries again.
+
     def _held(self, whole: Scope) -> list[str]:
         return list(self._asking(lambda cursor: self._rows.to_switch(cursor, whole, self._enabled, WAITED_FOR)))
 
-    def _try_waiting(self, scope: Scope, turn: float = TURN_SECONDS) -> list[Blocker]:
-        """Wait in line for the rows of a scope; return who was in the way, empty when they were switched."""
-        seen: dict[int | str, Blocker] = {}
+    def _switch(self, scope: Scope, wait: bool = False, turn: float = TURN_SECONDS) -> bool:
+        return self._in_batch(lambda cursor: self._rows.switch(cursor, scope, self._enabled, wait), turn, watch=wait)
+
+    def _wait_in_line(self, scope: Scope, turn: float = TURN_SECONDS) -> list[Blocker]:
+        """Wait for the rows of a scope as everybody does; return who was in the way, empty when they were switched."""
         try:
-            with self._session.transaction(self._deadline.slice(10.0, 1.0), turn, settings=self._settings) as cursor:
-                pid = cursor.row("SELECT pg_backend_pid()", {})[0]
-                with self._watcher.watching(pid) as seen:
-                    number, change = self._rows.switch(cursor, scope, self._enabled, wait=True)
-                if change:
-                    self._keeper.keep(cursor, change)
-            self.outcome.switched += number
-            return []
+            self._switch(scope, wait=True, turn=turn)
         except Timeout:
-            if self._terminate:
-                self._end(seen.values())
-            return list(seen.values())
+            return self._seen
+        return []
+
+    def _in_batch(
+        self, switch: Callable[[Cursor], tuple[int, Change | None]], turn: float = TURN_SECONDS, watch: bool = False
+    ) -> bool:
+        """Switch and keep the priors in one transaction; False when the connection broke and was made again."""
+
+        def work(cursor: Cursor) -> int:
+            number, change = switch(cursor)
+            if change:
+                self._keeper.keep(cursor, change)
+            return number
+
+        try:
+            self.outcome.switched += self._transact(work, turn=turn, watch=watch)
         except LostConnection:
             self._reconnect()
-            return []
+            return False
+        return True
+
+    def _asking(self, ask: Callable[[Cursor], Any]) -> Any:
+        """Read, again and again until the deadline where something holds the table or the connection breaks."""
+        watch = False
+        while True:
+            try:
+                return self._transact(ask, watch=watch, reading=True)
+            except LostConnection:
+                if self._deadline.over:
+                    raise
+                self._reconnect()
+            except Timeout:
+                self.outcome.table_blockers = self._seen or self.outcome.table_blockers
+                if self._deadline.over:
+                    raise
+                watch = True
+
+    def _transact(
+        self, work: Callable[[Cursor], Any], *, turn: float = TURN_SECONDS, watch: bool = False, reading: bool = False
+    ) -> Any:
+        """Run one transaction; where it is watched and times out, ``_seen`` has who was in the way."""
+        seconds = VERIFY_SECONDS if reading else self._deadline.slice(10.0, 1.0)
+        mode, settings = ("READ ONLY", None) if reading else ("READ WRITE", self._settings)
+        seen: dict[int | str, Blocker] = {}
+        try:
+            with self._session.transaction(seconds, turn, mode, settings) as cursor:
+                if not watch:
+                    return work(cursor)
+                pid = cursor.row("SELECT pg_backend_pid()", {})[0]
+                with self._watcher.watching(pid) as seen:
+                    return work(cursor)
+        except Timeout:
+            self._seen = list(seen.values())
+            if self._terminate:
+                self._end(self._seen)
+            raise
 
     def _end(self, blockers: Iterable[Blocker]) -> None:
         ended = {blocker.pid for blocker in self.outcome.terminated}
@@ -209,21 +256,9 @@ class Switcher:
                 self.outcome.terminated.append(blocker)
 
     def _name_what_is_left(self, whole: Scope) -> None:
-        left = set(self._held(whole))
-        self.outcome.blocked = {
-            tenant: self.outcome.blocked.get(tenant, self.outcome.table_blockers) for tenant in sorted(left)
-        }
-
-    def _asking(self, ask: Callable[[Cursor], Any]) -> Any:
-        for last_try in (False, True):
-            try:
-                with self._session.transaction(VERIFY_SECONDS, mode="READ ONLY") as cursor:
-                    return ask(cursor)
-            except LostConnection:
-                if last_try:
-                    raise
-                self._reconnect()
-        raise AssertionError("not reached")
+        left = self._held(whole) if self._left_over(self.outcome.after) else []
+        seen = self.outcome.blocked
+        self.outcome.blocked = {tenant: seen.get(tenant, self.outcome.table_blockers) for tenant in sorted(left)}
 
     def _reconnect(self) -> None:
         """Open a new session, trying until the deadline: a failover takes a few seconds."""
@@ -235,4 +270,4 @@ class Switcher:
             except KanbanError:
                 if self._deadline.over:
                     raise
-                time.sleep(0.2)
+                time.sleep(LOOK_AGAIN_SECONDS)

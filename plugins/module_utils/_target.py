@@ -14,14 +14,18 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
 DOCUMENTS = ("json", "jsonb", "text", "varchar", "bpchar", "citext")
 DATA_EXCEPTION = "22"  # The class of SQLSTATEs for values that do not fit.
 
 
-def find_target(cursor: Cursor, flag: Flag) -> Target:
-    """Return the flag's place with the catalog's names and types; raises BadInput with near names."""
+def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
+    """Return the flag's place with the catalog's names and types.
+
+    Raises BadInput with near names, and ServerError where the role may not read it, or write it if ``writing``.
+    """
     table, columns = find_table(cursor, flag.table)
     place = str(table)
     target = Target(
@@ -40,7 +44,29 @@ def find_target(cursor: Cursor, flag: Flag) -> Target:
     if flag.store == "key_value":
         target = _with_key(cursor, target, columns)
     _check_values(cursor, target)
+    _check_privileges(cursor, target, writing)
     return target
+
+
+def _check_privileges(cursor: Cursor, target: Target, writing: bool) -> None:
+    """Refuse, before anything is changed, a role that could not do its part; raises ServerError."""
+    reads, writes, hidden = cursor.row(catalog.PRIVILEGES, {"table": target.table.oid, "column": target.column.name})
+    missing = ([] if reads else ["SELECT"]) + ([f"UPDATE ({target.column.name})"] if writing and not writes else [])
+    if missing:
+        raise ServerError(
+            "missing_privilege",
+            f"This role lacks {' and '.join(missing)} on {target.table}.",
+            "It cannot read or switch the flag. Nothing was changed.",
+            f"Grant it (bootstrap.yml does): GRANT {', '.join(missing)} ON {target.table} TO the role; or use another.",
+            missing=missing,
+        )
+    if hidden:
+        raise ServerError(
+            "row_level_security",
+            f"Row-level security is active for this role on {target.table}.",
+            "It would hide tenants, and a hidden tenant reads as 'off'. Nothing was changed.",
+            "Use a role that owns the table or has BYPASSRLS.",
+        )
 
 
 def _with_key(cursor: Cursor, target: Target, columns: Sequence[Column]) -> Target:

@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, latch_holder, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     READ_SECONDS,
     Place,
@@ -58,7 +58,7 @@ class Restore:
         with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             now = count(cursor, self._place)
             for target in self._targets():
-                for source in self._sources(target):
+                for source, _file in self._sources(target):
                     total += sum(len(batch) for batch in source.batches(cursor, self._asked(target)))
         return {
             "changed": total > 0,
@@ -73,6 +73,7 @@ class Restore:
         """Put back, count, lower the latch where nothing is left to hold off; return the error to end with, if any."""
         with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             before = count(cursor, self._place)
+        self._refuse_other_latch()
         undone = Undone()
         for target in self._targets():
             self._take_over_file(target)
@@ -95,6 +96,20 @@ class Restore:
         self._afterwards(undone)
         return self._verdict(held)
 
+    def _refuse_other_latch(self) -> None:
+        """Refuse where the latch of another incident would turn every row back; raises BadInput."""
+        if not self._place.ledger_state.usable:
+            return
+        with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
+            holder = latch_holder(cursor, self._place.target)
+        if holder and holder != self.incident:
+            raise BadInput(
+                "other_latch",
+                f"The latch of incident {holder} keeps this flag off.",
+                f"Undoing {self.incident} would be turned back row by row. Nothing was changed.",
+                f"Undo or close {holder} first.",
+            )
+
     def _targets(self) -> list[Target]:
         main = self._place.target
         whole = self._request.tenants is None
@@ -107,10 +122,13 @@ class Restore:
         name = file_name(self._request.who.incident_id, self._place.server.cluster, target.identity)
         return PriorFile(name, directories(self._request.state_dir))
 
-    def _sources(self, target: Target) -> list[PriorSource]:
-        sources = [PriorSource.ledger(self.incident, target.identity)] if self._in_ledger else []
+    def _sources(self, target: Target) -> list[tuple[PriorSource, PriorFile]]:
+        """Where priors are read from; what spends them is written to the same place."""
         file = self._file_of(target)
-        return sources + [PriorSource.file(path) for path in find_files(file.name, file.places)]
+        sources = [(PriorSource.ledger(self.incident, target.identity), file)] if self._in_ledger else []
+        for path in find_files(file.name, file.places):
+            sources.append((PriorSource.file(path), PriorFile(file.name, file.places, path)))
+        return sources
 
     def _take_over_file(self, target: Target) -> None:
         """Move what a file kept into the ledger, once there is one: then there is one place to ask."""
@@ -132,10 +150,9 @@ class Restore:
         sources = self._sources(target)
         if not sources and not target.global_default:
             raise self._unknown_incident()
-        for source in sources:
-            keeper = Keeper(
-                self.incident, self._request.who.run_id, target.identity, self._file_of(target), self._in_ledger
-            )
+        for source, file in sources:
+            in_ledger = self._in_ledger and file.path is None
+            keeper = Keeper(self.incident, self._request.who.run_id, target.identity, file, in_ledger)
             part = put_back(
                 self._place.connect,
                 rows_of(target),

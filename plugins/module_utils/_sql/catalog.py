@@ -39,6 +39,12 @@ SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
        / current_setting('block_size')::bigint
 """
 
+# What the role may do with the flag, and whether policies would hide rows from it.
+PRIVILEGES = """
+SELECT has_table_privilege(%(table)s::oid, 'SELECT'), has_column_privilege(%(table)s::oid, %(column)s, 'UPDATE'),
+       row_security_active(%(table)s::oid)
+"""
+
 # One row per tenant is a promise only where an index says so.
 UNIQUE_ON = """
 SELECT EXISTS (

@@ -47,6 +47,13 @@ CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
+# Whose latch it is; NULL, which removes the comment, for one that lets everything pass.
+NAME_HOLDER = "COMMENT ON FUNCTION kanban_rollback.{function}() IS %(incident)s"
+HOLDER = """
+SELECT obj_description(p.oid, 'pg_proc')
+FROM pg_proc AS p
+WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
+"""
 CREATE_TRIGGER = """
 CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column_name} ON {table}
 FOR EACH ROW EXECUTE FUNCTION kanban_rollback.{function}()
