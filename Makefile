@@ -48,8 +48,10 @@ test: venv ## run lint, sanity, unit and integration; the last line counts them
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up
 
-demo-down: ## remove every process and file of the demo
-	@test ! -x .venv-demo/bin/python || .venv-demo/bin/python -m tests.demo down
+demo-down: ## remove every process and file of the demo, its environment too
+	@for python in .venv-demo/bin/python .venv/bin/python python3 /usr/bin/python3; do \
+	  if command -v $$python >/dev/null; then $$python -m tests.demo down || exit 1; break; fi; done
+	@rm -rf .venv-demo .cache/venv/.venv-demo.*; rmdir .cache/venv .cache 2>/dev/null || :; test -d .venv || rm -rf .ansible
 
 bench: venv ## compare with the plan's own statements, in one run
 	@.venv/bin/python -m tests.bench

@@ -25,7 +25,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows
     Prior,
     Restored,
     Scope,
+    restore_several,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL, SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
 # Documents in memory at once while reading; a tenant's settings are a few kilobytes.
@@ -104,18 +106,22 @@ class DocumentRows:
         )
         return len(tenants), change
 
+    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
+        """Switch the next tenants that have several rows, where that is possible at all."""
+        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled)
+
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """A document is a column of the tenant's own row: none is missing."""
         return 0, None
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; rows that are locked are passed over."""
-        scope = Scope.tenants([prior.tenant for prior in batch])
-        wanted = {prior.tenant: prior for prior in batch}
+        outcome = restore_several(self._sql, cursor, batch)
+        wanted = {prior.tenant: prior for prior in batch if prior.depth != SEVERAL}
+        scope = Scope.tenants(list(wanted))
         statement = self._sql.format(
             queries.LOCK_DOCUMENTS, scope.condition, waiting=sql.SQL("SKIP LOCKED"), may_matter=sql.SQL("TRUE")
         )
-        outcome = Restored()
         leaves, places, contents = [], [], []
         for at_leaf, place, tenant, text in cursor.rows(statement, self._values(scope)):
             prior = wanted[tenant]

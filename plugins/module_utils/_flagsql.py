@@ -18,8 +18,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 class Target:
     """A flag whose names were found in the catalog.
 
-    ``global_default`` is the key/value row without a tenant, a flag of its own. ``owners`` is the tenants' table beside
-    a key/value store, ``must_fill`` the columns that a new row there must not leave out.
+    ``one_row`` tells that an index promises one row per tenant. ``global_default`` is the key/value row without a
+    tenant, a flag of its own. ``owners`` is the tenants' table beside a key/value store, ``must_fill`` the columns
+    that a new row there must not leave out.
     """
 
     flag: Flag
@@ -27,6 +28,7 @@ class Target:
     tenant: Column
     column: Column
     key: Column | None = None
+    one_row: bool = True
     global_default: bool = False
     owners: Table | None = None
     owner_id: Column | None = None
@@ -78,6 +80,7 @@ class Statements:
             **{f"path_{i}": name for i, name in enumerate(flag.path)},
             "path": list(flag.path),
             "key": flag.key,
+            "column_key": target.column.name,
             "off_values": flag.json_off_values,
             "off": flag.scalar_value(False, target.column.kind),
             "needle": flag.path[-1] if flag.path else "",
@@ -95,6 +98,7 @@ class Statements:
             "own_tenant": self._own_tenant,
             "column": self._column,
             "column_name": identifier(target.column.name),
+            "column_key": sql.SQL("%(column_key)s::text"),
             "column_type": self._type,
             "key_matches": self._key_matches(),
             "rows": self._rows(),
@@ -185,10 +189,8 @@ class Statements:
         return sql.SQL("({} AND {} {})").format(self._key_matches(), self._own_tenant, whose)
 
     def _count(self) -> sql.Composable:
-        # Nothing promises one row per tenant and key there.
-        return (
-            sql.SQL("count(*)") if self.target.key is None else sql.SQL("count(DISTINCT {}::text)").format(self._tenant)
-        )
+        # Where nothing promises one row per tenant, rows are not tenants.
+        return sql.SQL("count(*)") if self.target.one_row else sql.SQL("count(DISTINCT {}::text)").format(self._tenant)
 
     def _leaf(self) -> sql.Composable:
         leaf = self._json_leaf() if self._by_server else self._column

@@ -72,12 +72,12 @@ def flag_line(answer: Answer, name: str) -> str:
     if not host.answered:
         return f"{name}: {host.why_not}"
     if host.is_replica:
-        return f"{name}: a replica, it sees {answer['enabled_after']} of {answer['total']} tenants on"
+        return f"{name}: a replica, it sees {answer['enabled_after']:,} of {answer['total']:,} tenants on"
     took = f"in {answer.get('contained_ms', answer.get('elapsed_ms', 0)) / 1000:.2f} s"
     if answer.get("failed"):
         return f"{name}: {answer.get('error', {}).get('what') or one_line(answer.get('msg', ''))}"
-    left = f"{answer['enabled_after']} of {answer['total']} left on"
-    return f"{name}: {answer['changed_count']} tenants switched off {took}, {left}"
+    left = f"{answer['enabled_after']:,} of {answer['total']:,} left on"
+    return f"{name}: {answer['changed_count']:,} tenants switched off {took}, {left}"
 
 
 def database_line(host: Host, kind: str) -> str:
@@ -88,11 +88,11 @@ def database_line(host: Host, kind: str) -> str:
     if "enabled_after" not in last:
         return f"{place}: {one_line(last.get('msg', 'nothing is recorded here under this incident'))}"
     if kind == "restore":
-        text = f"{place}: {host.changed_count} tenants as before, {last['enabled_after']} of {last['total']} on"
+        text = f"{place}: {host.changed_count:,} tenants as before, {last['enabled_after']:,} of {last['total']:,} on"
         if last.get("already_count"):
-            text += f", {last['already_count']} were so already"
+            text += f", {last['already_count']:,} were so already"
         return text
-    text = f"{place}: {host.changed_count} tenants switched off, {last['enabled_after']} of {last['total']} on"
+    text = f"{place}: {host.changed_count:,} tenants switched off, {last['enabled_after']:,} of {last['total']:,} on"
     kept = {answer.get("priors", {}).get("kept_in") for answer in (host.first, host.later)} & {
         "ledger",
         "file",
@@ -104,6 +104,17 @@ def database_line(host: Host, kind: str) -> str:
         ]
         text += f"; who had it: {', '.join(sorted(kept))}" + (f" {paths[0]}" if paths else "")
     return text
+
+
+def steps_line(host: Host) -> str:
+    """Return how long each step took on one database, and what keeps the flag off there from now on."""
+    steps = [f"kill {host.first.get('contained_ms', 0) / 1000:.2f} s"] if "contained_ms" in host.first else []
+    if "elapsed_ms" in host.later:
+        steps.append(f"sweep and latch {host.later['elapsed_ms'] / 1000:.2f} s")
+        latch = "the latch is up" if host.later.get("latch", {}).get("raised") else "no latch"
+        settled = host.later.get("sweep", {}).get("settled")
+        steps.append(latch + ("; every earlier transaction has ended" if settled else ""))
+    return f"{host.name}: {', '.join(steps)}" if steps else ""
 
 
 def blocked_line(row: Answer) -> str:
@@ -131,7 +142,7 @@ def notes(host: Host) -> list[str]:
     ):
         if last.get(f"{name}_count"):
             found.append(
-                f"{host.name}: {last[f'{name}_count']} tenants {text}: {', '.join(map(one_line, last[name][:SHOWN]))}"
+                f"{host.name}: {last[f'{name}_count']:,} tenants {text}: {', '.join(map(one_line, last[name][:SHOWN]))}"
             )
     if last.get("global_default") == "on":
         found.append(f"{host.name}: the default of all tenants is on: -e kanban_global_default=true switches it off")

@@ -11,6 +11,7 @@ from typing import Any, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL, SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
 SAMPLE = 20
@@ -65,6 +66,16 @@ class Restored:
     changed_since: list[str] = field(default_factory=list)
 
 
+def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
+    """Put back those of a batch that are tenants with several rows."""
+    outcome = Restored()
+    for prior in batch:
+        if prior.depth == SEVERAL:
+            what = SeveralRows(statements).restore(cursor, prior.tenant, prior.prior, prior.mark)
+            getattr(outcome, what).append(prior.tenant)
+    return outcome
+
+
 class ServerRows:
     """Reads, switches and restores with one statement per batch."""
 
@@ -101,6 +112,10 @@ class ServerRows:
         action = "enabled" if enabled else "disabled"
         return number, Change(action, written, self._sql.target.full_depth, tenants, priors, depths)
 
+    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
+        """Switch the next tenants that have several rows, where that is possible at all."""
+        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled)
+
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Make the rows of tenants that have none in a key/value store; their prior is that there was no row."""
         if not self._sql.target.owners or (not enabled and not self._sql.target.flag.absent_is_on):
@@ -114,9 +129,9 @@ class ServerRows:
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; rows that are locked are passed over."""
+        outcome = restore_several(self._sql, cursor, batch)
         made = [prior for prior in batch if prior.depth == NO_ROW]
-        kept = [prior for prior in batch if prior.depth != NO_ROW]
-        outcome = Restored()
+        kept = [prior for prior in batch if prior.depth >= 0]
         for statement, priors in ((self._sql.restore(), kept), (self._sql.delete_made(), made)):
             if priors:
                 found = cursor.row(statement, self._of_priors(priors))

@@ -44,6 +44,8 @@ class Rows(Protocol):
 
     def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]: ...
 
+    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]: ...
+
     def switch_missing(
         self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None
     ) -> tuple[int, Change | None]: ...
@@ -101,6 +103,7 @@ class Switcher:
         """Switch, wait for what is held, count. ``tenants`` None means every tenant of ``table``."""
         whole = Scope() if tenants is None else Scope.tenants(tenants)
         try:
+            self._switch_several()
             self._first_pass(table, tenants)
             self._make_missing(tenants)
             self.outcome.after = self._count(whole)
@@ -174,6 +177,16 @@ class Switcher:
                 self.outcome.blocked[tenant] = blockers
             else:
                 self.outcome.blocked.pop(tenant, None)
+
+    def _switch_several(self) -> None:
+        """Tenants with several rows, together. Where somebody holds such a row, the first pass takes what is free."""
+        before = -1
+        while before != self.outcome.switched and not self._deadline.over:
+            before = self.outcome.switched
+            try:
+                self._in_batch(lambda cursor: self._rows.switch_several(cursor, self._enabled))
+            except Timeout:
+                return
 
     def _make_missing(self, tenants: Sequence[str] | None) -> None:
         try:

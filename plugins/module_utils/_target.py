@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table, is_unique_on
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
@@ -43,6 +43,8 @@ def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
         )
     if flag.store == "key_value":
         target = _with_key(cursor, target, columns)
+    keys = [column.name for column in (target.tenant, target.key) if column]
+    target = replace(target, one_row=is_unique_on(cursor, table, keys))
     _check_values(cursor, target)
     _check_privileges(cursor, target, writing)
     return target

@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     Host,
     database_line,
     notes,
+    steps_line,
 )
 
 DAY_SECONDS = 86400
@@ -87,7 +88,7 @@ def verdict(
     headline = _headline(standing, word, what, group, check_mode)
     lines = [headline, *_about(incidents, incident_id, environment)]
     lines.append(_clock(seconds, objective, word))
-    lines += [database_line(host, what) for host in standing.acted]
+    lines += [line for host in standing.acted for line in (database_line(host, what), steps_line(host)) if line]
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
     lines += [
         f"{host.name}: a replica whose primary did not answer: its tenants are NOT accounted for"
@@ -116,18 +117,19 @@ def _headline(standing: Standing, word: str, what: str, group: str, check_mode: 
     missing = len(standing.silent) + len(standing.headless)
     if not standing.acted and not missing:
         return f"FAILED: the group {group!r} has no hosts, so nothing was asked and nothing was done."
-    if check_mode:
-        return f"PLAN, nothing was changed: {standing.changed} of {total} tenants would change."
-    if word == "contained":
-        return f"CONTAINED: Kanban V2 is off for all {total} tenants ({standing.changed} were switched off now)."
-    if word == "restored":
-        return f"RESTORED: {standing.changed} tenants are as before the incident, {on} of {total} have Kanban V2."
     answered = f"{missing} of {missing + len(standing.acted)} databases did not answer. " if missing else ""
+    if check_mode:
+        return f"PLAN, nothing was changed: {answered}{standing.changed:,} of {total:,} tenants would change."
+    if word == "contained":
+        return f"CONTAINED: Kanban V2 is off for all {total:,} tenants ({standing.changed:,} were switched off now)."
+    if word == "restored":
+        return f"RESTORED: {standing.changed:,} tenants are as before the incident, {on:,} of {total:,} have Kanban V2."
     if what == "contain":
         start = "CONTAINED IN PART" if word == "degraded" else "NOT CONTAINED"
-        return f"{start}: {answered}{on} of {total} tenants that could be counted still have Kanban V2."
+        counted = f"{on:,} of {total:,} tenants that could be counted still have Kanban V2."
+        return f"{start}: {answered}{counted if total else 'No tenant could be counted.'}"
     start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
-    return f"{start}: {answered}{standing.changed} tenants are as before."
+    return f"{start}: {answered}{standing.changed:,} tenants are as before."
 
 
 def _about(incidents: Sequence[Mapping[str, Any]], incident_id: str, environment: str) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 # The one count that decides: after the kill, in check mode and for information. Takes no row locks.
 COUNT = """
-SELECT {count}, count(*) FILTER (WHERE {is_on})
+SELECT {count}, {count} FILTER (WHERE {is_on})
 FROM {table} AS t
 WHERE {rows} AND {scope}
 """
@@ -136,6 +136,31 @@ GLOBAL_DEFAULT = """
 SELECT count(*), bool_or({is_on})
 FROM {table} AS t
 WHERE {key_matches} AND {tenant} IS NULL
+"""
+
+# Tenants with more than one row. All rows of such a tenant are locked together; the order is that of everything in the
+# row but the flag, so that it is the same again at the undo.
+LOCK_SEVERAL = """
+SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on}
+FROM {table} AS t
+WHERE {rows} AND {tenant} IN (
+  SELECT {tenant} FROM {table} AS t WHERE {rows}
+  GROUP BY {tenant} HAVING count(*) > 1 AND bool_or({to_switch}) ORDER BY 1 LIMIT %(limit)s
+)
+ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
+FOR NO KEY UPDATE
+"""
+LOCK_ALL_ROWS = """
+SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text
+FROM {table} AS t
+WHERE {rows} AND {scope}
+ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
+FOR NO KEY UPDATE
+"""
+WRITE_ONE = """
+UPDATE {table} AS t SET {column_name} = {written}
+WHERE t.ctid = %(place)s::tid AND t.tableoid = %(leaf)s::regclass
+RETURNING {column}::text
 """
 
 # Key/value only. Tenants of the tenants' table that have no row; under absent_means 'on' each of them is on.
