@@ -1,0 +1,251 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demonstration, as a user runs it, in a copy of the checkout whose path holds a space."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+
+from tests.demo import place
+from tests.demo.up import shape
+from tests.support import accounts, processes
+from tests.support.servers import workspace
+
+TENANTS, TICKETS = 400, 3_000
+PARTS = ("ansible.cfg", "galaxy.yml", "meta", "plugins", "roles", "playbooks", "inventories")
+PARTS_OF_TESTS = ("__init__.py", "support", "demo")
+ROOT = os.geteuid() == 0
+as_root = pytest.mark.skipif(not ROOT, reason="needs root to become another user")
+PYTHON = sys.executable
+
+
+@dataclass
+class Checkout:
+    """A copy of the checkout, and how its user runs things there."""
+
+    path: Path
+    popen: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def command(self, *arguments: str) -> dict[str, Any]:
+        env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
+        return {"args": [PYTHON, *arguments], "cwd": self.path, "env": env, **self.popen}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            **self.command(*arguments), timeout=120, capture_output=True, text=True, check=False, errors="replace"
+        )
+
+    def demo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-m", "tests.demo", *arguments)
+
+    def up(self) -> str:
+        done = self.demo("up", "--tenants", str(TENANTS), "--tickets", str(TICKETS))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / ".cache/demo/connection.json").read_text())
+        return found
+
+    def flags(self) -> dict[str, int]:
+        """Return the tenants by value of the flag, read without the collection and without the demonstration."""
+        login = dict(self.connection["postgresql"])
+        session = psycopg2.connect(dbname=login.pop("db"), connect_timeout=5, **login)
+        try:
+            with session.cursor() as cursor:
+                cursor.execute(
+                    """SELECT coalesce((settings #> '{kanbanV2Enabled}')::text, 'none'), count(*)
+                       FROM "Companies" GROUP BY 1"""
+                )
+                return dict(cursor.fetchall())
+        finally:
+            session.close()
+
+    def processes(self) -> list[int]:
+        """Return every process that names a path of this checkout, or the place beside it, on its command line."""
+        marks = (str(self.path), "kanban-rollback-demo-")
+        return processes.matching(lambda arguments: any(mark in text for text in arguments for mark in marks))
+
+    def files(self) -> set[Path]:
+        return set(self.path.rglob("*")) | set(self.path.parent.glob("kanban-rollback-demo-*"))
+
+
+@pytest.fixture
+def checkout() -> Iterator[Checkout]:
+    with workspace("kanban check out ") as directory:
+        for part in PARTS:
+            copy(place.CHECKOUT / part, directory / part)
+        for part in PARTS_OF_TESTS:
+            copy(place.CHECKOUT / "tests" / part, directory / "tests" / part)
+        link = directory / ".ansible/collections/ansible_collections/chatia/kanban_rollback"
+        link.parent.mkdir(parents=True)
+        link.symlink_to("../../../..")
+        made = Checkout(directory, environment={"HOME": str(directory / "no home")})
+        try:
+            yield made
+        finally:
+            made.demo("down")
+            assert not made.processes()
+
+
+def copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(source, target)
+
+
+def on(flags: dict[str, int]) -> int:
+    return sum(count for value, count in flags.items() if value not in ("none", "null", "false"))
+
+
+def assert_the_whole_story(checkout: Checkout) -> None:
+    """Up, undone, up again, down, down again; each effect read from the database and from the machine."""
+    before_files = checkout.files()
+    expected = shape(TENANTS, TICKETS).expected_on()
+    output = checkout.up()
+    assert f"{expected} of {TENANTS} tenants are on" in output.split("AFTER")[0]
+    assert f"0 of {TENANTS} tenants are on" in output.split("AFTER")[1]
+    off = checkout.flags()
+    assert on(off) == 0
+    assert sum(off.values()) == TENANTS
+    assert stat.S_IMODE((checkout.path / ".cache/demo/connection.json").stat().st_mode) == 0o600
+    with redis.Redis(decode_responses=True, **checkout.connection["redis"]) as client:
+        assert client.ping()
+
+    undo = [str(Path(PYTHON).with_name("ansible-playbook")), "-i", "inventories/demo", "playbooks/reenable.yml"]
+    # The line that the last screen says, typed where HOME cannot be written.
+    assert "ANSIBLE_HOME=.cache/demo/ansible " in output
+    checkout.environment["ANSIBLE_HOME"] = ".cache/demo/ansible"
+    done = checkout.run(*undo, "-e", "kanban_reenable=all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    undone = checkout.flags()
+    assert on(undone) == expected
+    assert {'"sim"', '"true"', '""', "1"} <= set(undone)
+
+    checkout.up()
+    assert on(checkout.flags()) == 0
+    for answer in ("The demonstration is down.", "There was no demonstration."):
+        done = checkout.demo("down")
+        assert (done.returncode, done.stdout.strip()) == (0, answer), done.stderr
+        assert not checkout.processes()
+        assert checkout.files() == before_files
+
+
+def test_up_undo_up_down(checkout: Checkout) -> None:
+    assert_the_whole_story(checkout)
+
+
+@as_root
+def test_an_ordinary_user_does_the_same(checkout: Checkout) -> None:
+    nobody = accounts.unprivileged()
+    assert nobody
+    if not accounts.reaches(nobody, Path(PYTHON).resolve()):
+        pytest.skip(f"{nobody.name} does not reach {PYTHON}")
+    for path in (checkout.path, *checkout.path.rglob("*")):
+        os.chown(path, nobody.uid, nobody.gid, follow_symlinks=False)
+    checkout.popen = nobody.popen
+    assert_the_whole_story(checkout)
+
+
+@as_root
+def test_a_checkout_that_the_servers_account_cannot_reach(checkout: Checkout) -> None:
+    checkout.path.chmod(0o700)
+    before = checkout.files()
+    assert "their files are in /var/tmp/kanban-rollback-demo-0-" in checkout.up()
+    assert on(checkout.flags()) == 0
+    assert checkout.demo("down").returncode == 0
+    assert checkout.files() == before
+
+
+@pytest.mark.parametrize(
+    "moment", ["servers/postgresql/initial-password", "servers/redis/redis.conf", "connection.json"]
+)
+def test_a_killed_up_leaves_nothing_that_down_does_not_find(checkout: Checkout, moment: str) -> None:
+    before = checkout.files()
+    # Killed in initdb, between the two servers, and with all of them running: each begins by writing its file.
+    victim = subprocess.Popen(**checkout.command("-m", "tests.demo", "up"), stdout=subprocess.DEVNULL)
+    assert processes.wait_until((checkout.path / ".cache/demo" / moment).exists, 60)
+    victim.kill()
+    victim.wait(10)
+    assert checkout.demo("down").returncode == 0
+    assert not checkout.processes()
+    assert checkout.files() == before
+
+
+@contextmanager
+def up_in_its_playbook(checkout: Checkout) -> Iterator[subprocess.Popen[str]]:
+    """Give an ``up`` whose playbook has come to a task that lasts."""
+    (checkout.path / "playbooks/scenario3.yml").write_text(
+        "- hosts: db\n  gather_facts: false\n  tasks: [{ansible.builtin.command: sleep 50}]\n"
+    )
+    command = checkout.command("-m", "tests.demo", "up", "--tenants", "10", "--tickets", "10")
+    with subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        for line in running.stdout:
+            if line.startswith("TASK"):
+                break
+        yield running
+
+
+def plays(checkout: Checkout) -> list[int]:
+    return [pid for pid in checkout.processes() if b"ansible-playbook" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_an_interrupted_up_says_so_and_leaves_no_playbook_running(checkout: Checkout) -> None:
+    with up_in_its_playbook(checkout) as victim:
+        assert plays(checkout)
+        victim.terminate()
+        _, said = victim.communicate(timeout=30)
+    assert victim.returncode == 130
+    assert "make demo-down" in said
+    assert not plays(checkout)
+
+
+def test_the_playbook_of_a_killed_up_goes_with_the_servers(checkout: Checkout) -> None:
+    with up_in_its_playbook(checkout) as victim:
+        victim.kill()
+        # The playbook holds the pipes open until it is gone.
+        assert checkout.demo("down").returncode == 0
+        victim.communicate(timeout=10)
+    assert not checkout.processes()
+
+
+def test_a_failing_playbook_is_not_hidden(checkout: Checkout) -> None:
+    (checkout.path / "playbooks/scenario3.yml").write_text(
+        "- hosts: db\n  gather_facts: false\n  tasks: [{ansible.builtin.fail: }]\n"
+    )
+    done = checkout.demo("up", "--tenants", "10", "--tickets", "10")
+    assert done.returncode == 2
+    assert "3 of 10 tenants are on" in done.stdout.split("AFTER")[1]
+
+
+def test_status_without_a_demonstration_says_what_to_do(checkout: Checkout) -> None:
+    done = checkout.demo("status")
+    assert done.returncode == 1
+    assert "`make demo` starts it" in done.stderr
+
+
+def test_down_needs_no_virtual_environment(checkout: Checkout) -> None:
+    checkout.up()
+    done = checkout.run("-S", "-m", "tests.demo", "down")
+    assert done.returncode == 0, done.stderr
+    assert not checkout.processes()

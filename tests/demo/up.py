@@ -1,0 +1,214 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start the servers, fill them, run the scenario and show what it did."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import locale
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from tests.support import accounts, processes
+from tests.support.dataset import DataSet
+from tests.support.servers import Postgres, Redis
+
+from . import place
+
+DATABASE = OWNER = "chatia"
+_PLAYBOOK_SECONDS = 600
+
+
+def say(text: str = "") -> None:
+    """Print a line at once: the playbook writes to the same terminal."""
+    print(text, flush=True)
+
+
+def shape(tenants: int, tickets: int) -> DataSet:
+    """Return the demonstration's data set: quoted camelCase, a jsonb column, some corruption."""
+    return DataSet(tenants=tenants, tickets=tickets, corruption=True, keyed=False)
+
+
+def up(data: DataSet) -> int:
+    """Show the whole demonstration and leave the servers running; return the playbook's exit status.
+
+    What an earlier run left is taken down first, so each run starts from the same data. Interrupted or failing
+    before the playbook, it takes its own servers down again.
+    """
+    say("Kanban V2 rollback, scenario 3: a demonstration on servers of its own")
+    if place.down():
+        say("An earlier demonstration was taken down; this one starts afresh.")
+    try:
+        _serve(data)
+    except BaseException:
+        place.down()
+        raise
+    say("\nBEFORE")
+    show(data)
+    status = _play()
+    say("\nAFTER")
+    show(data)
+    _hints(status)
+    return status
+
+
+def _serve(data: DataSet) -> None:
+    """Start and fill the servers and write the file that the inventory reads."""
+    directory = place.make_server_directory()
+    began = time.monotonic()
+    postgres, redis = Postgres(directory / "postgresql").start(), Redis(directory / "redis").start()
+    version = postgres.query("SHOW server_version")[0][0].split()[0]
+    with redis.client() as client:
+        info: Any = client.info("server")
+    product = "Valkey" if "valkey_version" in info else "Redis"
+    number = info.get("valkey_version", info["redis_version"])
+    say(f"\nPostgreSQL {version} on {postgres.host}:{postgres.port}, {product} {number} on {redis.host}:{redis.port}")
+    say(f"  started in {time.monotonic() - began:.1f} s; their files are in {directory}")
+
+    # The plan's commands are typed as the superuser; the owner of the tables is enough.
+    password = secrets.token_urlsafe(24)
+    postgres.query(sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(OWNER)), (password,))
+    # Without it, blockers would have no names.
+    postgres.query(sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(OWNER)))
+    postgres.create_database(DATABASE, OWNER)
+    began = time.monotonic()
+    with postgres.connect(DATABASE, user=OWNER, password=password) as session:
+        data.load(session)
+    broken = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in data.expected_corruption().items())
+    say(f"{data.tenants:,} tenants and {data.tickets:,} tickets loaded in {time.monotonic() - began:.1f} s")
+    say(f"  corrupt on purpose: {broken}")
+
+    connection = {
+        "python": sys.executable,
+        "directory": str(place.DIRECTORY),
+        "operator": _operator(),
+        "tenants": data.tenants,
+        "tickets": data.tickets,
+        "postgresql": {
+            "host": postgres.host,
+            "port": postgres.port,
+            "db": DATABASE,
+            "user": OWNER,
+            "password": password,
+        },
+        "redis": {"host": redis.host, "port": redis.port, "password": redis.password},
+    }
+    for name in ("ansible", "state", "incidents", "dumps"):
+        (place.DIRECTORY / name).mkdir(mode=0o700)
+    accounts.write_private(place.CONNECTION, json.dumps(connection, indent=2) + "\n")
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def read_connection() -> dict[str, Any]:
+    """Return what ``up`` wrote. Raises DemoError when there is no demonstration."""
+    try:
+        found: dict[str, Any] = json.loads(place.CONNECTION.read_text())
+    except FileNotFoundError:
+        raise place.DemoError("The demonstration is not up: `make demo` starts it.") from None
+    except PermissionError as error:
+        raise place.DemoError(f"Another user started the demonstration: {error}.") from error
+    return found
+
+
+def show(data: DataSet) -> None:
+    """Print how many tenants are on, by the value of their flag, as the database says at this moment."""
+    login = dict(read_connection()["postgresql"])
+    login["dbname"] = login.pop("db")
+    try:
+        session = psycopg2.connect(**login, connect_timeout=5)
+    except psycopg2.OperationalError as error:
+        raise place.DemoError(f"The demonstration's database does not answer: {error}Run `make demo` again.") from error
+    try:
+        kinds, on = data.count_by_kind(session), data.count_on(session)
+    finally:
+        session.close()
+    say(f"  {on:,} of {sum(kinds.values()):,} tenants are on")
+    for kind, count in kinds.items():
+        say(f"    {kind:<14}{count:>8,}  {'off' if kind in data.off_kinds() else 'ON'}")
+
+
+def _command(playbook: str, *arguments: str, inventory: str) -> list[str]:
+    # Through the interpreter, not by its first line: the path may hold spaces or be long.
+    program = Path(sys.executable).with_name("ansible-playbook")
+    return [sys.executable, str(program), "-i", inventory, f"playbooks/{playbook}", *arguments]
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    # Nothing is written to the home directory, which may be read-only, and which `down` does not clean.
+    environment["ANSIBLE_HOME"] = str(place.DIRECTORY / "ansible")
+    environment["ANSIBLE_CONFIG"] = str(place.CHECKOUT / "ansible.cfg")
+    try:
+        locale.setlocale(locale.LC_CTYPE, "")
+        unicode = locale.nl_langinfo(locale.CODESET) == "UTF-8"
+    except locale.Error:
+        unicode = False
+    if not unicode:
+        # Ansible refuses to run in any other encoding.
+        environment["LC_ALL"] = "C.UTF-8"
+    return environment
+
+
+def _play() -> int:
+    """Run the real playbook on the terminal and return its exit status. Raises DemoError after ten minutes."""
+    command = _command("scenario3.yml", inventory=str(place.INVENTORY))
+    say(f"\n$ {_typed('scenario3.yml')}\n")
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=place.CHECKOUT, env=_environment(), stdin=subprocess.DEVNULL)
+    try:
+        status = process.wait(_PLAYBOOK_SECONDS)
+    except BaseException as error:
+        processes.end([process.pid], (signal.SIGINT,), 10.0)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise place.DemoError(
+                f"The playbook did not end within {_PLAYBOOK_SECONDS} s; the servers are up."
+            ) from None
+        raise
+    say(f"\nThe playbook took {time.monotonic() - began:.1f} s and ended with status {status}.")
+    return status
+
+
+def _typed(playbook: str, *arguments: str) -> str:
+    """Return a command as one types it in the checkout."""
+    program = Path(sys.executable).with_name("ansible-playbook")
+    shown = program.relative_to(place.CHECKOUT) if program.is_relative_to(place.CHECKOUT) else program
+    line = shlex.join([str(shown), "-i", "inventories/demo", f"playbooks/{playbook}", *arguments])
+    home = Path.home() if "HOME" in os.environ else None
+    writable = home is not None and os.access(home, os.W_OK)
+    return line if writable else f"ANSIBLE_HOME=.cache/demo/ansible {line}"
+
+
+def _hints(status: int) -> None:
+    if status:
+        say("\nThe scenario did not end well: its last screen says what holds. The servers stay up for a look.")
+    say("\nThe servers are still up. In this directory:")
+    for what, line in (
+        ("undo it, each tenant to what it was", _typed("reenable.yml", "-e", "kanban_reenable=all")),
+        ("look at the flags", f"{_python()} -m tests.demo status"),
+        ("run the scenario again", _typed("scenario3.yml")),
+        ("remove every process and file", "make demo-down"),
+    ):
+        say(f"  {what}:\n    {line}")
+
+
+def _python() -> str:
+    python = Path(sys.executable)
+    return shlex.quote(str(python.relative_to(place.CHECKOUT) if python.is_relative_to(place.CHECKOUT) else python))

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An embedded Redis (or Valkey, which speaks the same protocol)."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from . import accounts, binaries
+from .server import Server
+
+
+class Redis(Server):
+    """A Redis with a password made for it; without persistence unless ``config`` says otherwise.
+
+    ``config``: directives of redis.conf (``appendonly``, ``maxmemory-policy``, ``replicaof`` ...).
+    """
+
+    label = "Redis"
+    stop_signals = (signal.SIGTERM,)
+
+    def __init__(
+        self,
+        directory: Path,
+        config: Mapping[str, Any] | None = None,
+        *,
+        binary: Path | None = None,
+        password: str | None = None,
+    ) -> None:
+        """Describe the server; ``start`` makes it. Raises ServerError when no binary is found."""
+        super().__init__(directory)
+        self.config = dict(config or {})
+        self.password = password or secrets.token_urlsafe(24)
+        self.marker = self.directory / "redis.conf"
+        self.binary = Path(binary) if binary else binaries.redis()
+        self.program = self.binary.name
+
+    @contextlib.contextmanager
+    def client(self, **changes: Any) -> Iterator[redis.Redis]:
+        """Give a client that returns text, and close it in the end; ``changes`` replace redis-py's arguments."""
+        arguments: dict[str, Any] = {
+            "host": self.host,
+            "port": self.port,
+            "password": self.password,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 5,
+            "decode_responses": True,
+            # A server that is down is to be seen at once, not after ten tries.
+            "retry": Retry(NoBackoff(), 0),
+        }
+        client = redis.Redis(**{**arguments, **changes})
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def prepare(self) -> None:
+        """See that the account reaches the binary."""
+        self.binary = binaries.usable(self.binary, self.binary.parent, self.directory, self.account)
+
+    def configure(self) -> None:
+        """Write the configuration; the password stands there, never on a command line."""
+        settings = {
+            "bind": self.host,
+            "port": self.port,
+            "dir": self.directory,
+            "requirepass": self.password,
+            "masterauth": self.password,
+            "save": "",
+            "repl-diskless-sync-delay": 0,
+            # The title would replace the command line, by which a later run knows the server.
+            "set-proc-title": "no",
+            **self.config,
+        }
+        lines = [f"{name} {value}" if name == "replicaof" else f'{name} "{value}"' for name, value in settings.items()]
+        accounts.write_private(self.marker, "\n".join(lines) + "\n", self.account)
+
+    def command(self) -> list[str]:
+        """Return the command line of the server."""
+        return [str(self.binary), str(self.marker)]
+
+    def problem(self) -> str | None:
+        """Return why a PING is not answered, or None."""
+        try:
+            with self.client(socket_timeout=2) as client:
+                client.ping()
+                return None
+        except redis.RedisError as error:
+            return str(error)
