@@ -67,7 +67,7 @@ def identify(session: Session, seconds: float = 5.0) -> Server:
         (database, user, version, recovery, pid, address, port, oid, system, read_only, sees, now) = cursor.row(
             IDENTITY, {}
         )
-    place = f"{address or session.login.where}:{port or session.login.port}"
+    place = f"{address or session.login.unix_socket or 'local socket'}:{port or session.login.port}"
     return Server(
         database=database,
         user=user,

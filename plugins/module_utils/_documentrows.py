@@ -106,6 +106,11 @@ class DocumentRows:
         )
         return len(tenants), change
 
+    def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]:
+        """Return those of the tenants that have a row."""
+        statement = self._sql.format(queries.KNOWN)
+        return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
+
     def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
         """Switch the next tenants that have several rows, where that is possible at all."""
         return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled)
@@ -125,7 +130,8 @@ class DocumentRows:
         leaves, places, contents = [], [], []
         for at_leaf, place, tenant, text in cursor.rows(statement, self._values(scope)):
             prior = wanted[tenant]
-            back = put_back_document(text, prior.prior, prior.mark or "", prior.written, self._flag)
+            again = None if prior.last == prior.prior else prior.last
+            back = put_back_document(text, prior.prior, prior.mark or "", prior.written, self._flag, again)
             getattr(outcome, back.outcome).append(tenant)
             if back.outcome == "restored":
                 leaves.append(at_leaf)

@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, raise_latch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, Latch, raise_latch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     APPLICATION,
     READ_SECONDS,
@@ -43,6 +43,9 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
     Never refuses (another environment was refused before): what goes wrong becomes a warning.
     """
     state = place.ledger_state
+    if state.reason:
+        place.warnings.append(f"The ledger cannot be used ({state.reason}); prior values go to a file on the host.")
+        return None
     if not state.usable and not state.creatable:
         place.warnings.append(
             "There is no ledger and this role may not make one: prior values go to a file on the host that ran this. "
@@ -178,8 +181,10 @@ class Switch:
         """The flag stays off: latch first, so that the sweep need not race with what it turns back."""
         if self._enabled:
             return
-        if self._request.latch and self._joined:
-            latch = raise_latch(self._place.session(), self._place.target, self.incident)
+        if self._request.latch:
+            latch = Latch(False, "it needs the ledger, which could not be used")
+            if self._joined:
+                latch = raise_latch(self._place.session(), self._place.target, self.incident)
             self.result["latch"] = latch.as_result()
             if not latch.raised:
                 self._place.warnings.append(f"The latch is not up: {latch.reason}")

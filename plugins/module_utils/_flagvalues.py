@@ -129,28 +129,36 @@ class PutBack:
     text: str | None = None
 
 
-def put_back_document(current: str | None, prior: str | None, mark: str, written: str, flag: Flag) -> PutBack:
+def put_back_document(
+    current: str | None, prior: str | None, mark: str, written: str, flag: Flag, again: str | None = None
+) -> PutBack:
     """Return what brings the flag of a document back.
 
     :param current: the column's content now.
     :param prior: its whole content before we switched.
     :param mark: the mark of what we wrote (``mark_of``).
     :param written: the JSON text of the flag that we wrote.
+    :param again: its whole content before we switched it again (a stale write had come in between); None if once.
 
     Untouched since: the prior text to the letter. Other settings changed since: only the flag goes back.
     """
-    if current is not None and mark_of(current) == mark:
+    untouched = current is not None and mark_of(current) == mark
+    if untouched and again is None:
         return PutBack("restored", prior)
     try:
         before = leaf(prior, flag.path) if prior and prior.strip() else None
         now = leaf(current, flag.path) if current and current.strip() else None
     except NotJson:
         return PutBack("changed_since")
-    if _same(now, before):
+    if untouched and again is not None:
+        current = again
+    elif _same(now, before):
         return PutBack("already")
-    if current is None or not _same(now, written):
+    elif not _same(now, written):
         return PutBack("changed_since")
-    return PutBack("restored", removed(current, flag.path) if before is None else replaced(current, flag.path, before))
+    if before is None:
+        return PutBack("restored", removed(current, flag.path) if current else current)
+    return PutBack("restored", replaced(current or "{}", flag.path, before))
 
 
 def _same(left: str | None, right: str | None) -> bool:

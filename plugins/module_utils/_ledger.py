@@ -21,13 +21,17 @@ LEDGER_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class LedgerState:
-    """What there is: ``present`` and readable, its version and environment, and whether this role could make it."""
+    """What there is: ``present`` and usable, its version and environment, and whether this role could make it.
+
+    ``reason`` says why a ledger that is there cannot be used.
+    """
 
     present: bool
     usable: bool
     creatable: bool
     version: int | None = None
     environment: str | None = None
+    reason: str | None = None
 
 
 def ledger_state(cursor: Cursor) -> LedgerState:
@@ -117,13 +121,23 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
         newest = is_open[0]["incident_id"]
         cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": newest})
         return Joined(newest, False, is_open)
-    name, number = who.incident_id, 1
-    while found:
-        number += 1
-        name = f"{who.incident_id}-{number}"
-        found = [row for row in cursor.rows(queries.CANONICAL, {"incident": name}) if row[1]]
-    cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": name})
-    return Joined(name, True, is_open)
+    *_older, (name, closed) = _namesakes(cursor, who.incident_id)
+    if closed is None:
+        cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": name})
+    return Joined(name, closed is None, is_open)
+
+
+def _namesakes(cursor: Cursor, incident_id: str) -> list[tuple[str, bool | None]]:
+    """Return incidents of one name, ``X``, ``X-2``, ``X-3``: the closed ones, then one that is open or yet to be made.
+
+    Each with whether it is closed, None for the one that is not there.
+    """
+    names: list[tuple[str, bool | None]] = []
+    while not names or names[-1][1]:
+        name = incident_id if not names else f"{incident_id}-{len(names) + 1}"
+        found = cursor.rows(queries.CANONICAL, {"incident": name})
+        names.append((found[0][0], found[0][1]) if found else (name, None))
+    return names
 
 
 def list_incidents(
@@ -139,9 +153,9 @@ def list_incidents(
 
 
 def find_incident(cursor: Cursor, incident_id: str) -> str | None:
-    """Return the incident that an id or alias means, None when the ledger has none."""
-    found = cursor.rows(queries.CANONICAL, {"incident": incident_id})
-    return found[0][0] if found else None
+    """Return the incident that an id or alias means, the newest of that name; None when the ledger has none."""
+    there = [name for name, closed in _namesakes(cursor, incident_id) if closed is not None]
+    return there[-1] if there else None
 
 
 def add_event(

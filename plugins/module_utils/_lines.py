@@ -76,8 +76,9 @@ def flag_line(answer: Answer, name: str) -> str:
     took = f"in {answer.get('contained_ms', answer.get('elapsed_ms', 0)) / 1000:.2f} s"
     if answer.get("failed"):
         return f"{name}: {answer.get('error', {}).get('what') or one_line(answer.get('msg', ''))}"
+    where = f"{answer['database']['name']} at {answer['database']['address']}"
     left = f"{answer['enabled_after']:,} of {answer['total']:,} left on"
-    return f"{name}: {answer['changed_count']:,} tenants switched off {took}, {left}"
+    return f"{name}, {where}: {answer['changed_count']:,} tenants switched off {took}, {left}"
 
 
 def database_line(host: Host, kind: str) -> str:

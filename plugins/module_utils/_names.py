@@ -57,10 +57,10 @@ def resolve_table(wanted: str, tables: Sequence[Table]) -> Table:
 
     The search path decides between schemas, as it does in SQL. A table outside of it must be named with its schema.
     """
-    schema, _dot, rest = wanted.partition(".")
     tries: list[tuple[str | None, str]] = [(None, wanted), (None, wanted.lower())]
-    if rest:
-        tries += [(schema, rest), (schema, rest.lower()), (schema.lower(), rest.lower())]
+    for dot in (place for place, letter in enumerate(wanted) if letter == "."):
+        schema, name = wanted[:dot], wanted[dot + 1 :]
+        tries += [(schema, name), (schema, name.lower()), (schema.lower(), name.lower())]
     for in_schema, name in tries:
         found = [table for table in tables if table.name == name and _in_scope(table, in_schema)]
         if found:
@@ -75,7 +75,7 @@ def resolve_table(wanted: str, tables: Sequence[Table]) -> Table:
             "Name it exactly as listed (kanban_tables, or the option table).",
             near=names,
         )
-    near = near_names(rest or wanted, [table.name for table in tables])
+    near = near_names(wanted.rpartition(".")[2] or wanted, [table.name for table in tables])
     raise BadInput(
         "missing_table",
         f"There is no table {wanted!r} that this role can see in this database.",

@@ -11,6 +11,7 @@ from typing import Any, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentrows import DocumentRows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
@@ -95,12 +96,23 @@ def look(login: Login, request: Request) -> Place:
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         target = find_target(cursor, request.flag, writing=request.state != "read")
-        state = ledger.ledger_state(cursor)
+        state = _ledger_state(cursor, containing=request.state in ("disabled", "enabled"))
         ledger.check_environment(state, request.who.environment)
         known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
     tenants = None if known is None else sorted(set(known.values()))
     unknown = sorted(set(request.tenants or []) - set(known or []))
     return Place(login, server, target, state, tenants, unknown, list(server.warnings), session)
+
+
+def _ledger_state(cursor: Cursor, containing: bool) -> ledger.LedgerState:
+    """Read the ledger's state; a ledger that somebody holds does not stop a switch, which then does without it."""
+    try:
+        with cursor.savepoint():
+            return ledger.ledger_state(cursor)
+    except ServerError as error:
+        if not containing or cursor.is_lost:
+            raise
+        return ledger.LedgerState(present=True, usable=False, creatable=False, reason=error.what)
 
 
 def count(cursor: Cursor, place: Place) -> Count:

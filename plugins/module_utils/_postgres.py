@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import session as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import explain, explain_connect
 
@@ -218,6 +218,14 @@ class Cursor:
             if state is None and not isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
                 raise  # The driver refuses the statement itself: ours to mend, so let the traceback be seen.
             raise explain(state, message, error.diag.message_hint) from error
+        except ValueError as error:
+            # The driver refuses a string with a NUL character before anything is sent.
+            raise BadInput(
+                "nul_character",
+                f"A value cannot be sent to PostgreSQL: {error}",
+                "No text there holds that character, so the value can name nothing. Nothing was changed by it.",
+                "Look at the tenants, names and ids that were given.",
+            ) from error
         except _Frozen:
             self._connection.close()
             raise explain(None, f"no answer within {self._seconds + GRACE_SECONDS:.0f} s") from None

@@ -25,19 +25,22 @@ PAUSE_SECONDS = 0.2
 
 
 class Restorer(Protocol):
-    """How a store puts back: ServerRows or DocumentRows."""
+    """How a store puts back, and who is there: ServerRows or DocumentRows."""
+
+    def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]: ...
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored: ...
 
 
 @dataclass
 class Undone:
-    """What an undo came to. ``held`` tenants were locked until the deadline, or are gone; the caller tells which."""
+    """What an undo came to. ``held`` tenants were locked until the deadline, ``gone`` ones no longer exist."""
 
     restored: int = 0
     already: int = 0
     changed_since: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     def add(self, other: Undone) -> None:
         """Take another flag's outcome in."""
@@ -45,6 +48,7 @@ class Undone:
         self.already += other.already
         self.changed_since += other.changed_since
         self.held += other.held
+        self.gone += other.gone
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,11 @@ def put_back(
         with reader.transaction(deadline.slice(600.0, 5.0), mode="ISOLATION LEVEL REPEATABLE READ READ ONLY") as cursor:
             for batch in source.batches(cursor, tenants):
                 waiting += _one_batch(writer, rows, batch, keeper, deadline, passage, outcome)
+        if waiting:
+            with writer.transaction(deadline.slice(30.0, 1.0), mode="READ ONLY") as cursor:
+                there = rows.there(cursor, [prior.tenant for prior in waiting])
+            outcome.gone = [prior.tenant for prior in waiting if prior.tenant not in there]
+            waiting = [prior for prior in waiting if prior.tenant in there]
         while waiting and not deadline.over:
             time.sleep(PAUSE_SECONDS)
             waiting = _one_batch(writer, rows, waiting, keeper, deadline, passage, outcome)

@@ -55,6 +55,7 @@ class Prior:
     depth: int
     written: str
     mark: str | None
+    last: str | None
 
 
 @dataclass
@@ -111,6 +112,11 @@ class ServerRows:
             return 0, None
         action = "enabled" if enabled else "disabled"
         return number, Change(action, written, self._sql.target.full_depth, tenants, priors, depths)
+
+    def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]:
+        """Return those of the tenants that have a row."""
+        statement = self._sql.format(queries.KNOWN)
+        return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
     def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
         """Switch the next tenants that have several rows, where that is possible at all."""

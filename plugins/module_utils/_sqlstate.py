@@ -64,6 +64,7 @@ _LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03"}
 
 # libpq speaks before there is a SQLSTATE; its words are stable and not translated by the server's locale.
 _LIBPQ = (
+    ("permission denied for database", "42501"),
     ("password authentication failed", "28P01"),
     ("no password supplied", "28P01"),
     ("authentication failed", "28000"),
@@ -138,7 +139,8 @@ def explain_connect(message: str, where: str) -> ServerError:
     """
     for words, state in _LIBPQ:
         if words in message:
-            error = explain(state, message)
+            detail = [line.split("DETAIL:", 1)[1].strip() for line in message.splitlines() if "DETAIL:" in line]
+            error = explain(state, message, detail[0] if detail else None)
             return ServerError(error.code, f"{where}: {error.what}", error.why, error.todo, sqlstate=state)
     return ServerError(
         "unreachable",

@@ -32,7 +32,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import PriorSource, Undone, put_back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
     as_global_default,
-    known_tenants,
 )
 
 
@@ -80,8 +79,7 @@ class Restore:
             self._put_back(target, undone)
         with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             after = count(cursor, self._place)
-            known = known_tenants(cursor, self._place.target, undone.held) if undone.held else {}
-        held = sorted(known)
+        held = sorted(undone.held)
         self.result.update(
             changed=undone.restored > 0,
             total=after.total,
@@ -91,7 +89,7 @@ class Restore:
             already_count=undone.already,
         )
         shown(self.result, "changed_since", sorted(undone.changed_since))
-        shown(self.result, "missing", sorted(set(undone.held) - set(held)))
+        shown(self.result, "missing", sorted(undone.gone))
         shown(self.result, "blocked", [{"tenant": tenant, "pid": None} for tenant in held])
         self._afterwards(undone)
         return self._verdict(held)

@@ -89,7 +89,8 @@ FROM unnest(%(leaves)s::text[], %(places)s::text[], %(contents)s::text[]) AS new
 WHERE t.ctid = new.place::tid AND t.tableoid = new.leaf::regclass
 """
 
-# What to put back, one row per tenant: the first prior that no restore has spent, and what we wrote last.
+# What to put back, one row per tenant: the first prior that no restore has spent, what we wrote last, and what stood
+# there before that (other settings may have been saved between two switches).
 # Entries are the ledger's or those of the file that stood in for it.
 PRIORS = """
 WITH entry AS (
@@ -100,7 +101,8 @@ WITH entry AS (
   SELECT tenant, max(seq) AS seq FROM entry WHERE action = 'restored' GROUP BY tenant
 )
 SELECT tenant, (array_agg(entry.prior ORDER BY entry.seq))[1], (array_agg(entry.depth ORDER BY entry.seq))[1],
-       (array_agg(entry.written ORDER BY entry.seq DESC))[1], (array_agg(entry.mark ORDER BY entry.seq DESC))[1]
+       (array_agg(entry.written ORDER BY entry.seq DESC))[1], (array_agg(entry.mark ORDER BY entry.seq DESC))[1],
+       (array_agg(entry.prior ORDER BY entry.seq DESC))[1]
 FROM entry
 LEFT JOIN spent USING (tenant)
 WHERE entry.action <> 'restored' AND entry.seq > COALESCE(spent.seq, 0)

@@ -13,10 +13,13 @@ VERSION = 1
 LOCK = "SELECT pg_advisory_xact_lock(118075163402606)"
 
 # What is there, in one look: table, version, environment, and whether this role may make it.
+# Asked of the catalog's tables: to_regclass() answers from a cache that may be older than a wait for the lock.
 STATE = """
-SELECT to_regclass('kanban_rollback.meta') IS NOT NULL,
-       has_database_privilege(current_database(), 'CREATE'),
-       COALESCE(has_schema_privilege(to_regnamespace('kanban_rollback'), 'USAGE'), false)
+SELECT c.oid IS NOT NULL, has_database_privilege(current_database(), 'CREATE'),
+       COALESCE(has_schema_privilege(n.oid, 'USAGE'), false)
+FROM (SELECT) AS one
+LEFT JOIN pg_namespace AS n ON n.nspname = 'kanban_rollback'
+LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'meta'
 """
 META = "SELECT key, value FROM kanban_rollback.meta"
 
