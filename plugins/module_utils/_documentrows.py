@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import Any, Iterator, Sequence
 
@@ -56,14 +57,9 @@ class DocumentRows:
 
     def to_switch(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
         """Return the first ``limit`` tenants that are not yet as wanted."""
-        found = []
-        for tenant, text in self._read(cursor, scope, enabled):
-            document = read_document(text, self._flag)
-            if document.readable and document.on != enabled:
-                found.append(tenant)
-                if len(found) >= limit:
-                    break
-        return sorted(found)
+        documents = ((tenant, read_document(text, self._flag)) for tenant, text in self._read(cursor, scope, enabled))
+        wanted = (tenant for tenant, document in documents if document.readable and document.on != enabled)
+        return heapq.nsmallest(limit, wanted)
 
     def values(self, cursor: Cursor, scope: Scope) -> list[dict[str, Any]]:
         """Return the most frequent values of the flag with their number of tenants."""

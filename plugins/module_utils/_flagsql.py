@@ -130,6 +130,7 @@ class Statements:
             depth=self._by_depth("depth"),
             written=self._written() if enabled or self.target.flag.absent_is_on else self._written_in_place(),
             waiting=sql.SQL("" if wait else "SKIP LOCKED"),
+            same_leaf=sql.SQL(queries.SAME_LEAF if self.target.table.partitioned else "TRUE"),
         )
 
     def restore(self) -> sql.Composed:

@@ -17,7 +17,10 @@ from typing import Any
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._jsontext import (
     NotJson,
+    Place,
     leaf,
+    locate,
+    nested,
     removed,
     replaced,
     same_value,
@@ -146,19 +149,39 @@ def put_back_document(
     if untouched and again is None:
         return PutBack("restored", prior)
     try:
-        before = leaf(prior, flag.path) if prior and prior.strip() else None
-        now = leaf(current, flag.path) if current and current.strip() else None
+        before, now = _leaf(prior, flag), _leaf(current, flag)
+        if untouched:
+            return PutBack("restored", _with_flag(again, before, flag))
+        if _same(now, before):
+            return PutBack("already")
+        if current is None or not _same(now, written):
+            return PutBack("changed_since")
+        return PutBack("restored", _put_back_point(current, prior, written, flag))
     except NotJson:
         return PutBack("changed_since")
-    if untouched and again is not None:
-        current = again
-    elif _same(now, before):
-        return PutBack("already")
-    elif not _same(now, written):
-        return PutBack("changed_since")
-    if before is None:
-        return PutBack("restored", removed(current, flag.path) if current else current)
-    return PutBack("restored", replaced(current or "{}", flag.path, before))
+
+
+def _leaf(text: str | None, flag: Flag) -> str | None:
+    return leaf(text, flag.path) if text and text.strip() else None
+
+
+def _with_flag(text: str | None, value: str | None, flag: Flag) -> str | None:
+    """Return a document with the flag set to a JSON text, or without it."""
+    if not text or not text.strip():
+        return text if value is None else replaced("{}", flag.path, value)
+    return removed(text, flag.path) if value is None else replaced(text, flag.path, value)
+
+
+def _put_back_point(current: str, prior: str | None, written: str, flag: Flag) -> str:
+    """Return the document with the point of change as it was; where more stands there now, only the flag goes back."""
+    place = locate(prior, flag.path) if prior and prior.strip() else Place(1, 0, 0, False)
+    point, rest = flag.path[: place.depth], flag.path[place.depth :]
+    old = prior[place.start : place.end] if prior and place.present else None
+    if not rest and old is not None:
+        return replaced(current, point, old)
+    if not _same(leaf(current, point), nested(rest, written)):
+        return removed(current, flag.path)
+    return removed(current, point) if old is None else replaced(current, point, old)
 
 
 def _same(left: str | None, right: str | None) -> bool:

@@ -148,4 +148,7 @@ def _name_start(text: str, path: Sequence[str]) -> int:
 
 def same_value(left: str, right: str) -> bool:
     """Tell whether two JSON texts mean the same value (``1`` and ``1.0`` differ: an exact undo wants them apart)."""
-    return bool(_DECODER.decode(left) == _DECODER.decode(right))
+    try:
+        return bool(_DECODER.decode(left) == _DECODER.decode(right))
+    except RecursionError as error:
+        raise NotJson("nested too deeply to be compared") from error

@@ -57,6 +57,16 @@ class Host:
         return bool(self.last.get("failed")) or not self.answered
 
     @property
+    def sweep_lost(self) -> bool:
+        """Whether the sweep after the kill was to run and gave no answer: then nobody watches what is written back."""
+        return bool(self.later) and "database" not in self.later and not self.later.get("skipped")
+
+    @property
+    def sweep_open(self) -> bool:
+        """Whether transactions from before the kill are still open."""
+        return not self.later.get("sweep", {}).get("settled", True)
+
+    @property
     def why_not(self) -> str:
         """Why nothing came back, in one line."""
         if not self.first:
@@ -75,8 +85,8 @@ def flag_line(answer: Answer, name: str) -> str:
         return f"{name}: a replica, it sees {answer['enabled_after']:,} of {answer['total']:,} tenants on"
     took = f"in {answer.get('contained_ms', answer.get('elapsed_ms', 0)) / 1000:.2f} s"
     if answer.get("failed"):
-        return f"{name}: {answer.get('error', {}).get('what') or one_line(answer.get('msg', ''))}"
-    where = f"{answer['database']['name']} at {answer['database']['address']}"
+        return f"{name}: {one_line(answer.get('error', {}).get('what') or answer.get('msg', ''))}"
+    where = one_line(f"{answer['database']['name']} at {answer['database']['address']}")
     left = f"{answer['enabled_after']:,} of {answer['total']:,} left on"
     return f"{name}, {where}: {answer['changed_count']:,} tenants switched off {took}, {left}"
 
@@ -84,7 +94,8 @@ def flag_line(answer: Answer, name: str) -> str:
 def database_line(host: Host, kind: str) -> str:
     """Return one line that says how one database stands."""
     last, where = host.last, host.last["database"]
-    place = f"{host.name}: {where['name']} at {where['address']} (PostgreSQL {where['server_version'].split()[0]}"
+    place = f"{host.name}: {one_line(where['name'])} at {where['address']}"
+    place += f" (PostgreSQL {where['server_version'].split()[0]}"
     place += ", through a pooler)" if where.get("pooled") else ")"
     if "enabled_after" not in last:
         return f"{place}: {one_line(last.get('msg', 'nothing is recorded here under this incident'))}"
@@ -134,7 +145,11 @@ def notes(host: Host) -> list[str]:
     found: list[str] = []
     last = host.last
     if last.get("failed") and "enabled_after" in last:
-        found.append(f"{host.name}: {last.get('error', {}).get('what', one_line(last.get('msg', '')))}")
+        found.append(f"{host.name}: {one_line(last.get('error', {}).get('what') or last.get('msg', ''))}")
+    if host.sweep_lost:
+        found.append(
+            f"{host.name}: the sweep after the kill gave no answer: {one_line(host.later.get('msg', 'no reason'))}"
+        )
     found += [f"{host.name}: {blocked_line(row)}" for row in last.get("blocked", [])[:SHOWN]]
     for name, text in (
         ("unreadable", "have settings that are no JSON and were left"),

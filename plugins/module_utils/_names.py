@@ -26,6 +26,7 @@ class Table:
     schema: str
     name: str
     schema_rank: int | None
+    partitioned: bool = False
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"

@@ -15,6 +15,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Sequence
 
 # The first that can be written is used; all are searched when reading. Memory comes last: better than nothing.
@@ -71,7 +72,7 @@ class PriorFile:
         """Write one batch and sync it to disk; raises OSError when no place takes it."""
         line = (json.dumps(asdict(change)) + "\n").encode()
         tried = []
-        for place in [self.path.parent] if self.path else self.places:
+        for place in [self.path.parent, *self.places] if self.path else self.places:
             try:
                 if not _private(place):
                     tried.append(f"{place}: belongs to somebody else")
@@ -97,9 +98,20 @@ def _append_synced(path: Path, line: bytes) -> None:
             while written < len(line):
                 written += os.write(handle, line[written:])
             os.fsync(handle)
+            if not size:
+                _sync_directory(path.parent)
         except OSError:
             os.ftruncate(handle, size)  # Half a line of a full disk must not spoil what stands before it.
             raise
+    finally:
+        os.close(handle)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a new file's name as durable as its content."""
+    handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -129,8 +141,11 @@ def find_files(name: str, places: Sequence[Path]) -> list[Path]:
 
 
 def retire(path: Path) -> Path:
-    """Rename a file whose batches the ledger has taken over; it is kept as evidence."""
-    done = path.with_suffix(".imported")
+    """Rename a file whose batches the ledger has taken over; it is kept as evidence, beside those of earlier times."""
+    done, number = path.with_suffix(".imported"), 1
+    while done.exists():
+        number += 1
+        done = path.with_suffix(f".imported-{number}")
     os.replace(path, done)
     return done
 
@@ -140,7 +155,10 @@ def list_files(places: Sequence[Path], limit: int = 100) -> list[Path]:
     found = []
     for place in places:
         try:
-            found += [path for path in place.glob("*.priors.jsonl") if path.stat().st_uid == os.geteuid()]
+            found += [(path.lstat(), path) for path in place.glob("*.priors.jsonl")]
         except OSError:
             continue
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:limit]
+    ours = [
+        (status.st_mtime, path) for status, path in found if status.st_uid == os.geteuid() and S_ISREG(status.st_mode)
+    ]
+    return [path for _time, path in sorted(ours, reverse=True)[:limit]]

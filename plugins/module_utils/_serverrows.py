@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
@@ -107,7 +108,15 @@ class ServerRows:
         """Switch one batch; return how many tenants, and their prior values for the ledger."""
         written = self._sql.target.written(enabled)
         statement = self._sql.switch(scope.condition, enabled, wait)
-        number, tenants, priors, depths = cursor.row(statement, {**self._values(scope), "written": written})
+        values = {**self._values(scope), "written": written}
+        number, locked, tenants, priors, depths = cursor.row(statement, values)
+        if number != locked:
+            raise Timeout(
+                "moved",
+                f"{locked - number} rows were rewritten by others just before they were locked.",
+                "The batch was rolled back.",
+                "It is tried again.",
+            )
         if not number:
             return 0, None
         action = "enabled" if enabled else "disabled"

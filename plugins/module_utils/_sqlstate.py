@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
     LostConnection,
     ServerError,
@@ -62,27 +64,36 @@ _TIMEOUTS = {
 }
 _LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03"}
 
-# libpq speaks before there is a SQLSTATE; its words are stable and not translated by the server's locale.
+# A connection that fails has no SQLSTATE, only libpq's text, which quotes the server's. A server that speaks another
+# language than English is reported in its own words.
 _LIBPQ = (
-    ("permission denied for database", "42501"),
-    ("password authentication failed", "28P01"),
-    ("no password supplied", "28P01"),
-    ("authentication failed", "28000"),
-    ("no pg_hba.conf entry", "28000"),
-    ('role "', "28000"),
-    ('database "', "3D000"),
+    ("too many connections", "53300"),
     ("too many clients", "53300"),
     ("remaining connection slots", "53300"),
     ("starting up", "57P03"),
     ("shutting down", "57P03"),
+    ("not yet accepting connections", "57P03"),
+    ("in recovery mode", "57P03"),
+    ("permission denied for database", "42501"),
+    ("password authentication failed", "28P01"),
+    ("no password supplied", "28P01"),
+    ("pg_hba.conf", "28000"),
+    ("authentication failed", "28000"),
+    # The plan's teams run servers that speak Portuguese.
+    ("muitos clientes conectados", "53300"),
+    ("autenticação do tipo senha falhou", "28P01"),
+    ('banco de dados "', "3D000"),
+    ('role "', "28000"),
+    ('database "', "3D000"),
 )
+_NO_ANSWER = ("refused", "could not translate host", "timeout", "timed out", "no answer", "No such file", "No route")
+_SEVERITY = re.compile(r"^(?:connection to server .*? failed: )?(?:ERROR|FATAL|PANIC):\s*")
 
 
 def first_line(message: str | None) -> str:
     """Return the first line of a server's message without its severity, ending in a full stop."""
-    text = (message or "no message").strip().splitlines()[0].strip() if message and message.strip() else "No message"
-    for severity in ("ERROR:", "FATAL:", "PANIC:"):
-        text = text.split(severity, 1)[-1].strip()
+    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
+    text = _SEVERITY.sub("", lines[0]) if lines else "No message"
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
@@ -137,11 +148,22 @@ def explain_connect(message: str, where: str) -> ServerError:
     :param message: libpq's text, possibly of several lines (one per address tried).
     :param where: host, port and database, for the reader.
     """
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     for words, state in _LIBPQ:
-        if words in message:
-            detail = [line.split("DETAIL:", 1)[1].strip() for line in message.splitlines() if "DETAIL:" in line]
-            error = explain(state, message, detail[0] if detail else None)
-            return ServerError(error.code, f"{where}: {error.what}", error.why, error.todo, sqlstate=state)
+        # One line per address that was tried: the one with the words is the one to show.
+        for number, line in enumerate(lines):
+            if words in line:
+                detail = [text.partition("DETAIL:")[2].strip() for text in lines[number + 1 :] if "DETAIL:" in text]
+                error = explain(state, line, detail[0] if detail else None)
+                return ServerError(error.code, f"{where}: {error.what}", error.why, error.todo, sqlstate=state)
+    if lines and not any(words in message for words in _NO_ANSWER):
+        return ServerError(
+            "connection_failed",
+            f"{where}: {first_line(message)}",
+            "Nothing was read or changed on this database: its tenants are as they were.",
+            "The server, or the network, says why; mend that and run the same command again.",
+            sqlstate=None,
+        )
     return ServerError(
         "unreachable",
         f"{where}: {first_line(message)}",

@@ -31,8 +31,8 @@ WAITED_FOR = 1000  # Tenants of one round of waiting.
 LOOK_AGAIN_SECONDS = 0.2
 TURN_SECONDS = 0.25  # One wait for one row, where time allows.
 VERIFY_SECONDS = 30.0  # The count that decides gets its own time: without it nobody knows what holds.
-# The batch joins by place: a hash join would read the whole table again for each batch. Its rows fit in this memory.
-BY_PLACE = {"enable_hashjoin": "off", "enable_mergejoin": "off", "work_mem": "32MB"}
+# A batch's rows fit in this memory.
+BATCH_MEMORY = {"work_mem": "32MB"}
 
 
 class Rows(Protocol):
@@ -95,7 +95,7 @@ class Switcher:
         self._deadline = deadline
         self._enabled = enabled
         self._terminate = terminate
-        self._settings = {**BY_PLACE, **(passage or {})}
+        self._settings = {**BATCH_MEMORY, **(passage or {})}
         self._seen: list[Blocker] = []
         self.outcome = Outcome()
 

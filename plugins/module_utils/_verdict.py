@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
     Answer,
     Host,
     database_line,
     notes,
+    one_line,
     steps_line,
 )
 
@@ -32,7 +34,8 @@ class Standing:
     @property
     def whole(self) -> bool:
         """Every host of the group is accounted for and none failed."""
-        return bool(self.acted) and not self.silent and not self.headless and not any(h.failed for h in self.acted)
+        missing = self.silent or self.headless or not self.acted
+        return not missing and not any(host.failed or host.sweep_lost for host in self.acted)
 
     def total(self, name: str) -> int:
         """Sum a figure over databases, each counted once however many hosts lead to it."""
@@ -80,13 +83,14 @@ def verdict(
     :param what: ``contain`` or ``restore``.
     :param seconds: since the run began, against ``objective``.
     """
-    hosts = [Host(*row) for row in zip(names, first, later)]
-    standing = stand(hosts)
+    # A host without an answer must be counted, so the names lead.
+    answers: Iterator[tuple[Answer, Answer]] = zip_longest(first, later, fillvalue={})
+    standing = stand([Host(name, *next(answers, ({}, {}))) for name in names])
     word = _word(standing, what)
     incidents = [host.last["incident"] for host in standing.acted if "incident" in host.last]
     incident_id = max((row["incident_id"] for row in incidents), default=run["incident_id"])
     headline = _headline(standing, word, what, group, check_mode)
-    lines = [headline, *_about(incidents, incident_id, environment)]
+    lines = [headline, *(one_line(line) for line in _about(incidents, incident_id, environment))]
     lines.append(_clock(seconds, objective, word))
     lines += [line for host in standing.acted for line in (database_line(host, what), steps_line(host)) if line]
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
@@ -96,7 +100,7 @@ def verdict(
     ]
     lines += [f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}" for host in standing.silent]
     lines += [line for host in standing.acted for line in notes(host)]
-    lines += _next(word, what, incident_id, check_mode)
+    lines += _next(word, what, one_line(incident_id), check_mode, any(host.sweep_open for host in standing.acted))
     return {
         "verdict": word,
         "failed": word in ("degraded", "failed"),
@@ -117,9 +121,10 @@ def _headline(standing: Standing, word: str, what: str, group: str, check_mode: 
     missing = len(standing.silent) + len(standing.headless)
     if not standing.acted and not missing:
         return f"FAILED: the group {group!r} has no hosts, so nothing was asked and nothing was done."
-    answered = f"{missing} of {missing + len(standing.acted)} databases did not answer. " if missing else ""
+    answered = f"{missing} of {missing + len(standing.acted)} hosts did not answer. " if missing else ""
     if check_mode:
-        return f"PLAN, nothing was changed: {answered}{standing.changed:,} of {total:,} tenants would change."
+        change = f"{standing.total('changed_count'):,} of {total:,} tenants would change."
+        return f"PLAN, nothing was changed: {answered}{change}"
     if word == "contained":
         return f"CONTAINED: Kanban V2 is off for all {total:,} tenants ({standing.changed:,} were switched off now)."
     if word == "restored":
@@ -156,11 +161,15 @@ def _clock(seconds: float, objective: float, word: str) -> str:
     return f"Time: {seconds:.1f} s, {met} the objective of {objective:.0f} s."
 
 
-def _next(word: str, what: str, incident_id: str, check_mode: bool) -> list[str]:
+def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: bool) -> list[str]:
     if check_mode:
         return ["Next: the same command without --check."]
     if word in ("degraded", "failed"):
         return ["Next: mend what is named above and type the same command again; it goes on where this one stopped."]
+    if still_open:
+        return [
+            "Next: when those transactions have ended, type the same command again; it sweeps what they wrote back."
+        ]
     if what == "contain":
         return [
             f"Next, if this was a misfire: reenable.yml -e kanban_reenable=all -e kanban_incident_id={incident_id}",

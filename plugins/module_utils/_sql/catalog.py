@@ -8,7 +8,8 @@ from __future__ import annotations
 # Every table a role can see outside of the system's schemas, with its schema's place in the search path. Bounded:
 # a database with more tables than this is named with a schema anyway.
 TABLES = """
-SELECT c.oid::bigint, n.nspname::text, c.relname::text, array_position(current_schemas(false), n.nspname)
+SELECT c.oid::bigint, n.nspname::text, c.relname::text, array_position(current_schemas(false), n.nspname),
+       c.relkind = 'p' OR c.relhassubclass
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')
