@@ -1,0 +1,187 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last screen: what it says about plans, incidents, time and what to do next, one line each."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, flag_line, one_line
+from tests.unit.answers import REFUSED, UNREACHABLE, Answer, answer, database, judge, replica, swept, text
+
+
+@pytest.mark.parametrize("what", ["contain", "restore"])
+def test_a_plan_says_that_nothing_was_changed_and_how_to_do_it(what: str) -> None:
+    planned = answer(on=0, changed=300)
+    result = judge({"db1": planned}, what=what, check_mode=True)
+    assert result["failed"] is False
+    assert result["headline"] == "PLAN, nothing was changed: 300 of 1,000 tenants would change."
+    assert result["lines"][-1] == "Next: the same command without --check."
+    assert "misfire" not in text(result)
+
+
+def test_a_plan_over_databases_that_did_not_answer_is_no_good_plan() -> None:
+    result = judge({"db1": answer(), "db2": UNREACHABLE}, check_mode=True)
+    assert result["failed"] is True
+    assert "1 of 2 hosts did not answer" in result["headline"]
+
+
+def incident(name: str, *before: Answer) -> Answer:
+    return {"incident_id": name, "open_before": list(before)}
+
+
+def test_databases_that_know_different_incidents_are_said_to() -> None:
+    result = judge(
+        {
+            "db1": answer("1/1", incident=incident("INC-20261124-007")),
+            "db2": answer("2/1", incident=incident("INC-20261125-001")),
+        }
+    )
+    assert result["failed"] is False
+    assert result["incident_id"] == "INC-20261125-001"
+    assert "Incident INC-20261125-001, environment production" in result["lines"]
+    told = [line for line in result["lines"] if "different incidents" in line]
+    assert len(told) == 1
+    assert "INC-20261124-007, INC-20261125-001" in told[0]
+    assert "different incidents" not in text(judge({"db1": answer("1/1"), "db2": answer("2/1")}))
+
+
+def test_the_incident_that_the_ledger_knows_is_the_one_that_is_named() -> None:
+    adopted = judge({"db1": answer(incident=incident("INC-20261124-007"))})
+    assert adopted["incident_id"] == "INC-20261124-007"
+    assert "-e kanban_incident_id=INC-20261124-007" in text(adopted)
+    assert judge({"db1": UNREACHABLE})["incident_id"] == "INC-20261125-001"
+
+
+def test_an_incident_that_is_open_for_more_than_a_day_is_named_once_and_early() -> None:
+    old = {"incident_id": "INC-20261120-001", "opened_at": "2026-11-20T03:00:00Z", "age_seconds": 86_401}
+    new = {"incident_id": "INC-20261124-009", "opened_at": "2026-11-24T23:00:00Z", "age_seconds": 86_400}
+    both = incident("INC-20261125-001", old, new)
+    lines = judge({"db1": answer("1/1", incident=both), "db2": answer("2/1", incident=both)})["lines"]
+    told = [i for i, line in enumerate(lines) if "is it still one?" in line]
+    assert len(told) == 1
+    assert told[0] < 4
+    assert "INC-20261120-001 is open since 2026-11-20T03:00:00Z" in lines[told[0]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        (3.44, "Time: 3.4 s, within the objective of 120 s."),
+        (120, "Time: 120.0 s, within the objective of 120 s."),
+        (120.5, "Time: 120.5 s, OVER the objective of 120 s."),
+    ],
+)
+def test_the_clock_is_read_against_the_objective(seconds: float, line: str) -> None:
+    assert line in judge({"db1": answer()}, seconds=seconds)["lines"]
+
+
+def test_a_failure_is_never_within_its_objective() -> None:
+    assert "within" not in text(judge({"db1": UNREACHABLE}))
+
+
+def test_earlier_transactions_that_are_still_open_are_named() -> None:
+    waiting = [{"pid": pid, "application_name": name} for pid, name in [(11, "worker"), (12, None)]]
+    sweep = {"settled": False, "switched_again": 3, "waiting_for": waiting}
+    lines = text(judge({"db1": answer()}, {"db1": swept(sweep=sweep)}))
+    assert "3 tenants were written back by earlier transactions; they are switched off again" in lines
+    assert "still open and could write back: pid 11 (worker), pid 12 (no name)" in lines
+    assert "every earlier transaction has ended" not in lines
+
+
+def test_a_sweep_that_settled_says_what_keeps_the_flag_off() -> None:
+    lines = text(judge({"db1": answer()}, {"db1": swept()}))
+    assert "the latch is up; every earlier transaction has ended" in lines
+    assert "could write back" not in lines
+    assert "no latch" in text(judge({"db1": answer()}, {"db1": swept(latch={"raised": False})}))
+
+
+def test_where_the_prior_values_are_is_named() -> None:
+    path = "/var/lib/kanban_rollback/INC.priors.jsonl"
+    kept = {"kept_in": "file", "path": path, "unsaved": []}
+    assert f"who had it: file {path}" in text(judge({"db1": answer(priors=kept)}))
+    assert "who had it: ledger" in text(judge({"db1": answer()}))
+    nothing: Answer = {"kept_in": "nothing to keep", "path": None, "unsaved": []}
+    assert "who had it" not in text(judge({"db1": answer(changed=0, priors=nothing)}))
+
+
+def test_no_database_is_asked_to_list_more_than_a_screen_holds() -> None:
+    blocked = [{"tenant": str(i), "pid": None} for i in range(50)]
+    lines = judge({"db1": answer(on=50, blocked=blocked)})["lines"]
+    assert sum("is held" in line for line in lines) == SHOWN
+
+
+def test_a_restore_counts_what_is_as_before_and_lists_what_was_left_alone() -> None:
+    undone = answer(on=0, changed=290, changed_since=["7", "8"], changed_since_count=2, missing=["9"], missing_count=1)
+    undone.update(enabled_after=290, already_count=7)
+    result = judge({"db1": undone}, what="restore")
+    assert (result["verdict"], result["failed"]) == ("restored", False)
+    assert result["headline"] == "RESTORED: 290 tenants are as before the incident, 290 of 1,000 have Kanban V2."
+    assert "7 were so already" in text(result)
+    assert "db1: 2 tenants were left alone: somebody changed their flag since: 7, 8" in result["lines"]
+    assert "db1: 1 tenants no longer exist: 9" in result["lines"]
+    assert "misfire" not in text(result)
+    part = judge({"db1": undone, "db2": REFUSED}, what="restore")
+    assert part["headline"].startswith("RESTORED IN PART: 1 of 2 hosts did not answer.")
+    assert judge({"db2": REFUSED}, what="restore")["headline"].startswith("NOT RESTORED: ")
+
+
+def test_a_default_of_all_tenants_that_is_on_is_not_passed_over_in_silence() -> None:
+    assert "-e kanban_global_default=true" in text(judge({"db1": answer(global_default="on")}))
+    assert "kanban_global_default" not in text(judge({"db1": answer(global_default="off")}))
+
+
+def test_warnings_of_both_answers_are_told_once_each() -> None:
+    lines = judge({"db1": answer(warnings=["a", "b"])}, {"db1": swept(warnings=["b", "c"])})["lines"]
+    assert [line for line in lines if line in ("db1: a", "db1: b", "db1: c")] == ["db1: a", "db1: b", "db1: c"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "what", "last"),
+    [
+        ({"db1": answer()}, "contain", "It is safe to close this terminal."),
+        ({"db1": answer()}, "restore", "It is safe to close this terminal."),
+        ({"db1": UNREACHABLE}, "contain", "it goes on where this one stopped."),
+        ({}, "contain", "it goes on where this one stopped."),
+    ],
+)
+def test_the_last_line_says_what_to_do_next(hosts: dict[str, Answer], what: str, last: str) -> None:
+    assert judge(hosts, what=what)["lines"][-1].endswith(last)
+
+
+def test_one_hosts_kill_is_told_as_soon_as_it_is_known() -> None:
+    told = flag_line(answer(), "db1")
+    assert "300 tenants switched off in 0.42 s, 0 of 1,000 left on" in told
+    assert flag_line(answer(on=2), "db1") == "db1: 2 tenants are still on."
+    assert flag_line(replica(on=300), "db2") == "db2: a replica, it sees 300 of 1,000 tenants on"
+    assert flag_line(REFUSED, "db2") == "db2: db2:5432/crm: password authentication failed."
+    assert flag_line({}, "db2").startswith("db2: was not asked")
+
+
+_odd = st.text(st.sampled_from('a{}%"\n\r\t\x0b\u2028\x1b '), min_size=1, max_size=30)
+
+
+@given(_odd)
+def test_text_from_a_database_stays_on_its_line_and_braces_stay_braces(odd: str) -> None:
+    blocker = {"pid": 1, "application_name": odd, "transaction_age": 1.0, "to_end_it": f"ROLLBACK PREPARED '{odd}'"}
+    bad = answer(
+        "1/1", on=1, blocked=[{"tenant": odd, **blocker}], unreadable_count=1, unreadable=[odd], warnings=[odd]
+    )
+    broken = {"failed": True, "msg": odd, "database": database("2/1")}
+    hosts = {"db1": bad, "db2": {**UNREACHABLE, "msg": odd}, "db3": {"failed": True, "msg": odd}, "db4": broken}
+    lines = judge(hosts)["lines"]
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    held = next(line for line in lines if " is held by pid 1 " in line)
+    for sign in "{}%":
+        assert held.count(sign) == 3 * odd.count(sign)
+
+
+@given(st.text())
+def test_one_line_is_one_and_is_short(odd: str) -> None:
+    line = one_line(odd)
+    assert len(line.splitlines()) <= 1
+    assert len(line) <= 300
+    assert line.split() == odd.split()[: len(line.split())] or len(odd) > 300

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who should have answered against who did: what holds is never better than what was seen."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.answers import REFUSED, UNREACHABLE, Answer, answer, database, judge, replica, swept, text
+
+
+def test_all_databases_off_is_contained() -> None:
+    result = judge({"db1": answer("1/1"), "db2": answer("2/1", total=50, changed=7)}, {"db1": swept("1/1")})
+    assert (result["verdict"], result["failed"]) == ("contained", False)
+    assert result["headline"] == "CONTAINED: Kanban V2 is off for all 1,050 tenants (307 were switched off now)."
+    assert result["lines"][0] == result["headline"]
+
+
+def test_a_second_run_that_has_nothing_to_do_is_contained_too() -> None:
+    result = judge({"db1": answer(changed=0)})
+    assert result["verdict"] == "contained"
+    assert "0 were switched off now" in result["headline"]
+
+
+def test_one_dead_host_is_degraded_and_named() -> None:
+    result = judge({"db1": answer(), "db2": UNREACHABLE})
+    assert (result["verdict"], result["failed"]) == ("degraded", True)
+    assert result["headline"].startswith("CONTAINED IN PART: 1 of 2 hosts did not answer.")
+    assert "db2: NOT ACCOUNTED FOR: could not be reached: Failed to connect via ssh: Connection timed out" in text(
+        result
+    )
+
+
+@pytest.mark.parametrize("dead", [UNREACHABLE, REFUSED, {}])
+def test_all_dead_is_failed_however_they_died(dead: Answer) -> None:
+    result = judge({"db1": dead, "db2": dead})
+    assert (result["verdict"], result["failed"]) == ("failed", True)
+    assert result["headline"].startswith("NOT CONTAINED: 2 of 2 hosts did not answer.")
+    assert text(result).count("NOT ACCOUNTED FOR") == 2
+
+
+def test_a_host_that_was_never_asked_is_said_to_be() -> None:
+    assert "db2: NOT ACCOUNTED FOR: was not asked" in text(judge({"db1": answer(), "db2": {}}))
+
+
+@pytest.mark.parametrize("what", ["contain", "restore"])
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_an_empty_group_is_a_failure_and_no_pass(what: str, check_mode: bool) -> None:
+    result = judge({}, what=what, check_mode=check_mode, group="db_eu")
+    assert (result["verdict"], result["failed"]) == ("failed", True)
+    assert result["headline"] == "FAILED: the group 'db_eu' has no hosts, so nothing was asked and nothing was done."
+
+
+def test_a_replica_has_nothing_to_do_and_is_no_database_of_its_own() -> None:
+    result = judge({"db1": answer(), "db2": replica(on=300)})
+    assert (result["verdict"], result["failed"]) == ("contained", False)
+    assert "all 1,000 tenants" in result["headline"]
+    assert "db2: a replica, nothing to do" in result["lines"]
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        {"db2": replica()},
+        {"db1": UNREACHABLE, "db2": replica()},
+        {"db1": answer("other/1"), "db2": replica()},
+    ],
+)
+def test_a_replica_without_its_primary_accounts_for_nothing(hosts: dict[str, Answer]) -> None:
+    result = judge(hosts)
+    assert result["failed"]
+    assert result["verdict"] == ("degraded" if "other/1" in str(hosts) else "failed")
+    assert "db2: a replica whose primary did not answer: its tenants are NOT accounted for" in result["lines"]
+    assert "db2: a replica, nothing to do" not in result["lines"]
+
+
+def test_a_replica_that_became_the_primary_counts_by_its_later_answer() -> None:
+    result = judge({"db1": UNREACHABLE, "db2": replica(on=300)}, {"db2": swept(changed=300)})
+    assert (result["verdict"], result["failed"]) == ("degraded", True)
+    assert "0 of 1,000 tenants that could be counted" in result["headline"]
+
+
+def test_two_hosts_that_lead_to_one_database_count_it_once() -> None:
+    result = judge({"db1": answer(changed=200), "db2": answer(changed=100), "db3": answer("9/9", total=10, changed=1)})
+    assert result["verdict"] == "contained"
+    assert "all 1,010 tenants (301 were switched off now)" in result["headline"]
+
+
+def test_two_databases_of_one_server_are_two() -> None:
+    result = judge({"db1": answer("7001/5"), "db2": answer("7001/6")})
+    assert "all 2,000 tenants" in result["headline"]
+
+
+def test_a_database_that_is_blocked_is_not_contained_and_says_by_whom() -> None:
+    blocked = [
+        {
+            "tenant": "17",
+            "pid": 4242,
+            "application_name": "worker",
+            "transaction_age": 61.7,
+            "to_end_it": "SELECT pg_terminate_backend(4242)",
+        },
+        {"tenant": "18", "pid": None},
+        {"tenant": None, "pid": 0, "application_name": None, "transaction_age": None, "to_end_it": "ROLLBACK PREPARED"},
+    ]
+    result = judge({"db1": answer(on=2, changed=298, blocked=blocked)})
+    assert (result["verdict"], result["failed"]) == ("failed", True)
+    assert "2 of 1,000 tenants that could be counted still have Kanban V2" in result["headline"]
+    assert "db1: 2 tenants are still on." in result["lines"]
+    assert (
+        "db1: tenant 17 is held by pid 4242 (worker, in its transaction for 62 s); "
+        "to end it: SELECT pg_terminate_backend(4242)"
+    ) in result["lines"]
+    assert "db1: tenant 18 is held, by whom could not be seen" in result["lines"]
+    assert "db1: the table is held by pid 0 (no name); to end it: ROLLBACK PREPARED" in result["lines"]
+
+
+def test_a_kill_that_was_blocked_and_finished_by_the_sweep_is_contained() -> None:
+    result = judge({"db1": answer(on=2, changed=298)}, {"db1": swept(changed=2)})
+    assert (result["verdict"], result["failed"]) == ("contained", False)
+    assert "(300 were switched off now)" in result["headline"]
+
+
+def test_a_flag_that_is_on_again_at_the_sweep_is_not_contained() -> None:
+    result = judge({"db1": answer()}, {"db1": swept(on=1)})
+    assert (result["verdict"], result["failed"]) == ("failed", True)
+
+
+def test_unreadable_settings_fail_the_count_and_are_listed() -> None:
+    more: Answer = {
+        "unreadable_count": 1234,
+        "unreadable": [str(i) for i in range(20)],
+        "failed": True,
+        "msg": "1234 no JSON",
+    }
+    result = judge({"db1": answer(**more)})
+    assert (result["verdict"], result["failed"]) == ("failed", True)
+    assert "db1: 1,234 tenants have settings that are no JSON and were left: 0, 1, 2, 3, 4" in result["lines"]
+
+
+def test_a_table_that_could_not_be_counted_is_not_called_empty() -> None:
+    result = judge({"db1": {"database": database(), "failed": True, "msg": "The table is held.", "changed_count": 0}})
+    assert (result["verdict"], result["failed"]) == ("failed", True)
+    assert result["headline"] == "NOT CONTAINED: No tenant could be counted."
+    assert "The table is held." in text(result)
+
+
+KINDS: dict[str, Answer] = {
+    "off": answer("1/1"),
+    "blocked": answer("2/1", on=2),
+    "dead": UNREACHABLE,
+    "refused": REFUSED,
+    "silent": {},
+    "replica": replica("1/1"),
+    "headless": replica("3/1"),
+    "twin": answer("1/1", changed=0),
+}
+
+
+@pytest.mark.parametrize("what", ["contain", "restore"])
+def test_what_holds_is_never_better_than_what_was_seen(what: str) -> None:
+    for kinds in itertools.product(KINDS, repeat=3):
+        result = judge({f"db{i}": KINDS[kind] for i, kind in enumerate(kinds)}, what=what)
+        acted = [kind for kind in kinds if kind in ("off", "blocked", "twin")]
+        led = any(kind in ("off", "twin") for kind in kinds)
+        silent = ("dead", "refused", "silent", "headless", *([] if led else ["replica"]))
+        lost = [kind for kind in kinds if kind in silent]
+        whole = bool(acted) and not lost and "blocked" not in acted
+        good = {"contain": "contained", "restore": "restored"}[what]
+        assert result["verdict"] == (good if whole else "degraded" if led else "failed"), kinds
+        assert result["failed"] is not whole, kinds
+        for i in range(3):
+            assert any(line.startswith(f"db{i}: ") for line in result["lines"]), kinds
+        if lost:
+            assert f"{len(lost)} of {len(lost) + len(acted)} hosts did not answer" in result["headline"], kinds
+
+
+@given(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_the_order_of_hosts_decides_nothing(kinds: list[str], random: Any) -> None:
+    hosts = [(f"db{i}", KINDS[kind]) for i, kind in enumerate(kinds)]
+    shuffled = random.sample(hosts, len(hosts))
+    one, two = judge(dict(hosts)), judge(dict(shuffled))
+    assert (one["verdict"], one["headline"]) == (two["verdict"], two["headline"])
+    assert sorted(one["lines"]) == sorted(two["lines"])
