@@ -1,0 +1,15 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entries, in the order in which they are measured: one file each."""
+
+from __future__ import annotations
+
+from ..entry import Entry
+from .contended import ENTRY as CONTENDED
+from .first_off import ENTRY as FIRST_OFF
+from .kill import ENTRY as KILL
+from .last_screen import ENTRY as LAST_SCREEN
+from .memory import ENTRY as MEMORY
+
+ENTRIES: tuple[Entry, ...] = (KILL, CONTENDED, LAST_SCREEN, FIRST_OFF, MEMORY)
