@@ -24,7 +24,9 @@ def incident_to_undo(answers: Sequence[Answer], asked: str = "") -> dict[str, An
     known = [ledger for ledger in known if ledger]
     if not known:
         return {"agreed": False, "incident_id": "", "why": f"No incident is open in any ledger that answered. {todo}"}
-    common = set.intersection(*(ledger[0] for ledger in known))
+    # An id that is only an alias everywhere was made by a run that met two different incidents: it does not join them.
+    canonical = {row["incident_id"] for answer in answers for row in answer.get("open", [])}
+    common = set.intersection(*(ledger[0] for ledger in known)) & canonical
     if all(len(ledger) == 1 for ledger in known) and common:
         return {"agreed": True, "incident_id": min(common), "why": ""}
     names = sorted({name for ledger in known for incident in ledger for name in incident})

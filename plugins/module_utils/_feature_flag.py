@@ -106,6 +106,7 @@ class Switch:
         self._watcher = Watcher(place.login, APPLICATION)
         self.incident = self._joined.incident_id if self._joined else request.who.incident_id
         self.result: dict[str, Any] = {}
+        self._switched = 0
 
     def run(self) -> KanbanError | None:
         """Switch, prove, then (asked for) latch and sweep; return the error that the module ends with, if any."""
@@ -116,6 +117,11 @@ class Switch:
                 self._beyond_the_tenants()
                 self._after_the_kill()
             self._close()
+        except ServerError as error:
+            # What was switched before holds and must be told.
+            self.result.setdefault("changed_count", self._switched)
+            self.result["changed"] = self.result["changed_count"] > 0
+            return error
         finally:
             self._watcher.close()
         return self._verdict(outcome)
@@ -133,13 +139,24 @@ class Switch:
             passage={PASSAGE: self.incident} if self._enabled else None,
         )
         tenants = None if target.global_default else self._place.tenants
-        outcome = switcher.run(target.table, tenants)
+        try:
+            outcome = switcher.run(target.table, tenants)
+        finally:
+            self._switched += switcher.outcome.switched
+            self._tell_priors(keeper, switcher.outcome)
+        return outcome
+
+    def _tell_priors(self, keeper: Keeper, outcome: Outcome) -> None:
         self._place.warnings += keeper.warnings
         if keeper.kept_in != "nothing yet" or "priors" not in self.result:
             kept = keeper.kept_in if outcome.switched else "nothing to keep"
             path = str(keeper.file.path) if keeper.file.path else None
-            self.result["priors"] = {"kept_in": kept, "path": path, "unsaved": keeper.unsaved}
-        return outcome
+            self.result["priors"] = {
+                "kept_in": kept,
+                "path": path,
+                "unsaved": keeper.unsaved,
+                "file_name": keeper.file.name,
+            }
 
     def _beyond_the_tenants(self) -> None:
         """Read the default of all tenants, and switch it where that was asked for."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Mapping
 
@@ -140,6 +141,20 @@ def blocked_line(row: Answer) -> str:
     return f"{whose} is held by pid {row['pid']} ({name}{since}); to end it: {one_line(row['to_end_it'])}"
 
 
+def _unsaved(host: Host) -> list[str]:
+    """Return prior values that nothing could take but this screen; there is no limit, for nothing else has them."""
+    found = []
+    for answer in (host.first, host.later):
+        priors = answer.get("priors", {})
+        if priors.get("unsaved"):
+            found.append(
+                f"{host.name}: SAVE THE NEXT {len(priors['unsaved'])} LINES, who had the flag stands nowhere else: as "
+                f"/var/lib/kanban_rollback/{priors.get('file_name', '')} (0600) on this host, the undo reads them"
+            )
+            found += [json.dumps(change) for change in priors["unsaved"]]
+    return found
+
+
 def notes(host: Host) -> list[str]:
     """Return what a reader must know about one database beside its figures."""
     found: list[str] = []
@@ -150,6 +165,7 @@ def notes(host: Host) -> list[str]:
         found.append(
             f"{host.name}: the sweep after the kill gave no answer: {one_line(host.later.get('msg', 'no reason'))}"
         )
+    found += _unsaved(host)
     found += [f"{host.name}: {blocked_line(row)}" for row in last.get("blocked", [])[:SHOWN]]
     for name, text in (
         ("unreadable", "have settings that are no JSON and were left"),

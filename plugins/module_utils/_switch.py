@@ -280,7 +280,12 @@ class Switcher:
             try:
                 self._session = self._connect()
                 return
-            except KanbanError:
+            except KanbanError as error:
                 if self._deadline.over:
-                    raise
+                    raise LostConnection(
+                        "lost_connection",
+                        f"The connection was lost, and until the deadline there was no other: {error.what}",
+                        f"{self.outcome.switched} tenants had been switched before, with their prior values kept.",
+                        "Run the same command again when the server answers: it goes on where this one stopped.",
+                    ) from error
                 time.sleep(LOOK_AGAIN_SECONDS)

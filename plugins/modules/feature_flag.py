@@ -222,6 +222,9 @@ priors:
     path:
       description: The file on the host that ran the module.
       type: str
+    file_name:
+      description: The name that such a file has or would have.
+      type: str
     unsaved:
       description: The values themselves, when neither the ledger nor any file could take them. Save them.
       type: list
