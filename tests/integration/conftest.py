@@ -1,0 +1,41 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One server for all tests of the modules, a database for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.place import Database
+from tests.support.servers import Postgres, workspace
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """The shared server. Its data need not outlive the machine."""
+    settings = {"max_prepared_transactions": 10, "autovacuum": False, "log_min_messages": "fatal"}
+    with workspace() as directory, Postgres(directory / "shared", settings, fsync=False) as started:
+        yield started
+
+
+@pytest.fixture
+def db(server: Postgres) -> Iterator[Database]:
+    """An empty database that is dropped after the test, with the sessions that are left on it."""
+    made = Database(server, f"kanban{next(_numbers)}")
+    server.create_database(made.name)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory that every account may enter, gone after the test."""
+    with workspace() as made:
+        yield made

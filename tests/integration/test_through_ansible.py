@@ -1,0 +1,127 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same through Ansible itself: one result, check mode and diff included, and names that are no templates."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.crowd import FLAG, on, population
+from tests.integration.flags import KEY
+from tests.integration.module import ROOT, Result
+from tests.integration.place import Database
+from tests.support import accounts
+
+# Differ from run to run, or are added by Ansible.
+PASSING = ("elapsed_ms", "contained_ms", "invocation", "warnings", "failed", "_ansible_no_log", "exception")
+
+PLAY = """
+- name: Try a module
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - name: Run it
+      chatia.kanban_rollback.feature_flag: "{{ options }}"
+      register: told
+      ignore_errors: true
+      check_mode: "{{ planned }}"
+      diff: true
+    - name: Keep what it said
+      ansible.builtin.copy:
+        content: "{{ told | to_json }}"
+        dest: "{{ result_file }}"
+        mode: "0600"
+      check_mode: false
+"""
+
+
+def no_template(value: Any) -> str:
+    """Return YAML in which no text is a template: as what a survey or a person typed has to be passed on."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {no_template(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(no_template, value)) + "]"
+    return f"!unsafe {json.dumps(value)}" if isinstance(value, str) else json.dumps(value)
+
+
+def through_ansible(directory: Path, options: dict[str, Any], check: bool) -> Result:
+    """Run the module in a playbook and return what it registered. The password stands in a file of mode 0600."""
+    variables, play, result = directory / "vars.yml", directory / "play.yml", directory / "result.json"
+    accounts.write_private(variables, no_template({"options": options, "planned": check, "result_file": str(result)}))
+    play.write_text(PLAY)
+    (directory / "ansible.cfg").touch()
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
+        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
+        "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
+        "ANSIBLE_REMOTE_TEMP": str(directory / "remote"),
+        "ANSIBLE_NO_TARGET_SYSLOG": "1",
+        "HOME": str(directory),
+    }
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(play)]
+    done = subprocess.run(
+        [*command, "-e", f"@{variables}"],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.exists(), done.stdout + done.stderr
+    assert options["login_password"] not in done.stdout + done.stderr
+    told: Result = json.loads(result.read_text())
+    return told
+
+
+def essence(result: Result) -> Result:
+    """Return a result without what passes."""
+    kept = {name: value for name, value in result.items() if name not in PASSING}
+    for name in ("now", "pid"):
+        kept.get("database", {}).pop(name, None)
+    return kept
+
+
+@pytest.mark.parametrize("step", ["plan", "kill", "failure"])
+def test_it_says_the_same_as_when_run_directly(db: Database, directory: Path, step: str) -> None:
+    population(db)
+    before = db.snapshot("companies")
+    modules = db.modules(**FLAG, incident_id="INC-1", state="disabled", run_id="r")
+    if step == "failure":
+        modules = modules.having(column="setings")
+    check = step == "plan"
+    direct = modules.run("feature_flag", check=check)
+    if step == "kill":
+        assert modules.restore()["changed_count"] == 50
+        db.modules().ok("incident", incident_id="INC-1", state="closed")
+        db.modules().ok("ledger", state="absent")
+        assert db.snapshot("companies").texts == before.texts
+    told = through_ansible(directory, dict(modules.options), check)
+    assert essence(told) == essence(direct)
+    assert bool(told["failed"]) is (step == "failure")
+    assert on(db) == ([] if step == "kill" else list(range(1, 51)))
+
+
+def test_a_tenant_that_looks_like_a_template_is_a_tenant(db: Database, directory: Path) -> None:
+    db.rows("CREATE TABLE companies (id text PRIMARY KEY, settings jsonb)")
+    names = ["{{ 7 * 7 }}", "49", "{% if true %}x{% endif %}"]
+    for name in names:
+        db.rows("INSERT INTO companies VALUES (%s, %s)", (name, f'{{"{KEY}": true}}'))
+    options = dict(db.modules(**FLAG, incident_id="{{ lookup('pipe', 'id') }}").options)
+    told = through_ansible(directory, {**options, "tenants": [names[0]]}, check=False)
+    assert told["changed_count"] == 1, told
+    assert db.rows("SELECT id FROM companies WHERE settings = %s ORDER BY 1", (f'{{"{KEY}": false}}',)) == [(names[0],)]
+    known = db.modules().ok("incident_info")["incidents"]
+    assert [one["incident_id"] for one in known] == ["{{ lookup('pipe', 'id') }}"]

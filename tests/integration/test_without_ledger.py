@@ -1,0 +1,220 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No ledger, no disk, no home: containment goes on, and who had the feature is not lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.crowd import FLAG, on, population
+from tests.integration.flags import Case, cycle_off, documents
+from tests.integration.module import Modules
+from tests.integration.place import Database
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process disks of its own")
+
+
+def without_ledger(db: Database, directory: Path) -> Modules:
+    """Return modules as a role that may switch the flag and make nothing."""
+    role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
+    return db.modules(role, **FLAG, state_dir=str(directory / "state"))
+
+
+def files(directory: Path) -> list[Path]:
+    return sorted((directory / "state").glob("*"))
+
+
+@pytest.mark.parametrize("kind", ["jsonb", "json", "text"])
+def test_off_and_back_with_a_file(db: Database, directory: Path, kind: str) -> None:
+    case: Case = documents(kind, quoted=False, uuids=False)
+    case.make(db)
+    cycle_off(db, case, without_ledger(db, directory))
+    assert not db.has_ledger()
+
+
+def test_the_file_is_named_and_private(db: Database, directory: Path) -> None:
+    population(db)
+    modules = without_ledger(db, directory)
+    before = os.umask(0)
+    try:
+        done = modules.disable("INC-2026/../../etc: a 'b'")
+    finally:
+        os.umask(before)
+    (path,) = files(directory)
+    assert done["priors"] == {"kept_in": "file", "path": str(path), "unsaved": [], "file_name": path.name}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert any("no ledger" in warning for warning in done["warnings"])
+    told = db.modules().ok("incident_info", state_dir=str(directory / "state"))
+    assert str(path) in told["prior_files"]
+
+
+def test_two_incidents_and_two_flags_have_a_file_each(db: Database, directory: Path) -> None:
+    population(db)
+    db.rows("""UPDATE companies SET settings = settings || '{"other": true}'""")
+    before = db.snapshot("companies")
+    modules = without_ledger(db, directory)
+    modules.disable("INC-1", tenants=[1, 2])
+    modules.disable("INC-2")
+    modules.disable("INC-2", path=["other"])
+    assert len(files(directory)) == 3
+    assert modules.restore("INC-1")["changed_count"] == 2
+    modules.restore("INC-2", path=["other"])
+    modules.restore("INC-2")
+    assert db.snapshot("companies").texts == before.texts
+
+
+def test_a_file_is_taken_over_by_a_ledger_that_was_made_since(db: Database, directory: Path) -> None:
+    population(db)
+    before = db.snapshot("companies")
+    modules = without_ledger(db, directory)
+    modules.disable(tenants=[1, 2, 3])
+    (path,) = files(directory)
+    db.modules().ok("ledger", grant_to=[modules.options["login_user"]])
+    assert modules.disable()["priors"]["kept_in"] == "ledger"
+    assert modules.restore(check=True)["changed_count"] == 50
+    assert path.exists(), "a plan took the file over"
+    undone = modules.restore()
+    assert undone["changed_count"] == 50
+    assert db.snapshot("companies").texts == before.texts
+    assert not path.exists()
+    assert [one.suffix for one in files(directory)] == [".imported"]
+    assert db.value("SELECT count(*) FROM kanban_rollback.flag_changes WHERE action = 'disabled'") == 2
+    assert not modules.restore()["changed"]
+
+
+def test_a_torn_last_line_spoils_nothing(db: Database, directory: Path) -> None:
+    """The machine died while it wrote: that batch never committed."""
+    population(db)
+    before = db.snapshot("companies")
+    modules = without_ledger(db, directory)
+    modules.disable()
+    (path,) = files(directory)
+    with path.open("ab") as file:
+        file.write(path.read_bytes().splitlines()[0][:40])
+    assert modules.restore()["changed_count"] == 50
+    assert db.snapshot("companies").texts == before.texts
+
+
+def test_a_torn_line_does_not_swallow_the_next(db: Database, directory: Path) -> None:
+    population(db)
+    before = db.snapshot("companies")
+    modules = without_ledger(db, directory)
+    modules.disable(tenants=[1])
+    (path,) = files(directory)
+    with path.open("ab") as file:
+        file.write(path.read_bytes().splitlines()[0][:40])
+    modules.disable()
+    modules.restore()
+    assert db.snapshot("companies").texts == before.texts
+
+
+def test_an_undo_without_ledger_or_file_says_so(db: Database, directory: Path) -> None:
+    population(db)
+    modules = without_ledger(db, directory)
+    modules.disable()
+    shutil.rmtree(directory / "state")
+    after = db.snapshot("companies")
+    modules.fails("unknown_incident", "feature_flag", state="restored", incident_id="INC-1")
+    assert db.snapshot("companies") == after
+
+
+def read_only(*places: str | Path) -> list[str]:
+    """Return the lines of shell that make directories read-only, for root as well."""
+    return [f"mount --bind {place} {place} && mount -o remount,bind,ro {place}" for place in places]
+
+
+def with_disks(modules: Modules, directory: Path, *mounts: str, after: str = "true") -> Modules:
+    """Return modules that run with disks of their own, gone with the process; ``after`` can still read them."""
+    lines = " && ".join(["set -e", *mounts, '"$@" || status=$?', after, "exit ${status:-0}"])
+    unshare = shutil.which("unshare")
+    assert unshare
+    prefix = [unshare, "--mount", "--propagation", "private", "/bin/sh", "-c", lines, "/bin/sh"]
+    (directory / "state").mkdir()
+    (directory / "home").mkdir()
+    return Modules(modules.options, {"HOME": str(directory / "home")}, prefix)
+
+
+# The places that are tried after the one that was asked for; the home lies in the test's own directory.
+PLACES = ("/var/lib", "/var/tmp", "/dev/shm")  # noqa: S108 - the names are what is tested
+
+
+def tenants_of(db: Database, batches: list[dict[str, Any]]) -> list[str]:
+    found: list[str] = []
+    for batch in batches:
+        rows = db.rows("SELECT * FROM unnest(%s::text[], %s::text[])", (batch["tenants"], batch["priors"]))
+        assert {prior for _, prior in rows} == {"true"}
+        found += [tenant for tenant, _ in rows]
+    return sorted(found, key=int)
+
+
+@root_only
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+def test_where_no_disk_takes_the_priors_the_result_has_them(db: Database, directory: Path, disk: str) -> None:
+    population(db)
+    state = directory / "state"
+    full = [f"mount -t tmpfs -o size=4k,mode=700 tmpfs {state}", f"head -c 4096 /dev/zero > {state}/other"]
+    mounts = [*read_only(*PLACES), *(full if disk == "full" else [])]
+    done = with_disks(without_ledger(db, directory), directory, *mounts).disable()
+    assert done["enabled_after"] == 0
+    assert on(db) == []
+    assert (done["priors"]["kept_in"], done["priors"]["path"]) == ("result", None)
+    assert tenants_of(db, done["priors"]["unsaved"]) == [str(tenant) for tenant in range(1, 51)]
+    (warning,) = [warning for warning in done["warnings"] if "save it" in warning]
+    assert ("No space left on device" if disk == "full" else "Read-only file system") in warning
+    assert done["changed_count"] == 50
+
+
+@root_only
+def test_a_disk_that_fills_up_in_mid_kill(db: Database, directory: Path) -> None:
+    """What the file took is whole, what it did not take is in the result, and together they are everybody."""
+    tenants = 12_000
+    population(db, tenants)
+    before = db.snapshot("companies")
+    state, saved = directory / "state", directory / "saved"
+    saved.mkdir(mode=0o700)
+    mounts = [*read_only(*PLACES), f"mount -t tmpfs -o size=100k,mode=700 tmpfs {state}"]
+    mounts.append(f"mount --bind {saved} {saved} && mount -o remount,bind,rw {saved}")
+    # The file goes with its disk, so it is copied out before.
+    modules = with_disks(without_ledger(db, directory), directory, *mounts, after=f"cp {state}/* {saved}/")
+    done = modules.disable(tenants=list(range(1, tenants + 1)))
+    (path,) = saved.glob("*.jsonl")
+    batches = [json.loads(line) for line in path.read_bytes().splitlines()]
+    unsaved = done["priors"]["unsaved"]
+    assert batches
+    assert unsaved
+    assert tenants_of(db, [*batches, *unsaved]) == [str(tenant) for tenant in range(1, tenants + 1)]
+    # Saved behind the others, one to a line, they are what an undo needs.
+    with path.open("a") as file:
+        file.writelines(json.dumps(batch) + "\n" for batch in unsaved)
+    undo = Modules({**modules.options, "state_dir": str(saved)})
+    assert undo.restore()["changed_count"] == tenants
+    assert db.snapshot("companies").texts == before.texts
+
+
+@root_only
+def test_a_read_only_home_leaves_the_next_place(db: Database, directory: Path) -> None:
+    population(db)
+    modules = without_ledger(db, directory)
+    modules = with_disks(modules, directory, f"mount -t tmpfs tmpfs {PLACES[2]}", *read_only(*PLACES[:2]))
+    done = modules.disable(state_dir=None)
+    assert done["priors"]["kept_in"] == "file"
+    assert done["priors"]["path"].startswith(f"{PLACES[2]}/kanban_rollback/INC-1-")
+
+
+@root_only
+def test_a_read_only_machine_needs_no_disk_where_there_is_a_ledger(db: Database, directory: Path) -> None:
+    population(db)
+    before = db.snapshot("companies")
+    modules = with_disks(db.modules(**FLAG), directory, *read_only(*PLACES))
+    done = modules.disable()
+    assert (done["priors"]["kept_in"], done["warnings"]) == ("ledger", [])
+    modules.restore()
+    assert db.snapshot("companies").texts == before.texts
