@@ -62,7 +62,7 @@ def run_playbook(hosts: FourHosts, playbook: Path, *, incident: str, timeout: fl
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=timeout)
+        output, _errors = process.communicate(timeout=timeout)
     except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)

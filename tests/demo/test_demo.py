@@ -214,7 +214,7 @@ def test_an_interrupted_up_says_so_and_leaves_no_playbook_running(checkout: Chec
     with up_in_its_playbook(checkout) as victim:
         assert plays(checkout)
         victim.terminate()
-        _, said = victim.communicate(timeout=30)
+        _out, said = victim.communicate(timeout=30)
     assert victim.returncode == 130
     assert "make demo-down" in said
     assert not plays(checkout)

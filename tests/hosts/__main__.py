@@ -27,16 +27,16 @@ def _up(state: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def _down(state: Path, _: argparse.Namespace) -> int:
+def _down(state: Path, _options: argparse.Namespace) -> int:
     down(state)
     return 0
 
 
-def _status(state: Path, _: argparse.Namespace) -> int:
+def _status(state: Path, _options: argparse.Namespace) -> int:
     states = [(host, host.state) for host in load(state).hosts]
     for host, is_now in states:
         print(f"{host.name:8}{host.group:8}{host.address:16}{host.role:18}{is_now}")
-    return 0 if all(is_now == "running" for _, is_now in states) else 1
+    return 0 if all(is_now == "running" for _name, is_now in states) else 1
 
 
 def _inventory(state: Path, _options: argparse.Namespace) -> int:

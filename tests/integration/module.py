@@ -36,7 +36,7 @@ class Running:
 
     def __init__(self, name: str, arguments: str, environment: Mapping[str, str], prefix: Sequence[str]) -> None:
         # Files, not pipes: nobody need read them while the module runs.
-        self._files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - closed in __exit__
+        self._files = [tempfile.TemporaryFile() for _stream in range(3)]  # noqa: SIM115 - closed in __exit__
         self._files[0].write(arguments.encode())
         self._files[0].seek(0)
         self._ended = False

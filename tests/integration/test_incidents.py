@@ -186,7 +186,7 @@ def test_the_second_incident_of_a_name_is_opened_once(db: Database) -> None:
     modules = db.modules()
     modules.ok("incident", incident_id="INC-1")
     modules.ok("incident", incident_id="INC-1", state="closed")
-    opened = [modules.ok("incident", incident_id="INC-1")["opened_now"] for _ in range(2)]
+    opened = [modules.ok("incident", incident_id="INC-1")["opened_now"] for _time in range(2)]
     assert opened == [True, False]
 
 

@@ -150,8 +150,8 @@ def tenants_of(db: Database, batches: list[dict[str, Any]]) -> list[str]:
     found: list[str] = []
     for batch in batches:
         rows = db.rows("SELECT * FROM unnest(%s::text[], %s::text[])", (batch["tenants"], batch["priors"]))
-        assert {prior for _, prior in rows} == {"true"}
-        found += [tenant for tenant, _ in rows]
+        assert {prior for _tenant, prior in rows} == {"true"}
+        found += [tenant for tenant, _prior in rows]
     return sorted(found, key=int)
 
 

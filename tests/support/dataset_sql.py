@@ -225,7 +225,7 @@ def constraints(data: DataSet) -> list[str]:
         ("TicketTags", "tagId", "Tags"),
     ]
     references += [("Tickets", "kanbanLane", "Lanes")]
-    made += [f'CREATE INDEX ON "{table}" ("{column}")' for table, column, _ in references]
+    made += [f'CREATE INDEX ON "{table}" ("{column}")' for table, column, _target in references]
     made.append('CREATE INDEX ON "ErrorLogs" ("createdAt")')
     if data.on_delete:
         late = " NOT VALID" if data.corruption else ""

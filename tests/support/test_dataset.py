@@ -84,7 +84,7 @@ def test_an_application_can_insert_behind_the_rows(session: connection) -> None:
 
 def test_two_loads_are_the_same(server: Postgres) -> None:
     digests = []
-    for _ in range(2):
+    for _time in range(2):
         server.create_database("data")
         try:
             with server.connect("data") as session:

@@ -67,7 +67,7 @@ def test_the_first_line_is_one_line_whatever_comes(message: str) -> None:
 )
 def test_what_the_server_said_is_a_server_error(sqlstate: str, code: str) -> None:
     error = explain(sqlstate, "permission denied for table Companies")
-    assert type(error) is ServerError
+    assert error.__class__ is ServerError
     assert error.code == code
     assert error.what == "permission denied for table Companies."
     assert error.details == {"sqlstate": sqlstate}
@@ -84,7 +84,7 @@ def test_what_the_server_said_is_a_server_error(sqlstate: str, code: str) -> Non
 )
 def test_what_may_be_tried_again_is_a_timeout(sqlstate: str, code: str) -> None:
     error = explain(sqlstate, "canceling statement due to lock timeout")
-    assert type(error) is Timeout
+    assert error.__class__ is Timeout
     assert error.code == code
     assert error.details == {"sqlstate": sqlstate}
 
@@ -92,7 +92,7 @@ def test_what_may_be_tried_again_is_a_timeout(sqlstate: str, code: str) -> None:
 @pytest.mark.parametrize("sqlstate", [*LOST, None])
 def test_a_broken_connection_is_told_apart(sqlstate: str | None) -> None:
     error = explain(sqlstate, "terminating connection due to administrator command")
-    assert type(error) is LostConnection
+    assert error.__class__ is LostConnection
     assert error.code == "lost_connection"
     assert "administrator command" in error.what
 
@@ -147,7 +147,7 @@ AT = 'connection to server at "db1" (192.0.2.1), port 5432 failed: '
 )  # fmt: skip
 def test_why_no_connection_was_made(message: str, code: str, sqlstate: str | None) -> None:
     error = explain_connect(message, "db1:5432/crm")
-    assert type(error) is ServerError
+    assert error.__class__ is ServerError
     assert error.code == code
     assert error.details == {"sqlstate": sqlstate}
     assert error.what.startswith("db1:5432/crm: ")
