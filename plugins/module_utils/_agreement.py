@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import is_file_of
+
 Answer = Mapping[str, Any]
 
 
@@ -37,4 +39,5 @@ def is_known(answer: Answer, incident_id: str) -> bool:
     """Tell whether a host has anything recorded under an incident, in its ledger or in files."""
     rows = [*answer.get("incidents", []), *answer.get("open", [])]
     named = any(incident_id in (row["incident_id"], *row["aliases"]) for row in rows)
-    return named or bool(answer.get("prior_files"))
+    in_files = any(is_file_of(path, incident_id) for path in answer.get("prior_files", []))
+    return named or bool(answer.get("known_as")) or in_files

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import Any, Mapping
 
@@ -32,7 +31,7 @@ def postgres_spec() -> dict[str, Any]:
         "ca_cert": {"type": "path"},
         "ssl_cert": {"type": "path"},
         "ssl_key": {"type": "path", "no_log": False},
-        "connect_params": {"type": "dict", "default": {}},
+        "connect_params": {"type": "dict", "default": {}, "no_log": True},
     }
 
 
@@ -43,8 +42,7 @@ def login_from(params: Mapping[str, Any]) -> Login:
         port=params["login_port"],
         database=params["login_db"],
         user=params["login_user"],
-        # Over a local connection libpq may find it in PGPASSWORD or ~/.pgpass as well.
-        password=params["login_password"] or os.environ.get("PGPASSWORD", ""),
+        password=params["login_password"],
         unix_socket=params["login_unix_socket"],
         ssl_mode=params["ssl_mode"],
         ca_cert=params["ca_cert"],

@@ -86,7 +86,11 @@ def identify(session: Session, seconds: float = 5.0) -> Server:
 def find_table(cursor: Cursor, wanted: str) -> tuple[Table, list[Column]]:
     """Return the table meant and its columns; raises BadInput with near names."""
     table = resolve_table(wanted, [Table(*row) for row in cursor.rows(queries.TABLES, {})])
+    # Types are named with their schema unless it is pg_catalog: the latch's function has no other in its path.
+    path = cursor.row("SELECT current_setting('search_path')", {})[0]
+    cursor.row(queries.SEARCH_PATH, {"path": "pg_catalog"})
     columns = [Column(*row) for row in cursor.rows(queries.COLUMNS, {"table": table.oid})]
+    cursor.row(queries.SEARCH_PATH, {"path": path})
     return table, columns
 
 

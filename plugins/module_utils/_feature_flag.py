@@ -8,90 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import keeper_for, open_incident
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, Latch, raise_latch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import Patience
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     APPLICATION,
     READ_SECONDS,
     Place,
     Request,
-    count,
     global_default,
     rows_of,
     shown,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
-    PriorFile,
-    directories,
-    file_name,
-)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Outcome, Switcher
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
 
 SWEEP_SECONDS = 10.0
-
-
-def open_incident(place: Place, request: Request) -> ledger.Joined | None:
-    """Open or join the incident in the ledger, making the ledger where the role may; None when there is none to be had.
-
-    Never refuses (another environment was refused before): what goes wrong becomes a warning.
-    """
-    state = place.ledger_state
-    if state.reason:
-        place.warnings.append(f"The ledger cannot be used ({state.reason}); prior values go to a file on the host.")
-        return None
-    if not state.usable and not state.creatable:
-        place.warnings.append(
-            "There is no ledger and this role may not make one: prior values go to a file on the host that ran this. "
-            "bootstrap.yml makes the ledger."
-        )
-        return None
-    try:
-        with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
-            ledger.make_ledger(cursor, request.who.environment)
-            return ledger.join_incident(cursor, request.who, request.adopt)
-    except ServerError as error:
-        place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")
-        return None
-
-
-def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
-    """Return what keeps the prior values of one flag."""
-    incident = joined.incident_id if joined else request.who.incident_id
-    name = file_name(request.who.incident_id, place.server.cluster, target.identity)
-    file = PriorFile(name, directories(request.state_dir))
-    return Keeper(incident, request.who.run_id, target.identity, file, joined is not None)
-
-
-def plan(place: Place, request: Request) -> dict[str, Any]:
-    """Return what a switch would do; takes no row locks and changes nothing."""
-    enabled = request.state == "enabled"
-    with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-        now = count(cursor, place)
-        names = place.rows.to_switch(cursor, place.scope, enabled, 20)
-        default = global_default(cursor, place.target)
-    to_change = now.total - now.on - now.unreadable if enabled else now.on
-    result = {
-        "changed": to_change > 0,
-        "total": now.total,
-        "enabled_before": now.on,
-        "enabled_after": now.on + to_change if enabled else 0,
-        "changed_count": to_change,
-        "unreadable": now.unreadable_sample,
-        "unreadable_count": now.unreadable,
-        "global_default": default,
-        "diff": {
-            "before": {"tenants_on": now.on},
-            "after": {"tenants_on": now.on + to_change if enabled else 0, "tenants_changed": names},
-        },
-    }
-    return result
 
 
 class Switch:
@@ -124,20 +63,19 @@ class Switch:
             return error
         finally:
             self._watcher.close()
+            self._place.warnings += self._watcher.warnings
         return self._verdict(outcome)
 
     def _switch(self, target: Target, deadline: Deadline) -> Outcome:
         keeper = keeper_for(self._place, self._request, target, self._joined)
-        switcher = Switcher(
+        patience = Patience(
             self._place.session,
-            rows_of(target),
-            keeper,
             self._watcher,
             deadline,
-            enabled=self._enabled,
             terminate=self._request.on_blocked == "terminate",
             passage={PASSAGE: self.incident} if self._enabled else None,
         )
+        switcher = Switcher(patience, rows_of(target), keeper, deadline, enabled=self._enabled)
         tenants = None if target.global_default else self._place.tenants
         try:
             outcome = switcher.run(target.table, tenants)
@@ -185,7 +123,9 @@ class Switch:
         self._tell_blocked(outcome)
 
     def _tell_blocked(self, outcome: Outcome) -> None:
-        blocked: list[dict[str, Any]] = []
+        blocked: list[dict[str, Any]] = [
+            {"tenant": tenant, "pid": None, "refused": why} for tenant, why in outcome.refused.items()
+        ]
         for tenant, blockers in outcome.blocked.items():
             blocked += [{"tenant": tenant, **blocker.as_result()} for blocker in blockers] or [
                 {"tenant": tenant, "pid": None}
@@ -263,6 +203,13 @@ class Switch:
                 f"The settings of {outcome.after.unreadable} tenants are no JSON (for instance {sample}).",
                 "Nobody can tell whether their flag is on; they were left to the letter.",
                 "Look at them, mend them in the application, then run the same command again.",
+            )
+        if self._request.global_default and self.result.get("global_default") == ("off" if self._enabled else "on"):
+            return KanbanError(
+                "default_not_switched",
+                "The default of all tenants could not be switched: somebody holds its row.",
+                "Tenants without a row of their own go on as before; all others are switched.",
+                "Run the same command again, or with kanban_on_blocked=terminate (on_blocked).",
             )
         if self._place.unknown:
             return KanbanError(

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import plan
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch, plan
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     READ_SECONDS,
     SHOWN,

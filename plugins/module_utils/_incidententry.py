@@ -57,6 +57,7 @@ def look_at_ledger(session: Session, environment: str | None) -> Facts:
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         state = ledger.ledger_state(cursor)
     ledger.check_environment(state, environment)
+    ledger.check_version(state)
     return Facts(server, state, list(server.warnings))
 
 
@@ -83,7 +84,7 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
             changed = ledger.make_ledger(cursor, request.who.environment)
             result = _in_ledger(cursor, request)
         if request.state == "closed":
-            result["latch_left"] = lower_latches(session)
+            result["latch_left"] = lower_latches(session, incident_id=result["incident_id"])
         return {**result, "changed": result["changed"] or changed, **facts.as_result()}
     finally:
         session.close()
@@ -91,8 +92,9 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
 
 def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
     who = request.who
-    if request.state == "closed":
-        found = ledger.find_incident(cursor, who.incident_id)
+    # A lease is for what is there, closed or not: opening X again for it would hide the priors of X.
+    found = ledger.find_incident(cursor, who.incident_id) if request.state == "closed" or request.lease else None
+    if request.state == "closed" or found:
         if found is None:
             raise _unknown(cursor, who.incident_id)
         incident, opened, before = found, False, []
@@ -136,7 +138,14 @@ def read_incidents(
     try:
         facts = look_at_ledger(session, environment)
         files = [str(path) for path in list_files(directories(state_dir))]
-        result: dict[str, Any] = {"changed": False, "incidents": [], "open": [], "prior_files": files, "lease": None}
+        result: dict[str, Any] = {
+            "changed": False,
+            "incidents": [],
+            "open": [],
+            "prior_files": files,
+            "lease": None,
+            "known_as": None,
+        }
         if facts.state.usable:
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 result.update(_read(cursor, incident_id, events))
@@ -152,6 +161,7 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
     else:
         incidents = ledger.list_incidents(cursor, canonical)
     result: dict[str, Any] = {
+        "known_as": canonical,
         "incidents": incidents,
         "open": ledger.list_incidents(cursor, only_open=True),
         "lease": ledger.read_lease(cursor, LEASE),

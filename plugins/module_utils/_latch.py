@@ -82,25 +82,28 @@ def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | N
     cursor.run(sql.SQL(queries.NAME_HOLDER).format(function=identifier(function)), {"incident": incident_id})
 
 
-def latch_holder(cursor: Cursor, target: Target) -> str | None:
-    """Return the incident whose latch is up on a flag, None when there is none."""
+def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str]:
+    """Return the incident whose latch is up on a flag (None: there is none), whether we may pass it, and its owner."""
     found = cursor.rows(queries.HOLDER, {"function": _names(target)[1]})
-    return found[0][0] if found else None
+    return (found[0][0], found[0][1], found[0][2]) if found else (None, True, "")
 
 
-def lower_latches(session: Session, target: Target | None = None) -> list[str]:
+def lower_latches(session: Session, target: Target | None = None, incident_id: str | None = None) -> list[str]:
     """Let everything pass at once, then drop what can be dropped; return what stayed behind as a pass-through.
 
-    :param target: only this flag's latch; None means all of this ledger. Raises ServerError when even the function
-        cannot be replaced (it belongs to another role).
+    :param target: only this flag's latch; None means all of this ledger.
+    :param incident_id: only latches of this incident: closing an old one must not unlatch the one in progress.
+
+    Raises ServerError when even the function cannot be replaced (it belongs to another role).
     """
     with session.transaction(5.0) as cursor:
         found = cursor.rows(queries.LATCHES, {})
         found = [row for row in found if target is None or row[0] == _names(target)[1]]
+        found = [row for row in found if incident_id is None or row[4] in (None, incident_id)]
         for function in sorted({row[0] for row in found}):
             _replace_body(cursor, function, queries.NO_OP_BODY)
     left = []
-    for function, trigger, schema, table, _source in found:
+    for function, trigger, schema, table, _incident in found:
         try:
             with session.transaction(LOCK_SECONDS * 2, LOCK_SECONDS) as cursor:
                 if trigger:

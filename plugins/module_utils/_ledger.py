@@ -40,7 +40,8 @@ def ledger_state(cursor: Cursor) -> LedgerState:
     if not table or not usable:
         return LedgerState(present=bool(table), usable=False, creatable=creatable)
     meta = dict(cursor.rows(queries.META, {}))
-    return LedgerState(True, True, creatable, int(meta.get("version", 0)), meta.get("environment"))
+    version = meta.get("version", "")
+    return LedgerState(True, True, creatable, int(version) if version.isdecimal() else None, meta.get("environment"))
 
 
 def check_environment(state: LedgerState, environment: str | None) -> None:
@@ -53,7 +54,11 @@ def check_environment(state: LedgerState, environment: str | None) -> None:
             "Check -i and kanban_environment; the first lines of the run name cluster and database.",
             ledger_environment=state.environment,
         )
-    if state.version is not None and state.version > queries.VERSION:
+
+
+def check_version(state: LedgerState) -> None:
+    """Refuse a ledger that this collection does not know how to write. Raises BadInput."""
+    if state.usable and state.version != queries.VERSION:
         raise BadInput(
             "newer_ledger",
             f"The ledger has version {state.version}, this collection knows {queries.VERSION}.",

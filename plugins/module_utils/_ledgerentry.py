@@ -73,14 +73,15 @@ def _grant_flag(cursor: Cursor, role: str, target: Target) -> bool:
     names = {**_names(role, target), "column": identifier(target.column.name)}
     cursor.run(sql.SQL(queries.GRANT_FLAG).format(**names), {})
     if target.owners:
-        owners = identifier(target.owners.schema, target.owners.name)
-        names.update(owners=owners, owners_schema=identifier(target.owners.schema))
         cursor.run(sql.SQL(queries.GRANT_ROWS).format(**names), {})
     return True
 
 
 def _names(role: str, target: Target) -> dict[str, sql.Composable]:
+    owners = target.owners or target.table
     return {
+        "owners": identifier(owners.schema, owners.name),
+        "owners_schema": identifier(owners.schema),
         "role": identifier(role),
         "schema": identifier(target.table.schema),
         "table": identifier(target.table.schema, target.table.name),
@@ -109,6 +110,8 @@ def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: 
         for role in request.grant_to:
             if target and cursor.row(queries.ROLE_EXISTS, {"role": role})[0]:
                 cursor.run(sql.SQL(queries.REVOKE_FLAG).format(**_names(role, target)), {})
+                if target.owners:
+                    cursor.run(sql.SQL(queries.REVOKE_ROWS).format(**_names(role, target)), {})
         facts.state = ledger.ledger_state(cursor)
     return changed
 

@@ -133,6 +133,8 @@ def steps_line(host: Host) -> str:
 def blocked_line(row: Answer) -> str:
     """Return one line about what could not be switched, with the statement that ends whoever holds it."""
     whose = "the table" if row["tenant"] is None else f"tenant {one_line(row['tenant'])}"
+    if row.get("refused"):
+        return f"{whose} could not be written: {one_line(row['refused'])}"
     if row.get("pid") is None:
         return f"{whose} is held, by whom could not be seen"
     age = row.get("transaction_age")

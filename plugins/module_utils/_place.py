@@ -11,7 +11,7 @@ from typing import Any, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentrows import DocumentRows
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
@@ -108,8 +108,10 @@ def _ledger_state(cursor: Cursor, containing: bool) -> ledger.LedgerState:
     """Read the ledger's state; a ledger that somebody holds does not stop a switch, which then does without it."""
     try:
         with cursor.savepoint():
-            return ledger.ledger_state(cursor)
-    except ServerError as error:
+            state = ledger.ledger_state(cursor)
+        ledger.check_version(state)
+        return state
+    except KanbanError as error:
         if not containing or cursor.is_lost:
             raise
         return ledger.LedgerState(present=True, usable=False, creatable=False, reason=error.what)

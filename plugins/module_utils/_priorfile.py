@@ -42,9 +42,19 @@ class Change:
 
 def file_name(incident_id: str, cluster: str, flag: str) -> str:
     """Return the file's name; the ids are free text, so they go in as a readable start and a hash."""
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", incident_id)[:60].strip("._") or "incident"
     digest = hashlib.sha256("\n".join((incident_id, cluster, flag)).encode()).hexdigest()[:12]
-    return f"{readable}-{digest}.priors.jsonl"
+    return f"{_readable(incident_id)}-{digest}.priors.jsonl"
+
+
+def _readable(incident_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", incident_id)[:60].strip("._") or "incident"
+
+
+def is_file_of(path: str, incident_id: str) -> bool:
+    """Tell whether a file's name is one of an incident's (of whichever database and flag)."""
+    return (
+        re.fullmatch(re.escape(_readable(incident_id)) + r"-[0-9a-f]{12}\.priors\.jsonl", Path(path).name) is not None
+    )
 
 
 def directories(first: str | None = None) -> list[Path]:

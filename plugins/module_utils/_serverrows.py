@@ -74,7 +74,8 @@ def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prio
     for prior in batch:
         if prior.depth == SEVERAL:
             what = SeveralRows(statements).restore(cursor, prior.tenant, prior.prior, prior.mark)
-            getattr(outcome, what).append(prior.tenant)
+            if what:
+                getattr(outcome, what).append(prior.tenant)
     return outcome
 
 

@@ -36,7 +36,7 @@ class SeveralRows:
         self._sql = statements
 
     def switch(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows; waits for their rows. Return how many, and their priors."""
+        """Switch the next tenants that have several rows, all of them free. Return how many, and their priors."""
         target = self._sql.target
         statement = self._sql.format(
             queries.LOCK_SEVERAL,
@@ -50,6 +50,8 @@ class SeveralRows:
         marks: list[str] = []
         for tenant, found in groupby(cursor.rows(statement, values), key=lambda row: row[0]):
             rows = list(found)
+            if len(rows) != rows[0][5]:
+                continue  # Somebody holds one of them; the first pass takes what is free.
             turned = [row for row in rows if self._is_on(row) is (not enabled)]
             if not turned:
                 continue
@@ -63,14 +65,16 @@ class SeveralRows:
         lists = (array_text(tenants), array_text(priors), None, array_text(marks))
         return len(tenants), Change(action, written, SEVERAL, *lists)
 
-    def restore(self, cursor: Cursor, tenant: str, prior: str | None, mark: str | None) -> str:
-        """Put one tenant's rows back; return ``restored``, ``already`` or ``changed_since``."""
+    def restore(self, cursor: Cursor, tenant: str, prior: str | None, mark: str | None) -> str | None:
+        """Put one tenant's rows back; return ``restored``, ``already`` or ``changed_since``, None where one is held."""
         before = json.loads(prior or "[]")
         statement = self._sql.format(queries.LOCK_ALL_ROWS, queries.SCOPE_TENANTS)
         rows = cursor.rows(statement, {**self._sql.params, "tenants": [tenant]})
         now = [row[3] for row in rows]
         if now == before:
             return "already"
+        if len(now) < len(before):
+            return None
         if mark_of(json.dumps(now)) != mark:
             return "changed_since"
         self._write_texts(cursor, rows, before)

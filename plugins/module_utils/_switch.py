@@ -11,28 +11,38 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
+from typing import Callable, Protocol, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import pages_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection, Timeout
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    LostConnection,
+    ServerError,
+    Timeout,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import (
+    LOOK_AGAIN_SECONDS,
+    TURN_SECONDS,
+    Patience,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker, Watcher
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
 PAGES_AT_FIRST = 512
 PAGES_AT_LEAST = 16
 BATCH_SECONDS = (0.15, 0.6)  # A batch is grown below the first and shrunk above the second.
 TENANTS_PER_BATCH = 5000
 WAITED_FOR = 1000  # Tenants of one round of waiting.
-LOOK_AGAIN_SECONDS = 0.2
-TURN_SECONDS = 0.25  # One wait for one row, where time allows.
-VERIFY_SECONDS = 30.0  # The count that decides gets its own time: without it nobody knows what holds.
-# A batch's rows fit in this memory.
-BATCH_MEMORY = {"work_mem": "32MB"}
+IN_LINE = 20  # Of these, how many are waited for in line before all are looked at again.
+ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")  # Classes of SQLSTATE that one row's content can cause.
+
+
+def _is_of_one_row(error: ServerError) -> bool:
+    return str(error.details.get("sqlstate")).startswith(ROW_ERRORS)
 
 
 class Rows(Protocol):
@@ -55,13 +65,14 @@ class Rows(Protocol):
 class Outcome:
     """What a switch came to.
 
-    ``blocked`` maps a tenant that could not be switched to who holds it; ``counted`` is False when the table was held
-    so that nobody knows how many are on.
+    ``blocked`` maps a tenant that could not be switched to who holds it, ``refused`` to why the server would not write
+    it; ``counted`` is False when the table was held so that nobody knows how many are on.
     """
 
     switched: int = 0
     after: Count = field(default_factory=lambda: Count(0, 0))
     blocked: dict[str, list[Blocker]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
     table_blockers: list[Blocker] = field(default_factory=list)
     terminated: list[Blocker] = field(default_factory=list)
     reconnects: int = 0
@@ -69,34 +80,17 @@ class Outcome:
 
 
 class Switcher:
-    """Switches one flag on one database.
-
-    :param connect: opens a session; called again when one breaks, for instance in a failover.
-    :param passage: settings by which the latch knows our own writes.
-    """
+    """Switches one flag on one database, with the patience that it is given."""
 
     def __init__(
-        self,
-        connect: Callable[[], Session],
-        rows: Rows,
-        keeper: Keeper,
-        watcher: Watcher,
-        deadline: Deadline,
-        *,
-        enabled: bool = False,
-        terminate: bool = False,
-        passage: Mapping[str, str] | None = None,
+        self, patience: Patience, rows: Rows, keeper: Keeper, deadline: Deadline, *, enabled: bool = False
     ) -> None:
-        self._connect = connect
-        self._session = connect()
+        self._patience = patience
         self._rows = rows
         self._keeper = keeper
-        self._watcher = watcher
         self._deadline = deadline
         self._enabled = enabled
-        self._terminate = terminate
-        self._settings = {**BATCH_MEMORY, **(passage or {})}
-        self._seen: list[Blocker] = []
+        self._late = False
         self.outcome = Outcome()
 
     def run(self, table: Table, tenants: Sequence[str] | None) -> Outcome:
@@ -107,22 +101,26 @@ class Switcher:
             self._first_pass(table, tenants)
             self._make_missing(tenants)
             self.outcome.after = self._count(whole)
-            while not self._deadline.over and self._left_over(self.outcome.after):
-                self._wait_for(whole)
+            while not self._deadline.over and self._left_over(self.outcome.after) > len(self.outcome.refused):
+                self._wait_for(whole, table, tenants)
                 self._make_missing(tenants)
                 self.outcome.after = self._count(whole)
             self._name_what_is_left(whole)
         except Timeout:
             # The table itself is held: not even a count was to be had.
             self.outcome.counted = False
+            self.outcome.table_blockers = self._patience.table_blockers
+        finally:
+            self.outcome.terminated = self._patience.terminated
+            self.outcome.reconnects = self._patience.reconnects
         return self.outcome
 
     def _count(self, scope: Scope) -> Count:
-        found: Count = self._asking(lambda cursor: self._rows.count(cursor, scope))
+        found: Count = self._patience.asking(lambda cursor: self._rows.count(cursor, scope))
         return found
 
-    def _left_over(self, count: Count) -> bool:
-        return (count.total - count.on - count.unreadable > 0) if self._enabled else count.on > 0
+    def _left_over(self, count: Count) -> int:
+        return count.total - count.on - count.unreadable if self._enabled else count.on
 
     def _first_pass(self, table: Table, tenants: Sequence[str] | None) -> None:
         if tenants is not None:
@@ -133,7 +131,7 @@ class Switcher:
             return
         # Not past the size at the start: behind it lie our own new versions. Rows that others put there meanwhile are
         # found by the count.
-        pages = self._asking(lambda cursor: pages_of(cursor, table))
+        pages = self._patience.asking(lambda cursor: pages_of(cursor, table))
         first, step = 0, PAGES_AT_FIRST
         while first < pages and not self._deadline.over:
             took = self._batch(Scope.pages(first, min(first + step, pages)))
@@ -156,20 +154,47 @@ class Switcher:
             # Nobody's row: something holds the table itself, a migration perhaps. Wait in line once, and see who.
             self.outcome.table_blockers = self._wait_in_line(scope)
             return None
+        except ServerError as error:
+            if not _is_of_one_row(error):
+                raise
+            # A constraint or trigger refuses some row; the others of the batch must not stay on for it.
+            found = self._held(scope)
+            self._switch_apart(found)
+            return None if found else time.monotonic() - started
         self.outcome.table_blockers = []
         return time.monotonic() - started
 
-    def _wait_for(self, whole: Scope) -> None:
+    def _switch_apart(self, tenants: Sequence[str]) -> None:
+        """Switch tenants in halves until each that the server refuses is alone, and is named."""
+        if not tenants or self._deadline.over:
+            return
+        try:
+            self._switch(Scope.tenants(tenants))
+        except Timeout:
+            return
+        except ServerError as error:
+            if not _is_of_one_row(error):
+                raise
+            if len(tenants) == 1:
+                self.outcome.refused[tenants[0]] = error.what
+                return
+            middle = len(tenants) // 2
+            self._switch_apart(tenants[:middle])
+            self._switch_apart(tenants[middle:])
+
+    def _wait_for(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> None:
         """One round: what has come free at once, then each tenant that is still held for a short turn."""
         free = self._held(whole)
+        if len(free) >= WAITED_FOR and tenants is None:
+            self._first_pass(table, tenants)  # More are held than a list should name: what came free may not be on it.
         if not free:
             time.sleep(LOOK_AGAIN_SECONDS)  # Rows that are yet to be made, by whoever holds them up.
             return
         if self._batch(Scope.tenants(free)) is None:
             return
         held = self._held(whole)
-        turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, len(held)))))
-        for tenant in held:
+        turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, min(IN_LINE, len(held))))))
+        for tenant in held[:IN_LINE]:
             if self._deadline.over:
                 return
             blockers = self._wait_in_line(Scope.tenants([tenant]), turn)
@@ -190,12 +215,17 @@ class Switcher:
 
     def _make_missing(self, tenants: Sequence[str] | None) -> None:
         try:
-            self._in_batch(lambda cursor: self._rows.switch_missing(cursor, self._enabled, tenants))
+            self._in_batch(lambda cursor: self._rows.switch_missing(cursor, self._enabled, tenants), watch=self._late)
         except Timeout:
-            return  # The count tells what is missing, and the next round tries again.
+            # The count tells what is missing, and the next round tries again and sees who is in the way.
+            self.outcome.table_blockers = self._patience.seen
+            self._late = True
 
     def _held(self, whole: Scope) -> list[str]:
-        return list(self._asking(lambda cursor: self._rows.to_switch(cursor, whole, self._enabled, WAITED_FOR)))
+        """Return tenants that are not as wanted, but for those that the server refuses to write."""
+        limit = WAITED_FOR + len(self.outcome.refused)
+        found = self._patience.asking(lambda cursor: self._rows.to_switch(cursor, whole, self._enabled, limit))
+        return [tenant for tenant in found if tenant not in self.outcome.refused]
 
     def _switch(self, scope: Scope, wait: bool = False, turn: float = TURN_SECONDS) -> bool:
         return self._in_batch(lambda cursor: self._rows.switch(cursor, scope, self._enabled, wait), turn, watch=wait)
@@ -205,7 +235,7 @@ class Switcher:
         try:
             self._switch(scope, wait=True, turn=turn)
         except Timeout:
-            return self._seen
+            return self._patience.seen
         return []
 
     def _in_batch(
@@ -220,72 +250,13 @@ class Switcher:
             return number
 
         try:
-            self.outcome.switched += self._transact(work, turn=turn, watch=watch)
+            self.outcome.switched += self._patience.transact(work, turn=turn, watch=watch)
         except LostConnection:
-            self._reconnect()
+            self._patience.reconnect()
             return False
         return True
-
-    def _asking(self, ask: Callable[[Cursor], Any]) -> Any:
-        """Read, again and again until the deadline where something holds the table or the connection breaks."""
-        watch = False
-        while True:
-            try:
-                return self._transact(ask, watch=watch, reading=True)
-            except LostConnection:
-                if self._deadline.over:
-                    raise
-                self._reconnect()
-            except Timeout:
-                self.outcome.table_blockers = self._seen or self.outcome.table_blockers
-                if self._deadline.over:
-                    raise
-                watch = True
-
-    def _transact(
-        self, work: Callable[[Cursor], Any], *, turn: float = TURN_SECONDS, watch: bool = False, reading: bool = False
-    ) -> Any:
-        """Run one transaction; where it is watched and times out, ``_seen`` has who was in the way."""
-        seconds = VERIFY_SECONDS if reading else self._deadline.slice(10.0, 1.0)
-        mode, settings = ("READ ONLY", None) if reading else ("READ WRITE", self._settings)
-        seen: dict[int | str, Blocker] = {}
-        try:
-            with self._session.transaction(seconds, turn, mode, settings) as cursor:
-                if not watch:
-                    return work(cursor)
-                pid = cursor.row("SELECT pg_backend_pid()", {})[0]
-                with self._watcher.watching(pid) as seen:
-                    return work(cursor)
-        except Timeout:
-            self._seen = list(seen.values())
-            if self._terminate:
-                self._end(self._seen)
-            raise
-
-    def _end(self, blockers: Iterable[Blocker]) -> None:
-        ended = {blocker.pid for blocker in self.outcome.terminated}
-        for blocker in blockers:
-            if self._watcher.terminate(blocker) and blocker.pid not in ended:
-                self.outcome.terminated.append(blocker)
 
     def _name_what_is_left(self, whole: Scope) -> None:
         left = self._held(whole) if self._left_over(self.outcome.after) else []
         seen = self.outcome.blocked
         self.outcome.blocked = {tenant: seen.get(tenant, self.outcome.table_blockers) for tenant in sorted(left)}
-
-    def _reconnect(self) -> None:
-        """Open a new session, trying until the deadline: a failover takes a few seconds."""
-        self.outcome.reconnects += 1
-        while True:
-            try:
-                self._session = self._connect()
-                return
-            except KanbanError as error:
-                if self._deadline.over:
-                    raise LostConnection(
-                        "lost_connection",
-                        f"The connection was lost, and until the deadline there was no other: {error.what}",
-                        f"{self.outcome.switched} tenants had been switched before, with their prior values kept.",
-                        "Run the same command again when the server answers: it goes on where this one stopped.",
-                    ) from error
-                time.sleep(LOOK_AGAIN_SECONDS)

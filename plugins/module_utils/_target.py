@@ -43,6 +43,13 @@ def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
         )
     if flag.store == "key_value":
         target = _with_key(cursor, target, columns)
+    if target.is_document and target.owners:
+        raise BadInput(
+            "unsupported_store",
+            f"Column {place}.{target.column.name} is of type json in a key/value store with a tenants_table.",
+            "Tenants without a row could be neither counted nor switched there. Nothing was changed.",
+            "Leave tenants_table out (and absent_means off), or make the column jsonb.",
+        )
     keys = [column.name for column in (target.tenant, target.key) if column]
     target = replace(target, one_row=is_unique_on(cursor, table, keys))
     _check_values(cursor, target)

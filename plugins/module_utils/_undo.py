@@ -45,11 +45,14 @@ class Restore:
         self.result: dict[str, Any] = {}
         self.incident = request.who.incident_id
         self._in_ledger = False
+        self._aliases: list[str] = []
         if place.ledger_state.usable:
             with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
                 found = ledger.find_incident(cursor, request.who.incident_id)
+                rows = ledger.list_incidents(cursor, found) if found else []
             self._in_ledger = found is not None
             self.incident = found or self.incident
+            self._aliases = [name for row in rows for name in row["aliases"]]
 
     def plan(self) -> dict[str, Any]:
         """Return what the undo would do; changes nothing."""
@@ -99,7 +102,14 @@ class Restore:
         if not self._place.ledger_state.usable:
             return
         with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
-            holder = latch_holder(cursor, self._place.target)
+            holder, may_pass, owner = latch_holder(cursor, self._place.target)
+        if holder and not may_pass:
+            raise BadInput(
+                "latch_of_another_role",
+                f"The latch that keeps this flag off belongs to role {owner}, and this role is no member of it.",
+                f"Undoing {self.incident} would be turned back row by row. Nothing was changed.",
+                f"Run it as {owner}, or as a member of that role.",
+            )
         if holder and holder != self.incident:
             raise BadInput(
                 "other_latch",
@@ -116,30 +126,36 @@ class Restore:
     def _asked(self, target: Target) -> list[str] | None:
         return None if target.global_default else self._place.tenants
 
-    def _file_of(self, target: Target) -> PriorFile:
-        name = file_name(self._request.who.incident_id, self._place.server.cluster, target.identity)
+    def _file_of(self, target: Target, incident_id: str | None = None) -> PriorFile:
+        name = file_name(incident_id or self._request.who.incident_id, self._place.server.cluster, target.identity)
         return PriorFile(name, directories(self._request.state_dir))
+
+    def _files(self, target: Target) -> list[PriorFile]:
+        """Return the files of this incident under each of its names: a run without a ledger knew only its own."""
+        found = []
+        for name in dict.fromkeys((self._request.who.incident_id, self.incident, *self._aliases)):
+            file = self._file_of(target, name)
+            found += [PriorFile(file.name, file.places, path) for path in find_files(file.name, file.places)]
+        return found
 
     def _sources(self, target: Target) -> list[tuple[PriorSource, PriorFile]]:
         """Where priors are read from; what spends them is written to the same place."""
-        file = self._file_of(target)
-        sources = [(PriorSource.ledger(self.incident, target.identity), file)] if self._in_ledger else []
-        for path in find_files(file.name, file.places):
-            sources.append((PriorSource.file(path), PriorFile(file.name, file.places, path)))
-        return sources
+        in_ledger = PriorSource.ledger(self.incident, target.identity)
+        sources = [(in_ledger, self._file_of(target))] if self._in_ledger else []
+        return sources + [(PriorSource.file(file.path), file) for file in self._files(target) if file.path]
 
     def _take_over_file(self, target: Target) -> None:
         """Move what a file kept into the ledger, once there is one: then there is one place to ask."""
-        file = self._file_of(target)
         if not self._place.ledger_state.usable:
             return
-        for path in find_files(file.name, file.places):
+        for path in [file.path for file in self._files(target) if file.path]:
             try:
                 with self._place.session().transaction(READ_SECONDS) as cursor:
-                    joined = ledger.join_incident(cursor, self._request.who, adopt=False)
+                    if not self._in_ledger:
+                        self.incident = ledger.join_incident(cursor, self._request.who, adopt=False).incident_id
                     for change in read_file(path):
-                        ledger.add_change(cursor, joined.incident_id, self._request.who.run_id, target.identity, change)
-                self.incident, self._in_ledger = joined.incident_id, True
+                        ledger.add_change(cursor, self.incident, self._request.who.run_id, target.identity, change)
+                self._in_ledger = True
                 retire(path)
             except ServerError as error:
                 self._place.warnings.append(f"{path} stays the source of priors; the ledger took none: {error.what}")

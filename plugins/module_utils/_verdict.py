@@ -111,6 +111,8 @@ def verdict(
 
 
 def _word(standing: Standing, what: str) -> str:
+    if what == "restore" and not any("enabled_after" in host.last for host in standing.acted):
+        return "failed"  # No database that answered knows the incident.
     if standing.whole:
         return "contained" if what == "contain" else "restored"
     return "degraded" if any(not host.failed for host in standing.acted) else "failed"

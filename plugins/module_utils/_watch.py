@@ -72,9 +72,10 @@ class Watcher:
         try:
             while not done.wait(LOOK_EVERY_SECONDS):
                 with self._open().transaction(WATCH_SECONDS, mode="READ ONLY") as cursor:
-                    for row in cursor.rows(queries.BLOCKERS, {"pid": pid}):
-                        blocker = Blocker(*row)
-                        seen[blocker.pid or blocker.gid or ""] = blocker
+                    now = [Blocker(*row) for row in cursor.rows(queries.BLOCKERS, {"pid": pid})]
+                if now:  # The last that were seen: who has let go since must not be ended.
+                    seen.clear()
+                    seen.update({blocker.pid or blocker.gid or "": blocker for blocker in now})
         except KanbanError as error:
             self._warn(f"Who blocks could not be seen: {error.what}")
 

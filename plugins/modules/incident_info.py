@@ -74,6 +74,10 @@ open:
   returned: success
   type: list
   elements: dict
+known_as:
+  description: The id under which the ledger has O(incident_id); null where it has none.
+  returned: success
+  type: str
 events:
   description: Events of the incident, oldest first.
   returned: when O(incident_id) is given and known

@@ -257,11 +257,16 @@ def test_a_ledger_of_another_environment(db: Database) -> None:
     assert modules.disable(environment="staging")["database"]["ledger_environment"] == "staging"
 
 
-def test_a_ledger_that_is_newer_than_the_collection(db: Database) -> None:
-    modules = population(db)
+def test_a_ledger_that_is_newer_than_the_collection(db: Database, directory: object) -> None:
+    population(db)
+    modules = db.modules(**FLAG, state_dir=str(directory))
     db.modules().ok("ledger")
     db.rows("UPDATE kanban_rollback.meta SET value = '999' WHERE key = 'version'")
+    # Containment knows one refusal, and this is not it: the priors go to a file.
+    done = modules.disable()
+    assert (done["enabled_after"], done["priors"]["kept_in"]) == (0, "file")
+    assert "version 999" in " ".join(done["warnings"])
     before = db.snapshot("companies")
-    result = modules.fails("newer_ledger", "feature_flag", incident_id="INC-1")
+    result = modules.fails("newer_ledger", "feature_flag", incident_id="INC-1", state="restored")
     assert "999" in result["error"]["what"]
     assert db.snapshot("companies") == before

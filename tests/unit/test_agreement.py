@@ -66,7 +66,7 @@ def test_the_incident_that_a_person_named_is_taken_as_it_is() -> None:
         (ledger(("INC-1",)), True),
         (ledger(("INC-2", "INC-1")), True),
         ({"incidents": [{"incident_id": "INC-1", "aliases": []}], "open": []}, True),
-        ({"prior_files": ["/var/lib/kanban_rollback/INC-1.priors.jsonl"]}, True),
+        ({"prior_files": ["/var/lib/kanban_rollback/INC-1-0123456789ab.priors.jsonl"]}, True),
         (ledger(("INC-2", "INC-3")), False),
         ({"prior_files": []}, False),
         ({}, False),

@@ -32,10 +32,13 @@ WHERE a.attrelid = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
 
+SEARCH_PATH = "SELECT set_config('search_path', %(path)s, true)"
+
 # Size in pages of the largest piece: a partitioned table is read by the same page ranges in each leaf. A table
 # without partitions is not in its own tree.
 PAGES = """
 SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
+                (SELECT max(pg_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = %(table)s::oid),
                 (SELECT max(pg_relation_size(relid)) FROM pg_partition_tree(%(table)s::oid::regclass)))
        / current_setting('block_size')::bigint
 """

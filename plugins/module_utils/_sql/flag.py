@@ -113,7 +113,8 @@ GROUP BY tenant
 ORDER BY tenant
 """
 
-# One batch of an exact undo. "changed" is decided by the flag alone; other settings of the tenant do not matter.
+# One batch of an exact undo. "changed" is decided by the flag alone; other settings of the tenant do not matter. A row
+# that a trigger turned back is in no list: its prior is not spent.
 RESTORE = """
 WITH wanted AS (
   SELECT * FROM unnest(%(tenants)s::text[], %(priors)s::text[], %(depths)s::int[], %(writtens)s::text[])
@@ -128,9 +129,9 @@ WITH wanted AS (
   SET {column_name} = {put_back}
   FROM locked AS w
   WHERE t.tableoid = w.leaf AND t.ctid = w.place AND w.unchanged AND NOT w.already
-  RETURNING w.tenant
+  RETURNING w.tenant, {already} AS took
 )
-SELECT (SELECT array_agg(tenant) FROM restored),
+SELECT (SELECT array_agg(tenant) FROM restored WHERE took),
        (SELECT array_agg(tenant) FROM locked WHERE already),
        (SELECT array_agg(tenant) FROM locked WHERE NOT already AND NOT unchanged)
 """
@@ -145,21 +146,22 @@ WHERE {key_matches} AND {tenant} IS NULL
 # Tenants with more than one row. All rows of such a tenant are locked together; the order is that of everything in the
 # row but the flag, so that it is the same again at the undo.
 LOCK_SEVERAL = """
-SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on}
+SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on}, several.rows
 FROM {table} AS t
-WHERE {rows} AND {tenant} IN (
-  SELECT {tenant} FROM {table} AS t WHERE {rows}
+JOIN (
+  SELECT {tenant} AS tenant, count(*) AS rows FROM {table} AS t WHERE {rows}
   GROUP BY {tenant} HAVING count(*) > 1 AND bool_or({to_switch}) ORDER BY 1 LIMIT %(limit)s
-)
+) AS several ON several.tenant = {tenant}
+WHERE {rows}
 ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
-FOR NO KEY UPDATE
+FOR NO KEY UPDATE OF t SKIP LOCKED
 """
 LOCK_ALL_ROWS = """
 SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text
 FROM {table} AS t
 WHERE {rows} AND {scope}
 ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
-FOR NO KEY UPDATE
+FOR NO KEY UPDATE SKIP LOCKED
 """
 WRITE_ONE = """
 UPDATE {table} AS t SET {column_name} = {written}

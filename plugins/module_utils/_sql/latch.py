@@ -50,7 +50,7 @@ AS {body}
 # Whose latch it is; NULL, which removes the comment, for one that lets everything pass.
 NAME_HOLDER = "COMMENT ON FUNCTION kanban_rollback.{function}() IS %(incident)s"
 HOLDER = """
-SELECT obj_description(p.oid, 'pg_proc')
+SELECT obj_description(p.oid, 'pg_proc'), pg_has_role(session_user, p.proowner, 'MEMBER'), p.proowner::regrole::text
 FROM pg_proc AS p
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
 """
@@ -63,7 +63,7 @@ DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
 
 # What there is, ours by schema and name; of a partitioned table only the trigger on the parent, which can be dropped.
 LATCHES = """
-SELECT p.proname::text, t.tgname::text, n.nspname::text, c.relname::text, p.prosrc
+SELECT p.proname::text, t.tgname::text, n.nspname::text, c.relname::text, obj_description(p.oid, 'pg_proc')
 FROM pg_proc AS p
 JOIN pg_namespace AS pn ON pn.oid = p.pronamespace AND pn.nspname = 'kanban_rollback'
 LEFT JOIN pg_trigger AS t ON t.tgfoid = p.oid AND t.tgparentid = 0

@@ -138,6 +138,7 @@ SELECT has_table_privilege(%(role)s, %(table)s::oid, 'SELECT')
    AND (NOT %(rows)s OR has_table_privilege(%(role)s, %(table)s::oid, 'DELETE'))
 """
 REVOKE_FLAG = "REVOKE ALL ON {table} FROM {role}; REVOKE ALL ON SCHEMA {schema} FROM {role}"
+REVOKE_ROWS = "REVOKE ALL ON {owners} FROM {role}; REVOKE ALL ON SCHEMA {owners_schema} FROM {role}"
 ROLE_EXISTS = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %(role)s)"
 
 # An id and its aliases are one incident.

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What comes before a switch: the incident in the ledger, where priors are kept, and the plan that check mode shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
+    READ_SECONDS,
+    Place,
+    Request,
+    count,
+    global_default,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
+    PriorFile,
+    directories,
+    file_name,
+)
+
+
+def open_incident(place: Place, request: Request) -> ledger.Joined | None:
+    """Open or join the incident in the ledger, making the ledger where the role may; None when there is none to be had.
+
+    Never refuses (another environment was refused before): what goes wrong becomes a warning.
+    """
+    state = place.ledger_state
+    if state.reason:
+        place.warnings.append(f"The ledger cannot be used ({state.reason}); prior values go to a file on the host.")
+        return None
+    if not state.usable and not state.creatable:
+        place.warnings.append(
+            "There is no ledger and this role may not make one: prior values go to a file on the host that ran this. "
+            "bootstrap.yml makes the ledger."
+        )
+        return None
+    try:
+        with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+            ledger.make_ledger(cursor, request.who.environment)
+            return ledger.join_incident(cursor, request.who, request.adopt)
+    except ServerError as error:
+        place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")
+        return None
+
+
+def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
+    """Return what keeps the prior values of one flag."""
+    incident = joined.incident_id if joined else request.who.incident_id
+    name = file_name(request.who.incident_id, place.server.cluster, target.identity)
+    file = PriorFile(name, directories(request.state_dir))
+    return Keeper(incident, request.who.run_id, target.identity, file, joined is not None)
+
+
+def plan(place: Place, request: Request) -> dict[str, Any]:
+    """Return what a switch would do; takes no row locks and changes nothing."""
+    enabled = request.state == "enabled"
+    with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        now = count(cursor, place)
+        names = place.rows.to_switch(cursor, place.scope, enabled, 20)
+        default = global_default(cursor, place.target)
+    to_change = now.total - now.on - now.unreadable if enabled else now.on
+    result = {
+        "changed": to_change > 0,
+        "total": now.total,
+        "enabled_before": now.on,
+        "enabled_after": now.on + to_change if enabled else 0,
+        "changed_count": to_change,
+        "unreadable": now.unreadable_sample,
+        "unreadable_count": now.unreadable,
+        "global_default": default,
+        "diff": {
+            "before": {"tenants_on": now.on},
+            "after": {"tenants_on": now.on + to_change if enabled else 0, "tenants_changed": names},
+        },
+    }
+    return result

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Transactions that are tried again until a deadline, with a look at who is in the way."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Iterable, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    KanbanError,
+    LostConnection,
+    Timeout,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker, Watcher
+
+VERIFY_SECONDS = 30.0  # The count that decides gets its own time: without it nobody knows what holds.
+LOOK_AGAIN_SECONDS = 0.2
+TURN_SECONDS = 0.25  # One wait for one lock, where time allows.
+# A batch's rows fit in this memory.
+BATCH_MEMORY = {"work_mem": "32MB"}
+
+
+class Patience:
+    """Runs transactions on one database until a deadline.
+
+    :param connect: opens a session; called again when one breaks, for instance in a failover.
+    :param terminate: whether sessions that are in the way are ended.
+    :param passage: settings by which the latch knows our own writes.
+
+    ``seen`` has who was in the way of the last transaction that timed out, ``table_blockers`` who was in that of a
+    reading one, ``terminated`` whom we ended.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Session],
+        watcher: Watcher,
+        deadline: Deadline,
+        terminate: bool,
+        passage: Mapping[str, str] | None,
+    ) -> None:
+        self._connect = connect
+        self._session = connect()
+        self._watcher = watcher
+        self._deadline = deadline
+        self._terminate = terminate
+        self._settings = {**BATCH_MEMORY, **(passage or {})}
+        self.seen: list[Blocker] = []
+        self.table_blockers: list[Blocker] = []
+        self.terminated: list[Blocker] = []
+        self.reconnects = 0
+
+    def asking(self, ask: Callable[[Cursor], Any]) -> Any:
+        """Read, again and again until the deadline where something holds the table or the connection breaks."""
+        watch = False
+        while True:
+            try:
+                return self.transact(ask, watch=watch, reading=True)
+            except LostConnection:
+                if self._deadline.over:
+                    raise
+                self.reconnect()
+            except Timeout:
+                self.table_blockers = self.seen or self.table_blockers
+                if self._deadline.over:
+                    raise
+                watch = True
+
+    def transact(
+        self, work: Callable[[Cursor], Any], *, turn: float = TURN_SECONDS, watch: bool = False, reading: bool = False
+    ) -> Any:
+        """Run one transaction; where it is watched and times out, ``seen`` has who was in the way."""
+        seconds = VERIFY_SECONDS if reading else self._deadline.slice(10.0, 1.0)
+        mode, settings = ("READ ONLY", None) if reading else ("READ WRITE", self._settings)
+        seen: dict[int | str, Blocker] = {}
+        try:
+            with self._session.transaction(seconds, turn, mode, settings) as cursor:
+                if not watch:
+                    return work(cursor)
+                pid = cursor.row("SELECT pg_backend_pid()", {})[0]
+                with self._watcher.watching(pid) as seen:
+                    return work(cursor)
+        except Timeout:
+            self.seen = list(seen.values())
+            if self._terminate:
+                self._end(self.seen)
+            raise
+
+    def _end(self, blockers: Iterable[Blocker]) -> None:
+        ended = {blocker.pid for blocker in self.terminated}
+        for blocker in blockers:
+            if self._watcher.terminate(blocker) and blocker.pid not in ended:
+                self.terminated.append(blocker)
+
+    def reconnect(self) -> None:
+        """Open a new session, trying until the deadline: a failover takes a few seconds."""
+        self.reconnects += 1
+        while True:
+            try:
+                self._session = self._connect()
+                return
+            except KanbanError as error:
+                if self._deadline.over:
+                    raise LostConnection(
+                        "lost_connection",
+                        f"The connection was lost, and until the deadline there was no other: {error.what}",
+                        "What had been committed before holds, with its prior values kept.",
+                        "Run the same command again when the server answers: it goes on where this one stopped.",
+                    ) from error
+                time.sleep(LOOK_AGAIN_SECONDS)
