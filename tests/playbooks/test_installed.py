@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run by its full name from an installed tarball, elsewhere, with no ansible.cfg to be read."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.playbooks.place import ON, TENANTS, Site
+from tests.playbooks.runner import Running, beside, environment
+from tools.tree import collection_copy
+
+COLLECTION = "chatia.kanban_rollback"
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Return a collections path that holds what the tarball brings."""
+    galaxy = beside("ansible-galaxy")
+    with collection_copy() as copy:
+        build = [galaxy, "collection", "build", str(copy), "--output-path", str(tmp_path)]
+        subprocess.run(build, check=True, env=environment(), timeout=120, capture_output=True)
+    (tarball,) = tmp_path.glob("*.tar.gz")
+    target = tmp_path / "collections"
+    install = [galaxy, "collection", "install", str(tarball), "-p", str(target), "--offline"]
+    subprocess.run(
+        install, check=True, cwd=tmp_path, env=environment(ANSIBLE_COLLECTIONS_PATH=str(target)), timeout=120,
+        capture_output=True,
+    )  # fmt: skip
+    return target
+
+
+def test_stop_and_undo_by_full_name(site: Site, installed: Path, tmp_path: Path) -> None:
+    before = site.rows()
+    inventory = site.inventory({"db1": {}, "db2": {}}, {})
+
+    def play(name: str, *options: str) -> Running:
+        running = Running(
+            [beside("ansible-playbook"), "-i", str(inventory), *options, f"{COLLECTION}.{name}"],
+            tmp_path / f"{name}.log",
+            cwd=tmp_path,
+            variables={"ANSIBLE_COLLECTIONS_PATH": str(installed)},
+        )
+        site.running.append(running)
+        return running
+
+    run = play("scenario3", "-vv").wait()
+    assert (run.rc, site.on()) == (0, 0), run.output
+    # That nothing of the checkout was used.
+    assert f"{installed}/ansible_collections/chatia/kanban_rollback/roles" in run.output
+    assert "No config file found" in run.output or "config file = None" in run.output
+    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
+    undone = play("reenable", "-e", "kanban_reenable=all").wait()
+    assert undone.rc == 0, undone.output
+    assert f"RESTORED: {ON} tenants are as before" in undone.screen
+    assert site.rows() == before

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller dies in the middle: what it began goes on or stops, and the same command again completes it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from tests.hosts.host import until
+from tests.playbooks.place import ON, TENANTS, Site
+
+# What was last seen on the terminal. Between two tasks, and while one is at work.
+MOMENTS = (
+    "Switch the flag off for every tenant",
+    "PLAY [2. Keep it off",
+)
+
+
+def complete(site: Site, before: str) -> None:
+    """The same command again, and its undo."""
+    run = site.run("scenario3", hosts=("db1",))
+    assert (run.rc, site.on()) == (0, 0), run.output
+    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants" in run.screen
+    assert len(site.incidents()) == 1
+    undone = site.run("reenable", hosts=("db1",), extra={"kanban_reenable": "all"})
+    assert undone.rc == 0, undone.output
+    assert f"{ON} of {TENANTS} have Kanban V2" in undone.screen
+    assert site.rows() == before
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at(site: Site, moment: str) -> None:
+    before = site.rows()
+    running = site.start("scenario3", hosts=("db1",))
+    running.says(moment)
+    running.kill()
+    complete(site, before)
+
+
+def test_killed_while_the_kill_waits_for_a_row(site: Site) -> None:
+    before = site.rows()
+    with contextlib.closing(site.connect()) as session:
+        session.cursor().execute('SELECT FROM "Companies" WHERE id = 3 FOR UPDATE')
+        running = site.start("scenario3", hosts=("db1",), variables={"kanban_deadline": 4})
+        until(lambda: site.on() == 1, "all others to be off", timeout=15)
+        running.kill()
+    # The module on the host has its own deadline; what it still does and what the next run does are one incident.
+    complete(site, before)
+
+
+def test_an_undo_that_was_killed_is_completed_by_the_next(site: Site) -> None:
+    before = site.rows()
+    assert site.run("scenario3", hosts=("db1",)).rc == 0
+    running = site.start("reenable", hosts=("db1",), extra={"kanban_reenable": "all"})
+    running.says(": Put every tenant back")
+    running.kill()
+    override = {"what": ["lease"], "reason": "the controller died"}
+    undone = site.run("reenable", hosts=("db1",), extra={"kanban_reenable": "all", "kanban_break_glass": override})
+    assert undone.rc == 0, undone.output
+    assert site.rows() == before

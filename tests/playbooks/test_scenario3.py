@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scenario 3 stops it everywhere, and the misfire is undone to the letter."""
+
+from __future__ import annotations
+
+from tests.playbooks.place import ON, TENANTS, Site
+
+
+def test_off_for_every_tenant_again_without_a_change_and_undone_exactly(site: Site) -> None:
+    before = site.rows()
+    first = site.run("scenario3")
+    assert (first.rc, site.on()) == (0, 0), first.output
+    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in first.screen
+    assert "environment staging" in first.screen
+    assert "within the objective of 120 s" in first.screen
+    assert "db2: a replica, nothing to do" in first.screen
+    assert f"reenable.yml -e kanban_reenable=all -e kanban_incident_id={first.incident}" in first.screen
+    assert first.recap("db1")["changed"] == 1
+
+    again = site.run("scenario3")
+    assert again.rc == 0, again.output
+    assert "(0 were switched off now)" in again.screen
+    assert (again.recap("db1")["changed"], again.incident) == (0, first.incident)
+    assert site.incidents() == [first.incident]
+
+    undone = site.run("reenable", extra={"kanban_reenable": "all"})
+    assert undone.rc == 0, undone.output
+    assert f"RESTORED: {ON} tenants are as before the incident, {ON} of {TENANTS} have Kanban V2" in undone.screen
+    assert "within the objective of 60 s" in undone.screen
+    assert undone.seconds < 60
+    assert site.rows() == before
+
+
+def test_the_plan_changes_nothing_and_shows_the_tenants(site: Site) -> None:
+    places = site.places()
+    plan = site.run("scenario3", "--check", "--diff")
+    assert plan.rc == 0, plan.output
+    assert f"PLAN, nothing was changed: {ON} of {TENANTS} tenants would change" in plan.screen
+    assert "the same command without --check" in plan.screen
+    # The first of them in the diff.
+    assert "tenants_changed" in plan.output
+    assert site.places() == places
+    assert site.psql("db1", "SELECT to_regnamespace('kanban_rollback') IS NULL") == "t"
+
+
+def test_two_names_of_one_database_count_once(site: Site) -> None:
+    twins = {"db1": {}, "db1-by-another-name": {"same_as": "db1"}}
+    run = site.run("scenario3", hosts=twins)
+    assert (run.rc, site.on()) == (0, 0), run.output
+    assert f"off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
+    assert len(site.incidents()) == 1
