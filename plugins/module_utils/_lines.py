@@ -153,7 +153,7 @@ def _unsaved(host: Host) -> list[str]:
                 f"{host.name}: SAVE THE NEXT {len(priors['unsaved'])} LINES, who had the flag stands nowhere else: as "
                 f"/var/lib/kanban_rollback/{priors.get('file_name', '')} (0600) on this host, the undo reads them"
             )
-            found += [json.dumps(change) for change in priors["unsaved"]]
+            found += [json.dumps(change, separators=(",", ":")) for change in priors["unsaved"]]
     return found
 
 
