@@ -43,12 +43,6 @@ hosts-down: ## remove hosts that a killed run has left
 	@for state in .cache/hosts* .cache/bench/hosts; do \
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
 
-test: venv ## test the host fixture alone
-	@.venv/bin/python -m pytest tests/hosts
-
-hosts-down: ## remove hosts that a killed run has left
-	@test ! -d .cache/hosts || .venv/bin/python -m tests.hosts down
-
 test: venv ## run lint, sanity, unit and integration; the last line counts them
 	@.venv/bin/python -m tools.summary lint sanity unit integration
 
