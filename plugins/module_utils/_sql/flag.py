@@ -136,13 +136,6 @@ SELECT (SELECT array_agg(tenant) FROM restored WHERE took),
        (SELECT array_agg(tenant) FROM locked WHERE NOT already AND NOT unchanged)
 """
 
-# A key/value store's row without a tenant is the default of everybody.
-GLOBAL_DEFAULT = """
-SELECT count(*), bool_or({is_on})
-FROM {table} AS t
-WHERE {key_matches} AND {tenant} IS NULL
-"""
-
 # Tenants with more than one row. All rows of such a tenant are locked together; the order is that of everything in the
 # row but the flag, so that it is the same again at the undo.
 LOCK_SEVERAL = """
