@@ -8,10 +8,13 @@ from __future__ import annotations
 import uuid
 from typing import Any, Mapping
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Driver
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import STORES, Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import Who
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import IMPORT_ERROR, Login
+
+PSYCOPG2 = Driver("psycopg2", "to reach PostgreSQL", IMPORT_ERROR)
 
 
 def postgres_spec() -> dict[str, Any]:

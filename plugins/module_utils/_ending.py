@@ -5,23 +5,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import IMPORT_ERROR
 
 Outcome = Tuple[Dict[str, Any], Optional[KanbanError]]
 Work = Callable[[], Outcome]
 
 
-def run(module: AnsibleModule, work: Work) -> None:
+class Driver(NamedTuple):
+    """A library that a module cannot do without, what for, and why it could not be loaded (None: it was)."""
+
+    name: str
+    reason: str
+    error: ImportError | None
+
+
+def run(module: AnsibleModule, work: Work, driver: Driver | None = None) -> None:
     """Do the work and end the module; the only place where it fails."""
-    if IMPORT_ERROR is not None:
+    if driver and driver.error is not None:
         module.fail_json(
-            msg=missing_required_lib("psycopg2", reason="to reach PostgreSQL; bootstrap.yml installs it"),
-            exception=str(IMPORT_ERROR),
+            msg=missing_required_lib(driver.name, reason=f"{driver.reason}; bootstrap.yml installs it"),
+            exception=str(driver.error),
         )
     try:
         result, error = work()

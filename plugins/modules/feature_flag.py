@@ -302,6 +302,7 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
     check_seconds,
     flag_from,
     flag_spec,
@@ -360,7 +361,7 @@ def main() -> None:
         )
         return change_flag(login_from(params), request, module.check_mode)
 
-    run(module, work)
+    run(module, work, PSYCOPG2)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ elapsed_ms:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
     flag_from,
     flag_spec,
     login_from,
@@ -132,7 +133,7 @@ def main() -> None:
         request = Request(flag=flag_from(params), state="read", who=who, tenants=params["tenants"])
         return read_flag(login_from(params), request, min(params["names"], 10000)), None
 
-    run(module, work)
+    run(module, work, PSYCOPG2)
 
 
 if __name__ == "__main__":

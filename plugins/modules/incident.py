@@ -149,6 +149,7 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
     check_seconds,
     login_from,
     postgres_spec,
@@ -196,7 +197,7 @@ def main() -> None:
         )
         return set_incident(login_from(params), request, module.check_mode), None
 
-    run(module, work)
+    run(module, work, PSYCOPG2)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,11 @@ database:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import login_from, postgres_spec
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
+    login_from,
+    postgres_spec,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import read_incidents
 
@@ -140,7 +144,7 @@ def main() -> None:
         names = ("incident_id", "environment", "events", "state_dir")
         return read_incidents(login_from(params), **{name: params[name] for name in names}), None
 
-    run(module, work)
+    run(module, work, PSYCOPG2)
 
 
 if __name__ == "__main__":

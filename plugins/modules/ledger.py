@@ -76,6 +76,7 @@ database:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
     flag_from_dict,
     login_from,
     postgres_spec,
@@ -109,7 +110,7 @@ def main() -> None:
         )
         return set_ledger(login_from(params), request, module.check_mode), None
 
-    run(module, work)
+    run(module, work, PSYCOPG2)
 
 
 if __name__ == "__main__":
