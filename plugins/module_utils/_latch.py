@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
@@ -36,80 +36,169 @@ class Latch:
         return {"raised": self.raised, "reason": self.reason}
 
 
-def _names(target: Target) -> tuple[str, str]:
-    """Trigger and function; ``zz_`` gives the latch the last word, for triggers fire in the order of their names."""
-    short = hashlib.sha256(target.identity.encode()).hexdigest()[:12]
-    return f"zz_kanban_rollback_latch_{short}", f"latch_{short}"
+@dataclass(frozen=True)
+class _Names:
+    """Trigger and functions of one flag's latch; ``zz_`` gives it the last word, for triggers fire in name order."""
+
+    short: str
+
+    @property
+    def trigger(self) -> str:
+        return f"zz_kanban_rollback_{self.function}"
+
+    @property
+    def function(self) -> str:
+        return f"latch_{self.short}"
+
+    @property
+    def dormant(self) -> dict[str, sql.Composable]:
+        """The owner's functions that raise and lower a dormant one, as fragments."""
+        return _dormant_names(self.function)
+
+
+def _names(target: Target) -> _Names:
+    return _Names(hashlib.sha256(target.identity.encode()).hexdigest()[:12])
+
+
+def _dormant_names(function: str) -> dict[str, sql.Composable]:
+    return {"raises": identifier(f"raise_{function}"), "lowers": identifier(f"lower_{function}")}
 
 
 def raise_latch(session: Session, target: Target, incident_id: str) -> Latch:
     """Put the latch in place. Never raises: without it the sweep still stands, and the result says so."""
-    trigger, function = _names(target)
-    as_jsonb = target.is_document
-    statements = Statements(target, as_jsonb=as_jsonb)
+    names = _names(target)
     try:
         with session.transaction(LOCK_SECONDS * 3, LOCK_SECONDS) as cursor:
-            owner = cursor.row("SELECT current_user::text", {})[0]
-            body = statements.format(
-                queries.FUNCTION_BODY,
-                incident=sql.SQL("%(incident)s::text"),
-                owner=sql.SQL("%(owner)s::name"),
-                flag=sql.SQL("%(flag)s::text"),
-            )
-            values = {
-                **statements.params,
-                "incident": incident_id,
-                "owner": owner,
-                "flag": target.identity,
-                "written": target.written(False),
-            }
-            _replace_body(cursor, function, cursor.filled(body, values), incident_id)
-            if (function, trigger) not in {(row[0], row[1]) for row in cursor.rows(queries.LATCHES, {})}:
-                cursor.run(
-                    statements.format(
-                        queries.CREATE_TRIGGER, trigger=identifier(trigger), function=identifier(function)
-                    ),
-                    {},
-                )
+            if _is_dormant(cursor, names):
+                cursor.run(sql.SQL(queries.RAISE).format(**names.dormant), {"incident": incident_id})
+            else:
+                _replace_body(cursor, names.function, _refusing(cursor, target, incident_id), incident_id)
+                _create_trigger(cursor, target, names)
     except ServerError as error:
         return Latch(False, error.what)
     return Latch(True)
 
 
+def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
+    """Put a dormant latch in place, for these roles to raise and to pass; tell whether that changed anything.
+
+    Raises ServerError, for instance where this role does not own the table.
+    """
+    names = _names(target)
+    functions = [f"raise_{names.function}", f"lower_{names.function}"]
+    bodies = dict(zip(functions, _dormant_bodies(cursor, target, names)))
+    sources = dict(cursor.rows(queries.SOURCES, {"functions": functions}))
+    if sources == bodies and cursor.row(queries.GRANTED, {"functions": functions, "roles": list(roles)})[0]:
+        return False
+    if names.function not in {row[0] for row in cursor.rows(queries.LATCHES, {})}:
+        _replace_body(cursor, names.function, queries.NO_OP_BODY)
+    _create_trigger(cursor, target, names)
+    for statement, name in ((queries.CREATE_RAISE, functions[0]), (queries.CREATE_LOWER, functions[1])):
+        made = sql.SQL(statement).format(**names.dormant, body=sql.SQL("%(body)s"))
+        cursor.run(made, {"body": bodies[name]})
+    cursor.run(sql.SQL(queries.CLOSE).format(**names.dormant), {})
+    for role in roles:
+        cursor.run(sql.SQL(queries.GRANT).format(**names.dormant, role=identifier(role)), {})
+    return True
+
+
+def _dormant_bodies(cursor: Cursor, target: Target, names: _Names) -> tuple[str, str]:
+    """Return the bodies of the owner's functions that raise and lower."""
+    function = identifier(names.function)
+    create = sql.SQL(queries.CREATE_FUNCTION).format(function=function, body=sql.SQL("%%L"))
+    comment = sql.SQL(queries.NAME_HOLDER).format(function=function, incident=sql.SQL("%%L"))
+    marker = "kanban_rollback incident"
+    values = {
+        "lock": queries.LOCK,
+        "create": cursor.filled(create, {}),
+        "comment": cursor.filled(comment, {}),
+        "refusing": _refusing(cursor, target, marker, names.dormant["raises"]),
+        "marker": f"'{marker}'",
+        "no_op": queries.NO_OP_BODY,
+    }
+    placed = {name: sql.SQL(f"%({name})s") for name in values}
+    raising = cursor.filled(sql.SQL(queries.RAISE_BODY).format(**placed), values)
+    return raising, cursor.filled(sql.SQL(queries.LOWER_BODY).format(**placed), values)
+
+
+def _refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Composable | None = None) -> str:
+    """Return the body of a latch that is up; ``raises``: the function by which a dormant one is raised."""
+    statements = Statements(target, as_jsonb=target.is_document)
+    passes: sql.Composable = sql.SQL(queries.OWNER_PASSES).format(owner=sql.SQL("%(owner)s::name"))
+    if raises:
+        passes = sql.SQL("{} OR {}").format(passes, sql.SQL(queries.RAISER_PASSES).format(raises=raises))
+    body = statements.format(
+        queries.FUNCTION_BODY,
+        incident=sql.SQL("%(incident)s::text"),
+        passes=passes,
+        flag=sql.SQL("%(flag)s::text"),
+    )
+    values = {
+        **statements.params,
+        "incident": incident_id,
+        "owner": cursor.row("SELECT current_user::text", {})[0],
+        "flag": target.identity,
+        "written": target.written(False),
+    }
+    return cursor.filled(body, values)
+
+
+def _is_dormant(cursor: Cursor, names: _Names) -> bool:
+    return bool(cursor.rows(queries.SOURCES, {"functions": [f"raise_{names.function}"]}))
+
+
+def _create_trigger(cursor: Cursor, target: Target, names: _Names) -> None:
+    if (names.function, names.trigger) in {(row[0], row[1]) for row in cursor.rows(queries.LATCHES, {})}:
+        return
+    trigger, function = identifier(names.trigger), identifier(names.function)
+    cursor.run(Statements(target).format(queries.CREATE_TRIGGER, trigger=trigger, function=function), {})
+
+
 def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
     statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
     cursor.run(statement, {"body": body})
-    cursor.run(sql.SQL(queries.NAME_HOLDER).format(function=identifier(function)), {"incident": incident_id})
+    named = sql.SQL(queries.NAME_HOLDER).format(function=identifier(function), incident=sql.SQL("%(incident)s"))
+    cursor.run(named, {"incident": incident_id})
 
 
 def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str]:
     """Return the incident whose latch is up on a flag (None: there is none), whether we may pass it, and its owner."""
-    found = cursor.rows(queries.HOLDER, {"function": _names(target)[1]})
+    found = cursor.rows(queries.HOLDER, {"function": _names(target).function})
     return (found[0][0], found[0][1], found[0][2]) if found else (None, True, "")
 
 
-def lower_latches(session: Session, target: Target | None = None, incident_id: str | None = None) -> list[str]:
-    """Let everything pass at once, then drop what can be dropped; return what stayed behind as a pass-through.
+def lower_latches(
+    session: Session, target: Target | None = None, incident_id: str | None = None, purge: bool = False
+) -> list[str]:
+    """Let everything pass at once, then drop what was made on demand; return what stayed behind as a pass-through.
 
     :param target: only this flag's latch; None means all of this ledger.
     :param incident_id: only latches of this incident: closing an old one must not unlatch the one in progress.
+    :param purge: drop dormant ones, too.
 
     Raises ServerError when even the function cannot be replaced (it belongs to another role).
     """
     with session.transaction(5.0) as cursor:
         found = cursor.rows(queries.LATCHES, {})
-        found = [row for row in found if target is None or row[0] == _names(target)[1]]
+        found = [row for row in found if target is None or row[0] == _names(target).function]
         found = [row for row in found if incident_id is None or row[4] in (None, incident_id)]
-        for function in sorted({row[0] for row in found}):
-            _replace_body(cursor, function, queries.NO_OP_BODY)
+        for function, dormant in sorted({(row[0], row[5]) for row in found}):
+            if dormant:
+                cursor.run(sql.SQL(queries.LOWER).format(**_dormant_names(function)), {})
+            else:
+                _replace_body(cursor, function, queries.NO_OP_BODY)
     left = []
-    for function, trigger, schema, table, _incident in found:
+    for function, trigger, schema, table, _incident, dormant in found:
+        if dormant and not purge:
+            continue
         try:
             with session.transaction(LOCK_SECONDS * 2, LOCK_SECONDS) as cursor:
                 if trigger:
                     names = {"trigger": identifier(trigger), "table": identifier(schema, table)}
                     cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**names), {})
                 cursor.run(sql.SQL(queries.DROP_FUNCTION).format(function=identifier(function)), {})
+                if dormant:
+                    cursor.run(sql.SQL(queries.DROP_DORMANT).format(**_dormant_names(function)), {})
         except ServerError as error:
             left.append(f"{trigger} on {schema}.{table}: {error.what}")
     return left

@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     look_at_ledger,
     refuse_replica,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import install_latch, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     Cursor,
@@ -38,6 +38,7 @@ class LedgerRequest:
     environment: str | None
     grant_to: Sequence[str]
     flag: Flag | None
+    latch: bool = False
     force: bool = False
 
 
@@ -62,6 +63,8 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
         for role in request.grant_to:
             changed = ledger.grant_ledger(cursor, role) or changed
             changed = (target is not None and _grant_flag(cursor, role, target)) or changed
+        if request.latch and target:
+            changed = install_latch(cursor, target, request.grant_to) or changed
         facts.state = ledger.ledger_state(cursor)
     return changed
 
@@ -95,7 +98,7 @@ def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: 
     if check_mode:
         return changed
     if changed:
-        left = lower_latches(session)
+        left = lower_latches(session, purge=True)
         if left:
             raise BadInput(
                 "latch_in_the_way",

@@ -38,6 +38,13 @@ options:
         C(table), C(tenant_column), C(column), C(path), C(key_column), C(key), C(absent_means), C(tenants_table) and so
         on). Given, O(grant_to) also gets what switching it needs, that is reading its table and writing its column.
     type: dict
+  latch:
+    description:
+      - Install the latch of O(flag), dormant. It lets every write pass until M(chatia.kanban_rollback.feature_flag)
+        raises it, which O(grant_to) can then do without owning the table and without a lock on it. This role must own
+        the table.
+    type: bool
+    default: false
   force:
     description: Remove the ledger although incidents are open. An override to be given with a reason.
     type: bool
@@ -48,7 +55,7 @@ attributes:
   check_mode:
     support: partial
     description: Changes nothing, and tells whether the ledger would be made or removed.
-    details: Grants to roles are not predicted.
+    details: Grants to roles and the latch are not predicted.
   diff_mode:
     support: none
     description: There is one version of the ledger.
@@ -60,6 +67,13 @@ EXAMPLES = r"""
     login_db: chatia_db
     environment: production
     grant_to: [kanban_rollback]
+
+- name: Make it, with a dormant latch for the flag
+  chatia.kanban_rollback.ledger:
+    login_db: chatia_db
+    grant_to: [kanban_rollback]
+    flag: {table: Companies, column: settings, path: [kanbanV2Enabled]}
+    latch: true
 """
 
 RETURN = r"""
@@ -94,8 +108,10 @@ def main() -> None:
             "environment": {"type": "str"},
             "grant_to": {"type": "list", "elements": "str", "default": []},
             "flag": {"type": "dict"},
+            "latch": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
         },
+        required_if=[("latch", True, ["flag"])],
         supports_check_mode=True,
     )
     params = module.params
@@ -106,6 +122,7 @@ def main() -> None:
             environment=params["environment"],
             grant_to=params["grant_to"],
             flag=flag_from_dict(params["flag"]) if params["flag"] else None,
+            latch=params["latch"],
             force=params["force"],
         )
         return set_ledger(login_from(params), request, module.check_mode), None

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+# Two that raise at once would replace one function at once, which PostgreSQL refuses. Arbitrary, and ours alone.
+LOCK = 118075163402607
+
 # The row is judged before and after: only a step from off to on is undone, so a tenant that was switched on again
 # through the passage stays on when the application saves its settings. Nothing here may raise: a customer's save must
-# succeed, and what cannot be judged (no JSON) is left to the sweep. The passage needs the setting and membership in
-# the role that owns the latch: any role can make a setting.
+# succeed, and what cannot be judged (no JSON) is left to the sweep. The passage needs the setting and a role that may
+# raise the latch: any role can make a setting.
 FUNCTION_BODY = """
 DECLARE
   was_on boolean := false;
   now_on boolean;
 BEGIN
   IF current_setting('kanban_rollback.passage', true) = {incident}
-     AND pg_has_role(session_user, {owner}, 'MEMBER') THEN
+     AND ({passes}) THEN
     RETURN NEW;
   END IF;
   SELECT {rows} AND {is_on} INTO now_on FROM (SELECT NEW.*) AS t;
@@ -47,12 +50,60 @@ CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
+# Who may pass: members of the owner, and whoever may raise a dormant one.
+OWNER_PASSES = "pg_has_role(session_user, {owner}, 'MEMBER')"
+RAISER_PASSES = "has_function_privilege(session_user, 'kanban_rollback.{raises}(text)', 'EXECUTE')"
 # Whose latch it is; NULL, which removes the comment, for one that lets everything pass.
-NAME_HOLDER = "COMMENT ON FUNCTION kanban_rollback.{function}() IS %(incident)s"
+NAME_HOLDER = "COMMENT ON FUNCTION kanban_rollback.{function}() IS {incident}"
 HOLDER = """
-SELECT obj_description(p.oid, 'pg_proc'), pg_has_role(session_user, p.proowner, 'MEMBER'), p.proowner::regrole::text
+SELECT obj_description(p.oid, 'pg_proc'),
+       pg_has_role(session_user, p.proowner, 'MEMBER')
+         OR COALESCE(has_function_privilege(session_user, r.oid, 'EXECUTE'), false),
+       p.proowner::regrole::text
 FROM pg_proc AS p
+LEFT JOIN pg_proc AS r ON r.pronamespace = p.pronamespace AND r.proname = 'raise_' || p.proname
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
+"""
+# A dormant latch is raised and lowered through its owner's functions, by a role that owns nothing and without a lock on
+# the table. The incident is the only thing that the caller gives; it goes into the body as a literal.
+CREATE_RAISE = """
+CREATE OR REPLACE FUNCTION kanban_rollback.{raises}(incident text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS {body}
+"""
+RAISE_BODY = """
+BEGIN
+  PERFORM pg_advisory_xact_lock({lock});
+  EXECUTE format({create}, replace({refusing}, {marker}, quote_literal(incident)));
+  EXECUTE format({comment}, incident);
+END
+"""
+CREATE_LOWER = """
+CREATE OR REPLACE FUNCTION kanban_rollback.{lowers}() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS {body}
+"""
+LOWER_BODY = """
+BEGIN
+  PERFORM pg_advisory_xact_lock({lock});
+  EXECUTE format({create}, {no_op});
+  EXECUTE format({comment}, NULL);
+END
+"""
+CLOSE = "REVOKE ALL ON FUNCTION kanban_rollback.{raises}(text), kanban_rollback.{lowers}() FROM PUBLIC"
+GRANT = "GRANT EXECUTE ON FUNCTION kanban_rollback.{raises}(text), kanban_rollback.{lowers}() TO {role}"
+GRANTED = """
+SELECT bool_and(has_function_privilege(role, p.oid, 'EXECUTE'))
+FROM pg_proc AS p, unnest(%(roles)s::text[]) AS role
+WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s)
+"""
+DROP_DORMANT = "DROP FUNCTION IF EXISTS kanban_rollback.{raises}(text), kanban_rollback.{lowers}()"
+RAISE = "SELECT kanban_rollback.{raises}(%(incident)s)"
+LOWER = "SELECT kanban_rollback.{lowers}()"
+# The functions' text, to see whether what is installed is what would be.
+SOURCES = """
+SELECT p.proname::text, p.prosrc FROM pg_proc AS p
+WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s)
 """
 CREATE_TRIGGER = """
 CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column_name} ON {table}
@@ -61,9 +112,11 @@ FOR EACH ROW EXECUTE FUNCTION kanban_rollback.{function}()
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {table}"
 DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
 
-# What there is, ours by schema and name; of a partitioned table only the trigger on the parent, which can be dropped.
+# What there is, ours by schema and name, and whether it is a dormant one that we may lower or leave; of a partitioned
+# table only the trigger on the parent, which can be dropped.
 LATCHES = """
-SELECT p.proname::text, t.tgname::text, n.nspname::text, c.relname::text, obj_description(p.oid, 'pg_proc')
+SELECT p.proname::text, t.tgname::text, n.nspname::text, c.relname::text, obj_description(p.oid, 'pg_proc'),
+       EXISTS (SELECT FROM pg_proc AS l WHERE l.pronamespace = p.pronamespace AND l.proname = 'lower_' || p.proname)
 FROM pg_proc AS p
 JOIN pg_namespace AS pn ON pn.oid = p.pronamespace AND pn.nspname = 'kanban_rollback'
 LEFT JOIN pg_trigger AS t ON t.tgfoid = p.oid AND t.tgparentid = 0
