@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -20,10 +23,44 @@ from . import accounts, binaries
 from .server import Server
 
 
+@dataclass(frozen=True)
+class Certificates:
+    """An authority, and a certificate for ``localhost`` and 127.0.0.1 that it signed; made by ``openssl``."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def make(cls, directory: Path) -> Self:
+        """Make them in a new directory, which servers' account reads."""
+        account = accounts.unprivileged()
+        accounts.own_directory(directory, account)
+        made = cls(directory / "ca.crt", directory / "server.crt", directory / "server.key")
+        new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        new += ["-days", "2"]
+        ca_key = directory / "ca.key"
+        subject = ["-subj", "/CN=kanban test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        _run([*new, "-keyout", str(ca_key), "-out", str(made.ca), *subject])
+        signed = ["-CA", str(made.ca), "-CAkey", str(ca_key), "-addext", "basicConstraints=critical,CA:FALSE"]
+        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        _run([*new, "-keyout", str(made.key), "-out", str(made.certificate), *signed, *names])
+        for path in directory.iterdir():
+            path.chmod(0o600)
+            if account:
+                os.chown(path, account.uid, account.gid)
+        return made
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
 class Redis(Server):
     """A Redis with a password made for it; without persistence unless ``config`` says otherwise.
 
     ``config``: directives of redis.conf (``appendonly``, ``maxmemory-policy``, ``replicaof`` ...).
+    ``certificates``: speak TLS, and only that.
     """
 
     label = "Redis"
@@ -36,9 +73,11 @@ class Redis(Server):
         *,
         binary: Path | None = None,
         password: str | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         """Describe the server; ``start`` makes it. Raises ServerError when no binary is found."""
         super().__init__(directory)
+        self.certificates = certificates
         self.config = dict(config or {})
         self.password = password or secrets.token_urlsafe(24)
         self.marker = self.directory / "redis.conf"
@@ -58,6 +97,8 @@ class Redis(Server):
             # A server that is down is to be seen at once, not after ten tries.
             "retry": Retry(NoBackoff(), 0),
         }
+        if self.certificates:
+            arguments.update(ssl=True, ssl_ca_certs=str(self.certificates.ca))
         client = redis.Redis(**{**arguments, **changes})
         try:
             yield client
@@ -80,10 +121,25 @@ class Redis(Server):
             "repl-diskless-sync-delay": 0,
             # The title would replace the command line, by which a later run knows the server.
             "set-proc-title": "no",
+            **self._tls(),
             **self.config,
         }
-        lines = [f"{name} {value}" if name == "replicaof" else f'{name} "{value}"' for name, value in settings.items()]
+        several = ("bind", "replicaof")
+        lines = [f"{name} {value}" if name in several else f'{name} "{value}"' for name, value in settings.items()]
         accounts.write_private(self.marker, "\n".join(lines) + "\n", self.account)
+
+    def _tls(self) -> dict[str, Any]:
+        if not self.certificates:
+            return {}
+        return {
+            "port": 0,
+            "tls-port": self.port,
+            "tls-replication": "yes",
+            "tls-auth-clients": "no",
+            "tls-ca-cert-file": self.certificates.ca,
+            "tls-cert-file": self.certificates.certificate,
+            "tls-key-file": self.certificates.key,
+        }
 
     def command(self) -> list[str]:
         """Return the command line of the server."""

@@ -1,0 +1,258 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``write_block`` and ``write_block_info`` do: find the server, look, plan, change, read back; try again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block import (
+    NONE,
+    STRING,
+    Seen,
+    Step,
+    Wish,
+    not_as_asked,
+    owner_key,
+    plan,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockscript import (
+    aside_names,
+    looks,
+    seen_from,
+    swap,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    BadInput,
+    KanbanError,
+    ServerError,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Finder, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import Elsewhere, NotNow
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import (
+    Server,
+    parse_info,
+    risks,
+    server_from,
+)
+
+LEAST_DEADLINE = 1.0
+PAUSE_SECONDS = 0.1
+# With less than this left another try is not begun.
+LEAST_SECONDS = 0.2
+ACK_MS = 200
+# Each round means that somebody else changed the block in the milliseconds since it was looked at.
+MOST_ROUNDS = 20
+# INFO does not tell them, and CONFIG is often forbidden; then they are unknown.
+SAVE_POINTS = ("CONFIG", "GET", "save")
+
+Outcome = Tuple[Dict[str, Any], Optional[KanbanError]]
+
+
+def change_block(login: Login, wish: Wish, seconds: float, on_replica: str, check_mode: bool) -> Outcome:
+    """Do what ``write_block`` was asked for; return its result and the error that it ends with. Raises BadInput."""
+    call = _Call(login, wish, seconds, on_replica)
+    return call.run(lambda session: call.change(session, check_mode))
+
+
+def read_block(login: Login, wish: Wish, seconds: float) -> Outcome:
+    """Return what ``write_block_info`` shows, of whatever server this is, and perhaps an error. Raises BadInput."""
+    call = _Call(login, wish, seconds)
+    return call.run(call.read)
+
+
+class _Call:
+    """One call of a module: everything ends by its deadline."""
+
+    def __init__(self, login: Login, wish: Wish, seconds: float, on_replica: str = "fail") -> None:
+        if not seconds >= LEAST_DEADLINE:
+            raise BadInput(
+                "bad_option",
+                f"deadline is {seconds:g} s, the least is {LEAST_DEADLINE:g} s.",
+                "Without time nothing can be held or released. Nothing was changed.",
+                "Leave deadline out, or give seconds; the default is meant for an incident.",
+            )
+        self._login = login
+        self._wish = wish
+        self._on_replica = on_replica
+        self._deadline = Deadline(seconds)
+        self._finder = Finder(login, self._deadline)
+        # The change that was sent last, with what was there before, and whether it was answered. A connection can be
+        # lost before the answer, or after it and before the reading back.
+        self._sent: tuple[Seen, Step] | None = None
+        self._answered = False
+
+    def run(self, attempt: Callable[[Session], Outcome]) -> Outcome:
+        """Try until it is answered or the deadline is there; return the result and the error that it ends with."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                with self._finder.session() as session:
+                    result, error = attempt(session)
+                return {**result, "elapsed_ms": self._deadline.elapsed_ms}, error
+            except ServerError as problem:
+                again = isinstance(problem, NotNow) or (isinstance(problem, Elsewhere) and self._finder.has_sentinels)
+                if not again or self._deadline.left < LEAST_SECONDS:
+                    problem.details.update(tries=tries, elapsed_ms=self._deadline.elapsed_ms)
+                    changed = self._answered and self._sent is not None and self._sent[1].changed
+                    return {"changed": changed}, self._told(problem)
+            time.sleep(PAUSE_SECONDS)
+
+    def _told(self, problem: ServerError) -> ServerError:
+        """Return the error with what only this place knows."""
+        if problem.code == "missing_privilege":
+            user = self._login.user or "default"
+            keys = f"'~{self._wish.key}' '~{owner_key(self._wish.key)}'"
+            problem.todo = f"Grant it: ACL SETUSER {user} {keys} +get +pttl +eval +set +del +info +wait"
+        uncertain = self._sent is not None and not self._answered
+        if uncertain:
+            problem.why = (
+                "The change was sent and not answered, so it may have been made, or may yet be when Redis goes on."
+            )
+            problem.todo = "Run the same command again: it finds out, and completes it."
+        made = type(problem)(problem.code, problem.what, problem.why, problem.todo, **problem.details)
+        made.details["uncertain"] = uncertain
+        return made
+
+    def _look(self, session: Session) -> tuple[Server, Seen]:
+        info, *replies = session.ask(("INFO",), *looks(self._wish))
+        # Without INFO the role and the risks are unknown, which is no reason to leave the block undone.
+        text = "" if isinstance(info, ServerError) else info.decode(errors="backslashreplace")
+        return server_from(session.where, session.sentinel, parse_info(text)), seen_from(replies)
+
+    def read(self, session: Session) -> Outcome:
+        """Return what is there."""
+        server, seen = self._look(session)
+        (save,) = session.ask(SAVE_POINTS)
+        server = _with_save_points(server, save)
+        told = risks(server, seen.expires) if seen.kind == STRING else []
+        return {"changed": False, **self._facts(server, seen), "warnings": told}, None
+
+    def change(self, session: Session, check_mode: bool) -> Outcome:
+        """Look, plan, change and read back, once."""
+        server, before = self._look(session)
+        if server.role == "replica":
+            return self._at_replica(server, before)
+        try:
+            before, step, aside = self._apply(session, before, check_mode)
+        except Elsewhere as error:
+            if error.code == "read_only_server" and self._on_replica == "skip" and not self._finder.has_sentinels:
+                return self._at_replica(server, before)
+            raise
+        if step.refusal:
+            return self._outcome(server, before, before, step), step.refusal
+        if check_mode:
+            (save,) = session.ask(SAVE_POINTS)
+            server, after = _with_save_points(server, save), step.after(before, self._wish)
+            return self._outcome(server, before, after, step, self._risks(server, after)), None
+        acked, after, server = self._read_back(session, server, waited=step.write != "")
+        result = self._outcome(server, before, after, step, self._risks(server, after))
+        result["replicas_acked"] = acked
+        result["set_aside"] = aside[0].decode(errors="backslashreplace") if aside else None
+        if acked == 0:
+            result["warnings"].append(
+                f"None of {server.replicas} replicas acknowledged within {ACK_MS} ms: a failover now could lose this."
+            )
+        return result, not_as_asked(after, self._wish)
+
+    def _apply(self, session: Session, seen: Seen, check_mode: bool) -> tuple[Seen, Step, list[bytes]]:
+        """Do what is to be done; return what was there before, what was done and where things were put aside."""
+        for _round in range(MOST_ROUNDS):
+            step = plan(seen, self._wish)
+            # What an earlier try did, whose answer or reading back was lost, is what this call did.
+            told = self._sent if self._sent and self._is_done(seen) else (seen, step)
+            if check_mode or step.refusal or not step.write:
+                self._sent, self._answered = told, True
+                return (*told, [])
+            aside = aside_names(self._wish) if step.set_aside else []
+            self._sent, self._answered = told, False
+            try:
+                swapped = swap(session, seen, step, self._wish, aside)
+            except ServerError as error:
+                # A refusal is an answer.
+                self._sent = self._sent if isinstance(error, NotNow) else None
+                raise
+            self._answered = True
+            if swapped:
+                return (*told, aside)
+            self._sent = None
+            seen = seen_from(session.ask(*looks(self._wish)))
+        raise NotNow(
+            "contended",
+            f"{session.where}: somebody else changed the block {MOST_ROUNDS} times while it was being changed.",
+            "It is not certain what the application does now.",
+            "Find out who else sets the key, then run the same command again.",
+        )
+
+    def _at_replica(self, server: Server, seen: Seen) -> Outcome:
+        error = Elsewhere(
+            "read_only_server",
+            f"{server.address} is a replica.",
+            "A block on a replica holds nothing for the application, and is lost at its next resync. "
+            "Nothing was changed here.",
+            "Act on the master: put it in the redis group, or give the Sentinels in kanban_redis_sentinels.",
+        )
+        if self._finder.has_sentinels:
+            raise error  # The Sentinel's news were old.
+        result = self._outcome(server, seen, seen, Step())
+        if self._on_replica != "skip":
+            return result, error
+        reason = "This server is a replica; the master is the one to act on."
+        return {**result, "skipped": True, "skipped_reason": reason}, None
+
+    def _is_done(self, seen: Seen) -> bool:
+        wish = self._wish
+        return seen.is_held(wish.value) and seen.is_of(wish.owner) if wish.present else seen.kind == NONE
+
+    def _read_back(self, session: Session, server: Server, waited: bool) -> tuple[int | None, Seen, Server]:
+        """Return how many replicas have the change (None: there are none, or unknown), the block, and the server."""
+        wait = ("WAIT", 1, ACK_MS) if waited and server.replicas else ("PING",)
+        acked, save, *replies = session.ask(wait, SAVE_POINTS, *looks(self._wish))
+        number = acked if isinstance(acked, int) else None
+        return number, seen_from(replies), _with_save_points(server, save)
+
+    def _facts(self, server: Server, seen: Seen) -> dict[str, Any]:
+        return {
+            "held": seen.is_held(self._wish.value),
+            "ours": seen.is_of(self._wish.owner),
+            **seen.as_result(),
+            "server": server.as_result(),
+        }
+
+    def _risks(self, server: Server, after: Seen) -> list[str]:
+        return risks(server, after.expires) if self._wish.present else []
+
+    def _outcome(
+        self, server: Server, before: Seen, after: Seen, step: Step, warnings: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        refused = step.refusal is not None
+        return {
+            "changed": step.changed and not refused,
+            "renewed": step.renewed,
+            "taken_over": step.taken_over,
+            "previous": before.as_result() if before.kind != NONE else None,
+            "set_aside": None,
+            "skipped": False,
+            "replicas_acked": None,
+            **self._facts(server, after),
+            "diff": {"before": _side(self._wish, before), "after": _side(self._wish, after)},
+            "warnings": [*step.warnings, *warnings],
+        }
+
+
+def _side(wish: Wish, seen: Seen) -> dict[str, Any]:
+    """One side of a diff; seconds that pass are no difference."""
+    shown = seen.as_result()
+    return {"key": wish.key, "value": shown["value"], "owner": shown["owner"], "expires": seen.expires}
+
+
+def _with_save_points(server: Server, reply: Any) -> Server:
+    """Add what INFO does not tell: whether there is an RDB to come back from."""
+    if server.persistence == "aof" or isinstance(reply, ServerError) or not reply:
+        return server
+    return replace(server, persistence="rdb" if reply[1] else "none")

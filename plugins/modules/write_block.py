@@ -1,0 +1,291 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: write_block
+short_description: Hold, renew or release the Redis key that makes an application refuse writes
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Holds a key in Redis that the application reads before it writes, together with its owner, an incident, in a second
+    key. Both are set and released in one step (a Lua script, or C(WATCH) where the user may not C(EVAL)), which does
+    nothing when somebody else changed them in between; then it is looked at again. The result is read back.
+  - The second key is C({<key>}:owner), in the same hash slot, or C(<key>:owner) where the key has braces already.
+  - A block that another owner holds blocks as well. O(state=present) leaves it, reports RV(held=true) and
+    RV(ours=false), and warns. One without an owner, that was typed by hand, is taken over.
+options:
+  key:
+    description: The key that the application reads.
+    type: str
+    required: true
+  value:
+    description:
+      - What the application takes as "refuse writes". A boolean is written in lower case, as C(true) or C(false).
+    type: raw
+    default: 'true'
+  state:
+    description:
+      - V(present) holds it, V(absent) releases it.
+      - V(absent) releases a block of O(owner), and one without an owner; another owner's only with O(force).
+    type: str
+    choices: [present, absent]
+    default: present
+  ttl:
+    description:
+      - Seconds until it ends by itself. V(0) holds it until it is released, and takes the expiry away from a block that
+        has one.
+      - Running again renews it. It is never made shorter, and a block of ours (or of nobody's) that has no expiry gets
+        none, unless O(force) is given.
+    type: int
+    default: 0
+  owner:
+    description:
+      - Id of the incident. Whoever acts for that incident can renew and release the block.
+    type: str
+    required: true
+  force:
+    description:
+      - Take over, or release, another owner's block; write over a key of another type, or another value. What was
+        there is in RV(previous). What that cannot show (another type, more than 200 characters) is renamed, see
+        RV(set_aside).
+        An override to be given with a reason.
+    type: bool
+    default: false
+  on_replica:
+    description:
+      - Whether a replica is a failure, or is left alone with a result that says so. Not used with O(sentinels).
+    type: str
+    choices: [fail, skip]
+    default: fail
+  deadline:
+    description: Seconds by which everything ends, retries included.
+    type: float
+    default: 10
+extends_documentation_fragment:
+  - chatia.kanban_rollback.redis
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing, and tells what would be there.
+  diff_mode:
+    support: full
+    description: Shows key, value, owner and whether it expires.
+    details: The seconds that are left are no difference.
+notes:
+  - The user needs C(~<key>), C(~<owner key>), C(+get), C(+pttl), C(+eval) (or C(+watch), C(+multi), C(+exec) and
+    C(+unwatch)), C(+set) and C(+del); with O(force), C(+renamenx) and C(~<owner key without "owner">set-aside:*), too.
+    C(+info), C(+wait) and C(+config|get) are for the warnings alone.
+  - A key can be evicted, or lost with a restart or failover. Where that is so the result warns, and the fence in
+    PostgreSQL has to carry.
+seealso:
+  - module: chatia.kanban_rollback.write_block_info
+"""
+
+EXAMPLES = r"""
+- name: Refuse writes until the incident is over
+  chatia.kanban_rollback.write_block:
+    key: kanban:emergency:write-block
+    owner: INC-20261125-042
+
+- name: The same, where a Sentinel knows the master
+  chatia.kanban_rollback.write_block:
+    sentinels: [sentinel-1:26379, sentinel-2:26379, sentinel-3:26379]
+    sentinel_name: chatia
+    login_password: "{{ vault_redis_password }}"
+    key: kanban:emergency:write-block
+    owner: INC-20261125-042
+    ttl: 7200
+
+- name: Let the application write again
+  chatia.kanban_rollback.write_block:
+    key: kanban:emergency:write-block
+    owner: INC-20261125-042
+    state: absent
+"""
+
+RETURN = r"""
+changed:
+  description: Whether key, value, owner, or whether it ends by itself, was changed. A renewal alone is no change.
+  returned: always
+  type: bool
+held:
+  description: Whether the key holds O(value) now.
+  returned: when the server could be read
+  type: bool
+ours:
+  description: Whether the block that is there belongs to O(owner).
+  returned: when the server could be read
+  type: bool
+owner:
+  description: Whose block it is; none without a block or without an owner.
+  returned: when the server could be read
+  type: str
+  sample: INC-20261125-042
+value:
+  description: What the key holds, cut to 200 characters; none without a key, or for another type.
+  returned: when the server could be read
+  type: str
+  sample: 'true'
+type:
+  description: C(none), C(string) or C(other).
+  returned: when the server could be read
+  type: str
+ttl_seconds:
+  description: Seconds until it ends by itself; none without expiry.
+  returned: when the server could be read
+  type: int
+renewed:
+  description: Whether only the time that is left was set anew.
+  returned: when the server could be read
+  type: bool
+taken_over:
+  description: Whether it was another owner's, or nobody's, before.
+  returned: when the server could be read
+  type: bool
+previous:
+  description: What was there before, as C(type), C(value), C(owner) and C(ttl_seconds); none where nothing was.
+  returned: when the server could be read
+  type: dict
+  sample: {"type": "string", "value": "true", "owner": null, "ttl_seconds": 3412}
+set_aside:
+  description:
+    - The new name of a key that RV(previous) cannot show whole. A key of the owner's that cannot be shown has the same
+      name with C(:owner) behind it.
+  returned: when the server could be read
+  type: str
+server:
+  description: Which Redis this was. None, or C(unknown), is what it did not tell (C(INFO) may be forbidden).
+  returned: when the server could be read
+  type: dict
+  contains:
+    address:
+      description: Host and port, or path of the socket.
+      type: str
+    sentinel:
+      description: The Sentinel that named it.
+      type: str
+    version:
+      description: Version of Redis (of a Valkey, the one that it is compatible with).
+      type: str
+    role:
+      description: C(master), C(replica) or C(unknown).
+      type: str
+    writable:
+      description: Whether what is written here counts, that is whether it is a master.
+      type: bool
+    cluster:
+      description: C(master_replid), which is the same for a master and its replicas.
+      type: str
+    run_id:
+      description: Changes with each start.
+      type: str
+    replicas:
+      description: Number of connected replicas.
+      type: int
+    maxmemory:
+      description: Bytes; 0 without limit.
+      type: int
+    maxmemory_policy:
+      description: What is evicted at that limit.
+      type: str
+    persistence:
+      description:
+        - C(aof), C(rdb) (a crash loses what was set since the last snapshot), C(none) or C(unknown).
+        - Save points are not in C(INFO), so without AOF, and where C(CONFIG GET) is forbidden, it is C(unknown).
+      type: str
+skipped:
+  description: Whether this was a replica, which was left alone.
+  returned: when the server could be read
+  type: bool
+skipped_reason:
+  description: Why.
+  returned: when RV(skipped=true)
+  type: str
+replicas_acked:
+  description:
+    - How many replicas have the change, waiting at most 200 ms for the first. None where nothing was written, there are
+      no replicas, or it cannot be told.
+  returned: when the server could be read
+  type: int
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: when a server was tried
+  type: int
+tries:
+  description: How often it was tried.
+  returned: when no server could be used
+  type: int
+uncertain:
+  description: Whether a change was sent that was not answered, so that it may have been made.
+  returned: when no server could be used
+  type: bool
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description:
+        - A short, stable word for machines. Of the block C(not_owner), C(other_value), C(wrong_type), C(not_as_asked),
+          C(contended).
+        - Of the server C(unreachable), C(tls_failed), C(not_redis), C(wrong_password), C(login_refused),
+          C(missing_privilege), C(unknown_command), C(no_database), C(read_only_server), C(too_few_replicas),
+          C(out_of_memory), C(disk_refused), C(loading), C(busy), C(master_down), C(too_many_connections),
+          C(cluster_redirect), C(unknown_master), C(server_error).
+        - Of the options C(bad_option), C(bad_text), C(bad_sentinel).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block import wish_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockentry import change_block
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin import (
+    REDIS,
+    redis_login_from,
+    redis_spec,
+)
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **redis_spec(),
+            "key": {"type": "str", "required": True, "no_log": False},
+            "value": {"type": "raw", "default": "true"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "ttl": {"type": "int", "default": 0},
+            "owner": {"type": "str", "required": True},
+            "force": {"type": "bool", "default": False},
+            "on_replica": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
+            "deadline": {"type": "float", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        wish = wish_from(params, present=params["state"] == "present")
+        return change_block(redis_login_from(params), wish, params["deadline"], params["on_replica"], module.check_mode)
+
+    run(module, work, REDIS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: write_block_info
+short_description: Tell whether the Redis key that makes an application refuse writes is held, and by whom
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Reads the key and its owner as M(chatia.kanban_rollback.write_block) does. Changes nothing, and works on replicas as
+    well; what a replica shows may be a little old.
+options:
+  key:
+    description: The key that the application reads.
+    type: str
+    required: true
+  value:
+    description: What the application takes as "refuse writes". A boolean is meant in lower case.
+    type: raw
+    default: 'true'
+  owner:
+    description: Id of the incident, to be told whether the block is its own.
+    type: str
+    default: ''
+  deadline:
+    description: Seconds by which everything ends, retries included.
+    type: float
+    default: 10
+extends_documentation_fragment:
+  - chatia.kanban_rollback.redis
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+notes:
+  - The user needs C(~<key>), C(~<owner key>), C(+get) and C(+pttl). C(+info) and C(+config|get) are for the server's
+    facts and the warnings.
+seealso:
+  - module: chatia.kanban_rollback.write_block
+"""
+
+EXAMPLES = r"""
+- name: Are writes refused
+  chatia.kanban_rollback.write_block_info:
+    key: kanban:emergency:write-block
+  register: block
+"""
+
+RETURN = r"""
+held:
+  description: Whether the key holds O(value).
+  returned: success
+  type: bool
+ours:
+  description: Whether the block that is there belongs to O(owner).
+  returned: success
+  type: bool
+owner:
+  description: Whose block it is; none without a block or without an owner.
+  returned: success
+  type: str
+  sample: INC-20261125-042
+value:
+  description: What the key holds, cut to 200 characters; none without a key, or for another type.
+  returned: success
+  type: str
+  sample: 'true'
+type:
+  description: C(none), C(string) or C(other).
+  returned: success
+  type: str
+ttl_seconds:
+  description: Seconds until it ends by itself; none without expiry.
+  returned: success
+  type: int
+server:
+  description: Which Redis this was, with the fields that M(chatia.kanban_rollback.write_block) returns.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: when a server was tried
+  type: int
+tries:
+  description: How often it was tried.
+  returned: when no server could be used
+  type: int
+error:
+  description: On failure, what is wrong, why it matters and what to do, as M(chatia.kanban_rollback.write_block) does.
+  returned: failure
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block import wish_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockentry import read_block
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin import (
+    REDIS,
+    redis_login_from,
+    redis_spec,
+)
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **redis_spec(),
+            "key": {"type": "str", "required": True, "no_log": False},
+            "value": {"type": "raw", "default": "true"},
+            "owner": {"type": "str", "default": ""},
+            "deadline": {"type": "float", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        return read_block(redis_login_from(params), wish_from(params, present=True), params["deadline"])
+
+    run(module, work, REDIS)
+
+
+if __name__ == "__main__":
+    main()
