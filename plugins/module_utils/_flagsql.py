@@ -90,11 +90,11 @@ class Statements:
             self._column = sql.SQL("({}::jsonb)").format(self._column)
         self._own_tenant = _of_t(target.tenant.name)
         self._tenant = sql.SQL("''::text") if target.global_default else self._own_tenant
-        self._type = sql.SQL(target.column.type_name.replace("%", "%%"))
+        self._type = sql.SQL(target.column.cast_name.replace("%", "%%"))
         self.fragments: dict[str, sql.Composable] = {
             "table": identifier(target.table.schema, target.table.name),
             "tenant": self._tenant,
-            "tenant_type": sql.SQL("text" if target.global_default else target.tenant.type_name.replace("%", "%%")),
+            "tenant_type": sql.SQL("text" if target.global_default else target.tenant.cast_name.replace("%", "%%")),
             "own_tenant": self._own_tenant,
             "column": self._column,
             "column_name": identifier(target.column.name),

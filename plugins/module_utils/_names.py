@@ -32,6 +32,9 @@ class Table:
         return f"{self.schema}.{self.name}"
 
 
+CUT_SILENTLY = ("varchar", "bpchar")
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of the catalog.
@@ -44,6 +47,14 @@ class Column:
     type_name: str
     kind: str
     fills_itself: bool
+
+    @property
+    def cast_name(self) -> str:
+        """The type to cast a value to on its way into the column, or to compare it with what is there.
+
+        Not varchar(n) itself: an explicit cast cuts what is too long, in silence; from text, the assignment refuses it.
+        """
+        return "text" if self.kind in CUT_SILENTLY else self.type_name
 
 
 def near_names(wanted: str, names: Sequence[str]) -> list[str]:

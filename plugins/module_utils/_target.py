@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, resolve_column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import CUT_SILENTLY, Column, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
@@ -103,7 +103,9 @@ def _check_values(cursor: Cursor, target: Target) -> None:
         value = target.written(enabled)
         try:
             with cursor.savepoint():
-                cursor.row(sql.SQL("SELECT %(value)s::{}").format(kind), {"value": value})
+                cut = cursor.row(sql.SQL("SELECT %(value)s::{}::text").format(kind), {"value": value})[0]
+            if target.column.kind in CUT_SILENTLY and cut != value:
+                raise ServerError("too_long", "the value is too long.", "", "", sqlstate=DATA_EXCEPTION)
         except ServerError as error:
             if not str(error.details.get("sqlstate")).startswith(DATA_EXCEPTION):
                 raise

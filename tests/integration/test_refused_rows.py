@@ -48,3 +48,30 @@ def test_a_lease_on_a_closed_incident_opens_no_other(db: Database) -> None:
     held = db.modules().ok("incident", incident_id="INC-1", lease="held", run_id="r1")
     assert (held["incident_id"], held["opened_now"]) == ("INC-1", False)
     assert modules.restore()["changed_count"] == 50
+
+
+def test_a_document_that_would_grow_past_its_column_is_refused_and_not_cut(db: Database) -> None:
+    document = '{"kanbanV2Enabled":true,"note":"as long as it may be"}'
+    db.rows(f"CREATE TABLE companies (id serial PRIMARY KEY, settings varchar({len(document)}))")
+    db.rows("INSERT INTO companies (settings) VALUES (%s), (%s)", (document, '{"kanbanV2Enabled":true}'))
+    result = db.modules(**FLAG).fails("still_on", "feature_flag", incident_id="INC-1", deadline=5)
+    assert db.value("SELECT settings FROM companies WHERE id = 1") == document
+    assert [(row["tenant"], "too long" in row["refused"]) for row in result["blocked"]] == [("1", True)]
+    assert result["enabled_after"] == 1
+
+
+def test_a_value_too_long_for_its_column_is_refused_before_anything_is_written(db: Database) -> None:
+    db.rows("CREATE TABLE companies (id serial PRIMARY KEY, kanban varchar(8))")
+    db.rows("INSERT INTO companies (kanban) VALUES ('enabled')")
+    modules = db.modules(table="companies", store="column", column="kanban", enabled_value="enabled")
+    modules.fails("wrong_flag_value", "feature_flag", incident_id="INC-1", disabled_value="disabled-by-us")
+    assert db.value("SELECT kanban FROM companies") == "enabled"
+    assert modules.disable(disabled_value="disabled")["enabled_after"] == 0
+
+
+def test_a_tenant_whose_id_is_too_long_names_no_other(db: Database) -> None:
+    db.rows("CREATE TABLE companies (id varchar(4) PRIMARY KEY, settings jsonb)")
+    db.rows("""INSERT INTO companies VALUES ('acme', '{"kanbanV2Enabled": true}')""")
+    options = {"incident_id": "INC-1", "tenants": ["acme-holding"]}
+    assert db.modules(**FLAG).fails("unknown_tenants", "feature_flag", **options)["changed_count"] == 0
+    assert db.value("SELECT settings->>'kanbanV2Enabled' FROM companies") == "true"
