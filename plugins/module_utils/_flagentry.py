@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import plan
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencebeside import start_beside
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     READ_SECONDS,
@@ -24,10 +25,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
 
 
-def change_flag(login: Login, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
+def change_flag(
+    login: Login, request: Request, check_mode: bool, evidence_dir: str | None = None
+) -> tuple[dict[str, Any], KanbanError | None]:
     """Do what ``feature_flag`` was asked for; return its result and the error that it ends with. Raises KanbanError."""
     started = time.monotonic()
+    wanted = evidence_dir if request.state == "disabled" and not check_mode else None
+    evidence = start_beside(login, request.who.incident_id, wanted)
     place = look(login, request)
+    evidence.go()
     try:
         if place.server.in_recovery:
             result, error = _on_replica(place, request)
@@ -43,7 +49,7 @@ def change_flag(login: Login, request: Request, check_mode: bool) -> tuple[dict[
             result = {**switch.result, "incident": switch.incident_result()}
     finally:
         place.close()
-    return {**result, **_common(place, started)}, error
+    return evidence.told({**result, **_common(place, started)}), error
 
 
 def read_flag(login: Login, request: Request, names: int) -> dict[str, Any]:

@@ -78,6 +78,15 @@ options:
         C(/var/tmp/kanban_rollback) and C(/dev/shm/kanban_rollback) are tried. If none can be written, the values stand
         in RV(priors).
     type: path
+  evidence_dir:
+    description:
+      - Directory on the host for this incident's evidence, as O(chatia.kanban_rollback.evidence#module:dest). Given, a
+        process of its own collects what PostgreSQL shows at this moment, under the label C(t0), while this module goes
+        on; M(chatia.kanban_rollback.evidence) returns it later. The kill waits for nothing of it, and a failure to
+        start it is a warning.
+      - Only for O(state=disabled), and not in check mode. It uses one more connection, which is opened after this
+        module has its own, and given back early where fewer than 5 are free.
+    type: path
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
   - chatia.kanban_rollback.flag
@@ -92,6 +101,7 @@ attributes:
 seealso:
   - module: chatia.kanban_rollback.feature_flag_info
   - module: chatia.kanban_rollback.incident
+  - module: chatia.kanban_rollback.evidence
 """
 
 EXAMPLES = r"""
@@ -263,6 +273,23 @@ global_default:
   description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
   returned: when O(store=key_value)
   type: str
+evidence:
+  description: What is known, by the end of this module, about the evidence that is collected beside it.
+  returned: when O(evidence_dir) is given, O(state=disabled), and not in check mode
+  type: dict
+  contains:
+    started:
+      description: Whether a process collects it, or it is there already.
+      type: bool
+    path:
+      description: The directory on the host that it is written to; null when that was not known yet.
+      type: str
+    pid:
+      description: The process that collects it.
+      type: int
+    reason:
+      description: Why it was not started, or what else there is to say.
+      type: str
 flag:
   description: The flag's name in the ledger.
   returned: success
@@ -332,6 +359,7 @@ def main() -> None:
             "incident_adopt": {"type": "bool", "default": False},
             "on_replica": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
             "state_dir": {"type": "path"},
+            "evidence_dir": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -359,7 +387,7 @@ def main() -> None:
                 )
             },
         )
-        return change_flag(login_from(params), request, module.check_mode)
+        return change_flag(login_from(params), request, module.check_mode, params["evidence_dir"])
 
     run(module, work, PSYCOPG2)
 

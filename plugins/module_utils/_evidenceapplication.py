@@ -1,0 +1,133 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of the evidence that the application's host has: processes, ends of logs, metrics. Pure of drivers."""
+
+from __future__ import annotations
+
+import glob
+import http.client
+import itertools
+import json
+import os
+import stat
+from dataclasses import dataclass
+from functools import partial
+from typing import Iterator, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, Part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencehttp import SECONDS, Answer, split
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name, short_hash
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepm2 import Pm2, log_paths
+
+PM2_SECONDS = 5.0
+# A pattern that fits more files than this is cut before it is sorted.
+MOST_MATCHES = 2000
+_PIECE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Application:
+    """What to look at; the fields are the module's options of the same names."""
+
+    pm2: str = "pm2"
+    pm2_home: str | None = None
+    log_files: Sequence[str] = ()
+    log_bytes: int = 512 * 1024
+    max_log_files: int = 10
+    urls: Sequence[str] = ()
+    validate_certs: bool = True
+
+
+class ApplicationSource:
+    """Reads what the application's host has."""
+
+    name = "application"
+
+    def __init__(self, wanted: Application) -> None:
+        self._wanted = wanted
+        self._pm2 = Pm2(wanted.pm2, wanted.pm2_home) if wanted.pm2 else None
+        self._logs: list[str] = []
+        home = str(self._pm2.home) if self._pm2 else ""
+        self.directory_name = f"application-{short_hash(chr(10).join((home, *wanted.log_files)))}"
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts by name; logs first find out from the processes where they are."""
+        processes: list[Part] = [("processes", partial(self._processes, self._pm2))] if self._pm2 else []
+        urls: list[Part] = [
+            (f"http-{number:02}", partial(self._get, f"http-{number:02}", url))
+            for number, url in enumerate(self._wanted.urls, 1)
+        ]
+        return [*processes, ("logs", self._tails), *urls]
+
+    def _processes(self, pm2: Pm2, folder: Folder) -> None:
+        try:
+            found = pm2.processes(folder.deadline.slice(PM2_SECONDS))
+        except Exception:
+            # What a process said before it died is what is wanted most.
+            self._logs = glob.glob(f"{glob.escape(str(pm2.home))}/logs/*.log")
+            raise
+        self._logs = log_paths(found)
+        folder.write("processes.json", [json.dumps(found, indent=1).encode() + b"\n"], {"processes": len(found)})
+
+    def _tails(self, folder: Folder) -> None:
+        most = self._wanted.max_log_files
+        paths = _newest([*self._logs, *_matches(self._wanted.log_files)])
+        for path in paths[most:]:
+            folder.lack("logs", f"{path}: only the {most} newest files are kept")
+        for number, path in enumerate(paths[:most], 1):
+            name = f"log-{number:02}-{safe_name(os.path.basename(path))}"
+            try:
+                self._tail(folder, name, path)
+            except OSError as error:
+                folder.lack(name, f"{path}: {error.strerror or error}")
+
+    def _tail(self, folder: Folder, name: str, path: str) -> None:
+        # A pipe in a log's place would be waited for; only files are read.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            size = os.fstat(handle).st_size
+            start = max(0, size - self._wanted.log_bytes)
+            facts = {"from": path, "whole_bytes": size, "truncated": start > 0}
+            folder.write(name, _pieces(handle, start, size), facts)
+        finally:
+            os.close(handle)
+
+    def _get(self, name: str, url: str, folder: Folder) -> None:
+        parts = split(url)
+        try:
+            answer = Answer(parts, self._wanted.validate_certs, folder.deadline.slice(SECONDS))
+            folder.write(f"{name}.txt", answer.chunks(), answer.facts)
+        except (OSError, http.client.HTTPException) as error:
+            # The error's text may repeat the URL; its kind does not.
+            folder.lack(name, f"{parts.path or '/'}: {getattr(error, 'strerror', None) or type(error).__name__}")
+
+
+def _matches(patterns: Sequence[str]) -> list[str]:
+    found = itertools.chain.from_iterable(glob.iglob(os.path.expanduser(pattern)) for pattern in patterns)
+    return list(itertools.islice(found, MOST_MATCHES))
+
+
+def _newest(paths: Sequence[str]) -> list[str]:
+    """Return the ordinary files among the paths, each once, the one written last first."""
+    found = {}
+    for path in paths:
+        real = os.path.realpath(path)
+        try:
+            status = os.stat(real)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found[real] = status.st_mtime
+    return sorted(found, key=lambda path: (-found[path], path))
+
+
+def _pieces(handle: int, start: int, end: int) -> Iterator[bytes]:
+    """Yield a file's bytes from ``start`` to ``end``: what is appended meanwhile would have no end."""
+    while start < end:
+        piece = os.pread(handle, min(_PIECE, end - start), start)
+        if not piece:
+            return
+        start += len(piece)
+        yield piece

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evidence beside containment: a process of its own that the kill neither waits for nor depends on.
+
+It is forked before the kill connects, and connects itself only once the kill has its connection: the last free one
+must not be the evidence's. Whatever goes wrong here is told as a warning.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from typing import Any, Callable, NoReturn
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, collect
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import best, claim, find, places
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepostgres import (
+    PostgresSource,
+    source_name,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+
+LABEL = "t0"
+BESIDE = "beside_containment"
+SECONDS = 10.0
+MAX_BYTES = 32 * 1024 * 1024
+# The kernel ends the process when not even its own deadline does.
+ALARM_SECONDS = 30
+# How long the kill may take to connect before the evidence is begun all the same.
+GO_SECONDS = 8.0
+NICE = 10
+
+
+class Beside:
+    """A collection that was started, or why it was not; nothing here raises or waits."""
+
+    def __init__(self, channel: socket.socket | None = None, reason: str | None = None) -> None:
+        self._channel = channel
+        self._reason = reason
+
+    def go(self) -> None:
+        """Let it connect: the kill has its own connection now."""
+        try:
+            if self._channel:
+                self._channel.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # It has ended already, and told() hears why.
+
+    def told(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return a module's result with what is known by now about the evidence; the same where none was asked for."""
+        if self._channel is None and self._reason is None:
+            return result
+        evidence = {"started": False, "path": None, "pid": None, "reason": self._reason, **self._heard()}
+        warnings = list(result.get("warnings", []))
+        if not evidence["started"]:
+            warnings.append(f"No evidence is being collected beside this: {evidence['reason']}")
+        return {**result, "evidence": evidence, "warnings": warnings}
+
+    def _heard(self) -> dict[str, Any]:
+        if self._channel is None:
+            return {}
+        try:
+            with self._channel:
+                self._channel.setblocking(False)
+                heard: dict[str, Any] = json.loads(self._channel.recv(8192))
+                return heard
+        except BlockingIOError:
+            return {"started": True, "reason": "it had not said where by the end of this module"}
+        except (OSError, ValueError):
+            return {"reason": "its process ended at once"}
+
+
+def start_beside(login: Login, incident_id: str, dest: str | None) -> Beside:
+    """Start collecting PostgreSQL's evidence in a process of its own, where ``dest`` is given; never raises."""
+    if not dest:
+        return Beside()
+    try:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            pid = os.fork()
+            if pid == 0:
+                _fork_again(theirs, lambda channel: _collect(login, incident_id, dest, channel))
+        _pid, status = os.waitpid(pid, 0)
+    except OSError as error:
+        return Beside(reason=f"no process could be started: {error.strerror or error}")
+    if status != 0:
+        ours.close()
+        return Beside(reason="no process could be started")
+    return Beside(ours)
+
+
+def _fork_again(channel: socket.socket, work: Callable[[socket.socket], None]) -> NoReturn:
+    """In the first child: leave the work to a grandchild, which is nobody's to wait for."""
+    status = 1
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            _be_alone(channel, work)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> NoReturn:
+    """In the grandchild: hold nothing that anybody waits for, wait for the kill's connection, work, and be gone."""
+    try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.alarm(ALARM_SECONDS)
+        os.nice(NICE)
+        os.chdir("/")
+        os.umask(0o077)
+        _let_go(channel.fileno())
+        work(channel)
+    finally:
+        os._exit(0)
+
+
+def _collect(login: Login, incident_id: str, dest: str, channel: socket.socket) -> None:
+    """Say where, wait for the kill to have its connection, collect."""
+    where, source = places(dest, incident_id), source_name(login)
+    found = find(where, LABEL, source, incident_id)
+    there = best(found) or next((one for one in found if one.under_way), None)
+    if there:
+        _tell(channel, started=True, path=str(there.directory), reason="it is there already")
+        return
+    try:
+        directory = claim(where, LABEL, source)
+    except OSError as error:
+        _tell(channel, reason=str(error))
+        return
+    folder = Folder(directory, MAX_BYTES)
+    _tell(channel, started=True, path=str(directory))
+    _wait_for_go(channel)
+    facts = {"incident_id": incident_id, "label": LABEL, "source": PostgresSource.name, "taken": BESIDE}
+    collect(folder, PostgresSource(login).parts, facts, SECONDS)
+
+
+def _tell(channel: socket.socket, **what: Any) -> None:
+    try:
+        channel.sendall(json.dumps({**what, "pid": os.getpid()}).encode())
+    except OSError:
+        pass  # The kill has ended already; the evidence is taken all the same.
+
+
+def _wait_for_go(channel: socket.socket) -> None:
+    """Return when the kill says so, has ended, or takes too long to connect."""
+    channel.settimeout(GO_SECONDS)
+    try:
+        channel.recv(1)
+    except OSError:
+        pass  # Too long: then the server does not answer, which is worth recording as well.
+    channel.close()
+
+
+def _let_go(kept: int) -> None:
+    """Close every inherited descriptor but one: SSH, sudo and Ansible wait for whoever holds their pipes."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != kept:
+            try:
+                os.close(int(name))
+            except OSError:
+                continue  # The listing's own, which is closed by now.

@@ -1,0 +1,230 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where evidence lies on its host, and which collections are there. Neither Ansible nor a driver.
+
+``<directory of the incident>/<label>/<source>/index.json``. A second attempt at the same source and label gets a
+directory of its own beside the first (``<source>-2``), so nothing is ever written over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import DIRECTORIES
+
+INDEX = "index.json"
+# Collections of one source under one label; an unfinished one is not written over but followed by the next.
+ATTEMPTS = 5
+# Evidence takes at most this part of what is free: the database may live on the same disk.
+FREE_PART = 10
+LEAST_BYTES = 256 * 1024
+LOOK_EVERY_SECONDS = 0.05
+LARGEST_INDEX = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory for an incident's evidence: ``root`` and the names below it have to be this user's alone."""
+
+    root: Path
+    below: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """The whole path."""
+        return self.root.joinpath(*self.below)
+
+
+@dataclass
+class Collection:
+    """One directory of a source: its index when it was brought to its end, and whether somebody is still at it."""
+
+    directory: Path
+    index: dict[str, Any] = field(default_factory=dict)
+    under_way: bool = False
+
+    @property
+    def useful(self) -> bool:
+        """True when it has an end and holds something."""
+        return bool(self.index.get("files"))
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing of it is worth another try."""
+        return self.useful and bool(self.index.get("complete"))
+
+
+def safe_name(text: str, most: int = 60) -> str:
+    """Return free text as a name of a file; where letters had to go, a hash keeps two texts apart."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:most].strip("._")
+    return readable if readable and readable == text else f"{readable or 'unnamed'}-{short_hash(text)}"
+
+
+def short_hash(text: str) -> str:
+    """Return eight letters that stand for a text."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+def check_names(incident_id: str, label: str) -> None:
+    """Raise BadInput for an incident without a name, or a label that is no plain name of a directory."""
+    if not incident_id:
+        raise BadInput(
+            "no_incident",
+            "incident_id is empty.",
+            "Evidence is kept under it; nothing was collected.",
+            "Give any text that is unique to this incident, for instance INC-20261125-042.",
+        )
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}", label):
+        raise BadInput(
+            "bad_label",
+            f"The label {label!r} is no plain name.",
+            "It becomes a directory; nothing was collected.",
+            "Use up to 40 letters, digits, and '.', '_' or '-', for instance t0 or later.",
+        )
+
+
+def places(dest: str | None, incident_id: str) -> list[Place]:
+    """Return where an incident's evidence may lie, the user's choice first; the first that can be written is used."""
+    chosen = [Place(Path(os.path.abspath(os.path.expanduser(dest))))] if dest else []
+    below = ("incidents", safe_name(incident_id), "evidence")
+    known = [Place(Path(os.path.expanduser(name)), below) for name in DIRECTORIES]
+    return chosen + [place for place in known if place.directory not in [one.directory for one in chosen]]
+
+
+def claim(where: Sequence[Place], label: str, source: str) -> Path:
+    """Make a new directory for one collection, in the first place that takes it; raises OSError naming all places."""
+    tried = []
+    for place in where:
+        try:
+            return _claim_in(place, label, source)
+        except FileExistsError:
+            raise  # Full of attempts is no reason to spread over all places.
+        except OSError as error:
+            tried.append(f"{place.directory}: {error.strerror or error}")
+    raise OSError("; ".join(tried))
+
+
+def _claim_in(place: Place, label: str, source: str) -> Path:
+    directory = place.root
+    _own(directory)
+    for name in (*place.below, label):
+        directory /= name
+        _own(directory)
+    if free_share(directory) < LEAST_BYTES:
+        raise OSError("too little space is free")
+    for name in _names(source):
+        try:
+            (directory / name).mkdir(mode=0o700)
+            return directory / name
+        except FileExistsError:
+            continue
+    raise FileExistsError(f"{directory}: {ATTEMPTS} collections are there already")
+
+
+def _own(directory: Path) -> None:
+    """Make the directory (0700) if needed; raise OSError unless it is this user's alone."""
+    missing = [step for step in (directory, *directory.parents) if not os.path.lexists(step)]
+    for step in reversed(missing):
+        step.mkdir(mode=0o700, exist_ok=True)
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise OSError("is no directory")
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise OSError("belongs to somebody else")
+
+
+def free_share(directory: Path) -> int:
+    """Return the bytes that evidence may take on that file system."""
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize // FREE_PART
+
+
+def _names(source: str) -> Iterator[str]:
+    return (source if number == 1 else f"{source}-{number}" for number in range(1, ATTEMPTS + 1))
+
+
+def find(where: Sequence[Place], label: str, source: str, incident_id: str) -> list[Collection]:
+    """Return this user's collections of one source, in reading order; one of another incident is not among them."""
+    found = []
+    for place in where:
+        for name in _names(source):
+            directory = place.directory / label / name
+            try:
+                status = directory.lstat()
+            except OSError:
+                continue
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+                continue
+            index = read_index(directory)
+            if not index or index.get("incident_id") == incident_id:
+                found.append(Collection(directory, index, not index and is_locked(directory)))
+    return found
+
+
+def best(found: Sequence[Collection]) -> Collection | None:
+    """Return the first that is complete, or the last useful one where no further attempt is allowed."""
+    complete = [one for one in found if one.complete]
+    useful = [one for one in found if one.useful]
+    if complete:
+        return complete[0]
+    return useful[-1] if useful and len(found) >= ATTEMPTS else None
+
+
+def await_end(
+    where: Sequence[Place], label: str, source: str, incident_id: str, patience: Deadline
+) -> Collection | None:
+    """Return the collection that is there; wait for one that is under way, no longer than ``patience``."""
+    while True:
+        found = find(where, label, source, incident_id)
+        chosen = best(found)
+        if chosen or patience.over or not any(one.under_way for one in found):
+            return chosen
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def read_index(directory: Path) -> dict[str, Any]:
+    """Return a collection's index; an empty one when there is none, or none that can be read."""
+    try:
+        handle = os.open(directory / INDEX, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            index = json.loads(file.read(LARGEST_INDEX))
+    except (OSError, ValueError):
+        return {}
+    return index if isinstance(index, dict) else {}
+
+
+def lock(directory: Path) -> int:
+    """Mark a collection as under way for as long as the returned descriptor is open; a process that dies lets go."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        pass  # A file system without locks: whoever waits for this collection then looks for its index alone.
+    return handle
+
+
+def is_locked(directory: Path) -> bool:
+    """Tell whether somebody is still at it."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

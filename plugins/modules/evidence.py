@@ -1,0 +1,365 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: evidence
+short_description: Keep what was going on at the moment of an incident
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Writes what PostgreSQL and the application show at this moment to files on the host that it runs on (files 0600,
+    directories 0700), bounded in time and size. What one part lacks is recorded with its reason; the other parts go on.
+  - From PostgreSQL, sessions, locks and who waits for whom, prepared transactions, position in the WAL and timeline,
+    replication, counters of databases and user tables, the top statements of C(pg_stat_statements), settings that
+    differ from their default. No table of the application is read or locked.
+  - From Redis, C(INFO), the list of clients, the names of slow commands without their arguments, the number of keys. No
+    key is read.
+  - From the application's host, pm2's processes without their environment and arguments, the ends of log files, the
+    answers of HTTP addresses.
+  - M(chatia.kanban_rollback.feature_flag) with O(chatia.kanban_rollback.feature_flag#module:evidence_dir) begins the
+    same for PostgreSQL beside the kill. With O(wait) this module returns that, and collects only what is not there.
+  - Each source has a directory with an C(index.json), which is written last. Nothing is written over. A collection
+    that did not come to its end stays, and the next one gets a directory beside it.
+options:
+  incident_id:
+    description: Free text that is unique to this incident.
+    type: str
+    required: true
+  sources:
+    description: What to look at.
+    type: list
+    elements: str
+    choices: [postgresql, redis, application]
+    default: [postgresql]
+  dest:
+    description:
+      - Directory on the host for this incident's evidence, made with mode 0700 if needed.
+      - Without it, or if it cannot be written, belongs to somebody else, or its disk is nearly full,
+        C(incidents/<incident_id>/evidence) in C(/var/lib/kanban_rollback), C(~/.local/state/kanban_rollback),
+        C(/var/tmp/kanban_rollback) and C(/dev/shm/kanban_rollback) are tried. RV(path) says which it was.
+    type: path
+  label:
+    description:
+      - Names the moment, for instance V(t0) or V(after-recovery), and the directory in O(dest). Evidence that is there
+        and complete under the same label is returned, not taken again.
+    type: str
+    default: t0
+  wait:
+    description:
+      - Seconds to wait for a collection that is under way under the same label. When it does not end in that time, or
+        died, or was never begun, the evidence is collected now, and RV(taken) is V(later).
+    type: float
+    default: 0
+  seconds:
+    description: Seconds that collecting may take, all sources side by side. What is cut by it is named in RV(missing).
+    type: float
+    default: 10
+  max_bytes:
+    description:
+      - Bytes that all files together may take. Each source has an equal share, each file at most a fourth of that, and
+        nothing takes more than a tenth of what is free on the disk.
+    type: int
+    default: 33554432
+  redis:
+    description:
+      - Where Redis is, for the source V(redis), by the options that M(chatia.kanban_rollback.write_block) has of the
+        same names. Left out, they have their defaults.
+    type: dict
+    suboptions:
+      login_host:
+        description: Host of Redis. Not used where O(redis.sentinels) or O(redis.login_unix_socket) is given.
+        type: str
+        default: localhost
+      login_port:
+        description: Port of Redis.
+        type: int
+        default: 6379
+      login_user:
+        description: User to log in as; left out, the default user.
+        type: str
+      login_password:
+        description: Password of the user.
+        type: str
+      login_unix_socket:
+        description: Path of the Unix socket, for local connections.
+        type: path
+      login_db:
+        description: Number of the application's database.
+        type: int
+        default: 0
+      tls:
+        description: Whether to use TLS, for Redis and for O(redis.sentinels).
+        type: bool
+        default: false
+      validate_certs:
+        description: Whether the server's certificate has to be signed by a known authority and to have the host's name.
+        type: bool
+        default: true
+      ca_certs:
+        description:
+          - File with the certificates of the authorities that the server's certificate is checked against; left out,
+            those of the system.
+        type: path
+      client_cert_file:
+        description: File with the client's certificate.
+        type: path
+      client_key_file:
+        description: File with the client's key.
+        type: path
+      sentinels:
+        description:
+          - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). The first that answers names
+            the master to look at.
+          - With O(redis.tls) and O(redis.validate_certs), certificates must have the addresses that the Sentinels name.
+        type: list
+        elements: str
+        default: []
+      sentinel_name:
+        description: The master's name in the Sentinels.
+        type: str
+        default: mymaster
+      sentinel_user:
+        description: User to log in to the Sentinels as.
+        type: str
+      sentinel_password:
+        description: Password for the Sentinels, which have passwords of their own.
+        type: str
+  pm2:
+    description:
+      - Program of pm2; a name is looked for in C(PATH), C(/usr/local/bin) and C(/usr/bin). Empty means that there is
+        none. pm2 is not asked where its daemon does not run, because it would start one.
+    type: str
+    default: pm2
+  pm2_home:
+    description:
+      - pm2's directory. Without it, C(PM2_HOME) or C(~/.pm2). As root, pm2 is run as the owner of the directory.
+    type: path
+  log_files:
+    description:
+      - Log files, or patterns of the shell, beside those that pm2 names. When pm2 does not answer, C(logs/*.log) in
+        O(pm2_home) are read.
+    type: list
+    elements: str
+    default: []
+  log_bytes:
+    description: Bytes from the end of each log file that are kept.
+    type: int
+    default: 524288
+  max_log_files:
+    description: How many log files are kept, those written last first.
+    type: int
+    default: 10
+  urls:
+    description:
+      - HTTP addresses, for instance of metrics, that are asked with GET as seen from this host. Each has 3 seconds and
+        1 MiB. Redirects are not followed. User, password and query of an address are used, never recorded.
+    type: list
+    elements: str
+    default: []
+  validate_certs:
+    description: Whether the certificates of https addresses are checked.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - chatia.kanban_rollback.postgres
+attributes:
+  check_mode:
+    support: full
+    description: Collects nothing, and tells whether there would be something to collect.
+  diff_mode:
+    support: none
+    description: Evidence has no state before it.
+seealso:
+  - module: chatia.kanban_rollback.feature_flag
+notes:
+  - The files hold query texts, log lines and answers as they are. They are meant to stay on their host.
+  - The same user has to collect and to return evidence; directories of others are passed over.
+  - psycopg2 is needed for the source V(postgresql) alone, the Python library redis for V(redis) alone.
+"""
+
+EXAMPLES = r"""
+- name: Return what was begun beside the kill, or collect it now
+  chatia.kanban_rollback.evidence:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    dest: /var/lib/kanban_rollback/incidents/INC-20261125-042/evidence
+    label: t0
+    wait: 10
+
+- name: Keep processes, ends of logs and metrics of the application
+  chatia.kanban_rollback.evidence:
+    sources: [application]
+    incident_id: INC-20261125-042
+    pm2_home: /home/deploy/.pm2
+    log_files: [/var/log/nginx/error.log]
+    urls: ["http://127.0.0.1:3000/metrics"]
+"""
+
+RETURN = r"""
+path:
+  description: Directory on the host with the label's evidence; in check mode, where it would be.
+  returned: success
+  type: str
+  sample: /var/lib/kanban_rollback/incidents/INC-20261125-042/evidence/t0
+taken:
+  description:
+    - C(beside_containment) by a process beside the kill, C(on_request) by this module, or C(later) by this module
+      because there was none from beside the kill. Of several sources, the last of these. Null when there is none.
+  returned: success
+  type: str
+taken_at:
+  description: When collecting began, in UTC by the host's clock; of several sources, the first.
+  returned: success
+  type: str
+  sample: "2026-11-25T03:14:07.123456Z"
+complete:
+  description: Whether every part of every source was tried to its end; what a server does not have counts as tried.
+  returned: success
+  type: bool
+truncated:
+  description: Whether a file holds less than there was, ends of longer log files included.
+  returned: success
+  type: bool
+files:
+  description: The files, each source's C(index.json) included.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: C(postgresql), C(redis) or C(application).
+      type: str
+    name:
+      description: The file's name, for instance C(activity.jsonl).
+      type: str
+    path:
+      description: Its whole path on the host.
+      type: str
+    bytes:
+      description: Its size.
+      type: int
+    sha256:
+      description: Its checksum.
+      type: str
+    truncated:
+      description: Whether it holds less than there was.
+      type: bool
+missing:
+  description: What could not be had, or not whole.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: C(postgresql), C(redis) or C(application).
+      type: str
+    part:
+      description: The part or file, for instance C(statements); C(all) for the whole source.
+      type: str
+    reason:
+      description: Why, one line.
+      type: str
+unfinished:
+  description: Directories of other collections of the same sources and label, for instance one whose process died.
+  returned: success
+  type: list
+  elements: str
+elapsed_ms:
+  description: Milliseconds for all of it, waiting included.
+  returned: success
+  type: int
+error:
+  description: On failure, what is wrong, why it matters and what to do. The other results are given as well.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A short, stable word for machines, for instance C(no_place) or C(no_evidence).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
+    check_seconds,
+    login_from,
+    postgres_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidence import Request, take
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceapplication import Application
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin import (
+    REDIS,
+    redis_login_from,
+    redis_spec,
+)
+
+DRIVERS = {"postgresql": PSYCOPG2, "redis": REDIS}
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            "incident_id": {"type": "str", "required": True},
+            "sources": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["postgresql", "redis", "application"],
+                "default": ["postgresql"],
+            },
+            "dest": {"type": "path"},
+            "label": {"type": "str", "default": "t0"},
+            "wait": {"type": "float", "default": 0},
+            "seconds": {"type": "float", "default": 10},
+            "max_bytes": {"type": "int", "default": 32 * 1024 * 1024},
+            "redis": {"type": "dict", "options": redis_spec(), "apply_defaults": True},
+            "pm2": {"type": "str", "default": "pm2"},
+            "pm2_home": {"type": "path"},
+            "log_files": {"type": "list", "elements": "str", "default": []},
+            "log_bytes": {"type": "int", "default": 512 * 1024},
+            "max_log_files": {"type": "int", "default": 10},
+            # An address may carry a password or a token.
+            "urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "validate_certs": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        check_seconds("seconds", params["seconds"], 1)
+        check_seconds("wait", params["wait"], 0)
+        shared = ("sources", "dest", "label", "wait", "seconds", "max_bytes")
+        local = ("pm2", "pm2_home", "log_files", "log_bytes", "max_log_files", "urls", "validate_certs")
+        application = Application(**{name: params[name] for name in local})
+        request = Request(
+            params["incident_id"].strip(),
+            redis=redis_login_from(params["redis"]),
+            application=application,
+            **{name: params[name] for name in shared},
+        )
+        return take(login_from(params), request, module.check_mode)
+
+    needed = [driver for name, driver in DRIVERS.items() if name in params["sources"]]
+    run(module, work, next((driver for driver in needed if driver.error), None))
+
+
+if __name__ == "__main__":
+    main()
