@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.integration.crowd import FLAG, population
 from tests.integration.place import Database
 
@@ -72,6 +74,6 @@ def test_a_value_too_long_for_its_column_is_refused_before_anything_is_written(d
 def test_a_tenant_whose_id_is_too_long_names_no_other(db: Database) -> None:
     db.rows("CREATE TABLE companies (id varchar(4) PRIMARY KEY, settings jsonb)")
     db.rows("""INSERT INTO companies VALUES ('acme', '{"kanbanV2Enabled": true}')""")
-    options: dict[str, object] = {"incident_id": "INC-1", "tenants": ["acme-holding"]}
+    options: dict[str, Any] = {"incident_id": "INC-1", "tenants": ["acme-holding"]}
     assert db.modules(**FLAG).fails("unknown_tenants", "feature_flag", **options)["changed_count"] == 0
     assert db.value("SELECT settings->>'kanbanV2Enabled' FROM companies") == "true"

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Raising the fence: what is installed at once, the rest on demand, then the proof and the drain."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencecreate import (
+    incomplete,
+    make_functions,
+    make_triggers,
+    missing_triggers,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import Drain, holders, note_end
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceledger import names_of, record
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View, read_view
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import SETTINGS, FencePlace, call
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import Verdict, failure, judge
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import goes_beyond
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+
+PROOF_SECONDS, PROOF_LOCK_SECONDS = 5.0, 0.25
+
+
+def refresh(place: FencePlace) -> None:
+    """Read the catalog again; what went wrong with a table stays with it."""
+    problems = {found.table.oid: found.problem for found in place.view.found}
+    place.view = place.patience.asking(lambda cursor: read_view(cursor, place.request.tables))
+    for found in place.view.found:
+        found.problem = found.problem or problems.get(found.table.oid)
+
+
+def try_canaries(place: FencePlace) -> tuple[dict[Any, str], dict[str, KanbanError]]:
+    """Send the canaries; return what the server said per (relation's oid, operation), and what could not be tried."""
+    fences = list({fence.name: fence for found in place.view.found for fence in found.raised}.values())
+    if not fences:
+        return {}, {}
+    try:
+        session = place.session()
+        with session.transaction(PROOF_SECONDS, PROOF_LOCK_SECONDS, settings=SETTINGS) as cursor:
+            tried, problems = call(cursor, place.view, "fence_try", fences, {})
+    except ServerError as error:
+        return {}, {fence.name: error for fence in fences}
+    return {(oid, operation): said for oid, operation, said in tried}, problems
+
+
+class Raising:
+    """One raise in one database, step by step. What cannot be covered stops nothing of the rest."""
+
+    def __init__(self, place: FencePlace) -> None:
+        self._place = place
+        self._started = time.monotonic()
+        self._raised_ms: int | None = None
+        self._raised_now: set[str] = set()
+        self._at_raise: set[str] = set()
+        self._changed = False
+        self._problems: dict[str, KanbanError] = {}
+
+    def run(self) -> tuple[dict[str, Any], KanbanError | None]:
+        """Raise, prove, drain; return the result and the error that the module ends with, if any."""
+        place, request = self._place, self._place.request
+        self._raise_installed()
+        self._create_the_rest()
+        refresh(place)
+        self._warn()
+        if self._raised_ms is not None:
+            tables = [str(found.table) for found in place.view.found if found.raised]
+            record(place, "fence_raised", {"tables": tables, "raised_ms": self._raised_ms})
+        tried, untried = try_canaries(place)
+        drain = Drain(place, self._raised_now, self._at_raise)
+        try:
+            drain.wait(place.deadline.left if request.drain is None else request.drain)
+            verdicts = self._judge(tried, untried, drain)
+            if not drain.left and any(verdict.status == "unproven" for verdict in verdicts.values()):
+                # Who held the table against the canary was drained.
+                tried, untried = try_canaries(place)
+                verdicts = self._judge(tried, untried, drain)
+            end = note_end(place) if not drain.left and any(found.raised for found in place.view.found) else None
+        except ServerError as error:
+            # What is raised holds and must be told.
+            verdicts, end = self._judge(tried, untried, None), None
+            return self._result(verdicts, drain, end), error
+        if end and self._raised_ms is not None:
+            record(place, "fence_drained", end)
+        done = "What could be raised is raised, and holds."
+        return self._result(verdicts, drain, end), failure(verdicts, done)
+
+    def _request(self) -> dict[str, Any]:
+        return {"incident": self._place.request.incident_id, "by": self._place.request.by}
+
+    def _raise_installed(self) -> None:
+        """Raise every fence that stands on the tables, in one transaction that takes no table's lock."""
+        place = self._place
+        fences = {fence.name: fence for found in place.view.found for fence in found.fences if not fence.raised}
+        asked: Sequence[Fence] = [fence for fence in fences.values() if fence.triggers]
+        if not asked:
+            return
+        view = place.view
+        try:
+            names, problems = place.insist(
+                "kanban_rollback", lambda cursor: call(cursor, view, "fence_raise", asked, self._request())
+            )
+            self._problems.update(problems)
+        except ServerError as error:
+            self._problems.update({fence.name: error for fence in asked})
+            return
+        if names:
+            self._changed = True
+            self._raised_ms = round((time.monotonic() - self._started) * 1000)
+            self._remember_writers(set(names))
+        if len(names) + len(problems) < len(asked):
+            # Another operator raised or removed them while we waited.
+            refresh(place)
+
+    def _remember_writers(self, names: set[str]) -> None:
+        """Note who is writing now: only they may know the old body. Without it, their age has to tell."""
+        oids = sorted({oid for found in self._place.view.found for oid in found.oids})
+        try:
+            found = self._place.patience.transact(lambda cursor: holders(cursor, oids), reading=True)
+        except ServerError as error:
+            self._place.warnings.append(f"Who was writing at the raise could not be read: {error.what}")
+            return
+        self._at_raise = {holder.transaction for holder in found}
+        self._raised_now |= names
+
+    def _create_the_rest(self) -> None:
+        place = self._place
+        tables = incomplete(place)
+        if not tables:
+            return
+
+        def raise_new(cursor: Cursor) -> Any:
+            view: View = read_view(cursor, place.request.tables)
+            own = [found.own_fence() for found in view.found]
+            new = [fence for fence in own if fence and not fence.raised]
+            return call(cursor, view, "fence_raise", new, self._request())
+
+        try:
+            make_functions(place, tables, ON_DEMAND, raise_new)
+        except ServerError as error:
+            for found in tables:
+                found.problem = found.problem or error
+            return
+        refresh(place)
+        self._changed = True
+        made, problems = make_triggers(place, missing_triggers(place))
+        self._problems.update(problems)
+        if made:
+            self._raised_ms = round((time.monotonic() - self._started) * 1000)
+
+    def _judge(self, tried: Any, untried: dict[str, KanbanError], drain: Drain | None) -> dict[str, Verdict]:
+        problems = {**self._problems, **untried}
+        verdicts = {
+            found.asked: judge(found, tried, problems, bool(drain and drain.of(found)))
+            for found in self._place.view.found
+        }
+        for asked, error in self._place.view.unresolved:
+            verdicts[asked.name] = Verdict("not_fenced", error.what, error.code)
+        return verdicts
+
+    def _warn(self) -> None:
+        place = self._place
+        ours: list[str] = []
+        for found in place.view.found:
+            for fence in found.raised:
+                if fence.holder != place.request.incident_id:
+                    ours = ours or names_of(place, place.request.incident_id or "")
+                if fence.holder != place.request.incident_id and fence.holder not in ours:
+                    place.warnings.append(
+                        f"The fence of {found.table} was raised by incident {fence.holder} and is kept: it counts as "
+                        "raised, and only that incident (or force) lowers it."
+                    )
+                more = goes_beyond(fence.scope, found.scope)
+                if more:
+                    place.warnings.append(
+                        f"The fence that was installed on {found.table} refuses more than was asked: {', '.join(more)}."
+                    )
+
+    def _result(self, verdicts: dict[str, Verdict], drain: Drain, end: dict[str, Any] | None) -> dict[str, Any]:
+        place = self._place
+        if drain.left:
+            pids = ", ".join(str(holder.pid) for holder in drain.left[:10])
+            place.warnings.append(
+                f"The fence is raised, but {len(drain.left)} transactions that were writing then are still open and "
+                f"may write on (pids {pids}); run the same task again when they have ended."
+            )
+        return {
+            **described(place, verdicts, drain.left, end),
+            "changed": self._changed,
+            "raised_ms": self._raised_ms,
+            "terminated": [
+                *[blocker.as_result() for blocker in place.patience.terminated],
+                *[holder.as_result(place.view.names()) for holder in drain.terminated],
+            ],
+        }

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making what is missing of a fence: functions in one transaction without a table's lock, then trigger by trigger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import read_view
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import (
+    Scope,
+    trigger_names,
+    trigger_types,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import DORMANT, Fence, Found, Relation
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import LOCK as LEDGER_LOCK
+
+# These types have no equality, so their text is compared.
+_WITHOUT_EQUALITY = ("json", "xml", "point")
+WHY = "Writes that are meant to be refused there go on."
+TODO = (
+    "Run bootstrap.yml ahead of time (write_fence with state dormant and grant_to), or act as the tables' owner or a "
+    "superuser."
+)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A trigger (or two) that one relation lacks."""
+
+    found: Found
+    function: str
+    relation: Relation
+
+    @property
+    def name(self) -> str:
+        """The relation, for messages."""
+        return str(self.relation)
+
+
+def missing_privilege(place: FencePlace, found: Found, gaps: Sequence[Relation]) -> KanbanError | None:
+    """Return why this role cannot make what is missing on a table's relations, None where it can."""
+    view = place.view
+    strange = [relation for relation in gaps if not relation.mine]
+    if strange:
+        what = f"Role {view.role} does not own {strange[0]} (owner {strange[0].owner}), and no fence stands there"
+        return ServerError("missing_privilege", f"{what}.", WHY, TODO)
+    if gaps and not view.may_create:
+        where = "in the schema kanban_rollback" if view.has_schema else "the schema kanban_rollback in this database"
+        return ServerError("missing_privilege", f"Role {view.role} may not create {where}.", WHY, TODO)
+    if gaps and found.exact and found.own_fence() is None:
+        what = f"The fence of {found.table} is incomplete and belongs to {found.exact[0].owner}."
+        return ServerError("missing_privilege", what, WHY, TODO)
+    return None
+
+
+def incomplete(place: FencePlace, exact: bool = False) -> list[Found]:
+    """Return tables with something missing that this role can make; for the others the problem is noted.
+
+    :param exact: whether a fence of another scope, which covers what is asked, will not do.
+    """
+    able = []
+    for found in place.view.found:
+        gaps = found.gaps(found.exact if exact else None)
+        if found.problem is None and gaps:
+            found.problem = missing_privilege(place, found, gaps)
+            # A table whose leaves have several owners is fenced as far as it goes.
+            if place.view.may_create and any(relation.mine for relation in gaps):
+                able.append(found)
+    return able
+
+
+def missing_triggers(place: FencePlace, exact: bool = False) -> list[Missing]:
+    """Return the triggers that this role can make, tables in the order that was asked, parents first."""
+    missing = []
+    for found in place.view.found:
+        fence = found.own_fence()
+        if fence:
+            gaps = found.gaps(found.exact if exact else None)
+            missing += [Missing(found, fence.name, relation) for relation in gaps if relation.mine]
+    return missing
+
+
+def make_functions(place: FencePlace, tables: list[Found], kind: str, then: Callable[[Cursor], Any]) -> Any:
+    """Make the trigger functions that are missing, in one transaction with what comes ``then``; raises ServerError."""
+
+    def work(cursor: Cursor) -> Any:
+        cursor.row(queries.LOCK, {})
+        # Another operator may have made them while we waited.
+        now = {fence.name: fence for fence in read_view(cursor, place.request.tables).fences}
+        if not place.view.has_schema:
+            cursor.row(LEDGER_LOCK, {})
+            cursor.run(queries.CREATE_SCHEMA, {})
+        for found in tables:
+            fence = found.own_fence()
+            name = fence.name if fence else found.own_function
+            _make_function(cursor, place, found, name, now.get(name), kind)
+        return then(cursor)
+
+    return place.insist("kanban_rollback", work)
+
+
+def _make_function(cursor: Cursor, place: FencePlace, found: Found, name: str, there: Fence | None, kind: str) -> None:
+    function = identifier(name)
+    passers = list(place.request.grant_to) or [place.view.role]
+    state = {"kind": kind, "table": str(found.table), **found.scope.as_result(), "passers": passers}
+    if there and there.raised:
+        # Its body was made from this state, and is compared with it to the letter.
+        state = {**there.state, "kind": DORMANT if DORMANT in (kind, there.kind) else kind}
+    elif there and there.kind == DORMANT and kind != DORMANT:
+        state = dict(there.state)
+    if there is None or (not there.raised and there.body != "dormant"):
+        create = sql.SQL(queries.CREATE_FUNCTION).format(function=function)
+        cursor.run(create, {"body": queries.DORMANT_BODY})
+        cursor.run(sql.SQL(queries.REVOKE_FUNCTION).format(function=function), {})
+    if there is None or dict(there.state) != state:
+        comment = sql.SQL(queries.COMMENT_FUNCTION).format(function=function)
+        cursor.run(comment, {"state": json.dumps(state)})
+
+
+def make_triggers(place: FencePlace, missing: list[Missing]) -> tuple[int, dict[str, KanbanError]]:
+    """Make triggers, each in its own transaction, until the deadline; return how many were made, and what failed."""
+    return place.in_turns([(one.name, partial(_put_trigger, missing=one)) for one in missing])
+
+
+def _put_trigger(cursor: Cursor, missing: Missing) -> None:
+    scope, relation = missing.found.scope, missing.relation
+    names = {
+        "relation": identifier(relation.schema, relation.name),
+        "function": identifier(missing.function),
+        "events": _events(scope),
+        "changed": _changed(scope, list(missing.found.columns)),
+    }
+    cursor.run(sql.SQL(queries.LOCK_TABLE).format(**names), {})
+    creates = (queries.CREATE_STATEMENT_TRIGGER, queries.CREATE_ROW_TRIGGER)
+    for name, kind, create in zip(trigger_names(missing.function), trigger_types(scope), creates):
+        if not kind:
+            continue
+        names["trigger"] = identifier(name)
+        if not cursor.row(queries.TRIGGER_EXISTS, {"relation": relation.oid, "trigger": name})[0]:
+            cursor.run(sql.SQL(create).format(**names), {})
+        cursor.run(sql.SQL(queries.ENABLE_ALWAYS).format(**names), {})
+
+
+def _events(scope: Scope) -> sql.Composable:
+    columns = sql.SQL(", ").join([identifier(name) for name in scope.columns])
+    events = [
+        sql.SQL("UPDATE OF ") + columns if name == "UPDATE" and scope.columns else sql.SQL(name)
+        for name in scope.statement_operations
+    ]
+    return sql.SQL(" OR ").join(events)
+
+
+def _changed(scope: Scope, columns: list[Column]) -> sql.Composable:
+    kinds = {column.name: column.kind for column in columns}
+    parts = []
+    for name in scope.columns if scope.row_level else ():
+        cast = sql.SQL("::text" if kinds.get(name) in _WITHOUT_EQUALITY else "")
+        old, new = (sql.SQL(row) + identifier(name) + cast for row in ("OLD.", "NEW."))
+        parts.append(old + sql.SQL(" IS DISTINCT FROM ") + new)
+    return sql.SQL(" OR ").join(parts)

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fence asks of the ledger and tells it. Neither is ever in the way: what fails becomes a warning."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Session
+
+# A ledger that somebody holds is done without, at once.
+LOCK_SECONDS = 0.25
+
+
+def read_ledger(session: Session, environment: str | None) -> ledger.LedgerState:
+    """Return the ledger's state; raises BadInput for another environment's, the one refusal that containment knows."""
+    try:
+        with session.transaction(ledger.LEDGER_SECONDS, LOCK_SECONDS, "READ ONLY") as cursor:
+            state = ledger.ledger_state(cursor)
+        ledger.check_version(state)
+    except KanbanError as error:
+        return ledger.LedgerState(present=True, usable=False, creatable=False, reason=error.what)
+    ledger.check_environment(state, environment)
+    return state
+
+
+def names_of(place: FencePlace, incident_id: str) -> list[str]:
+    """Return every id that means this incident: itself, and where the ledger knows it, its first id and its aliases."""
+    names = [incident_id]
+    if not place.ledger_state.usable:
+        return names
+    try:
+        with place.session().transaction(ledger.LEDGER_SECONDS, LOCK_SECONDS, "READ ONLY") as cursor:
+            known = ledger.find_incident(cursor, incident_id)
+            rows = ledger.list_incidents(cursor, known) if known else []
+        return sorted({*names, *(name for row in rows for name in (row["incident_id"], *row["aliases"]))})
+    except KanbanError as error:
+        place.warnings.append(f"The ledger could not be asked for the incident's other ids: {error.what}")
+        return names
+
+
+def record(place: FencePlace, event: str, data: Mapping[str, Any]) -> None:
+    """Append an event to the incident's chain, where a ledger knows it."""
+    incident_id = place.request.incident_id
+    if not place.ledger_state.usable or not incident_id:
+        return
+    try:
+        with place.session().transaction(ledger.LEDGER_SECONDS, 1.0) as cursor:
+            known = ledger.find_incident(cursor, incident_id)
+            if known:
+                ledger.add_event(cursor, known, place.request.run_id, "contain", "write_fence", event, data)
+    except KanbanError as error:
+        place.warnings.append(f"The event {event} is not in the ledger: {error.what}")

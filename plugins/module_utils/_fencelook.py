@@ -1,0 +1,159 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading which tables are meant, what is below them, and which fences there are. Takes no table's lock."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Asked, Scope, merged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import (
+    Fence,
+    Found,
+    Relation,
+    Trigger,
+    belongs,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import (
+    Column,
+    Table,
+    resolve_column,
+    resolve_table,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as bodies
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fencelook as queries
+
+
+@dataclass
+class Helper:
+    """A function by which a role without ownership raises, lowers or tries; ``grantees``: who may call it."""
+
+    body: str
+    mine: bool
+    callable: bool
+    grantees: list[str]
+
+
+@dataclass
+class View:
+    """The catalog at one moment. ``unresolved``: tables asked for that are not there, with why."""
+
+    role: str
+    may_create: bool
+    has_schema: bool
+    fences: list[Fence]
+    helpers: dict[str, Helper]
+    found: list[Found] = field(default_factory=list)
+    unresolved: list[tuple[Asked, BadInput]] = field(default_factory=list)
+
+    def names(self) -> dict[int, str]:
+        """The relations' names by oid."""
+        return {relation.oid: str(relation) for found in self.found for relation in found.relations}
+
+
+def read_view(cursor: Cursor, asked: Sequence[Asked] | None) -> View:
+    """Return what there is for the tables asked for, None for all that carry a fence; raises ServerError."""
+    role, may_create, has_schema = cursor.row(queries.RIGHTS, {})
+    view = View(role, may_create, has_schema, _fences(cursor), _helpers(cursor))
+    if asked is None:
+        view.found = _fenced(cursor, view.fences)
+    else:
+        _resolve(cursor, view, asked)
+    _complete(cursor, view)
+    return view
+
+
+def _fences(cursor: Cursor) -> list[Fence]:
+    values = {"dormant": bodies.DORMANT_BODY, "refusal": bodies.REFUSING_BODY}
+    return [
+        Fence(
+            name=name,
+            mine=mine,
+            owner=owner,
+            body=body,
+            state=json.loads(state),
+            raised_epoch=epoch,
+            triggers=tuple(Trigger(*trigger) for trigger in json.loads(triggers)),
+            roots=tuple(roots),
+        )
+        for name, mine, owner, body, state, epoch, triggers, roots in cursor.rows(queries.FENCES, values)
+    ]
+
+
+def _helpers(cursor: Cursor) -> dict[str, Helper]:
+    rows = cursor.rows(queries.HELPERS, {"names": list(bodies.FUNCTIONS)})
+    return {row[0]: Helper(*row[1:]) for row in rows}
+
+
+def _tables(cursor: Cursor, fences: Sequence[Fence]) -> list[Table]:
+    seen = [Table(*row) for row in cursor.rows(catalog.TABLES, {})]
+    hidden = sorted({root for fence in fences for root in fence.roots} - {table.oid for table in seen})
+    if hidden:
+        seen += [Table(*row) for row in cursor.rows(queries.FENCED_TABLES, {"tables": hidden})]
+    return seen
+
+
+def _fenced(cursor: Cursor, fences: Sequence[Fence]) -> list[Found]:
+    roots = sorted({root for fence in fences for root in fence.roots})
+    tables = [Table(*row) for row in cursor.rows(queries.FENCED_TABLES, {"tables": roots})] if roots else []
+    found = []
+    for table in tables:
+        scopes = [fence.scope for fence in fences if table.oid in fence.roots]
+        scope = scopes[0]
+        for other in scopes[1:]:
+            # What is there is told, whether or not a person could have asked for it so.
+            scope = merged(replace(scope, when_changed=False), replace(other, when_changed=False))
+        found.append(Found(str(table), table, scope))
+    return found
+
+
+def _resolve(cursor: Cursor, view: View, asked: Sequence[Asked]) -> None:
+    tables = _tables(cursor, view.fences)
+    by_oid: dict[int, Found] = {}
+    for entry in asked:
+        try:
+            table = resolve_table(entry.name, tables)
+        except BadInput as error:
+            view.unresolved.append((entry, error))
+            continue
+        columns = [Column(*row) for row in cursor.rows(catalog.COLUMNS, {"table": table.oid})]
+        found = Found(entry.name, table, Scope((), ()), columns)
+        try:
+            names = tuple(resolve_column(name, columns, str(table)).name for name in entry.scope.columns)
+            found.scope = replace(entry.scope, columns=tuple(dict.fromkeys(names)))
+        except BadInput as error:
+            # What is installed on the table can be raised all the same.
+            found.scope, found.problem = entry.scope, error
+        if table.oid in by_oid:
+            there = by_oid[table.oid]
+            there.scope = merged(there.scope, found.scope)
+            there.problem = there.problem or found.problem
+        else:
+            by_oid[table.oid] = found
+    view.found = list(by_oid.values())
+
+
+def _complete(cursor: Cursor, view: View) -> None:
+    """Add to each table what is below it, its fences, and the subscriptions that write into it."""
+    oids = [found.table.oid for found in view.found]
+    if not oids:
+        return
+    by_root: dict[int, list[Relation]] = {oid: [] for oid in oids}
+    for root, *relation in cursor.rows(queries.RELATIONS, {"tables": oids}):
+        by_root[root].append(Relation(*relation))
+    writing: dict[int, list[str]] = {}
+    readable = cursor.row(queries.MAY_READ_SUBSCRIPTIONS, {})[0]
+    subscriptions = queries.SUBSCRIPTIONS if readable else queries.SUBSCRIPTIONS_UNNAMED
+    relations = [relation.oid for below in by_root.values() for relation in below]
+    for oid, name in cursor.rows(subscriptions, {"relations": relations}):
+        writing.setdefault(oid, []).append(name)
+    for found in view.found:
+        found.relations = by_root[found.table.oid]
+        found.fences = [fence for fence in view.fences if belongs(fence, found)]
+        found.subscriptions = sorted({name for oid in found.oids for name in writing.get(oid, [])})

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database as the fence's modules act on it: what is asked, what is there, and how its functions are called."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    KanbanError,
+    LostConnection,
+    ServerError,
+    Timeout,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Asked
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import LedgerState
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import Patience
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    Cursor,
+    Login,
+    Session,
+    identifier,
+    sql,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker, Watcher
+
+# Above deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
+LOCK_SECONDS = 2.0
+# The first turn is short, so that a table that somebody holds does not keep the free ones waiting.
+FIRST_TURN_SECONDS = 0.25
+# Writers that stood in line behind our wait get through before the next one.
+PAUSE_SECONDS = 0.3
+# No passage, whatever the role's settings say; and a canary meets no row that a policy could hide.
+SETTINGS = {PASSAGE: "", "row_security": "on"}
+
+
+@dataclass(frozen=True)
+class FenceRequest:
+    """What is asked of the fence; the fields are the options of ``write_fence``."""
+
+    tables: Sequence[Asked] | None
+    state: str = "present"
+    incident_id: str | None = None
+    run_id: str = ""
+    operator: str | None = None
+    environment: str | None = None
+    deadline: float = 20.0
+    drain: float | None = None
+    on_blocked: str = "report"
+    on_replica: str = "fail"
+    force: bool = False
+    purge: bool = False
+    grant_to: Sequence[str] = ()
+    prove: bool = True
+
+    @property
+    def by(self) -> str | None:
+        """Who raises it, for an application's log; None leaves it to the session's role."""
+        return self.operator or None
+
+
+@dataclass
+class FencePlace:
+    """A database, what its catalog holds for what is asked, and what went wrong so far.
+
+    ``blocked``: per table, who held it when its turn was last over.
+    """
+
+    login: Login
+    server: Server
+    ledger_state: LedgerState
+    view: View
+    request: FenceRequest
+    deadline: Deadline
+    warnings: list[str] = field(default_factory=list)
+    blocked: dict[str, list[Blocker]] = field(default_factory=dict)
+    _session: Session | None = None
+
+    def __post_init__(self) -> None:
+        """Prepare retries and the second session, which is opened at the first need."""
+        self.watcher = Watcher(self.login, APPLICATION)
+        terminate = self.request.on_blocked == "terminate"
+        self.patience = Patience(self.session, self.watcher, self.deadline, terminate, SETTINGS)
+
+    def session(self) -> Session:
+        """Return the session of this module run; a broken one is opened anew."""
+        if self._session is None or not self._session.is_open:
+            self._session = Session(self.login, APPLICATION)
+        return self._session
+
+    def close(self) -> None:
+        """Close every session."""
+        self.watcher.close()
+        self.warnings += self.watcher.warnings
+        if self._session:
+            self._session.close()
+
+    def _turn(self) -> float:
+        """Return how long one wait for a lock may take; less than the statement, so that the error is the lock's."""
+        return max(0.05, min(LOCK_SECONDS, self.deadline.left - 0.1))
+
+    def insist(self, what: str, work: Callable[[Cursor], Any]) -> Any:
+        """Run one transaction, again and again until the deadline; raises ServerError.
+
+        :param what: whom ``blocked`` names where the transaction has to wait.
+        """
+        turn, watch = FIRST_TURN_SECONDS * 2, False
+        while True:
+            try:
+                done = self.patience.transact(work, turn=turn, watch=watch)
+            except LostConnection:
+                if self.deadline.over:
+                    raise
+                self.patience.reconnect()
+            except Timeout:
+                self.blocked[what] = self.patience.seen
+                if self.deadline.over:
+                    raise
+                turn, watch = self._turn(), True
+            else:
+                self.blocked.pop(what, None)
+                return done
+
+    def in_turns(self, tasks: Sequence[tuple[str, Callable[[Cursor], Any]]]) -> tuple[int, dict[str, KanbanError]]:
+        """Run transactions that need tables' locks, each by itself, until all are done or the deadline is over.
+
+        A turn never waits longer for a lock than LOCK_SECONDS, for writers queue behind it; between turns they get
+        through. Return how many were done, and what failed, by the tasks' names.
+        """
+        pending, done = list(tasks), 0
+        problems: dict[str, KanbanError] = {}
+        turn, watch = FIRST_TURN_SECONDS, False
+        while pending:
+            for task in list(pending):
+                name, work = task
+                try:
+                    self.patience.transact(work, turn=turn, watch=watch)
+                except Timeout as error:
+                    self.blocked[name], problems[name] = self.patience.seen, error
+                    continue
+                except LostConnection as error:
+                    problems[name] = error
+                    if not self.deadline.over:
+                        self.patience.reconnect()
+                    continue
+                except ServerError as error:
+                    problems[name] = error
+                else:
+                    done += 1
+                    problems.pop(name, None)
+                    self.blocked.pop(name, None)
+                pending.remove(task)
+            if self.deadline.over:
+                break
+            if pending:
+                time.sleep(min(PAUSE_SECONDS, self.deadline.left))
+            turn, watch = self._turn(), True
+        return done, problems
+
+
+def call(
+    cursor: Cursor, view: View, block: str, fences: Sequence[Fence], request: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, KanbanError]]:
+    """Run one of the fence's blocks on some fences, in the caller's transaction, which does nothing by name after it.
+
+    With our own hands where the role owns the function, else by the function that an owner left for it. Return what
+    the block answers, and per fence why it could not be run. Raises ServerError.
+    """
+    own = [fence for fence in fences if fence.mine and view.may_create]
+    others = [fence for fence in fences if fence not in own]
+    answers: list[Any] = []
+    problems: dict[str, KanbanError] = {}
+    if own:
+        text = json.dumps({**request, "fences": [fence.name for fence in own]})
+        cursor.row(queries.REQUEST, {"request": text})
+        cursor.run(queries.DO, {"body": queries.BLOCKS[block]})
+        answers += _list(cursor.row(queries.ANSWER, {})[0])
+    helper = view.helpers.get(block)
+    for fence in others if helper is None or not helper.callable else ():
+        problems[fence.name] = ServerError(
+            "missing_privilege",
+            f"The fence {fence.name} belongs to {fence.owner}; {view.role} may not call kanban_rollback.{block}().",
+            "A fence is raised, tried and lowered by its owner, or by a role that the owner let do so.",
+            "Run bootstrap.yml with this role (write_fence with state dormant and grant_to), or act as that owner.",
+        )
+    if others and not problems:
+        text = json.dumps({**request, "fences": [fence.name for fence in others]})
+        statement = sql.SQL(queries.CALL).format(function=identifier(block))
+        try:
+            with cursor.savepoint():
+                answers += _list(cursor.row(statement, {"request": text})[0])
+        except ServerError as error:
+            if isinstance(error, (Timeout, LostConnection)):
+                raise
+            problems.update({fence.name: error for fence in others})
+    return answers, problems
+
+
+def _list(answer: str) -> list[Any]:
+    found = json.loads(answer)
+    return list(found.get("fences") or found.get("tried") or [])

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What fences there are and what they cover, as the catalog says it. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import (
+    Scope,
+    covers,
+    function_name,
+    scope_from,
+    trigger_names,
+    trigger_types,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, Table
+
+DORMANT = "dormant"
+ON_DEMAND = "on_demand"
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger of a fence; ``cloned`` for one that a partition has from its parent."""
+
+    relation: int
+    schema: str
+    table: str
+    name: str
+    enabled: str
+    type: int
+    cloned: bool
+
+
+@dataclass(frozen=True)
+class Fence:
+    """One trigger function with its triggers.
+
+    ``mine``: this role may replace it. ``body``: ``refusing``, ``dormant`` or ``other``, compared to the letter.
+    ``state``: what its comment holds. ``raised_epoch``: seconds. ``roots``: the tables that it was made for.
+    """
+
+    name: str
+    mine: bool
+    owner: str
+    body: str
+    state: Mapping[str, Any]
+    raised_epoch: float | None
+    triggers: tuple[Trigger, ...]
+    roots: tuple[int, ...]
+
+    @property
+    def scope(self) -> Scope:
+        """What it refuses when it is raised."""
+        return scope_from(self.state)
+
+    @property
+    def kind(self) -> str:
+        """``dormant`` for one that stays installed, ``on_demand`` for one that goes when it is lowered."""
+        return str(self.state.get("kind", ON_DEMAND))
+
+    @property
+    def holder(self) -> str | None:
+        """The incident that raised it, None while it lets everything pass."""
+        return self.state.get("incident")
+
+    @property
+    def raised(self) -> bool:
+        """Whether it refuses."""
+        return self.holder is not None and self.body == "refusing"
+
+    @property
+    def drained(self) -> Mapping[str, Any] | None:
+        """What was noted at the end of the drain."""
+        return self.state.get("drained")
+
+    def stands_on(self, relation: int) -> bool:
+        """Tell whether every trigger that its scope needs is on a relation, and fires in every role."""
+        there = {trigger.name: trigger for trigger in self.triggers if trigger.relation == relation}
+        for name, kind in zip(trigger_names(self.name), trigger_types(self.scope)):
+            if kind and (name not in there or there[name].enabled != "A" or there[name].type != kind):
+                return False
+        return True
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, partition or inheritance child; ``mine``: this role owns it, so it may make triggers on it."""
+
+    oid: int
+    schema: str
+    name: str
+    partitioned: bool
+    mine: bool
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass
+class Found:
+    """A table that was asked for, found in the catalog. ``relations``: itself and what is below it, parents first.
+
+    ``subscriptions``: of logical replication that write into it. ``problem``: why its fence could not be completed.
+    """
+
+    asked: str
+    table: Table
+    scope: Scope
+    columns: Sequence[Column] = ()
+    relations: list[Relation] = field(default_factory=list)
+    fences: list[Fence] = field(default_factory=list)
+    subscriptions: list[str] = field(default_factory=list)
+    problem: KanbanError | None = None
+
+    @property
+    def own_function(self) -> str:
+        """The name that a fence for exactly this scope has."""
+        return function_name(str(self.table), self.scope)
+
+    @property
+    def oids(self) -> set[int]:
+        """The relations' oids."""
+        return {relation.oid for relation in self.relations}
+
+    @property
+    def raised(self) -> list[Fence]:
+        """Its fences that refuse."""
+        return [fence for fence in self.fences if fence.raised]
+
+    @property
+    def exact(self) -> list[Fence]:
+        """Its fences of exactly the scope that is asked for."""
+        return [fence for fence in self.fences if fence.scope.same_as(self.scope)]
+
+    def gaps(self, fences: Iterable[Fence] | None = None) -> list[Relation]:
+        """Return the relations on which these fences (all there are) do not stand for everything that is asked."""
+        there = list(self.fences if fences is None else fences)
+        return [
+            relation
+            for relation in self.relations
+            if not covers([fence.scope for fence in there if fence.stands_on(relation.oid)], self.scope)
+        ]
+
+    def own_fence(self) -> Fence | None:
+        """Return the fence to complete: of exactly this scope, and one that this role may use for a trigger."""
+        return next((fence for fence in self.exact if fence.mine), None)
+
+
+def belongs(fence: Fence, found: Found) -> bool:
+    """Tell whether a fence was made for a table; one without triggers yet is known by its name."""
+    return found.table.oid in fence.roots or fence.name == found.own_function
+
+
+@dataclass
+class Holder:
+    """A transaction that may still write by the old body; ``pid`` 0 and a ``gid`` for a prepared one."""
+
+    transaction: str
+    pid: int
+    application_name: str | None
+    user: str | None
+    state: str | None
+    age: float | None
+    began: float | None
+    gid: str | None
+    relations: Sequence[int]
+
+    def as_result(self, names: Mapping[int, str]) -> dict[str, Any]:
+        """Return it as results show it; ``names``: of the relations."""
+        line = (
+            f"ROLLBACK PREPARED '{(self.gid or '').replace(chr(39), chr(39) * 2)}'"
+            if self.pid == 0
+            else f"SELECT pg_terminate_backend({self.pid})"
+        )
+        return {
+            "pid": self.pid,
+            "gid": self.gid,
+            "application_name": self.application_name,
+            "user": self.user,
+            "state": self.state,
+            "transaction_age": None if self.age is None else round(self.age, 1),
+            "tables": sorted(names[oid] for oid in self.relations if oid in names),
+            "to_end_it": line,
+        }
+
+
+def may_still_write(
+    holders: Iterable[Holder], at_raise: set[str], raised_now: set[int], raised_before: Mapping[int, float]
+) -> list[Holder]:
+    """Return the holders that the drain has to wait for: too many rather than too few.
+
+    :param at_raise: transactions that held a lock right after the raise of this run committed.
+    :param raised_now: relations whose fence that raise put up.
+    :param raised_before: relations that another run raised, with the moment (epoch) before which a transaction must
+        have begun to know the old body. Where the beginning is hidden from this role, it counts.
+    """
+    waiting = []
+    for holder in holders:
+        relations = set(holder.relations)
+        # PREPARE gives the transaction another name, so every prepared one could be one of them.
+        now = bool(relations & raised_now) and (holder.pid == 0 or holder.transaction in at_raise)
+        before = any(
+            holder.pid == 0 or holder.began is None or holder.began <= raised_before[oid]
+            for oid in relations & set(raised_before)
+        )
+        if now or before:
+            waiting.append(holder)
+    return waiting

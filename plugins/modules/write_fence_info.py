@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: write_fence_info
+short_description: Tell which tables a fence stands on, whose it is, and whether it holds
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Reads the fence of M(chatia.kanban_rollback.write_fence) from the catalog. Changes nothing, takes no table's lock
+    unless O(prove=true), and works on replicas as well.
+options:
+  tables:
+    description:
+      - Tables to look at, as in M(chatia.kanban_rollback.write_fence). Left out, every table that carries a fence. A
+        table that is not there fails the module.
+    type: list
+    elements: raw
+  prove:
+    description:
+      - Whether to send canaries, statements that meet no row, and see them refused. Needs what raising the fence needs.
+        Without it a raised fence is V(unproven), or V(draining). Nothing is sent on a replica.
+    type: bool
+    default: false
+  environment:
+    description: Refuse a ledger that is marked with another environment.
+    type: str
+extends_documentation_fragment:
+  - chatia.kanban_rollback.postgres
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+seealso:
+  - module: chatia.kanban_rollback.write_fence
+"""
+
+EXAMPLES = r"""
+- name: Does the fence hold
+  chatia.kanban_rollback.write_fence_info:
+    login_db: chatia_db
+    prove: true
+  register: fence
+"""
+
+RETURN = r"""
+status:
+  description:
+    - V(proven), V(draining), V(unproven), V(not_fenced), V(dormant) or V(absent), as in
+      M(chatia.kanban_rollback.write_fence). The worst of the tables counts.
+  returned: success
+  type: str
+  sample: proven
+incident_id:
+  description: The incident that holds the fence; null when it is not raised.
+  returned: success
+  type: str
+kind:
+  description: V(dormant), V(on_demand) or V(mixed); null when nothing stands.
+  returned: success
+  type: str
+tables:
+  description: What holds for each table, as in M(chatia.kanban_rollback.write_fence).
+  returned: success
+  type: list
+  elements: dict
+draining:
+  description: Up to 100 transactions that may still write, as in M(chatia.kanban_rollback.write_fence).
+  returned: success
+  type: list
+  elements: dict
+raised_at:
+  description: When it was raised, UTC.
+  returned: success
+  type: str
+drained_at:
+  description: When the drain was seen to be over, by a run of M(chatia.kanban_rollback.write_fence); null before.
+  returned: success
+  type: str
+lsn:
+  description: WAL insert position at that moment.
+  returned: success
+  type: str
+counters:
+  description: Per table its rows inserted, updated and deleted, at that moment.
+  returned: success
+  type: dict
+stats_reset:
+  description: When the database's statistics had last been reset, at that moment.
+  returned: success
+  type: str
+blocked:
+  description: Always empty.
+  returned: success
+  type: list
+  elements: dict
+left_behind:
+  description: Always empty.
+  returned: success
+  type: list
+  elements: str
+database:
+  description: Which database this was, by name, address, cluster, role and version; whether a pooler is in between.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
+    login_from,
+    postgres_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceentry import read_fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FenceRequest
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import asked_tables
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            "tables": {"type": "list", "elements": "raw"},
+            "prove": {"type": "bool", "default": False},
+            "environment": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        request = FenceRequest(
+            tables=None if params["tables"] is None else asked_tables(params["tables"]),
+            prove=params["prove"],
+            environment=params["environment"],
+        )
+        return read_fence(login_from(params), request), None
+
+    run(module, work, PSYCOPG2)
+
+
+if __name__ == "__main__":
+    main()
