@@ -1,0 +1,173 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The statements of ``break-glass.sql``: the kill and its exact undo for psql alone. Builds statements, runs none."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import NO_ROW
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
+
+KEEP_TABLE = "kanban_rollback_break_glass"
+LEDGER_TABLE = "kanban_rollback.flag_changes"
+# The script's own statements stand in for the modules', with the very same expressions in them.
+_INSTEAD = {
+    flag_queries.SWITCH: queries.SWITCH,
+    flag_queries.RESTORE: queries.RESTORE,
+    flag_queries.DELETE_MADE: queries.DELETE_MADE,
+}
+
+
+class Script(Statements):
+    """The statements of one target.
+
+    :param keep: the table of priors, as SQL (a psql variable in the script).
+    :param trying: build statements that meet no row and need no psql.
+    """
+
+    def __init__(self, target: Target, keep: sql.Composable, trying: bool) -> None:
+        super().__init__(target)
+        text = sql.SQL("{}::text").format(self.fragments["column"])
+        can_write: sql.Composable = sql.SQL("")
+        if target.is_document:
+            off = sql.SQL("pg_temp.kanban_off({})").format(text)
+            self.fragments["is_on"] = sql.SQL("(pg_temp.kanban_flag({}) <> 'off')").format(text)
+            # A text that is too long for its column would be cut by the cast, so it is left.
+            can_write = sql.SQL("AND ({0}::{1})::text = {0}").format(off, self._type)
+        self.params.update(flag=target.identity, written=target.written(False), tenants=None)
+        self.fragments.update(
+            keep=keep,
+            incident=sql.SQL(queries.INCIDENT),
+            nothing=sql.SQL("AND false" if trying else ""),
+            one=sql.SQL("NULL" if trying else "$1"),
+            can_write=can_write,
+            mark=_mark("content") if target.is_document else sql.SQL("NULL::text"),
+            several=sql.Literal(SEVERAL),
+            no_row=sql.Literal(NO_ROW),
+            to_switch=self.to_switch(False),
+        )
+        single = sql.SQL("") if target.one_row else sql.SQL(queries.SINGLE).format(**self.fragments)
+        wanted = sql.SQL(flag_queries.PRIORS).format(entries=sql.SQL(queries.KEPT).format(**self.fragments))
+        self.fragments.update(single=single, wanted=wanted)
+
+    def format(self, statement: str, scope: str = flag_queries.SCOPE_ALL, **more: sql.Composable) -> sql.Composed:
+        """Return a statement with this target's names, in the script's own form where it has one."""
+        return super().format(_INSTEAD.get(statement, statement), scope, **more)
+
+    def _written(self) -> sql.Composable:
+        if self.target.is_document:
+            return sql.SQL("pg_temp.kanban_off({0}::text)::{1}").format(self._column, self._type)
+        return super()._written()
+
+    def off(self, one: bool) -> list[sql.Composed]:
+        """Return what switches every tenant whose row is free, or (``one``) a single tenant, waiting for its row."""
+        scope = queries.ONE_TENANT if one and not self.target.global_default else queries.ALL_ROWS
+        found = [self.switch(scope, False, wait=one)]
+        if not self.target.one_row:
+            waiting = sql.SQL("" if one else "SKIP LOCKED")
+            several = self.format(
+                queries.SWITCH_SEVERAL, scope, waiting=waiting, written=self._written(), mark=_mark("content")
+            )
+            found.append(several)
+        return found
+
+    def off_missing(self) -> list[sql.Composed]:
+        """Return what makes the rows of tenants that have none, where that means on."""
+        if not self.target.owners or not self.target.flag.absent_is_on:
+            return []
+        return [self.of_missing(queries.INSERT_MISSING, listed=False)]
+
+    def back(self) -> list[sql.Composed]:
+        """Return what puts back everything that was kept."""
+        found = [self._restore_documents() if self.target.is_document else self.restore()]
+        if not self.target.one_row:
+            found.append(self.format(queries.RESTORE_SEVERAL, mark=_mark("content")))
+        if self.target.owners and self.target.flag.absent_is_on:
+            found.append(self.delete_made())
+        return found
+
+    def _restore_documents(self) -> sql.Composed:
+        """To the letter, where nothing else was saved into the document since; the modules' undo can do more."""
+        content = sql.SQL("{}::text").format(self.fragments["column"])
+        ours = sql.SQL("(COALESCE({} = w.mark, false) AND w.last IS NOT DISTINCT FROM w.prior)")
+        return self.format(
+            queries.RESTORE,
+            already=sql.SQL("({} IS NOT DISTINCT FROM w.prior)").format(content),
+            unchanged=ours.format(_mark(content)),
+            put_back=sql.SQL("w.prior::{}").format(self._type),
+        )
+
+    def count_statement(self) -> sql.Composed:
+        """Return the count that decides: all tenants, how many are on, whether none is; tenants without a row too."""
+        count = self.format(flag_queries.COUNT)
+        if self.target.owners and self.target.flag.absent_is_on:
+            missing = self.of_missing(flag_queries.MISSING_COUNT, listed=False)
+            whole = "SELECT c.total + m.n, c.enabled + m.n FROM ({}) AS c (total, enabled), ({}) AS m (n)"
+            count = sql.SQL(whole).format(count, missing)
+        return self.format(queries.STILL_ON, count_all=count)
+
+    def functions(self) -> list[tuple[str, sql.Composed]]:
+        """Return the functions that read and edit a document, and their bodies, which go in as literals."""
+        if not self.target.is_document:
+            return []
+        read = Statements(self.target, as_jsonb=True)
+        path = self.target.flag.path
+        off: sql.Composable = sql.SQL(queries.OFF_WHOLE_DOCUMENT_BODY)
+        if path:
+            value = read._set_json(1, len(path), sql.SQL("%(written)s::jsonb"))
+            member = sql.SQL("to_json(%(path_0)s::text)::text || ': ' || ({})::text").format(value)
+            off = read.format(queries.OFF_DOCUMENT_BODY, member=member)
+        return [
+            (queries.READ_DOCUMENT, sql.SQL(queries.READ_DOCUMENT_BODY).format()),
+            (queries.FLAG_OF_DOCUMENT, read.format(queries.FLAG_OF_DOCUMENT_BODY)),
+            (queries.OFF_DOCUMENT, sql.Composed([off])),
+        ]
+
+    def text(self, cursor: Cursor, statement: str | sql.Composable) -> str:
+        """Return a statement as text, with every value in it as a literal."""
+        return cursor.filled(statement, self.params).strip()
+
+    def function_texts(self, cursor: Cursor) -> list[str]:
+        """Return the statements that make the functions."""
+        found = []
+        for statement, body in self.functions():
+            made = sql.SQL(statement).format(body=sql.SQL("%(body)s"))
+            found.append(cursor.filled(made, {"body": self.text(cursor, body)}).strip())
+        return found
+
+
+def _mark(content: str | sql.Composable) -> sql.Composed:
+    """Return the expression of the modules' mark for a document's text."""
+    return sql.SQL(queries.MARK).format(content=sql.SQL(content) if isinstance(content, str) else content)
+
+
+def keep_table(target: Target) -> sql.Composable:
+    """Return the name of the table that stands in for the ledger: beside the flag's own."""
+    return identifier(target.table.schema, KEEP_TABLE)
+
+
+def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fence: bool) -> list[str]:
+    """Return every statement of the script as one that meets no row, to be run and rolled back."""
+    keep = sql.SQL(LEDGER_TABLE) if has_ledger else keep_table(targets[0])
+    first = Script(targets[0], keep, trying=True)
+    found = [cursor.filled(queries.SET_INCIDENT, {"incident": "preflight"}).strip(), *first.function_texts(cursor)]
+    if has_ledger:
+        found += [first.text(cursor, queries.OPEN_OR_NEW), first.text(cursor, queries.LAST_OF_FLAG)]
+        found.append(first.text(cursor, first.format(queries.OPEN_INCIDENT)))
+    else:
+        found.append(first.text(cursor, first.format(queries.CREATE_KEEP)))
+    if has_fence:
+        found.append(queries.TRY_FENCE)
+    for target in targets:
+        script = Script(target, keep, trying=True)
+        statements = [*script.off(one=False), *script.off_missing(), *script.off(one=True), *script.back()]
+        statements.append(script.format(queries.WHO_IS_STILL_ON))
+        statements.append(script.format(queries.LEFT_OVER, name=sql.SQL("kanban_off_1")))
+        found += [script.text(cursor, statement) for statement in statements]
+    return found

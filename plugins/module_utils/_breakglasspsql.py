@@ -1,0 +1,278 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``break-glass.sql`` as psql reads it: the statements of ``_breakglass``, in order, with words for who is awake at
+three in the morning. It holds no password and no moment in time, so a second preflight writes the same file."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import (
+    KEEP_TABLE,
+    LEDGER_TABLE,
+    Script,
+    keep_table,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
+
+# A line that raises: with ON_ERROR_STOP psql then ends with status 3.
+_STOP = "DO 'BEGIN RAISE EXCEPTION USING MESSAGE = {message}; END';"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the script tells about the systems beside the database.
+
+    :param block_key: the Redis key of the write block; None leaves the block out.
+    :param redis_hosts: where Redis listens, as ``host`` or ``host:port``.
+    """
+
+    block_key: str | None = None
+    redis_hosts: Sequence[str] = ()
+
+
+_WORDS = (
+    "Run it on the primary and not through a pooler, as the table's owner, a superuser, or the playbooks' role. psql",
+    "asks for the password, or reads ~/.pgpass. -v incident=INC-... acts under an incident of your choice,",
+    "-v no_fence=1 leaves the fence as it is.",
+    "",
+    "Exit status 0: every tenant is off. 3: something is still on, and the end of the output says what, and who holds",
+    "it. Type it again then: what is off is left alone, and what was kept first stays the prior value.",
+    "",
+    "Every preflight tries each statement with a condition that no row meets, and rolls it back. The whole script is",
+    "run on rehearsal hosts only. It needs psql 11 or newer.",
+    "",
+    "What each tenant had is kept by the statement that switches it, in the ledger where there is one (then",
+    "reenable.yml can undo it as well), else",
+)
+_ABOUT_DOCUMENTS = (
+    "It is switched off by one more member at the end of the text: of two members of one name the last counts. What",
+    "is no JSON is left to the letter, counts as on, and fails the script.",
+)
+
+
+def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around: Surroundings) -> str:
+    """Return the whole script; its first target is the tenants' flag."""
+    keep = sql.SQL(":keep")
+    scripts = [Script(target, keep, trying=False) for target in targets]
+    parts = [
+        _head(login, targets[0], around),
+        _SESSION,
+        *_keep(cursor, scripts[0]),
+        *[f"{text};" for text in scripts[0].function_texts(cursor)],
+        "\\if :{?undo}",
+        *[line for script in scripts for line in _undo(cursor, script)],
+        *_fence(queries.LOWER_FENCE, "no_fence"),
+        *_all_back(cursor, scripts),
+        "\\else",
+        *[line for number, script in enumerate(scripts, 1) for line in _off(cursor, script, number)],
+        _say("The fence: Kanban writes are refused from here on, where it is installed"),
+        "\\set ON_ERROR_STOP off",
+        *_fence(queries.RAISE_FENCE, "no_fence"),
+        "\\set ON_ERROR_STOP on",
+        *_count(cursor, scripts),
+        "\\endif",
+        _AFTERWARDS,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _comment(*lines: str) -> str:
+    """Names come from a catalog: one that holds a line break must not end the comment."""
+    return "\n".join(f"-- {one_line(line)}".rstrip() if line.strip() else "--" for line in lines)
+
+
+def _say(text: str) -> str:
+    return f"\\echo '{text}'"
+
+
+def _head(login: Login, target: Target, around: Surroundings) -> str:
+    options = {"-h": login.unix_socket or login.host, "-p": login.port, "-U": login.user, "-d": login.database}
+    words = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in options.items() if value)
+    lines = [
+        "break-glass.sql, written by preflight.yml of chatia.kanban_rollback: for the day Ansible itself is broken.",
+        f"Switches {target.identity} off for every tenant, with psql alone.",
+        "",
+        f"Off:   psql -X {words} -f THIS_FILE",
+        f"Undo:  psql -X {words} -v undo=1 -f THIS_FILE",
+        "",
+        *_WORDS,
+        f"in the table {target.table.schema}.{KEEP_TABLE}.",
+    ]
+    if target.is_document:
+        lines += ["", f"The flag is inside of a document of type {target.column.type_name}.", *_ABOUT_DOCUMENTS]
+    if around.block_key:
+        lines += ["", "The write block, on the Redis primary, in a shell (redis-cli reads REDISCLI_AUTH):"]
+        for host in around.redis_hosts or ["REDIS_HOST"]:
+            name, _colon, port = str(host).partition(":")
+            where = f"redis-cli -h {shlex.quote(name)}" + (f" -p {shlex.quote(port)}" if port else "")
+            lines.append(f"{where} SET {shlex.quote(around.block_key)} true")
+        lines.append("It must answer OK: redis-cli exits 0 on an error as well. DEL and the key release it.")
+    return _comment(*lines)
+
+
+_SESSION = (
+    """\
+\\set ON_ERROR_STOP on
+\\set QUIET on
+\\pset pager off
+\\pset footer off
+SET client_encoding = 'UTF8';
+SET client_min_messages = warning;
+SET application_name = 'chatia.kanban_rollback break-glass';
+-- Nothing here waits for ever, and COMMIT does not wait for a standby that is dead.
+SET lock_timeout = '2s';
+SET statement_timeout = '120s';
+SET synchronous_commit = local;
+-- An error beats "0 tenants" read through a policy.
+SET row_security = off;
+SET default_transaction_read_only = off;
+
+\\echo 'Which server is this'
+SELECT current_database() AS database, session_user AS role, clock_timestamp() AS now,
+       COALESCE(host(inet_server_addr()), 'local socket') AS server, inet_server_port() AS port;
+SELECT pg_is_in_recovery() AS is_replica \\gset
+\\if :is_replica
+"""
+    + _STOP.format(message="''This server is a replica: run this on the primary.''")
+    + """
+\\endif"""
+)
+
+
+def _keep(cursor: Cursor, script: Script) -> list[str]:
+    """Where the priors go, and under which incident."""
+    ledger = cursor.filled(sql.SQL("SELECT %(name)s AS keep"), {"name": LEDGER_TABLE})
+    name = cursor.filled(keep_table(script.target), {})
+    own = cursor.filled(sql.SQL("SELECT %(name)s AS keep, %(incident)s AS incident"), {
+        "name": name, "incident": "BREAK-GLASS",
+    })  # fmt: skip
+    set_incident = "SELECT set_config('kanban_rollback.break_glass', :'incident', false) AS incident;"
+    return [
+        _comment("Where prior values are kept, and under which incident."),
+        f"{queries.HAS_LEDGER.strip()} \\gset",
+        "\\if :has_ledger",
+        f"{ledger} \\gset",
+        "\\if :{?incident}\n\\elif :{?undo}",
+        f"{script.text(cursor, queries.LAST_OF_FLAG)} \\gset",
+        "\\if :{?incident}\n\\else",
+        _STOP.format(message="''Nothing is kept for this flag in the ledger.''"),
+        "\\endif",
+        "\\else",
+        f"{queries.OPEN_OR_NEW.strip()} \\gset",
+        "\\endif",
+        set_incident,
+        "\\if :{?undo}\n\\else",
+        f"{script.text(cursor, script.format(queries.OPEN_INCIDENT))};",
+        "\\endif",
+        "\\else",
+        "\\if :{?incident}",
+        f"{cursor.filled(sql.SQL('SELECT %(name)s AS keep'), {'name': name})} \\gset",
+        "\\else",
+        f"{own} \\gset",
+        "\\endif",
+        f"{script.text(cursor, script.format(queries.CREATE_KEEP))};",
+        set_incident,
+        "\\endif",
+    ]
+
+
+def _off(cursor: Cursor, script: Script, number: int) -> list[str]:
+    """One flag: what is free, then what is left one by one."""
+    name = f"kanban_off_{number}"
+    which = "the default of all tenants" if script.target.global_default else "every tenant whose row is free"
+    one = script.off(one=True)
+    left = [
+        script.text(cursor, script.format(queries.LEFT_OVER, name=sql.SQL(f"{name}_{i}"))) + "\n\\gexec"
+        for i in range(1, len(one) + 1)
+    ]
+    return [
+        _say(f"Off: {which}"),
+        # One refused row fails the statement for all; then the next step does them one by one.
+        "\\set ON_ERROR_STOP off",
+        *[f"{script.text(cursor, statement)};" for statement in [*script.off(one=False), *script.off_missing()]],
+        _say("Off: what was held, one by one; each waits a quarter of a second"),
+        "SET lock_timeout = '250ms';",
+        *[
+            f"PREPARE {name}_{i} (text) AS\n{script.text(cursor, statement)};"
+            for i, statement in enumerate(one, 1)
+        ],
+        *left,
+        "SET lock_timeout = '2s';",
+        "\\set ON_ERROR_STOP on",
+    ]  # fmt: skip
+
+
+def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
+    """What holds now; something that is still on ends the script with an error."""
+    parts = [_say("What holds"), "SET lock_timeout = '1s';"]
+    for script in scripts:
+        name = cursor.filled(identifier(script.target.table.schema, script.target.table.name), {})
+        holders = cursor.filled(sql.SQL(queries.HOLDERS), {"name": name}).strip()
+        still = script.text(cursor, script.count_statement())
+        parts += [
+            # A table that somebody holds cannot be counted; then who holds it is shown all the same.
+            "\\set ON_ERROR_STOP off\n\\set all_off off\n\\set total NULL\n\\set still_on NULL",
+            f"{still} \\gset",
+            "SELECT :total AS total, :still_on AS still_on;",
+            "\\if :all_off\n\\else",
+            f"{script.text(cursor, script.format(queries.WHO_IS_STILL_ON))};",
+            _say("Who holds the table and its rows, with the statement that ends it"),
+            f"{holders};",
+            "\\set ON_ERROR_STOP on",
+            _STOP.format(message="''STILL ON: see the tenants above. End who holds them, and run this again.''"),
+            "\\endif",
+        ]
+    return [*parts, "\\set ON_ERROR_STOP on", _say("All off.")]
+
+
+def _fence(statement: str, unless: str) -> list[str]:
+    """What raises or lowers the fence that is installed, by the function that its owner left for this."""
+    return [
+        f"{queries.HAS_FENCE.strip()} \\gset",
+        f"\\if :{{?{unless}}}\n\\elif :has_fence",
+        f"{statement.strip()};",
+        "\\else",
+        _say("No fence that this role may move is installed (bootstrap.yml installs it)."),
+        "\\endif",
+    ]
+
+
+def _undo(cursor: Cursor, script: Script) -> list[str]:
+    """Put back what was kept for one flag."""
+    return [
+        _say("Undo: every tenant as it was before"),
+        f"SELECT set_config('kanban_rollback.passage', {queries.INCIDENT}, false) AS passage;",
+        *[f"{script.text(cursor, statement)};" for statement in script.back()],
+        f"{script.text(cursor, script.count_statement())};",
+    ]
+
+
+def _all_back(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
+    """What is left is said, and ends the script with an error; the same command goes on with it."""
+    parts = []
+    for script in scripts:
+        parts += [
+            f"{script.text(cursor, script.format(queries.NOT_BACK))} \\gset",
+            "\\if :all_back\n\\else",
+            "SELECT :not_back AS not_back, :'tenants' AS tenants;",
+            _STOP.format(message="''NOT ALL BACK: these are held (type it again), were changed since, or are gone.''"),
+            "\\endif",
+        ]
+    return parts
+
+
+_AFTERWARDS = """\
+-- When Ansible works again and there was no ledger on the day: make it (bootstrap.yml), and hand over what was kept:
+--   INSERT INTO kanban_rollback.incidents (incident_id, scenario) VALUES ('BREAK-GLASS', 'break-glass');
+--   INSERT INTO kanban_rollback.flag_changes
+--     (incident_id, flag, action, at, run_id, written, full_depth, tenants, priors, depths, marks)
+--   SELECT incident_id, flag, action, at, run_id, written, full_depth, tenants, priors, depths, marks
+--   FROM (the table named above) ORDER BY seq;
+-- Then: reenable.yml -e kanban_reenable=all -e kanban_incident_id=BREAK-GLASS, and drop the table."""

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A look ahead on one database: everything that a scenario will need, seen or tried, nothing changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightchecks as checks
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflighthost as host
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import trials
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasspsql import Surroundings, break_glass
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, find_table, identify
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightforecast import (
+    flag_statements,
+    foretell,
+    orm_saves,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighttrials import tried
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as script_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as ledger_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default, find_target
+
+REPEATABLE = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked; the fields are the options of ``preflight_info``."""
+
+    flag: Flag
+    environment: str | None = None
+    tenants: Sequence[str] | None = None
+    global_default: bool = False
+    deadline: float = 20.0
+    on_blocked: str = "report"
+    dump_tables: Sequence[str] = ()
+    dump_dir: str | None = None
+    bin_dir: str | None = None
+    disk_spare: float = 1.2
+    backup_max_age: float = 86400.0
+    fence_tables: Sequence[Any] = ()
+    write_block_key: str | None = None
+    redis_hosts: Sequence[str] = ()
+
+
+def preflight(login: Login, request: Request) -> dict[str, Any]:
+    """Return what ``preflight_info`` shows. Raises KanbanError when the database cannot be asked at all."""
+    started = time.monotonic()
+    session = Session(login, APPLICATION)
+    try:
+        server = identify(session)
+        look = Look(session, server, request)
+        look.run()
+    finally:
+        session.close()
+    return {
+        "changed": False,
+        "checks": [check.as_result() for check in look.checks],
+        "ready": not any(check.ok is False and check.severity == checks.MUST for check in look.checks),
+        "database": server.as_result(),
+        "clock": server.now,
+        **look.result,
+        "elapsed_ms": round((time.monotonic() - started) * 1000),
+    }
+
+
+@dataclass
+class Look:
+    """One look; ``checks`` in the order of what the scenarios do, ``result`` the figures beside them."""
+
+    session: Session
+    server: Server
+    request: Request
+    checks: list[checks.Check] = field(default_factory=list)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Look at everything; one thing that fails is a check that says so, and the others are looked at."""
+        if self.server.in_recovery:
+            self.checks.append(checks.replica_check())
+            self._tools()
+            return
+        self.checks.append(checks.server_check(self.server.user, self.server.version, self.server.warnings))
+        target = self._flag()
+        has_ledger = self._ledger()
+        if target:
+            self._stop(target, has_ledger)
+        needed = self._dump()
+        self._tools()
+        self._host(needed)
+        self._orm()
+
+    def _flag(self) -> Target | None:
+        """Find the flag's place; a role that may only read it can still say how many are on."""
+        found: Target | None = None
+        problem: KanbanError | None = None
+        for writing in (True, False):
+            try:
+                with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                    found = find_target(cursor, self.request.flag, writing=writing)
+                break
+            except KanbanError as error:
+                problem = problem or error
+        good = f"{found.identity} is there, and this role may read and write it." if found else ""
+        self.checks.append(checks.of_error("flag", checks.MUST, problem, good))
+        return found
+
+    def _ledger(self) -> bool:
+        """Look at the ledger, and try its statements; tell whether it can be used."""
+        problem: KanbanError | None = None
+        state = ledger.LedgerState(present=True, usable=False, creatable=False)
+        try:
+            with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                state = ledger.ledger_state(cursor)
+            ledger.check_version(state)
+            ledger.check_environment(state, self.request.environment)
+        except KanbanError as error:
+            problem = error
+        if problem is None and state.usable:
+            problem = tried(self.session, queries.LEDGER)
+        elif problem is None and not state.present and state.creatable:
+            problem = tried(self.session, [ledger_queries.CREATE])
+        self.checks.append(checks.ledger_check(state.present, state.usable, state.creatable, problem))
+        return state.usable and problem is None
+
+    def _stop(self, target: Target, has_ledger: bool) -> None:
+        """What the kill, the latch and the script need."""
+        with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            kill = flag_statements(cursor, target)
+            latch = cursor.rows(queries.CAN_LATCH, {"table": target.table.oid})
+            may_end = cursor.row(queries.CAN_TERMINATE, {})[0]
+        problem = tried(self.session, kill)
+        self.checks.append(checks.of_error("kill", checks.MUST, problem, "The kill's statements were tried."))
+        problem = tried(self.session, [queries.BLOCKING_PIDS])
+        self.checks.append(checks.of_error("blockers", checks.MUST, problem, "Who blocks can be asked."))
+        self.checks.append(checks.terminate_check(self.request.on_blocked == "terminate", may_end))
+        # Without a ledger there is no latch, and the check of the ledger has said what to do.
+        if latch:
+            self.checks.append(checks.latch_check(bool(latch[0][0])))
+        self._forecast(target)
+        self._script(target, has_ledger)
+
+    def _forecast(self, target: Target) -> None:
+        try:
+            with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                forecast = foretell(cursor, target, self.request.tenants)
+        except KanbanError as error:
+            self.checks.append(checks.of_error("forecast", checks.SHOULD, error, ""))
+            return
+        self.result["forecast"] = forecast
+        self.checks.append(checks.forecast_check(forecast, self.request.deadline))
+        number, sample = forecast["unreadable_count"], forecast["unreadable"]
+        self.checks.append(checks.unreadable_settings_check(number, sample))
+
+    def _script(self, target: Target, has_ledger: bool) -> None:
+        targets = [target, as_global_default(target)] if target.key and self.request.global_default else [target]
+        around = Surroundings(self.request.write_block_key, self.request.redis_hosts)
+        with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            has_fence = cursor.row(script_queries.HAS_FENCE, {})[0]
+            statements = trials(cursor, targets, has_ledger, has_fence)
+            self.result["break_glass"] = break_glass(cursor, self.session.login, targets, around)
+        problem = tried(self.session, statements)
+        good = f"Each of the {len(statements)} statements of break-glass.sql was tried."
+        self.checks.append(checks.of_error("break_glass", checks.MUST, problem, good))
+
+    def _dump(self) -> int:
+        """Look at what a dump reads; return the bytes that it may need."""
+        problem, size, statements = None, 0, []
+        for name in self.request.dump_tables:
+            try:
+                with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                    table, _columns = find_table(cursor, name)
+                    size += cursor.row(queries.SIZE, {"table": table.oid})[0]
+                    statements.append(cursor.filled(sql.SQL(queries.CAN_READ).format(table=_name(table)), {}))
+            except KanbanError as error:
+                problem = problem or error
+        problem = problem or tried(self.session, statements, REPEATABLE)
+        good = f"{len(statements)} tables of the dump can be read."
+        self.checks.append(checks.of_error("dump_tables", checks.MUST, problem, good))
+        problem = tried(self.session, [queries.EXPORT_SNAPSHOT], REPEATABLE)
+        self.checks.append(checks.of_error("snapshot", checks.MUST, problem, "A snapshot can be exported."))
+        if self.request.dump_tables:
+            with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                self.checks.append(checks.unreadable_check([row[0] for row in cursor.rows(queries.UNREADABLE, {})]))
+        return round(size * self.request.disk_spare)
+
+    def _tools(self) -> None:
+        major = self.session.server_version // 10000
+        self.result["tools"], problem = host.tools(self.request.bin_dir, major, self.server.version)
+        self.checks.append(checks.tools_check(self.result["tools"], problem))
+
+    def _host(self, needed: int) -> None:
+        self.result["disk"] = host.disk(self.request.dump_dir, needed)
+        self.checks.append(checks.disk_check(self.result["disk"]))
+        dump, archiver = host.newest_dump(self.request.dump_dir), self._archiver()
+        self.result["backup"] = {"dump": dump, "archiver": archiver}
+        self.checks.append(checks.backup_check(dump, archiver, self.request.backup_max_age))
+
+    def _archiver(self) -> dict[str, Any] | None:
+        try:
+            with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                enabled, age, at, failing, wal = cursor.row(queries.ARCHIVER, {})
+        except ServerError:
+            return None
+        names = {"enabled": enabled, "age_seconds": age, "last_archived_time": at}
+        return {**names, "failing": failing, "last_failed_wal": wal}
+
+    def _orm(self) -> None:
+        found = orm_saves(self.session, self.request.fence_tables)
+        self.result["orm_saves"] = found
+        self.checks.append(checks.orm_check(found))
+
+
+def _name(table: Table) -> sql.Identifier:
+    return identifier(table.schema, table.name)

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is on the host that a dump is made on: client programs, room, earlier dumps. Reads only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import find_programs
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import previous_dump
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+
+
+def tools(bin_dir: str | None, server_major: int, version: str) -> tuple[dict[str, Any] | None, KanbanError | None]:
+    """Return the client programs that a dump would use, or why there are none."""
+    try:
+        found = find_programs(bin_dir, server_major, version)
+    except KanbanError as error:
+        return None, error
+    return {"directory": found.directory, "version": found.version, "major": found.major}, None
+
+
+def disk(dump_dir: str | None, needed: int) -> dict[str, Any]:
+    """Return the room where dumps go; ``free_bytes`` is None where nobody can tell."""
+    if not dump_dir:
+        return {"path": None, "free_bytes": None, "needed_bytes": needed}
+    try:
+        free: int | None = free_bytes(Path(os.path.realpath(os.path.expanduser(dump_dir))))
+    except OSError:
+        free = None
+    return {"path": dump_dir, "free_bytes": free, "needed_bytes": needed}
+
+
+def newest_dump(dump_dir: str | None) -> dict[str, Any] | None:
+    """Return the newest proven dump under ``dump_dir``, None without one."""
+    # Asked for as the neighbours of a dump that is yet to be.
+    return previous_dump(Path(os.path.realpath(os.path.expanduser(dump_dir))) / ".next") if dump_dir else None

@@ -1,0 +1,174 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what each host showed to READY, or to a numbered list of what to do. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import (
+    NOTHING,
+    Item,
+    Seen,
+    block_items,
+    clock_items,
+    database_items,
+    fence_items,
+    is_primary,
+    reach_items,
+)
+
+# What stops containment first, then what loses something, then what makes it slower or blinder.
+_NAMES = (
+    "group",
+    "reach",
+    "database",
+    "replica",
+    "flag",
+    "kill",
+    "write_block",
+    "fence",
+    "ledger",
+    "break_glass",
+    "blockers",
+    "terminate",
+    "latch",
+    "dump_tables",
+    "snapshot",
+    "dump_schema",
+    "tools",
+    "disk",
+    "backup",
+    "contacts",
+    "clock",
+    "settings",
+    "orm_saves",
+    "forecast",
+    "server",
+)
+_ORDER = {name: place for place, name in enumerate(_NAMES)}
+
+
+def preflight(
+    groups: Mapping[str, Sequence[str]],
+    names: Sequence[str],
+    answers: Mapping[str, Sequence[Any]],
+    *,
+    contacts: Sequence[Any] = (),
+    environment: str = "",
+    skew: float = 2.0,
+    fence: bool = True,
+    scripts: str = "",
+) -> dict[str, Any]:
+    """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
+
+    :param groups: the hosts of each tier (db, redis, app) that should have answered; an unused tier is left out.
+    :param names: every host of them, once.
+    :param answers: lists in that order, by what was asked: ping, clock, until, info, fence, block.
+    :param skew: seconds that a host's clock may differ from the controller's.
+    :param fence: whether a fence is wanted.
+    :param scripts: the controller's directory of the break-glass scripts.
+    """
+    by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
+    tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
+    found = [_empty(tier) for tier, group in groups.items() if not group]
+    # A host of two tiers is one host.
+    seen = list({host.name: host for hosts in tiers.values() for host in hosts}.values())
+    found += reach_items(seen) + clock_items(seen, skew)
+    found += database_items(tiers.get("db", []))
+    found += fence_items(tiers.get("db", [])) if fence else []
+    found += block_items(tiers.get("redis", []))
+    found += _contacts(contacts)
+    items = sorted(
+        found, key=lambda item: (item.ok is None, not item.must, _ORDER.get(item.name, len(_ORDER)), item.host)
+    )
+    return _screen(items, tiers, environment, scripts)
+
+
+def _empty(tier: str) -> Item:
+    return Item(
+        "group",
+        "",
+        False,
+        True,
+        f"The group {tier!r} has no hosts.",
+        "Nothing of this tier would be acted on, and containment would be in part at best.",
+        f"Name them in the inventory, or the pattern in kanban_{tier}_hosts; the pattern none leaves the tier out.",
+    )
+
+
+def _contacts(contacts: Sequence[Any]) -> list[Item]:
+    named = [row for row in contacts if isinstance(row, Mapping) and row.get("role") and row.get("primary")]
+    if named and len(named) == len(contacts):
+        return []
+    lacking = len(contacts) - len(named)
+    what = f"{lacking} contacts have no role or no primary." if contacts else "There are no contacts."
+    why = "At three in the morning nobody knows then whom to call."
+    return [Item("contacts", "", False, True, what, why, "Fill kanban_contacts: role, primary, secondary, phone.")]
+
+
+def _screen(
+    items: Sequence[Item], tiers: Mapping[str, Sequence[Seen]], environment: str, scripts: str
+) -> dict[str, Any]:
+    missing = [item for item in items if item.ok is False and item.must]
+    better = [item for item in items if item.ok is False and not item.must]
+    unknown = [item for item in items if item.ok is None]
+    headline = _headline(len(missing), len(better), len(unknown))
+    lines = [headline]
+    hosts = ", ".join(f"{len(seen)} {tier}" for tier, seen in tiers.items())
+    lines.append(f"Asked: {hosts}" + (f"; environment {one_line(environment)}" if environment else ""))
+    lines += _forecasts(tiers.get("db", []))
+    written = [host.name for host in tiers.get("db", []) if host.info.get("break_glass")]
+    if scripts and written:
+        lines.append(
+            f"For the day Ansible is broken, in {one_line(scripts)}: {', '.join(f'{name}.sql' for name in written)}"
+        )
+    number = 0
+    for title, part in (("Missing", missing), ("Could be better", better), ("Could not be found out", unknown)):
+        lines += [f"{title}:"] if part else []
+        for item in part:
+            number += 1
+            lines.append(f"{number}. {item.line}")
+    lines.append(
+        "Next: do what the list says, in its order, and run preflight again."
+        if missing
+        else "Next: nothing. Run it daily; it changes nothing on any host."
+    )
+    return {
+        "ready": not missing,
+        "failed": bool(missing),
+        "headline": headline,
+        "lines": lines,
+        "items": [item.as_result() for item in items],
+    }
+
+
+def _headline(missing: int, better: int, unknown: int) -> str:
+    rest = [f"{better} could be better"] if better else []
+    rest += [f"{unknown} could not be found out"] if unknown else []
+    if missing:
+        return f"NOT READY: {missing} {'thing is' if missing == 1 else 'things are'} missing" + "".join(
+            f", {text}" for text in rest
+        )
+    return "READY" + (f", though {' and '.join(rest)}" if rest else ": everything that the scenarios need is there")
+
+
+def _forecasts(hosts: Sequence[Seen]) -> list[str]:
+    """One line per database, however many hosts lead to it."""
+    lines, known = [], set()
+    for host in hosts:
+        forecast = host.info.get("forecast")
+        if not forecast or not is_primary(host) or host.cluster in known:
+            continue
+        known.add(host.cluster)
+        where = host.info["database"]
+        oldest = forecast["open_transactions"]["oldest_seconds"]
+        line = (
+            f"{host.name}: {one_line(where['name'])} at {where['address']}: {forecast['on']:,} of "
+            f"{forecast['tenants']:,} tenants are on; switching them off would take about {forecast['seconds']:.1f} s, "
+            f"{forecast['locked_now']} rows are held now"
+        )
+        lines.append(line + (f", the oldest open transaction is {oldest:,.0f} s old" if oldest is not None else ""))
+    return lines

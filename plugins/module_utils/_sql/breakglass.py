@@ -1,0 +1,294 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL of the break-glass script, which psql runs alone. The flag's expressions are those of ``_flagsql``.
+
+``{keep}`` is where priors go: the ledger's table of changes or one of the same shape; in the script, psql's variable.
+``{nothing}`` is empty in the script and ``AND false`` where a statement is only tried.
+"""
+
+from __future__ import annotations
+
+# What the script writes down as the incident: a setting, for psql puts no variables into a prepared statement's body.
+INCIDENT = "current_setting('kanban_rollback.break_glass')"
+SET_INCIDENT = "SELECT set_config('kanban_rollback.break_glass', %(incident)s, true)"
+
+# The ledger is used where there is one, so that reenable.yml can undo what this script did.
+HAS_LEDGER = """
+SELECT EXISTS (
+  SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'kanban_rollback' AND c.relname = 'flag_changes'
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT')
+) AS has_ledger
+"""
+# An open incident is carried on, as the playbooks do.
+OPEN_OR_NEW = """
+SELECT COALESCE(
+  (SELECT incident_id FROM kanban_rollback.incidents WHERE closed_at IS NULL
+   ORDER BY opened_at DESC, incident_id DESC LIMIT 1),
+  'BREAK-GLASS-' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD-HH24MISS')) AS incident
+"""
+OPEN_INCIDENT = """
+INSERT INTO kanban_rollback.incidents (incident_id, scenario, operator, reason)
+SELECT {incident}, 'break-glass', session_user, 'break-glass.sql' WHERE true {nothing}
+ON CONFLICT (incident_id) DO NOTHING
+"""
+LAST_OF_FLAG = """
+SELECT incident_id AS incident FROM kanban_rollback.flag_changes WHERE flag = %(flag)s ORDER BY seq DESC LIMIT 1
+"""
+# The same columns as kanban_rollback.flag_changes: the statements below do not care which of the two it is.
+CREATE_KEEP = """
+CREATE TABLE IF NOT EXISTS {keep} (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  incident_id text NOT NULL,
+  flag text NOT NULL,
+  action text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  run_id text,
+  written text,
+  full_depth int NOT NULL DEFAULT 0,
+  tenants text[] NOT NULL,
+  priors text[],
+  depths int[],
+  marks text[]
+)
+"""
+
+# What jsonb refuses in a text that is JSON all the same is replaced in a copy that is only looked at.
+READ_DOCUMENT = """
+CREATE FUNCTION pg_temp.kanban_read(doc text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS {body}
+"""
+READ_DOCUMENT_BODY = r"""
+SELECT regexp_replace(COALESCE(NULLIF(btrim(doc, E' \t\n\r'), ''), 'null'),
+                      '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{{2}})', '\\ufffd', 'g')::jsonb
+"""
+FLAG_OF_DOCUMENT = """
+CREATE FUNCTION pg_temp.kanban_flag(doc text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS {body}
+"""
+FLAG_OF_DOCUMENT_BODY = """
+BEGIN
+  RETURN (SELECT CASE WHEN {is_on} THEN 'on' ELSE 'off' END
+          FROM (SELECT pg_temp.kanban_read(doc) AS {column_name}) AS t);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN 'unreadable';
+END
+"""
+# The flag goes to the end of the text as one more member: of two members of one name the last counts, in JavaScript,
+# in jsonb and in the modules; and every other letter stays. NULL for what is not on, or cannot be written.
+OFF_DOCUMENT = """
+CREATE FUNCTION pg_temp.kanban_off(doc text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS {body}
+"""
+OFF_DOCUMENT_BODY = r"""
+DECLARE
+  whole jsonb;
+  member text;
+BEGIN
+  IF pg_temp.kanban_flag(doc) <> 'on' THEN
+    RETURN NULL;
+  END IF;
+  whole := pg_temp.kanban_read(doc);
+  SELECT {member} INTO member FROM (SELECT doc AS {column_name}) AS t;
+  IF jsonb_typeof(whole) <> 'object' THEN
+    RETURN '{{' || member || '}}';
+  END IF;
+  RETURN left(rtrim(doc, E' \t\n\r'), -1) || CASE whole WHEN '{{}}' THEN '' ELSE ', ' END || member || '}}';
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN NULL;
+END
+"""
+OFF_WHOLE_DOCUMENT_BODY = """
+BEGIN
+  RETURN CASE pg_temp.kanban_flag(doc) WHEN 'on' THEN %(written)s::text END;
+END
+"""
+# By this mark a document that we wrote is known again: the modules' mark_of().
+MARK = "left(encode(sha256(convert_to({content}, 'UTF8')), 'hex'), 32)"
+
+# One statement switches and keeps: neither can be without the other. What is kept comes from what was written. Arrays
+# hold up to 5,000 tenants, for a value of PostgreSQL ends at 1 GB.
+SWITCH = """
+WITH locked AS (
+  SELECT t.tableoid AS leaf, t.ctid AS place, {tenant}::text AS tenant, {prior} AS prior, {depth} AS depth
+  FROM {table} AS t
+  WHERE {rows} AND {scope} AND {to_switch} {can_write} {single} {nothing}
+  FOR NO KEY UPDATE {waiting}
+), switched AS (
+  UPDATE {table} AS t
+  SET {column_name} = {written}
+  FROM locked AS w
+  WHERE t.ctid = w.place AND t.tableoid = w.leaf
+  RETURNING w.tenant, w.prior, w.depth, {column}::text AS content
+), numbered AS (
+  SELECT *, (row_number() OVER () - 1) / 5000 AS batch FROM switched
+)
+INSERT INTO {keep} (incident_id, flag, action, run_id, written, full_depth, tenants, priors, depths, marks)
+SELECT {incident}, %(flag)s, 'disabled', 'break-glass', %(written)s, {full_depth},
+       array_agg(tenant), array_agg(prior), array_agg(depth), array_agg({mark})
+FROM numbered
+GROUP BY batch
+"""
+ALL_ROWS = "TRUE"
+ONE_TENANT = "{own_tenant} = ({one})::text::{tenant_type}"
+# Tenants with several rows have a statement of their own.
+SINGLE = """AND NOT EXISTS (
+    SELECT FROM (SELECT {tenant} AS tenant FROM {table} AS t WHERE {rows} GROUP BY 1 HAVING count(*) > 1) AS several
+    WHERE several.tenant = {tenant})"""
+
+# All rows of a tenant or none: they are kept as one ordered list, in the order of everything else in the row.
+SWITCH_SEVERAL = """
+WITH several AS (
+  SELECT {tenant} AS tenant, count(*) AS rows FROM {table} AS t WHERE {rows} AND {scope}
+  GROUP BY 1 HAVING count(*) > 1 AND bool_or({to_switch}) {nothing}
+), locked AS (
+  SELECT t.tableoid AS leaf, t.ctid AS place, {tenant}::text AS tenant, {column}::text AS content, several.rows,
+         {to_switch} {can_write} AS turns, (to_jsonb(t) - {column_key})::text AS rest
+  FROM {table} AS t JOIN several ON several.tenant = {tenant}
+  WHERE {rows}
+  FOR NO KEY UPDATE OF t {waiting}
+), whole AS (
+  SELECT tenant FROM locked GROUP BY tenant HAVING count(*) = max(rows)
+), switched AS (
+  UPDATE {table} AS t
+  SET {column_name} = {written}
+  FROM locked AS w JOIN whole USING (tenant)
+  WHERE t.ctid = w.place AND t.tableoid = w.leaf AND w.turns
+  RETURNING w.leaf, w.place, {column}::text AS content
+), lists AS (
+  SELECT w.tenant, jsonb_agg(w.content ORDER BY w.rest, w.place)::text AS prior,
+         jsonb_agg(COALESCE(s.content, w.content) ORDER BY w.rest, w.place)::text AS content
+  FROM locked AS w JOIN whole USING (tenant) LEFT JOIN switched AS s USING (leaf, place)
+  GROUP BY w.tenant HAVING count(s.place) > 0
+)
+INSERT INTO {keep} (incident_id, flag, action, run_id, written, full_depth, tenants, priors, marks)
+SELECT {incident}, %(flag)s, 'disabled', 'break-glass', %(written)s, {several},
+       array_agg(tenant), array_agg(prior), array_agg({mark})
+FROM lists
+HAVING count(*) > 0
+"""
+
+# Tenants without a row are on where absent means on: a row is made, and what is kept says that there was none.
+INSERT_MISSING = """
+WITH made AS (
+  INSERT INTO {table} ({tenant_name}, {key_name}, {column_name}{more_names})
+  SELECT o.{owner_id}, %(key)s, {written}{more_values}
+  FROM {tenants_table} AS o
+  WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id}) {nothing}
+  RETURNING {tenant_name}::text AS tenant
+)
+INSERT INTO {keep} (incident_id, flag, action, run_id, written, full_depth, tenants)
+SELECT {incident}, %(flag)s, 'disabled', 'break-glass', %(written)s, {no_row}, array_agg(tenant)
+FROM made
+HAVING count(*) > 0
+"""
+
+# Who is still on, each as a statement of its own, so that a row that is held or refused stops no other.
+LEFT_OVER = """
+SELECT format('EXECUTE {name} (%%L)', tenant)
+FROM (SELECT DISTINCT {tenant}::text AS tenant FROM {table} AS t WHERE {rows} AND {to_switch} {nothing}
+      ORDER BY 1 LIMIT 10000) AS left_over
+"""
+STILL_ON = """
+SELECT total, still_on, still_on = 0 AS all_off FROM ({count_all}) AS counted (total, still_on)
+"""
+WHO_IS_STILL_ON = """
+SELECT {tenant}::text AS still_on, left({column}::text, 60) AS value FROM {table} AS t
+WHERE {rows} AND {to_switch} {nothing} ORDER BY 1 LIMIT 20
+"""
+HOLDERS = """
+SELECT a.pid, a.application_name, a.usename, date_trunc('second', clock_timestamp() - a.xact_start) AS open_for,
+       'SELECT pg_terminate_backend(' || a.pid || ');' AS to_end_it
+FROM pg_stat_activity AS a
+WHERE a.pid <> pg_backend_pid()
+  AND a.pid IN (SELECT l.pid FROM pg_locks AS l WHERE l.relation = to_regclass(%(name)s) AND l.granted
+                AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock'))
+ORDER BY a.xact_start LIMIT 20
+"""
+
+# The fence's own function raises and lowers it for a role that owns nothing; without a list it means every fence.
+HAS_FENCE = """
+SELECT EXISTS (
+  SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+  WHERE n.nspname = 'kanban_rollback' AND p.proname = 'fence_raise' AND p.pronargs = 1
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
+) AS has_fence
+"""
+RAISE_FENCE = f"SELECT kanban_rollback.fence_raise(jsonb_build_object('incident', {INCIDENT})) AS raised"
+LOWER_FENCE = (
+    f"SELECT kanban_rollback.fence_lower(jsonb_build_object('incidents', jsonb_build_array({INCIDENT}))) AS lowered"
+)
+TRY_FENCE = 'SELECT kanban_rollback.fence_raise(\'{"incident": "preflight", "fences": []}\')'
+
+# What this incident switched and no undo has put back yet.
+KEPT = """(
+  SELECT seq, action, written, full_depth, tenants, priors, depths, marks
+  FROM {keep} WHERE incident_id = {incident} AND flag = %(flag)s
+)"""
+NOT_BACK = """
+SELECT count(*) AS not_back, (array_agg(tenant))[1:20] AS tenants, count(*) = 0 AS all_back
+FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last)
+"""
+# The undo, and the record that spends what it put back, in one statement.
+RESTORE = """
+WITH wanted (tenant, prior, depth, written, mark, last) AS (
+  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last) WHERE w.depth >= 0 {nothing}
+), locked AS (
+  SELECT t.tableoid AS leaf, t.ctid AS place, w.*, {already} AS already, {unchanged} AS unchanged
+  FROM wanted AS w
+  JOIN {table} AS t ON {tenant} = w.tenant::{tenant_type} AND {rows}
+  FOR NO KEY UPDATE OF t SKIP LOCKED
+), restored AS (
+  UPDATE {table} AS t
+  SET {column_name} = {put_back}
+  FROM locked AS w
+  WHERE t.ctid = w.place AND t.tableoid = w.leaf AND w.unchanged AND NOT w.already
+  RETURNING w.tenant, {already} AS took
+), spent AS (
+  SELECT tenant FROM restored WHERE took UNION SELECT tenant FROM locked WHERE already
+), noted AS (
+  INSERT INTO {keep} (incident_id, flag, action, run_id, tenants)
+  SELECT {incident}, %(flag)s, 'restored', 'break-glass', array_agg(tenant) FROM spent HAVING count(*) > 0
+)
+SELECT (SELECT count(*) FROM restored WHERE took) AS put_back,
+       (SELECT count(*) FROM locked WHERE already) AS so_already,
+       (SELECT count(*) FROM locked WHERE NOT already AND NOT unchanged) AS changed_since,
+       (SELECT count(*) FROM wanted) - (SELECT count(*) FROM locked) AS held_or_gone
+"""
+RESTORE_SEVERAL = """
+WITH wanted (tenant, prior, depth, written, mark, last) AS (
+  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last) WHERE w.depth = {several} {nothing}
+), locked AS (
+  SELECT t.tableoid AS leaf, t.ctid AS place, w.tenant, w.prior, w.mark, {column}::text AS content,
+         (to_jsonb(t) - {column_key})::text AS rest
+  FROM wanted AS w JOIN {table} AS t ON {tenant} = w.tenant::{tenant_type} AND {rows}
+  FOR NO KEY UPDATE OF t SKIP LOCKED
+), numbered AS (
+  SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY rest, place) AS n FROM locked
+), lists AS (
+  SELECT tenant, jsonb_agg(content ORDER BY n)::text AS content, max(mark) AS mark FROM numbered GROUP BY tenant
+), restored AS (
+  UPDATE {table} AS t
+  SET {column_name} = (w.prior::jsonb ->> (w.n - 1)::int)::{column_type}
+  FROM numbered AS w JOIN (SELECT tenant FROM lists WHERE {mark} = mark) AS ours USING (tenant)
+  WHERE t.ctid = w.place AND t.tableoid = w.leaf
+  RETURNING w.tenant
+), noted AS (
+  INSERT INTO {keep} (incident_id, flag, action, run_id, tenants)
+  SELECT {incident}, %(flag)s, 'restored', 'break-glass', array_agg(DISTINCT tenant) FROM restored HAVING count(*) > 0
+)
+SELECT (SELECT count(DISTINCT tenant) FROM restored) AS put_back,
+       (SELECT count(*) FROM wanted) - (SELECT count(DISTINCT tenant) FROM restored) AS held_or_changed
+"""
+DELETE_MADE = """
+WITH wanted (tenant, prior, depth, written, mark, last) AS (
+  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last) WHERE w.depth = {no_row} {nothing}
+), gone AS (
+  DELETE FROM {table} AS t USING wanted AS w
+  WHERE {rows} AND {tenant} = w.tenant::{tenant_type} AND {leaf} = {written_as_text}
+  RETURNING w.tenant
+), noted AS (
+  INSERT INTO {keep} (incident_id, flag, action, run_id, tenants)
+  SELECT {incident}, %(flag)s, 'restored', 'break-glass', array_agg(tenant) FROM gone HAVING count(*) > 0
+)
+SELECT (SELECT count(*) FROM gone) AS taken_away,
+       (SELECT count(*) FROM wanted) - (SELECT count(*) FROM gone) AS changed_since
+"""

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL of a look ahead: what the scenarios need, read or tried with a condition that no row meets."""
+
+from __future__ import annotations
+
+# Tenants on whose row a transaction that is still open has left its mark, seen without a lock. A mark for a foreign key
+# does not hinder the kill, and one that several transactions share cannot be told from an old one: so this is a rough
+# figure, above the truth or below it by those.
+LOCKED_NOW = """
+SELECT count(*)
+FROM {table} AS t
+WHERE {rows} AND {scope} AND {meant} AND t.xmax IN (
+  SELECT l.transactionid FROM pg_locks AS l
+  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
+)
+"""
+
+# An export ends with its transaction; pg_dump's parallel jobs need it.
+EXPORT_SNAPSHOT = "SELECT pg_export_snapshot()"
+BLOCKING_PIDS = "SELECT pg_blocking_pids(pg_backend_pid())"
+CAN_READ = "SELECT FROM {table} LIMIT 0"
+
+# The ledger's statements, each with a condition that no row meets.
+LEDGER = (
+    """
+INSERT INTO kanban_rollback.incidents (incident_id, scenario, environment, operator, reason)
+SELECT 'preflight', NULL, NULL, NULL, NULL WHERE false ON CONFLICT (incident_id) DO NOTHING
+""",
+    "UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp(), closed_by = NULL WHERE false",
+    """
+INSERT INTO kanban_rollback.incident_aliases (alias, incident_id) SELECT 'preflight', 'preflight' WHERE false
+ON CONFLICT (alias) DO NOTHING
+""",
+    """
+INSERT INTO kanban_rollback.flag_changes
+  (incident_id, flag, action, run_id, written, full_depth, tenants, priors, depths, marks)
+SELECT 'preflight', '', 'disabled', NULL, NULL, 0, '{}', NULL, NULL, NULL WHERE false
+""",
+    """
+INSERT INTO kanban_rollback.events (incident_id, run_id, seq, at, phase, source, event, data, previous, hash)
+SELECT 'preflight', '', 0, '', '', '', '', '{}', '', '' WHERE false
+""",
+    """
+INSERT INTO kanban_rollback.leases (name, incident_id, holder, run_id, expires_at)
+SELECT '', 'preflight', '', '', clock_timestamp() WHERE false
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+""",
+    "DELETE FROM kanban_rollback.leases WHERE false",
+    "SELECT FROM kanban_rollback.latched WHERE false",
+)
+
+# The latch itself takes a lock that writers feel, so its privileges are read and not tried. A dormant latch is raised
+# by a function; without one it is made by whoever may put a trigger on the table.
+CAN_LATCH = """
+SELECT has_table_privilege(%(table)s::oid, 'TRIGGER') AND has_schema_privilege(n.oid, 'CREATE')
+       OR EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = n.oid AND p.proname LIKE 'raise\\_latch\\_%%'
+                  AND has_function_privilege(p.oid, 'EXECUTE'))
+FROM pg_namespace AS n WHERE n.nspname = 'kanban_rollback'
+"""
+
+# A member may end other roles' sessions; a superuser's only a superuser.
+CAN_TERMINATE = "SELECT pg_has_role('pg_signal_backend', 'MEMBER')"
+
+# pg_dump locks every table of the database to read its schema.
+UNREADABLE = """
+SELECT n.nspname || '.' || c.relname
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+  AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%%'
+  AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
+ORDER BY 1
+LIMIT 1000
+"""
+
+# On disk, with what is stored out of line and without indexes; leaves of a partitioned table too.
+SIZE = """
+SELECT COALESCE((SELECT sum(pg_table_size(p.relid)) FROM pg_partition_tree(%(table)s::oid::regclass) AS p),
+                pg_table_size(%(table)s::oid::regclass))::bigint
+"""
+
+ARCHIVER = """
+SELECT current_setting('archive_mode') <> 'off',
+       extract(epoch FROM clock_timestamp() - last_archived_time)::float8,
+       to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+       COALESCE(last_failed_time > last_archived_time, last_failed_time IS NOT NULL), last_failed_wal
+FROM pg_stat_archiver
+"""
+
+STATEMENTS_SCHEMA = """
+SELECT n.nspname::text FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+WHERE e.extname = 'pg_stat_statements'
+"""
+# Whether others' texts are shown, and the updates that name a table; the rest is read in their text.
+STATEMENTS_HIDDEN = """
+SELECT count(*) FROM {schema}.pg_stat_statements AS s
+WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.query LIKE '<insufficient%%'
+"""
+UPDATES = """
+SELECT left(s.query, 20000), sum(s.calls)::bigint
+FROM {schema}.pg_stat_statements AS s
+WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND s.query ILIKE '%%update%%' AND position(lower(%(table)s) IN lower(s.query)) > 0
+GROUP BY 1
+ORDER BY 2 DESC
+LIMIT 200
+"""

@@ -1,0 +1,275 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight_info
+short_description: Tell whether a database has what a rollback will need, and foretell the kill
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Looks, ahead of the day, at everything that the scenarios will need of a database and its host. Privileges are
+    tried, not only read; each statement runs with a condition that no row meets and a C(lock_timeout) of 200 ms, and is
+    rolled back.
+  - Changes nothing and takes no lock that an application could feel, so it is fit for a daily schedule.
+  - Returns C(break-glass.sql) for this flag, a script for C(psql) alone, for the day that Ansible itself is broken. It
+    keeps the prior values, switches off what M(chatia.kanban_rollback.feature_flag) would, and undoes that exactly.
+  - Something that is missing is a check that says so, not a failure of the module. It fails only where the database
+    cannot be asked at all.
+  - On a replica only the connection and the client programs are looked at.
+options:
+  environment:
+    description: Name of the environment; a ledger that is marked with another one is a check that is not met.
+    type: str
+  global_default:
+    description: Whether the row without tenant of a key/value store is switched as well, by the script too.
+    type: bool
+    default: false
+  deadline:
+    description: Seconds that the kill has; a forecast above it is said.
+    type: float
+    default: 20
+  on_blocked:
+    description: What is done about sessions that hold rows; V(terminate) needs membership in C(pg_signal_backend).
+    type: str
+    choices: [report, terminate]
+    default: report
+  dump_tables:
+    description: Tables that a dump takes, as C(name) or C(schema.name).
+    type: list
+    elements: str
+    default: []
+  dump_dir:
+    description: Directory on the host under which dumps are made. It need not be there yet.
+    type: path
+  bin_dir:
+    description: The only directory to look for C(pg_dump) in. Left out, it is C(PATH) and where packages keep it.
+    type: path
+  disk_spare:
+    description: How many times the size of O(dump_tables) on disk must be free for O(dump_dir).
+    type: float
+    default: 1.2
+  backup_max_age:
+    description:
+      - Seconds within which there must be a proven dump under O(dump_dir) or an archived WAL file. V(0) does not ask;
+        it is for backups that are proven elsewhere.
+    type: float
+    default: 86400
+  fence_tables:
+    description: The option O(chatia.kanban_rollback.write_fence#module:tables) of the fence.
+    type: list
+    elements: raw
+    default: []
+  write_block_key:
+    description: The Redis key of the write block, for the lines about it in the script.
+    type: str
+  redis_hosts:
+    description: Where Redis listens, as C(host) or C(host:port), for the same lines.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - chatia.kanban_rollback.postgres
+  - chatia.kanban_rollback.flag
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+seealso:
+  - module: chatia.kanban_rollback.feature_flag
+  - module: chatia.kanban_rollback.feature_flag_info
+"""
+
+EXAMPLES = r"""
+- name: Look ahead
+  chatia.kanban_rollback.preflight_info:
+    login_db: chatia_db
+    table: Companies
+    column: settings
+    path: [kanbanV2Enabled]
+    dump_tables: [Companies, Tags, TicketTags, Tickets]
+    dump_dir: /var/backups/kanban_rollback
+  register: ahead
+
+- name: Say what is missing
+  ansible.builtin.debug:
+    msg: "{{ ahead.checks | selectattr('ok', 'eq', false) | map(attribute='what') | list }}"
+"""
+
+RETURN = r"""
+ready:
+  description: Whether no check of severity C(must) is known to be not met.
+  returned: success
+  type: bool
+checks:
+  description: What was looked at, in the order in which the scenarios need it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description:
+        - A short, stable word, C(server), C(flag), C(ledger), C(kill), C(blockers), C(terminate), C(latch),
+          C(forecast), C(settings), C(break_glass), C(dump_tables), C(snapshot), C(dump_schema), C(tools), C(disk),
+          C(backup) or C(orm_saves). What cannot be looked at because another one is not met is left out.
+      type: str
+    ok:
+      description: Whether it is met; null where that could not be found out.
+      type: bool
+    severity:
+      description: C(must) or C(should).
+      type: str
+    what:
+      description: What was found.
+      type: str
+    why:
+      description: Why it matters; empty where it is met.
+      type: str
+    todo:
+      description: What to do; empty where it is met.
+      type: str
+  sample:
+    - name: tools
+      ok: true
+      severity: must
+      what: pg_dump 17.12 in /usr/lib/postgresql/17/bin.
+      why: ''
+      todo: ''
+forecast:
+  description: What a kill would come to.
+  returned: when the flag can be read, and not on a replica
+  type: dict
+  contains:
+    tenants:
+      description: Tenants meant.
+      type: int
+    'on':
+      description: How many of them are on.
+      type: int
+    seconds:
+      description:
+        - An estimate, twice the time that counting took now plus 1 s for each 100,000 tenants that are on (50,000 in a
+          C(json) or text column), rates that were measured on two slow cores.
+      type: float
+    count_seconds:
+      description: Seconds that counting took now.
+      type: float
+    locked_now:
+      description:
+        - Rows on which a transaction that is open left its mark, seen without a lock. Marks of foreign keys count too
+          although they do not hinder the kill; marks that several transactions share are not seen.
+      type: int
+    open_transactions:
+      description: Other clients' open transactions, C(count) and C(oldest_seconds) (null without any).
+      type: dict
+    flag_values:
+      description: The 20 most frequent values as text, with their number of tenants.
+      type: list
+      elements: dict
+    unreadable:
+      description: Up to 20 tenants whose settings are text that is no JSON.
+      type: list
+      elements: str
+    unreadable_count:
+      description: How many there are.
+      type: int
+clock:
+  description: The server's time in UTC.
+  returned: success
+  type: str
+  sample: '2026-11-25T03:00:00.000000Z'
+tools:
+  description: The newest C(pg_dump) on the host with C(directory), C(version), C(major); null where none will do.
+  returned: success
+  type: dict
+disk:
+  description: Where dumps go, C(path), C(free_bytes) (null where unknown) and C(needed_bytes).
+  returned: not on a replica
+  type: dict
+backup:
+  description:
+    - C(dump), the newest proven dump (C(path), C(incident_id), C(ended_at), C(age_seconds), C(bytes)) or null;
+      C(archiver), the archiving of WAL (C(enabled), C(age_seconds), C(last_archived_time), C(failing),
+      C(last_failed_wal)) or null.
+  returned: not on a replica
+  type: dict
+orm_saves:
+  description: Saves of whole rows that a fence on some columns would refuse.
+  returned: not on a replica
+  type: dict
+  contains:
+    available:
+      description: Whether C(pg_stat_statements) could be read.
+      type: bool
+    reason:
+      description: Why not.
+      type: str
+    statements:
+      description: Up to 100, most frequent first, with C(table), C(calls) and C(query), cut to 200 characters.
+      type: list
+      elements: dict
+    hidden:
+      description: Statements whose text this role may not see.
+      type: int
+break_glass:
+  description: The script. It holds no password and no moment in time.
+  returned: when the flag can be read, and not on a replica
+  type: str
+database:
+  description: Which database this was, by name, address, cluster, role and version; whether a pooler is in between.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
+    flag_from,
+    flag_spec,
+    login_from,
+    postgres_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflight import Request, preflight
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    own = {
+        "environment": {"type": "str"},
+        "global_default": {"type": "bool", "default": False},
+        "deadline": {"type": "float", "default": 20},
+        "on_blocked": {"type": "str", "choices": ["report", "terminate"], "default": "report"},
+        "dump_tables": {"type": "list", "elements": "str", "default": []},
+        "dump_dir": {"type": "path"},
+        "bin_dir": {"type": "path"},
+        "disk_spare": {"type": "float", "default": 1.2},
+        "backup_max_age": {"type": "float", "default": 86400},
+        "fence_tables": {"type": "list", "elements": "raw", "default": []},
+        "write_block_key": {"type": "str", "no_log": False},
+        "redis_hosts": {"type": "list", "elements": "str", "default": []},
+    }
+    module = AnsibleModule(argument_spec={**postgres_spec(), **flag_spec(), **own}, supports_check_mode=True)
+    params = module.params
+
+    def work() -> Outcome:
+        asked = {name: params[name] for name in own}
+        return preflight(login_from(params), Request(flag_from(params), tenants=params["tenants"], **asked)), None
+
+    run(module, work, PSYCOPG2)
+
+
+if __name__ == "__main__":
+    main()
