@@ -25,6 +25,13 @@ from tests.playbooks.runner import CHECKOUT, Run, Running, beside
 
 TENANTS = 3_000
 ON = 1_000
+TICKETS = 6_000
+# What bootstrap.yml lays down on hosts.
+LAID_DOWN = ("/var/lib/kanban_rollback", "/opt/chatia")
+BLOCK = "kanban:emergency:write-block"
+# A run that is about the flag alone: no Redis, no fence, no dump. Patterns of hosts go on the command line.
+FLAG_ALONE = {"kanban_fence": False, "kanban_dump_tables": []}
+NO_OTHER_TIER = {"kanban_redis_hosts": "none", "kanban_app_hosts": "none"}
 TEMPLATE = "kanban_template"
 PRIMARIES = ("db1", "db3")
 # Quoted camelCase, as an ORM makes it. Every third tenant is on, in one of the ways that JavaScript takes for true.
@@ -32,8 +39,16 @@ SCHEMA = f"""
 CREATE TABLE "Companies" (
   id serial PRIMARY KEY, name text NOT NULL, settings jsonb, "updatedAt" timestamptz NOT NULL DEFAULT now()
 );
+CREATE TYPE "enum_Tickets_status" AS ENUM ('open', 'pending', 'closed');
 CREATE TABLE "Tickets" (
-  id serial PRIMARY KEY, "companyId" int NOT NULL REFERENCES "Companies" (id) ON DELETE CASCADE, status text
+  id serial PRIMARY KEY, "companyId" int NOT NULL REFERENCES "Companies" (id) ON DELETE CASCADE,
+  status "enum_Tickets_status", "lastMessage" text, "kanbanLane" int, "kanbanOrder" int
+);
+CREATE TABLE "Tags" (
+  id serial PRIMARY KEY, name text, "companyId" int REFERENCES "Companies" (id) ON DELETE CASCADE
+);
+CREATE TABLE "TicketTags" (
+  "ticketId" int REFERENCES "Tickets" (id) ON DELETE CASCADE, "tagId" int REFERENCES "Tags" (id) ON DELETE CASCADE
 );
 INSERT INTO "Companies" (name, settings) SELECT 'company ' || n,
   CASE n % 3
@@ -43,7 +58,10 @@ INSERT INTO "Companies" (name, settings) SELECT 'company ' || n,
     ELSE CASE n % 2 WHEN 0 THEN '{{"kanbanV2Enabled": false}}'::jsonb ELSE '{{"kanbanV2Enabled": null}}' END
   END
 FROM generate_series(1, {TENANTS}) AS n;
-INSERT INTO "Tickets" ("companyId", status) SELECT 1 + n % {TENANTS}, 'open' FROM generate_series(1, 6000) AS n;
+INSERT INTO "Tickets" ("companyId", status, "kanbanLane", "kanbanOrder")
+  SELECT 1 + n % {TENANTS}, 'open', n % 4, n FROM generate_series(1, {TICKETS}) AS n;
+INSERT INTO "Tags" (name, "companyId") SELECT 'tag ' || n, 1 + n % {TENANTS} FROM generate_series(1, 3000) AS n;
+INSERT INTO "TicketTags" SELECT n, 1 + n % 3000 FROM generate_series(1, {TICKETS}) AS n;
 """
 # Written without any of the collection's own: neither absent nor null nor false.
 IS_ON = """COALESCE(jsonb_typeof(settings) = 'object' AND settings ? 'kanbanV2Enabled'
@@ -93,6 +111,14 @@ class Site:
         gone = f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE); DROP ROLE IF EXISTS kanban_rollback"
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: self.fleet[name].psql(gone), PRIMARIES))
+        self.redis("DEL", BLOCK, f"{{{BLOCK}}}:owner")
+        if any("bootstrap.yml" in run.argv[-1] for run in self.running):
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda host: host.run(["rm", "-rf", *LAID_DOWN]), self.fleet.hosts))
+
+    def redis(self, *command: str) -> str:
+        """Run a Redis command on the master, past the network."""
+        return self.fleet["redis1"].run(["redis-cli", "--raw", *command]).stdout.strip()
 
     def fault(self, name: str, fault: Callable[[Host], None]) -> None:
         """Do a fault to a host, which is mended after the test."""
@@ -124,7 +150,13 @@ class Site:
             for name, more in hosts.items()
         }
         tree["all"]["vars"].update(
-            {"kanban_postgresql_db": self.database, "kanban_environment": "staging", **variables}
+            {
+                "kanban_postgresql_db": self.database,
+                "kanban_environment": "staging",
+                # The application itself is not there: one file stands for its logs.
+                "kanban_app_log_files": ["/etc/os-release"],
+                **variables,
+            }
         )
         path = self.directory / f"inventory-{next(_numbers)}.yml"
         files.write(path, json.dumps(tree))
@@ -137,11 +169,16 @@ class Site:
         hosts: Sequence[str] | Mapping[str, Mapping[str, Any]] = ("db1", "db2"),
         variables: Mapping[str, Any] | None = None,
         extra: Mapping[str, Any] | None = None,
+        whole: bool = False,
     ) -> Running:
-        """Type a playbook's command: ``variables`` stand in the inventory, ``extra`` follow on the command line."""
+        """Type a playbook's command: ``variables`` stand in the inventory, ``extra`` follow on the command line.
+
+        ``whole``: with every tier; without, the run is about the flag alone.
+        """
         given = hosts if isinstance(hosts, Mapping) else {name: {} for name in hosts}
-        argv = [beside("ansible-playbook"), "-i", str(self.inventory(given, variables or {})), *options]
-        for name, value in (extra or {}).items():
+        inventory = self.inventory(given, {**({} if whole else FLAG_ALONE), **(variables or {})})
+        argv = [beside("ansible-playbook"), "-i", str(inventory), *options]
+        for name, value in {**({} if whole else NO_OTHER_TIER), **(extra or {})}.items():
             argv += ["-e", json.dumps({name: value})]
         running = Running([*argv, str(CHECKOUT / "playbooks" / f"{playbook}.yml")], self._log(playbook))
         self.running.append(running)

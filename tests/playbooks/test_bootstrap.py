@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.playbooks.place import ON, TENANTS, Site
+from tests.playbooks.place import LAID_DOWN, ON, TENANTS, Site
 
 # Everything that an installation could leave: schemas, roles and memberships, functions, triggers, and each privilege
 # that is not the owner's own by default.
@@ -46,13 +46,22 @@ def least(site: Site) -> dict[str, Any]:
 
 
 def bootstrap(site: Site, least: dict[str, Any], **extra: Any) -> Any:
-    return site.run("bootstrap", variables={"kanban_role_password": least["kanban_postgresql_password"]}, extra=extra)
+    variables = {"kanban_role_password": least["kanban_postgresql_password"]}
+    return site.run("bootstrap", variables=variables, extra=extra, whole=True)
+
+
+def traces(site: Site) -> dict[str, str]:
+    """Return what of ours lies on each host."""
+    look = ["find", *LAID_DOWN, "-printf", "%M %p\\n"]
+    return {host: site.fleet[host].run(look, check=False).stdout for host in ("db1", "db2", "redis1", "app1", "app2")}
 
 
 def test_the_plan_of_a_first_installation_changes_nothing(site: Site) -> None:
     before = site.psql("db1", CATALOG)
-    plan = site.run("bootstrap", "--check", "--diff", hosts=("db1",))
+    nothing = traces(site)
+    plan = site.run("bootstrap", "--check", "--diff", hosts=("db1",), whole=True)
     assert site.psql("db1", CATALOG) == before
+    assert traces(site) == nothing
     assert plan.rc == 0, plan.output
 
 
@@ -64,7 +73,13 @@ def test_made_once_and_enough_for_a_role_that_may_do_nothing_else(site: Site, le
     assert site.psql("db1", f"SELECT {attributes} FROM pg_roles WHERE rolname = 'kanban_rollback'") == "t|f|f|f|f|f"
     again = bootstrap(site, least)
     assert again.rc == 0, again.output
-    assert {host: again.recap(host)["changed"] for host in ("db1", "db2")} == {"db1": 0, "db2": 0}
+    assert {again.recap(host)["changed"] for host in ("db1", "db2", "redis1", "app1", "app2")} == {0}
+    for host, left in traces(site).items():
+        assert "drwx------ /var/lib/kanban_rollback" in left.splitlines(), host
+        assert "/opt/chatia/runbooks/scenario3.md" in left, host
+    page = site.fleet["app1"].run(["cat", "/opt/chatia/runbooks/scenario3.md"]).stdout
+    assert "inventories/staging chatia.kanban_rollback.scenario3" in page
+    assert "{{" not in page
 
     # Its role is enough to stop and to go back.
     before = site.rows()
@@ -76,9 +91,9 @@ def test_made_once_and_enough_for_a_role_that_may_do_nothing_else(site: Site, le
     assert undone.rc == 0, undone.output
     assert f"{ON} of {TENANTS} have Kanban V2" in undone.screen
     assert site.rows() == before
-    # What it may not: it is for the flag alone.
+    # What it may not: it writes the flag alone, and reads what it dumps.
     with_role = "SET ROLE kanban_rollback; "
-    for statement in ('UPDATE "Companies" SET name = name', 'SELECT FROM "Tickets"', 'DELETE FROM "Companies"'):
+    for statement in ('UPDATE "Companies" SET name = name', 'DELETE FROM "Tickets"', 'DELETE FROM "Companies"'):
         asked = site.fleet["db1"].run(
             ["psql", "-XqAt", "-d", site.database, "-f", "-"], user="postgres", stdin=with_role + statement, check=False
         )
@@ -86,7 +101,7 @@ def test_made_once_and_enough_for_a_role_that_may_do_nothing_else(site: Site, le
 
 
 def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
-    before = site.psql("db1", CATALOG)
+    before, nothing = site.psql("db1", CATALOG), traces(site)
     assert bootstrap(site, least).rc == 0
     assert site.psql("db1", CATALOG) != before
     # With a latch of the superuser's on the table, and an incident that is closed in the end.
@@ -99,9 +114,10 @@ def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
     gone = bootstrap(site, least, kanban_state="absent")
     assert gone.rc == 0, gone.output
     assert site.psql("db1", CATALOG) == before
+    assert traces(site) == nothing
     again = bootstrap(site, least, kanban_state="absent")
     assert again.rc == 0, again.output
-    assert again.recap("db1")["changed"] == 0
+    assert {again.recap(host)["changed"] for host in ("db1", "db2", "redis1", "app1", "app2")} == {0}
 
 
 def test_absent_with_an_open_incident_goes_by_break_glass_only(site: Site, least: dict[str, Any]) -> None:
