@@ -76,22 +76,28 @@ def verdict(
     environment: str = "",
     group: str = "db",
     check_mode: bool = False,
+    parts: Sequence[Mapping[str, Any]] = (),
+    whole_seconds: float | None = None,
+    final: bool = True,
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
     :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
     :param what: ``contain`` or ``restore``.
-    :param seconds: since the run began, against ``objective``.
+    :param seconds: since the run began until the last that counts against ``objective``.
+    :param parts: what else was to be done, as the filters of ``_parts`` judge it.
+    :param whole_seconds: what all of the run took, where that is more.
+    :param final: whether this is the run's last screen; before it nobody is told to type anything.
     """
     # A host without an answer must be counted, so the names lead.
     answers: Iterator[tuple[Answer, Answer]] = zip_longest(first, later, fillvalue={})
     standing = stand([Host(name, *next(answers, ({}, {}))) for name in names])
-    word = _word(standing, what)
+    word = _word(standing, what, parts)
     incidents = [host.last["incident"] for host in standing.acted if "incident" in host.last]
     incident_id = max((row["incident_id"] for row in incidents), default=run["incident_id"])
-    headline = _headline(standing, word, what, group, check_mode)
+    headline = _headline(standing, word, what, group, check_mode, parts) + _about_parts(standing, parts, check_mode)
     lines = [headline, *(one_line(line) for line in _about(incidents, incident_id, environment))]
-    lines.append(_clock(seconds, objective, word))
+    lines.append(_clock(seconds, objective, word) + (f" The run: {whole_seconds:.1f} s." if whole_seconds else ""))
     lines += [line for host in standing.acted for line in (database_line(host, what), steps_line(host)) if line]
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
     lines += [
@@ -100,7 +106,11 @@ def verdict(
     ]
     lines += [f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}" for host in standing.silent]
     lines += [line for host in standing.acted for line in notes(host)]
-    lines += _next(word, what, one_line(incident_id), check_mode, any(host.sweep_open for host in standing.acted))
+    lines += [line for part in parts for line in part["lines"]]
+    if final:
+        still_open = any(host.sweep_open for host in standing.acted)
+        refused = any(part["kind"] == "contain" for part in parts)
+        lines += _next(word, what, one_line(incident_id), check_mode, still_open, refused)
     return {
         "verdict": word,
         "failed": word in ("degraded", "failed"),
@@ -110,15 +120,26 @@ def verdict(
     }
 
 
-def _word(standing: Standing, what: str) -> str:
+def _word(standing: Standing, what: str, parts: Sequence[Mapping[str, Any]]) -> str:
     if what == "restore" and not any("enabled_after" in host.last for host in standing.acted):
         return "failed"  # No database that answered knows the incident.
-    if standing.whole:
+    if standing.whole and all(part["holds"] for part in parts):
         return "contained" if what == "contain" else "restored"
     return "degraded" if any(not host.failed for host in standing.acted) else "failed"
 
 
-def _headline(standing: Standing, word: str, what: str, group: str, check_mode: bool) -> str:
+def _about_parts(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
+    """Return what the headline says after the flag."""
+    bad = [text for part in parts for text in part["bad"]]
+    if bad:
+        return f" NOT WELL: {one_line('; '.join(bad))}."
+    good = [part["good"] for part in parts]
+    return f" Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
+
+
+def _headline(
+    standing: Standing, word: str, what: str, group: str, check_mode: bool, parts: Sequence[Mapping[str, Any]]
+) -> str:
     total, on = standing.total("total"), standing.total("enabled_after")
     missing = len(standing.silent) + len(standing.headless)
     if not standing.acted and not missing:
@@ -127,8 +148,10 @@ def _headline(standing: Standing, word: str, what: str, group: str, check_mode: 
     if check_mode:
         change = f"{standing.total('changed_count'):,} of {total:,} tenants would change."
         return f"PLAN, nothing was changed: {answered}{change}"
-    if word == "contained":
-        return f"CONTAINED: Kanban V2 is off for all {total:,} tenants ({standing.changed:,} were switched off now)."
+    if what == "contain" and standing.whole:
+        in_part = any(part["kind"] == "contain" and not part["holds"] for part in parts)
+        start = "CONTAINED IN PART" if in_part else "CONTAINED"
+        return f"{start}: Kanban V2 is off for all {total:,} tenants ({standing.changed:,} were switched off now)."
     if word == "restored":
         return f"RESTORED: {standing.changed:,} tenants are as before the incident, {on:,} of {total:,} have Kanban V2."
     if what == "contain":
@@ -163,7 +186,7 @@ def _clock(seconds: float, objective: float, word: str) -> str:
     return f"Time: {seconds:.1f} s, {met} the objective of {objective:.0f} s."
 
 
-def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: bool) -> list[str]:
+def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: bool, refused: bool) -> list[str]:
     if check_mode:
         return ["Next: the same command without --check."]
     if word in ("degraded", "failed"):
@@ -174,6 +197,7 @@ def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: 
         ]
     if what == "contain":
         return [
+            *(["Kanban's writes stay refused until that is undone; inbound messages go on."] if refused else []),
             f"Next, if this was a misfire: reenable.yml -e kanban_reenable=all -e kanban_incident_id={incident_id}",
             "It is safe to close this terminal.",
         ]

@@ -66,7 +66,7 @@ class Checkout:
 
     def flags(self) -> dict[str, int]:
         """Return the tenants by value of the flag, read without the collection and without the demonstration."""
-        login = dict(self.connection["postgresql"])
+        login = {name: value for name, value in self.connection["postgresql"].items() if name != "bin"}
         session = psycopg2.connect(dbname=login.pop("db"), connect_timeout=5, **login)
         try:
             with session.cursor() as cursor:

@@ -102,7 +102,9 @@ def _serve(data: DataSet) -> None:
             "db": DATABASE,
             "user": OWNER,
             "password": password,
+            "bin": str(postgres.programs),
         },
+        "logs": str(directory / "*" / "server.log"),
         "redis": {"host": redis.host, "port": redis.port, "password": redis.password},
     }
     for name in ("ansible", "state", "incidents", "dumps"):
@@ -132,6 +134,7 @@ def show(data: DataSet) -> None:
     """Print how many tenants are on, by the value of their flag, as the database says at this moment."""
     login = dict(read_connection()["postgresql"])
     login["dbname"] = login.pop("db")
+    del login["bin"]
     try:
         session = psycopg2.connect(**login, connect_timeout=5)
     except psycopg2.OperationalError as error:

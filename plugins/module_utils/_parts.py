@@ -1,0 +1,264 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts of a scenario beside the flag: fence, write block, evidence, dump. Pure: neither Ansible nor a driver.
+
+A part is judged from the answers of its hosts. It ``holds`` only when every host that should have answered did, and
+none of them says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any, Iterator, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
+
+# How a dump was proven, beside its checksums.
+PROOFS = {"toc": "its table of contents", "restore": "a restore"}
+CONTAIN, PRESERVE, RELEASE = "contain", "preserve", "release"
+
+
+@dataclass
+class Part:
+    """``kind``: contain or preserve; ``good``: what a headline says when it holds; ``bad``: what fails, where."""
+
+    kind: str
+    good: str
+    bad: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def as_result(self) -> dict[str, Any]:
+        """Return it as the filters hand it on."""
+        return {"kind": self.kind, "holds": not self.bad, "good": self.good, "bad": self.bad, "lines": self.lines}
+
+
+def fence_part(
+    names: Sequence[str],
+    flags: Sequence[Answer],
+    first: Sequence[Answer],
+    later: Sequence[Answer],
+    plan: bool = False,
+) -> dict[str, Any]:
+    """Judge the fence on every database; ``flags``: the answers to the kill, which say who is a replica or silent."""
+    part = Part(CONTAIN, "the fence is proven")
+    for name, flag, raised, drained in _together(names, flags, first, later):
+        if not _acted(flag):
+            continue  # Already counted as missing, or a replica.
+        answer = drained if "status" in drained else raised
+        status = answer.get("status")
+        if status is None:
+            part.bad.append(f"the fence on {name} is not known to be up")
+            part.lines.append(f"{name}: fence NOT ACCOUNTED FOR: {why_not(answer)}")
+            continue
+        if plan and not answer.get("failed"):
+            would = "would be raised on" if answer.get("changed") else "is up on"
+            tables = ", ".join(one_line(table["name"]) for table in answer.get("tables", []))
+            part.lines.append(f"{name}: the fence {would} {tables}")
+            continue
+        if status != "proven":
+            part.bad.append(f"the fence on {name} is {status.replace('_', ' ')}")
+        part.lines += _fence_lines(name, answer)
+    return part.as_result()
+
+
+def _fence_lines(name: str, answer: Answer) -> Iterator[str]:
+    tables = answer.get("tables", [])
+    proven = [one_line(table["name"]) for table in tables if table.get("status") == "proven"]
+    raised = f", raised in {answer['raised_ms']:.0f} ms" if answer.get("raised_ms") is not None else ""
+    whose = one_line(answer.get("incident_id") or "nobody")
+    line = f"{name}: fence {answer['status'].replace('_', ' ')} for {whose}{raised}"
+    yield line + (f": {', '.join(proven)} refuse Kanban's writes" if proven else "")
+    for table in tables:
+        if table.get("status") not in ("proven", "draining"):
+            yield (
+                f"{name}: {one_line(table['name'])} is {one_line(table.get('status', 'unknown').replace('_', ' '))}: "
+                f"{one_line(table.get('reason') or 'no reason given')}"
+            )
+    for row in answer.get("draining", [])[:SHOWN]:
+        where = ", ".join(map(one_line, row.get("tables", [])))
+        yield (
+            f"{name}: {_session(row)} was writing to {where} when the fence was raised and may go on until it ends"
+            f"{_ending(row)}"
+        )
+    for row in answer.get("blocked", [])[:SHOWN]:
+        yield f"{name}: {one_line(row.get('table') or 'a table')} is held by {_session(row)}{_ending(row)}"
+
+
+def _session(row: Answer) -> str:
+    if not row.get("pid"):
+        return f"prepared transaction {one_line(row.get('gid') or 'of unknown name')}"
+    age = row.get("transaction_age")
+    since = "" if age is None else f", {age:.0f} s old"
+    return f"pid {row['pid']} ({one_line(row.get('application_name') or 'no name')}{since})"
+
+
+def _ending(row: Answer) -> str:
+    return f"; to end it: {one_line(row['to_end_it'])}" if row.get("to_end_it") else ""
+
+
+def block_part(
+    names: Sequence[str], answers: Sequence[Answer], known_as: Sequence[str], group: str, plan: bool = False
+) -> dict[str, Any]:
+    """Judge the write block; ``known_as``: the incident's id and aliases, any of which may be its owner."""
+    part = Part(CONTAIN, "the write block is held")
+    if group == "none":
+        part.good = "no write block (there is no Redis)"
+        return part.as_result()
+    if not names:
+        part.bad.append(f"there is no write block, for the group {group!r} has no hosts")
+    held, replicas = set(), []
+    for name, answer in _together(names, answers):
+        server = answer.get("server", {})
+        if answer.get("skipped"):
+            replicas.append((name, server.get("cluster")))
+        elif plan and server and not answer.get("failed"):
+            held.add(server.get("cluster"))
+            part.lines.append(f"{name}: the write block {'would be' if answer.get('changed') else 'is'} held")
+        elif not answer.get("held") or answer.get("failed"):
+            part.bad.append(f"the write block on {name} is not known to be held")
+            part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {why_not(answer)}")
+        else:
+            held.add(server.get("cluster"))
+            part.lines.append(_block_line(name, answer, known_as))
+    for name, cluster in replicas:
+        part.lines.append(f"{name}: a Redis replica, it gets the write block from its master")
+        if cluster not in held:
+            part.bad.append(f"the master of {name} did not answer")
+    for name, answer in _together(names, answers):
+        part.lines += [f"{name}: {one_line(text)}" for text in answer.get("warnings", [])]
+    return part.as_result()
+
+
+def _block_line(name: str, answer: Answer, known_as: Sequence[str]) -> str:
+    owner = answer.get("owner")
+    whose = "nobody by name" if owner is None else one_line(owner)
+    if owner is not None and owner not in known_as:
+        whose += ", another incident"
+    ttl = answer.get("ttl_seconds")
+    until = "until it is released" if ttl is None else f"for {ttl:.0f} s unless it is renewed"
+    return f"{name}: write block held by {whose}, {until}"
+
+
+def evidence_part(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
+    """Judge what was gathered, per host of any tier."""
+    part = Part(PRESERVE, "evidence is kept")
+    for name, answer in _together(names, answers):
+        if not answer.get("path") or answer.get("failed"):
+            part.bad.append(f"no evidence of {name}")
+            part.lines.append(f"{name}: no evidence: {why_not(answer)}")
+            continue
+        size = sum(int(file["bytes"]) for file in answer.get("files", []))
+        line = f"{name}: {len(answer.get('files', []))} files of evidence, {_size(size)}, in {one_line(answer['path'])}"
+        missing = [one_line(row["part"]) for row in answer.get("missing", [])]
+        part.lines.append(line + (f"; without {', '.join(missing)}" if missing else ""))
+    return part.as_result()
+
+
+def dump_part(
+    names: Sequence[str], flags: Sequence[Answer], answers: Sequence[Answer], plan: bool = False
+) -> dict[str, Any]:
+    """Judge the dump of every database that acted on the kill, and say what became of the last one before it."""
+    part = Part(PRESERVE, "the dump is proven")
+    for name, flag, answer in _together(names, flags, answers):
+        if not _acted(flag):
+            continue
+        if plan and answer.get("dest") and not answer.get("failed"):
+            would = "would be dumped to" if answer.get("changed") else "were dumped before to"
+            part.lines.append(f"{name}: the tables {would} {one_line(answer['dest'])}")
+        elif not answer.get("verified") or answer.get("failed"):
+            part.bad.append(f"no proven dump of {name}")
+            part.lines.append(f"{name}: no proven dump: {why_not(answer)}")
+        else:
+            rows = sum(int(table["rows"]) for table in answer.get("tables", []))
+            when = "" if answer.get("changed") else ", taken before"
+            part.lines.append(
+                f"{name}: dump of {rows:,} rows, {_size(answer.get('bytes', 0))}, proven by "
+                f"{PROOFS.get(answer['verified'], one_line(answer['verified']))}, in {one_line(answer['dest'])}{when}"
+            )
+        part.lines += _previous(name, answer)
+    return part.as_result()
+
+
+def _previous(name: str, answer: Answer) -> Iterator[str]:
+    if "previous" not in answer:
+        return
+    older = answer["previous"]
+    if not older:
+        yield f"{name}: no earlier dump of ours is there; look for the last backup and keep it from expiring"
+        return
+    hours = older["age_seconds"] / 3600
+    age = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours"
+    yield f"{name}: the last good dump before it is {age} old ({one_line(older['path'])}); nothing here removes it"
+
+
+def fence_lowered_part(
+    names: Sequence[str], flags: Sequence[Answer], answers: Sequence[Answer], plan: bool = False
+) -> dict[str, Any]:
+    """Judge whether people can write again, on every database that the undo acted on."""
+    part = Part(RELEASE, "the fence is lowered")
+    for name, flag, answer in _together(names, flags, answers):
+        if not _acted(flag):
+            continue
+        if answer.get("failed") or "status" not in answer:
+            part.bad.append(f"the fence on {name} is not known to be lowered")
+            part.lines.append(f"{name}: fence NOT ACCOUNTED FOR: {why_not(answer)}")
+        elif answer.get("changed"):
+            part.lines.append(f"{name}: the fence {'would be' if plan else 'is'} lowered")
+        part.lines += [f"{name}: left behind, without effect: {one_line(row)}" for row in answer.get("left_behind", [])]
+    return part.as_result()
+
+
+def block_released_part(
+    names: Sequence[str], answers: Sequence[Answer], group: str, plan: bool = False
+) -> dict[str, Any]:
+    """Judge whether the write block is gone, on every Redis."""
+    part = Part(RELEASE, "no write block is held")
+    for name, answer in _together([] if group == "none" else names, answers):
+        if answer.get("skipped"):
+            continue
+        if answer.get("failed") or "held" not in answer or (answer["held"] and not plan):
+            part.bad.append(f"the write block on {name} is not known to be released")
+            part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {why_not(answer)}")
+        elif answer.get("changed"):
+            part.lines.append(f"{name}: the write block {'would be' if plan else 'is'} released")
+    return part.as_result()
+
+
+def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
+    """Return the incident's id and every alias that the run knows it by; ``answers`` to the kill or to a question."""
+    found = {str(run["incident_id"])}
+    for answer in answers:
+        incident = (answer or {}).get("incident", {})
+        found.update(str(incident[name]) for name in ("incident_id", "requested") if incident.get(name))
+        rows = [*incident.get("open_before", []), *(answer or {}).get("incidents", [])]
+        for row in rows:
+            names = {row["incident_id"], *row.get("aliases", [])}
+            if names & found:
+                found |= names
+    return sorted(found)
+
+
+def _acted(flag: Answer) -> bool:
+    return "database" in flag and bool(flag["database"].get("writable"))
+
+
+def why_not(answer: Answer) -> str:
+    """Return why nothing good came back, in one line."""
+    if not answer or answer.get("skip_reason"):
+        return "it was not asked, because an earlier step got no answer here"
+    if answer.get("unreachable"):
+        return f"could not be reached: {one_line(answer.get('msg', 'no reason given'))}"
+    return one_line(answer.get("error", {}).get("what") or answer.get("msg") or "no reason given")
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
+
+
+def _together(names: Sequence[str], *answers: Sequence[Answer]) -> Iterator[tuple[Any, ...]]:
+    """Pair hosts with their answers: a host without one must be counted, so the names lead."""
+    rows: Iterator[tuple[Any, ...]] = zip_longest(names, *answers)
+    for name, *given in rows:
+        yield (name, *(answer or {} for answer in given))

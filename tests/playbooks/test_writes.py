@@ -1,0 +1,258 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole of scenario 3's stop, every tier: writes refused, evidence and dump kept, and all of it given back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.hosts.host import Host
+from tests.playbooks.place import BLOCK, ON, TENANTS, TICKETS, Site
+from tests.playbooks.runner import Run
+from tests.playbooks.test_bootstrap import CATALOG
+
+ALL = {"kanban_reenable": "all"}
+HASTY = {"kanban_connect_timeout": 3, "kanban_drain_seconds": 2, "kanban_sweep_seconds": 2}
+MOVES = (
+    'INSERT INTO "TicketTags" VALUES (1, 1)',
+    'DELETE FROM "TicketTags" WHERE "ticketId" = 1',
+    """UPDATE "Tags" SET name = 'x' WHERE id = 1""",
+    'UPDATE "Tickets" SET "kanbanLane" = 2 WHERE id = 1',
+    'DELETE FROM "Tickets" WHERE id = 1',
+)
+INBOUND = (
+    """INSERT INTO "Tickets" ("companyId", status, "lastMessage") VALUES (1, 'open', 'Bom dia')""",
+    """UPDATE "Tickets" SET "lastMessage" = 'Bom dia', status = 'pending' WHERE id = 1""",
+    """UPDATE "Companies" SET name = 'Empresa' WHERE id = 1""",
+)
+
+
+def refused(site: Site, host: str = "db1") -> list[str]:
+    """Try what a board does and what inbound messages do, each undone; return what was refused."""
+    found = []
+    with contextlib.closing(site.connect(host)) as session, session.cursor() as cursor:
+        for statement in (*MOVES, *INBOUND):
+            try:
+                cursor.execute(statement)
+            except psycopg2.Error as error:
+                if error.pgcode != "KB001":
+                    raise
+                found.append(statement)
+            session.rollback()
+    return found
+
+
+def files(site: Site, host: str, run: Run, kind: str) -> str:
+    """Return the directory that the last screen names for a host: of evidence or of the dump."""
+    words = {"evidence": f"{host}: ", "dump": f"{host}: dump of "}[kind]
+    for line in run.screen.split(f"{host}: ")[1:]:
+        if kind in line.partition("/")[0] and " in /" in line:
+            return "/" + line.partition(" in /")[2].split()[0].strip(",;'")
+    raise AssertionError(f"no {words!r} on the screen: {run.screen}")
+
+
+def undo(site: Site, before: str, **how: Any) -> None:
+    undone = site.run("reenable", extra=ALL, whole=True, **how)
+    assert undone.rc == 0, undone.output
+    assert "Also: the fence is lowered, no write block is held." in undone.screen
+    assert undone.seconds < 60
+    assert site.rows() == before
+    assert refused(site) == []
+    assert site.redis("GET", BLOCK) == ""
+
+
+def test_stopped_preserved_and_undone(site: Site) -> None:
+    before, catalog = site.rows(), site.psql("db1", CATALOG)
+    first = site.run("scenario3", whole=True)
+    assert (first.rc, site.on()) == (0, 0), first.output
+    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in first.screen
+    good = "Also: the fence is proven, the write block is held, evidence is kept, the dump is proven."
+    assert good in first.screen
+    assert refused(site) == list(MOVES)
+    assert site.redis("MGET", BLOCK, f"{{{BLOCK}}}:owner") == f"true\n{first.incident}"
+    assert site.redis("TTL", BLOCK) == "-1"
+
+    dump = files(site, "db1", first, "dump")
+    manifest = json.loads(site.fleet["db1"].run(["cat", f"{dump}/manifest.json"]).stdout)
+    assert {table["name"]: table["rows"] for table in manifest["tables"]} == {
+        "public.Tags": 3000,
+        "public.TicketTags": TICKETS,
+        "public.Tickets": TICKETS,
+    }
+    assert manifest["incident_id"] == first.incident
+    for host in ("db1", "app1", "app2"):
+        place = files(site, host, first, "evidence")
+        modes = site.fleet[host].run(["find", place, "-printf", "%y%m\\n"]).stdout.split()
+        assert set(modes) <= {"d700", "f600"}
+        assert "f600" in modes
+
+    again = site.run("scenario3", whole=True)
+    assert again.rc == 0, again.output
+    assert good in again.screen
+    assert {host: again.recap(host)["changed"] for host in ("db1", "redis1")} == {"db1": 0, "redis1": 0}
+    assert "taken before" in again.screen
+
+    undo(site, before)
+    # On demand made, on demand gone; the ledger stays, for it is the record.
+    left = [row for row in site.psql("db1", CATALOG).splitlines() if row not in catalog.splitlines()]
+    assert [row for row in left if "kanban_rollback" not in row] == []
+    assert "fence" not in "\n".join(left)
+
+
+def test_the_plan_names_what_would_be_refused_and_dumped(site: Site) -> None:
+    catalog = site.psql("db1", CATALOG)
+    plan = site.run("scenario3", "--check", "--diff", whole=True)
+    assert plan.rc == 0, plan.output
+    assert "PLAN, nothing was changed" in plan.screen
+    for words in ("the fence would be raised on", "the write block would be held", "the tables would be dumped to"):
+        assert words in plan.screen
+    assert site.psql("db1", CATALOG) == catalog
+    assert site.redis("EXISTS", BLOCK) == "0"
+
+
+def test_who_is_writing_is_drained_named_and_then_proven(site: Site) -> None:
+    before = site.rows()
+    with contextlib.closing(site.connect(application="board")) as session, session.cursor() as cursor:
+        cursor.execute(MOVES[0])
+        run = site.run("scenario3", variables=HASTY, whole=True)
+        assert (run.rc != 0, site.on()) == (True, 0), run.output
+        assert "CONTAINED IN PART" in run.screen
+        assert f"pid {session.info.backend_pid} (board" in run.screen
+        assert f"SELECT pg_terminate_backend({session.info.backend_pid})" in run.screen
+        session.rollback()
+    again = site.run("scenario3", whole=True)
+    assert again.rc == 0, again.output
+    assert "the fence is proven" in again.screen
+    undo(site, before)
+
+
+def test_a_bootstrapped_host_is_fenced_while_somebody_writes_by_a_role_that_owns_nothing(site: Site) -> None:
+    before = site.rows()
+    password = "secret-of-this-test"
+    made = site.run("bootstrap", variables={"kanban_role_password": password}, whole=True)
+    assert made.rc == 0, made.output
+    least = {
+        "ansible_become": False,
+        "kanban_postgresql_host": site.fleet["db1"].address,
+        "kanban_postgresql_user": "kanban_rollback",
+        "kanban_postgresql_password": password,
+    }
+    with contextlib.closing(site.connect(application="board")) as session, session.cursor() as cursor:
+        cursor.execute(MOVES[0])
+        running = site.start("scenario3", hosts={"db1": least}, whole=True)
+        running.says("CONTAINED IN PART")
+        # The writer goes on under what it began; nobody else gets in.
+        assert refused(site) == list(MOVES)
+        session.rollback()
+        run = running.wait()
+    assert (run.rc, site.on()) == (0, 0), run.output
+    assert "the latch is up" in run.screen
+    undo(site, before, hosts={"db1": least})
+    assert refused(site) == []
+
+
+def stop_redis(host: Host) -> None:
+    host.run(["systemctl", "stop", "redis-server"])
+
+
+def freeze_redis(host: Host) -> None:
+    host.run(["sh", "-c", "kill -STOP $(systemctl show -P MainPID redis-server)"])
+
+
+@pytest.fixture
+def redis_comes_back(site: Site) -> Any:
+    yield
+    site.mend("redis1")
+    site.fleet["redis1"].run(
+        ["sh", "-c", "kill -CONT $(systemctl show -P MainPID redis-server); systemctl start redis-server"], check=False
+    )
+    site.fleet["redis1"].wait_until_ready()
+
+
+@pytest.mark.usefixtures("redis_comes_back")
+@pytest.mark.parametrize("fault", [stop_redis, freeze_redis, Host.blackhole], ids=["dead", "frozen", "black hole"])
+def test_a_redis_that_does_not_answer_neither_stops_nor_delays_the_rest(site: Site, fault: Any) -> None:
+    before = site.rows()
+    site.disconnect()
+    site.fault("redis1", fault)
+    running = site.start("scenario3", variables=HASTY, whole=True)
+    contained = running.says(f"{ON} tenants switched off in", timeout=30)
+    run = running.wait()
+    assert contained < 10, run.output
+    assert (run.rc != 0, site.on()) == (True, 0)
+    assert refused(site) == list(MOVES)
+    assert "CONTAINED IN PART" in run.screen
+    assert "NOT WELL: the write block on redis1 is not known to be held" in run.screen
+    assert f"db1: dump of {3000 + 2 * TICKETS} rows" in run.screen
+    assert site.run("reenable", extra={**ALL, "kanban_redis_hosts": "none"}, whole=True).rc == 0
+    assert site.rows() == before
+
+
+def test_a_dead_application_host_and_a_dead_replica_stop_nothing(site: Site) -> None:
+    site.disconnect()
+    site.fault("app1", Host.blackhole)
+    site.fault("db2", Host.kill)
+    run = site.run("scenario3", variables=HASTY, whole=True)
+    assert (run.rc != 0, site.on()) == (True, 0), run.output
+    assert refused(site) == list(MOVES)
+    assert "no evidence of app1" in run.screen
+    assert "db2: NOT ACCOUNTED FOR" in run.screen
+    assert "app2: " in run.screen
+    assert f"db1: dump of {3000 + 2 * TICKETS} rows" in run.screen
+    assert site.redis("GET", BLOCK) == "true"
+
+
+def test_a_block_of_somebody_else_is_kept_counted_and_released_by_name_only(site: Site) -> None:
+    site.redis("MSET", BLOCK, "true", f"{{{BLOCK}}}:owner", "INC-OF-MARIA")
+    run = site.run("scenario3", whole=True)
+    assert run.rc == 0, run.output
+    assert "write block held by INC-OF-MARIA, another incident" in run.screen
+    undone = site.run("reenable", extra=ALL, whole=True)
+    assert undone.rc != 0
+    assert "the write block on redis1 is not known to be released" in undone.screen
+    assert site.redis("GET", BLOCK) == "true"
+    override = {"what": ["block"], "reason": "maria went home"}
+    forced = site.run("reenable", extra={**ALL, "kanban_break_glass": override}, whole=True)
+    assert forced.rc == 0, forced.output
+    assert site.redis("EXISTS", BLOCK) == "0"
+
+
+def test_two_operators_at_the_same_moment_refuse_writes_once(site: Site) -> None:
+    before = site.rows()
+    running = [site.start("scenario3", whole=True) for _time in range(2)]
+    runs = [each.wait() for each in running]
+    assert [run.rc for run in runs] == [0, 0], runs[0].output + runs[1].output
+    assert refused(site) == list(MOVES)
+    assert site.redis("GET", f"{{{BLOCK}}}:owner") in {run.incident for run in runs}
+    undo(site, before)
+
+
+def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_incident(site: Site) -> None:
+    incident = site.run("scenario3", whole=True).incident
+    db1 = site.fleet["db1"]
+    home = "/var/lib/postgresql/.local/state/kanban_rollback"
+    old = f"{home}/dumps/INC-OLD-{site.database}"
+    dump = f"{home}/dumps/{incident}-{site.database}"
+    evidence = f"{home}/incidents/{incident}/evidence"
+    script = f"cp -a {dump} {old}; mkdir -p {home}/incidents/INC-OLD/evidence; "
+    script += f"find {home}/dumps {home}/incidents -exec touch -d '100 days ago' {{}} +"
+    db1.run(["sh", "-c", script], user="postgres")
+    plan = site.run("report", "--check", whole=True)
+    assert plan.rc == 0, plan.output
+    assert db1.run(["ls", "-d", old, dump, evidence]).returncode == 0
+    purged = site.run("report", whole=True)
+    assert purged.rc == 0, purged.output
+    assert db1.run(["ls", "-d", dump, evidence]).returncode == 0
+    assert db1.run(["ls", f"{home}/incidents/INC-OLD"]).stdout == ""
+    closed = site.run("reenable", extra={**ALL, "kanban_close": True}, whole=True)
+    assert closed.rc == 0, closed.output
+    assert site.run("report", whole=True).rc == 0
+    left = db1.run(["sh", "-c", f"ls {home}/dumps"]).stdout.split()
+    assert len(left) == 1
+    db1.run(["rm", "-rf", home])

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fence, write block, evidence and dump: a part holds only when every host that should have answered says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import (
+    block_part,
+    block_released_part,
+    dump_part,
+    evidence_part,
+    fence_lowered_part,
+    fence_part,
+    incident_names,
+)
+from tests.unit.answers import UNREACHABLE, Answer, answer, judge, replica, text
+
+INCIDENT = "INC-20261125-001"
+FAILED: Answer = {"failed": True, "msg": "no.", "error": {"what": "The disk is full.", "code": "disk_full"}}
+
+
+def fence(status: str = "proven", **more: Any) -> Answer:
+    tables = [{"name": "public.TicketTags", "status": "proven"}, {"name": "public.Tickets", "status": "proven"}]
+    found = {"changed": True, "status": status, "tables": tables, "incident_id": INCIDENT, "raised_ms": 12.4}
+    return {**found, "draining": [], "blocked": [], **more}
+
+
+def block(owner: str | None = INCIDENT, cluster: str = "abc", **more: Any) -> Answer:
+    server = {"cluster": cluster, "role": "master"}
+    return {"changed": True, "held": True, "owner": owner, "ttl_seconds": None, "server": server, **more}
+
+
+REDIS_REPLICA: Answer = {
+    "changed": False,
+    "skipped": True,
+    "held": True,
+    "server": {"cluster": "abc", "role": "replica"},
+}
+DUMP: Answer = {
+    "changed": True,
+    "verified": "toc",
+    "dest": "/srv/dumps/INC",
+    "bytes": 1_500_000,
+    "tables": [{"name": "public.Tags", "rows": 700}, {"name": "public.TicketTags", "rows": 1300}],
+    "previous": {"path": "/srv/dumps/OLD", "age_seconds": 3 * 86400, "incident_id": "OLD"},
+}
+
+
+def whole(part: dict[str, Any]) -> str:
+    return "\n".join([*part["bad"], *part["lines"]])
+
+
+def test_a_proven_fence_holds_and_says_on_what() -> None:
+    part = fence_part(["db1"], [answer()], [fence()], [{}])
+    assert (part["holds"], part["bad"]) == (True, [])
+    assert "raised in 12 ms: public.TicketTags, public.Tickets refuse Kanban's writes" in whole(part)
+
+
+def test_a_replica_and_a_host_whose_kill_said_nothing_are_not_counted_twice() -> None:
+    part = fence_part(["db1", "db2", "db3"], [answer(), replica(), UNREACHABLE], [fence(), {}, {}], [])
+    assert part["holds"]
+
+
+@pytest.mark.parametrize("status", ["draining", "unproven", "not_fenced", "absent", "dormant", "lowered"])
+def test_a_fence_that_is_not_proven_does_not_hold(status: str) -> None:
+    part = fence_part(["db1"], [answer()], [fence(status)], [{}])
+    assert not part["holds"]
+    assert f"the fence on db1 is {status.replace('_', ' ')}" in part["bad"]
+
+
+def test_the_drain_is_what_counts_in_the_end() -> None:
+    row = {"pid": 42, "application_name": "whaticket", "transaction_age": 61.2, "tables": ["public.Tickets"],
+           "to_end_it": "SELECT pg_terminate_backend(42)"}  # fmt: skip
+    draining = fence("draining", draining=[row])
+    part = fence_part(["db1"], [answer()], [draining], [{}])
+    assert "pid 42 (whaticket, 61 s old) was writing to public.Tickets" in whole(part)
+    assert "SELECT pg_terminate_backend(42)" in whole(part)
+    assert fence_part(["db1"], [answer()], [draining], [fence()])["holds"]
+    assert not fence_part(["db1"], [answer()], [fence()], [draining])["holds"]
+    # A drain that gave no answer changes nothing for the better.
+    assert not fence_part(["db1"], [answer()], [draining], [UNREACHABLE])["holds"]
+
+
+def test_a_table_that_is_not_fenced_is_named_with_the_reason() -> None:
+    tables = [{"name": "public.Tags", "status": "not_fenced", "reason": "a subscription writes to it"}]
+    part = fence_part(["db1"], [answer()], [fence("not_fenced", tables=tables)], [{}])
+    assert "public.Tags is not fenced: a subscription writes to it" in whole(part)
+
+
+@pytest.mark.parametrize("nothing", [{}, UNREACHABLE, FAILED])
+def test_a_fence_without_an_answer_is_not_accounted_for(nothing: Answer) -> None:
+    part = fence_part(["db1"], [answer()], [nothing], [])
+    assert not part["holds"]
+    assert "NOT ACCOUNTED FOR" in whole(part)
+
+
+def test_a_block_holds_for_the_incident_under_any_of_its_names() -> None:
+    part = block_part(["r1", "r2"], [block(), REDIS_REPLICA], [INCIDENT], "redis")
+    assert part["holds"]
+    assert "another incident" not in whole(part)
+    other = block_part(["r1"], [block("INC-9")], [INCIDENT], "redis")
+    assert other["holds"], "a block by anybody refuses writes"
+    assert "INC-9, another incident" in whole(other)
+
+
+def test_a_block_that_lapses_says_when() -> None:
+    assert "for 3,600 s" in whole(block_part(["r1"], [block(ttl_seconds=3600)], [], "redis")).replace("3600", "3,600")
+
+
+@pytest.mark.parametrize("nothing", [{}, UNREACHABLE, FAILED, {"changed": False, "held": False}])
+def test_a_redis_without_a_good_answer_is_not_accounted_for(nothing: Answer) -> None:
+    part = block_part(["r1", "r2"], [block(), nothing], [INCIDENT], "redis")
+    assert not part["holds"]
+    assert "r2: write block NOT ACCOUNTED FOR" in whole(part)
+
+
+def test_a_replica_without_its_master_holds_nothing() -> None:
+    assert not block_part(["r2"], [REDIS_REPLICA], [INCIDENT], "redis")["holds"]
+    other_master = block_part(["r1", "r2"], [block(cluster="xyz"), REDIS_REPLICA], [INCIDENT], "redis")
+    assert not other_master["holds"]
+
+
+def test_no_redis_is_a_failure_unless_it_is_said() -> None:
+    assert not block_part([], [], [INCIDENT], "redis")["holds"]
+    assert block_part([], [], [INCIDENT], "none")["holds"]
+
+
+@pytest.mark.parametrize("nothing", [{}, UNREACHABLE, FAILED])
+def test_evidence_of_every_host_or_its_name(nothing: Answer) -> None:
+    kept = {"path": "/srv/inc/evidence", "files": [{"bytes": 1000}], "missing": [{"part": "pm2", "reason": "none"}]}
+    assert evidence_part(["db1", "app1"], [kept, kept])["holds"]
+    assert "without pm2" in whole(evidence_part(["app1"], [kept]))
+    part = evidence_part(["db1", "app1"], [kept, nothing])
+    assert part["bad"] == ["no evidence of app1"]
+
+
+@pytest.mark.parametrize("nothing", [{}, UNREACHABLE, FAILED])
+def test_a_dump_is_proven_or_it_is_a_failure(nothing: Answer) -> None:
+    good = dump_part(["db1", "db2"], [answer(), replica()], [DUMP, {}])
+    assert good["holds"]
+    assert "dump of 2,000 rows, 1.5 MB, proven by its table of contents, in /srv/dumps/INC" in whole(good)
+    assert "the last good dump before it is 3 days old (/srv/dumps/OLD); nothing here removes it" in whole(good)
+    bad = dump_part(["db1"], [answer()], [nothing])
+    assert bad["bad"] == ["no proven dump of db1"]
+
+
+def test_the_fate_of_the_last_good_dump_is_told_though_the_new_one_failed() -> None:
+    assert "/srv/dumps/OLD" in whole(dump_part(["db1"], [answer()], [{**FAILED, "previous": DUMP["previous"]}]))
+    assert "no earlier dump" in whole(dump_part(["db1"], [answer()], [{**DUMP, "previous": None}]))
+
+
+def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
+    lowered, released = {"changed": True, "status": "lowered"}, {"changed": True, "held": False}
+    assert fence_lowered_part(["db1"], [answer()], [lowered])["holds"]
+    assert not fence_lowered_part(["db1"], [answer()], [FAILED])["holds"]
+    assert block_released_part(["r1", "r2"], [released, REDIS_REPLICA], "redis")["holds"]
+    assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
+    assert not block_released_part(["r1"], [UNREACHABLE], "redis")["holds"]
+
+
+def test_a_plan_says_what_would_be_done_and_judges_no_state() -> None:
+    fenced = fence_part(["db1"], [answer()], [fence("absent")], [{}], plan=True)
+    assert fenced["holds"]
+    assert "would be raised on public.TicketTags, public.Tickets" in whole(fenced)
+    assert block_part(["r1"], [block(held=False)], [], "redis", plan=True)["holds"]
+    assert "would be dumped to /srv/dumps/INC" in whole(
+        dump_part(["db1"], [answer()], [{**DUMP, "verified": None}], True)
+    )
+    assert not fence_part(["db1"], [answer()], [FAILED], [{}], plan=True)["holds"]
+    assert not block_part(["r1"], [FAILED], [], "redis", plan=True)["holds"]
+    assert not dump_part(["db1"], [answer()], [FAILED], plan=True)["holds"]
+
+
+def test_an_incident_is_known_by_all_its_names() -> None:
+    before = [{"incident_id": "INC-A", "aliases": ["INC-B"]}, {"incident_id": "INC-OTHER", "aliases": []}]
+    told = {"incident": {"incident_id": "INC-A", "requested": "INC-C", "open_before": before}}
+    assert incident_names([told, {}, UNREACHABLE], {"incident_id": "INC-C"}) == ["INC-A", "INC-B", "INC-C"]
+
+
+def test_parts_decide_the_verdict_with_the_flag() -> None:
+    good = fence_part(["db1"], [answer()], [fence()], [{}])
+    held = block_part(["r1"], [block()], [INCIDENT], "redis")
+    dumped = dump_part(["db1"], [answer()], [DUMP])
+    result = judge({"db1": answer()}, parts=[good, held, dumped])
+    assert (result["verdict"], result["failed"]) == ("contained", False)
+    assert "Also: the fence is proven, the write block is held, the dump is proven." in result["headline"]
+
+    no_block = block_part(["r1"], [UNREACHABLE], [INCIDENT], "redis")
+    result = judge({"db1": answer()}, parts=[good, no_block, dumped])
+    assert (result["verdict"], result["failed"]) == ("degraded", True)
+    assert result["headline"].startswith("CONTAINED IN PART: Kanban V2 is off for all 1,000 tenants")
+    assert "NOT WELL: the write block on r1 is not known to be held" in result["headline"]
+
+    no_dump = dump_part(["db1"], [answer()], [FAILED])
+    result = judge({"db1": answer()}, parts=[good, held, no_dump])
+    assert (result["verdict"], result["failed"]) == ("degraded", True)
+    assert result["headline"].startswith("CONTAINED: Kanban V2 is off")
+    assert "no proven dump of db1" in result["headline"]
+
+
+def test_the_screen_in_between_tells_nobody_to_type_anything() -> None:
+    result = judge({"db1": answer()}, final=False, whole_seconds=7.1)
+    assert "Next" not in text(result)
+    assert "The run: 7.1 s." in text(result)
