@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,12 @@ from .module import run_module
 from .tenants import fill
 
 PRIMARY, REPLICA, OTHERS = "db1", "db2", ("app1", "app2")
-SPECS = tuple(spec for spec in STANDARD if spec.name in (PRIMARY, REPLICA, *OTHERS))
+# What the profile fences by default.
+FENCED = [
+    "TicketTags",
+    "Tags",
+    {"name": "Tickets", "operations": ["UPDATE", "DELETE", "TRUNCATE"], "columns": ["kanbanLane", "kanbanOrder"]},
+]
 
 
 @dataclass(frozen=True)
@@ -74,18 +79,22 @@ class FourHosts:
 
 
 @contextmanager
-def four_hosts(tenants: int) -> Iterator[FourHosts]:
+def four_hosts(tenants: int, others: Sequence[str] = OTHERS, armed: bool = False) -> Iterator[FourHosts]:
     """Bring the hosts up, with a filled database on the primary; they and their files go in the end.
+
+    ``others``: beside primary and replica; application hosts serve as further ways to the primary. ``armed``: whether
+    the fence is installed, dormant.
 
     Raises CannotMeasure where this machine cannot run hosts.
     """
     try:
-        fleet = up(RESULTS / "hosts", SPECS)
+        specs = tuple(spec for spec in STANDARD if spec.name in (PRIMARY, REPLICA, *others))
+        fleet = up(RESULTS / "hosts", specs)
     except HostsError as error:
         raise CannotMeasure(str(error)) from error
     try:
         with tempfile.TemporaryDirectory(prefix="kanban-bench-") as directory:
-            hosts = FourHosts(fleet, (fleet.inventory, _inventory(fleet, Path(directory))))
+            hosts = FourHosts(fleet, (fleet.inventory, _inventory(fleet, Path(directory), others)))
             hosts.run("postgres", f"CREATE DATABASE {ORIGINAL}")
             session = psycopg2.connect(hosts.dsn(ORIGINAL))
             try:
@@ -96,18 +105,20 @@ def four_hosts(tenants: int) -> Iterator[FourHosts]:
                 session.close()
             # As bootstrap.yml leaves it: nobody makes a ledger in the middle of an incident.
             run_module("ledger", hosts.login(ORIGINAL))
+            if armed:
+                run_module("write_fence", {**hosts.login(ORIGINAL), "state": "dormant", "tables": FENCED})
             yield hosts
     finally:
         fleet.down()
 
 
-def _inventory(fleet: Fleet, directory: Path) -> Path:
-    """Write the inventory that adds the two application hosts to the group ``db``, as further ways to the primary."""
+def _inventory(fleet: Fleet, directory: Path, others: Sequence[str]) -> Path:
+    """Write the inventory that adds application hosts to the group ``db``, as further ways to the primary."""
     over_tcp: dict[str, Any] = {
         "kanban_postgresql_host": fleet[PRIMARY].address,
         "kanban_postgresql_password": fleet.postgres_password,
     }
-    members = dict.fromkeys(OTHERS, over_tcp)
+    members = {name: over_tcp for name in others if name in OTHERS}
     path = directory / "four.yml"
     # JSON is YAML; the file holds a password.
     files.write(path, json.dumps({"db": {"hosts": members, "vars": {"kanban_postgresql_db": COPY}}}))

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,19 +25,45 @@ from .four_hosts import FourHosts
 
 SCENARIO = CHECKOUT / "playbooks" / "scenario3.yml"
 _HEADING = re.compile(r"^(PLAY|TASK) \[(.*)\] \*+$", re.MULTILINE)
+_DONE = re.compile(r"^(ok|changed|fatal|included)\b", re.MULTILINE)
+
+# The kill and nothing beside it: no Redis, no fence, no evidence of other tiers, no dump.
+FLAG_ALONE: Mapping[str, object] = {
+    "kanban_redis_hosts": "none",
+    "kanban_app_hosts": "none",
+    "kanban_fence": False,
+    "kanban_dump_tables": [],
+}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A playbook that has ended. ``started``: of ``time.monotonic``."""
+    """A playbook that has ended. ``started``: of ``time.monotonic``; ``at``: seconds after it, of each line."""
 
     output: str
     started: float
     seconds: float
+    at: Sequence[tuple[float, str]]
+
+    def said(self, words: str) -> float:
+        """Return the seconds until a line with these words. Raises CannotMeasure when there was none."""
+        for seconds, line in self.at:
+            if words in line:
+                return seconds
+        raise CannotMeasure(f"it never said {words!r}:\n{self.output[-2000:]}")
 
 
-def run_playbook(hosts: FourHosts, playbook: Path, *, incident: str, timeout: float = 120) -> Run:
+def run_playbook(
+    hosts: FourHosts,
+    playbook: Path,
+    *,
+    incident: str,
+    extra: Mapping[str, object] | None = None,
+    timeout: float = 120,
+) -> Run:
     """Run a playbook on the four hosts, from SSH connections that are yet to be made.
+
+    ``extra``: variables for the command line; without any, the run is about the flag alone.
 
     Raises CannotMeasure with the end of its output when it fails or takes too long.
     """
@@ -43,7 +71,11 @@ def run_playbook(hosts: FourHosts, playbook: Path, *, incident: str, timeout: fl
     command = [str(Path(sys.executable).with_name("ansible-playbook"))]
     for inventory in hosts.inventories:
         command += ["-i", str(inventory)]
-    command += ["-e", f"kanban_incident_id={incident}", str(playbook)]
+    command += [
+        "-e",
+        json.dumps({"kanban_incident_id": incident, **(FLAG_ALONE if extra is None else extra)}),
+        str(playbook),
+    ]
     environment = {
         **os.environ,
         "ANSIBLE_HOME": str(RESULTS / "ansible"),
@@ -61,40 +93,50 @@ def run_playbook(hosts: FourHosts, playbook: Path, *, incident: str, timeout: fl
         text=True,
         start_new_session=True,
     )
+    late = threading.Timer(timeout, lambda: os.killpg(process.pid, signal.SIGKILL))
+    late.start()
+    lines: list[tuple[float, str]] = []
     try:
-        output, _errors = process.communicate(timeout=timeout)
-    except BaseException as error:
+        assert process.stdout is not None
+        lines += [(time.monotonic() - started, line) for line in process.stdout]
+        process.wait(10)
+    except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise CannotMeasure(f"{playbook.name} was not done after {timeout:g} s") from error
         raise
+    finally:
+        in_time = late.is_alive()
+        late.cancel()
+    output = "".join(line for _at, line in lines)
+    if not in_time:
+        raise CannotMeasure(f"{playbook.name} was not done after {timeout:g} s")
     seconds = time.monotonic() - started
     if process.returncode != 0:
         raise CannotMeasure(f"{playbook.name} ended with {process.returncode}:\n{output[-2000:]}")
-    return Run(output, started, seconds)
+    return Run(output, started, seconds, lines)
 
 
 def tasks_of(output: str) -> dict[str, list[str]]:
-    """Return the tasks that a run has shown, by play; under ``free`` each host shows its own, so every name once."""
+    """Return the tasks that some host has done, by play; under ``free`` each host shows its own, so every name once."""
     plays: dict[str, list[str]] = {}
     tasks: list[str] = []
-    for kind, name in _HEADING.findall(output):
+    _before, *parts = _HEADING.split(output)
+    for kind, name, rest in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         if kind == "PLAY":
             tasks = plays.setdefault(name, [])
-        elif name not in tasks:
+        elif name not in tasks and _DONE.search(rest):
             tasks.append(name)
     return plays
 
 
-def write_pings(path: Path, plays: dict[str, list[str]], *, keep: Sequence[str] = ()) -> None:
+def write_pings(path: Path, plays: dict[str, list[str]], *, keep: Sequence[str] = (), until: int | None = None) -> None:
     """Write the scenario with as many pings in place of its tasks: the same plays, hosts, strategy and pipelining.
 
     ``plays``: from ``tasks_of``. ``keep``: hosts patterns whose tasks run no module (they set a fact, as the scenario's
-    own do on the controller), so that the comparison is no easier than the scenario.
+    own do on the controller), so that the comparison is no easier than the scenario. ``until``: how many of its plays.
     """
     written = []
-    for play in yaml.safe_load(SCENARIO.read_text(encoding="utf-8")):
+    for play in yaml.safe_load(SCENARIO.read_text(encoding="utf-8"))[:until]:
         if "hosts" not in play:
             raise CannotMeasure(f"{SCENARIO.name} holds something other than plays: {sorted(play)}")
         head = {key: value for key, value in play.items() if key not in {"tasks", "roles", "pre_tasks", "post_tasks"}}

@@ -55,7 +55,10 @@ def test_what_cannot_be_measured_is_said_and_stops_nothing() -> None:
 
 
 def test_tasks_are_counted_once_per_play_however_many_hosts_show_them() -> None:
-    shown = "PLAY [a] ****\nTASK [x] ****\nok: [h1]\nTASK [x] ***\nok: [h2]\nTASK [y] **\nPLAY [b] ***\nTASK [x] **\n"
+    shown = (
+        "PLAY [a] ****\nTASK [x] ****\nok: [h1]\nTASK [x] ***\nok: [h2]\nTASK [y] **\nchanged: [h1]\n"
+        "TASK [z] **\nskipping: [h1]\nPLAY [b] ***\nTASK [x] **\nok: [h1]\n"
+    )
     assert tasks_of(shown) == {"a": ["x", "y"], "b": ["x"]}
 
 

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from ..entry import Entry
+from .contained import ENTRY as CONTAINED
 from .contended import ENTRY as CONTENDED
+from .dump import ENTRY as DUMP
+from .fence import DORMANT, RAISED
 from .first_off import ENTRY as FIRST_OFF
 from .kill import ENTRY as KILL
 from .last_screen import ENTRY as LAST_SCREEN
 from .memory import ENTRY as MEMORY
 
-ENTRIES: tuple[Entry, ...] = (KILL, CONTENDED, LAST_SCREEN, FIRST_OFF, MEMORY)
+ENTRIES: tuple[Entry, ...] = (KILL, CONTENDED, LAST_SCREEN, FIRST_OFF, CONTAINED, DORMANT, RAISED, DUMP, MEMORY)
