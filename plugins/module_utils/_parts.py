@@ -17,12 +17,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 
 # How a dump was proven, beside its checksums.
 PROOFS = {"toc": "its table of contents", "restore": "a restore"}
-CONTAIN, PRESERVE, RELEASE = "contain", "preserve", "release"
+CONTAIN, PRESERVE, RELEASE, NOTHING = "contain", "preserve", "release", "nothing"
 
 
 @dataclass
 class Part:
-    """``kind``: contain or preserve; ``good``: what a headline says when it holds; ``bad``: what fails, where."""
+    """``kind``: contain, preserve, release, or nothing where there is nothing to do.
+
+    ``good``: what a headline says when it holds; ``bad``: what fails, where.
+    """
 
     kind: str
     good: str
@@ -99,12 +102,25 @@ def _ending(row: Answer) -> str:
 
 
 def block_part(
-    names: Sequence[str], answers: Sequence[Answer], known_as: Sequence[str], group: str, plan: bool = False
+    names: Sequence[str],
+    first: Sequence[Answer],
+    later: Sequence[Answer],
+    known_as: Sequence[str],
+    group: str,
+    plan: bool = False,
 ) -> dict[str, Any]:
-    """Judge the write block; ``known_as``: the incident's id and aliases, any of which may be its owner."""
+    """Judge the write block.
+
+    :param later: answers to the last renewal, where the block has an expiry; each counts for more than the first.
+    :param known_as: the incident's id and aliases, any of which may be its owner.
+    """
+    answers = [
+        renewed if renewed and not renewed.get("skip_reason") else held
+        for _name, held, renewed in _together(names, first, later)
+    ]
     part = Part(CONTAIN, "the write block is held")
     if group == "none":
-        part.good = "no write block (there is no Redis)"
+        part.kind, part.good = NOTHING, "no write block (there is no Redis)"
         return part.as_result()
     if not names:
         part.bad.append(f"there is no write block, for the group {group!r} has no hosts")

@@ -15,7 +15,7 @@ from tests.playbooks.place import ON, TENANTS, Site
 # What was last seen on the terminal. Between two tasks, and while one is at work.
 MOMENTS = (
     "Switch the flag off for every tenant",
-    "PLAY [2. Keep it off",
+    "PLAY [3. Keep it off",
 )
 
 

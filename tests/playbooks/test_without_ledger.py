@@ -52,7 +52,7 @@ def test_prior_values_go_to_a_private_file_that_the_undo_reads(site: Site, fruga
     run = site.run("scenario3", hosts={"db1": frugal})
     assert (run.rc, site.on()) == (0, 0), run.output
     db1 = site.fleet["db1"]
-    path = db1.run(["find", PLACES[0], "-type", "f"]).stdout.strip()
+    path = db1.run(["find", PLACES[0], "-maxdepth", "1", "-type", "f"]).stdout.strip()
     assert path in run.screen
     assert "There is no ledger and this role may not make one" in run.screen
     assert db1.run(["stat", "-c", "%a %U", path]).stdout == "600 ops\n"

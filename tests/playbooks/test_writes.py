@@ -194,6 +194,22 @@ def test_a_redis_that_does_not_answer_neither_stops_nor_delays_the_rest(site: Si
     assert site.rows() == before
 
 
+@pytest.mark.usefixtures("redis_comes_back")
+def test_a_block_with_an_expiry_is_renewed_to_the_end_and_said_when_it_is_lost(site: Site) -> None:
+    expiring = {**HASTY, "kanban_write_block_ttl": 600}
+    run = site.run("scenario3", variables=expiring, whole=True)
+    assert run.rc == 0, run.output
+    assert "for 600 s unless it is renewed" in run.screen
+    assert 590 < int(site.redis("TTL", BLOCK)) <= 600
+    again = site.start("scenario3", variables=expiring, whole=True)
+    again.says("Also: the fence is proven, the write block is held.", timeout=60)
+    stop_redis(site.fleet["redis1"])
+    lost = again.wait()
+    assert lost.rc != 0
+    assert "the write block on redis1 is not known to be held" in lost.screen
+    assert "CONTAINED IN PART" in lost.screen
+
+
 def test_a_dead_application_host_and_a_dead_replica_stop_nothing(site: Site) -> None:
     site.disconnect()
     site.fault("app1", Host.blackhole)

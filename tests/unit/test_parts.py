@@ -100,34 +100,51 @@ def test_a_fence_without_an_answer_is_not_accounted_for(nothing: Answer) -> None
 
 
 def test_a_block_holds_for_the_incident_under_any_of_its_names() -> None:
-    part = block_part(["r1", "r2"], [block(), REDIS_REPLICA], [INCIDENT], "redis")
+    part = block_part(["r1", "r2"], [block(), REDIS_REPLICA], [], [INCIDENT], "redis")
     assert part["holds"]
     assert "another incident" not in whole(part)
-    other = block_part(["r1"], [block("INC-9")], [INCIDENT], "redis")
+    other = block_part(["r1"], [block("INC-9")], [], [INCIDENT], "redis")
     assert other["holds"], "a block by anybody refuses writes"
     assert "INC-9, another incident" in whole(other)
 
 
 def test_a_block_that_lapses_says_when() -> None:
-    assert "for 3,600 s" in whole(block_part(["r1"], [block(ttl_seconds=3600)], [], "redis")).replace("3600", "3,600")
+    assert "for 3,600 s" in whole(block_part(["r1"], [block(ttl_seconds=3600)], [], [], "redis")).replace(
+        "3600", "3,600"
+    )
+
+
+def test_what_a_renewal_says_counts_for_more_than_the_first_answer() -> None:
+    no_ttl = {"changed": False, "skipped": True, "skip_reason": "Conditional result was False"}
+    first = block(ttl_seconds=3600)
+    assert block_part(["r1"], [first], [no_ttl], [], "redis")["holds"], "there was nothing to renew"
+    assert "for 3599 s" in whole(block_part(["r1"], [first], [block(ttl_seconds=3599)], [], "redis"))
+    for lapsed in (UNREACHABLE, FAILED):
+        assert not block_part(["r1"], [first], [lapsed], [], "redis")["holds"]
+    assert block_part(["r1"], [FAILED], [first], [], "redis")["holds"], "what failed at first is held now"
 
 
 @pytest.mark.parametrize("nothing", [{}, UNREACHABLE, FAILED, {"changed": False, "held": False}])
 def test_a_redis_without_a_good_answer_is_not_accounted_for(nothing: Answer) -> None:
-    part = block_part(["r1", "r2"], [block(), nothing], [INCIDENT], "redis")
+    part = block_part(["r1", "r2"], [block(), nothing], [], [INCIDENT], "redis")
     assert not part["holds"]
     assert "r2: write block NOT ACCOUNTED FOR" in whole(part)
 
 
 def test_a_replica_without_its_master_holds_nothing() -> None:
-    assert not block_part(["r2"], [REDIS_REPLICA], [INCIDENT], "redis")["holds"]
-    other_master = block_part(["r1", "r2"], [block(cluster="xyz"), REDIS_REPLICA], [INCIDENT], "redis")
+    assert not block_part(["r2"], [REDIS_REPLICA], [], [INCIDENT], "redis")["holds"]
+    other_master = block_part(["r1", "r2"], [block(cluster="xyz"), REDIS_REPLICA], [], [INCIDENT], "redis")
     assert not other_master["holds"]
 
 
 def test_no_redis_is_a_failure_unless_it_is_said() -> None:
-    assert not block_part([], [], [INCIDENT], "redis")["holds"]
-    assert block_part([], [], [INCIDENT], "none")["holds"]
+    assert not block_part([], [], [], [INCIDENT], "redis")["holds"]
+    none = block_part([], [], [], [INCIDENT], "none")
+    assert none["holds"]
+    alone, fenced = ([none], [none, fence_part(["db1"], [answer()], [fence()], [{}])])
+    refused = "Kanban's writes stay refused"
+    assert refused not in " ".join(judge({"db1": answer()}, parts=alone)["lines"]), "nothing refuses them"
+    assert refused in " ".join(judge({"db1": answer()}, parts=fenced)["lines"])
 
 
 @pytest.mark.parametrize("nothing", [{}, UNREACHABLE, FAILED])
@@ -167,12 +184,12 @@ def test_a_plan_says_what_would_be_done_and_judges_no_state() -> None:
     fenced = fence_part(["db1"], [answer()], [fence("absent")], [{}], plan=True)
     assert fenced["holds"]
     assert "would be raised on public.TicketTags, public.Tickets" in whole(fenced)
-    assert block_part(["r1"], [block(held=False)], [], "redis", plan=True)["holds"]
+    assert block_part(["r1"], [block(held=False)], [], [], "redis", plan=True)["holds"]
     assert "would be dumped to /srv/dumps/INC" in whole(
         dump_part(["db1"], [answer()], [{**DUMP, "verified": None}], True)
     )
     assert not fence_part(["db1"], [answer()], [FAILED], [{}], plan=True)["holds"]
-    assert not block_part(["r1"], [FAILED], [], "redis", plan=True)["holds"]
+    assert not block_part(["r1"], [FAILED], [], [], "redis", plan=True)["holds"]
     assert not dump_part(["db1"], [answer()], [FAILED], plan=True)["holds"]
 
 
@@ -184,13 +201,13 @@ def test_an_incident_is_known_by_all_its_names() -> None:
 
 def test_parts_decide_the_verdict_with_the_flag() -> None:
     good = fence_part(["db1"], [answer()], [fence()], [{}])
-    held = block_part(["r1"], [block()], [INCIDENT], "redis")
+    held = block_part(["r1"], [block()], [], [INCIDENT], "redis")
     dumped = dump_part(["db1"], [answer()], [DUMP])
     result = judge({"db1": answer()}, parts=[good, held, dumped])
     assert (result["verdict"], result["failed"]) == ("contained", False)
     assert "Also: the fence is proven, the write block is held, the dump is proven." in result["headline"]
 
-    no_block = block_part(["r1"], [UNREACHABLE], [INCIDENT], "redis")
+    no_block = block_part(["r1"], [UNREACHABLE], [], [INCIDENT], "redis")
     result = judge({"db1": answer()}, parts=[good, no_block, dumped])
     assert (result["verdict"], result["failed"]) == ("degraded", True)
     assert result["headline"].startswith("CONTAINED IN PART: Kanban V2 is off for all 1,000 tenants")
