@@ -21,9 +21,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import SETTINGS, FencePlace, call
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import Verdict, failure, judge
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import goes_beyond
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import goes_beyond, trigger_names
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.fencelook import ROW_TRIGGERS
 
 PROOF_SECONDS, PROOF_LOCK_SECONDS = 5.0, 0.25
 
@@ -34,6 +35,26 @@ def refresh(place: FencePlace) -> None:
     place.view = place.patience.asking(lambda cursor: read_view(cursor, place.request.tables))
     for found in place.view.found:
         found.problem = found.problem or problems.get(found.table.oid)
+
+
+def row_trigger_warnings(place: FencePlace) -> list[str]:
+    """Say where the application's own triggers could change a fenced column that an UPDATE does not name."""
+    partly = [found for found in place.view.found if found.scope.columns]
+    if not partly:
+        return []
+    oids = sorted({oid for found in partly for oid in found.oids})
+    rows = place.patience.asking(lambda cursor: cursor.rows(ROW_TRIGGERS, {"relations": oids}))
+    texts = []
+    for found in partly:
+        own = trigger_names(found.own_function)[1]
+        # A row's trigger of ours sees what those before it made of the row.
+        names = sorted({name for oid, name in rows if oid in found.oids and (not found.scope.row_level or name > own)})
+        if names:
+            texts.append(
+                f"{found.table} has triggers of its own ({', '.join(names[:5])}) that run for each updated row: should "
+                f"one of them change {', '.join(found.scope.columns)}, the fence does not see it."
+            )
+    return texts
 
 
 def try_canaries(place: FencePlace) -> tuple[dict[Any, str], dict[str, KanbanError]]:
@@ -67,13 +88,18 @@ class Raising:
         place, request = self._place, self._place.request
         self._raise_installed()
         self._create_the_rest()
-        refresh(place)
+        drain = Drain(place, self._raised_now, self._at_raise)
+        try:
+            refresh(place)
+        except ServerError as error:
+            # What is raised holds and must be told, though nobody can look at it any more.
+            unknown = {found.asked: Verdict("unproven", error.what, error.code) for found in place.view.found}
+            return self._result(unknown, drain, None), error
         self._warn()
         if self._raised_ms is not None:
             tables = [str(found.table) for found in place.view.found if found.raised]
             record(place, "fence_raised", {"tables": tables, "raised_ms": self._raised_ms})
         tried, untried = try_canaries(place)
-        drain = Drain(place, self._raised_now, self._at_raise)
         try:
             drain.wait(place.deadline.left if request.drain is None else request.drain)
             verdicts = self._judge(tried, untried, drain)
@@ -81,7 +107,9 @@ class Raising:
                 # Who held the table against the canary was drained.
                 tried, untried = try_canaries(place)
                 verdicts = self._judge(tried, untried, drain)
-            end = note_end(place) if not drain.left and any(found.raised for found in place.view.found) else None
+            # Where writes may still go on, the recovery point does not count from here.
+            proven = all(verdict.status == "proven" for verdict in verdicts.values())
+            end = note_end(place) if proven and verdicts else None
         except ServerError as error:
             # What is raised holds and must be told.
             verdicts, end = self._judge(tried, untried, None), None
@@ -97,24 +125,32 @@ class Raising:
     def _raise_installed(self) -> None:
         """Raise every fence that stands on the tables, in one transaction that takes no table's lock."""
         place = self._place
-        fences = {fence.name: fence for found in place.view.found for fence in found.fences if not fence.raised}
+        ours = place.request.incident_id
+        there = [fence for found in place.view.found for fence in found.fences]
+        fences = {fence.name: fence for fence in there if not fence.raised or fence.body == "other"}
+        # What another incident raised is up already; with ours in it, it stays up when that one lowers its own.
+        joining = [fence for found in place.view.found for fence in found.raised if ours not in fence.holders]
+        if joining:
+            names_of_ours = set(names_of(place, ours or ""))
+            fences.update({fence.name: fence for fence in joining if not names_of_ours & set(fence.holders)})
         asked: Sequence[Fence] = [fence for fence in fences.values() if fence.triggers]
         if not asked:
             return
         view = place.view
         try:
-            names, problems = place.insist(
+            done, problems = place.insist(
                 "kanban_rollback", lambda cursor: call(cursor, view, "fence_raise", asked, self._request())
             )
             self._problems.update(problems)
         except ServerError as error:
             self._problems.update({fence.name: error for fence in asked})
             return
+        names = {name for name, how in done if how == "raised"}
+        self._changed = self._changed or bool(done)
         if names:
-            self._changed = True
             self._raised_ms = round((time.monotonic() - self._started) * 1000)
-            self._remember_writers(set(names))
-        if len(names) + len(problems) < len(asked):
+            self._remember_writers(names)
+        if len(done) + len(problems) < len(asked):
             # Another operator raised or removed them while we waited.
             refresh(place)
 
@@ -142,7 +178,8 @@ class Raising:
             return call(cursor, view, "fence_raise", new, self._request())
 
         try:
-            make_functions(place, tables, ON_DEMAND, raise_new)
+            _done, failed = make_functions(place, tables, ON_DEMAND, raise_new)
+            self._problems.update(failed)
         except ServerError as error:
             for found in tables:
                 found.problem = found.problem or error
@@ -166,6 +203,7 @@ class Raising:
 
     def _warn(self) -> None:
         place = self._place
+        place.warnings += row_trigger_warnings(place)
         ours: list[str] = []
         for found in place.view.found:
             for fence in found.raised:
@@ -173,8 +211,8 @@ class Raising:
                     ours = ours or names_of(place, place.request.incident_id or "")
                 if fence.holder != place.request.incident_id and fence.holder not in ours:
                     place.warnings.append(
-                        f"The fence of {found.table} was raised by incident {fence.holder} and is kept: it counts as "
-                        "raised, and only that incident (or force) lowers it."
+                        f"The fence of {found.table} was raised by incident {fence.holder}, and holds for this one as "
+                        "well: it is lowered when both have lowered it (or by force)."
                     )
                 more = goes_beyond(fence.scope, found.scope)
                 if more:

@@ -35,11 +35,12 @@ TODO = (
 
 @dataclass(frozen=True)
 class Missing:
-    """A trigger (or two) that one relation lacks."""
+    """A trigger (or two) that one relation lacks; ``wrong``: names of those that stand for something else by now."""
 
     found: Found
     function: str
     relation: Relation
+    wrong: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -86,7 +87,10 @@ def missing_triggers(place: FencePlace, exact: bool = False) -> list[Missing]:
         fence = found.own_fence()
         if fence:
             gaps = found.gaps(found.exact if exact else None)
-            missing += [Missing(found, fence.name, relation) for relation in gaps if relation.mine]
+            for relation in [relation for relation in gaps if relation.mine]:
+                there = [trigger for trigger in fence.triggers if trigger.relation == relation.oid]
+                wrong = tuple(trigger.name for trigger in there if fence.is_wrong(trigger))
+                missing.append(Missing(found, fence.name, relation, wrong))
     return missing
 
 
@@ -146,6 +150,8 @@ def _put_trigger(cursor: Cursor, missing: Missing) -> None:
         if not kind:
             continue
         names["trigger"] = identifier(name)
+        if name in missing.wrong:
+            cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**names), {})
         if not cursor.row(queries.TRIGGER_EXISTS, {"relation": relation.oid, "trigger": name})[0]:
             cursor.run(sql.SQL(create).format(**names), {})
         cursor.run(sql.SQL(queries.ENABLE_ALWAYS).format(**names), {})

@@ -10,20 +10,25 @@ from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import identify
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    KanbanError,
+    LostConnection,
+    ServerError,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fence import Raising, try_canaries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import Drain
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceinstall import install
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceledger import read_ledger
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import read_view
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View, read_view
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelower import lower
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace, FenceRequest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplan import plan
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import Verdict, judge, lowered_status
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Found
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import LOOK_AGAIN_SECONDS, open_session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 
 
 def set_fence(login: Login, request: FenceRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
@@ -66,10 +71,20 @@ def read_fence(login: Login, request: FenceRequest) -> dict[str, Any]:
 def look(login: Login, request: FenceRequest) -> FencePlace:
     """Find everything out, read-only and without any table's lock; raises BadInput or ServerError."""
     deadline = Deadline(request.deadline)
-    session = Session(login, APPLICATION)
-    server = identify(session)
+    while True:
+        try:
+            return _look(login, request, deadline)
+        except LostConnection:
+            if deadline.over:
+                raise
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _look(login: Login, request: FenceRequest, deadline: Deadline) -> FencePlace:
+    session = open_session(login, APPLICATION, deadline)
+    server = identify(session, deadline.slice(5.0, 1.0))
     state = read_ledger(session, request.environment)
-    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+    with session.transaction(deadline.slice(READ_SECONDS, 1.0), mode="READ ONLY") as cursor:
         view = read_view(cursor, request.tables)
     return FencePlace(login, server, state, view, request, deadline, list(server.warnings), _session=session)
 
@@ -84,7 +99,7 @@ def _now(place: FencePlace, prove: bool) -> dict[str, Any]:
         if found.raised:
             verdicts[found.asked] = judge(found, tried, problems, bool(drain.of(found)))
         else:
-            verdicts[found.asked] = _asleep(found)
+            verdicts[found.asked] = _asleep(found, place.view)
     raised = [fence for found in place.view.found for fence in found.raised]
     end = dict(raised[0].drained or {}) if raised and all(fence.drained for fence in raised) else None
     if end:
@@ -94,10 +109,14 @@ def _now(place: FencePlace, prove: bool) -> dict[str, Any]:
     return described(place, verdicts, drain.left, end)
 
 
-def _asleep(found: Found) -> Verdict:
+def _asleep(found: Found, view: View) -> Verdict:
     """A dormant fence that is incomplete, for instance on a partition that came later, is found before it is needed."""
     gaps = found.gaps()
     status = lowered_status(found, False)
+    strange = [fence for fence in found.fences if fence.triggers and not view.may_run("fence_raise", fence)]
+    if strange and status != "absent":
+        what = f"The dormant fence belongs to {strange[0].owner}, who did not let {view.role} raise it."
+        return Verdict("not_fenced", what, "missing_privilege")
     if status == "absent" or not gaps:
         return Verdict(status)
     where = ", ".join(str(gap) for gap in gaps[:3])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Session
 
@@ -22,6 +22,8 @@ def read_ledger(session: Session, environment: str | None) -> ledger.LedgerState
         with session.transaction(ledger.LEDGER_SECONDS, LOCK_SECONDS, "READ ONLY") as cursor:
             state = ledger.ledger_state(cursor)
         ledger.check_version(state)
+    except LostConnection:
+        raise
     except KanbanError as error:
         return ledger.LedgerState(present=True, usable=False, creatable=False, reason=error.what)
     ledger.check_environment(state, environment)

@@ -52,6 +52,11 @@ class View:
     found: list[Found] = field(default_factory=list)
     unresolved: list[tuple[Asked, BadInput]] = field(default_factory=list)
 
+    def may_run(self, block: str, fence: Fence) -> bool:
+        """Tell whether this role may run one of the fence's blocks on a fence, as its owner or by an owner's leave."""
+        helper = self.helpers.get(block)
+        return (fence.mine and self.may_create) or bool(helper and helper.callable)
+
     def names(self) -> dict[int, str]:
         """The relations' names by oid."""
         return {relation.oid: str(relation) for found in self.found for relation in found.relations}

@@ -37,7 +37,7 @@ def to_lower(place: FencePlace) -> tuple[list[Fence], list[Fence], list[str]]:
     ours = [request.incident_id or ""]
     if any(fence.holder not in (None, *ours) for fence in fences) and not request.force:
         ours = names_of(place, ours[0])
-    strange = [fence for fence in fences if fence.holder not in (None, *ours) and not request.force]
+    strange = [fence for fence in fences if fence.holders and not {*fence.holders} & {*ours} and not request.force]
     return [fence for fence in fences if fence not in strange], strange, ours
 
 
@@ -49,24 +49,26 @@ def to_remove(place: FencePlace, fences: Sequence[Fence]) -> list[Fence]:
 def lower(place: FencePlace) -> tuple[dict[str, Any], KanbanError | None]:
     """Lower, then remove what is not to stay; return the result and the error, if any. Raises ServerError."""
     request, before = place.request, list(place.view.found)
-    ours, strange, names = to_lower(place)
+    ours, _strange, names = to_lower(place)
     view = place.view
     was_raised = [fence for fence in ours if fence.holder or fence.body != "dormant"]
     asked = {"incidents": names, "force": request.force}
-    lowered: list[str] = []
+    done: list[tuple[str, str]] = []
     problems: dict[str, KanbanError] = {}
     if was_raised:
-        lowered, problems = place.insist(
+        done, problems = place.insist(
             "kanban_rollback", lambda cursor: call(cursor, view, "fence_lower", was_raised, asked)
         )
-    going = [fence for fence in to_remove(place, ours) if fence.name not in problems]
+    lowered = [name for name, how in done if how == "lowered"]
+    kept = {name for name, how in done if how != "lowered"}
+    going = [fence for fence in to_remove(place, ours) if fence.name not in problems and fence.name not in kept]
     removed, left_behind = remove(place, going)
     refresh(place)
     gone, problem = drop_helpers(place) if request.purge and not place.view.fences else (False, None)
     left_behind += [problem] if problem else []
     if removed or gone:
         _drop_schema(place)
-    verdicts = {found.asked: _verdict(place, found, lowered, strange, problems) for found in before}
+    verdicts = {found.asked: _verdict(place, found, lowered, problems) for found in before}
     for entry, error in view.unresolved:
         verdicts[entry.name] = Verdict("absent", error.what, error.code)
     if lowered or removed:
@@ -77,11 +79,12 @@ def lower(place: FencePlace) -> tuple[dict[str, Any], KanbanError | None]:
     place.view.found, place.view.unresolved = _merged(before, place.view.found), view.unresolved
     result = {
         **described(place, verdicts, [], None),
-        "changed": bool(lowered or removed or gone),
+        "changed": bool(done or removed or gone),
         "left_behind": left_behind,
         "terminated": [blocker.as_result() for blocker in place.patience.terminated],
     }
-    return result, _error(verdicts, strange, left_behind if request.purge else [])
+    still = [fence for fence in meant(place) if fence.raised]
+    return result, _error(verdicts, still, left_behind if request.purge else [])
 
 
 def _merged(before: Sequence[Found], now: Sequence[Found]) -> list[Found]:
@@ -91,17 +94,15 @@ def _merged(before: Sequence[Found], now: Sequence[Found]) -> list[Found]:
     return list(before)
 
 
-def _verdict(
-    place: FencePlace, found: Found, lowered: Sequence[str], strange: Sequence[Fence], problems: dict[str, KanbanError]
-) -> Verdict:
-    kept = [fence for fence in found.fences if fence in strange]
-    if kept:
-        what = f"It was raised by incident {kept[0].holder} and is kept."
-        return Verdict("unproven", what, "other_incident")
+def _verdict(place: FencePlace, found: Found, lowered: Sequence[str], problems: dict[str, KanbanError]) -> Verdict:
     failed = [problems[fence.name] for fence in found.fences if fence.name in problems]
     if failed:
         return Verdict("unproven", failed[0].what, failed[0].code)
     now = {fence.name: fence for fence in place.view.fences}
+    kept = [now[fence.name] for fence in found.fences if fence.name in now and now[fence.name].raised]
+    if kept:
+        what = f"It is up for incident {', '.join(kept[0].holders)} and is kept."
+        return Verdict("unproven", what, "other_incident")
     was_raised = any(fence.name in lowered for fence in found.fences)
     there = [now[fence.name] for fence in found.fences if fence.name in now]
     found = Found(found.asked, found.table, found.scope, fences=there)
@@ -110,10 +111,10 @@ def _verdict(
 
 def _error(verdicts: dict[str, Verdict], strange: Sequence[Fence], left_behind: Sequence[str]) -> KanbanError | None:
     if strange:
-        names = sorted({str(fence.holder) for fence in strange})
+        names = sorted({name for fence in strange for name in fence.holders})
         return ServerError(
             "other_incident",
-            f"The fence of {len(strange)} tables was raised by another incident: {', '.join(names)}.",
+            f"The fence of {len(strange)} tables is up for another incident: {', '.join(names)}.",
             "Lowering it would let writes through that the other incident stops. It stands; the rest was lowered.",
             "Give that incident's id, or say force (kanban_break_glass={what: [fence], reason: ...}).",
         )
@@ -145,28 +146,39 @@ def remove(place: FencePlace, fences: Sequence[Fence]) -> tuple[list[str], list[
     for fence in fences:
         for trigger in fence.triggers:
             if not trigger.cloned:
-                tasks.append((f"trigger {trigger.name} on {trigger.schema}.{trigger.table}", trigger))
-    _done, problems = place.in_turns([(name, partial(_drop_trigger, trigger=trigger)) for name, trigger in tasks])
+                drop = partial(_drop_trigger, place=place, trigger=trigger, function=fence.name)
+                tasks.append((f"trigger {trigger.name} on {trigger.schema}.{trigger.table}", drop))
+    _done, problems = place.in_turns(tasks)
     left = [f"{name}: {error.what}" for name, error in problems.items()]
     gone = []
     for fence in fences:
         if any(fence.name in name for name in problems):
             continue
         try:
-            place.insist("kanban_rollback", partial(_drop_function, name=fence.name))
+            place.insist("kanban_rollback", partial(_drop_function, place=place, name=fence.name))
             gone.append(fence.name)
         except ServerError as error:
             left.append(f"function kanban_rollback.{fence.name}(): {error.what}")
     return gone, left
 
 
-def _drop_trigger(cursor: Cursor, trigger: Trigger) -> None:
+def _drop_trigger(cursor: Cursor, place: FencePlace, trigger: Trigger, function: str) -> None:
     names = {"trigger": identifier(trigger.name), "relation": identifier(trigger.schema, trigger.table)}
+    cursor.run(sql.SQL(queries.LOCK_TO_DROP).format(**names), {})
+    _see_that_it_is_down(cursor, place, function)
     cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**names), {})
 
 
-def _drop_function(cursor: Cursor, name: str) -> None:
+def _see_that_it_is_down(cursor: Cursor, place: FencePlace, function: str) -> None:
+    """Raise ServerError where another incident raised the fence again while we waited for its table."""
     cursor.row(queries.LOCK, {})
+    holder = cursor.row(queries.HOLDER_NOW, {"function": function})[0]
+    if holder and not place.request.force:
+        raise ServerError("other_incident", f"Incident {holder} raised it in the meantime.", "", "")
+
+
+def _drop_function(cursor: Cursor, place: FencePlace, name: str) -> None:
+    _see_that_it_is_down(cursor, place, name)
     cursor.run(sql.SQL(queries.DROP_FUNCTION).format(function=identifier(name)), {})
 
 

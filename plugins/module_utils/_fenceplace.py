@@ -33,6 +33,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     sql,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import explain
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker, Watcher
 
 # Above deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
@@ -151,8 +152,9 @@ class FencePlace:
                     continue
                 except LostConnection as error:
                     problems[name] = error
-                    if not self.deadline.over:
-                        self.patience.reconnect()
+                    if self.deadline.over:
+                        break
+                    self.patience.reconnect()
                     continue
                 except ServerError as error:
                     problems[name] = error
@@ -175,7 +177,8 @@ def call(
     """Run one of the fence's blocks on some fences, in the caller's transaction, which does nothing by name after it.
 
     With our own hands where the role owns the function, else by the function that an owner left for it. Return what
-    the block answers, and per fence why it could not be run. Raises ServerError.
+    the block answers, pairs of a fence's name and what was done (of ``fence_try``: see there), and per fence why it
+    could not be done. Raises ServerError.
     """
     own = [fence for fence in fences if fence.mine and view.may_create]
     others = [fence for fence in fences if fence not in own]
@@ -204,7 +207,13 @@ def call(
             if isinstance(error, (Timeout, LostConnection)):
                 raise
             problems.update({fence.name: error for fence in others})
-    return answers, problems
+    done = []
+    for answer in answers:
+        if answer[1] == "failed":
+            problems[answer[0]] = explain(answer[2], answer[3])
+        else:
+            done.append(answer)
+    return done, problems
 
 
 def _list(answer: str) -> list[Any]:

@@ -51,7 +51,7 @@ def _raised(place: FencePlace) -> tuple[dict[str, str], dict[str, Verdict], bool
     incomplete(place)
     for found in place.view.found:
         sleeping = [fence for fence in found.fences if fence.triggers and not fence.raised]
-        strange = [fence for fence in sleeping if not _may_call(place, fence.mine)]
+        strange = [fence for fence in sleeping if not place.view.may_run("fence_raise", fence)]
         gaps = found.gaps([fence for fence in found.fences if fence not in strange])
         parts = ["raised from the dormant fence"] if sleeping and not strange else []
         makes = [gap for gap in gaps if gap.mine and place.view.may_create]
@@ -70,11 +70,6 @@ def _raised(place: FencePlace) -> tuple[dict[str, str], dict[str, Verdict], bool
     return steps, verdicts, changed
 
 
-def _may_call(place: FencePlace, mine: bool) -> bool:
-    helper = place.view.helpers.get("fence_raise")
-    return (mine and place.view.may_create) or bool(helper and helper.callable)
-
-
 def _installed(place: FencePlace) -> tuple[dict[str, str], dict[str, Verdict], bool]:
     steps, verdicts = {}, {}
     able = {found.table.oid for found in incomplete(place, exact=True)}
@@ -90,17 +85,19 @@ def _installed(place: FencePlace) -> tuple[dict[str, str], dict[str, Verdict], b
 
 
 def _lowered(place: FencePlace) -> tuple[dict[str, str], dict[str, Verdict], bool]:
-    ours, strange, _names = to_lower(place)
-    going = {fence.name for fence in to_remove(place, ours)}
+    ours, strange, names = to_lower(place)
+    handed_on = [] if place.request.force else [fence for fence in ours if {*fence.holders} - {*names}]
+    going = {fence.name for fence in to_remove(place, ours) if fence not in handed_on}
     raised = {fence.name for fence in ours if fence.holder or fence.body != "dormant"}
     steps, verdicts = {}, {}
     for found in place.view.found:
-        names = {fence.name for fence in found.fences}
-        if names & (going | raised):
-            steps[found.asked] = "absent" if names <= going else "lowered"
-        kept = [fence for fence in found.fences if fence in strange]
+        there = {fence.name for fence in found.fences}
+        kept = [fence for fence in found.fences if fence in strange or fence in handed_on]
+        if there & (going | raised):
+            steps[found.asked] = "absent" if there <= going else "handed on" if kept else "lowered"
         if kept:
-            what = f"It was raised by incident {kept[0].holder} and would be kept."
+            others = [holder for holder in kept[0].holders if holder not in names]
+            what = f"It is up for incident {', '.join(others)} and would be kept."
             verdicts[found.asked] = Verdict("unproven", what, "other_incident")
         else:
             verdicts[found.asked] = Verdict("unproven" if found.raised else lowered_status(found, False))

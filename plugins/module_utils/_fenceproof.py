@@ -14,6 +14,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
 # The worst of the tables is what the whole fence is.
 WORST_FIRST = ("not_fenced", "not_refused", "unproven", "draining", "proven")
 CANARY, CATALOG = "canary", "catalog"
+# A canary is not sent where a trigger of the application, named after it, would run before ours.
+BEHIND = "behind "
 SHOWN = 20
 
 
@@ -87,11 +89,16 @@ def _proof(found: Found, tried: Tried, problems: Mapping[str, KanbanError]) -> t
     """Return per operation how it was proven, and why one was not."""
     proof: dict[str, str] = {}
     reason = None
+    strange = [fence.name for fence in found.raised if fence.body != "refusing"]
     for operation in found.scope.operations:
-        if operation == "TRUNCATE" or (operation == "UPDATE" and _by_row(found)):
-            proof[operation] = CATALOG
-            continue
         said = [tried.get((relation.oid, operation)) for relation in found.relations]
+        earlier = sorted({text[len(BEHIND) :] for text in said if text and text.startswith(BEHIND)})
+        if operation == "TRUNCATE" or (operation == "UPDATE" and _by_row(found)) or earlier:
+            # No canary can tell, so the body has to be ours to the letter.
+            proof[operation] = CATALOG
+            if strange:
+                reason = reason or f"{operation} cannot be tried, and {strange[0]} was raised by another version."
+            continue
         if all(text == "refused" for text in said):
             proof[operation] = CANARY
             continue

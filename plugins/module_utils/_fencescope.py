@@ -16,6 +16,7 @@ OPERATIONS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 # pg_trigger.tgtype: the level, the moment and the events as bits.
 _ROW, _BEFORE = 1, 2
 _BITS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
+UPDATE_BIT = _BITS["UPDATE"]
 _KEYS = ("name", "operations", "columns", "when_changed")
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 

@@ -10,6 +10,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import (
+    UPDATE_BIT,
     Scope,
     covers,
     function_name,
@@ -25,7 +26,10 @@ ON_DEMAND = "on_demand"
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger of a fence; ``cloned`` for one that a partition has from its parent."""
+    """A trigger of a fence; ``cloned`` for one that a partition has from its parent.
+
+    ``columns``: those that it hangs on by now, by ``UPDATE OF`` or by its condition.
+    """
 
     relation: int
     schema: str
@@ -34,6 +38,7 @@ class Trigger:
     enabled: str
     type: int
     cloned: bool
+    columns: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,14 @@ class Fence:
         return self.state.get("incident")
 
     @property
+    def holders(self) -> list[str]:
+        """Every incident for which it is up: the first, and those that joined."""
+        return [self.holder, *self.state.get("also", [])] if self.holder else []
+
+    @property
     def raised(self) -> bool:
-        """Whether it refuses."""
-        return self.holder is not None and self.body == "refusing"
+        """Whether it is up; in the words of another version its body is ``other``, and a canary has to tell."""
+        return self.holder is not None and self.body != "dormant"
 
     @property
     def drained(self) -> Mapping[str, Any] | None:
@@ -82,9 +92,17 @@ class Fence:
         """Tell whether every trigger that its scope needs is on a relation, and fires in every role."""
         there = {trigger.name: trigger for trigger in self.triggers if trigger.relation == relation}
         for name, kind in zip(trigger_names(self.name), trigger_types(self.scope)):
-            if kind and (name not in there or there[name].enabled != "A" or there[name].type != kind):
+            if kind and (name not in there or there[name].enabled != "A" or self.is_wrong(there[name])):
                 return False
         return True
+
+    def is_wrong(self, trigger: Trigger) -> bool:
+        """Tell whether one of its triggers stands for something else than its scope says."""
+        kinds = dict(zip(trigger_names(self.name), trigger_types(self.scope)))
+        kind = kinds.get(trigger.name, 0)
+        columns = set(self.scope.columns) if kind & UPDATE_BIT else set()
+        # A partition's copy follows its parent's, and of its condition the catalog notes no columns.
+        return trigger.type != kind or (not trigger.cloned and set(trigger.columns) != columns)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ def raise_latch(session: Session, target: Target, incident_id: str) -> Latch:
     try:
         with session.transaction(LOCK_SECONDS * 3, LOCK_SECONDS) as cursor:
             if _is_dormant(cursor, names):
+                if not _stands(cursor, target, names):
+                    return Latch(False, "The dormant latch has no trigger that fires on the table; run bootstrap.yml.")
                 cursor.run(sql.SQL(queries.RAISE).format(**names.dormant), {"incident": incident_id})
             else:
                 _replace_body(cursor, names.function, _refusing(cursor, target, incident_id), incident_id)
@@ -88,7 +90,8 @@ def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     functions = [f"raise_{names.function}", f"lower_{names.function}"]
     bodies = dict(zip(functions, _dormant_bodies(cursor, target, names)))
     sources = dict(cursor.rows(queries.SOURCES, {"functions": functions}))
-    if sources == bodies and cursor.row(queries.GRANTED, {"functions": functions, "roles": list(roles)})[0]:
+    granted = cursor.row(queries.GRANTED, {"functions": functions, "roles": list(roles)})[0]
+    if sources == bodies and granted and _stands(cursor, target, names):
         return False
     if names.function not in {row[0] for row in cursor.rows(queries.LATCHES, {})}:
         _replace_body(cursor, names.function, queries.NO_OP_BODY)
@@ -147,11 +150,20 @@ def _is_dormant(cursor: Cursor, names: _Names) -> bool:
     return bool(cursor.rows(queries.SOURCES, {"functions": [f"raise_{names.function}"]}))
 
 
+def _stands(cursor: Cursor, target: Target, names: _Names) -> bool:
+    """Tell whether the trigger is on this table and fires in every role."""
+    values = {"table": target.table.oid, "trigger": names.trigger, "function": names.function}
+    return bool(cursor.row(queries.STANDS, values)[0])
+
+
 def _create_trigger(cursor: Cursor, target: Target, names: _Names) -> None:
-    if (names.function, names.trigger) in {(row[0], row[1]) for row in cursor.rows(queries.LATCHES, {})}:
+    if _stands(cursor, target, names):
         return
-    trigger, function = identifier(names.trigger), identifier(names.function)
-    cursor.run(Statements(target).format(queries.CREATE_TRIGGER, trigger=trigger, function=function), {})
+    parts = {"trigger": identifier(names.trigger), "function": identifier(names.function)}
+    there = {"table": target.table.oid, "trigger": names.trigger}
+    if not cursor.row(queries.TRIGGER_EXISTS, there)[0]:
+        cursor.run(Statements(target).format(queries.CREATE_TRIGGER, **parts), {})
+    cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, **parts), {})
 
 
 def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:

@@ -12,9 +12,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
     KanbanError,
     LostConnection,
+    ServerError,
     Timeout,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    CONNECT_SECONDS,
+    Cursor,
+    Login,
+    Session,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker, Watcher
 
 VERIFY_SECONDS = 30.0  # The count that decides gets its own time: without it nobody knows what holds.
@@ -22,6 +28,17 @@ LOOK_AGAIN_SECONDS = 0.2
 TURN_SECONDS = 0.25  # One wait for one lock, where time allows.
 # A batch's rows fit in this memory.
 BATCH_MEMORY = {"work_mem": "32MB"}
+
+
+def open_session(login: Login, name: str, deadline: Deadline) -> Session:
+    """Connect, again while the server has no room for one more or is starting; raises ServerError."""
+    while True:
+        try:
+            return Session(login, name, deadline.slice(CONNECT_SECONDS, 1.0))
+        except ServerError as error:
+            if deadline.over or error.code not in ("too_many_connections", "starting_up"):
+                raise
+            time.sleep(LOOK_AGAIN_SECONDS)
 
 
 class Patience:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentrows import DocumentRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope, ServerRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
@@ -92,7 +94,7 @@ def rows_of(target: Target) -> ServerRows | DocumentRows:
 
 def look(login: Login, request: Request) -> Place:
     """Find everything out, read-only; raises BadInput or ServerError before anything is changed."""
-    session = Session(login, APPLICATION)
+    session = open_session(login, APPLICATION, Deadline(request.deadline))
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         target = find_target(cursor, request.flag, writing=request.state != "read")

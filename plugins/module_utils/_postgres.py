@@ -157,8 +157,8 @@ class Session:
             **({"client_connection_check_interval": "1s"} if self._has_client_check else {}),
             **(settings or {}),
         }
-        cursor = Cursor(self._connection, seconds)
         try:
+            cursor = Cursor(self._connection, seconds)
             cursor.run(queries.BEGIN.format(mode=mode), {})
             cursor.run(queries.SET_LOCAL, {"names": list(local), "values": list(local.values())})
             yield cursor
@@ -170,6 +170,8 @@ class Session:
                     "An earlier statement of the transaction had failed, so nothing of it holds.",
                     "Run the same command again; if it repeats, report it with this output.",
                 )
+        except psycopg2.InterfaceError as error:  # It broke since it was used last.
+            raise explain(None, str(error)) from error
         except BaseException:
             self._roll_back()
             raise

@@ -43,7 +43,8 @@ options:
   incident_id:
     description:
       - Whose fence it is. It stands in the message of every refused write, and only the same incident (or one of its
-        aliases in the ledger) lowers it. Required unless O(state=dormant) or O(force=true).
+        aliases in the ledger) lowers it. Another incident that asks for a fence which is up joins it, and the fence
+        is lowered with the last of them. Required unless O(state=dormant) or O(force=true).
     type: str
   deadline:
     description:
@@ -112,9 +113,11 @@ notes:
   - A statement's trigger fires although no row is found, so also a cascade that would delete nothing is refused.
   - Apply workers of logical replication fire no statement's trigger. A table that an enabled subscription writes is
     reported as V(not_fenced) and fails the module; its fence is raised for everybody else.
+  - A row's trigger of the application may change a column that the statement does not name. The fence does not see
+    that, and warns where there are such triggers.
   - DDL is not refused, for instance C(ALTER TABLE) and C(DROP TABLE).
   - The functions of the dormant fence belong to the role that installs it and run with its rights. They take an
-    incident and a choice of the installed fences, never code. By hand,
+    incident and a choice of the installed fences, never code. By hand, each as a transaction of its own,
     C(SELECT kanban_rollback.fence_raise(jsonb_build_object('incident', 'INC-1'))) raises all that is installed, and
     C(SELECT kanban_rollback.fence_lower(jsonb_build_object('force', true))) lowers it.
 seealso:
@@ -214,8 +217,9 @@ tables:
       elements: str
     proof:
       description:
-        - Per operation V(canary) or V(catalog). TRUNCATE would lock the table, and a row's trigger needs a row, so for
-          those the triggers and the function's body are compared with what they should be.
+        - Per operation V(canary) or V(catalog). TRUNCATE would lock the table, a row's trigger needs a row, and a
+          statement's trigger of the application that fires before ours would run with our rights, so for those the
+          triggers and the function's body are compared with what they should be.
       type: dict
     kind:
       description: As RV(kind), of this table.

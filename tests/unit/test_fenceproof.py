@@ -42,7 +42,7 @@ REFUSED = {(oid, operation): "refused" for oid in BOTH for operation in STATEMEN
 
 def fence(scope: Scope = ALL, name: str = "fence_0", **changes: Any) -> Fence:
     triggers = tuple(
-        Trigger(oid, "public", f"t{oid}", trigger, "A", kind, False)
+        Trigger(oid, "public", f"t{oid}", trigger, "A", kind, False, scope.columns if kind & 16 else ())
         for oid in BOTH
         for trigger, kind in zip(trigger_names(name), trigger_types(scope), strict=True)
         if kind
@@ -72,6 +72,32 @@ def test_one_canary_that_is_not_refused_is_enough(hole: Any, said: str | None, s
     assert hole[1] not in verdict.proof
 
 
+def test_in_the_words_of_another_version_a_canary_proves_and_the_catalog_does_not() -> None:
+    strange = fence(Scope(STATEMENTS), body="other")
+    assert judge(found(strange, scope=Scope(STATEMENTS)), REFUSED, {}, False).status == "proven"
+    verdict = judge(found(fence(body="other")), REFUSED, {}, False)
+    assert (verdict.status, verdict.code) == ("unproven", "not_proven")
+    assert "TRUNCATE cannot be tried" in str(verdict.reason)
+
+
+def test_behind_a_trigger_of_the_application_the_catalog_has_to_do() -> None:
+    tried = {**REFUSED, (2, "DELETE"): "behind audit"}
+    verdict = judge(found(fence()), tried, {}, False)
+    assert (verdict.status, verdict.proof["DELETE"], verdict.proof["INSERT"]) == ("proven", "catalog", "canary")
+    assert judge(found(fence(body="other")), tried, {}, False).status == "unproven"
+
+
+@pytest.mark.parametrize("columns", [(), ("other",), ("lane", "other")])
+def test_a_trigger_that_hangs_on_other_columns_is_none(columns: tuple[str, ...]) -> None:
+    scope = Scope(("UPDATE",), ("lane",))
+    good = fence(scope)
+    assert judge(found(good, scope=scope), REFUSED, {}, False).status == "proven"
+    moved = replace(good, triggers=tuple(replace(trigger, columns=columns) for trigger in good.triggers))
+    assert judge(found(moved, scope=scope), REFUSED, {}, False).status == "not_fenced"
+    copies = replace(good, triggers=tuple(replace(one, columns=columns, cloned=True) for one in good.triggers))
+    assert judge(found(copies, scope=scope), REFUSED, {}, False).status == "proven"
+
+
 def test_draining_comes_before_proven_and_after_every_hole() -> None:
     assert judge(found(fence()), REFUSED, {}, True).status == "draining"
     assert judge(found(fence()), None, {}, True).status == "draining"
@@ -84,7 +110,6 @@ def test_draining_comes_before_proven_and_after_every_hole() -> None:
     "broken",
     [
         {"body": "dormant"},
-        {"body": "other"},
         {"triggers": ()},
         {"triggers": fence().triggers[:1]},
         {"triggers": tuple(replace(trigger, enabled="O") for trigger in fence().triggers)},

@@ -57,53 +57,101 @@ _LOCK = "SELECT pg_advisory_xact_lock(118075163402607)"
 LOCK = _LOCK
 _TAKE_TURNS = "PERFORM pg_advisory_xact_lock(118075163402607);"
 
-# A fence that is raised already is kept, whoever raised it: its prior state must not be lost under another incident.
+# A fence that is raised already is kept, whoever raised it: another incident joins ("also"), and the fence is lowered
+# with the last of them. What cannot be done to one fence keeps no other one from being raised.
+_EACH = "EXCEPTION WHEN lock_not_available OR deadlock_detected THEN RAISE; WHEN OTHERS THEN"
+_HOLDERS = """
+      CASE WHEN state ? 'incident' THEN jsonb_build_array(state -> 'incident') ELSE '[]' END
+      || COALESCE(state -> 'also', '[]')"""
 _RAISE = """
+  IF COALESCE(btrim(request ->> 'incident'), '') = '' THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'an incident is needed to raise the fence';
+  END IF;
   {take_turns}
   since := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
   FOR fence IN {fences} LOOP
     state := fence.state;
-    IF state ? 'incident' AND fence.prosrc = format($refusal${refusal}$refusal$, state ->> 'incident',
-         state ->> 'passers', state ->> 'raised_at', state ->> 'raised_by') THEN
-      CONTINUE;
+    verdict := NULL;
+    IF NOT state ? 'incident' THEN
+      verdict := 'raised';
+      state := (state - 'drained' - 'also') || jsonb_build_object('incident', request ->> 'incident',
+                 'raised_at', since, 'raised_by', COALESCE(request ->> 'by', session_user::text));
+    ELSIF NOT ({holders}) ? (request ->> 'incident') THEN
+      verdict := 'joined';
+      state := jsonb_set(state, '{also}', COALESCE(state -> 'also', '[]') || jsonb_build_array(request -> 'incident'));
     END IF;
-    state := (state - 'drained') || jsonb_build_object('incident', request ->> 'incident', 'raised_at', since,
-               'raised_by', COALESCE(request ->> 'by', session_user::text));
-    EXECUTE format('CREATE OR REPLACE FUNCTION kanban_rollback.%I() RETURNS trigger LANGUAGE plpgsql '
-                   'SET search_path = pg_catalog, pg_temp AS %L', fence.proname,
-                   format($refusal${refusal}$refusal$, state ->> 'incident', state ->> 'passers',
-                          state ->> 'raised_at', state ->> 'raised_by'));
-    EXECUTE format('COMMENT ON FUNCTION kanban_rollback.%I() IS %L', fence.proname, state);
-    changed := changed || to_jsonb(fence.proname::text);
+    body := format($refusal${refusal}$refusal$, state ->> 'incident', state ->> 'passers', state ->> 'raised_at',
+                   state ->> 'raised_by');
+    IF verdict IS DISTINCT FROM 'raised' AND fence.prosrc <> body THEN
+      -- Another version of ours raised it in other words, or somebody rewrote it.
+      verdict := 'raised';
+      state := state - 'drained';
+    END IF;
+    BEGIN
+      IF fence.prosrc <> body THEN
+        EXECUTE format('CREATE OR REPLACE FUNCTION kanban_rollback.%I() RETURNS trigger LANGUAGE plpgsql '
+                       'SET search_path = pg_catalog, pg_temp AS %L', fence.proname, body);
+      END IF;
+      IF verdict IS NOT NULL THEN
+        EXECUTE format('COMMENT ON FUNCTION kanban_rollback.%I() IS %L', fence.proname, state);
+        changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, verdict));
+      END IF;
+    {each}
+      changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'failed', SQLSTATE, SQLERRM));
+    END;
   END LOOP;
   answer := jsonb_build_object('fences', changed, 'at', since);
 """
-# Lowering is the way back to the dormant body. "incidents" are the names of one incident; "force" lowers any.
+# Lowering is the way back to the dormant body. "incidents" are the names of one incident; "force" lowers any. Where
+# another incident has joined, the fence is handed on to it and stays up.
 _LOWER = """
   {take_turns}
   FOR fence IN {fences} LOOP
     state := fence.state;
-    IF state ? 'incident' AND NOT COALESCE((request -> 'incidents') ? (state ->> 'incident'), false)
-       AND NOT COALESCE((request ->> 'force')::boolean, false) THEN
+    holders := {holders};
+    left_over := '[]';
+    IF NOT COALESCE((request ->> 'force')::boolean, false) THEN
+      SELECT COALESCE(jsonb_agg(holder ORDER BY place), '[]') INTO left_over
+      FROM jsonb_array_elements_text(holders) WITH ORDINALITY AS asked(holder, place)
+      WHERE NOT COALESCE((request -> 'incidents') ? holder, false);
+    END IF;
+    IF (left_over <> '[]' AND left_over = holders) OR (holders = '[]' AND fence.prosrc = '{dormant}') THEN
       CONTINUE;
     END IF;
-    IF NOT state ? 'incident' AND fence.prosrc = '{dormant}' THEN
-      CONTINUE;
+    IF left_over = '[]' THEN
+      verdict := 'lowered';
+      state := state - 'incident' - 'also' - 'raised_at' - 'raised_by' - 'drained';
+      body := '{dormant}';
+    ELSE
+      verdict := 'handed on';
+      state := state || jsonb_build_object('incident', left_over -> 0, 'also', left_over - 0);
+      body := format($refusal${refusal}$refusal$, state ->> 'incident', state ->> 'passers', state ->> 'raised_at',
+                     state ->> 'raised_by');
     END IF;
-    EXECUTE format('CREATE OR REPLACE FUNCTION kanban_rollback.%I() RETURNS trigger LANGUAGE plpgsql AS %L',
-                   fence.proname, '{dormant}');
-    EXECUTE format('COMMENT ON FUNCTION kanban_rollback.%I() IS %L', fence.proname,
-                   state - 'incident' - 'raised_at' - 'raised_by' - 'drained');
-    changed := changed || to_jsonb(fence.proname::text);
+    BEGIN
+      EXECUTE format('CREATE OR REPLACE FUNCTION kanban_rollback.%I() RETURNS trigger LANGUAGE plpgsql %s AS %L',
+                     fence.proname,
+                     CASE WHEN left_over <> '[]' THEN 'SET search_path = pg_catalog, pg_temp' ELSE '' END, body);
+      EXECUTE format('COMMENT ON FUNCTION kanban_rollback.%I() IS %L', fence.proname, state);
+      changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, verdict));
+    {each}
+      changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'failed', SQLSTATE, SQLERRM));
+    END;
   END LOOP;
   answer := jsonb_build_object('fences', changed);
 """
 # The canary: a statement of each fenced kind that meets no row. A statement's trigger fires all the same. What is not
 # refused is undone at once, the triggers of the application that it set off included. A row's trigger cannot be tried
-# without a row, and TRUNCATE locks the table before its trigger fires: for those the catalog has to do.
+# without a row, and TRUNCATE locks the table before its trigger fires: for those the catalog has to do. So it does
+# where a trigger of the application would fire before ours: it would run with the rights of whoever tries.
 _TRY = """
   FOR fence IN
-    SELECT DISTINCT ON (t.tgrelid, canary.operation) t.tgrelid, canary.operation, canary.statement
+    SELECT DISTINCT ON (t.tgrelid, canary.operation) t.tgrelid, canary.operation, canary.statement,
+           p.prosrc = '{dormant}' AS passes,
+           (SELECT min(o.tgname) FROM pg_trigger AS o
+            WHERE o.tgrelid = t.tgrelid AND NOT o.tgisinternal AND o.tgenabled <> 'D' AND o.tgtype & 3 = 2
+              AND o.tgtype & canary.bit <> 0 AND o.tgname < t.tgname
+              AND o.tgfoid NOT IN (SELECT f.oid FROM pg_proc AS f WHERE f.pronamespace = {schema})) AS earlier
     FROM ({fences}) AS asked
     JOIN pg_proc AS p ON p.pronamespace = {schema} AND p.proname = asked.proname
     JOIN pg_trigger AS t ON t.tgfoid = p.oid AND t.tgtype & 1 = 0
@@ -123,11 +171,17 @@ _TRY = """
     ORDER BY t.tgrelid, canary.operation
   LOOP
     BEGIN
+      IF fence.passes THEN
+        RAISE EXCEPTION USING ERRCODE = 'KB002', MESSAGE = 'it lets everything pass';
+      ELSIF fence.earlier IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'KB003', MESSAGE = fence.earlier;
+      END IF;
       EXECUTE fence.statement;
       RAISE EXCEPTION USING ERRCODE = 'KB002', MESSAGE = 'the canary was not refused';
     EXCEPTION
       WHEN SQLSTATE 'KB001' THEN verdict := 'refused';
       WHEN SQLSTATE 'KB002' THEN verdict := 'passed';
+      WHEN SQLSTATE 'KB003' THEN verdict := 'behind ' || SQLERRM;
       WHEN OTHERS THEN verdict := SQLSTATE || ' ' || SQLERRM;
     END;
     changed := changed || jsonb_build_array(jsonb_build_array(fence.tgrelid::bigint, fence.operation, verdict));
@@ -142,7 +196,7 @@ _NOTE = """
     IF state ? 'incident' AND NOT state ? 'drained' AND (request -> 'drained') ? fence.proname::text THEN
       EXECUTE format('COMMENT ON FUNCTION kanban_rollback.%I() IS %L', fence.proname,
                      state || jsonb_build_object('drained', request -> 'drained' -> fence.proname::text));
-      changed := changed || to_jsonb(fence.proname::text);
+      changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'noted'));
     END IF;
   END LOOP;
   answer := jsonb_build_object('fences', changed);
@@ -153,6 +207,9 @@ _VARIABLES = """
   state jsonb;
   since text;
   verdict text;
+  body text;
+  holders jsonb;
+  left_over jsonb;
   changed jsonb := '[]';
 """
 _AS_FUNCTION = "DECLARE\n  answer jsonb;{variables}BEGIN{block}  RETURN answer;\nEND\n"
@@ -169,6 +226,8 @@ def _filled(shape: str, block: str) -> str:
         "take_turns": _TAKE_TURNS,
         "fences": _FENCES_ASKED,
         "schema": _SCHEMA,
+        "each": _EACH,
+        "holders": _HOLDERS,
         "refusal": REFUSING_BODY,
         "dormant": DORMANT_BODY,
     }
@@ -248,3 +307,11 @@ FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION kanban_rollback.{function}()
 # Without it, session_replication_role = replica would pass.
 ENABLE_ALWAYS = "ALTER TABLE ONLY {relation} ENABLE ALWAYS TRIGGER {trigger}"
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {relation}"
+# The table first and our turn second, so that a raise never waits for a table. Whose it is by then decides.
+LOCK_TO_DROP = "LOCK TABLE ONLY {relation} IN ACCESS EXCLUSIVE MODE"
+HOLDER_NOW = """
+SELECT max(obj_description(p.oid, 'pg_proc')::jsonb ->> 'incident')
+FROM pg_proc AS p
+JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = 'kanban_rollback'
+WHERE p.proname = %(function)s AND p.pronargs = 0
+"""

@@ -24,7 +24,8 @@ SELECT current_user::text,
        EXISTS (SELECT FROM pg_namespace WHERE nspname = 'kanban_rollback')
 """
 
-# Every fence that is there: its function, what its body does (compared to the letter), its state and its triggers. A
+# Every fence that is there: its function, what its body does (compared to the letter), its state and its triggers, with
+# the columns that they hang on by now: a trigger follows a column that is renamed, also to one that nobody writes. A
 # root is a fenced relation whose parent is not fenced by the same function.
 FENCES = """
 SELECT p.proname::text, pg_has_role(p.proowner, 'USAGE'), pg_get_userbyid(p.proowner)::text,
@@ -35,7 +36,14 @@ SELECT p.proname::text, pg_has_role(p.proowner, 'USAGE'), pg_get_userbyid(p.proo
        s.state::text,
        extract(epoch FROM (s.state ->> 'raised_at')::timestamptz)::float8,
        COALESCE((SELECT json_agg(json_build_array(t.tgrelid::bigint, n.nspname, c.relname, t.tgname, t.tgenabled,
-                                                  t.tgtype, t.tgparentid <> 0) ORDER BY t.tgrelid, t.tgname)
+                                                  t.tgtype, t.tgparentid <> 0,
+                                                  ARRAY(SELECT a.attname::text FROM pg_depend AS d
+                                                        JOIN pg_attribute AS a
+                                                          ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                                                        WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+                                                          AND d.refclassid = 'pg_class'::regclass
+                                                          AND d.refobjid = t.tgrelid AND d.refobjsubid > 0))
+                                 ORDER BY t.tgrelid, t.tgname)
                  FROM pg_trigger AS t
                  JOIN pg_class AS c ON c.oid = t.tgrelid
                  JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -114,10 +122,17 @@ WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY (%(relations)s:
   AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
   AND l.pid IS DISTINCT FROM pg_backend_pid()
   AND COALESCE(a.backend_type, '') NOT IN ('autovacuum worker', 'walsender')
-  AND COALESCE(a.application_name, '') NOT LIKE 'chatia.kanban\\_rollback%%'
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ORDER BY 6 DESC NULLS LAST
-LIMIT 1000
+"""
+# Triggers of the application's own that could change a row's fenced columns in an UPDATE that does not name them.
+ROW_TRIGGERS = """
+SELECT t.tgrelid::bigint, t.tgname::text
+FROM pg_trigger AS t
+JOIN pg_proc AS p ON p.oid = t.tgfoid
+JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname <> 'kanban_rollback'
+WHERE t.tgrelid = ANY (%(relations)s::oid[]) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 19 = 19
+ORDER BY 1, 2
 """
 
 # Where the recovery point counts from.

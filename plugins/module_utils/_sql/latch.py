@@ -93,7 +93,7 @@ END
 CLOSE = "REVOKE ALL ON FUNCTION kanban_rollback.{raises}(text), kanban_rollback.{lowers}() FROM PUBLIC"
 GRANT = "GRANT EXECUTE ON FUNCTION kanban_rollback.{raises}(text), kanban_rollback.{lowers}() TO {role}"
 GRANTED = """
-SELECT bool_and(has_function_privilege(role, p.oid, 'EXECUTE'))
+SELECT COALESCE(bool_and(has_function_privilege(role, p.oid, 'EXECUTE')), true)
 FROM pg_proc AS p, unnest(%(roles)s::text[]) AS role
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s)
 """
@@ -108,6 +108,14 @@ WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(fu
 CREATE_TRIGGER = """
 CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column_name} ON {table}
 FOR EACH ROW EXECUTE FUNCTION kanban_rollback.{function}()
+"""
+# Without it, session_replication_role = replica would pass.
+ENABLE_ALWAYS = "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"
+TRIGGER_EXISTS = "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %(table)s AND tgname = %(trigger)s)"
+STANDS = """
+SELECT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+               WHERE t.tgrelid = %(table)s AND t.tgname = %(trigger)s AND t.tgenabled = 'A'
+                 AND p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s)
 """
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {table}"
 DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The latch that bootstrap.yml installs: raised by a role that owns nothing, and said to be up only if it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.module import Modules
+from tests.integration.place import Database
+from tests.integration.test_stays_off import KEY, SAVE, STALE, app, latched, on, population, triggers
+
+
+def dormant(db: Database) -> Modules:
+    """A role that owns nothing, with what bootstrap.yml gives it: ledger, flag, dormant latch."""
+    role = db.role("ops", "pg_read_all_stats")
+    flag = {"table": "companies", "column": "settings", "path": [KEY]}
+    made = db.modules().ok("ledger", grant_to=[role], flag=flag, latch=True)
+    assert made["changed"]
+    assert not db.modules().ok("ledger", grant_to=[role], flag=flag, latch=True)["changed"]
+    return db.modules(role, **flag)
+
+
+@pytest.mark.parametrize("incident", ["INC-1", "it's \\ %s 'odd' {x}"])
+def test_a_dormant_latch_is_raised_and_passed_by_a_role_that_owns_nothing(db: Database, incident: str) -> None:
+    population(db)
+    modules = dormant(db)
+    db.rows(SAVE)
+    assert 3 in on(db)
+    # A writer that holds the table's lock keeps no dormant latch waiting.
+    with db.transaction("INSERT INTO companies VALUES (77, NULL)", application_name="import"):
+        assert modules.disable(incident, latch=True)["latch"] == {"raised": True, "reason": None}
+    with db.as_role(app(db)) as session, session.cursor() as cursor:
+        cursor.execute("SELECT set_config('kanban_rollback.passage', %s, false)", (incident,))
+        cursor.execute(SAVE)
+    assert on(db) == []
+    assert [(row[0], row[3]) for row in latched(db)] == [("3", incident)]
+    undone = modules.restore(incident)
+    assert (undone["latch_left"], undone["enabled_after"]) == ([], 50)
+    # Dormant again, and there.
+    assert len(triggers(db)) == 1
+    db.rows("UPDATE companies SET settings = %s WHERE id = 99", (STALE,))
+    db.rows("INSERT INTO companies VALUES (99, %s)", (STALE,))
+    assert 99 in on(db)
+
+
+def test_a_dormant_latch_is_nobody_elses_to_raise(db: Database) -> None:
+    population(db)
+    dormant(db)
+    function = db.value("SELECT proname FROM pg_proc WHERE proname LIKE 'raise\\_latch%'")
+    with db.as_role(app(db)) as session, session.cursor() as cursor, pytest.raises(Exception, match="permission"):
+        cursor.execute(f"SELECT kanban_rollback.{function}('mine')")
+
+
+def test_the_ledger_goes_with_its_dormant_latch(db: Database) -> None:
+    population(db)
+    dormant(db)
+    assert db.modules().ok("ledger", state="absent")["changed"]
+    assert (triggers(db), db.has_ledger()) == ([], False)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "DROP TRIGGER {trigger} ON companies",
+        "ALTER TABLE companies DISABLE TRIGGER {trigger}",
+        "ALTER TABLE companies ENABLE TRIGGER {trigger}",
+    ],
+)
+def test_a_dormant_latch_without_a_trigger_that_always_fires_is_not_up(db: Database, fault: str) -> None:
+    population(db)
+    modules = dormant(db)
+    (trigger,) = triggers(db)
+    db.rows(fault.format(trigger=trigger))
+    done = modules.disable(latch=True)
+    assert (done["latch"]["raised"], done["enabled_after"]) == (False, 0)
+    assert "no trigger that fires" in done["latch"]["reason"]
+    modules.restore()
+    flag = {"table": "companies", "column": "settings", "path": [KEY]}
+    assert db.modules().ok("ledger", flag=flag, latch=True)["changed"], "and it is put back"
+    assert modules.disable("INC-2", latch=True)["latch"]["raised"]
+    assert not db.modules().ok("ledger", flag=flag, latch=True)["changed"]
