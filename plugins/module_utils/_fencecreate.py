@@ -22,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import LOCK as LEDGER_LOCK
 
 # These types have no equality, so their text is compared.
@@ -103,7 +104,7 @@ def make_functions(place: FencePlace, tables: list[Found], kind: str, then: Call
         now = {fence.name: fence for fence in read_view(cursor, place.request.tables).fences}
         if not place.view.has_schema:
             cursor.row(LEDGER_LOCK, {})
-            cursor.run(queries.CREATE_SCHEMA, {})
+            cursor.run(ddl.CREATE_SCHEMA, {})
         for found in tables:
             fence = found.own_fence()
             name = fence.name if fence else found.own_function
@@ -123,11 +124,11 @@ def _make_function(cursor: Cursor, place: FencePlace, found: Found, name: str, t
     elif there and there.kind == DORMANT and kind != DORMANT:
         state = dict(there.state)
     if there is None or (not there.raised and there.body != "dormant"):
-        create = sql.SQL(queries.CREATE_FUNCTION).format(function=function)
+        create = sql.SQL(ddl.CREATE_FUNCTION).format(function=function)
         cursor.run(create, {"body": queries.DORMANT_BODY})
-        cursor.run(sql.SQL(queries.REVOKE_FUNCTION).format(function=function), {})
+        cursor.run(sql.SQL(ddl.REVOKE_FUNCTION).format(function=function), {})
     if there is None or dict(there.state) != state:
-        comment = sql.SQL(queries.COMMENT_FUNCTION).format(function=function)
+        comment = sql.SQL(ddl.COMMENT_FUNCTION).format(function=function)
         cursor.run(comment, {"state": json.dumps(state)})
 
 
@@ -144,17 +145,17 @@ def _put_trigger(cursor: Cursor, missing: Missing) -> None:
         "events": _events(scope),
         "changed": _changed(scope, list(missing.found.columns)),
     }
-    cursor.run(sql.SQL(queries.LOCK_TABLE).format(**names), {})
-    creates = (queries.CREATE_STATEMENT_TRIGGER, queries.CREATE_ROW_TRIGGER)
+    cursor.run(sql.SQL(ddl.LOCK_TABLE).format(**names), {})
+    creates = (ddl.CREATE_STATEMENT_TRIGGER, ddl.CREATE_ROW_TRIGGER)
     for name, kind, create in zip(trigger_names(missing.function), trigger_types(scope), creates):
         if not kind:
             continue
         names["trigger"] = identifier(name)
         if name in missing.wrong:
-            cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**names), {})
-        if not cursor.row(queries.TRIGGER_EXISTS, {"relation": relation.oid, "trigger": name})[0]:
+            cursor.run(sql.SQL(ddl.DROP_TRIGGER).format(**names), {})
+        if not cursor.row(ddl.TRIGGER_EXISTS, {"relation": relation.oid, "trigger": name})[0]:
             cursor.run(sql.SQL(create).format(**names), {})
-        cursor.run(sql.SQL(queries.ENABLE_ALWAYS).format(**names), {})
+        cursor.run(sql.SQL(ddl.ENABLE_ALWAYS).format(**names), {})
 
 
 def _events(scope: Scope) -> sql.Composable:

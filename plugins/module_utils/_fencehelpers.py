@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import ROLE_EXISTS
 
 PUBLIC = "PUBLIC"
@@ -52,22 +53,22 @@ def put_helpers(cursor: Cursor, place: FencePlace) -> bool:
     for name in stale:
         function, there = identifier(name), view.helpers.get(name)
         if there is None or there.body != queries.FUNCTIONS[name]:
-            create = sql.SQL(queries.CREATE_HELPER).format(function=function)
+            create = sql.SQL(ddl.CREATE_HELPER).format(function=function)
             cursor.run(create, {"body": queries.FUNCTIONS[name]})
         for role in [PUBLIC] if there is None else there.grantees:
             if role not in grant_to:
                 who = sql.SQL(PUBLIC) if role == PUBLIC else identifier(role)
-                cursor.run(sql.SQL(queries.REVOKE_HELPER).format(function=function, role=who), {})
+                cursor.run(sql.SQL(ddl.REVOKE_HELPER).format(function=function, role=who), {})
         for role in grant_to:
-            cursor.run(sql.SQL(queries.GRANT_HELPER).format(function=function, role=identifier(role)), {})
+            cursor.run(sql.SQL(ddl.GRANT_HELPER).format(function=function, role=identifier(role)), {})
     let_in = []
     for role in grant_to:
-        if not cursor.row(queries.HAS_USAGE, {"role": role})[0]:
-            cursor.run(sql.SQL(queries.GRANT_USAGE).format(role=identifier(role)), {})
+        if not cursor.row(ddl.HAS_USAGE, {"role": role})[0]:
+            cursor.run(sql.SQL(ddl.GRANT_USAGE).format(role=identifier(role)), {})
             let_in.append(role)
     if let_in:
-        before = json.loads(cursor.row(queries.LET_IN, {})[0])
-        cursor.run(queries.NOTE_LET_IN, {"note": json.dumps({"let_in": sorted({*before, *let_in})})})
+        before = json.loads(cursor.row(ddl.LET_IN, {})[0])
+        cursor.run(ddl.NOTE_LET_IN, {"note": json.dumps({"let_in": sorted({*before, *let_in})})})
     return bool(stale or let_in)
 
 
@@ -79,11 +80,11 @@ def drop_helpers(place: FencePlace) -> tuple[bool, str | None]:
 
     def work(cursor: Cursor) -> None:
         cursor.row(queries.LOCK, {})
-        let_in = json.loads(cursor.row(queries.LET_IN, {})[0])
+        let_in = json.loads(cursor.row(ddl.LET_IN, {})[0])
         for name in helpers:
-            cursor.run(sql.SQL(queries.DROP_HELPER).format(function=identifier(name)), {})
-        for (role,) in cursor.rows(queries.NEEDS_USAGE_NO_MORE, {"roles": let_in}):
-            cursor.run(sql.SQL(queries.REVOKE_USAGE).format(role=identifier(role)), {})
+            cursor.run(sql.SQL(ddl.DROP_HELPER).format(function=identifier(name)), {})
+        for (role,) in cursor.rows(ddl.NEEDS_USAGE_NO_MORE, {"roles": let_in}):
+            cursor.run(sql.SQL(ddl.REVOKE_USAGE).format(role=identifier(role)), {})
 
     try:
         place.insist("kanban_rollback", work)

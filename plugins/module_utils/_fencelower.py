@@ -22,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresul
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence, Found, Trigger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
 
 
 def meant(place: FencePlace) -> list[Fence]:
@@ -164,29 +165,29 @@ def remove(place: FencePlace, fences: Sequence[Fence]) -> tuple[list[str], list[
 
 def _drop_trigger(cursor: Cursor, place: FencePlace, trigger: Trigger, function: str) -> None:
     names = {"trigger": identifier(trigger.name), "relation": identifier(trigger.schema, trigger.table)}
-    cursor.run(sql.SQL(queries.LOCK_TO_DROP).format(**names), {})
+    cursor.run(sql.SQL(ddl.LOCK_TO_DROP).format(**names), {})
     _see_that_it_is_down(cursor, place, function)
-    cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**names), {})
+    cursor.run(sql.SQL(ddl.DROP_TRIGGER).format(**names), {})
 
 
 def _see_that_it_is_down(cursor: Cursor, place: FencePlace, function: str) -> None:
     """Raise ServerError where another incident raised the fence again while we waited for its table."""
     cursor.row(queries.LOCK, {})
-    holder = cursor.row(queries.HOLDER_NOW, {"function": function})[0]
+    holder = cursor.row(ddl.HOLDER_NOW, {"function": function})[0]
     if holder and not place.request.force:
         raise ServerError("other_incident", f"Incident {holder} raised it in the meantime.", "", "")
 
 
 def _drop_function(cursor: Cursor, place: FencePlace, name: str) -> None:
     _see_that_it_is_down(cursor, place, name)
-    cursor.run(sql.SQL(queries.DROP_FUNCTION).format(function=identifier(name)), {})
+    cursor.run(sql.SQL(ddl.DROP_FUNCTION).format(function=identifier(name)), {})
 
 
 def _drop_schema(place: FencePlace) -> None:
     def work(cursor: Cursor) -> None:
         cursor.row(queries.LOCK, {})
-        if cursor.row(queries.SCHEMA_IS_EMPTY, {})[0]:
-            cursor.run(queries.DROP_SCHEMA, {})
+        if cursor.row(ddl.SCHEMA_IS_EMPTY, {})[0]:
+            cursor.run(ddl.DROP_SCHEMA, {})
 
     try:
         place.insist("kanban_rollback", work)

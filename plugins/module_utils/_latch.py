@@ -159,11 +159,11 @@ def _stands(cursor: Cursor, target: Target, names: _Names) -> bool:
 def _create_trigger(cursor: Cursor, target: Target, names: _Names) -> None:
     if _stands(cursor, target, names):
         return
-    parts = {"trigger": identifier(names.trigger), "function": identifier(names.function)}
+    trigger, function = identifier(names.trigger), identifier(names.function)
     there = {"table": target.table.oid, "trigger": names.trigger}
     if not cursor.row(queries.TRIGGER_EXISTS, there)[0]:
-        cursor.run(Statements(target).format(queries.CREATE_TRIGGER, **parts), {})
-    cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, **parts), {})
+        cursor.run(Statements(target).format(queries.CREATE_TRIGGER, trigger=trigger, function=function), {})
+    cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, trigger=trigger), {})
 
 
 def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:

@@ -167,20 +167,19 @@ class Session:
                 raise ServerError(
                     "rolled_back",
                     "PostgreSQL answered COMMIT with ROLLBACK.",
-                    "An earlier statement of the transaction had failed, so nothing of it holds.",
+                    "An earlier statement had failed, so nothing of the transaction holds.",
                     "Run the same command again; if it repeats, report it with this output.",
                 )
-        except psycopg2.InterfaceError as error:  # It broke since it was used last.
-            raise explain(None, str(error)) from error
+        except psycopg2.InterfaceError as error:
+            raise explain(None, str(error)) from error  # It broke since it was used last.
         except BaseException:
             self._roll_back()
             raise
 
     def _roll_back(self) -> None:
-        if self._connection.closed:
-            return
         try:
-            Cursor(self._connection, GRACE_SECONDS).run("ROLLBACK", {})
+            if not self._connection.closed:
+                Cursor(self._connection, GRACE_SECONDS).run("ROLLBACK", {})
         except KanbanError:
             # A connection that cannot even roll back is of no use; the server rolls back when it is gone.
             self._connection.close()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.crowd import on, population
+from tests.integration.flags import KEY
 from tests.integration.module import Modules
 from tests.integration.place import Database
-from tests.integration.test_stays_off import KEY, SAVE, STALE, app, latched, on, population, triggers
+from tests.integration.test_stays_off import SAVE, STALE, app, latched, triggers
 
 
 def dormant(db: Database) -> Modules:

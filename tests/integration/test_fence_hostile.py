@@ -134,7 +134,8 @@ def test_a_trigger_before_ours_is_not_set_off_by_a_canary(db: Database) -> None:
     with db.as_role(role) as session, session.cursor() as cursor:
         fence.ok("write_fence", state="absent", incident_id="INC-1")
         cursor.execute("SELECT kanban_rollback.fence_try('{}')")
-        assert {said for _oid, _operation, said in cursor.fetchone()[0]["tried"]} == {"passed"}
+        ((answer,),) = cursor.fetchall()
+        assert {said for _oid, _operation, said in answer["tried"]} == {"passed"}
     assert db.value("SELECT last_value FROM ran") == 3, "only the writes that were refused on purpose set it off"
 
 
