@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _parts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _answers, _parts
 
 
 class FilterModule:
@@ -22,5 +22,7 @@ class FilterModule:
             "evidence_part": _parts.evidence_part,
             "fence_lowered_part": _parts.fence_lowered_part,
             "fence_part": _parts.fence_part,
-            "incident_names": _parts.incident_names,
+            "incident_names": _answers.incident_names,
+            "last_known": _answers.last_known,
+            "latest": _answers.latest,
         }

@@ -10,9 +10,15 @@ none of them says otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any, Iterator, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    acted,
+    expected,
+    latest,
+    together,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 
 # How a dump was proven, beside its checksums.
@@ -44,12 +50,16 @@ def fence_part(
     later: Sequence[Answer],
     plan: bool = False,
 ) -> dict[str, Any]:
-    """Judge the fence on every database; ``flags``: the answers to the kill, which say who is a replica or silent."""
-    part = Part(CONTAIN, "the fence is proven")
-    for name, flag, raised, drained in _together(names, flags, first, later):
-        if not _acted(flag):
-            continue  # Already counted as missing, or a replica.
+    """Judge the fence on every database.
+
+    :param flags: the last answers about the flag, which say who is a replica by now, or silent.
+    """
+    part, judged = Part(CONTAIN, "the fence is proven"), 0
+    for name, flag, raised, drained in together(names, flags, first, later):
         answer = drained if "status" in drained else raised
+        if not expected(flag) or (answer.get("skipped") and not answer.get("skip_reason")):
+            continue  # Already counted as missing, or a replica.
+        judged += 1
         status = answer.get("status")
         if status is None:
             part.bad.append(f"the fence on {name} is not known to be up")
@@ -63,6 +73,8 @@ def fence_part(
         if status != "proven":
             part.bad.append(f"the fence on {name} is {status.replace('_', ' ')}")
         part.lines += _fence_lines(name, answer)
+    if not judged:
+        part.bad.append("no fence is up, for no primary answered")
     return part.as_result()
 
 
@@ -111,13 +123,10 @@ def block_part(
 ) -> dict[str, Any]:
     """Judge the write block.
 
-    :param later: answers to the last renewal, where the block has an expiry; each counts for more than the first.
+    :param later: what was read back, or renewed, at the end; each counts for more than the first.
     :param known_as: the incident's id and aliases, any of which may be its owner.
     """
-    answers = [
-        renewed if renewed and not renewed.get("skip_reason") else held
-        for _name, held, renewed in _together(names, first, later)
-    ]
+    answers = latest([first, later])
     part = Part(CONTAIN, "the write block is held")
     if group == "none":
         part.kind, part.good = NOTHING, "no write block (there is no Redis)"
@@ -125,9 +134,9 @@ def block_part(
     if not names:
         part.bad.append(f"there is no write block, for the group {group!r} has no hosts")
     held, replicas = set(), []
-    for name, answer in _together(names, answers):
+    for name, answer in together(names, answers):
         server = answer.get("server", {})
-        if answer.get("skipped"):
+        if server and (answer.get("skipped") or server.get("writable") is False):
             replicas.append((name, server.get("cluster")))
         elif plan and server and not answer.get("failed"):
             held.add(server.get("cluster"))
@@ -142,7 +151,7 @@ def block_part(
         part.lines.append(f"{name}: a Redis replica, it gets the write block from its master")
         if cluster not in held:
             part.bad.append(f"the master of {name} did not answer")
-    for name, answer in _together(names, answers):
+    for name, answer in together(names, answers):
         part.lines += [f"{name}: {one_line(text)}" for text in answer.get("warnings", [])]
     return part.as_result()
 
@@ -160,7 +169,7 @@ def _block_line(name: str, answer: Answer, known_as: Sequence[str]) -> str:
 def evidence_part(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
     """Judge what was gathered, per host of any tier."""
     part = Part(PRESERVE, "evidence is kept")
-    for name, answer in _together(names, answers):
+    for name, answer in together(names, answers):
         if not answer.get("path") or answer.get("failed"):
             part.bad.append(f"no evidence of {name}")
             part.lines.append(f"{name}: no evidence: {why_not(answer)}")
@@ -168,6 +177,7 @@ def evidence_part(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, 
         size = sum(int(file["bytes"]) for file in answer.get("files", []))
         line = f"{name}: {len(answer.get('files', []))} files of evidence, {_size(size)}, in {one_line(answer['path'])}"
         missing = [one_line(row["part"]) for row in answer.get("missing", [])]
+        line += "" if answer.get("changed", True) else ", taken before"
         part.lines.append(line + (f"; without {', '.join(missing)}" if missing else ""))
     return part.as_result()
 
@@ -176,10 +186,11 @@ def dump_part(
     names: Sequence[str], flags: Sequence[Answer], answers: Sequence[Answer], plan: bool = False
 ) -> dict[str, Any]:
     """Judge the dump of every database that acted on the kill, and say what became of the last one before it."""
-    part = Part(PRESERVE, "the dump is proven")
-    for name, flag, answer in _together(names, flags, answers):
-        if not _acted(flag):
+    part, judged = Part(PRESERVE, "the dump is proven"), 0
+    for name, flag, answer in together(names, flags, answers):
+        if not expected(flag):
             continue
+        judged += 1
         if plan and answer.get("dest") and not answer.get("failed"):
             would = "would be dumped to" if answer.get("changed") else "were dumped before to"
             part.lines.append(f"{name}: the tables {would} {one_line(answer['dest'])}")
@@ -194,6 +205,8 @@ def dump_part(
                 f"{PROOFS.get(answer['verified'], one_line(answer['verified']))}, in {one_line(answer['dest'])}{when}"
             )
         part.lines += _previous(name, answer)
+    if not judged:
+        part.bad.append("there is no dump, for no primary answered")
     return part.as_result()
 
 
@@ -206,7 +219,7 @@ def _previous(name: str, answer: Answer) -> Iterator[str]:
         return
     hours = older["age_seconds"] / 3600
     age = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours"
-    yield f"{name}: the last good dump before it is {age} old ({one_line(older['path'])}); nothing here removes it"
+    yield f"{name}: the last good dump before it is {age} old ({one_line(older['path'])}); keep it until this is over"
 
 
 def fence_lowered_part(
@@ -214,9 +227,9 @@ def fence_lowered_part(
 ) -> dict[str, Any]:
     """Judge whether people can write again, on every database that the undo acted on."""
     part = Part(RELEASE, "the fence is lowered")
-    for name, flag, answer in _together(names, flags, answers):
-        if not _acted(flag):
-            continue
+    for name, flag, answer in together(names, flags, answers):
+        if not acted(flag) or ("enabled_after" not in flag and not flag.get("failed")):
+            continue  # A replica, or a database that the incident never touched.
         if answer.get("failed") or "status" not in answer:
             part.bad.append(f"the fence on {name} is not known to be lowered")
             part.lines.append(f"{name}: fence NOT ACCOUNTED FOR: {why_not(answer)}")
@@ -231,7 +244,7 @@ def block_released_part(
 ) -> dict[str, Any]:
     """Judge whether the write block is gone, on every Redis."""
     part = Part(RELEASE, "no write block is held")
-    for name, answer in _together([] if group == "none" else names, answers):
+    for name, answer in together([] if group == "none" else names, answers):
         if answer.get("skipped"):
             continue
         if answer.get("failed") or "held" not in answer or (answer["held"] and not plan):
@@ -242,39 +255,5 @@ def block_released_part(
     return part.as_result()
 
 
-def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
-    """Return the incident's id and every alias that the run knows it by; ``answers`` to the kill or to a question."""
-    found = {str(run["incident_id"])}
-    for answer in answers:
-        incident = (answer or {}).get("incident", {})
-        found.update(str(incident[name]) for name in ("incident_id", "requested") if incident.get(name))
-        rows = [*incident.get("open_before", []), *(answer or {}).get("incidents", [])]
-        for row in rows:
-            names = {row["incident_id"], *row.get("aliases", [])}
-            if names & found:
-                found |= names
-    return sorted(found)
-
-
-def _acted(flag: Answer) -> bool:
-    return "database" in flag and bool(flag["database"].get("writable"))
-
-
-def why_not(answer: Answer) -> str:
-    """Return why nothing good came back, in one line."""
-    if not answer or answer.get("skip_reason"):
-        return "it was not asked, because an earlier step got no answer here"
-    if answer.get("unreachable"):
-        return f"could not be reached: {one_line(answer.get('msg', 'no reason given'))}"
-    return one_line(answer.get("error", {}).get("what") or answer.get("msg") or "no reason given")
-
-
 def _size(count: float) -> str:
     return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
-
-
-def _together(names: Sequence[str], *answers: Sequence[Answer]) -> Iterator[tuple[Any, ...]]:
-    """Pair hosts with their answers: a host without one must be counted, so the names lead."""
-    rows: Iterator[tuple[Any, ...]] = zip_longest(names, *answers)
-    for name, *given in rows:
-        yield (name, *(answer or {} for answer in given))

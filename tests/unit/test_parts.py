@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import incident_names, last_known, latest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import (
     block_part,
     block_released_part,
@@ -16,7 +17,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
     evidence_part,
     fence_lowered_part,
     fence_part,
-    incident_names,
 )
 from tests.unit.answers import UNREACHABLE, Answer, answer, judge, replica, text
 
@@ -161,7 +161,7 @@ def test_a_dump_is_proven_or_it_is_a_failure(nothing: Answer) -> None:
     good = dump_part(["db1", "db2"], [answer(), replica()], [DUMP, {}])
     assert good["holds"]
     assert "dump of 2,000 rows, 1.5 MB, proven by its table of contents, in /srv/dumps/INC" in whole(good)
-    assert "the last good dump before it is 3 days old (/srv/dumps/OLD); nothing here removes it" in whole(good)
+    assert "the last good dump before it is 3 days old (/srv/dumps/OLD); keep it until this is over" in whole(good)
     bad = dump_part(["db1"], [answer()], [nothing])
     assert bad["bad"] == ["no proven dump of db1"]
 
@@ -224,3 +224,45 @@ def test_the_screen_in_between_tells_nobody_to_type_anything() -> None:
     result = judge({"db1": answer()}, final=False, whole_seconds=7.1)
     assert "Next" not in text(result)
     assert "The run: 7.1 s." in text(result)
+
+
+def test_a_fence_and_a_dump_are_owed_by_every_primary_though_its_flag_could_not_be_switched() -> None:
+    assert fence_part(["db1"], [FAILED], [fence()], [{}])["holds"]
+    assert fence_part(["db1"], [FAILED], [{}], [{}])["bad"] == ["the fence on db1 is not known to be up"]
+    assert dump_part(["db1"], [FAILED], [DUMP])["holds"]
+    assert not dump_part(["db1"], [FAILED], [{}])["holds"]
+
+
+@pytest.mark.parametrize("nobody", [{}, UNREACHABLE, replica()])
+def test_where_no_primary_answered_nothing_is_up_or_kept(nobody: Answer) -> None:
+    assert fence_part(["db1"], [nobody], [{}], [{}])["bad"] == ["no fence is up, for no primary answered"]
+    assert dump_part(["db1"], [nobody], [{}])["bad"] == ["there is no dump, for no primary answered"]
+
+
+def test_a_block_that_is_gone_when_it_is_read_back_does_not_hold() -> None:
+    gone = {"changed": False, "held": False, "owner": None, "server": {"cluster": "abc", "role": "master"}}
+    assert block_part(["redis1"], [block()], [block()], [INCIDENT], "redis")["holds"]
+    assert not block_part(["redis1"], [block()], [gone], [INCIDENT], "redis")["holds"]
+
+
+def test_evidence_of_an_earlier_run_is_said_to_be_that() -> None:
+    taken = {"changed": False, "path": "/srv/evidence/t0", "files": [], "missing": []}
+    assert whole(evidence_part(["db1"], [taken])).endswith("in /srv/evidence/t0, taken before")
+    assert "taken before" not in whole(evidence_part(["db1"], [{**taken, "changed": True}]))
+
+
+def test_a_database_that_the_incident_never_touched_owes_no_lowered_fence() -> None:
+    stranger = {key: value for key, value in answer().items() if key != "enabled_after"}
+    assert fence_lowered_part(["db1"], [stranger], [{}])["holds"]
+    assert not fence_lowered_part(["db1"], [answer()], [{}])["holds"]
+
+
+def test_the_last_answer_counts_and_a_task_that_was_skipped_is_none() -> None:
+    skipped = {"skipped": True, "skip_reason": "Conditional result was False"}
+    assert latest([[{"a": 1}, {"b": 1}, {}], [{"a": 2}, skipped, {}]]) == [{"a": 2}, {"b": 1}, {}]
+    assert latest([[{"a": 1}], []]) == [{"a": 1}]
+
+
+def test_how_a_database_stands_is_known_from_the_last_answer_that_came_from_it() -> None:
+    assert last_known([replica(), answer()], [answer(), UNREACHABLE]) == [answer(), answer()]
+    assert last_known([UNREACHABLE, answer()], []) == [UNREACHABLE, answer()]

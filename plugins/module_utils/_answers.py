@@ -1,0 +1,67 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the answers of several hosts say when they are read together. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import Any, Iterator, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+
+
+def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
+    """Return the incident's id and every alias that the run knows it by; ``answers`` to the kill or to a question."""
+    found = {str(run["incident_id"])}
+    for answer in answers:
+        incident = (answer or {}).get("incident", {})
+        found.update(str(incident[name]) for name in ("incident_id", "requested") if incident.get(name))
+        rows = [*incident.get("open_before", []), *(answer or {}).get("incidents", [])]
+        for row in rows:
+            names = {row["incident_id"], *row.get("aliases", [])}
+            if names & found:
+                found |= names
+    return sorted(found)
+
+
+def latest(answers: Sequence[Sequence[Answer]]) -> list[Answer]:
+    """Return for each host its last answer of several tasks; one that was not asked has none."""
+    found = []
+    for several in zip_longest(*answers):
+        asked = [answer for answer in several if answer and not answer.get("skip_reason")]
+        found.append(asked[-1] if asked else {})
+    return found
+
+
+def last_known(first: Sequence[Answer], later: Sequence[Answer]) -> list[Answer]:
+    """Return for each host the answer that tells how its database stands: the later, where there is one in it."""
+    return [
+        (later or {}) if "database" in (later or {}) else (first or {}) for first, later in zip_longest(first, later)
+    ]
+
+
+def expected(flag: Answer) -> bool:
+    """Tell whether fence and dump of a database must be there, even where the flag could not be switched."""
+    return bool(flag["database"].get("writable")) if "database" in flag else bool(flag) and not flag.get("unreachable")
+
+
+def acted(flag: Answer) -> bool:
+    """Tell whether a database is a primary that was asked to change."""
+    return "database" in flag and bool(flag["database"].get("writable"))
+
+
+def why_not(answer: Answer) -> str:
+    """Return why nothing good came back, in one line."""
+    if not answer or answer.get("skip_reason"):
+        return "it was not asked, because an earlier step got no answer here"
+    if answer.get("unreachable"):
+        return f"could not be reached: {one_line(answer.get('msg', 'no reason given'))}"
+    return one_line(answer.get("error", {}).get("what") or answer.get("msg") or "no reason given")
+
+
+def together(names: Sequence[str], *answers: Sequence[Answer]) -> Iterator[tuple[Any, ...]]:
+    """Pair hosts with their answers: a host without one must be counted, so the names lead."""
+    rows: Iterator[tuple[Any, ...]] = zip_longest(names, *answers)
+    for name, *given in rows:
+        yield (name, *(answer or {} for answer in given))
