@@ -82,11 +82,11 @@ def flag_line(answer: Answer, name: str) -> str:
     host = Host(name, answer, {})
     if not host.answered:
         return f"{name}: {host.why_not}"
+    if answer.get("failed") or "enabled_after" not in answer:
+        return f"{name}: {one_line(answer.get('error', {}).get('what') or answer.get('msg', ''))}"
     if host.is_replica:
         return f"{name}: a replica, it sees {answer['enabled_after']:,} of {answer['total']:,} tenants on"
     took = f"in {answer.get('contained_ms', answer.get('elapsed_ms', 0)) / 1000:.2f} s"
-    if answer.get("failed"):
-        return f"{name}: {one_line(answer.get('error', {}).get('what') or answer.get('msg', ''))}"
     where = one_line(f"{answer['database']['name']} at {answer['database']['address']}")
     left = f"{answer['enabled_after']:,} of {answer['total']:,} left on"
     return f"{name}, {where}: {answer['changed_count']:,} tenants switched off {took}, {left}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 )
 
 DAY_SECONDS = 86400
+_PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 @dataclass
@@ -198,7 +200,9 @@ def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: 
     if what == "contain":
         return [
             *(["Kanban's writes stay refused until that is undone; inbound messages go on."] if refused else []),
-            f"Next, if this was a misfire: reenable.yml -e kanban_reenable=all -e kanban_incident_id={incident_id}",
+            "Next, if this was a misfire: reenable.yml -e kanban_reenable=all -e kanban_incident_id="
+            # A line to copy must do what it says in any shell, and Ansible takes what stands there for a template.
+            + (incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"),
             "It is safe to close this terminal.",
         ]
     return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]

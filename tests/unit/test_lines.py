@@ -159,6 +159,8 @@ def test_one_hosts_kill_is_told_as_soon_as_it_is_known() -> None:
     assert flag_line(replica(on=300), "db2") == "db2: a replica, it sees 300 of 1,000 tenants on"
     assert flag_line(REFUSED, "db2") == "db2: db2:5432/crm: password authentication failed."
     assert flag_line({}, "db2").startswith("db2: was not asked")
+    cut_off = {"failed": True, "msg": "The deadline is over.", "database": replica()["database"]}
+    assert flag_line(cut_off, "db2") == "db2: The deadline is over."
 
 
 _odd = st.text(st.sampled_from('a{}%"\n\r\t\x0b\u2028\x1b '), min_size=1, max_size=30)
