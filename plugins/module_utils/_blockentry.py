@@ -13,12 +13,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block impo
     NONE,
     STRING,
     Seen,
-    Step,
     Wish,
-    not_as_asked,
     owner_key,
-    plan,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockplan import Step, not_as_asked, plan, to_mend
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockscript import (
     aside_names,
     looks,
@@ -131,7 +129,7 @@ class _Call:
         (save,) = session.ask(SAVE_POINTS)
         server = _with_save_points(server, save)
         told = risks(server, seen.expires) if seen.kind == STRING else []
-        return {"changed": False, **self._facts(server, seen), "warnings": told}, None
+        return {"changed": False, **self._facts(server, seen), "warnings": [*told, *to_mend(seen)]}, None
 
     def change(self, session: Session, check_mode: bool) -> Outcome:
         """Look, plan, change and read back, once."""
@@ -165,7 +163,7 @@ class _Call:
         for _round in range(MOST_ROUNDS):
             step = plan(seen, self._wish)
             # What an earlier try did, whose answer or reading back was lost, is what this call did.
-            told = self._sent if self._sent and self._is_done(seen) else (seen, step)
+            told = self._sent if self._sent and self._is_done(seen, *self._sent) else (seen, step)
             if check_mode or step.refusal or not step.write:
                 self._sent, self._answered = told, True
                 return (*told, [])
@@ -205,9 +203,8 @@ class _Call:
         reason = "This server is a replica; the master is the one to act on."
         return {**result, "skipped": True, "skipped_reason": reason}, None
 
-    def _is_done(self, seen: Seen) -> bool:
-        wish = self._wish
-        return seen.is_held(wish.value) and seen.is_of(wish.owner) if wish.present else seen.kind == NONE
+    def _is_done(self, seen: Seen, before: Seen, step: Step) -> bool:
+        return seen.is_like(step.after(before, self._wish))
 
     def _read_back(self, session: Session, server: Server, waited: bool) -> tuple[int | None, Seen, Server]:
         """Return how many replicas have the change (None: there are none, or unknown), the block, and the server."""
@@ -221,6 +218,7 @@ class _Call:
             "held": seen.is_held(self._wish.value),
             "ours": seen.is_of(self._wish.owner),
             **seen.as_result(),
+            "owner_ttl_seconds": seen.owner_ttl_seconds,
             "server": server.as_result(),
         }
 
@@ -234,6 +232,7 @@ class _Call:
         return {
             "changed": step.changed and not refused,
             "renewed": step.renewed,
+            "prolonged": step.prolonged,
             "taken_over": step.taken_over,
             "previous": before.as_result() if before.kind != NONE else None,
             "set_aside": None,

@@ -78,7 +78,13 @@ type:
   returned: success
   type: str
 ttl_seconds:
-  description: Seconds until it ends by itself; none without expiry.
+  description: Seconds until it ends by itself, that is until RV(value) does; none without expiry.
+  returned: success
+  type: int
+owner_ttl_seconds:
+  description:
+    - The same for the key that holds RV(owner). M(chatia.kanban_rollback.write_block) gives both the same; where
+      somebody changed one of them there is a warning.
   returned: success
   type: int
 server:
