@@ -29,10 +29,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     KanbanError,
     ServerError,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Finder, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisfinder import Finder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import Elsewhere, NotNow
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import (
     Server,
+    not_told,
     parse_info,
     risks,
     server_from,
@@ -106,7 +108,7 @@ class _Call:
         if problem.code == "missing_privilege":
             user = self._login.user or "default"
             keys = f"'~{self._wish.key}' '~{owner_key(self._wish.key)}'"
-            problem.todo = f"Grant it: ACL SETUSER {user} {keys} +get +pttl +eval +set +del +info +wait"
+            problem.todo = f"Grant it: ACL SETUSER {user} {keys} +get +pttl +eval +set +del +info +role +wait"
         uncertain = self._sent is not None and not self._answered
         if uncertain:
             problem.why = (
@@ -118,10 +120,10 @@ class _Call:
         return made
 
     def _look(self, session: Session) -> tuple[Server, Seen]:
-        info, *replies = session.ask(("INFO",), *looks(self._wish))
-        # Without INFO the role and the risks are unknown, which is no reason to leave the block undone.
+        role, info, *replies = session.ask(("ROLE",), ("INFO",), *looks(self._wish))
+        # Without them the role and the risks are unknown, which is no reason to leave the block undone.
         text = "" if isinstance(info, ServerError) else info.decode(errors="backslashreplace")
-        return server_from(session.where, session.sentinel, parse_info(text)), seen_from(replies)
+        return server_from(session.where, session.sentinel, parse_info(text), role), seen_from(replies)
 
     def read(self, session: Session) -> Outcome:
         """Return what is there."""
@@ -129,7 +131,8 @@ class _Call:
         (save,) = session.ask(SAVE_POINTS)
         server = _with_save_points(server, save)
         told = risks(server, seen.expires) if seen.kind == STRING else []
-        return {"changed": False, **self._facts(server, seen), "warnings": [*told, *to_mend(seen)]}, None
+        told = [*self._doubts(server), *told, *to_mend(seen)]
+        return {"changed": False, **self._facts(server, seen), "warnings": told}, None
 
     def change(self, session: Session, check_mode: bool) -> Outcome:
         """Look, plan, change and read back, once."""
@@ -222,6 +225,9 @@ class _Call:
             "server": server.as_result(),
         }
 
+    def _doubts(self, server: Server) -> list[str]:
+        return [*self._finder.doubts, *not_told(server)]
+
     def _risks(self, server: Server, after: Seen) -> list[str]:
         return risks(server, after.expires) if self._wish.present else []
 
@@ -240,7 +246,7 @@ class _Call:
             "replicas_acked": None,
             **self._facts(server, after),
             "diff": {"before": _side(self._wish, before), "after": _side(self._wish, after)},
-            "warnings": [*step.warnings, *warnings],
+            "warnings": [*step.warnings, *self._doubts(server), *warnings],
         }
 
 

@@ -83,7 +83,8 @@ attributes:
 notes:
   - The user needs C(~<key>), C(~<owner key>), C(+get), C(+pttl), C(+eval) (or C(+watch), C(+multi), C(+exec) and
     C(+unwatch)), C(+set) and C(+del); with O(force), C(+renamenx) and C(~<owner key without "owner">set-aside:*), too.
-    C(+info), C(+wait) and C(+config|get) are for the warnings alone.
+    C(+role), C(+info), C(+wait) and C(+config|get) are for the warnings alone. Whether a server is a master is asked by
+    C(ROLE), else by C(INFO); where both are forbidden the result warns and the block is held all the same.
   - A key can be evicted, or lost with a restart or failover. Where that is so the result warns, and the fence in
     PostgreSQL has to carry.
 seealso:
@@ -173,7 +174,7 @@ set_aside:
   returned: when the server could be read
   type: str
 server:
-  description: Which Redis this was. None, or C(unknown), is what it did not tell (C(INFO) may be forbidden).
+  description: Which Redis this was. None, or C(unknown), is what it did not tell (the user may lack C(+info)).
   returned: when the server could be read
   type: dict
   contains:
@@ -181,7 +182,7 @@ server:
       description: Host and port, or path of the socket.
       type: str
     sentinel:
-      description: The Sentinel that named it.
+      description: The first of the Sentinels that named it.
       type: str
     version:
       description: Version of Redis (of a Valkey, the one that it is compatible with).
