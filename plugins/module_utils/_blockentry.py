@@ -14,9 +14,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block impo
     STRING,
     Seen,
     Wish,
-    owner_key,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockplan import Step, not_as_asked, plan, to_mend
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockproof import grant, prove
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockscript import (
     aside_names,
     looks,
@@ -59,10 +59,10 @@ def change_block(login: Login, wish: Wish, seconds: float, on_replica: str, chec
     return call.run(lambda session: call.change(session, check_mode))
 
 
-def read_block(login: Login, wish: Wish, seconds: float) -> Outcome:
+def read_block(login: Login, wish: Wish, seconds: float, proof: bool = False) -> Outcome:
     """Return what ``write_block_info`` shows, of whatever server this is, and perhaps an error. Raises BadInput."""
     call = _Call(login, wish, seconds)
-    return call.run(call.read)
+    return call.run(lambda session: call.read(session, proof))
 
 
 class _Call:
@@ -106,9 +106,7 @@ class _Call:
     def _told(self, problem: ServerError) -> ServerError:
         """Return the error with what only this place knows."""
         if problem.code == "missing_privilege":
-            user = self._login.user or "default"
-            keys = f"'~{self._wish.key}' '~{owner_key(self._wish.key)}'"
-            problem.todo = f"Grant it: ACL SETUSER {user} {keys} +get +pttl +eval +set +del +info +role +wait"
+            problem.todo = f"Grant it: {grant(self._login.user, self._wish)}"
         uncertain = self._sent is not None and not self._answered
         if uncertain:
             problem.why = (
@@ -125,14 +123,15 @@ class _Call:
         text = "" if isinstance(info, ServerError) else info.decode(errors="backslashreplace")
         return server_from(session.where, session.sentinel, parse_info(text), role), seen_from(replies)
 
-    def read(self, session: Session) -> Outcome:
-        """Return what is there."""
+    def read(self, session: Session, proof: bool) -> Outcome:
+        """Return what is there and, where a proof is wanted, whether it could be changed."""
         server, seen = self._look(session)
         (save,) = session.ask(SAVE_POINTS)
         server = _with_save_points(server, save)
         told = risks(server, seen.expires) if seen.kind == STRING else []
         told = [*self._doubts(server), *told, *to_mend(seen)]
-        return {"changed": False, **self._facts(server, seen), "warnings": told}, None
+        proven = prove(session, self._wish, server, self._login.user) if proof else {}
+        return {"changed": False, **self._facts(server, seen), **proven, "warnings": told}, None
 
     def change(self, session: Session, check_mode: bool) -> Outcome:
         """Look, plan, change and read back, once."""

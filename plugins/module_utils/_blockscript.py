@@ -20,12 +20,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockplan 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Session, checked
 
-# Holds (ARGV[7] = 'hold') or releases. KEYS: the block, its owner and, where something is to be kept, their new names.
-# ARGV: kind and value, kind and owner, and both PTTL that were seen; then what to do, value, owner, time to live (0:
-# none), and what length is to be kept. Returns 0 when somebody changed something since. A time to live that is shorter
-# than seen has only run on. GET and no TYPE, SET and no PEXPIRE, so that few privileges do; everything is read before
-# anything is written, and after the first write no later one is refused for want of memory.
-SWAP = """
+# GET and no TYPE, so that few privileges do.
+READ = """
 local function read(key)
   local found = redis.pcall('GET', key)
   if type(found) == 'string' then return 'string', found end
@@ -35,6 +31,14 @@ local function read(key)
 end
 local kind, value = read(KEYS[1])
 local owner_kind, owner = read(KEYS[2])
+"""
+
+# Holds (ARGV[7] = 'hold') or releases. KEYS: the block, its owner and, where something is to be kept, their new names.
+# ARGV: kind and value, kind and owner, and both PTTL that were seen; then what to do, value, owner, time to live (0:
+# none), and what length is to be kept. Returns 0 when somebody changed something since. A time to live that is shorter
+# than seen has only run on. SET and no PEXPIRE, so that few privileges do; everything is read before anything is
+# written, and after the first write no later one is refused for want of memory.
+SWAP = f"""{READ}
 local function moved(key, seen)
   local left = redis.call('PTTL', key)
   return left > seen or (left < 0 and left ~= seen)
