@@ -62,14 +62,14 @@ EXAMPLES = r"""
 - name: Are writes refused
   chatia.kanban_rollback.write_block_info:
     key: kanban:emergency:write-block
-  register: block
+  register: write_block
 
 - name: Could it be held and released on the day
   chatia.kanban_rollback.write_block_info:
     key: kanban:emergency:write-block
     prove: true
-  register: block
-  failed_when: block.can_write is not true
+  register: write_block
+  failed_when: write_block.can_write is not true
 """
 
 RETURN = r"""
