@@ -52,8 +52,11 @@ options:
     type: path
   sentinels:
     description:
-      - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). The first that answers names the
-        master to act on, and is asked again when that one fails.
+      - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). All are asked at once. The master
+        that most of them name is acted on; where as many name another, the one of the highest configuration epoch.
+        Where they do not agree there is a warning.
+      - They are asked again, until O(deadline), when that one fails or says that it is a replica. When one has
+        answered, those that hang are waited for at most 1 second; none where more than half agree already.
       - With O(tls) and O(validate_certs), certificates must have the addresses that the Sentinels name.
     type: list
     elements: str

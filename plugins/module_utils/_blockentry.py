@@ -13,12 +13,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block impo
     NONE,
     STRING,
     Seen,
-    Step,
     Wish,
-    not_as_asked,
-    owner_key,
-    plan,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockplan import Step, not_as_asked, plan, to_mend
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockproof import grant, prove
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockscript import (
     aside_names,
     looks,
@@ -31,10 +29,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     KanbanError,
     ServerError,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Finder, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisfinder import Finder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import Elsewhere, NotNow
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import (
     Server,
+    not_told,
     parse_info,
     risks,
     server_from,
@@ -59,10 +59,10 @@ def change_block(login: Login, wish: Wish, seconds: float, on_replica: str, chec
     return call.run(lambda session: call.change(session, check_mode))
 
 
-def read_block(login: Login, wish: Wish, seconds: float) -> Outcome:
+def read_block(login: Login, wish: Wish, seconds: float, proof: bool = False) -> Outcome:
     """Return what ``write_block_info`` shows, of whatever server this is, and perhaps an error. Raises BadInput."""
     call = _Call(login, wish, seconds)
-    return call.run(call.read)
+    return call.run(lambda session: call.read(session, proof))
 
 
 class _Call:
@@ -106,9 +106,7 @@ class _Call:
     def _told(self, problem: ServerError) -> ServerError:
         """Return the error with what only this place knows."""
         if problem.code == "missing_privilege":
-            user = self._login.user or "default"
-            keys = f"'~{self._wish.key}' '~{owner_key(self._wish.key)}'"
-            problem.todo = f"Grant it: ACL SETUSER {user} {keys} +get +pttl +eval +set +del +info +wait"
+            problem.todo = f"Grant it: {grant(self._login.user, self._wish)}"
         uncertain = self._sent is not None and not self._answered
         if uncertain:
             problem.why = (
@@ -120,18 +118,20 @@ class _Call:
         return made
 
     def _look(self, session: Session) -> tuple[Server, Seen]:
-        info, *replies = session.ask(("INFO",), *looks(self._wish))
-        # Without INFO the role and the risks are unknown, which is no reason to leave the block undone.
+        role, info, *replies = session.ask(("ROLE",), ("INFO",), *looks(self._wish))
+        # Without them the role and the risks are unknown, which is no reason to leave the block undone.
         text = "" if isinstance(info, ServerError) else info.decode(errors="backslashreplace")
-        return server_from(session.where, session.sentinel, parse_info(text)), seen_from(replies)
+        return server_from(session.where, session.sentinel, parse_info(text), role), seen_from(replies)
 
-    def read(self, session: Session) -> Outcome:
-        """Return what is there."""
+    def read(self, session: Session, proof: bool) -> Outcome:
+        """Return what is there and, where a proof is wanted, whether it could be changed."""
         server, seen = self._look(session)
         (save,) = session.ask(SAVE_POINTS)
         server = _with_save_points(server, save)
         told = risks(server, seen.expires) if seen.kind == STRING else []
-        return {"changed": False, **self._facts(server, seen), "warnings": told}, None
+        told = [*self._doubts(server), *told, *to_mend(seen)]
+        proven = prove(session, self._wish, server, self._login.user) if proof else {}
+        return {"changed": False, **self._facts(server, seen), **proven, "warnings": told}, None
 
     def change(self, session: Session, check_mode: bool) -> Outcome:
         """Look, plan, change and read back, once."""
@@ -165,7 +165,7 @@ class _Call:
         for _round in range(MOST_ROUNDS):
             step = plan(seen, self._wish)
             # What an earlier try did, whose answer or reading back was lost, is what this call did.
-            told = self._sent if self._sent and self._is_done(seen) else (seen, step)
+            told = self._sent if self._sent and self._is_done(seen, *self._sent) else (seen, step)
             if check_mode or step.refusal or not step.write:
                 self._sent, self._answered = told, True
                 return (*told, [])
@@ -205,9 +205,8 @@ class _Call:
         reason = "This server is a replica; the master is the one to act on."
         return {**result, "skipped": True, "skipped_reason": reason}, None
 
-    def _is_done(self, seen: Seen) -> bool:
-        wish = self._wish
-        return seen.is_held(wish.value) and seen.is_of(wish.owner) if wish.present else seen.kind == NONE
+    def _is_done(self, seen: Seen, before: Seen, step: Step) -> bool:
+        return seen.is_like(step.after(before, self._wish))
 
     def _read_back(self, session: Session, server: Server, waited: bool) -> tuple[int | None, Seen, Server]:
         """Return how many replicas have the change (None: there are none, or unknown), the block, and the server."""
@@ -221,8 +220,12 @@ class _Call:
             "held": seen.is_held(self._wish.value),
             "ours": seen.is_of(self._wish.owner),
             **seen.as_result(),
+            "owner_ttl_seconds": seen.owner_ttl_seconds,
             "server": server.as_result(),
         }
+
+    def _doubts(self, server: Server) -> list[str]:
+        return [*self._finder.doubts, *not_told(server)]
 
     def _risks(self, server: Server, after: Seen) -> list[str]:
         return risks(server, after.expires) if self._wish.present else []
@@ -234,6 +237,7 @@ class _Call:
         return {
             "changed": step.changed and not refused,
             "renewed": step.renewed,
+            "prolonged": step.prolonged,
             "taken_over": step.taken_over,
             "previous": before.as_result() if before.kind != NONE else None,
             "set_aside": None,
@@ -241,7 +245,7 @@ class _Call:
             "replicas_acked": None,
             **self._facts(server, after),
             "diff": {"before": _side(self._wish, before), "after": _side(self._wish, after)},
-            "warnings": [*step.warnings, *warnings],
+            "warnings": [*step.warnings, *self._doubts(server), *warnings],
         }
 
 

@@ -14,18 +14,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block impo
     SHOWN,
     STRING,
     Seen,
-    Step,
     Wish,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockplan import Step
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Session, checked
 
-# Holds (ARGV[6] = 'hold') or releases. KEYS: the block, its owner and, where something is to be kept, their new names.
-# ARGV: kind and value, kind and owner, and PTTL that were seen; then what to do, value, owner, time to live (0: none),
-# and what length is to be kept. Returns 0 when somebody changed something since. A time to live that is shorter than
-# seen has only run on. GET and no TYPE, so that few privileges do; everything is read before anything is written, and
-# after the first write no later one is refused for want of memory.
-SWAP = """
+# GET and no TYPE, so that few privileges do.
+READ = """
 local function read(key)
   local found = redis.pcall('GET', key)
   if type(found) == 'string' then return 'string', found end
@@ -35,23 +31,34 @@ local function read(key)
 end
 local kind, value = read(KEYS[1])
 local owner_kind, owner = read(KEYS[2])
-local left, seen = redis.call('PTTL', KEYS[1]), tonumber(ARGV[5])
+"""
+
+# Holds (ARGV[7] = 'hold') or releases. KEYS: the block, its owner and, where something is to be kept, their new names.
+# ARGV: kind and value, kind and owner, and both PTTL that were seen; then what to do, value, owner, time to live (0:
+# none), and what length is to be kept. Returns 0 when somebody changed something since. A time to live that is shorter
+# than seen has only run on. SET and no PEXPIRE, so that few privileges do; everything is read before anything is
+# written, and after the first write no later one is refused for want of memory.
+SWAP = f"""{READ}
+local function moved(key, seen)
+  local left = redis.call('PTTL', key)
+  return left > seen or (left < 0 and left ~= seen)
+end
 if kind ~= ARGV[1] or value ~= ARGV[2] or owner_kind ~= ARGV[3] or owner ~= ARGV[4] then return 0 end
-if left > seen or (left < 0 and left ~= seen) then return 0 end
+if moved(KEYS[1], tonumber(ARGV[5])) or moved(KEYS[2], tonumber(ARGV[6])) then return 0 end
 local function keep(from, to, its_kind, text)
-  if not to or (its_kind ~= 'other' and #text <= tonumber(ARGV[10])) then return end
+  if not to or (its_kind ~= 'other' and #text <= tonumber(ARGV[11])) then return end
   if redis.call('RENAMENX', from, to) == 0 then error('the key ' .. to .. ' exists already') end
 end
 keep(KEYS[1], KEYS[3], kind, value)
 keep(KEYS[2], KEYS[4], owner_kind, owner)
-if ARGV[6] == 'release' then
+if ARGV[7] == 'release' then
   redis.call('DEL', KEYS[1], KEYS[2])
-elseif ARGV[9] == '0' then
-  redis.call('SET', KEYS[1], ARGV[7])
-  redis.call('SET', KEYS[2], ARGV[8])
+elseif ARGV[10] == '0' then
+  redis.call('SET', KEYS[1], ARGV[8])
+  redis.call('SET', KEYS[2], ARGV[9])
 else
-  redis.call('SET', KEYS[1], ARGV[7], 'PX', ARGV[9])
-  redis.call('SET', KEYS[2], ARGV[8], 'PX', ARGV[9])
+  redis.call('SET', KEYS[1], ARGV[8], 'PX', ARGV[10])
+  redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[10])
 end
 return 1
 """
@@ -60,14 +67,14 @@ return 1
 def looks(wish: Wish) -> list[Sequence[Any]]:
     """Return the commands that read a block; ``seen_from`` takes their replies."""
     key, owner = wish.keys
-    return [("GET", key), ("GET", owner), ("PTTL", key)]
+    return [("GET", key), ("GET", owner), ("PTTL", key), ("PTTL", owner)]
 
 
 def seen_from(replies: Sequence[Any]) -> Seen:
     """Return the block that the replies describe; raises ServerError."""
-    value, owner, left_ms = replies
+    value, owner, left_ms, owner_left_ms = replies
     (kind, text), (owner_kind, owner_text) = _kind(value), _kind(owner)
-    return Seen(kind, text, owner_kind, owner_text, checked(left_ms))
+    return Seen(kind, text, owner_kind, owner_text, checked(left_ms), checked(owner_left_ms))
 
 
 def _kind(reply: Any) -> tuple[str, bytes]:
@@ -91,8 +98,8 @@ def swap(session: Session, seen: Seen, step: Step, wish: Wish, aside: Sequence[b
     :param aside: new names for what would be lost, or none.
     """
     keys = [*wish.keys, *aside]
-    expected = [seen.kind, seen.value, seen.owner_kind, seen.owner, seen.left_ms]
-    to_do = [step.write, wish.value, wish.owner, step.left_ms, SHOWN]
+    expected = [seen.kind, seen.value, seen.owner_kind, seen.owner, seen.left_ms, seen.owner_left_ms]
+    to_do = [step.write, wish.value, step.owner, step.left_ms, SHOWN]
     try:
         return bool(session.one("EVAL", SWAP, len(keys), *keys, *expected, *to_do))
     except ServerError as error:
@@ -110,16 +117,14 @@ def _watched(session: Session, seen: Seen, step: Step, wish: Wish) -> bool:
     key, owner = wish.keys
     watching, *replies = session.ask(("WATCH", key, owner), *looks(wish))
     checked(watching)
-    now = seen_from(replies)
-    passed = now.left_ms <= seen.left_ms and (now.left_ms >= 0 or now.left_ms == seen.left_ms)
-    if not passed or now != Seen(seen.kind, seen.value, seen.owner_kind, seen.owner, now.left_ms):
+    if not seen_from(replies).is_still(seen):
         session.one("UNWATCH")
         return False
     if step.write == "release":
         writes: list[Sequence[Any]] = [("DEL", key, owner)]
     else:
         expiry = ("PX", step.left_ms) if step.left_ms else ()
-        writes = [("SET", key, wish.value, *expiry), ("SET", owner, wish.owner, *expiry)]
+        writes = [("SET", key, wish.value, *expiry), ("SET", owner, step.owner, *expiry)]
     replies = session.ask(("MULTI",), *writes, ("EXEC",))
     # A command that is refused is refused when it is queued; EXEC then only says that one was.
     return [checked(reply) for reply in replies][-1] is not None

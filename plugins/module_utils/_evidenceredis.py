@@ -12,7 +12,8 @@ from typing import Any, Callable, Iterator
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name, short_hash
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Finder, Login, checked
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Login, checked
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisfinder import Finder
 
 SLOW_COMMANDS = 50
 # CLIENT LIST of ten thousand clients is a few MiB; the newest of them matter least.

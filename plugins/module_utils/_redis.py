@@ -12,14 +12,12 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Iterator, Sequence, TypeVar
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import (
-    NotNow,
     explain,
     not_redis,
     tls_failed,
@@ -36,7 +34,7 @@ try:
 except ImportError as error:  # The module tells the user what to install; nothing here can run without it.
     IMPORT_ERROR = error
 
-__all__ = ["IMPORT_ERROR", "Finder", "Login", "Session"]
+__all__ = ["IMPORT_ERROR", "Login", "Session"]
 
 # One exchange may take this long; then another connection, perhaps to another master, is the better bet.
 STEP_SECONDS = 2.5
@@ -227,67 +225,3 @@ def _is_final(cause: BaseException) -> bool:
     if isinstance(cause, socket.gaierror):
         return cause.errno != socket.EAI_AGAIN
     return isinstance(cause, PermissionError)
-
-
-class Finder:
-    """Connects to the server that is meant: the one of the login, or the master that a Sentinel names."""
-
-    def __init__(self, login: Login, deadline: Deadline) -> None:
-        self._login = login
-        self._deadline = deadline
-        self._turn = 0
-
-    @property
-    def has_sentinels(self) -> bool:
-        """Whether another server may take the place of this one."""
-        return bool(self._login.sentinels)
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Give a session and close it in the end; raises ServerError."""
-        login, sentinel = self._login, None
-        if self._login.sentinels:
-            address, sentinel = self._ask_sentinels()
-            login = self._login.at(address)
-        session = Session(login, self._deadline, sentinel)
-        try:
-            yield session
-        finally:
-            session.close()
-
-    def _ask_sentinels(self) -> tuple[Address, str]:
-        """Return the master and the Sentinel that named it. Each call begins with another one: one may be stale."""
-        addresses = self._login.sentinels
-        first, self._turn = self._turn % len(addresses), self._turn + 1
-        problems: list[KanbanError] = []
-        for address in [*addresses[first:], *addresses[:first]]:
-            if problems and self._deadline.over:
-                break
-            try:
-                return self._ask_sentinel(address), str(address)
-            except ServerError as error:
-                problems.append(error)
-        # What another try cannot mend (a password, a name) is told at once, if it is so everywhere.
-        again = any(isinstance(error, NotNow) for error in problems)
-        raise (NotNow if again else ServerError)(
-            problems[0].code,
-            "No Sentinel named the master. " + " ".join(error.what for error in problems[:5]),
-            "Without one it is not known which Redis to act on.",
-            "Check kanban_redis_sentinels and the Sentinels, or name the master in kanban_redis_host without them.",
-        )
-
-    def _ask_sentinel(self, address: Address) -> Address:
-        name = self._login.sentinel_name
-        session = Session(self._login.at_sentinel(address), self._deadline)
-        try:
-            found = session.one("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
-        finally:
-            session.close()
-        if not found:
-            raise ServerError(
-                "unknown_master",
-                f"{address}: the Sentinel knows no master named {name}.",
-                "Without one it is not known which Redis to act on.",
-                "Give the name of sentinel.conf in sentinel_name.",
-            )
-        return Address(found[0].decode(errors="replace"), int(found[1]))

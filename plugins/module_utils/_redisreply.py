@@ -136,9 +136,13 @@ _PHRASES = (
         (ServerError, "no_database", NOTHING, "Give the application's database in kanban_redis_db (login_db)."),
     ),
     ("ACL failure in script", _WORDS["NOPERM"]),
+    # Redis 6 says neither what is missing nor that it is a matter of rights.
+    ("The user executing the script can't", _WORDS["NOPERM"]),
 )
 # Redis before 7 wraps what a script ran into: "ERR Error running script (...): @user_script: 8: -READONLY You ...".
 _IN_SCRIPT = re.compile(r"@user_script: ?\d+: -?(?P<word>[A-Z]{3,}) (?P<rest>.*)")
+# What refuses an EXEC stands behind these words.
+_ABORTED = "Transaction discarded because of: "
 _SCRIPT_TAIL = re.compile(r"\.? script: \w+, on @user_script:\d+\.$")
 _COMMAND = re.compile(r"'(?P<name>[\w|.-]+)'(?: command)?")
 
@@ -161,6 +165,7 @@ def explain(kind: str, text: str, where: str) -> ServerError:
     :return: a ServerError, of the class NotNow or Elsewhere where another try may succeed. Where the reply names a
         command, its details have ``command``.
     """
+    text = text.partition(_ABORTED)[2] or text
     inner = _IN_SCRIPT.search(text)
     first = inner.group("word") if inner else text.partition(" ")[0]
     word = first if first in _WORDS else _KINDS.get(kind, "")

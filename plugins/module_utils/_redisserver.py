@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 
 SENTINEL_PORT = 26379
 _CUT = 100
@@ -43,6 +43,65 @@ def parse_address(text: str) -> Address:
     return Address(host, int(port))
 
 
+class Vote(NamedTuple):
+    """Which master a Sentinel names. ``epoch`` is higher the newer its news are; -1 where it may not be told."""
+
+    sentinel: Address
+    master: Address
+    epoch: int = -1
+
+
+def vote_from(sentinel: Address, name: str, found: Any, known: Any) -> Vote:
+    """Return the vote that the replies to GET-MASTER-ADDR-BY-NAME and MASTER are; raises ServerError."""
+    if isinstance(found, ServerError):
+        raise found
+    if not found:
+        raise ServerError(
+            "unknown_master",
+            f"{sentinel}: the Sentinel knows no master named {name}.",
+            "Without one it is not known which Redis to act on.",
+            "Give the name of sentinel.conf in sentinel_name.",
+        )
+    facts = [] if isinstance(known, ServerError) else [bytes(each) for each in known]
+    epoch = dict(zip(facts[::2], facts[1::2])).get(b"config-epoch", b"")
+    master = Address(found[0].decode(errors="replace"), int(found[1]))
+    return Vote(sentinel, master, int(epoch) if epoch.isdigit() else -1)
+
+
+def _ballots(votes: Sequence[Vote]) -> dict[Address, list[Vote]]:
+    """Return who named which master, the one to act on first."""
+    by_master: dict[Address, list[Vote]] = {}
+    for vote in votes:
+        by_master.setdefault(vote.master, []).append(vote)
+
+    def weight(master: Address) -> tuple[int, int]:
+        return len(by_master[master]), max(vote.epoch for vote in by_master[master])
+
+    return {master: by_master[master] for master in sorted(by_master, key=weight, reverse=True)}
+
+
+def elect(votes: Sequence[Vote]) -> Vote:
+    """Return a vote for the master that most name; of as many, for the one of the highest epoch, then of the first."""
+    return next(iter(_ballots(votes).values()))[0]
+
+
+def is_decided(votes: Sequence[Vote], listed: int) -> bool:
+    """Whether more than half of the Sentinels that are listed name one master: the others cannot change that."""
+    return any(2 * len(those) > listed for those in _ballots(votes).values())
+
+
+def disagreement(votes: Sequence[Vote]) -> list[str]:
+    """Return, in words, who names another master than the one to act on; nothing where all agree."""
+    chosen, *others = _ballots(votes).items()
+    if not others:
+        return []
+    told = [f"{', '.join(str(vote.sentinel) for vote in those)} says {master}" for master, those in others]
+    return [
+        f"The Sentinels do not agree: {len(chosen[1])} of {len(votes)} name {chosen[0]}, which was taken for the "
+        f"master, but {'; '.join(told)}. An application that asks there may use another Redis: look at those Sentinels."
+    ]
+
+
 def parse_info(text: str) -> dict[str, str]:
     """Return the fields of an INFO reply."""
     pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
@@ -74,16 +133,23 @@ class Server:
         return {**vars(self), "writable": self.writable}
 
 
-def server_from(address: str, sentinel: str | None, info: Mapping[str, str]) -> Server:
-    """Return the server that an INFO reply describes; an empty one describes nothing."""
+def server_from(address: str, sentinel: str | None, info: Mapping[str, str], role: Any = None) -> Server:
+    """Return the server that an INFO reply describes; an empty one describes nothing.
+
+    :param role: the reply to ROLE, or the error that it is: a user may be allowed the one and not the other.
+    """
+    said = role if isinstance(role, list) and role and isinstance(role[0], bytes) else []
+    name = said[0].decode(errors="replace") if said else info.get("role", "")
+    followers = len(said[2]) if name == "master" and len(said) > 2 and isinstance(said[2], list) else None
+    replicas = _number(info.get("connected_slaves"))
     return Server(
         address=address,
         sentinel=sentinel,
         version=info.get("redis_version"),
-        role={"master": "master", "slave": "replica"}.get(info.get("role", ""), "unknown"),
+        role={"master": "master", "slave": "replica"}.get(name, "unknown"),
         cluster=info.get("master_replid"),
         run_id=info.get("run_id"),
-        replicas=_number(info.get("connected_slaves")),
+        replicas=followers if replicas is None else replicas,
         maxmemory=_number(info.get("maxmemory")),
         maxmemory_policy=info.get("maxmemory_policy"),
         persistence="aof" if info.get("aof_enabled") == "1" else "unknown",
@@ -92,6 +158,16 @@ def server_from(address: str, sentinel: str | None, info: Mapping[str, str]) -> 
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def not_told(server: Server) -> list[str]:
+    """Return, in words, what matters and this server did not tell."""
+    if server.role != "unknown":
+        return []
+    return [
+        f"Whether {server.address} is a master is unknown, for this user may say neither ROLE nor INFO. It was taken "
+        "for one; on a replica the block would hold nothing for the application. Grant +role to have it checked."
+    ]
 
 
 def risks(server: Server, expires: bool) -> list[str]:

@@ -16,8 +16,10 @@ description:
     key. Both are set and released in one step (a Lua script, or C(WATCH) where the user may not C(EVAL)), which does
     nothing when somebody else changed them in between; then it is looked at again. The result is read back.
   - The second key is C({<key>}:owner), in the same hash slot, or C(<key>:owner) where the key has braces already.
-  - A block that another owner holds blocks as well. O(state=present) leaves it, reports RV(held=true) and
-    RV(ours=false), and warns. One without an owner, that was typed by hand, is taken over.
+  - A block that another owner holds blocks as well. O(state=present) leaves it theirs, reports RV(held=true) and
+    RV(ours=false), and warns. Where it would end before O(ttl), or where O(ttl=0) and it would end at all, it gets that
+    time and stays theirs, see RV(prolonged). One without an owner, that was typed by hand, is taken over.
+  - Both keys always get the same expiry. Where somebody gave them different ones, O(state=present) mends that.
 options:
   key:
     description: The key that the application reads.
@@ -31,7 +33,8 @@ options:
   state:
     description:
       - V(present) holds it, V(absent) releases it.
-      - V(absent) releases a block of O(owner), and one without an owner; another owner's only with O(force).
+      - V(absent) releases a block of O(owner), and one without an owner; another owner's only with O(force), whether
+        or not it was prolonged.
     type: str
     choices: [present, absent]
     default: present
@@ -41,6 +44,7 @@ options:
         has one.
       - Running again renews it. It is never made shorter, and a block of ours (or of nobody's) that has no expiry gets
         none, unless O(force) is given.
+      - At most 31622400 (366 days). More is refused before anything is sent.
     type: int
     default: 0
   owner:
@@ -79,7 +83,8 @@ attributes:
 notes:
   - The user needs C(~<key>), C(~<owner key>), C(+get), C(+pttl), C(+eval) (or C(+watch), C(+multi), C(+exec) and
     C(+unwatch)), C(+set) and C(+del); with O(force), C(+renamenx) and C(~<owner key without "owner">set-aside:*), too.
-    C(+info), C(+wait) and C(+config|get) are for the warnings alone.
+    C(+role), C(+info), C(+wait) and C(+config|get) are for the warnings alone. Whether a server is a master is asked by
+    C(ROLE), else by C(INFO); where both are forbidden the result warns and the block is held all the same.
   - A key can be evicted, or lost with a restart or failover. Where that is so the result warns, and the fence in
     PostgreSQL has to carry.
 seealso:
@@ -136,11 +141,21 @@ type:
   returned: when the server could be read
   type: str
 ttl_seconds:
-  description: Seconds until it ends by itself; none without expiry.
+  description: Seconds until it ends by itself, that is until RV(value) does; none without expiry.
+  returned: when the server could be read
+  type: int
+owner_ttl_seconds:
+  description: The same for the key that holds RV(owner); it differs only where somebody changed one of the two.
   returned: when the server could be read
   type: int
 renewed:
   description: Whether only the time that is left was set anew.
+  returned: when the server could be read
+  type: bool
+prolonged:
+  description:
+    - Whether it is another owner's, and got more time because O(owner) needs it for longer. C(previous.ttl_seconds) was
+      left before, RV(ttl_seconds) is now. Value and owner are as they were.
   returned: when the server could be read
   type: bool
 taken_over:
@@ -159,7 +174,7 @@ set_aside:
   returned: when the server could be read
   type: str
 server:
-  description: Which Redis this was. None, or C(unknown), is what it did not tell (C(INFO) may be forbidden).
+  description: Which Redis this was. None, or C(unknown), is what it did not tell (the user may lack C(+info)).
   returned: when the server could be read
   type: dict
   contains:
@@ -167,7 +182,7 @@ server:
       description: Host and port, or path of the socket.
       type: str
     sentinel:
-      description: The Sentinel that named it.
+      description: The first of the Sentinels that named it.
       type: str
     version:
       description: Version of Redis (of a Valkey, the one that it is compatible with).

@@ -27,6 +27,17 @@ options:
     description: Id of the incident, to be told whether the block is its own.
     type: str
     default: ''
+  prove:
+    description:
+      - Try the privileges that holding and releasing need, changing nothing, and whether the server takes writes now.
+        Replicas, memory that is full (with nothing to evict), a disk that refuses and C(min-replicas-to-write) are
+        found.
+      - A script tries C(SET) and C(DEL) where they cannot have an effect. Where both keys are there, C(DEL) is queued
+        with C(MULTI) and discarded; where that is forbidden it stays untried. Where C(EVAL) is forbidden, C(WATCH)
+        and C(MULTI) are tried instead.
+      - What O(chatia.kanban_rollback.write_block#module:force) alone needs is not tried.
+    type: bool
+    default: false
   deadline:
     description: Seconds by which everything ends, retries included.
     type: float
@@ -41,8 +52,8 @@ attributes:
     support: N/A
     description: Changes nothing.
 notes:
-  - The user needs C(~<key>), C(~<owner key>), C(+get) and C(+pttl). C(+info) and C(+config|get) are for the server's
-    facts and the warnings.
+  - The user needs C(~<key>), C(~<owner key>), C(+get) and C(+pttl). C(+role), C(+info) and C(+config|get) are for the
+    server's facts and the warnings.
 seealso:
   - module: chatia.kanban_rollback.write_block
 """
@@ -51,7 +62,14 @@ EXAMPLES = r"""
 - name: Are writes refused
   chatia.kanban_rollback.write_block_info:
     key: kanban:emergency:write-block
-  register: block
+  register: write_block
+
+- name: Could it be held and released on the day
+  chatia.kanban_rollback.write_block_info:
+    key: kanban:emergency:write-block
+    prove: true
+  register: write_block
+  failed_when: write_block.can_write is not true
 """
 
 RETURN = r"""
@@ -78,9 +96,38 @@ type:
   returned: success
   type: str
 ttl_seconds:
-  description: Seconds until it ends by itself; none without expiry.
+  description: Seconds until it ends by itself, that is until RV(value) does; none without expiry.
   returned: success
   type: int
+owner_ttl_seconds:
+  description:
+    - The same for the key that holds RV(owner). M(chatia.kanban_rollback.write_block) gives both the same; where
+      somebody changed one of them there is a warning.
+  returned: success
+  type: int
+can_write:
+  description:
+    - Whether this user could hold and release the block on this server now. V(false) where a right is missing, or the
+      server refuses writes or is a replica; none where nothing was refused and not all could be tried.
+  returned: success and O(prove=true)
+  type: bool
+can_write_why:
+  description: Why not, and what to do; none where it could.
+  returned: success and O(prove=true)
+  type: str
+  sample: "redis-1:6379: the user app lacks +set. The write block could not be held and released. Grant it: ACL …"
+missing:
+  description: The rights that are missing, as C(ACL SETUSER) takes them.
+  returned: success and O(prove=true)
+  type: list
+  elements: str
+  sample: ["+set"]
+untried:
+  description: The rights that could not be tried without changing something.
+  returned: success and O(prove=true)
+  type: list
+  elements: str
+  sample: []
 server:
   description: Which Redis this was, with the fields that M(chatia.kanban_rollback.write_block) returns.
   returned: success
@@ -119,6 +166,7 @@ def main() -> None:
             "key": {"type": "str", "required": True, "no_log": False},
             "value": {"type": "raw", "default": "true"},
             "owner": {"type": "str", "default": ""},
+            "prove": {"type": "bool", "default": False},
             "deadline": {"type": "float", "default": 10},
         },
         supports_check_mode=True,
@@ -126,7 +174,8 @@ def main() -> None:
     params = module.params
 
     def work() -> Outcome:
-        return read_block(redis_login_from(params), wish_from(params, present=True), params["deadline"])
+        wish = wish_from(params, present=True)
+        return read_block(redis_login_from(params), wish, params["deadline"], params["prove"])
 
     run(module, work, REDIS)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,21 +120,83 @@ def test_a_value_typed_wrongly_is_put_right_and_told(redis: Place) -> None:
 
 
 def test_anothers_block_counts_and_stays(redis: Place) -> None:
-    redis.set_by_hand(owner=THEIRS, seconds=500)
+    redis.set_by_hand(owner=THEIRS)
     before = redis.there()
-    left = redis.hold()
-    assert about(left, "changed", "held", "ours", "owner") == [False, True, False, THEIRS]
+    left = redis.hold(ttl=60)
+    assert about(left, "changed", "held", "ours", "owner", "prolonged") == [False, True, False, THEIRS, False]
     assert THEIRS in left["warnings"][0]
-    assert "ends in 500 s" in left["warnings"][0]
+    assert "left as it is" in left["warnings"][0]
+    assert redis.there() == before
     refused = redis.refused("not_owner", state="absent")
     assert about(refused, "changed", "held", "ours", "owner") == [False, True, False, THEIRS]
     assert THEIRS in refused["msg"]
     redis.refused("not_owner", check=True, state="absent")
+    assert redis.there() == before
+
+
+@pytest.mark.parametrize("how", ["script", "watch"])
+def test_anothers_block_that_would_end_is_prolonged_and_stays_theirs(redis: Place, how: str) -> None:
+    place = redis
+    if how == "watch":
+        rights = ("+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi", "+exec")
+        redis.run("ACL", "SETUSER", "app", "reset", "on", ">app-password", f"~{KEY}", f"~{OWNER}", *rights)
+        place = Place(redis.server, {"login_user": "app", "login_password": "app-password"})
+    redis.set_by_hand(owner=THEIRS, seconds=500)
+    before = redis.there()
+    # As long as this incident asks for, and a plan first.
+    planned = place.hold(check=True, ttl=800)
+    assert about(planned, "changed", "prolonged", "ttl_seconds") == [False, True, 800]
+    assert 0 < redis.there()[KEY][1] <= before[KEY][1]
+    longer = place.hold(ttl=800)
+    assert about(longer, "changed", "held", "ours", "owner", "taken_over") == [False, True, False, THEIRS, False]
+    assert about(longer, "prolonged", "renewed") == [True, True]
+    assert longer["previous"]["ttl_seconds"] in (499, 500)
+    assert 799 <= longer["ttl_seconds"] <= 800
+    assert any(THEIRS in text and re.search(r"from \d+ s to 800 s", text) for text in longer["warnings"])
+    assert all(799_000 < left <= 800_000 for _value, left in redis.there().values())
+    # Never shorter.
+    shorter = place.hold(ttl=60)
+    assert about(shorter, "changed", "prolonged", "renewed") == [False, False, False]
+    assert "it ends in " in shorter["warnings"][0]
+    # For good.
+    planned = place.hold(check=True)
+    assert about(planned, "changed", "prolonged", "ttl_seconds") == [True, True, None]
+    assert planned["diff"]["before"] == {"key": KEY, "value": "true", "owner": THEIRS, "expires": True}
+    assert planned["diff"]["after"] == {"key": KEY, "value": "true", "owner": THEIRS, "expires": False}
+    assert redis.there()[KEY][1] > 0
+    for_good = place.hold()
+    assert about(for_good, "changed", "held", "ours", "prolonged", "ttl_seconds") == [True, True, False, True, None]
+    assert any("to no expiry" in text and "stays theirs" in text for text in for_good["warnings"])
+    assert redis.there() == {KEY: ("true", -1), OWNER: (THEIRS, -1)}
+    assert about(place.hold(), "changed", "prolonged") == [False, False]
+    # Its owner has it as before; we have not.
+    place.refused("not_owner", state="absent")
+    assert place.release(owner=THEIRS)["changed"] is True
+    assert redis.there() == {}
+
+
+@pytest.mark.parametrize("owner", [OURS, THEIRS])
+@pytest.mark.parametrize("key", [KEY, OWNER], ids=["block", "owner"])
+@pytest.mark.parametrize("ttl", [0, 60])
+def test_keys_that_do_not_end_together_are_mended(redis: Place, owner: str, key: str, ttl: int) -> None:
+    redis.set_by_hand(owner=owner)
+    redis.run("PEXPIRE", key, 500_000)
+    told = redis.info()
+    assert about(told, "held", "owner") == [True, owner]
+    never, soon = ("ttl_seconds", "owner_ttl_seconds") if key == OWNER else ("owner_ttl_seconds", "ttl_seconds")
+    assert told[never] is None
+    assert 495 < told[soon] <= 500
+    assert any("do not end together" in text for text in told["warnings"])
+    for check in (True, False):
+        mended = redis.hold(check=check, ttl=ttl)
+        assert about(mended, "changed", "held", "owner") == [True, True, owner]
+        assert any("do not end together" in text for text in mended["warnings"])
+    ends = 500_000 if key == KEY and ttl else -1
     there = redis.there()
-    assert {key: value for key, (value, _left) in there.items()} == {
-        key: value for key, (value, _left) in before.items()
-    }
-    assert 0 < there[KEY][1] <= before[KEY][1]
+    assert [value for value, _left in there.values()] == ["true", owner]
+    assert all(left == -1 if ends == -1 else 499_000 < left <= 500_000 for _value, left in there.values())
+    assert redis.hold(ttl=ttl)["changed"] is False
+    assert not any("end together" in text for text in redis.info()["warnings"])
 
 
 def test_anothers_block_with_another_value_is_not_taken_for_held(redis: Place) -> None:
@@ -204,7 +267,7 @@ def test_info_tells_the_same_and_changes_nothing(redis: Place) -> None:
     assert about(redis.info(), "held", "ours", "type", "value") == [False, False, "none", None]
     held = redis.hold(ttl=60)
     told = redis.info()
-    for name in ("held", "ours", "owner", "value", "type", "ttl_seconds", "server"):
+    for name in ("held", "ours", "owner", "value", "type", "ttl_seconds", "owner_ttl_seconds", "server"):
         assert told[name] == held[name], name
     assert told["changed"] is False
     assert redis.info(owner=THEIRS)["ours"] is False

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _block, _blockscript, _redis
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _block, _blockplan, _blockscript, _redis
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from tests.integration.blocks import HELD, KEY, OURS, OWNER, THEIRS, Place, place
 
@@ -112,6 +112,21 @@ def test_a_connection_that_breaks_in_mid_call(redis: Place, word: str, drop: str
     assert redis.there() == (HELD if held else {})
 
 
+@pytest.mark.parametrize("drop", ["question", "answer"])
+def test_a_connection_that_breaks_while_anothers_block_is_prolonged(redis: Place, drop: str) -> None:
+    redis.set_by_hand(owner=THEIRS, seconds=500)
+    command = [sys.executable, "-c", PROXY, str(redis.server.port), "EVAL", drop]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as proxy:
+        try:
+            assert proxy.stdout
+            done = redis.hold(login_port=int(proxy.stdout.readline()))
+        finally:
+            proxy.kill()
+    assert (done["changed"], done["prolonged"], done["owner"]) == (True, True, THEIRS)
+    assert done["previous"]["ttl_seconds"] in (499, 500)
+    assert redis.there() == {KEY: ("true", -1), OWNER: (THEIRS, -1)}
+
+
 def test_a_connection_that_breaks_and_nobody_is_there_after(redis: Place) -> None:
     command = [sys.executable, "-c", PROXY.replace("whole = whole or cut", "cut and sys.exit()")]
     with subprocess.Popen(
@@ -155,12 +170,13 @@ CHANGES: dict[str, Callable[[Place], Any]] = {
     "longer": lambda redis: redis.set_by_hand(owner=OURS, seconds=900),
     "for ever": lambda redis: redis.set_by_hand(owner=OURS),
     "value": lambda redis: redis.run("SET", KEY, "1", "KEEPTTL"),
-    "owner": lambda redis: redis.run("SET", OWNER, THEIRS),
+    "owner": lambda redis: redis.run("SET", OWNER, THEIRS, "KEEPTTL"),
+    "owner's end": lambda redis: redis.run("PERSIST", OWNER),
     "type": lambda redis: (redis.run("DEL", KEY), redis.run("HSET", KEY, "a", "b")),
 }
 
 
-def by_script(session: Any, seen: _block.Seen, step: _block.Step, asked: _block.Wish) -> bool:
+def by_script(session: Any, seen: _block.Seen, step: _blockplan.Step, asked: _block.Wish) -> bool:
     return _blockscript.swap(session, seen, step, asked, [])
 
 
@@ -181,7 +197,7 @@ def test_nothing_is_done_to_what_was_not_seen(redis: Place, how: str, change: st
     session = Between(redis, turn, lambda: CHANGES[change](redis))
     try:
         seen = _blockscript.seen_from(session.ask(*_blockscript.looks(asked)))
-        step = _block.plan(seen, asked)
+        step = _blockplan.plan(seen, asked)
         assert step.write == ("hold" if present else "release")
         assert HOW[how](session, seen, step, asked) is False
         left = redis.there()
@@ -201,7 +217,7 @@ def test_time_that_ran_on_is_no_change(redis: Place, how: str) -> None:
     session = Between(redis, 2, lambda: time.sleep(0.05))
     try:
         seen = _blockscript.seen_from(session.ask(*_blockscript.looks(asked)))
-        assert HOW[how](session, seen, _block.plan(seen, asked), asked) is True
+        assert HOW[how](session, seen, _blockplan.plan(seen, asked), asked) is True
     finally:
         session.close()
     assert 110_000 < redis.there()[OWNER][1] <= 120_000

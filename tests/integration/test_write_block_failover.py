@@ -139,6 +139,20 @@ def test_a_replica_that_does_not_say_so(two: Pair) -> None:
     assert (skipped["skipped"], skipped["changed"], skipped["server"]["role"]) == (True, False, "unknown")
 
 
+@pytest.mark.parametrize("right", ["+role", "+info"])
+def test_a_replica_that_says_so_in_one_of_two_ways(two: Pair, right: str) -> None:
+    replica = Place(two.replica)
+    replica.run("CONFIG", "SET", "replica-read-only", "no")
+    try:
+        rights = ("+get", "+pttl", "+eval", "+set", "+del", right)
+        replica.run("ACL", "SETUSER", "app", "reset", "on", ">app-password", f"~{KEY}", f"~{OWNER}", *rights)
+        app = Place(two.replica, {"login_user": "app", "login_password": "app-password"})
+        assert app.refused("read_only_server")["server"]["role"] == "replica"
+        assert replica.there() == {}
+    finally:
+        replica.run("CONFIG", "SET", "replica-read-only", "yes")
+
+
 def test_a_replica_that_lags_is_told_and_delays_nothing(two: Pair) -> None:
     (pid,) = two.replica.pids()
     processes.send([pid], signal.SIGSTOP)
@@ -200,8 +214,6 @@ def test_sentinels_that_are_dead_or_do_not_know(watched: Pair) -> None:
     refused = place.refused("unreachable", sentinels=[dead], deadline=1)
     assert dead in refused["msg"]
     assert refused["tries"] > 2
-    with watched.sentinel.client() as client:
-        # A replica in the master's place, as in the news of a Sentinel that was cut off.
-        client.execute_command("SENTINEL REMOVE", "mymaster")
-        client.execute_command("SENTINEL MONITOR", "mymaster", "127.0.0.1", watched.replica.port, 9)
+    # As in the news of a Sentinel that was cut off.
+    watched.sentinel.watch(watched.replica)
     assert place.refused("read_only_server", deadline=1)["tries"] > 2

@@ -89,6 +89,8 @@ def test_the_database_that_is_asked_for(redis: Place) -> None:
         ({"owner": "  "}, "bad_option"),
         ({"key": ""}, "bad_option"),
         ({"ttl": -1}, "bad_option"),
+        ({"ttl": 366 * 24 * 3600 + 1}, "bad_option"),
+        ({"ttl": 10**16}, "bad_option"),
         ({"value": ["true"]}, "bad_option"),
         ({"deadline": 0}, "bad_option"),
         ({"owner": "\ud800"}, "bad_text"),
@@ -99,6 +101,11 @@ def test_wrong_options_are_refused_before_anything(redis: Place, options: dict[s
     refused = redis.refused(code, **options)
     assert refused["changed"] is False
     assert redis.there() == {}
+
+
+def test_the_longest_ttl_is_held(redis: Place) -> None:
+    most = 366 * 24 * 3600
+    assert redis.hold(ttl=most)["ttl_seconds"] == most
 
 
 def test_nothing_secret_is_told(redis: Place) -> None:

@@ -53,7 +53,8 @@ def test_a_user_with_what_the_documentation_says(redis: Place) -> None:
         None,
         "unknown",
     )
-    assert "unknown" in done["warnings"][0]
+    assert "+role" in done["warnings"][0]
+    assert "restart" in done["warnings"][1]
     assert app.hold(ttl=5, force=True)["ttl_seconds"] <= 5
     assert app.release()["changed"] is True
     assert redis.there() == {}
@@ -62,6 +63,20 @@ def test_a_user_with_what_the_documentation_says(redis: Place) -> None:
     assert app.refused("missing_privilege")["error"]["todo"].startswith("Grant it: ACL SETUSER app ")
     widened = as_user(redis, *NEEDED, "+renamenx", keys=(KEY, OWNER, aside))
     assert widened.hold()["set_aside"]
+
+
+@pytest.mark.parametrize(
+    ("rights", "role", "replicas"),
+    [(["+role"], "master", 0), (["+info"], "master", 0), (["+role", "+info"], "master", 0), ([], "unknown", None)],
+)
+def test_whether_it_is_a_master_is_asked_in_two_ways(
+    redis: Place, rights: list[str], role: str, replicas: int | None
+) -> None:
+    app = as_user(redis, *NEEDED, *rights)
+    for done in (app.info(), app.hold(check=True), app.hold(), app.release()):
+        assert (done["server"]["role"], done["server"]["replicas"]) == (role, replicas)
+        told = [warning for warning in done["warnings"] if "is a master is unknown" in warning]
+        assert len(told) == (role == "unknown"), done["warnings"]
 
 
 @pytest.mark.parametrize("missing", NEEDED)
@@ -93,6 +108,9 @@ def test_without_eval_it_is_watched_instead(redis: Place) -> None:
     assert 199_000 < redis.there()[OWNER][1] <= 200_000
     app.refused("not_owner", state="absent", owner=THEIRS)
     assert app.release()["changed"] is True
+    assert redis.there() == {}
+    without_exec = as_user(redis, "+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi")
+    assert "'eval'" in without_exec.refused("missing_privilege")["error"]["what"]
     assert redis.there() == {}
     without_set = as_user(redis, "+get", "+pttl", "+watch", "+multi", "+exec")
     assert "'set'" in without_set.refused("missing_privilege")["error"]["what"]

@@ -25,11 +25,12 @@ class Sentinel(Server):
 
     label = "Sentinel"
 
-    def __init__(self, directory: Path, master: Redis, name: str = "mymaster") -> None:
-        """Describe the Sentinel; ``start`` makes it."""
+    def __init__(self, directory: Path, master: Redis, name: str = "mymaster", epoch: int = 0) -> None:
+        """Describe the Sentinel; ``start`` makes it. ``epoch``: the higher, the newer its news of the master."""
         super().__init__(directory)
         self.master = master
         self.name = name
+        self.epoch = epoch
         self.password = secrets.token_urlsafe(24)
         self.marker = self.directory / "sentinel.conf"
         self.program = master.program
@@ -60,6 +61,12 @@ class Sentinel(Server):
         with self.client() as client:
             return int(client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)[1])
 
+    def watch(self, master: Redis) -> None:
+        """Take another Redis for the master from now on, as after a failover of which it has heard only now."""
+        with self.client() as client:
+            client.execute_command("SENTINEL REMOVE", self.name)
+            client.execute_command("SENTINEL MONITOR", self.name, master.host, master.port, 9)
+
     def configure(self) -> None:
         """Write the configuration, which the Sentinel rewrites as it learns."""
         lines = [
@@ -73,6 +80,7 @@ class Sentinel(Server):
             f'sentinel auth-pass {self.name} "{self.master.password}"',
             f"sentinel down-after-milliseconds {self.name} 400",
             f"sentinel failover-timeout {self.name} 3000",
+            f"sentinel config-epoch {self.name} {self.epoch}",
         ]
         accounts.write_private(self.marker, "\n".join(lines) + "\n", self.account)
 

@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block import (
+    MOST_TTL,
     NONE,
     OTHER,
     STRING,
     Seen,
     Wish,
     as_text,
-    not_as_asked,
     owner_key,
-    plan,
     wish_from,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockplan import not_as_asked, plan, to_mend
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 
 TEXTS = st.sampled_from([b"true", b"false", b"", b"INC-1", b"INC-2", b"x" * 300])
@@ -32,12 +32,14 @@ LEFT = st.one_of(st.just(-1), st.integers(0, 10**7))
 @st.composite
 def seen(draw: st.DrawFn) -> Seen:
     kind, owner_kind = draw(st.sampled_from([NONE, STRING, OTHER])), draw(st.sampled_from([NONE, STRING, OTHER]))
+    left = -2 if kind == NONE else draw(LEFT)
     return Seen(
         kind,
         draw(TEXTS) if kind == STRING else b"",
         owner_kind,
         draw(TEXTS) if owner_kind == STRING else b"",
-        -2 if kind == NONE else draw(LEFT),
+        left,
+        -2 if owner_kind == NONE else draw(st.one_of(st.just(left), LEFT) if left != -2 else LEFT),
     )
 
 
@@ -64,7 +66,8 @@ def test_it_ends_as_asked_or_is_refused(there: Seen, wish: Wish) -> None:
         assert after == there
     elif wish.present:
         assert after.is_held(wish.value)
-        assert after.is_of(wish.owner) or not step.write
+        assert after.is_of(wish.owner) or not step.write or step.owner == there.owner
+        assert not after.uneven
     else:
         assert after.kind == NONE
     assert step.refusal or not_as_asked(after, wish) is None
@@ -76,13 +79,28 @@ def test_it_ends_as_asked_or_is_refused(there: Seen, wish: Wish) -> None:
 def test_a_second_time_changes_nothing(there: Seen, wish: Wish) -> None:
     again = plan(plan(there, wish).after(there, wish), wish)
     assert not again.changed
+    assert not again.prolonged
 
 
 @given(seen(), wishes())
-def test_another_owners_block_is_touched_by_force_alone(there: Seen, wish: Wish) -> None:
+def test_another_owners_block_stays_theirs_and_may_only_get_more_time(there: Seen, wish: Wish) -> None:
     others = NONE not in (there.kind, there.owner_kind) and not there.is_of(wish.owner)
-    if others and not wish.force:
-        assert not plan(there, wish).write
+    step = plan(there, wish)
+    if not others or wish.force:
+        assert not step.prolonged
+        return
+    after = step.after(there, wish)
+    assert (after.kind, after.value, after.owner_kind, after.owner) == (
+        there.kind,
+        there.value,
+        there.owner_kind,
+        there.owner,
+    )
+    assert wish.present or not step.write
+    if wish.present and not step.refusal:
+        assert after.left_ms == -1 or after.left_ms >= max(there.left_ms, wish.ttl_ms) > 0
+        assert step.prolonged is (after.left_ms != there.left_ms)
+        assert not step.taken_over
 
 
 @given(seen(), wishes())
@@ -150,11 +168,51 @@ def test_a_value_is_sent_as_it_is_meant(given: Any, sent: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"key": ""}, {"owner": " "}, {"ttl": -1}, {"value": None}, {"value": {}}, {"value": "\ud800"}]
+    "changes",
+    [
+        {"key": ""},
+        {"owner": " "},
+        {"ttl": -1},
+        {"ttl": MOST_TTL + 1},
+        {"ttl": 10**19},
+        {"value": None},
+        {"value": {}},
+        {"value": "\ud800"},
+    ],
 )
 def test_what_cannot_be_meant_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         wanted(**changes)
+
+
+def test_a_ttl_that_is_too_long_says_what_to_do() -> None:
+    assert wanted(ttl=MOST_TTL).ttl_ms == 366 * 24 * 3600 * 1000
+    with pytest.raises(BadInput, match="366 days") as error:
+        wanted(ttl=MOST_TTL + 1)
+    assert "kanban_write_block_ttl" in error.value.todo
+
+
+@pytest.mark.parametrize(
+    ("left", "owner_left", "uneven"),
+    [(-1, -1, False), (-1, 900, True), (900, -1, True), (0, -1, True), (5000, 5900, False), (5000, 6100, True)],
+)
+def test_keys_that_do_not_end_together(left: int, owner_left: int, uneven: bool) -> None:
+    there = Seen(STRING, b"true", STRING, b"INC-1", left, owner_left)
+    assert there.uneven is uneven
+    assert bool(to_mend(there)) is uneven
+    assert not Seen(STRING, b"true", NONE, b"", left, -2).uneven
+
+
+def test_an_expiry_that_is_longer_than_any_is_none() -> None:
+    """Redis would refuse it when it is written again."""
+    there = Seen(STRING, b"true", NONE, b"", 2**62, -2)
+    step = plan(there, Wish("block", b"true", b"INC-1", ttl_ms=1000))
+    assert (step.write, step.left_ms) == ("hold", 0)
+
+
+def test_a_block_in_its_last_millisecond_is_not_taken_for_one_without_end() -> None:
+    there = Seen(STRING, b"true", STRING, b"INC-1", 0, 0)
+    assert plan(there, Wish("block", b"true", b"INC-1")).write == "hold"
 
 
 def test_reading_needs_no_owner() -> None:
@@ -167,7 +225,8 @@ def test_reading_needs_no_owner() -> None:
         (Seen(STRING, b"true", STRING, b"INC-1", -1), {}, True),
         (Seen(STRING, b"true", STRING, b"INC-1", 900), {}, False),
         (Seen(STRING, b"true", STRING, b"INC-1", 900), {"ttl_ms": 1000}, True),
-        (Seen(STRING, b"true", STRING, b"INC-2", 900), {}, True),
+        (Seen(STRING, b"true", STRING, b"INC-2", 900), {}, False),
+        (Seen(STRING, b"true", STRING, b"INC-2", 900), {"ttl_ms": 1000}, True),
         (Seen(STRING, b"1", STRING, b"INC-1", -1), {}, False),
         (Seen(OTHER, b"", STRING, b"INC-1", -1), {}, False),
         (Seen(), {}, False),

@@ -9,14 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import (
     Address,
     Server,
+    Vote,
+    disagreement,
+    elect,
+    is_decided,
+    not_told,
     parse_address,
     parse_info,
     risks,
     server_from,
+    vote_from,
 )
 
 INFO = "# Server\r\nredis_version:8.0.2\r\nrun_id:ab\r\n\r\n# Replication\r\nrole:slave\r\nmaster_replid:cd\r\n"
@@ -92,3 +98,69 @@ def test_how_a_key_can_get_lost(
     told = risks(Server("a:1", maxmemory=maxmemory, maxmemory_policy=policy, persistence=persistence), expires)
     assert len(told) == len(words)
     assert all(word in text for word, text in zip(words, told, strict=True))
+
+
+REFUSED = ServerError("missing_privilege", "a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("info", "reply", "role", "replicas"),
+    [
+        ("", REFUSED, "unknown", None),
+        ("", [b"master", 7, [[b"b", b"2", b"7"]]], "master", 1),
+        ("", [b"slave", b"a", 1, b"connected", 7], "replica", None),
+        ("role:slave\r\nconnected_slaves:0", REFUSED, "replica", 0),
+        ("role:master\r\nconnected_slaves:3", [b"slave", b"a", 1, b"connected", 7], "replica", 3),
+        ("", [b"sentinel", []], "unknown", None),
+        ("", [], "unknown", None),
+    ],
+)
+def test_the_role_is_told_by_either(info: str, reply: object, role: str, replicas: int | None) -> None:
+    server = server_from("a:1", None, parse_info(info), reply)
+    assert (server.role, server.replicas) == (role, replicas)
+    assert bool(not_told(server)) is (role == "unknown")
+
+
+S = [Address("s", number) for number in range(1, 6)]
+A, B, C = (Address(name, 6379) for name in "abc")
+
+
+@pytest.mark.parametrize(
+    ("votes", "master", "sentinel"),
+    [
+        ([(A, 1)], A, 1),
+        ([(A, 9), (B, 1), (B, 1)], B, 2),
+        ([(A, 1), (B, 2)], B, 2),
+        ([(A, 2), (B, 1)], A, 1),
+        ([(A, 1), (B, 1)], A, 1),
+        ([(A, -1), (B, -1), (C, 0)], C, 3),
+        ([(A, 1), (B, 2), (A, 1), (B, 0)], B, 2),
+    ],
+)
+def test_most_decide_and_then_the_newest(votes: list[tuple[Address, int]], master: Address, sentinel: int) -> None:
+    cast = [Vote(S[number], named, epoch) for number, (named, epoch) in enumerate(votes)]
+    assert elect(cast).master == master
+    assert elect(cast).sentinel == S[sentinel - 1]
+    told = disagreement(cast)
+    assert bool(told) is (len({named for named, _epoch in votes}) > 1)
+    assert not told or f"name {master}" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("votes", "listed", "decided"),
+    [([], 1, False), ([A], 1, True), ([A], 2, False), ([A, A], 3, True), ([A, B], 3, False), ([A, A], 4, False)],
+)
+def test_the_rest_need_not_be_heard(votes: list[Address], listed: int, decided: bool) -> None:
+    assert is_decided([Vote(S[number], named) for number, named in enumerate(votes)], listed) is decided
+
+
+def test_a_vote() -> None:
+    known = [b"name", b"mymaster", b"config-epoch", b"12", b"ip", b"x"]
+    assert vote_from(S[0], "mymaster", [b"a", b"6379"], known) == Vote(S[0], A, 12)
+    assert vote_from(S[0], "mymaster", [b"a", b"6379"], REFUSED) == Vote(S[0], A, -1)
+    with pytest.raises(ServerError, match="mymaster") as error:
+        vote_from(S[0], "mymaster", None, REFUSED)
+    assert error.value.code == "unknown_master"
+    with pytest.raises(ServerError) as error:
+        vote_from(S[0], "mymaster", REFUSED, known)
+    assert error.value is REFUSED

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether holding and releasing a write block would be allowed, tried without changing anything."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence, Tuple
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block import Wish, owner_key
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockscript import READ
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import explain
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import Server
+
+# Tries the commands by which a block is held and released where they cannot change anything: NX finds the key there,
+# XX and DEL find none, and nobody comes in between. Redis judges the user, a replica, memory, disk and
+# min-replicas-to-write before it looks for the key. Returns whether DEL could be tried, and of each refusal the
+# command, the number of its key and the words.
+PROVE = f"""{READ}
+local told, deleted = {{}}, 0
+local function try(number, command, ...)
+  local done = redis.pcall(command, KEYS[number], ...)
+  if type(done) == 'table' and done.err then
+    told[#told + 1] = {{command, tostring(number), done.err}}
+  end
+end
+for number, its_kind in ipairs({{kind, owner_kind}}) do
+  try(number, 'PTTL')
+  try(number, 'SET', '', its_kind == 'none' and 'XX' or 'NX')
+  if its_kind == 'none' then
+    deleted = 1
+    try(number, 'DEL')
+  end
+end
+return {{deleted, told}}
+"""
+
+# Such a refusal is of the user; every other one is of the server and its state.
+_OF_USER = ("missing_privilege", "unknown_command")
+
+# A right as ACL SETUSER takes it, and the refusal.
+_Refusal = Tuple[str, ServerError]
+
+
+def grant(user: str | None, wish: Wish) -> str:
+    """Return the line that gives a user what holding, releasing and the warnings need."""
+    keys = f"'~{wish.key}' '~{owner_key(wish.key)}'"
+    return f"ACL SETUSER {user or 'default'} {keys} +get +pttl +eval +set +del +info +role +wait"
+
+
+def prove(session: Session, wish: Wish, server: Server, user: str | None) -> dict[str, Any]:
+    """Return ``can_write`` (None: not all could be tried), why not, and the rights that are missing or untried.
+
+    The last that is done with a session: where DISCARD is forbidden a transaction is left open in it, which is dropped
+    with the connection. Raises ServerError.
+    """
+    refused, untried = _by_script(session, wish)
+    if any(right == "+eval" for right, _error in refused):
+        refused, untried = _by_watch(session, wish, refused)
+    elif untried:
+        queued = _queue(session, [("DEL", *wish.keys)])
+        if not isinstance(queued, ServerError):
+            refused, untried = refused + _refusals([("DEL", wish.keys[0])], queued), []
+    missing = list(dict.fromkeys(right for right, error in refused if error.code == "missing_privilege"))
+    told = []
+    if missing:
+        told.append(
+            f"{server.address}: the user {user or 'default'} lacks {', '.join(missing)}. "
+            f"The write block could not be held and released. Grant it: {grant(user, wish)}"
+        )
+    if server.writable is False:
+        told.append(f"{server.address} is a replica: the block has to be held on its master.")
+    else:
+        told += [str(error) for _right, error in refused if error.code != "missing_privilege"][:1]
+    if untried:
+        told.append(
+            f"{server.address}: {', '.join(untried)} could not be tried without changing something, "
+            "for MULTI is refused."
+        )
+    return {
+        "can_write": False if refused or server.writable is False else None if untried else True,
+        "can_write_why": " ".join(told) or None,
+        "missing": missing,
+        "untried": untried,
+    }
+
+
+def _by_script(session: Session, wish: Wish) -> tuple[list[_Refusal], list[str]]:
+    try:
+        deleted, told = session.one("EVAL", PROVE, 2, *wish.keys)
+    except ServerError as error:
+        if error.code not in _OF_USER:
+            raise
+        return [(_right("EVAL", wish.keys[0], error), error)], []
+    refused = []
+    for command, number, words in told:
+        refusal = explain("ResponseError", words.decode(errors="backslashreplace"), session.where)
+        refused.append((_right(command.decode(), wish.keys[int(number) - 1], refusal), refusal))
+    return refused, [] if deleted else ["+del"]
+
+
+def _by_watch(session: Session, wish: Wish, refused: list[_Refusal]) -> tuple[list[_Refusal], list[str]]:
+    """Try the way that is taken where EVAL is denied; it is as good."""
+    ways = [("WATCH", *wish.keys), ("UNWATCH",), ("EXEC",)]
+    # Without MULTI, EXEC is an error for those who may, too.
+    replies = [reply if _is_of_user(reply) else None for reply in session.ask(*ways)]
+    lacking = _refusals([(str(way[0]), wish.keys[0]) for way in ways], replies)
+    tries = [(command, key) for command in ("SET", "DEL") for key in wish.keys]
+    queued = _queue(session, [(*each, b"", "XX") if each[0] == "SET" else each for each in tries])
+    if isinstance(queued, ServerError):
+        return refused + lacking + _refusals([("MULTI", wish.keys[0])], [queued]), ["+set", "+del"]
+    return (refused + lacking if lacking else []) + _refusals(tries, queued), []
+
+
+def _queue(session: Session, commands: Sequence[Sequence[Any]]) -> list[Any] | ServerError:
+    """Return what Redis says to commands that it is to queue and not to run, or why it queues nothing.
+
+    Never in one go with MULTI: if that were refused they would be run.
+    """
+    try:
+        session.one("MULTI")
+    except ServerError as error:
+        if _is_of_user(error):
+            return error
+        raise
+    return session.ask(*commands, ("DISCARD",))[: len(commands)]
+
+
+def _is_of_user(reply: Any) -> bool:
+    return isinstance(reply, ServerError) and reply.code in _OF_USER
+
+
+def _refusals(tries: Sequence[tuple[str, bytes]], replies: Sequence[Any]) -> list[_Refusal]:
+    return [
+        (_right(command, key, reply), reply)
+        for (command, key), reply in zip(tries, replies)
+        if isinstance(reply, ServerError)
+    ]
+
+
+def _right(command: str, key: bytes, error: ServerError) -> str:
+    """Return the right that is missing: the command's, unless the refusal is of access to a key."""
+    return f"~{key.decode(errors='backslashreplace')}" if " access " in error.what else f"+{command.lower()}"

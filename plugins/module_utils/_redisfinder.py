@@ -1,0 +1,120 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding the Redis that is meant: the one of the login, or the master that most Sentinels name."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from contextlib import contextmanager
+from typing import Iterator, Tuple, Union
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import STEP_SECONDS, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import NotNow, unreachable
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import (
+    Address,
+    Vote,
+    disagreement,
+    elect,
+    is_decided,
+    vote_from,
+)
+
+# When one Sentinel has answered, the others may take this much longer: containment waits for none that hangs.
+PATIENCE_SECONDS = 1.0
+
+_Heard = Tuple[Address, Union[Vote, BaseException]]
+
+
+class Finder:
+    """Connects to the server that is meant. With Sentinels they are asked again for each session."""
+
+    def __init__(self, login: Login, deadline: Deadline) -> None:
+        self._login = login
+        self._deadline = deadline
+        # What Sentinels disagreed about the last time, in words.
+        self.doubts: list[str] = []
+
+    @property
+    def has_sentinels(self) -> bool:
+        """Whether another server may take the place of this one."""
+        return bool(self._login.sentinels)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give a session and close it in the end; raises ServerError."""
+        login, sentinel = self._login, None
+        if self._login.sentinels:
+            chosen = self._ask_sentinels()
+            login, sentinel = self._login.at(chosen.master), str(chosen.sentinel)
+        session = Session(login, self._deadline, sentinel)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def _ask_sentinels(self) -> Vote:
+        """Return what most Sentinels say, asking all at once: one alone may be stale, or hang."""
+        votes, problems = self._hear()
+        if votes:
+            self.doubts = disagreement(votes)
+            return elect(votes)
+        # What another try cannot mend (a password, a name) is told at once, if it is so everywhere.
+        again = any(isinstance(error, NotNow) for error in problems)
+        raise (NotNow if again else ServerError)(
+            problems[0].code,
+            "No Sentinel named the master. " + " ".join(error.what for error in problems[:5]),
+            "Without one it is not known which Redis to act on.",
+            "Check kanban_redis_sentinels and the Sentinels, or name the master in kanban_redis_host without them.",
+        )
+
+    def _hear(self) -> tuple[list[Vote], list[ServerError]]:
+        """Return votes and problems in the order of the list; ends when those that are still out change nothing."""
+        addresses = list(dict.fromkeys(self._login.sentinels))
+        heard: queue.SimpleQueue[_Heard] = queue.SimpleQueue()
+        for address in addresses:
+            threading.Thread(target=self._listen, args=(address, heard), daemon=True).start()
+        found: dict[Address, Vote | ServerError] = {}
+        patience = Deadline(self._deadline.slice(2 * STEP_SECONDS))
+        while len(found) < len(addresses):
+            try:
+                address, answer = heard.get(timeout=patience.slice(STEP_SECONDS))
+            except queue.Empty:
+                if patience.over:
+                    break
+                continue
+            if not isinstance(answer, (Vote, ServerError)):
+                raise answer
+            found[address] = answer
+            votes = [each for each in found.values() if isinstance(each, Vote)]
+            if is_decided(votes, len(addresses)):
+                break
+            if isinstance(answer, Vote) and len(votes) == 1:
+                patience = Deadline(min(patience.left, PATIENCE_SECONDS))
+        ordered = [found.get(address) or unreachable("no answer in time", str(address)) for address in addresses]
+        return (
+            [each for each in ordered if isinstance(each, Vote)],
+            [each for each in ordered if isinstance(each, ServerError)],
+        )
+
+    def _listen(self, address: Address, heard: queue.SimpleQueue[_Heard]) -> None:
+        try:
+            heard.put((address, self._ask_sentinel(address)))
+        except BaseException as error:
+            heard.put((address, error))
+
+    def _ask_sentinel(self, address: Address) -> Vote:
+        name = self._login.sentinel_name
+        session = Session(self._login.at_sentinel(address), self._deadline)
+        try:
+            # In a failover the first is the newer one; only the second has the epoch, and it may be forbidden.
+            found, known = session.ask(
+                ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name),
+                ("SENTINEL", "MASTER", name),
+            )
+        finally:
+            session.close()
+        return vote_from(address, name, found, known)
