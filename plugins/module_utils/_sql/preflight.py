@@ -92,7 +92,8 @@ STATEMENTS_SCHEMA = """
 SELECT n.nspname::text FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
 WHERE e.extname = 'pg_stat_statements'
 """
-# Whether others' texts are shown, and the updates that name a table; the rest is read in their text.
+# Whether others' texts are shown, and the updates that name a table, upserts and merges too; the rest is read in their
+# text. A lock (FOR UPDATE) sets nothing.
 STATEMENTS_HIDDEN = """
 SELECT count(*) FROM {schema}.pg_stat_statements AS s
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.query LIKE '<insufficient%%'
@@ -101,7 +102,7 @@ UPDATES = """
 SELECT left(s.query, 20000), sum(s.calls)::bigint
 FROM {schema}.pg_stat_statements AS s
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND s.query ILIKE '%%update%%' AND position(lower(%(table)s) IN lower(s.query)) > 0
+  AND s.query ~* '\\mupdate\\M.*\\mset\\M' AND position(lower(%(table)s) IN lower(s.query)) > 0
 GROUP BY 1
 ORDER BY 2 DESC
 LIMIT 200
