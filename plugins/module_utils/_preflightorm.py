@@ -141,8 +141,6 @@ class _Reader:
         if not self._at(place).of("update"):
             return []
         before = self._at(place - 1)
-        if before.of("for", "key", "on"):  # A lock, or what a foreign key does.
-            return []
         if before.of("do"):
             head, inserts = self._head(place, "insert"), True
         elif before.of("then"):
@@ -174,7 +172,7 @@ class _Reader:
         return None
 
     def _target(self, place: int) -> tuple[str, str, set[str], int]:
-        """Return schema and table written from ``place`` on, the names that columns may carry in front, what follows."""
+        """Return schema and table written at ``place``, the names that columns may carry in front, what follows."""
         if self._at(place).of("only"):
             place += 1
         bracket = self._at(place).of("(")

@@ -39,7 +39,8 @@ SAVES = {
     "/* traceparent='00-0000000000000000000000000000000a-000000000000000a-01' */",
     "Prisma upsert": 'INSERT INTO "public"."Tickets" ("id","laneId") VALUES ($1,$2) ON CONFLICT ("id") DO UPDATE '
     'SET "laneId" = $3 WHERE ("public"."Tickets"."id" = $4 AND 1=1) RETURNING "public"."Tickets"."id"',
-    "Knex, Objection": 'update "tickets" set "status" = $1, "title" = $2, "user_id" = $3, "lane_id" = $4 where "id" = $5',
+    "Knex, Objection": 'update "tickets" set "status" = $1, "title" = $2, "user_id" = $3, "lane_id" = $4 where '
+    '"id" = $5',
     "Knex merge": 'insert into "tickets" ("id", "lane_id", "status") values ($1, $2, $3) on conflict ("id") do update '
     'set "id" = excluded."id", "lane_id" = excluded."lane_id", "status" = excluded."status" returning "id"',
     "Hibernate": "update tickets set company_id=$1,lane_id=$2,status=$3,title=$4,version=$5 where id=$6 and version=$7",
@@ -55,8 +56,8 @@ SAVES = {
     '("tickets"."id" = $3) THEN $4 ELSE NULL END)::varchar, "title" = (CASE WHEN ("tickets"."id" = $5) THEN $6 ELSE '
     'NULL END)::text, "user_id" = $7, "lane_id" = (CASE WHEN ("tickets"."id" = $8) THEN $9 ELSE NULL END)::integer '
     'WHERE "tickets"."id" IN ($10, $11)',
-    "ActiveRecord": 'UPDATE "tickets" SET "status" = $1, "title" = $2, "user_id" = $3, "lane_id" = $4, "updated_at" = $5 '
-    'WHERE "tickets"."id" = $6 /*application:Crm,controller:tickets,action:update*/',
+    "ActiveRecord": 'UPDATE "tickets" SET "status" = $1, "title" = $2, "user_id" = $3, "lane_id" = $4, "updated_at" = '
+    '$5 WHERE "tickets"."id" = $6 /*application:Crm,controller:tickets,action:update*/',
     "ActiveRecord upsert_all": 'INSERT INTO "tickets" ("id","status","lane_id") VALUES ($1, $2, $3) ON CONFLICT ("id") '
     'DO UPDATE SET updated_at=(CASE WHEN ("tickets"."status" IS NOT DISTINCT FROM excluded."status") THEN '
     '"tickets".updated_at ELSE CURRENT_TIMESTAMP END),"status"=excluded."status","lane_id"=excluded."lane_id" '
