@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import NO_ROW
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as trial_queries
 
 KEEP_TABLE = "kanban_rollback_break_glass"
 LEDGER_TABLE = "kanban_rollback.flag_changes"
+_INSERT_KEPT = re.compile(r"INSERT INTO \{keep\} \([^)]*\)")
 # The script's own statements stand in for the modules', with the very same expressions in them.
 _INSTEAD = {
     flag_queries.SWITCH: queries.SWITCH,
@@ -24,25 +28,32 @@ _INSTEAD = {
 }
 
 
+# What switches a document's text off, and what reads its flag.
+_FUNCTIONS = ("pg_temp.kanban_off", "pg_temp.kanban_flag")
+
+
 class Script(Statements):
     """The statements of one target.
 
-    :param keep: the table of priors, as SQL (a psql variable in the script).
-    :param trying: build statements that meet no row and need no psql.
+    :param keep: the table of priors, as SQL (a psql variable in the script); None where it is not there yet.
+    :param trying: build statements to be planned: they meet no row, and need neither psql nor functions of ours.
     """
 
-    def __init__(self, target: Target, keep: sql.Composable, trying: bool) -> None:
+    def __init__(self, target: Target, keep: sql.Composable | None, trying: bool) -> None:
+        self._has_keep = keep is not None
+        # A function of PostgreSQL's own with the same types stands in: making ours is nothing that a plan could do.
+        self._off_of, flag_of = (sql.SQL("pg_catalog.lower" if trying else name) for name in _FUNCTIONS)
         super().__init__(target)
         text = sql.SQL("{}::text").format(self.fragments["column"])
         can_write: sql.Composable = sql.SQL("")
         if target.is_document:
-            off = sql.SQL("pg_temp.kanban_off({})").format(text)
-            self.fragments["is_on"] = sql.SQL("(pg_temp.kanban_flag({}) <> 'off')").format(text)
+            off = sql.SQL("{}({})").format(self._off_of, text)
+            self.fragments["is_on"] = sql.SQL("({}({}) <> 'off')").format(flag_of, text)
             # A text that is too long for its column would be cut by the cast, so it is left.
             can_write = sql.SQL("AND ({0}::{1})::text = {0}").format(off, self._type)
         self.params.update(flag=target.identity, written=target.written(False), tenants=None)
         self.fragments.update(
-            keep=keep,
+            keep=keep or sql.SQL(trial_queries.NO_KEEP),
             incident=sql.SQL(queries.INCIDENT),
             nothing=sql.SQL("AND false" if trying else ""),
             one=sql.SQL("NULL" if trying else "$1"),
@@ -58,11 +69,14 @@ class Script(Statements):
 
     def format(self, statement: str, scope: str = flag_queries.SCOPE_ALL, **more: sql.Composable) -> sql.Composed:
         """Return a statement with this target's names, in the script's own form where it has one."""
-        return super().format(_INSTEAD.get(statement, statement), scope, **more)
+        statement = _INSTEAD.get(statement, statement)
+        if not self._has_keep:
+            statement = _INSERT_KEPT.sub("", statement)
+        return super().format(statement, scope, **more)
 
     def _written(self) -> sql.Composable:
         if self.target.is_document:
-            return sql.SQL("pg_temp.kanban_off({0}::text)::{1}").format(self._column, self._type)
+            return sql.SQL("{}({}::text)::{}").format(self._off_of, self._column, self._type)
         return super()._written()
 
     def off(self, one: bool) -> list[sql.Composed]:
@@ -153,17 +167,15 @@ def keep_table(target: Target) -> sql.Composable:
 
 
 def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fence: bool) -> list[str]:
-    """Return every statement of the script as one that meets no row, to be run and rolled back."""
-    keep = sql.SQL(LEDGER_TABLE) if has_ledger else keep_table(targets[0])
+    """Return every statement of the script that reads or writes rows, as one to be planned."""
+    keep = sql.SQL(LEDGER_TABLE) if has_ledger else None
     first = Script(targets[0], keep, trying=True)
-    found = [cursor.filled(queries.SET_INCIDENT, {"incident": "preflight"}).strip(), *first.function_texts(cursor)]
+    found = []
     if has_ledger:
-        found += [first.text(cursor, queries.OPEN_OR_NEW), first.text(cursor, queries.LAST_OF_FLAG)]
+        found += [first.text(cursor, queries.OPEN_OR_NEW), first.text(cursor, first.format(queries.LAST_OF_FLAG))]
         found.append(first.text(cursor, first.format(queries.OPEN_INCIDENT)))
-    else:
-        found.append(first.text(cursor, first.format(queries.CREATE_KEEP)))
     if has_fence:
-        found.append(queries.TRY_FENCE)
+        found.append(trial_queries.TRY_FENCE)
     for target in targets:
         script = Script(target, keep, trying=True)
         statements = [*script.off(one=False), *script.off_missing(), *script.off(one=True), *script.back()]
@@ -171,3 +183,23 @@ def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fenc
         statements.append(script.format(queries.LEFT_OVER, name=sql.SQL("kanban_off_1")))
         found += [script.text(cursor, statement) for statement in statements]
     return found
+
+
+def not_allowed(cursor: Cursor, targets: Sequence[Target], has_ledger: bool) -> ServerError | None:
+    """Return what this role may not make of what the script makes: the table of priors, and functions."""
+    schema = targets[0].table.schema
+    if not has_ledger and not cursor.row(trial_queries.MAY_KEEP, {"schema": schema, "name": KEEP_TABLE})[0]:
+        return _lacking(f"permission denied: the table {schema}.{KEEP_TABLE} cannot be made or used by this role.")
+    if targets[0].is_document and not cursor.row(trial_queries.MAY_MAKE_FUNCTIONS, {})[0]:
+        return _lacking("permission denied: this role may not make temporary functions in this database.")
+    return None
+
+
+def _lacking(what: str) -> ServerError:
+    return ServerError(
+        "missing_privilege",
+        what,
+        "On the day that Ansible is broken the script would stop there.",
+        "Run bootstrap.yml, which makes the ledger; a document's flag needs TEMPORARY on the database and USAGE on the "
+        "languages sql and plpgsql as well.",
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import (
     KEEP_TABLE,
@@ -16,8 +16,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass
     Script,
     keep_table,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglassredis import block_text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
 
@@ -30,11 +30,16 @@ class Surroundings:
     """What the script tells about the systems beside the database.
 
     :param block_key: the Redis key of the write block; None leaves the block out.
-    :param redis_hosts: where Redis listens, as ``host`` or ``host:port``.
+    :param redis_hosts: how Redis is reached from each of its hosts, as ``block_lines`` takes it.
     """
 
     block_key: str | None = None
-    redis_hosts: Sequence[str] = ()
+    redis_hosts: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def block(self) -> list[str]:
+        """What to type for the write block, and where."""
+        return block_text(self.block_key, self.redis_hosts) if self.block_key else []
 
 
 _WORDS = (
@@ -45,8 +50,11 @@ _WORDS = (
     "Exit status 0: every tenant is off. 3: something is still on, and the end of the output says what, and who holds",
     "it. Type it again then: what is off is left alone, and what was kept first stays the prior value.",
     "",
-    "Every preflight tries each statement with a condition that no row meets, and rolls it back. The whole script is",
-    "run on rehearsal hosts only. It needs psql 11 or newer.",
+    "In this order: what is free is switched off, the write block is shown as a line for another terminal, the fence",
+    "is raised, and only then is each tenant that somebody holds waited for.",
+    "",
+    "Every preflight has the server plan each statement, which checks names and privileges, and runs none. The whole",
+    "script is run on rehearsal hosts only. It needs psql 11 or newer.",
     "",
     "What each tenant had is kept by the statement that switches it, in the ledger where there is one (then",
     "reenable.yml can undo it as well), else",
@@ -71,10 +79,13 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
         *_fence(queries.LOWER_FENCE, "no_fence"),
         *_all_back(cursor, scripts),
         "\\else",
-        *[line for number, script in enumerate(scripts, 1) for line in _off(cursor, script, number)],
-        _say("The fence: Kanban writes are refused from here on, where it is installed"),
+        # Containment first, and none of it waits for another part of it: one refused row fails the statement for all.
         "\\set ON_ERROR_STOP off",
+        *[line for script in scripts for line in _off(cursor, script)],
+        *_block(around),
+        _say("The fence: Kanban writes are refused from here on, where it is installed"),
         *_fence(queries.RAISE_FENCE, "no_fence"),
+        *[line for number, script in enumerate(scripts, 1) for line in _off_held(cursor, script, number)],
         "\\set ON_ERROR_STOP on",
         *_count(cursor, scripts),
         "\\endif",
@@ -83,12 +94,19 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
     return "\n\n".join(parts) + "\n"
 
 
+def _flat(text: str) -> str:
+    """Text as one line, and whole: a command that is cut is another command."""
+    return " ".join(text.splitlines())
+
+
 def _comment(*lines: str) -> str:
     """Names come from a catalog: one that holds a line break must not end the comment."""
-    return "\n".join(f"-- {one_line(line)}".rstrip() if line.strip() else "--" for line in lines)
+    return "\n".join(f"-- {_flat(line)}".rstrip() for line in lines)
 
 
 def _say(text: str) -> str:
+    """Psql knows escapes within quotes, and no variables."""
+    text = _flat(text).replace("\\", "\\\\").replace("'", "''")
     return f"\\echo '{text}'"
 
 
@@ -107,13 +125,8 @@ def _head(login: Login, target: Target, around: Surroundings) -> str:
     ]
     if target.is_document:
         lines += ["", f"The flag is inside of a document of type {target.column.type_name}.", *_ABOUT_DOCUMENTS]
-    if around.block_key:
-        lines += ["", "The write block, on the Redis primary, in a shell (redis-cli reads REDISCLI_AUTH):"]
-        for host in around.redis_hosts or ["REDIS_HOST"]:
-            name, _colon, port = str(host).partition(":")
-            where = f"redis-cli -h {shlex.quote(name)}" + (f" -p {shlex.quote(port)}" if port else "")
-            lines.append(f"{where} SET {shlex.quote(around.block_key)} true")
-        lines.append("It must answer OK: redis-cli exits 0 on an error as well. DEL and the key release it.")
+    if around.block:
+        lines += ["", "The write block, in a shell:", *around.block]
     return _comment(*lines)
 
 
@@ -183,30 +196,35 @@ def _keep(cursor: Cursor, script: Script) -> list[str]:
     ]
 
 
-def _off(cursor: Cursor, script: Script, number: int) -> list[str]:
-    """One flag: what is free, then what is left one by one."""
-    name = f"kanban_off_{number}"
+def _off(cursor: Cursor, script: Script) -> list[str]:
+    """One flag: whatever is free."""
     which = "the default of all tenants" if script.target.global_default else "every tenant whose row is free"
+    statements = [*script.off(one=False), *script.off_missing()]
+    return [_say(f"Off: {which}"), *[f"{script.text(cursor, statement)};" for statement in statements]]
+
+
+def _block(around: Surroundings) -> list[str]:
+    """Psql reaches no Redis: a person does it meanwhile."""
+    if not around.block:
+        return []
+    return ["\n".join(_say(line) for line in ["The write block: now, in another terminal", *around.block])]
+
+
+def _off_held(cursor: Cursor, script: Script, number: int) -> list[str]:
+    """One flag: what is left one by one, as nobody knows how many are held and for how long."""
+    name = f"kanban_off_{number}"
     one = script.off(one=True)
     left = [
         script.text(cursor, script.format(queries.LEFT_OVER, name=sql.SQL(f"{name}_{i}"))) + "\n\\gexec"
         for i in range(1, len(one) + 1)
     ]
     return [
-        _say(f"Off: {which}"),
-        # One refused row fails the statement for all; then the next step does them one by one.
-        "\\set ON_ERROR_STOP off",
-        *[f"{script.text(cursor, statement)};" for statement in [*script.off(one=False), *script.off_missing()]],
         _say("Off: what was held, one by one; each waits a quarter of a second"),
         "SET lock_timeout = '250ms';",
-        *[
-            f"PREPARE {name}_{i} (text) AS\n{script.text(cursor, statement)};"
-            for i, statement in enumerate(one, 1)
-        ],
+        *[f"PREPARE {name}_{i} (text) AS\n{script.text(cursor, statement)};" for i, statement in enumerate(one, 1)],
         *left,
         "SET lock_timeout = '2s';",
-        "\\set ON_ERROR_STOP on",
-    ]  # fmt: skip
+    ]
 
 
 def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:

@@ -173,6 +173,24 @@ def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | N
     cursor.run(named, {"incident": incident_id})
 
 
+def latch_problem(cursor: Cursor, target: Target) -> str | None:
+    """Return why this role could not raise the latch of a flag on the day, None where it could, '' without a ledger."""
+    names = _names(target)
+    values = {"table": target.table.oid, "column": target.column.name}
+    found = cursor.rows(queries.AHEAD, {**values, "trigger": names.trigger, "function": names.function})
+    if not found:
+        return ""
+    dormant, callable_, stands, could_make = found[0]
+    where = f"{target.table}.{target.column.name}"
+    if dormant and not callable_:
+        return f"The latch of {target.identity} is installed, but this role may not raise it."
+    if dormant and not stands:
+        return f"The latch of {target.identity} is installed, but no trigger of it fires on {where}."
+    if not dormant and not could_make:
+        return f"No latch of {target.identity} is installed; this role cannot make it: it does not own {target.table}."
+    return None
+
+
 def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str]:
     """Return the incident whose latch is up on a flag (None: there is none), whether we may pass it, and its owner."""
     found = cursor.rows(queries.HOLDER, {"function": _names(target).function})

@@ -1,23 +1,31 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A look ahead on one database: everything that a scenario will need, seen or tried, nothing changed."""
+"""A look ahead on one database: everything that a scenario will need, seen or planned, nothing run or changed.
+
+Every transaction here is READ ONLY: the server itself refuses what would change anything.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightchecks as checks
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflighthost as host
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import trials
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import not_allowed, trials
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasspsql import Surroundings, break_glass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, find_table, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fence import row_trigger_warnings
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceentry import look as look_at_fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FenceRequest
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import asked_tables
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_problem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session, identifier, sql
@@ -26,13 +34,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightf
     foretell,
     orm_saves,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighttrials import tried
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighttrials import planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as script_queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as ledger_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default, find_target
-
-REPEATABLE = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Request:
     backup_max_age: float = 86400.0
     fence_tables: Sequence[Any] = ()
     write_block_key: str | None = None
-    redis_hosts: Sequence[str] = ()
+    redis_hosts: Sequence[Mapping[str, Any]] = ()
 
 
 def preflight(login: Login, request: Request) -> dict[str, Any]:
@@ -101,6 +106,7 @@ class Look:
         self._tools()
         self._host(needed)
         self._orm()
+        self._fence_triggers()
 
     def _flag(self) -> Target | None:
         """Find the flag's place; a role that may only read it can still say how many are on."""
@@ -118,37 +124,36 @@ class Look:
         return found
 
     def _ledger(self) -> bool:
-        """Look at the ledger, and try its statements; tell whether it can be used."""
+        """Look at the ledger, and have its statements planned; tell whether it can be used."""
         problem: KanbanError | None = None
-        state = ledger.LedgerState(present=True, usable=False, creatable=False)
+        state, creatable = ledger.LedgerState(present=True, usable=False, creatable=False), False
         try:
             with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 state = ledger.ledger_state(cursor)
+                creatable = bool(cursor.row(queries.CAN_MAKE_LEDGER, {})[0])
             ledger.check_version(state)
             ledger.check_environment(state, self.request.environment)
         except KanbanError as error:
             problem = error
         if problem is None and state.usable:
-            problem = tried(self.session, queries.LEDGER)
-        elif problem is None and not state.present and state.creatable:
-            problem = tried(self.session, [ledger_queries.CREATE])
-        self.checks.append(checks.ledger_check(state.present, state.usable, state.creatable, problem))
+            problem = planned(self.session, queries.LEDGER)
+        self.checks.append(checks.ledger_check(state.present, state.usable, creatable, problem))
         return state.usable and problem is None
 
     def _stop(self, target: Target, has_ledger: bool) -> None:
         """What the kill, the latch and the script need."""
         with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             kill = flag_statements(cursor, target)
-            latch = cursor.rows(queries.CAN_LATCH, {"table": target.table.oid})
+            latch = latch_problem(cursor, target)
+            triggers = [row[0] for row in cursor.rows(queries.OWN_TRIGGERS, {"table": target.table.oid})]
             may_end = cursor.row(queries.CAN_TERMINATE, {})[0]
-        problem = tried(self.session, kill)
-        self.checks.append(checks.of_error("kill", checks.MUST, problem, "The kill's statements were tried."))
-        problem = tried(self.session, [queries.BLOCKING_PIDS])
+        self.checks.append(checks.kill_check(planned(self.session, kill), triggers))
+        problem = planned(self.session, [queries.BLOCKING_PIDS])
         self.checks.append(checks.of_error("blockers", checks.MUST, problem, "Who blocks can be asked."))
         self.checks.append(checks.terminate_check(self.request.on_blocked == "terminate", may_end))
         # Without a ledger there is no latch, and the check of the ledger has said what to do.
-        if latch:
-            self.checks.append(checks.latch_check(bool(latch[0][0])))
+        if latch != "":
+            self.checks.append(checks.latch_check(latch))
         self._forecast(target)
         self._script(target, has_ledger)
 
@@ -170,9 +175,10 @@ class Look:
         with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             has_fence = cursor.row(script_queries.HAS_FENCE, {})[0]
             statements = trials(cursor, targets, has_ledger, has_fence)
+            refused = not_allowed(cursor, targets, has_ledger)
             self.result["break_glass"] = break_glass(cursor, self.session.login, targets, around)
-        problem = tried(self.session, statements)
-        good = f"Each of the {len(statements)} statements of break-glass.sql was tried."
+        problem = planned(self.session, statements) or refused
+        good = f"The server planned each of the {len(statements)} statements of break-glass.sql; none was run."
         self.checks.append(checks.of_error("break_glass", checks.MUST, problem, good))
 
     def _dump(self) -> int:
@@ -186,10 +192,10 @@ class Look:
                     statements.append(cursor.filled(sql.SQL(queries.CAN_READ).format(table=_name(table)), {}))
             except KanbanError as error:
                 problem = problem or error
-        problem = problem or tried(self.session, statements, REPEATABLE)
+        problem = problem or planned(self.session, statements)
         good = f"{len(statements)} tables of the dump can be read."
         self.checks.append(checks.of_error("dump_tables", checks.MUST, problem, good))
-        problem = tried(self.session, [queries.EXPORT_SNAPSHOT], REPEATABLE)
+        problem = planned(self.session, [queries.EXPORT_SNAPSHOT])
         self.checks.append(checks.of_error("snapshot", checks.MUST, problem, "A snapshot can be exported."))
         if self.request.dump_tables:
             with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
@@ -221,6 +227,22 @@ class Look:
         found = orm_saves(self.session, self.request.fence_tables)
         self.result["orm_saves"] = found
         self.checks.append(checks.orm_check(found))
+
+    def _fence_triggers(self) -> None:
+        """What of the application's own the fence would not see; that it is armed is for write_fence_info to say."""
+        if not self.request.fence_tables:
+            return
+        try:
+            request = FenceRequest(asked_tables(self.request.fence_tables), deadline=READ_SECONDS)
+            place = look_at_fence(self.session.login, request)
+            try:
+                texts = row_trigger_warnings(place)
+            finally:
+                place.close()
+        except KanbanError as error:
+            self.checks.append(checks.of_error("fence_triggers", checks.SHOULD, error, ""))
+            return
+        self.checks.append(checks.fence_triggers_check(texts))
 
 
 def _name(table: Table) -> sql.Identifier:

@@ -95,18 +95,29 @@ def ledger_check(present: bool, usable: bool, creatable: bool, error: KanbanErro
     return Check("ledger", False, MUST, "There is no ledger, and this role may not make one.", why, grant)
 
 
-def latch_check(possible: bool) -> Check:
-    """Return whether the latch can be raised after a kill."""
-    if possible:
+def kill_check(error: KanbanError | None, triggers: Sequence[str]) -> Check:
+    """Return whether this role may run the kill; ``triggers``: the table's own, which only a rehearsal tries."""
+    good = "The server planned the kill's statements and checked this role's privileges; none was run."
+    if triggers:
+        good += f" The table's own triggers ({', '.join(triggers[:NAMED])}) fire on the day: a rehearsal tries them."
+    return of_error("kill", MUST, error, good)
+
+
+def latch_check(problem: str | None) -> Check:
+    """Return whether the latch of this flag can be raised after a kill; ``problem``: why not."""
+    if problem is None:
         return Check("latch", True, SHOULD, "The latch can be raised.")
-    return Check(
-        "latch",
-        False,
-        SHOULD,
-        "This role can neither raise a dormant latch nor put a trigger on the flag's table.",
-        "After the kill a request that read the settings before it can switch a tenant on again.",
-        "Run bootstrap.yml, which installs it, or GRANT TRIGGER on the table to the role.",
-    )
+    why = "After the kill a request that read the settings before it can switch a tenant on again."
+    todo = "Run bootstrap.yml as the owner of the flag's table: it installs the latch, for this role to raise."
+    return Check("latch", False, SHOULD, problem, why, todo)
+
+
+def fence_triggers_check(texts: Sequence[str]) -> Check:
+    """Return whether triggers of the application get around the fence."""
+    if not texts:
+        return Check("fence_triggers", True, SHOULD, "No trigger of the application's own gets around the fence.")
+    todo = "Read those functions; where one changes a fenced column, fence that table without columns."
+    return Check("fence_triggers", False, SHOULD, " ".join(texts), "Such a change would pass the fence unseen.", todo)
 
 
 def terminate_check(asked: bool, may: bool) -> Check:

@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightorm import (
     cut,
-    read_update,
+    read_updates,
     saves_whole_row,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Scope
@@ -103,7 +103,6 @@ def _saves(cursor: Cursor, asked: Asked, schema: sql.Identifier) -> list[dict[st
     fenced = [resolve_column(name, columns, str(table)).name for name in asked.scope.columns]
     found = []
     for query, calls in cursor.rows(sql.SQL(queries.UPDATES).format(schema=schema), {"table": table.name}):
-        update = read_update(query)
-        if update and saves_whole_row(update, table.name, fenced):
+        if any(saves_whole_row(update, table.schema, table.name, fenced) for update in read_updates(query)):
             found.append({"table": str(table), "calls": calls, "query": cut(query)})
     return found

@@ -157,6 +157,7 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
     for host in [host for host in hosts if host.reached and is_primary(host)]:
         answer = host.of("fence")
         status = answer.get("status")
+        found += _fence_warnings(host, answer)
         if status in _ARMED:
             continue
         if status is None:
@@ -172,6 +173,14 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
             what = f"The fence is not armed on {names or 'any table'} ({status}). {reason}".strip()
             found.append(Item("fence", host.name, False, True, what, why, todo))
     return found
+
+
+def _fence_warnings(host: Seen, answer: Answer) -> list[Item]:
+    """Return what the look at the fence warns of, unless a check of the database said it already."""
+    said = " ".join(str(check["what"]) for check in host.info.get("checks", []))
+    texts = [one_line(text) for text in answer.get("warnings") or [] if str(text) not in said]
+    why, todo = "The fence may then hold back less than it is meant to.", "Mend what the warning says."
+    return [Item("fence", host.name, False, False, text, why, todo) for text in texts]
 
 
 def block_items(hosts: Sequence[Seen]) -> list[Item]:

@@ -45,6 +45,7 @@ _NAMES = (
     "clock",
     "settings",
     "orm_saves",
+    "fence_triggers",
     "forecast",
     "server",
 )

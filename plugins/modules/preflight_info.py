@@ -12,12 +12,16 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Looks, ahead of the day, at everything that the scenarios will need of a database and its host. Privileges are
-    tried, not only read; each statement runs with a condition that no row meets and a C(lock_timeout) of 200 ms, and is
-    rolled back.
-  - Changes nothing and takes no lock that an application could feel, so it is fit for a daily schedule.
+  - Looks, ahead of the day, at everything that the scenarios will need of a database and its host. The server plans
+    each statement (C(EXPLAIN)), which checks names, types and this role's privileges as the statement itself would,
+    with a condition that no row meets and a C(lock_timeout) of 200 ms. None is run, so no trigger of the application
+    fires; whether its triggers let a statement pass shows a rehearsal.
+  - Changes nothing, for every transaction is C(READ ONLY), and takes no lock that an application could feel, so it is
+    fit for a daily schedule.
   - Returns C(break-glass.sql) for this flag, a script for C(psql) alone, for the day that Ansible itself is broken. It
-    keeps the prior values, switches off what M(chatia.kanban_rollback.feature_flag) would, and undoes that exactly.
+    keeps the prior values, switches off what M(chatia.kanban_rollback.feature_flag) would, and undoes that exactly. It
+    contains first, in this order, what is free is switched off, the line for the write block is shown, the fence is
+    raised; only then are tenants waited for whose rows somebody holds.
   - Something that is missing is a check that says so, not a failure of the module. It fails only where the database
     cannot be asked at all.
   - On a replica only the connection and the client programs are looked at.
@@ -68,10 +72,50 @@ options:
     description: The Redis key of the write block, for the lines about it in the script.
     type: str
   redis_hosts:
-    description: Where Redis listens, as C(host) or C(host:port), for the same lines.
+    description:
+      - How Redis is reached from each of its hosts, for the same lines. A password is never part of them, they say how
+        to type it unseen.
     type: list
-    elements: str
+    elements: dict
     default: []
+    suboptions:
+      name:
+        description: The host on which the line is typed.
+        type: str
+      login_host:
+        description: Host of Redis as seen from there.
+        type: str
+        default: localhost
+      login_port:
+        description: Port of Redis.
+        type: int
+        default: 6379
+      login_db:
+        description: Number of the database.
+        type: int
+        default: 0
+      login_user:
+        description: ACL user; left out, the default user.
+        type: str
+      login_unix_socket:
+        description: Path of the local socket, instead of host and port.
+        type: str
+      tls:
+        description: Whether TLS is used, to the Sentinels as well.
+        type: bool
+        default: false
+      ca_certs:
+        description: File with the certificate authorities on that host.
+        type: str
+      sentinels:
+        description: Sentinels as C(host:port); given, the master is asked of them.
+        type: list
+        elements: str
+        default: []
+      sentinel_name:
+        description: Name of the master that the Sentinels watch.
+        type: str
+        default: mymaster
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
   - chatia.kanban_rollback.flag
@@ -118,7 +162,8 @@ checks:
       description:
         - A short, stable word, C(server), C(flag), C(ledger), C(kill), C(blockers), C(terminate), C(latch),
           C(forecast), C(settings), C(break_glass), C(dump_tables), C(snapshot), C(dump_schema), C(tools), C(disk),
-          C(backup) or C(orm_saves). What cannot be looked at because another one is not met is left out.
+          C(backup), C(orm_saves) or C(fence_triggers). What cannot be looked at because another one is not met is left
+          out.
       type: str
     ok:
       description: Whether it is met; null where that could not be found out.
@@ -247,6 +292,18 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflight 
 
 def main() -> None:
     """Read the options, do the work, end."""
+    redis = {
+        "name": {"type": "str"},
+        "login_host": {"type": "str", "default": "localhost"},
+        "login_port": {"type": "int", "default": 6379},
+        "login_db": {"type": "int", "default": 0},
+        "login_user": {"type": "str"},
+        "login_unix_socket": {"type": "str"},
+        "tls": {"type": "bool", "default": False},
+        "ca_certs": {"type": "str"},
+        "sentinels": {"type": "list", "elements": "str", "default": []},
+        "sentinel_name": {"type": "str", "default": "mymaster"},
+    }
     own = {
         "environment": {"type": "str"},
         "global_default": {"type": "bool", "default": False},
@@ -259,7 +316,7 @@ def main() -> None:
         "backup_max_age": {"type": "float", "default": 86400},
         "fence_tables": {"type": "list", "elements": "raw", "default": []},
         "write_block_key": {"type": "str", "no_log": False},
-        "redis_hosts": {"type": "list", "elements": "str", "default": []},
+        "redis_hosts": {"type": "list", "elements": "dict", "default": [], "options": redis},
     }
     module = AnsibleModule(argument_spec={**postgres_spec(), **flag_spec(), **own}, supports_check_mode=True)
     params = module.params

@@ -20,7 +20,7 @@ from tests.support.servers import Postgres, workspace
 
 _numbers = itertools.count(1)
 # What a role needs on the application's tables beside what the ledger's module grants.
-TABLES = ("SELECT ON companies", "UPDATE (settings) ON companies", "SELECT ON tickets", "TRIGGER ON companies")
+TABLES = ("SELECT ON companies", "UPDATE (settings) ON companies", "SELECT ON tickets")
 # Everything that a preflight could leave behind; numbers of rows that were ever written are in the statistics.
 CATALOG = """
 SELECT 'class', oid::text, relname::text, relkind::text, xmin::text FROM pg_class WHERE relpersistence <> 't'
@@ -62,9 +62,8 @@ def db(watched: Postgres) -> Iterator[Database]:
 def healthy(db: Database, directory: Path) -> tuple[Modules, dict[str, Any]]:
     """A place where nothing is missing, seen by a role that may do what the scenarios need and nothing else."""
     population(db)
-    role = db.role("rollback", *TABLES, "SELECT ON pg_stat_statements", "pg_read_all_stats")
-    db.modules().ok("ledger", environment="staging", grant_to=[role])
-    db.rows(f"GRANT CREATE ON SCHEMA kanban_rollback TO {role}")
+    role = db.role("rollback", *TABLES, "pg_read_all_stats")
+    db.modules().ok("ledger", environment="staging", grant_to=[role], flag=FLAG, latch=True)
     options: dict[str, Any] = {"dump_tables": ["companies", "tickets"], "environment": "staging"}
     options["dump_dir"] = str(directory / "dumps")
     (directory / "dumps").mkdir()
@@ -105,7 +104,8 @@ def test_everything_is_there_and_nothing_is_changed(db: Database, directory: Pat
     assert state() == before
     assert sorted(map(str, directory.rglob("*"))) == files
     names = "server flag ledger kill blockers terminate latch forecast settings break_glass dump_tables snapshot"
-    assert list(checks(result)) == [*names.split(), "dump_schema", "tools", "disk", "backup", "orm_saves"]
+    last = "dump_schema tools disk backup orm_saves fence_triggers"
+    assert list(checks(result)) == [*names.split(), *last.split()]
     assert result["backup"]["dump"]["incident_id"] == "INC-0"
     assert result["clock"] == result["database"]["now"]
 
@@ -193,13 +193,11 @@ def test_tables_that_the_dump_could_not_read(db: Database, directory: Path) -> N
     assert missing(result) == {"dump_schema": "must", "dump_tables": "must"}
 
 
-def test_ending_sessions_and_the_latch_need_their_privileges(db: Database, directory: Path) -> None:
+def test_ending_sessions_needs_its_privilege(db: Database, directory: Path) -> None:
     modules, options = healthy(db, directory)
     assert missing(modules.ok("preflight_info", on_blocked="terminate", **options)) == {"terminate": "must"}
     db.rows(f"GRANT pg_signal_backend TO {modules.options['login_user']}")
     assert missing(modules.ok("preflight_info", on_blocked="terminate", **options)) == {}
-    db.rows(f"REVOKE TRIGGER ON companies FROM {modules.options['login_user']}")
-    assert missing(modules.ok("preflight_info", **options)) == {"latch": "should"}
 
 
 def test_saves_of_whole_rows_are_seen_and_moves_are_not(db: Database, directory: Path) -> None:

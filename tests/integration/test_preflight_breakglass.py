@@ -192,7 +192,11 @@ def test_settings_saved_since_keep_what_was_saved_and_lose_only_the_flag(db: Dat
 
 def test_it_holds_no_password_and_is_the_same_the_next_day(db: Database, directory: Path) -> None:
     modules = population(db)
-    options = {**modules.options, "write_block_key": "kanban:x; rm -rf /", "redis_hosts": ["r1:6380", "r2"]}
+    options = {
+        **modules.options,
+        "write_block_key": "kanban:x; rm -rf /",
+        "redis_hosts": [{"login_host": "r1", "login_port": 6380}],
+    }
     first = script_of(db, directory, **options).read_text(encoding="utf-8")
     assert script_of(db, directory, **options).read_text(encoding="utf-8") == first
     assert db.server.password not in first

@@ -139,8 +139,9 @@ def test_ready_and_nothing_is_changed_on_any_host(place: Place) -> None:
     script = place.directory / "incidents/break-glass/db1.sql"
     assert (script.stat().st_mode & 0o777, script.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     text = script.read_text(encoding="utf-8")
-    assert f"redis-cli -h redis1 -p {place.cache.port} SET {KEY} true" in text
-    assert place.db.server.password not in text
+    assert f"-- On redis1:\n--   redis-cli -h {place.cache.host} -p {place.cache.port} SET {KEY} true\n" in text
+    for secret in (place.db.server.password, place.cache.password):
+        assert secret not in text
     # The second run wrote the same.
     assert re.search(r"^localhost .*changed=0", output, re.MULTILINE), output
 
@@ -187,6 +188,35 @@ def test_a_clock_that_is_off_and_tiers_that_are_not_used(place: Place) -> None:
     assert "Asked: 1 db;" in screen
     text = (place.directory / "incidents/break-glass/db1.sql").read_text(encoding="utf-8")
     assert "redis-cli" not in text
+
+
+def test_each_redis_has_the_line_of_its_own_variables(place: Place) -> None:
+    """They are read on the host that they belong to, as the modules read them."""
+    place.variables["kanban_redis_db"] = 4
+    place.hosts["redis"]["redis2"] = {
+        "kanban_redis_tls": True,
+        "kanban_redis_ca_certs": "/etc/redis/ca.pem",
+        "kanban_redis_user": "ops",
+        "kanban_redis_sentinels": ["sentinel1:26379"],
+        "kanban_redis_sentinel_name": "kanban",
+        "kanban_redis_db": 0,
+    }
+    place.run()
+    text = (place.directory / "incidents/break-glass/db1.sql").read_text(encoding="utf-8")
+    assert f"redis-cli -h {place.cache.host} -p {place.cache.port} -n 4 SET {KEY} true\n" in text
+    assert (
+        "redis-cli -h sentinel1 -p 26379 --tls --cacert /etc/redis/ca.pem SENTINEL get-master-addr-by-name kan" in text
+    )
+    assert f'redis-cli -h "$1" -p "$2" --tls --cacert /etc/redis/ca.pem --user ops SET {KEY} true\n' in text
+    assert place.cache.password not in text
+
+
+def test_a_trigger_that_gets_around_the_fence_is_a_line(place: Place) -> None:
+    place.db.rows("CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    place.db.rows('CREATE TRIGGER touch BEFORE UPDATE ON "Tickets" FOR EACH ROW EXECUTE FUNCTION touch()')
+    rc, output, screen = place.run()
+    assert rc == 0, output
+    assert "db1: public.Tickets has triggers of its own (touch) that run for each updated row" in screen
 
 
 def test_a_fence_that_is_not_installed_is_a_line(place: Place) -> None:

@@ -104,6 +104,21 @@ def test_ending_sessions_is_asked_of_those_only_who_want_it() -> None:
     assert checks.terminate_check(True, True).ok is True
 
 
+def test_the_kill_names_the_triggers_that_nobody_tried() -> None:
+    assert checks.kill_check(None, []).ok is True
+    seen = checks.kill_check(None, ["audit", "touch"])
+    assert (seen.ok, "(audit, touch) fire on the day" in seen.what) == (True, True)
+    assert complete(checks.kill_check(REFUSED, ["audit"])).ok is False
+
+
+def test_the_latch_and_what_gets_around_the_fence() -> None:
+    assert checks.latch_check(None).ok is True
+    assert complete(checks.latch_check("No trigger of it fires.")).severity == "should"
+    assert checks.fence_triggers_check([]).ok is True
+    seen = complete(checks.fence_triggers_check(["Tickets has triggers.", "Tags has triggers."]))
+    assert (seen.ok, seen.severity, seen.what) == (False, "should", "Tickets has triggers. Tags has triggers.")
+
+
 def test_saves_of_whole_rows() -> None:
     found = [{"table": "public.Tickets", "calls": 7, "query": "UPDATE"}]
     assert checks.orm_check({"available": True, "statements": [], "hidden": 0}).ok is True

@@ -113,6 +113,16 @@ def test_the_tables_that_the_fence_does_not_cover_are_named() -> None:
     assert judge({"db1": db(fence={"status": "not_fenced", "tables": tables})}, fence=False)["ready"] is True
 
 
+def test_a_warning_of_the_fence_is_said_once_and_keeps_nothing_from_being_ready() -> None:
+    fence = {"status": "dormant", "tables": [], "warnings": ["Triggers run first.", "Through a pooler."]}
+    server = {**check("server", severity="should"), "what": "Through a pooler. And more."}
+    result = judge({"db1": db(database(server), fence=fence)})
+    assert result["ready"] is True
+    assert [(item["name"], item["must"]) for item in result["items"]] == [("fence", False), ("server", False)]
+    assert "1. db1: Triggers run first." in text(result)
+    assert text(result).count("pooler") == 1
+
+
 @pytest.mark.parametrize(
     ("block", "words"),
     [

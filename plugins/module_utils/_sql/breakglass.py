@@ -4,14 +4,14 @@
 """SQL of the break-glass script, which psql runs alone. The flag's expressions are those of ``_flagsql``.
 
 ``{keep}`` is where priors go: the ledger's table of changes or one of the same shape; in the script, psql's variable.
-``{nothing}`` is empty in the script and ``AND false`` where a statement is only tried.
+``{nothing}`` is empty in the script and ``AND false`` where a statement is only planned.
 """
 
 from __future__ import annotations
 
 # What the script writes down as the incident: a setting, for psql puts no variables into a prepared statement's body.
-INCIDENT = "current_setting('kanban_rollback.break_glass')"
-SET_INCIDENT = "SELECT set_config('kanban_rollback.break_glass', %(incident)s, true)"
+INCIDENT_SETTING = "kanban_rollback.break_glass"
+INCIDENT = f"current_setting('{INCIDENT_SETTING}')"
 
 # The ledger is used where there is one, so that reenable.yml can undo what this script did.
 HAS_LEDGER = """
@@ -216,7 +216,6 @@ RAISE_FENCE = f"SELECT kanban_rollback.fence_raise(jsonb_build_object('incident'
 LOWER_FENCE = (
     f"SELECT kanban_rollback.fence_lower(jsonb_build_object('incidents', jsonb_build_array({INCIDENT}))) AS lowered"
 )
-TRY_FENCE = 'SELECT kanban_rollback.fence_raise(\'{"incident": "preflight", "fences": []}\')'
 
 # What this incident switched and no undo has put back yet.
 KEPT = """(

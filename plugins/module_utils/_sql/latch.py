@@ -117,6 +117,23 @@ SELECT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
                WHERE t.tgrelid = %(table)s AND t.tgname = %(trigger)s AND t.tgenabled = 'A'
                  AND p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s)
 """
+# Ahead of the day, for one flag: is a dormant latch installed, and may this role raise it; does its trigger stand on
+# this very column (a trigger follows a column that is renamed), for each row that is inserted or updated, in every
+# role; and, without one, may this role make it on the day: only the table's owner makes it fire in every role.
+AHEAD = """
+SELECT r.oid IS NOT NULL, COALESCE(has_function_privilege(r.oid, 'EXECUTE'), false),
+       EXISTS (SELECT FROM pg_trigger AS t
+               JOIN pg_attribute AS a ON a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr) AND a.attname = %(column)s
+               WHERE t.tgrelid = c.oid AND t.tgname = %(trigger)s AND t.tgfoid = l.oid AND t.tgenabled = 'A'
+                 AND t.tgtype = 23),
+       pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
+         AND COALESCE(pg_has_role(l.proowner, 'USAGE'), true)
+FROM pg_namespace AS n
+JOIN pg_class AS c ON c.oid = %(table)s
+LEFT JOIN pg_proc AS l ON l.pronamespace = n.oid AND l.proname = %(function)s
+LEFT JOIN pg_proc AS r ON r.pronamespace = n.oid AND r.proname = 'raise_' || %(function)s
+WHERE n.nspname = 'kanban_rollback'
+"""
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {table}"
 DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
 

@@ -1,9 +1,12 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of a look ahead: what the scenarios need, read or tried with a condition that no row meets."""
+"""SQL of a look ahead: what the scenarios need, read in the catalog or planned by the server. Nothing is run."""
 
 from __future__ import annotations
+
+# Checks names, types and privileges as the statement would, and runs neither it nor a trigger.
+EXPLAIN = "EXPLAIN (COSTS OFF) "
 
 # Tenants on whose row a transaction that is still open has left its mark, seen without a lock. A mark for a foreign key
 # does not hinder the kill, and one that several transactions share cannot be told from an old one: so this is a rough
@@ -20,7 +23,14 @@ WHERE {rows} AND {scope} AND {meant} AND t.xmax IN (
 # An export ends with its transaction; pg_dump's parallel jobs need it.
 EXPORT_SNAPSHOT = "SELECT pg_export_snapshot()"
 BLOCKING_PIDS = "SELECT pg_blocking_pids(pg_backend_pid())"
-CAN_READ = "SELECT FROM {table} LIMIT 0"
+CAN_READ = "SELECT * FROM {table}"
+
+# Whether this role may make the ledger, beside or in a schema of that name that is there already.
+CAN_MAKE_LEDGER = """
+SELECT has_database_privilege(current_database(), 'CREATE')
+       AND COALESCE((SELECT has_schema_privilege(n.oid, 'CREATE') FROM pg_namespace AS n
+                     WHERE n.nspname = 'kanban_rollback'), true)
+"""
 
 # The ledger's statements, each with a condition that no row meets.
 LEDGER = (
@@ -51,13 +61,14 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded
     "SELECT FROM kanban_rollback.latched WHERE false",
 )
 
-# The latch itself takes a lock that writers feel, so its privileges are read and not tried. A dormant latch is raised
-# by a function; without one it is made by whoever may put a trigger on the table.
-CAN_LATCH = """
-SELECT has_table_privilege(%(table)s::oid, 'TRIGGER') AND has_schema_privilege(n.oid, 'CREATE')
-       OR EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = n.oid AND p.proname LIKE 'raise\\_latch\\_%%'
-                  AND has_function_privilege(p.oid, 'EXECUTE'))
-FROM pg_namespace AS n WHERE n.nspname = 'kanban_rollback'
+# Triggers of the application's own that the kill sets off, of rows and of statements.
+OWN_TRIGGERS = """
+SELECT t.tgname::text
+FROM pg_trigger AS t
+JOIN pg_proc AS p ON p.oid = t.tgfoid
+JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname <> 'kanban_rollback'
+WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 16 = 16
+ORDER BY 1
 """
 
 # A member may end other roles' sessions; a superuser's only a superuser.
@@ -92,7 +103,8 @@ STATEMENTS_SCHEMA = """
 SELECT n.nspname::text FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
 WHERE e.extname = 'pg_stat_statements'
 """
-# Whether others' texts are shown, and the updates that name a table; the rest is read in their text.
+# Whether others' texts are shown, and the updates that name a table, upserts and merges too; the rest is read in their
+# text. A lock (FOR UPDATE) sets nothing.
 STATEMENTS_HIDDEN = """
 SELECT count(*) FROM {schema}.pg_stat_statements AS s
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.query LIKE '<insufficient%%'
@@ -101,8 +113,29 @@ UPDATES = """
 SELECT left(s.query, 20000), sum(s.calls)::bigint
 FROM {schema}.pg_stat_statements AS s
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND s.query ILIKE '%%update%%' AND position(lower(%(table)s) IN lower(s.query)) > 0
+  AND s.query ~* '\\mupdate\\M.*\\mset\\M' AND position(lower(%(table)s) IN lower(s.query)) > 0
 GROUP BY 1
 ORDER BY 2 DESC
 LIMIT 200
 """
+
+# Of break-glass.sql. Where its table of priors is not there yet, what a statement keeps is only selected, and there is
+# nothing to put back.
+NO_KEEP = """(
+  SELECT 0::bigint AS seq, ''::text AS incident_id, ''::text AS flag, ''::text AS action, ''::text AS written,
+         0::int AS full_depth, NULL::text[] AS tenants, NULL::text[] AS priors, NULL::int[] AS depths,
+         NULL::text[] AS marks
+) AS no_keep"""
+# What no plan shows: whether this role may make that table and, for a document, the functions.
+MAY_KEEP = """
+SELECT has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
+       AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = %(name)s
+                       AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')))
+FROM pg_namespace AS n WHERE n.nspname = %(schema)s
+"""
+MAY_MAKE_FUNCTIONS = """
+SELECT has_database_privilege(current_database(), 'TEMPORARY') AND has_language_privilege('sql', 'USAGE')
+       AND has_language_privilege('plpgsql', 'USAGE')
+"""
+# Planned, so never called.
+TRY_FENCE = 'SELECT kanban_rollback.fence_raise(\'{"incident": "preflight", "fences": []}\')'
