@@ -201,6 +201,7 @@ def block_items(hosts: Sequence[Seen]) -> list[Item]:
             why = "The application refuses writes at this moment, or another program uses the key."
             todo = "End that incident: release.yml gives it back (write_block, state absent)."
             found.append(Item("write_block", host.name, False, True, what, why, todo))
+        found += _write_items(host, answer)
         for text in answer.get("warnings") or []:
             todo = "Mend the setting; until then the fence carries."
             found.append(Item("write_block", host.name, False, False, str(text), "The block may not last.", todo))
@@ -210,3 +211,13 @@ def block_items(hosts: Sequence[Seen]) -> list[Item]:
         todo = "Put the master, or its Sentinels, in the inventory."
         found.append(Item("write_block", "", False, True, what, why, todo))
     return found
+
+
+def _write_items(host: Seen, answer: Answer) -> list[Item]:
+    """Return why a master would not take the block; that a replica takes none is as it should be."""
+    can = answer.get("can_write", True)
+    if can or (answer.get("server") or {}).get("writable") is False:
+        return []
+    why = "The write block could not be held or released there on the day."
+    todo = "Grant the rights, or mend what the message says."
+    return [Item("write_block", host.name, False, can is False, str(answer.get("can_write_why")), why, todo)]

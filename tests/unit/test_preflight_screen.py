@@ -130,6 +130,7 @@ def test_a_warning_of_the_fence_is_said_once_and_keeps_nothing_from_being_ready(
         ({"held": False, "type": "other"}, "it belongs to nobody who is known"),
         ({"failed": True, "msg": "NOAUTH Authentication required."}, "r1: NOAUTH Authentication required."),
         ({"server": {"writable": False}}, "No Redis that answered takes writes."),
+        ({"can_write": False, "can_write_why": "The user app lacks +set."}, "r1: The user app lacks +set."),
     ],
 )
 def test_what_redis_lacks(block: Answer, words: str) -> None:
@@ -218,3 +219,12 @@ def test_text_from_anywhere_stays_one_line(what: str, why: str) -> None:
     row = {**check("kill"), "what": what, "why": why}
     result = judge({"db1": db(database(row))})
     assert all("\n" not in line and "\r" not in line for line in result["lines"])
+
+
+def test_a_right_that_could_not_be_tried_and_a_replica_keep_nothing_from_being_ready() -> None:
+    untried = judge({"db1": db()}, {"r1": cache(can_write=None, can_write_why="+del could not be tried.")})
+    assert untried["ready"] is True
+    assert "r1: +del could not be tried." in text(untried)
+    replica = {"can_write": False, "can_write_why": "It is a replica.", "server": {"writable": False}}
+    both = judge({"db1": db()}, {"r1": cache(can_write=True), "r2": cache(**replica)})
+    assert (both["ready"], both["items"]) == (True, [])
