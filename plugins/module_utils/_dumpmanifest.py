@@ -31,10 +31,14 @@ def now_text() -> str:
     return datetime.now(timezone.utc).strftime(_TIME)
 
 
+def time_of(when: str) -> datetime:
+    """Return a manifest's time; raises ValueError."""
+    return datetime.strptime(when, _TIME).replace(tzinfo=timezone.utc)
+
+
 def age_seconds(when: str) -> int:
     """Return how long ago a manifest's time was."""
-    then = datetime.strptime(when, _TIME).replace(tzinfo=timezone.utc)
-    return round((datetime.now(timezone.utc) - then).total_seconds())
+    return round((datetime.now(timezone.utc) - time_of(when)).total_seconds())
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
@@ -77,7 +81,7 @@ def read_manifest(directory: Path) -> Manifest:
     """
     path = directory / FILE_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except OSError as error:
         raise KanbanError(
             "no_manifest",
@@ -85,6 +89,13 @@ def read_manifest(directory: Path) -> Manifest:
             "Without it nobody knows whether this is a whole dump, or of what.",
             "Name the directory of a dump that this collection made.",
         ) from error
+    return parse_manifest(text, path)
+
+
+def parse_manifest(text: bytes, path: Path) -> Manifest:
+    """Return what a manifest's file holds, known to be whole; raises KanbanError (``manifest_broken``)."""
+    try:
+        content = json.loads(text.decode("utf-8"))
     except ValueError as error:
         raise _broken(path, f"it is no JSON ({error})") from error
     if not isinstance(content, dict) or any(name not in content for name in _NEEDED):
@@ -149,6 +160,15 @@ def check_files(directory: Path, manifest: Mapping[str, Any], jobs: int = 2, con
             "Use another dump, or make one with another dest; keep this one until it is known what happened.",
             files=differing[:100],
         )
+
+
+def size_mismatches(manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> list[str]:
+    """Return the names of files that are missing, too many, or of another size than the manifest says.
+
+    :param sizes: of what lies beside the manifest.
+    """
+    wanted = {entry["name"]: entry["bytes"] for entry in manifest["files"]}
+    return sorted(name for name in {*wanted, *sizes} if wanted.get(name) != sizes.get(name))
 
 
 def previous_dump(directory: Path, before: str | None = None) -> Manifest | None:

@@ -245,7 +245,9 @@ def test_a_limit_without_the_controller_is_no_pass(place: Place) -> None:
 
 def test_a_user_who_may_not_hold_the_block_is_told_what_to_grant_and_no_key_is_written(place: Place) -> None:
     with place.cache.client() as client:
-        client.acl_setuser("reader", enabled=True, passwords=["+reader-secret"], keys=["*"], commands=["+@read", "+info"])
+        client.acl_setuser(
+            "reader", enabled=True, passwords=["+reader-secret"], keys=["*"], commands=["+@read", "+info"]
+        )
     place.variables.update(kanban_redis_user="reader", kanban_redis_password="reader-secret")
     rc, _output, screen = place.run()
     assert rc != 0

@@ -27,7 +27,7 @@ TENANTS = 3_000
 ON = 1_000
 TICKETS = 6_000
 # What bootstrap.yml lays down on hosts.
-LAID_DOWN = ("/var/lib/kanban_rollback", "/opt/chatia")
+LAID_DOWN = ("/var/lib/kanban_rollback", "/var/lib/kanban_rollback.bootstrap", "/opt/chatia")
 BLOCK = "kanban:emergency:write-block"
 # A run that is about the flag alone: no Redis, no fence, no dump. Patterns of hosts go on the command line.
 FLAG_ALONE = {"kanban_fence": False, "kanban_dump_tables": []}

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.playbooks.place import LAID_DOWN, ON, TENANTS, Site
@@ -118,6 +121,131 @@ def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
     again = bootstrap(site, least, kanban_state="absent")
     assert again.rc == 0, again.output
     assert {again.recap(host)["changed"] for host in ("db1", "db2", "redis1", "app1", "app2")} == {0}
+
+
+def test_absent_leaves_what_others_put_there_and_says_where(site: Site, least: dict[str, Any]) -> None:
+    db1 = site.fleet["db1"]
+    # The directory of the team was there before, and so were its rights.
+    db1.run(["sh", "-c", "mkdir -m 0750 /opt/chatia; echo the team >/opt/chatia/README"])
+    assert bootstrap(site, least).rc == 0
+    db1.run(["sh", "-c", "echo mine >/opt/chatia/runbooks/scenario9.md; echo prior >/var/lib/kanban_rollback/a.jsonl"])
+    kept = "/var/lib/postgresql/.local/state/kanban_rollback"
+    db1.run(["sh", "-c", f"mkdir -p {kept}/dumps/INC-1-crm {kept}/incidents/INC-1/evidence"], user="postgres")
+    try:
+        gone = bootstrap(site, least, kanban_state="absent")
+        assert gone.rc == 0, gone.output
+        assert "5 of 5 hosts are as before, except for what stands here." in gone.screen
+        for path, inside in (
+            ("/opt/chatia/runbooks", "scenario9.md"),
+            ("/var/lib/kanban_rollback", "a.jsonl"),
+            (f"{kept.replace('/var/lib/postgresql', '~')}/dumps", "INC-1-crm"),
+            (f"{kept.replace('/var/lib/postgresql', '~')}/incidents", "INC-1"),
+        ):
+            assert f"db1: {path} stays" in gone.screen
+            assert inside in gone.screen
+        db1.run(["ls", "-d", f"{kept}/dumps/INC-1-crm", f"{kept}/incidents/INC-1/evidence"])
+        assert traces(site)["db1"].splitlines() == [
+            "drwx------ /var/lib/kanban_rollback",
+            "-rw-r--r-- /var/lib/kanban_rollback/a.jsonl",
+            "-rw------- /var/lib/kanban_rollback.bootstrap",
+            "drwxr-x--- /opt/chatia",
+            "-rw-r--r-- /opt/chatia/README",
+            "drwxr-xr-x /opt/chatia/runbooks",
+            "-rw-r--r-- /opt/chatia/runbooks/scenario9.md",
+        ]
+        assert traces(site)["app1"] == ""
+        # When they have taken theirs away, the rest goes; what was there before never does.
+        db1.run(["rm", "/opt/chatia/runbooks/scenario9.md", "/var/lib/kanban_rollback/a.jsonl"])
+        assert bootstrap(site, least, kanban_state="absent").rc == 0
+        assert traces(site)["db1"].splitlines() == ["drwxr-x--- /opt/chatia", "-rw-r--r-- /opt/chatia/README"]
+    finally:
+        db1.run(["rm", "-rf", kept])
+
+
+def test_a_record_that_others_wrote_or_that_names_other_things_removes_nothing(
+    site: Site, least: dict[str, Any]
+) -> None:
+    assert bootstrap(site, least).rc == 0
+    redis1, record = site.fleet["redis1"], "/var/lib/kanban_rollback.bootstrap"
+    assert redis1.run(["stat", "-c", "%U %a", record]).stdout == "root 600\n"
+    before = traces(site)["redis1"]
+    for spoil, words in (
+        (
+            "echo package redis-server >>",
+            "names what bootstrap.yml does not make with this profile: ['package redis-server']",
+        ),
+        ("echo directory /etc >>", "directory /etc"),
+        ("chown nobody", "is not a file of root's with mode 0600"),
+    ):
+        redis1.run(["sh", "-c", f"cp -p {record} /root/record; {spoil} {record}"])
+        refused = bootstrap(site, least, kanban_state="absent")
+        assert refused.rc != 0
+        assert words in refused.text
+        assert "redis1: NOT DONE" in refused.screen
+        assert traces(site)["redis1"] == before
+        redis1.run(["sh", "-c", f"rm {record}; mv /root/record {record}"])
+    redis1.run(["redis-cli", "PING"])
+
+
+def test_a_driver_goes_unless_something_else_needs_it_by_now(site: Site, least: dict[str, Any]) -> None:
+    redis1 = site.fleet["redis1"]
+    # Two packages of nothing: they stand for a driver that was installed, and for what somebody installed upon it.
+    control = "Version: 1\nArchitecture: all\nMaintainer: nobody\nDescription: test\n"
+    for name, more in (("kanban-driver", ""), ("kanban-needs-it", "Depends: kanban-driver\n")):
+        script = f"mkdir -p /root/{name}/DEBIAN; printf 'Package: {name}\n{more}{control}' >/root/{name}/DEBIAN/control"
+        redis1.run(["sh", "-ec", f"{script}; dpkg-deb -b /root/{name} /root/{name}.deb; dpkg -i /root/{name}.deb"])
+    installed = ["dpkg-query", "-W", "-f", "${db:Status-Status} ", "kanban-driver", "kanban-needs-it"]
+    own = {"bootstrap_redis_package": "kanban-driver"}
+    try:
+        assert bootstrap(site, least, **own).rc == 0
+        redis1.run(["sh", "-c", "echo package kanban-driver >>/var/lib/kanban_rollback.bootstrap"])
+        needed = bootstrap(site, least, kanban_state="absent", **own)
+        assert needed.rc == 0, needed.output
+        assert redis1.run(installed).stdout == "installed installed "
+        assert "redis1: The package kanban-driver stays, for something else needs it" in needed.screen
+        redis1.run(["dpkg", "--purge", "kanban-needs-it"])
+        gone = bootstrap(site, least, kanban_state="absent", **own)
+        assert gone.rc == 0, gone.output
+        assert "installed" not in redis1.run(installed, check=False).stdout.split()
+        assert traces(site)["redis1"] == ""
+    finally:
+        redis1.run(["sh", "-c", "dpkg --purge kanban-needs-it kanban-driver; rm -rf /root/kanban-*"], check=False)
+
+
+@pytest.fixture
+def talkative(site: Site) -> Iterator[Any]:
+    """A server that logs statements and would hash passwords as MD5; calling it returns its log."""
+    db1 = site.fleet["db1"]
+    for setting in ("log_statement = 'ddl'", "password_encryption = 'md5'"):
+        db1.psql(f"ALTER SYSTEM SET {setting}")
+    db1.psql("SELECT pg_reload_conf()")
+    logs = "cat /var/log/postgresql/*.log; journalctl --no-pager -o cat"
+    yield lambda: db1.run(["sh", "-c", logs], timeout=60).stdout
+    for setting in ("log_statement", "password_encryption"):
+        db1.psql(f"ALTER SYSTEM RESET {setting}")
+    db1.psql("SELECT pg_reload_conf()")
+
+
+def test_the_roles_password_is_in_no_log_and_lets_it_in(site: Site, least: dict[str, Any], talkative: Any) -> None:
+    first = bootstrap(site, least)
+    assert first.rc == 0, first.output
+    password, address = least["kanban_postgresql_password"], site.fleet["db1"].address
+    log = talkative()
+    # That it logs such statements at all: without, this could not fail.
+    assert "SCRAM-SHA-256$4096:" in log
+    assert password not in log
+    login: dict[str, Any] = {"host": address, "dbname": site.database, "user": "kanban_rollback", "connect_timeout": 5}
+    with contextlib.closing(psycopg2.connect(password=password, **login)) as session:
+        assert session.info.user == "kanban_rollback"
+    with pytest.raises(psycopg2.OperationalError, match="authentication failed"):
+        psycopg2.connect(password="x" + password, **login)
+    again = bootstrap(site, least)
+    assert again.recap("db1")["changed"] == 0, again.output
+    other = {**least, "kanban_postgresql_password": "x" + password}
+    assert bootstrap(site, other).recap("db1")["changed"] == 1
+    refused = bootstrap(site, {"kanban_postgresql_password": "senão"})
+    assert refused.rc != 0
+    assert "has letters outside ASCII" in refused.text
 
 
 def test_absent_with_an_open_incident_goes_by_break_glass_only(site: Site, least: dict[str, Any]) -> None:

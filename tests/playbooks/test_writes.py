@@ -247,28 +247,3 @@ def test_two_operators_at_the_same_moment_refuse_writes_once(site: Site) -> None
     assert refused(site) == list(MOVES)
     assert site.redis("GET", f"{{{BLOCK}}}:owner") in {run.incident for run in runs}
     undo(site, before)
-
-
-def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_incident(site: Site) -> None:
-    incident = site.run("scenario3", whole=True).incident
-    db1 = site.fleet["db1"]
-    home = "/var/lib/postgresql/.local/state/kanban_rollback"
-    old = f"{home}/dumps/INC-OLD-{site.database}"
-    dump = f"{home}/dumps/{incident}-{site.database}"
-    evidence = f"{home}/incidents/{incident}/evidence"
-    script = f"cp -a {dump} {old}; mkdir -p {home}/incidents/INC-OLD/evidence; "
-    script += f"find {home}/dumps {home}/incidents -exec touch -d '100 days ago' {{}} +"
-    db1.run(["sh", "-c", script], user="postgres")
-    plan = site.run("report", "--check", whole=True)
-    assert plan.rc == 0, plan.output
-    assert db1.run(["ls", "-d", old, dump, evidence]).returncode == 0
-    purged = site.run("report", whole=True)
-    assert purged.rc == 0, purged.output
-    assert db1.run(["ls", "-d", dump, evidence]).returncode == 0
-    assert db1.run(["ls", f"{home}/incidents/INC-OLD"]).stdout == ""
-    closed = site.run("reenable", extra={**ALL, "kanban_close": True}, whole=True)
-    assert closed.rc == 0, closed.output
-    assert site.run("report", whole=True).rc == 0
-    left = db1.run(["sh", "-c", f"ls {home}/dumps"]).stdout.split()
-    assert len(left) == 1
-    db1.run(["rm", "-rf", home])

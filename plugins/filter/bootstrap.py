@@ -1,0 +1,28 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters of bootstrap.yml: a password that no log has, and what was laid down on a host."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown import (
+    ancestors,
+    read_record,
+    what_is_left,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._scram import scram_verifier
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return them by name."""
+        return {
+            "ancestors": ancestors,
+            "read_record": read_record,
+            "scram_verifier": scram_verifier,
+            "what_is_left": what_is_left,
+        }

@@ -1,0 +1,23 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters by which report.yml chooses what is over, and says what it did."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import open_incidents, what_is_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import retention_screen
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return them by name."""
+        return {
+            "open_incidents": open_incidents,
+            "retention_screen": retention_screen,
+            "what_is_over": what_is_over,
+        }

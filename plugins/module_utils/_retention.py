@@ -1,0 +1,212 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which dumps and which evidence are over, on one host. Pure: no Ansible, no driver; nothing is removed here.
+
+What is not known for certain stays: a directory without a manifest of ours, a dump whose files are not as its
+manifest says, whatever belongs to an incident that some ledger has open.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import (
+    FILE_NAME,
+    Manifest,
+    parse_manifest,
+    size_mismatches,
+    time_of,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import is_file_of
+
+DAY = 86400
+# What a run of pg_dump leaves when its host dies: `.<dump>.partial-<pid>`, `.<dump>.scratch-<pid>` (see _dumpplace).
+_LEFT_BY_A_RUN = re.compile(r"\..+\.(partial|scratch)-[0-9]+")
+_EVIDENCE = "evidence"
+
+
+@dataclass(frozen=True)
+class Open:
+    """What must stay whatever its age: names of open incidents, and files of prior values that no ledger has."""
+
+    names: frozenset[str]
+    prior_files: tuple[str, ...] = ()
+
+    def has(self, incident_id: str) -> bool:
+        """Whether an incident is open: by its whole id, or by a file that is named after it."""
+        return incident_id in self.names or any(is_file_of(path, incident_id) for path in self.prior_files)
+
+    def has_folder(self, name: str) -> bool:
+        """Whether a directory's name is the one that an open incident's evidence has."""
+        return self.has(name) or any(name in folders(incident) for incident in self.names)
+
+
+def folders(incident_id: str) -> set[str]:
+    """Return the names that an incident's directory can have: the playbooks', and the module's own choice."""
+    return {re.sub(r"[^A-Za-z0-9._-]+", "-", incident_id), safe_name(incident_id)}
+
+
+def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> dict[str, Any]:
+    """Return ``names`` of open incidents with their aliases, ``prior_files``, and ``silent``, who left it unknown.
+
+    :param answers: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
+    """
+    names: set[str] = set()
+    files: set[str] = set()
+    silent = []
+    for host, answer in zip(hosts, answers):
+        ledger = answer.get("ledger") or {}
+        if answer.get("failed") or "open" not in answer or "present" not in ledger:
+            silent.append(f"{host}: {answer.get('msg') or 'no answer'}")
+        elif ledger["present"] and not ledger.get("usable"):
+            silent.append(f"{host}: its ledger cannot be read as this role")
+        else:
+            for incident in answer["open"]:
+                names.update([incident["incident_id"], *incident.get("aliases", [])])
+            files.update(answer.get("prior_files", []))
+    return {"names": sorted(names), "prior_files": sorted(files), "silent": silent}
+
+
+@dataclass
+class _Dump:
+    path: str
+    incident: str | None
+    database: tuple[str, str]
+    ended_at: str
+    days: float
+
+
+def what_is_over(
+    found: Mapping[str, Any], is_open: Mapping[str, Any], days: int, now: float
+) -> dict[str, list[dict[str, str]]]:
+    """Return ``over``, what is to be removed, and ``kept``, each with ``path``, ``what`` and ``why``.
+
+    :param found: ``dump_dir`` and ``incidents_dir``, full paths; ``dumps``, what lies in the first and in its
+        directories, and ``evidence``, as ``find`` returns them; ``manifests`` as ``slurp`` does; ``skipped``, paths
+        with reasons.
+    :param is_open: of ``open_incidents``. While a host is silent nothing is over anywhere.
+    :param days: what is not older stays.
+    :param now: seconds since 1970.
+    """
+    choice = _Choice(Open(frozenset(is_open["names"]), tuple(is_open["prior_files"])), days, now)
+    if not is_open["silent"]:
+        choice.dumps(posixpath.normpath(found["dump_dir"]), found["dumps"], found["manifests"])
+        choice.evidence(posixpath.normpath(found["incidents_dir"]), found["evidence"])
+        for path, why in sorted(found["skipped"].items()):
+            choice.keep(path, "directory", f"it cannot be looked into: {why}")
+    return {"over": choice.over, "kept": choice.kept}
+
+
+class _Choice:
+    def __init__(self, is_open: Open, days: int, now: float) -> None:
+        self.over: list[dict[str, str]] = []
+        self.kept: list[dict[str, str]] = []
+        self._open = is_open
+        self._days = days
+        self._now = now
+
+    def keep(self, path: str, what: str, why: str) -> None:
+        self.kept.append({"path": path, "what": what, "why": why})
+
+    def remove(self, path: str, what: str, why: str) -> None:
+        self.over.append({"path": path, "what": what, "why": why})
+
+    def _age(self, at: float) -> float:
+        return (self._now - at) / DAY
+
+    def dumps(self, root: str, entries: Sequence[Mapping[str, Any]], manifests: Sequence[Mapping[str, Any]]) -> None:
+        """Choose among what lies directly in the directory of dumps; nothing else is a dump."""
+        texts = {one["item"]["path"]: one.get("content") for one in manifests}
+        inside: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for entry in entries:
+            path = PurePosixPath(entry["path"])
+            inside.setdefault(str(path.parent), {})[path.name] = entry
+        whole = []
+        for name, entry in sorted(inside.get(root, {}).items()):
+            # A link to a directory is none.
+            if not entry["isdir"]:
+                continue
+            if name.startswith("."):
+                self._left_by_a_run(name, entry)
+                continue
+            files = inside.get(entry["path"], {})
+            dump = self._read(entry["path"], files, texts.get(f"{entry['path']}/{FILE_NAME}"))
+            if dump:
+                whole.append(dump)
+        newest = {dump.database: dump for dump in sorted(whole, key=lambda one: (one.ended_at, one.path))}
+        for dump in whole:
+            self._judge(dump, newest[dump.database] is dump)
+
+    def _left_by_a_run(self, name: str, entry: Mapping[str, Any]) -> None:
+        # One that is being made is never older than a day, whatever the retention.
+        age = self._age(entry["mtime"])
+        if _LEFT_BY_A_RUN.fullmatch(name) and age > max(self._days, 1):
+            self.remove(entry["path"], "unfinished dump", f"left {age:.0f} days ago")
+
+    def _read(self, path: str, files: Mapping[str, Mapping[str, Any]], text: str | None) -> _Dump | None:
+        """Return a dump that is whole by names and sizes; what is none is kept."""
+        if FILE_NAME not in files:
+            self.keep(path, "directory", "it has no manifest of ours")
+            return None
+        if text is None:
+            self.keep(path, "directory", "its manifest was not read: too large, or too many at once")
+            return None
+        # What is no file of a dump has no size that a manifest could name: it would go with the directory.
+        sizes = {name: one["size"] if one["isreg"] else -1 for name, one in files.items() if name != FILE_NAME}
+        try:
+            manifest = parse_manifest(b64decode(text), Path(path) / FILE_NAME)
+            dump = self._dump(path, manifest, files[FILE_NAME]["mtime"])
+            differing = size_mismatches(manifest, sizes)
+        except (KanbanError, KeyError, TypeError, ValueError, AttributeError):
+            self.keep(path, "directory", "its manifest is none of ours, or broken")
+            return None
+        if differing:
+            self.keep(path, "dump", f"its files are not as its manifest says ({', '.join(differing[:3])})")
+            return None
+        return dump
+
+    def _dump(self, path: str, manifest: Manifest, written: float) -> _Dump:
+        database = manifest["database"]
+        incident = manifest.get("incident_id")
+        # Its own word and the file's time: where one of them says that it is young, it is.
+        ended = time_of(manifest["ended_at"]).timestamp()
+        return _Dump(
+            path=path,
+            incident=None if incident is None else str(incident),
+            database=(str(database["cluster"]), str(database["name"])),
+            ended_at=manifest["ended_at"],
+            days=self._age(max(ended, written)),
+        )
+
+    def _judge(self, dump: _Dump, is_newest: bool) -> None:
+        of = dump.incident or "no incident"
+        if dump.incident is not None and self._open.has(dump.incident):
+            self.keep(dump.path, "dump", f"{of} is open")
+        elif is_newest:
+            self.keep(dump.path, "dump", f"it is the newest proven one of {dump.database[1]}")
+        elif dump.days <= self._days:
+            self.keep(dump.path, "dump", f"it is not older than {self._days} days")
+        else:
+            self.remove(dump.path, "dump", f"{of}, {dump.days:.0f} days old")
+
+    def evidence(self, root: str, directories: Sequence[Mapping[str, Any]]) -> None:
+        """Choose among ``<incidents>/<incident>/evidence``."""
+        for directory in sorted(directories, key=lambda one: str(one["path"])):
+            path = PurePosixPath(directory["path"])
+            if path.name != _EVIDENCE or str(path.parent.parent) != root or not directory["isdir"]:
+                continue
+            age = self._age(directory["mtime"])
+            if self._open.has_folder(path.parent.name):
+                self.keep(str(path), "evidence", f"{path.parent.name} is open")
+            elif age <= self._days:
+                self.keep(str(path), "evidence", f"it is not older than {self._days} days")
+            else:
+                self.remove(str(path), "evidence", f"{path.parent.name}, {age:.0f} days old")

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was purged, what stays and why, in few lines. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+
+# Paths that are named one by one, for each host.
+SHOWN = 10
+_NAMES = 3
+
+
+def retention_screen(
+    hosts: Sequence[str],
+    answers: Sequence[Mapping[str, Any]],
+    is_open: Mapping[str, Any],
+    days: int,
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """Return ``failed``, ``headline`` and ``lines`` of the last screen.
+
+    :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
+        removals, and ``error``; an empty one for a host that gave none.
+    :param is_open: of ``open_incidents``.
+    """
+    if is_open["silent"]:
+        return _unknown(is_open["silent"])
+    lines: list[str] = []
+    amiss: list[str] = []
+    count = 0
+    for host, answer in zip(hosts, answers):
+        choice = answer.get("choice")
+        if not choice:
+            amiss.append(f"{host}: NOT LOOKED INTO: {one_line(answer.get('error') or 'no answer')}")
+            continue
+        results = {one["item"]["path"]: one for one in answer.get("removed") or [] if "item" in one}
+        done = []
+        for one in choice["over"]:
+            result = results.get(one["path"], {"failed": True, "msg": "it was not tried"})
+            if result.get("failed"):
+                amiss.append(f"{host}: NOT REMOVED: {one['path']}: {one_line(result.get('msg', ''))}")
+            elif result.get("changed"):
+                done.append(one)
+        count += len(done)
+        lines += _removed(host, done, check_mode) + _kept(host, choice["kept"])
+    if not hosts:
+        amiss.append("No host is in the inventory's groups, so nothing was looked into.")
+    over = f"{count} dumps and directories of evidence were older than {days} days"
+    if check_mode:
+        headline = f"PLAN, nothing was changed: {over} and would be removed."
+    else:
+        headline = f"PURGED{' IN PART' if amiss else ''}: {over} and are removed."
+    return {"failed": bool(amiss), "headline": headline, "lines": [headline, *amiss, *lines]}
+
+
+def _unknown(silent: Sequence[str]) -> dict[str, Any]:
+    headline = "NOTHING WAS PURGED, on any host: it is not known which incidents are open."
+    why = "The dump of an open incident may be the only copy of what is to be repaired."
+    todo = "Mend what the lines say, and type the same command again."
+    return {"failed": True, "headline": headline, "lines": [headline, *map(one_line, silent), f"{why} {todo}"]}
+
+
+def _removed(host: str, done: Sequence[Mapping[str, str]], check_mode: bool) -> list[str]:
+    word = "would remove" if check_mode else "removed"
+    lines = [f"{host}: {word} {one['what']} {one['path']} ({one['why']})" for one in done[:SHOWN]]
+    return lines + ([f"{host}: {word} {len(done) - SHOWN} more"] if len(done) > SHOWN else [])
+
+
+def _kept(host: str, kept: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return a line for each reason: what is kept for the same one stands together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in kept:
+        groups.setdefault((one["what"], one["why"]), []).append(one["path"])
+    lines = []
+    for (what, why), paths in groups.items():
+        named = [PurePosixPath(path).parent.name if what == "evidence" else path for path in paths[:_NAMES]]
+        more = f" and {len(paths) - _NAMES} more" if len(paths) > _NAMES else ""
+        lines.append(f"{host}: kept {what} {', '.join(named)}{more}: {why}")
+    return lines

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumps and evidence for tests of what is over: real directories with real manifests, listed as `find` lists them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import what_is_over
+
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC).timestamp()
+DAYS = 90
+NOBODY: dict[str, Any] = {"names": [], "prior_files": [], "silent": []}
+
+
+def at(days: float) -> str:
+    """Return the time so many days ago, as a manifest writes it."""
+    return datetime.fromtimestamp(NOW - days * 86400, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Place:
+    """A directory of dumps and one of incidents."""
+
+    def __init__(self, root: Path) -> None:
+        self.dumps, self.incidents = root / "dumps", root / "incidents"
+        self.dumps.mkdir()
+        self.incidents.mkdir()
+
+    def age(self, path: Path, days: float) -> Path:
+        """Set the time of a directory and of what is in it."""
+        for one in (*path.iterdir(), path):
+            os.utime(one, (NOW - days * 86400,) * 2, follow_symlinks=False)
+        return path
+
+    def dump(self, name: str, days: float, incident: str | None = "INC-OLD", **changes: Any) -> str:
+        """Make a dump of two files that is whole."""
+        path = self.dumps / name
+        path.mkdir()
+        (path / "toc.dat").write_bytes(b"contents")
+        (path / "1.dat").write_bytes(b"")
+        content = {
+            "version": manifests.VERSION,
+            "incident_id": incident,
+            "database": {"name": "crm", "cluster": "7001"},
+            "tables": [],
+            "files": manifests.file_entries(path, 2),
+            "ended_at": at(days),
+            "verified": "toc",
+            "total_bytes": 8,
+            **changes,
+        }
+        manifests.write_manifest(path, content)
+        return str(self.age(path, days))
+
+    def plain(self, name: str, days: float) -> str:
+        """Make a directory with a file in it."""
+        path = self.dumps / name
+        path.mkdir()
+        (path / "toc.dat").write_bytes(b"contents")
+        return str(self.age(path, days))
+
+    def evidence(self, incident: str, days: float) -> str:
+        """Make a directory of evidence."""
+        path = self.incidents / incident / "evidence"
+        path.mkdir(parents=True)
+        return str(self.age(path, days))
+
+    def found(self) -> dict[str, Any]:
+        """Return what the playbook finds."""
+        inside = [entry for entry in entries(self.dumps, 2) if entry["path"].endswith("/manifest.json")]
+        return {
+            "dump_dir": str(self.dumps),
+            "incidents_dir": f"{self.incidents}/",
+            "dumps": entries(self.dumps, 2),
+            "manifests": [{"item": one, "content": base64.b64encode(Path(one["path"]).read_bytes())} for one in inside],
+            "evidence": [one for one in entries(self.incidents, 2) if one["path"].endswith("/evidence")],
+            "skipped": {},
+        }
+
+    def over(self, is_open: dict[str, Any] = NOBODY, days: int = DAYS) -> list[str]:
+        """Return the paths that are to be removed."""
+        return [one["path"] for one in what_is_over(self.found(), is_open, days, NOW)["over"]]
+
+    def why(self, is_open: dict[str, Any] = NOBODY) -> dict[str, str]:
+        """Return why each of the others stays."""
+        return {one["path"]: one["why"] for one in what_is_over(self.found(), is_open, DAYS, NOW)["kept"]}
+
+
+def entries(root: Path, depth: int) -> list[dict[str, Any]]:
+    """List a directory as the module `find` does: links are not followed."""
+    found = []
+    for path in sorted(root.iterdir()):
+        status = path.lstat()
+        directory = stat.S_ISDIR(status.st_mode)
+        found.append(
+            {
+                "path": str(path),
+                "isdir": directory,
+                "isreg": stat.S_ISREG(status.st_mode),
+                "size": status.st_size,
+                "mtime": status.st_mtime,
+            }
+        )
+        if directory and depth > 1:
+            found += entries(path, depth - 1)
+    return found

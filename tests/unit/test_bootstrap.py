@@ -1,0 +1,129 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What bootstrap.yml sends in a password's place, and what it takes away again."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown import (
+    ancestors,
+    read_record,
+    what_is_left,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._scram import salt_of, scram_verifier, verifier
+
+
+def test_the_example_of_rfc_7677() -> None:
+    made = verifier("pencil", b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+    assert made == (
+        "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
+        ":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+    )
+
+
+def test_the_same_at_each_run_and_another_for_each_role_cluster_and_password() -> None:
+    asked = [("a", "r", "1"), ("b", "r", "1"), ("a", "s", "1"), ("a", "r", "2"), ("a", "1", "r")]
+    assert [scram_verifier(*one) for one in asked] == [scram_verifier(*one) for one in asked]
+    assert len({scram_verifier(*one) for one in asked}) == len(asked)
+    salts = {salt_of(role, cluster) for _password, role, cluster in asked}
+    assert len(salts) == 4
+    assert {len(salt) for salt in salts} == {16}
+    assert re.fullmatch(r"SCRAM-SHA-256\$4096:[^$:]{24}\$[^$:]{44}:[^$:]{44}", scram_verifier(*asked[0]))
+
+
+def test_what_is_a_verifier_goes_as_it_is() -> None:
+    for given in ("", scram_verifier("a", "r", "1"), "md5" + "0a" * 16):
+        assert scram_verifier(given, "r", "1") == given
+    for password in ("md5", "md5" + "G" * 32, "SCRAM-SHA-256$x", "SCRAM-SHA-256$1:a$b:c;"):
+        assert scram_verifier(password, "r", "1") != password
+
+
+@pytest.mark.parametrize("password", ["senão", "x\u00a0y", "パス"])
+def test_a_password_outside_ascii_is_refused_without_being_named(password: str) -> None:
+    with pytest.raises(BadInput, match="letters outside ASCII") as caught:
+        scram_verifier(password, "r", "1")
+    assert password not in str(caught.value)
+
+
+def test_a_directory_and_what_it_lies_in() -> None:
+    assert ancestors("/opt/chatia/runbooks/") == ["/opt", "/opt/chatia", "/opt/chatia/runbooks"]
+    assert ancestors("/") == []
+
+
+PACKAGES = ["python3-psycopg2", "python3-redis"]
+DIRECTORIES = ["/var", "/var/lib", "/var/lib/kanban_rollback", "/opt", "/opt/chatia", "/opt/chatia/runbooks"]
+
+
+def test_a_record_is_read_child_before_parent() -> None:
+    lines = [
+        "directory /opt/chatia",
+        "directory /opt/chatia/runbooks",
+        "package python3-redis",
+        "",
+        "directory /opt/chatia",
+    ]
+    assert read_record("\n".join(lines) + "\n", PACKAGES, DIRECTORIES) == {
+        "packages": ["python3-redis"],
+        "directories": ["/opt/chatia/runbooks", "/opt/chatia"],
+        "refused": [],
+    }
+    assert read_record("", PACKAGES, DIRECTORIES) == {"packages": [], "directories": [], "refused": []}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "package postgresql-17",
+        "package python3-redis postgresql-17",
+        "package --purge",
+        "python3-redis",
+        "directory /etc",
+        "directory /opt/chatia/../../etc",
+        "directory /opt/chatia ",
+        " directory /opt/chatia",
+        "Directory /opt/chatia",
+        "file /etc/passwd",
+    ],
+)
+def test_what_is_not_known_is_refused(line: str) -> None:
+    found = read_record(f"package python3-redis\n{line}\n", PACKAGES, DIRECTORIES)
+    assert found == {"packages": ["python3-redis"], "directories": [], "refused": [line]}
+
+
+def find(path: str, *names: str) -> dict[str, Any]:
+    return {"item": path, "files": [{"path": f"{path}/{name}"} for name in names]}
+
+
+def test_what_is_left_is_named_and_stays_in_the_record() -> None:
+    left = what_is_left(
+        packages=[
+            {"item": "python3-psycopg2", "rc": 1, "stdout": "", "stderr": "patroni depends on\n python3-psycopg2"},
+            {"item": "python3-redis", "rc": 0, "stdout": "", "stderr": ""},
+        ],
+        directories=[
+            {"item": "/opt/chatia/runbooks", "rc": 1, "stderr": "not empty"},
+            {"item": "/var/lib/kanban_rollback", "rc": 0},
+        ],
+        full=[find("/opt/chatia/runbooks", "b.md", "a.md"), find("/srv/state", *"123456"), find("/srv/empty")],
+        kept=[find("/d", "INC-1-crm"), find("/i")],
+    )
+    assert left["record"] == ["package python3-psycopg2", "directory /opt/chatia/runbooks"]
+    assert left["lines"] == [
+        "The package python3-psycopg2 stays, for something else needs it: patroni depends on python3-psycopg2",
+        "/opt/chatia/runbooks stays, for what is in it was not made by bootstrap.yml (2 in it: a.md, b.md).",
+        "/srv/state stays, for it was there before (6 in it: 1, 2, 3, 4, 5, ...).",
+        "/srv/empty stays, for it was there before (it is empty).",
+        "/d stays, with 1 in it (INC-1-crm); report.yml goes by retention.",
+    ]
+
+
+def test_a_package_that_is_gone_already_is_not_left() -> None:
+    gone = [{"item": "python3-redis", "rc": 1, "stderr": "error: package python3-redis is not installed"}]
+    assert what_is_left(gone, [], [], []) == {"lines": [], "record": []}

@@ -1,0 +1,224 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is over and what stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import file_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import what_is_over
+from tests.unit.retained import DAYS, NOBODY, NOW, Place, entries
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """An empty place."""
+    return Place(tmp_path)
+
+
+def test_what_is_older_goes_and_the_newest_of_each_database_stays(place: Place) -> None:
+    old = [place.dump("INC-OLD-crm-7001-20260101T000000Z", 200), place.dump("INC-OLDER-crm", 300)]
+    newest = place.dump("a", 100)
+    other = place.dump("b", 400, database={"name": "crm", "cluster": "7002"})
+    third = place.dump("c", 500, database={"name": "billing", "cluster": "7001"})
+    assert place.over() == [old[0], old[1]]
+    assert place.why() == {
+        newest: "it is the newest proven one of crm",
+        other: "it is the newest proven one of crm",
+        third: "it is the newest proven one of billing",
+    }
+
+
+def test_the_border_of_the_retention(place: Place) -> None:
+    place.dump("newest", 1)
+    young = place.dump("young", DAYS)
+    old = place.dump("old", DAYS + 0.01)
+    assert place.over() == [old]
+    assert place.why()[young] == "it is not older than 90 days"
+
+
+def test_where_file_and_manifest_differ_about_the_age_the_younger_is_believed(place: Place) -> None:
+    place.dump("newest", 1)
+    copied = place.dump("copied", 200)
+    place.age(Path(copied), 2)
+    touched = place.dump("touched", 3)
+    place.age(Path(touched), 200)
+    assert place.over() == []
+
+
+@pytest.mark.parametrize(
+    ("names", "stays"),
+    [
+        (["INC-1"], True),
+        # Its alias is one of the names.
+        (["INC-9", "INC-1"], True),
+        (["INC-10"], False),
+        (["INC-"], False),
+        (["inc-1"], False),
+        (["INC-1-crm"], False),
+        ([""], False),
+    ],
+)
+def test_of_an_open_incident_by_its_whole_name(place: Place, names: list[str], stays: bool) -> None:
+    place.dump("newest", 1)
+    # The directory's name says nothing: another incident's, or none at all.
+    dump, evidence = place.dump("INC-77-crm-7001-20260101T000000Z", 200, "INC-1"), place.evidence("INC-1", 200)
+    gone = place.over({**NOBODY, "names": names})
+    assert gone == ([] if stays else [dump, evidence])
+
+
+def test_an_incident_whose_prior_values_no_ledger_has_is_open(place: Place) -> None:
+    place.dump("newest", 1)
+    place.dump("a", 200, "INC-1")
+    place.evidence("INC-1", 200)
+    other = place.dump("b", 200, "INC-12")
+    files = [f"/var/lib/kanban_rollback/{file_name('INC-1', '7001', 'flag')}"]
+    assert place.over({**NOBODY, "prior_files": files}) == [other]
+
+
+def test_free_text_as_an_incident(place: Place) -> None:
+    place.dump("newest", 1)
+    place.dump("a", 200, "Ação 7/a")
+    place.evidence("A-o-7-a", 200)
+    assert place.over({**NOBODY, "names": ["Ação 7/a"]}) == []
+    without = place.dump("b", 200, None)
+    assert without in place.over({**NOBODY, "names": ["None"]})
+
+
+def test_what_is_no_dump_of_ours_is_never_removed(place: Place) -> None:
+    place.dump("newest", 1)
+    plain = place.plain("backup-of-the-dba", 400)
+    whole = Path(place.dump("other", 400)) / "manifest.json"
+    changed = {
+        "edited": whole.read_text().replace('"total_bytes": 8', '"total_bytes": 9'),
+        "of-another-program": '{"version": 1}',
+        "of-another-version": manifests.text_of({"version": 2, **dict.fromkeys(manifests._NEEDED[1:], "")}),
+        "no-json": "{",
+        "no-map": "[]",
+        "latin-1": "\xff",
+    }
+    for name, text in changed.items():
+        path = Path(place.dump(name, 400)) / "manifest.json"
+        path.write_bytes(text.encode("latin-1"))
+        place.age(path.parent, 400)
+    strange: dict[str, dict[str, Any]] = {
+        "bad-time": {"ended_at": "yesterday"},
+        "no-cluster": {"database": {"name": "crm"}},
+        "bad-database": {"database": None},
+        "bad-files": {"files": None},
+        "bad-file": {"files": ["toc.dat"]},
+    }
+    for name, changes in strange.items():
+        place.dump(name, 400, **changes)
+    assert place.over() == [str(whole.parent)]
+    assert place.why()[plain] == "it has no manifest of ours"
+    assert place.why()[str(place.dumps / "edited")] == "its manifest is none of ours, or broken"
+
+
+def test_a_dump_that_is_not_whole_is_kept_and_is_not_the_newest_proven_one(place: Place) -> None:
+    older, good = place.dump("older", 300), place.dump("good", 200)
+    torn, more, deeper = place.dump("torn", 110), place.dump("more", 105), place.dump("deeper", 101)
+    linked = Path(place.dump("linked", 120))
+    (linked / "toc.dat").unlink()
+    # As long as the file was.
+    (linked / "toc.dat").symlink_to("contents")
+    place.age(linked, 120)
+    (Path(torn) / "toc.dat").write_bytes(b"con")
+    (Path(more) / "of-the-dba.txt").write_bytes(b"")
+    (Path(deeper) / "of-the-dba").mkdir()
+    for path, days in ((torn, 110), (more, 105), (deeper, 101)):
+        place.age(Path(path), days)
+    assert place.over() == [older]
+    assert place.why()[good] == "it is the newest proven one of crm"
+    for path, name in ((torn, "toc.dat"), (str(linked), "toc.dat"), (more, "of-the-dba.txt"), (deeper, "of-the-dba")):
+        assert place.why()[path] == f"its files are not as its manifest says ({name})"
+
+
+def test_only_what_lies_directly_in_the_directory_and_is_no_link(place: Place, tmp_path: Path) -> None:
+    place.dump("newest", 1)
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = Place(tmp_path / "elsewhere")
+    (place.dumps / "link").symlink_to(elsewhere.dump("real", 400))
+    (place.dumps / "deep").mkdir()
+    place.dump("deep/er", 400)
+    found = place.found()
+    # Even where somebody followed a link.
+    found["dumps"] += entries(elsewhere.dumps, 2)
+    over = what_is_over(found, NOBODY, DAYS, NOW)["over"]
+    assert over == []
+
+
+def test_what_dead_runs_left_goes_and_what_is_being_made_never_does(place: Place) -> None:
+    gone = [place.plain(f".INC-1-crm.{kind}-{pid}", 100) for kind, pid in (("partial", 4711), ("scratch", 1))]
+    for name in (".INC-1-crm.partial-", ".snapshot", ".INC-1-crm.partial-12x", ".partial-1", "x.partial-1"):
+        place.plain(name, 400)
+    young = place.plain(".INC-2-crm.partial-4712", 89)
+    assert place.over() == sorted(gone)
+    under_way = place.plain(".INC-3-crm.partial-4713", 0.9)
+    assert place.over(days=0) == sorted([*gone, young])
+    assert under_way not in place.over(days=-1)
+    # A file of that name is none of a run's.
+    (place.dumps / ".a.partial-1").write_text("")
+    os.utime(place.dumps / ".a.partial-1", (0, 0))
+    assert str(place.dumps / ".a.partial-1") not in place.over()
+
+
+def test_a_manifest_that_was_not_read_keeps_its_dump(place: Place) -> None:
+    place.dump("newest", 1)
+    path = place.dump("old", 400)
+    found = place.found()
+    found["manifests"] = [{"item": one["item"], "failed": True} for one in found["manifests"]]
+    choice = what_is_over(found, NOBODY, DAYS, NOW)
+    assert choice["over"] == []
+    assert {one["path"]: one["why"] for one in choice["kept"]}[path].startswith("its manifest was not read")
+
+
+def test_evidence_goes_by_its_age_and_only_from_its_place(place: Place) -> None:
+    old, young = place.evidence("INC-OLD", 91), place.evidence("INC-YOUNG", 89)
+    (place.incidents / "evidence").mkdir()
+    place.age(place.incidents / "evidence", 400)
+    assert place.over() == [old]
+    assert place.why() == {young: "it is not older than 90 days"}
+
+
+def test_nothing_is_over_while_one_host_is_silent(place: Place) -> None:
+    place.dump("newest", 1)
+    place.dump("old", 400)
+    place.evidence("INC-OLD", 400)
+    place.plain(".a.partial-1", 400)
+    assert len(place.over()) == 3
+    assert place.over({**NOBODY, "silent": ["db2: no answer"]}) == []
+
+
+@given(
+    dumps=st.lists(
+        st.tuples(st.sampled_from(["INC-1", "INC-11", "INC-2"]), st.sampled_from("ab"), st.integers(0, 300)), max_size=6
+    ),
+    names=st.sets(st.sampled_from(["INC-1", "INC-11", "INC-2", "INC"])),
+)
+def test_whatever_lies_there_each_database_keeps_its_newest_and_open_incidents_keep_all(
+    tmp_path_factory: pytest.TempPathFactory, dumps: list[tuple[str, str, int]], names: set[str]
+) -> None:
+    place = Place(tmp_path_factory.mktemp("place"))
+    made = {}
+    for number, (incident, database, days) in enumerate(dumps):
+        path = place.dump(str(number), days, incident, database={"name": database, "cluster": "7001"})
+        made[path] = (incident, database, days)
+    gone = set(place.over({**NOBODY, "names": sorted(names)}))
+    stays = {path: facts for path, facts in made.items() if path not in gone}
+    for incident, database, days in (made[path] for path in gone):
+        assert incident not in names
+        assert days > DAYS
+        assert min(facts[2] for facts in stays.values() if facts[1] == database) <= days
+    for incident, database, days in stays.values():
+        newest = min(facts[2] for facts in made.values() if facts[1] == database)
+        assert incident in names or days <= DAYS or days == newest

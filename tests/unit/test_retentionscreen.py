@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last screen of a purge: what went, what stays and why, and no success that was none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import SHOWN, retention_screen
+
+KNOWN: dict[str, Any] = {"names": [], "prior_files": [], "silent": []}
+OVER = {"path": "/d/old", "what": "dump", "why": "INC-1, 100 days old"}
+KEPT = {"path": "/d/new", "what": "dump", "why": "it is the newest proven one of crm"}
+
+
+def answer(*results: dict[str, Any], over: list[Any] | None = None, kept: list[Any] | None = None) -> dict[str, Any]:
+    return {"choice": {"over": over or [], "kept": kept or []}, "removed": list(results)}
+
+
+def done(one: dict[str, str] = OVER, **more: Any) -> dict[str, Any]:
+    return {"item": one, "changed": True, **more}
+
+
+def test_what_went_and_what_stays() -> None:
+    said = retention_screen(["db1"], [answer(done(), over=[OVER], kept=[KEPT])], KNOWN, 90)
+    assert said["lines"] == [
+        "PURGED: 1 dumps and directories of evidence were older than 90 days and are removed.",
+        "db1: removed dump /d/old (INC-1, 100 days old)",
+        "db1: kept dump /d/new: it is the newest proven one of crm",
+    ]
+    assert not said["failed"]
+
+
+def test_a_plan() -> None:
+    said = retention_screen(["db1"], [answer(done(), over=[OVER])], KNOWN, 90, check_mode=True)
+    assert said["headline"].startswith("PLAN, nothing was changed: 1 ")
+    assert "db1: would remove dump /d/old (INC-1, 100 days old)" in said["lines"]
+
+
+def test_what_could_not_be_removed_and_who_did_not_answer() -> None:
+    failing = answer(done(changed=False, failed=True, msg="Permission denied"), over=[OVER])
+    said = retention_screen(
+        ["db1", "db2", "app1", "app2"], [failing, answer(over=[OVER]), {}, {"error": "gone"}], KNOWN, 90
+    )
+    assert said["failed"]
+    assert said["lines"] == [
+        "PURGED IN PART: 0 dumps and directories of evidence were older than 90 days and are removed.",
+        "db1: NOT REMOVED: /d/old: Permission denied",
+        "db2: NOT REMOVED: /d/old: it was not tried",
+        "app1: NOT LOOKED INTO: no answer",
+        "app2: NOT LOOKED INTO: gone",
+    ]
+    assert retention_screen([], [], KNOWN, 90)["failed"]
+
+
+def test_what_another_host_of_the_same_machine_removed_counts_once() -> None:
+    both = [answer(done(), over=[OVER]), answer(done(changed=False), over=[OVER])]
+    said = retention_screen(["db1", "db2"], both, KNOWN, 90)
+    assert said["headline"].startswith("PURGED: 1 ")
+    assert not said["failed"]
+
+
+def test_few_lines() -> None:
+    many = [{**OVER, "path": f"/d/{number}"} for number in range(30)]
+    kept = [
+        {"path": f"/i/INC-{n}/evidence", "what": "evidence", "why": "it is not older than 90 days"} for n in range(40)
+    ]
+    said = retention_screen(["db1"], [answer(*map(done, many), over=many, kept=kept)], KNOWN, 90)
+    assert said["headline"].startswith("PURGED: 30 ")
+    assert len(said["lines"]) == 1 + SHOWN + 1 + 1
+    assert "db1: removed 20 more" in said["lines"]
+    assert said["lines"][-1] == "db1: kept evidence INC-0, INC-1, INC-2 and 37 more: it is not older than 90 days"
+
+
+def test_unknown_incidents_stop_it_all() -> None:
+    said = retention_screen(["db1"], [answer(done(), over=[OVER])], {**KNOWN, "silent": ["db2: no answer"]}, 90)
+    assert said["failed"]
+    assert said["lines"][0] == "NOTHING WAS PURGED, on any host: it is not known which incidents are open."
+    assert said["lines"][1] == "db2: no answer"
