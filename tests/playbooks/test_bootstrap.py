@@ -144,7 +144,7 @@ def test_absent_leaves_what_others_put_there_and_says_where(site: Site, least: d
             assert f"db1: {path} stays" in gone.screen
             assert inside in gone.screen
         db1.run(["ls", "-d", f"{kept}/dumps/INC-1-crm", f"{kept}/incidents/INC-1/evidence"])
-        assert traces(site)["db1"].splitlines() == [
+        assert set(traces(site)["db1"].splitlines()) == {
             "drwx------ /var/lib/kanban_rollback",
             "-rw-r--r-- /var/lib/kanban_rollback/a.jsonl",
             "-rw------- /var/lib/kanban_rollback.bootstrap",
@@ -152,7 +152,7 @@ def test_absent_leaves_what_others_put_there_and_says_where(site: Site, least: d
             "-rw-r--r-- /opt/chatia/README",
             "drwxr-xr-x /opt/chatia/runbooks",
             "-rw-r--r-- /opt/chatia/runbooks/scenario9.md",
-        ]
+        }
         assert traces(site)["app1"] == ""
         # When they have taken theirs away, the rest goes; what was there before never does.
         db1.run(["rm", "/opt/chatia/runbooks/scenario9.md", "/var/lib/kanban_rollback/a.jsonl"])
@@ -181,7 +181,6 @@ def test_a_record_that_others_wrote_or_that_names_other_things_removes_nothing(
         refused = bootstrap(site, least, kanban_state="absent")
         assert refused.rc != 0
         assert words in refused.text
-        assert "redis1: NOT DONE" in refused.screen
         assert traces(site)["redis1"] == before
         redis1.run(["sh", "-c", f"rm {record}; mv /root/record {record}"])
     redis1.run(["redis-cli", "PING"])

@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import os
 import stat
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
@@ -17,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention 
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC).timestamp()
 DAYS = 90
-NOBODY: dict[str, Any] = {"names": [], "prior_files": [], "silent": []}
+NOBODY: Mapping[str, Any] = MappingProxyType({"names": [], "prior_files": [], "silent": []})
 
 
 def at(days: float) -> str:
@@ -84,11 +86,11 @@ class Place:
             "skipped": {},
         }
 
-    def over(self, is_open: dict[str, Any] = NOBODY, days: int = DAYS) -> list[str]:
+    def over(self, is_open: Mapping[str, Any] = NOBODY, days: int = DAYS) -> list[str]:
         """Return the paths that are to be removed."""
         return [one["path"] for one in what_is_over(self.found(), is_open, days, NOW)["over"]]
 
-    def why(self, is_open: dict[str, Any] = NOBODY) -> dict[str, str]:
+    def why(self, is_open: Mapping[str, Any] = NOBODY) -> dict[str, str]:
         """Return why each of the others stays."""
         return {one["path"]: one["why"] for one in what_is_over(self.found(), is_open, DAYS, NOW)["kept"]}
 

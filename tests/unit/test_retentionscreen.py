@@ -18,8 +18,8 @@ def answer(*results: dict[str, Any], over: list[Any] | None = None, kept: list[A
     return {"choice": {"over": over or [], "kept": kept or []}, "removed": list(results)}
 
 
-def done(one: dict[str, str] = OVER, **more: Any) -> dict[str, Any]:
-    return {"item": one, "changed": True, **more}
+def done(one: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    return {"item": one or OVER, "changed": True, **more}
 
 
 def test_what_went_and_what_stays() -> None:
