@@ -177,7 +177,8 @@ def evidence_part(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, 
         size = sum(int(file["bytes"]) for file in answer.get("files", []))
         line = f"{name}: {len(answer.get('files', []))} files of evidence, {_size(size)}, in {one_line(answer['path'])}"
         missing = [one_line(row["part"]) for row in answer.get("missing", [])]
-        line += "" if answer.get("changed", True) else ", taken before"
+        # Beside the kill, or by an earlier run: the moment tells.
+        line += f", taken {one_line(answer['taken_at'])[:19]}Z" if answer.get("taken_at") else ""
         part.lines.append(line + (f"; without {', '.join(missing)}" if missing else ""))
     return part.as_result()
 

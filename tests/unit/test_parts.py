@@ -245,10 +245,11 @@ def test_a_block_that_is_gone_when_it_is_read_back_does_not_hold() -> None:
     assert not block_part(["redis1"], [block()], [gone], [INCIDENT], "redis")["holds"]
 
 
-def test_evidence_of_an_earlier_run_is_said_to_be_that() -> None:
+def test_the_moment_of_the_evidence_is_told() -> None:
     taken = {"changed": False, "path": "/srv/evidence/t0", "files": [], "missing": []}
-    assert whole(evidence_part(["db1"], [taken])).endswith("in /srv/evidence/t0, taken before")
-    assert "taken before" not in whole(evidence_part(["db1"], [{**taken, "changed": True}]))
+    at = {**taken, "taken_at": "2026-11-25T03:14:07.123456Z"}
+    assert whole(evidence_part(["db1"], [at])).endswith("in /srv/evidence/t0, taken 2026-11-25T03:14:07Z")
+    assert whole(evidence_part(["db1"], [taken])).endswith("in /srv/evidence/t0")
 
 
 def test_a_database_that_the_incident_never_touched_owes_no_lowered_fence() -> None:
