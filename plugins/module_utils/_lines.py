@@ -92,7 +92,7 @@ def flag_line(answer: Answer, name: str) -> str:
     return f"{name}, {where}: {answer['changed_count']:,} tenants switched off {took}, {left}"
 
 
-def database_line(host: Host, kind: str) -> str:
+def database_line(host: Host, kind: str, plan: bool = False) -> str:
     """Return one line that says how one database stands."""
     last, where = host.last, host.last["database"]
     place = f"{host.name}: {one_line(where['name'])} at {where['address']}"
@@ -100,12 +100,13 @@ def database_line(host: Host, kind: str) -> str:
     place += ", through a pooler)" if where.get("pooled") else ")"
     if "enabled_after" not in last:
         return f"{place}: {one_line(last.get('msg', 'nothing is recorded here under this incident'))}"
+    would, counted = "would be " if plan else "", f"{last['enabled_after']:,} of {last['total']:,}"
     if kind == "restore":
-        text = f"{place}: {host.changed_count:,} tenants as before, {last['enabled_after']:,} of {last['total']:,} on"
+        text = f"{place}: {host.changed_count:,} tenants {would}as before, {counted} {would}on"
         if last.get("already_count"):
             text += f", {last['already_count']:,} were so already"
         return text
-    text = f"{place}: {host.changed_count:,} tenants switched off, {last['enabled_after']:,} of {last['total']:,} on"
+    text = f"{place}: {host.changed_count:,} tenants {would}switched off, {counted} {would}on"
     kept = {answer.get("priors", {}).get("kept_in") for answer in (host.first, host.later)} & {
         "ledger",
         "file",

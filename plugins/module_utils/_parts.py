@@ -143,7 +143,9 @@ def block_part(
             part.lines.append(f"{name}: the write block {'would be' if answer.get('changed') else 'is'} held")
         elif not answer.get("held") or answer.get("failed"):
             part.bad.append(f"the write block on {name} is not known to be held")
-            part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {why_not(answer)}")
+            gone = answer.get("held") is False and not answer.get("failed")
+            why = "it is gone; who released it may have known why" if gone else why_not(answer)
+            part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {why}")
         else:
             held.add(server.get("cluster"))
             part.lines.append(_block_line(name, answer, known_as))
@@ -200,7 +202,7 @@ def dump_part(
             part.lines.append(f"{name}: no proven dump: {why_not(answer)}")
         else:
             rows = sum(int(table["rows"]) for table in answer.get("tables", []))
-            when = "" if answer.get("changed") else ", taken before"
+            when = "" if answer.get("changed") else f", taken before, at {one_line(answer.get('ended_at'))[:19]}Z"
             part.lines.append(
                 f"{name}: dump of {rows:,} rows, {_size(answer.get('bytes', 0))}, proven by "
                 f"{PROOFS.get(answer['verified'], one_line(answer['verified']))}, in {one_line(answer['dest'])}{when}"

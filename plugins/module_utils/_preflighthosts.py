@@ -165,7 +165,7 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
         elif status in _UP:
             what = f"The fence is up ({status}), under incident {one_line(answer.get('incident_id'))}."
             up = "Kanban writes are refused at this moment."
-            found.append(Item("fence", host.name, False, True, what, up, "End that incident: release.yml lowers it."))
+            found.append(Item("fence", host.name, False, True, what, up, "Undo that incident: reenable.yml lowers it."))
         else:
             rows = [row for row in answer.get("tables", []) if row.get("status") not in (*_ARMED, *_UP)]
             names = ", ".join(one_line(row.get("name")) for row in rows[:5])
@@ -199,7 +199,7 @@ def block_items(hosts: Sequence[Seen]) -> list[Item]:
             owner = one_line(answer.get("owner") or "nobody who is known")
             what = f"The key of the write block is not free: it belongs to {owner}."
             why = "The application refuses writes at this moment, or another program uses the key."
-            todo = "End that incident: release.yml gives it back (write_block, state absent)."
+            todo = "Undo that incident: reenable.yml gives it back (write_block, state absent)."
             found.append(Item("write_block", host.name, False, True, what, why, todo))
         found += _write_items(host, answer)
         for text in answer.get("warnings") or []:

@@ -99,8 +99,10 @@ def verdict(
     incident_id = max((row["incident_id"] for row in incidents), default=run["incident_id"])
     headline = _headline(standing, word, what, group, check_mode, parts) + _about_parts(standing, parts, check_mode)
     lines = [headline, *(one_line(line) for line in _about(incidents, incident_id, environment))]
-    lines.append(_clock(seconds, objective, word) + (f" The run: {whole_seconds:.1f} s." if whole_seconds else ""))
-    lines += [line for host in standing.acted for line in (database_line(host, what), steps_line(host)) if line]
+    if not check_mode:
+        lines.append(_clock(seconds, objective, word) + (f" The run: {whole_seconds:.1f} s." if whole_seconds else ""))
+    for host in standing.acted:
+        lines += [line for line in (database_line(host, what, check_mode), steps_line(host)) if line]
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
     lines += [
         f"{host.name}: a replica whose primary did not answer: its tenants are NOT accounted for"
@@ -133,10 +135,9 @@ def _word(standing: Standing, what: str, parts: Sequence[Mapping[str, Any]]) -> 
 def _about_parts(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
     """Return what the headline says after the flag."""
     bad = [text for part in parts for text in part["bad"]]
-    if bad:
-        return f" NOT WELL: {one_line('; '.join(bad))}."
-    good = [part["good"] for part in parts]
-    return f" Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
+    good = [part["good"] for part in parts if part["holds"]]
+    told = f" Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
+    return told + (f" NOT WELL: {one_line('; '.join(bad))}." if bad else "")
 
 
 def _headline(
@@ -189,10 +190,18 @@ def _clock(seconds: float, objective: float, word: str) -> str:
 
 
 def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: bool, refused: bool) -> list[str]:
+    if check_mode and word in ("degraded", "failed"):
+        return ["Next: mend what is named above, and ask for the plan again: as it stands the run would not be whole."]
     if check_mode:
         return ["Next: the same command without --check."]
+    # A line to copy must do what it says in any shell, and Ansible takes what stands there for a template.
+    name = incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"
+    undo = f"reenable.yml -e kanban_reenable=all -e kanban_incident_id={name}"
     if word in ("degraded", "failed"):
-        return ["Next: mend what is named above and type the same command again; it goes on where this one stopped."]
+        return [
+            *([f"If this was a misfire: {undo}"] if what == "contain" and (word == "degraded" or refused) else []),
+            "Next: mend what is named above and type the same command again; it goes on where this one stopped.",
+        ]
     if still_open:
         return [
             "Next: when those transactions have ended, type the same command again; it sweeps what they wrote back."
@@ -200,9 +209,7 @@ def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: 
     if what == "contain":
         return [
             *(["Kanban's writes stay refused until that is undone; inbound messages go on."] if refused else []),
-            "Next, if this was a misfire: reenable.yml -e kanban_reenable=all -e kanban_incident_id="
-            # A line to copy must do what it says in any shell, and Ansible takes what stands there for a template.
-            + (incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"),
+            f"Next, if this was a misfire: {undo}",
             "It is safe to close this terminal.",
         ]
     return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]

@@ -92,6 +92,10 @@ def test_stopped_preserved_and_undone(site: Site) -> None:
         assert set(modes) <= {"d700", "f600"}
         assert "f600" in modes
 
+    # The job's copy of the module has its options in it, a password perhaps.
+    left = "find /tmp /var/tmp -name '*Ansiballz*' -o -iname 'ansible-tmp-*' -o -name 'kanban_rollback.*'"
+    assert site.fleet["db1"].run(["sh", "-c", left]).stdout == ""
+
     again = site.run("scenario3", whole=True)
     assert again.rc == 0, again.output
     assert good in again.screen
@@ -200,7 +204,8 @@ def test_a_block_with_an_expiry_is_renewed_to_the_end_and_said_when_it_is_lost(s
     run = site.run("scenario3", variables=expiring, whole=True)
     assert run.rc == 0, run.output
     assert "for 600 s unless it is renewed" in run.screen
-    assert 590 < int(site.redis("TTL", BLOCK)) <= 600
+    # Nobody renews it while the dump is made, which may take kanban_dump_seconds.
+    assert 1800 < int(site.redis("TTL", BLOCK)) <= 2000
     again = site.start("scenario3", variables=expiring, whole=True)
     again.says("Also: the fence is proven, the write block is held.", timeout=60)
     stop_redis(site.fleet["redis1"])

@@ -187,3 +187,24 @@ def test_one_line_is_one_and_is_short(odd: str) -> None:
     assert len(line.splitlines()) <= 1
     assert len(line) <= 300
     assert line.split() == odd.split()[: len(line.split())] or len(odd) > 300
+
+
+def test_a_plan_says_what_would_be_and_keeps_no_time() -> None:
+    plan = judge({"db1": answer()}, check_mode=True)
+    assert "300 tenants would be switched off, 0 of 1,000 would be on" in text(plan)
+    assert "Time:" not in text(plan)
+    assert plan["lines"][-1] == "Next: the same command without --check."
+
+
+def test_a_plan_that_is_not_whole_is_not_to_be_carried_out() -> None:
+    assert "mend what is named above" in judge({"db1": UNREACHABLE}, check_mode=True)["lines"][-1]
+
+
+def test_what_holds_is_told_beside_what_does_not_and_the_way_back_too() -> None:
+    good = {"kind": "contain", "holds": True, "good": "the fence is proven", "bad": [], "lines": []}
+    bad = {"kind": "preserve", "holds": False, "good": "evidence is kept", "bad": ["no evidence of app1"], "lines": []}
+    result = judge({"db1": answer()}, parts=[good, bad])
+    assert result["headline"].endswith(" Also: the fence is proven. NOT WELL: no evidence of app1.")
+    assert "If this was a misfire: reenable.yml -e kanban_reenable=all" in text(result)
+    # Where nothing was done, or may have been, there is nothing to take back.
+    assert "misfire" not in text(judge({"db1": UNREACHABLE}))

@@ -242,7 +242,9 @@ def test_where_no_primary_answered_nothing_is_up_or_kept(nobody: Answer) -> None
 def test_a_block_that_is_gone_when_it_is_read_back_does_not_hold() -> None:
     gone = {"changed": False, "held": False, "owner": None, "server": {"cluster": "abc", "role": "master"}}
     assert block_part(["redis1"], [block()], [block()], [INCIDENT], "redis")["holds"]
-    assert not block_part(["redis1"], [block()], [gone], [INCIDENT], "redis")["holds"]
+    lost = block_part(["redis1"], [block()], [gone], [INCIDENT], "redis")
+    assert not lost["holds"]
+    assert "it is gone" in whole(lost)
 
 
 def test_the_moment_of_the_evidence_is_told() -> None:

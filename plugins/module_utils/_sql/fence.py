@@ -35,7 +35,7 @@ BEGIN
               || ' (' || TG_OP || ' of "' || TG_TABLE_NAME || '" refused)',
     DETAIL = 'The fence of chatia.kanban_rollback stands since ' || %3$L || ', raised by ' || %4$L || '.',
     HINT = 'Do not retry: nothing was written, and nothing will be until the fence is lowered '
-           '(release.yml of this incident, or the module write_fence with state absent).';
+           '(reenable.yml of this incident, or the module write_fence with state absent).';
 END
 """
 
