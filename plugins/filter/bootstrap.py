@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters of bootstrap.yml: a password that no log has, and what was laid down on a host."""
+"""Filters of bootstrap.yml: a password that no log has, and who needs what was laid down, and what that was."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown i
     ancestors,
     read_record,
     what_is_left,
+    who_needs_it,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._scram import scram_verifier
 
@@ -25,4 +26,5 @@ class FilterModule:
             "read_record": read_record,
             "scram_verifier": scram_verifier,
             "what_is_left": what_is_left,
+            "who_needs_it": who_needs_it,
         }

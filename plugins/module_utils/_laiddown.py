@@ -12,8 +12,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+
 KINDS = ("package", "directory")
 _SHOWN = 5
+_NO_HOST = "No host is in the group of databases, so no ledger was read."
 
 
 def ancestors(path: str) -> list[str]:
@@ -41,6 +44,37 @@ def read_record(text: str, packages: Sequence[str], directories: Sequence[str]) 
         "directories": sorted(set(found["directory"]), reverse=True),
         "refused": [line[:200] for line in lines if line not in known],
     }
+
+
+def who_needs_it(
+    asked: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]], hosts: Sequence[str]
+) -> list[str]:
+    """Return a line for each database that has not said that no incident is open; empty when all have.
+
+    :param asked: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
+    :param tried: of ``ledger``, asked whether it could be removed; skipped on a replica, where nothing would be.
+    """
+    lines = []
+    for host, answer, attempt in zip(hosts, asked, tried):
+        if why := _why_not(answer, attempt):
+            lines.append(f"{host}: {one_line(why)}")
+    return lines if hosts else [_NO_HOST]
+
+
+def _why_not(asked: Mapping[str, Any], tried: Mapping[str, Any]) -> str | None:
+    ledger = asked.get("ledger") or {}
+    if asked.get("failed") or asked.get("unreachable") or "open" not in asked or "present" not in ledger:
+        return str(asked.get("msg") or "no answer")
+    if tried.get("failed") or tried.get("unreachable"):
+        return str(tried.get("msg") or "no answer")
+    if asked["open"]:
+        names = ", ".join(one["incident_id"] for one in asked["open"][:_SHOWN])
+        return f"Incidents are open in this ledger: {names}"
+    if ledger["present"] and not ledger.get("usable"):
+        return "its ledger cannot be read as this role"
+    if asked["database"]["writable"] and tried.get("skipped", not tried):
+        return "no answer"
+    return None
 
 
 def what_is_left(
@@ -74,6 +108,9 @@ def what_is_left(
         if one["files"]:
             names = sorted(PurePosixPath(file["path"]).name for file in one["files"])
             shown = f"{', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
-            lines.append(f"{one['item']} stays, with {len(names)} in it ({shown}); report.yml goes by retention.")
+            lines.append(
+                f"{one['item']} stays, with {len(names)} in it ({shown}), until somebody removes it by hand: "
+                "without a ledger report.yml knows no incident as closed."
+            )
     record = [f"package {name}" for name in needed] + [f"directory {path}" for path in not_empty]
     return {"lines": lines, "record": record}

@@ -4,7 +4,7 @@
 """Which dumps and which evidence are over, on one host. Pure: no Ansible, no driver; nothing is removed here.
 
 What is not known for certain stays: a directory without a manifest of ours, a dump whose files are not as its
-manifest says, whatever belongs to an incident that some ledger has open.
+manifest says, whatever belongs to an incident that some ledger has open or that no ledger knows as closed.
 """
 
 from __future__ import annotations
@@ -31,22 +31,29 @@ DAY = 86400
 # What a run of pg_dump leaves when its host dies: `.<dump>.partial-<pid>`, `.<dump>.scratch-<pid>` (see _dumpplace).
 _LEFT_BY_A_RUN = re.compile(r"\..+\.(partial|scratch)-[0-9]+")
 _EVIDENCE = "evidence"
+# So many incidents does a ledger list (see _ledger.list_incidents): where so many are open, there may be more.
+MOST_LISTED = 100
 
 
 @dataclass(frozen=True)
-class Open:
-    """What must stay whatever its age: names of open incidents, and files of prior values that no ledger has."""
+class Known:
+    """What every ledger says: names of open and of closed incidents, and files of prior values that no ledger has."""
 
     names: frozenset[str]
+    closed: frozenset[str] = frozenset()
     prior_files: tuple[str, ...] = ()
 
-    def has(self, incident_id: str) -> bool:
+    def is_open(self, incident_id: str) -> bool:
         """Whether an incident is open: by its whole id, or by a file that is named after it."""
         return incident_id in self.names or any(is_file_of(path, incident_id) for path in self.prior_files)
 
-    def has_folder(self, name: str) -> bool:
+    def is_open_folder(self, name: str) -> bool:
         """Whether a directory's name is the one that an open incident's evidence has."""
-        return self.has(name) or any(name in folders(incident) for incident in self.names)
+        return self.is_open(name) or any(name in folders(one) for one in self.names)
+
+    def is_closed_folder(self, name: str) -> bool:
+        """Whether it is the one of a closed incident."""
+        return any(name in folders(one) for one in self.closed)
 
 
 def folders(incident_id: str) -> set[str]:
@@ -55,11 +62,13 @@ def folders(incident_id: str) -> set[str]:
 
 
 def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> dict[str, Any]:
-    """Return ``names`` of open incidents with their aliases, ``prior_files``, and ``silent``, who left it unknown.
+    """Return ``names`` of open incidents with their aliases, ``closed``, those of closed ones, ``prior_files``, and
+    ``silent``, who left it unknown.
 
     :param answers: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
     """
     names: set[str] = set()
+    closed: set[str] = set()
     files: set[str] = set()
     silent = []
     for host, answer in zip(hosts, answers):
@@ -68,11 +77,20 @@ def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -
             silent.append(f"{host}: {answer.get('msg') or 'no answer'}")
         elif ledger["present"] and not ledger.get("usable"):
             silent.append(f"{host}: its ledger cannot be read as this role")
+        elif len(answer["open"]) >= MOST_LISTED:
+            silent.append(f"{host}: {MOST_LISTED} incidents are open in its ledger, and no more are listed")
         else:
             for incident in answer["open"]:
-                names.update([incident["incident_id"], *incident.get("aliases", [])])
+                names.update(_names_of(incident))
+            for incident in answer.get("incidents", []):
+                if incident.get("closed_at"):
+                    closed.update(_names_of(incident))
             files.update(answer.get("prior_files", []))
-    return {"names": sorted(names), "prior_files": sorted(files), "silent": silent}
+    return {"names": sorted(names), "closed": sorted(closed), "prior_files": sorted(files), "silent": silent}
+
+
+def _names_of(incident: Mapping[str, Any]) -> list[str]:
+    return [incident["incident_id"], *incident.get("aliases", [])]
 
 
 @dataclass
@@ -80,24 +98,31 @@ class _Dump:
     path: str
     incident: str | None
     database: tuple[str, str]
+    tables: frozenset[str]
     ended_at: str
     days: float
 
+    def replaces(self, other: _Dump) -> bool:
+        """Whether it is a newer one of the same database, with every table of the other."""
+        newer = (self.ended_at, self.path) > (other.ended_at, other.path)
+        return newer and self.database == other.database and self.tables >= other.tables
+
 
 def what_is_over(
-    found: Mapping[str, Any], is_open: Mapping[str, Any], days: int, now: float
+    found: Mapping[str, Any], known: Mapping[str, Any], days: int, now: float
 ) -> dict[str, list[dict[str, str]]]:
     """Return ``over``, what is to be removed, and ``kept``, each with ``path``, ``what`` and ``why``.
 
     :param found: ``dump_dir`` and ``incidents_dir``, full paths; ``dumps``, what lies in the first and in its
         directories, and ``evidence``, as ``find`` returns them; ``manifests`` as ``slurp`` does; ``skipped``, paths
         with reasons.
-    :param is_open: of ``open_incidents``. While a host is silent nothing is over anywhere.
+    :param known: of ``open_incidents``. While a host is silent nothing is over anywhere.
     :param days: what is not older stays.
     :param now: seconds since 1970.
     """
-    choice = _Choice(Open(frozenset(is_open["names"]), tuple(is_open["prior_files"])), days, now)
-    if not is_open["silent"]:
+    incidents = Known(frozenset(known["names"]), frozenset(known["closed"]), tuple(known["prior_files"]))
+    choice = _Choice(incidents, days, now)
+    if not known["silent"]:
         choice.dumps(posixpath.normpath(found["dump_dir"]), found["dumps"], found["manifests"])
         choice.evidence(posixpath.normpath(found["incidents_dir"]), found["evidence"])
         for path, why in sorted(found["skipped"].items()):
@@ -106,10 +131,10 @@ def what_is_over(
 
 
 class _Choice:
-    def __init__(self, is_open: Open, days: int, now: float) -> None:
+    def __init__(self, known: Known, days: int, now: float) -> None:
         self.over: list[dict[str, str]] = []
         self.kept: list[dict[str, str]] = []
-        self._open = is_open
+        self._known = known
         self._days = days
         self._now = now
 
@@ -141,9 +166,8 @@ class _Choice:
             dump = self._read(entry["path"], files, texts.get(f"{entry['path']}/{FILE_NAME}"))
             if dump:
                 whole.append(dump)
-        newest = {dump.database: dump for dump in sorted(whole, key=lambda one: (one.ended_at, one.path))}
         for dump in whole:
-            self._judge(dump, newest[dump.database] is dump)
+            self._judge(dump, any(one.replaces(dump) for one in whole))
 
     def _left_by_a_run(self, name: str, entry: Mapping[str, Any]) -> None:
         # One that is being made is never older than a day, whatever the retention.
@@ -182,20 +206,23 @@ class _Choice:
             path=path,
             incident=None if incident is None else str(incident),
             database=(str(database["cluster"]), str(database["name"])),
+            tables=frozenset(str(table["name"]) for table in manifest["tables"]),
             ended_at=manifest["ended_at"],
             days=self._age(max(ended, written)),
         )
 
-    def _judge(self, dump: _Dump, is_newest: bool) -> None:
-        of = dump.incident or "no incident"
-        if dump.incident is not None and self._open.has(dump.incident):
-            self.keep(dump.path, "dump", f"{of} is open")
-        elif is_newest:
-            self.keep(dump.path, "dump", f"it is the newest proven one of {dump.database[1]}")
+    def _judge(self, dump: _Dump, is_replaced: bool) -> None:
+        incident = dump.incident
+        if incident is not None and self._known.is_open(incident):
+            self.keep(dump.path, "dump", f"{incident} is open")
+        elif not is_replaced:
+            self.keep(dump.path, "dump", f"it is the newest proven one of {dump.database[1]} with all its tables")
         elif dump.days <= self._days:
-            self.keep(dump.path, "dump", f"it is not older than {self._days} days")
+            self.keep(dump.path, "dump", self._young())
+        elif incident is not None and incident not in self._known.closed:
+            self.keep(dump.path, "dump", _not_closed(incident))
         else:
-            self.remove(dump.path, "dump", f"{of}, {dump.days:.0f} days old")
+            self.remove(dump.path, "dump", f"{incident or 'no incident'}, {dump.days:.0f} days old")
 
     def evidence(self, root: str, directories: Sequence[Mapping[str, Any]]) -> None:
         """Choose among ``<incidents>/<incident>/evidence``."""
@@ -203,10 +230,20 @@ class _Choice:
             path = PurePosixPath(directory["path"])
             if path.name != _EVIDENCE or str(path.parent.parent) != root or not directory["isdir"]:
                 continue
-            age = self._age(directory["mtime"])
-            if self._open.has_folder(path.parent.name):
-                self.keep(str(path), "evidence", f"{path.parent.name} is open")
+            age, name = self._age(directory["mtime"]), path.parent.name
+            if self._known.is_open_folder(name):
+                self.keep(str(path), "evidence", f"{name} is open")
             elif age <= self._days:
-                self.keep(str(path), "evidence", f"it is not older than {self._days} days")
+                self.keep(str(path), "evidence", self._young())
+            elif not self._known.is_closed_folder(name):
+                self.keep(str(path), "evidence", _not_closed(name))
             else:
-                self.remove(str(path), "evidence", f"{path.parent.name}, {age:.0f} days old")
+                self.remove(str(path), "evidence", f"{name}, {age:.0f} days old")
+
+    def _young(self) -> str:
+        return f"it is not older than {self._days} days"
+
+
+def _not_closed(incident_id: str) -> str:
+    # A ledger that was lost, restored from before the incident, or not asked, knows nothing of it.
+    return f"no ledger that was read knows {incident_id} as closed"

@@ -18,7 +18,7 @@ _NAMES = 3
 def retention_screen(
     hosts: Sequence[str],
     answers: Sequence[Mapping[str, Any]],
-    is_open: Mapping[str, Any],
+    known: Mapping[str, Any],
     days: int,
     check_mode: bool = False,
 ) -> dict[str, Any]:
@@ -26,10 +26,10 @@ def retention_screen(
 
     :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
         removals, and ``error``; an empty one for a host that gave none.
-    :param is_open: of ``open_incidents``.
+    :param known: of ``open_incidents``.
     """
-    if is_open["silent"]:
-        return _unknown(is_open["silent"])
+    if known["silent"]:
+        return _unknown(known["silent"])
     lines: list[str] = []
     amiss: list[str] = []
     count = 0
@@ -50,12 +50,20 @@ def retention_screen(
         lines += _removed(host, done, check_mode) + _kept(host, choice["kept"])
     if not hosts:
         amiss.append("No host is in the inventory's groups, so nothing was looked into.")
-    over = f"{count} dumps and directories of evidence were older than {days} days"
-    if check_mode:
-        headline = f"PLAN, nothing was changed: {over} and would be removed."
-    else:
-        headline = f"PURGED{' IN PART' if amiss else ''}: {over} and are removed."
+    headline = _headline(count, days, bool(amiss), check_mode)
     return {"failed": bool(amiss), "headline": headline, "lines": [headline, *amiss, *lines]}
+
+
+def _headline(count: int, days: int, is_amiss: bool, check_mode: bool) -> str:
+    one = count == 1
+    over = f"{count} {'dump or directory' if one else 'dumps and directories'} of evidence {'was' if one else 'were'}"
+    over += f" older than {days} days and {'would be' if check_mode else 'is' if one else 'are'} removed."
+    none = f"othing that may go is older than {days} days."
+    if check_mode:
+        return f"PLAN, nothing was changed: {over if count else 'n' + none}"
+    if count:
+        return f"PURGED{' IN PART' if is_amiss else ''}: {over}"
+    return "NOTHING WAS PURGED, and not all of it went well." if is_amiss else "N" + none
 
 
 def _unknown(silent: Sequence[str]) -> dict[str, Any]:
@@ -81,4 +89,5 @@ def _kept(host: str, kept: Sequence[Mapping[str, str]]) -> list[str]:
         named = [PurePosixPath(path).parent.name if what == "evidence" else path for path in paths[:_NAMES]]
         more = f" and {len(paths) - _NAMES} more" if len(paths) > _NAMES else ""
         lines.append(f"{host}: kept {what} {', '.join(named)}{more}: {why}")
-    return lines
+    more_lines = [f"{host}: kept more, for {len(lines) - SHOWN} more reasons"] if len(lines) > SHOWN else []
+    return lines[:SHOWN] + more_lines

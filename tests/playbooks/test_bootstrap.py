@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from tests.hosts.host import Host
 from tests.playbooks.place import LAID_DOWN, ON, TENANTS, Site
 
 # Everything that an installation could leave: schemas, roles and memberships, functions, triggers, and each privilege
@@ -109,9 +110,14 @@ def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
     assert site.psql("db1", CATALOG) != before
     # With a latch of the superuser's on the table, and an incident that is closed in the end.
     assert site.run("scenario3").rc == 0
+    set_up, laid_down = site.psql("db1", CATALOG), traces(site)
     refused = bootstrap(site, least, kanban_state="absent")
     assert refused.rc != 0
-    assert "Incidents are open in this ledger" in refused.text
+    # One database needs it, and so every host keeps what it has.
+    assert traces(site) == laid_down
+    assert site.psql("db1", CATALOG) == set_up
+    assert "db1: Incidents are open in this ledger" in refused.screen
+    assert "reenable.yml with -e kanban_reenable=all -e kanban_close=true" in refused.screen
     undone = site.run("reenable", extra={"kanban_reenable": "all", "kanban_close": True})
     assert undone.rc == 0, undone.output
     gone = bootstrap(site, least, kanban_state="absent")
@@ -121,6 +127,41 @@ def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
     again = bootstrap(site, least, kanban_state="absent")
     assert again.rc == 0, again.output
     assert {again.recap(host)["changed"] for host in ("db1", "db2", "redis1", "app1", "app2")} == {0}
+
+
+def test_absent_removes_nothing_anywhere_unless_every_database_was_asked(site: Site, least: dict[str, Any]) -> None:
+    assert bootstrap(site, least).rc == 0
+    laid_down = traces(site)
+    absent: dict[str, Any] = {"extra": {"kanban_state": "absent"}, "whole": True}
+    for options, words in (
+        (("--limit", "redis1"), "has not asked every database"),
+        (("--limit", "redis1,localhost"), "db1: no answer"),
+        (("--limit", "db1,redis1,localhost"), "db2: no answer"),
+    ):
+        limited = site.run("bootstrap", *options, **absent)
+        assert limited.rc != 0
+        assert words in limited.text
+        assert traces(site) == laid_down, options
+    silent = site.run("bootstrap", hosts={"db1": {}, "db2": {"kanban_postgresql_db": "gone"}}, **absent)
+    assert silent.rc != 0
+    assert "db2: " in silent.screen
+    site.disconnect()
+    site.fault("db2", Host.blackhole)
+    cut_off = site.run("bootstrap", variables={"ansible_ssh_timeout": 3}, **absent)
+    site.mend("db2")
+    assert cut_off.rc != 0
+    assert "NOTHING WAS REMOVED, on any host" in cut_off.screen
+    mistyped = site.run("bootstrap", extra={"kanban_state": "absent", "kanban_db_hosts": "dbs"}, whole=True)
+    assert mistyped.rc != 0
+    assert "No host is in the group of databases" in mistyped.screen
+    assert traces(site) == laid_down
+
+
+def test_a_group_without_hosts_is_no_success(site: Site) -> None:
+    for names in ({"db": "dbs", "redis": "rediss", "app": "apps"}, {"app": "apps", "redis": "none", "db": "none"}):
+        run = site.run("bootstrap", extra={f"kanban_{tier}_hosts": name for tier, name in names.items()}, whole=True)
+        assert run.rc != 0
+        assert "NOBODY in apps" in run.text
 
 
 def test_absent_leaves_what_others_put_there_and_says_where(site: Site, least: dict[str, Any]) -> None:

@@ -54,6 +54,12 @@ class Kept:
         return sorted(self.shell(f"ls -A {DUMPS}").split())
 
 
+def know_as_closed(site: Site, *incidents: str) -> None:
+    """Let the ledger have incidents that are over."""
+    rows = ", ".join(f"('{incident}', '2026-01-01', '2026-01-02')" for incident in incidents)
+    site.psql("db1", f"INSERT INTO kanban_rollback.incidents (incident_id, opened_at, closed_at) VALUES {rows}")
+
+
 @pytest.fixture
 def kept(site: Site) -> Iterator[Kept]:
     """An empty home, and so afterwards: tests share their hosts."""
@@ -69,6 +75,7 @@ def kept(site: Site) -> Iterator[Kept]:
 
 def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_incident(site: Site, kept: Kept) -> None:
     incident = site.run("scenario3", whole=True).incident
+    know_as_closed(site, "INC-OLD", incident[:-1], f"{incident}9")
     dump, evidence = kept.dump_of(incident), f"{INCIDENTS}/{incident}/evidence"
     past = "2026-01-01T00:00:00.000000Z"
     # Named after the open incident and of another; and the other way round.
@@ -77,6 +84,7 @@ def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_in
     shorter = kept.copy(dump, "INC-OLD-y", incident_id=incident[:-1], ended_at=past)
     other = {"name": "billing", "cluster": "7001"}
     last = kept.copy(dump, "last-of-another", incident_id="INC-OLD", ended_at=past, database=other)
+    unknown = kept.copy(dump, "of-another-ledger", incident_id="INC-GONE", ended_at=past)
     kept.shell(
         f"cp -a {dump} {DUMPS}/backup-of-the-dba; rm {DUMPS}/backup-of-the-dba/manifest.json;"
         f"cp -a {old} {HOME}/elsewhere; ln -s {HOME}/elsewhere {DUMPS}/link;"
@@ -96,11 +104,13 @@ def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_in
 
     purged = site.run("report", whole=True)
     assert purged.rc == 0, purged.output
-    stay = ["INC-OLD-x", "backup-of-the-dba", "last-of-another", "link", f".{incident}-x.partial-4712"]
+    others = ["of-another-ledger", "backup-of-the-dba", "last-of-another", "link", f".{incident}-x.partial-4712"]
+    stay = ["INC-OLD-x", *others]
     assert kept.names() == sorted([*stay, dump.rpartition("/")[2]])
     kept.shell(f"ls -d {evidence} {HOME}/elsewhere/manifest.json")
     assert kept.shell(f"ls {INCIDENTS}/INC-OLD {INCIDENTS}/{incident}9 | grep evidence || true") == ""
     assert f"kept dump {last}: it is the newest proven one of billing" in purged.screen
+    assert f"kept dump {unknown}: no ledger that was read knows INC-GONE as closed" in purged.screen
     assert f"kept dump {', '.join(sorted([dump, still_open]))}: {incident} is open" in purged.screen
     assert f"kept directory {DUMPS}/backup-of-the-dba: it has no manifest of ours" in purged.screen
     again = site.run("report", whole=True)
@@ -109,12 +119,19 @@ def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_in
     closed = site.run("reenable", extra=CLOSE, whole=True)
     assert closed.rc == 0, closed.output
     assert site.run("report", whole=True).rc == 0
-    assert kept.names() == sorted([*stay[1:], dump.rpartition("/")[2]])
+    assert kept.names() == sorted([*others, dump.rpartition("/")[2]])
 
 
 def test_nothing_is_purged_anywhere_while_one_ledger_is_out_of_reach(site: Site, kept: Kept) -> None:
     kept.shell(f"mkdir -p {INCIDENTS}/INC-OLD/evidence")
     kept.age(INCIDENTS)
+    # A database without a ledger, as after a restore from before it was made, knows nothing.
+    without = site.run("report", whole=True)
+    assert without.rc == 0, without.output
+    assert "Nothing that may go is older than 90 days." in without.screen
+    assert "db1: kept evidence INC-OLD: no ledger that was read knows INC-OLD as closed" in without.screen
+    assert site.run("scenario3").rc == 0
+    know_as_closed(site, "INC-OLD")
     site.disconnect()
     site.fault("db2", Host.blackhole)
     hasty = {"kanban_connect_timeout": 3}
@@ -138,6 +155,6 @@ def test_nothing_is_purged_anywhere_while_one_ledger_is_out_of_reach(site: Site,
     site.fault("app1", Host.blackhole)
     part = site.run("report", variables=hasty, whole=True)
     assert part.rc != 0
-    assert "PURGED IN PART: 1 dumps" in part.screen
+    assert "PURGED IN PART: 1 dump or directory of evidence was" in part.screen
     assert "app1: NOT LOOKED INTO: " in part.screen
     assert kept.shell(f"ls {INCIDENTS}/INC-OLD") == ""

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown i
     ancestors,
     read_record,
     what_is_left,
+    who_needs_it,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._scram import salt_of, scram_verifier, verifier
 
@@ -120,10 +121,46 @@ def test_what_is_left_is_named_and_stays_in_the_record() -> None:
         "/opt/chatia/runbooks stays, for what is in it was not made by bootstrap.yml (2 in it: a.md, b.md).",
         "/srv/state stays, for it was there before (6 in it: 1, 2, 3, 4, 5, ...).",
         "/srv/empty stays, for it was there before (it is empty).",
-        "/d stays, with 1 in it (INC-1-crm); report.yml goes by retention.",
+        "/d stays, with 1 in it (INC-1-crm), until somebody removes it by hand: "
+        "without a ledger report.yml knows no incident as closed.",
     ]
 
 
 def test_a_package_that_is_gone_already_is_not_left() -> None:
     gone = [{"item": "python3-redis", "rc": 1, "stderr": "error: package python3-redis is not installed"}]
     assert what_is_left(gone, [], [], []) == {"lines": [], "record": []}
+
+
+LEDGER = {"present": True, "usable": True}
+PRIMARY: dict[str, Any] = {"open": [], "ledger": LEDGER, "database": {"writable": True}}
+REPLICA: dict[str, Any] = {"open": [], "ledger": LEDGER, "database": {"writable": False}}
+SKIPPED = {"skipped": True, "changed": False}
+
+
+def test_nobody_needs_it_when_every_database_said_so() -> None:
+    without = {**PRIMARY, "ledger": {"present": False, "usable": False}}
+    asked, tried = [PRIMARY, REPLICA, without], [{"changed": False}, SKIPPED, {"changed": False}]
+    assert who_needs_it(asked, tried, ["db1", "db2", "db3"]) == []
+    assert who_needs_it([], [], []) == ["No host is in the group of databases, so no ledger was read."]
+
+
+@pytest.mark.parametrize(
+    ("asked", "tried", "words"),
+    [
+        ({}, {}, "no answer"),
+        ({"unreachable": True, "msg": "No\nroute"}, {}, "No route"),
+        ({**PRIMARY, "failed": True, "msg": "password"}, {}, "password"),
+        ({"open": []}, {"changed": False}, "no answer"),
+        (PRIMARY, {"failed": True, "msg": "Incidents are open in this ledger: INC-1."}, "Incidents are open in this"),
+        (PRIMARY, {"unreachable": True, "msg": "gone"}, "gone"),
+        # Asked whether there is a ledger, and cut off before the second question.
+        (PRIMARY, {}, "no answer"),
+        (PRIMARY, SKIPPED, "no answer"),
+        ({**REPLICA, "open": [{"incident_id": "INC-1"}]}, SKIPPED, "Incidents are open in this ledger: INC-1"),
+        ({**REPLICA, "ledger": {"present": True, "usable": False}}, SKIPPED, "its ledger cannot be read as this role"),
+    ],
+)
+def test_who_has_not_said_so_is_named(asked: dict[str, Any], tried: dict[str, Any], words: str) -> None:
+    lines = who_needs_it([PRIMARY, asked], [{"changed": False}, tried], ["db1", "db2"])
+    assert len(lines) == 1
+    assert lines[0].startswith(f"db2: {words}")

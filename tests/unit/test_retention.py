@@ -32,9 +32,9 @@ def test_what_is_older_goes_and_the_newest_of_each_database_stays(place: Place) 
     third = place.dump("c", 500, database={"name": "billing", "cluster": "7001"})
     assert place.over() == [old[0], old[1]]
     assert place.why() == {
-        newest: "it is the newest proven one of crm",
-        other: "it is the newest proven one of crm",
-        third: "it is the newest proven one of billing",
+        newest: "it is the newest proven one of crm with all its tables",
+        other: "it is the newest proven one of crm with all its tables",
+        third: "it is the newest proven one of billing with all its tables",
     }
 
 
@@ -74,6 +74,35 @@ def test_of_an_open_incident_by_its_whole_name(place: Place, names: list[str], s
     dump, evidence = place.dump("INC-77-crm-7001-20260101T000000Z", 200, "INC-1"), place.evidence("INC-1", 200)
     gone = place.over({**NOBODY, "names": names})
     assert gone == ([] if stays else [dump, evidence])
+
+
+def test_only_what_some_ledger_knows_as_closed_goes(place: Place) -> None:
+    place.dump("newest", 1)
+    dump, evidence = place.dump("a", 200, "INC-1"), place.evidence("INC-1", 200)
+    by_hand = place.dump("b", 200, None)
+    # A ledger that was lost, or restored from before the incident, knows nothing of it; a name like it is another.
+    for closed in ([], ["INC-10", "INC-"]):
+        assert place.over({**NOBODY, "closed": closed}) == [by_hand]
+        why = place.why({**NOBODY, "closed": closed})
+        assert why[dump] == why[evidence] == "no ledger that was read knows INC-1 as closed"
+    assert place.over({**NOBODY, "closed": ["INC-1"]}) == [dump, by_hand, evidence]
+    # Closed in one database's ledger, open in another's.
+    assert place.over({**NOBODY, "closed": ["INC-1"], "names": ["INC-1"]}) == [by_hand]
+
+
+def test_a_dump_goes_only_when_a_newer_one_has_all_its_tables(place: Place) -> None:
+    def of(*names: str) -> list[dict[str, str]]:
+        return [{"name": name} for name in names]
+
+    whole = place.dump("whole", 400, tables=of("Tickets", "Tags"))
+    replaced = place.dump("replaced", 500, tables=of("Tags"))
+    older = place.dump("older", 600, tables=of("Tickets", "Tags"))
+    place.dump("one", 100, tables=of("Tickets"))
+    # Two that together have all of them were made at two moments.
+    place.dump("other", 200, tables=of("Tags"))
+    place.dump("another-database", 1, tables=of("Tickets", "Tags"), database={"name": "crm", "cluster": "7002"})
+    assert place.over() == sorted([older, replaced])
+    assert place.why()[whole] == "it is the newest proven one of crm with all its tables"
 
 
 def test_an_incident_whose_prior_values_no_ledger_has_is_open(place: Place) -> None:
@@ -138,7 +167,7 @@ def test_a_dump_that_is_not_whole_is_kept_and_is_not_the_newest_proven_one(place
     for path, days in ((torn, 110), (more, 105), (deeper, 101)):
         place.age(Path(path), days)
     assert place.over() == [older]
-    assert place.why()[good] == "it is the newest proven one of crm"
+    assert place.why()[good] == "it is the newest proven one of crm with all its tables"
     for path, name in ((torn, "toc.dat"), (str(linked), "toc.dat"), (more, "of-the-dba.txt"), (deeper, "of-the-dba")):
         assert place.why()[path] == f"its files are not as its manifest says ({name})"
 

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import open_incidents
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _retention
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import MOST_LISTED, open_incidents
 
 OPEN = {"incident_id": "INC-1", "aliases": ["INC-2", "INC-3"]}
 LEDGER = {"present": True, "usable": True}
@@ -22,7 +24,26 @@ def test_names_of_all_ledgers_with_their_aliases() -> None:
         {"open": [], "ledger": {"present": False, "usable": False}},
     ]
     found = open_incidents(answers, ["db1", "db2", "db3"])
-    assert found == {"names": ["INC-1", "INC-2", "INC-3", "INC-4"], "prior_files": ["/a"], "silent": []}
+    names = ["INC-1", "INC-2", "INC-3", "INC-4"]
+    assert found == {"names": names, "closed": [], "prior_files": ["/a"], "silent": []}
+
+
+def test_closed_ones_with_their_aliases() -> None:
+    closed = {"incident_id": "INC-7", "aliases": ["INC-8"], "closed_at": "2026-01-01T00:00:00Z"}
+    listed = [{**OPEN, "closed_at": None}, closed]
+    found = open_incidents([{"open": [OPEN], "incidents": listed, "ledger": LEDGER}], ["db1"])
+    assert found["names"] == ["INC-1", "INC-2", "INC-3"]
+    assert found["closed"] == ["INC-7", "INC-8"]
+
+
+def test_a_ledger_with_more_open_ones_than_it_lists_is_silent() -> None:
+    most = [{"incident_id": f"INC-{number}"} for number in range(MOST_LISTED)]
+    assert open_incidents([{"open": most[1:], "ledger": LEDGER}], ["db1"])["silent"] == []
+    silent = open_incidents([{"open": most, "ledger": LEDGER}], ["db1"])["silent"]
+    assert silent == ["db1: 100 incidents are open in its ledger, and no more are listed"]
+    # The number is the ledger's.
+    source = Path(_retention.__file__).with_name("_ledger.py").read_text(encoding="utf-8")
+    assert f"only_open: bool = False, limit: int = {MOST_LISTED}\n" in source
 
 
 @pytest.mark.parametrize(

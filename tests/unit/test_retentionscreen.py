@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import SHOWN, retention_screen
 
-KNOWN: dict[str, Any] = {"names": [], "prior_files": [], "silent": []}
+KNOWN: dict[str, Any] = {"names": [], "closed": [], "prior_files": [], "silent": []}
 OVER = {"path": "/d/old", "what": "dump", "why": "INC-1, 100 days old"}
 KEPT = {"path": "/d/new", "what": "dump", "why": "it is the newest proven one of crm"}
 
@@ -25,7 +25,7 @@ def done(one: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
 def test_what_went_and_what_stays() -> None:
     said = retention_screen(["db1"], [answer(done(), over=[OVER], kept=[KEPT])], KNOWN, 90)
     assert said["lines"] == [
-        "PURGED: 1 dumps and directories of evidence were older than 90 days and are removed.",
+        "PURGED: 1 dump or directory of evidence was older than 90 days and is removed.",
         "db1: removed dump /d/old (INC-1, 100 days old)",
         "db1: kept dump /d/new: it is the newest proven one of crm",
     ]
@@ -38,6 +38,20 @@ def test_a_plan() -> None:
     assert "db1: would remove dump /d/old (INC-1, 100 days old)" in said["lines"]
 
 
+def test_nothing_to_do() -> None:
+    said = retention_screen(["db1"], [answer()], KNOWN, 90)
+    assert (said["failed"], said["lines"]) == (False, ["Nothing that may go is older than 90 days."])
+    plan = retention_screen(["db1"], [answer()], KNOWN, 90, check_mode=True)
+    assert plan["headline"] == "PLAN, nothing was changed: nothing that may go is older than 90 days."
+
+
+def test_part_of_it() -> None:
+    said = retention_screen(
+        ["db1", "db2"], [answer(done(), done(), over=[OVER, {**OVER, "path": "/x"}]), {}], KNOWN, 90
+    )
+    assert said["headline"].startswith("PURGED IN PART: 1 dump or directory ")
+
+
 def test_what_could_not_be_removed_and_who_did_not_answer() -> None:
     failing = answer(done(changed=False, failed=True, msg="Permission denied"), over=[OVER])
     said = retention_screen(
@@ -45,7 +59,7 @@ def test_what_could_not_be_removed_and_who_did_not_answer() -> None:
     )
     assert said["failed"]
     assert said["lines"] == [
-        "PURGED IN PART: 0 dumps and directories of evidence were older than 90 days and are removed.",
+        "NOTHING WAS PURGED, and not all of it went well.",
         "db1: NOT REMOVED: /d/old: Permission denied",
         "db2: NOT REMOVED: /d/old: it was not tried",
         "app1: NOT LOOKED INTO: no answer",
@@ -71,6 +85,13 @@ def test_few_lines() -> None:
     assert len(said["lines"]) == 1 + SHOWN + 1 + 1
     assert "db1: removed 20 more" in said["lines"]
     assert said["lines"][-1] == "db1: kept evidence INC-0, INC-1, INC-2 and 37 more: it is not older than 90 days"
+
+
+def test_few_reasons() -> None:
+    kept = [{"path": f"/d/{n}", "what": "dump", "why": f"no ledger knows INC-{n} as closed"} for n in range(30)]
+    said = retention_screen(["db1"], [answer(kept=kept)], KNOWN, 90)
+    assert len(said["lines"]) == 1 + SHOWN + 1
+    assert said["lines"][-1] == "db1: kept more, for 20 more reasons"
 
 
 def test_unknown_incidents_stop_it_all() -> None:
