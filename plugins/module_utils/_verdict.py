@@ -112,7 +112,13 @@ def verdict(
     if final:
         still_open = any(host.sweep_open for host in standing.acted)
         refused = any(part["kind"] == "contain" for part in parts)
-        lines += _next(word, what, one_line(incident_id), check_mode, still_open, refused)
+        stopped = any(host.last.get("error", {}).get("code") == "stopped_again" for host in standing.acted)
+        if stopped:
+            lines.append("Next: ask who stopped it again, and why, before this is typed again: it would undo that too.")
+        else:
+            lines += _next(word, what, one_line(incident_id), check_mode, still_open, refused)
+        if word == "restored" and not check_mode:
+            lines += _closing([row for row in incidents if "closed" in row])
     return {
         "verdict": word,
         "failed": word in ("degraded", "failed"),
@@ -188,6 +194,24 @@ def _clock(seconds: float, objective: float, word: str) -> str:
     return f"Time: {seconds:.1f} s, {met} the objective of {objective:.0f} s."
 
 
+def _closing(incidents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return whether an incident goes on after its undo, for each that the undo said it of, and how to close it."""
+    still_open = {one_line(row["incident_id"]) for row in incidents if not row["closed"]}
+    closed = {one_line(row["incident_id"]) for row in incidents} - still_open
+    lines = [f"Incident {name} is closed." for name in sorted(closed)]
+    for name in sorted(still_open):
+        lines.append(
+            f"Incident {name} is still open; when it is over, close it: reenable.yml -e kanban_reenable=all "
+            f"-e kanban_close=true -e kanban_incident_id={_to_type(name)}"
+        )
+    return lines
+
+
+def _to_type(incident_id: str) -> str:
+    """Return an id for a line to copy: in any shell it must do what it says, and braces are Ansible's template."""
+    return incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"
+
+
 def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: bool, refused: bool) -> list[str]:
     if check_mode:
         return ["Next: the same command without --check."]
@@ -200,9 +224,8 @@ def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: 
     if what == "contain":
         return [
             *(["Kanban's writes stay refused until that is undone; inbound messages go on."] if refused else []),
-            "Next, if this was a misfire: reenable.yml -e kanban_reenable=all -e kanban_incident_id="
-            # A line to copy must do what it says in any shell, and Ansible takes what stands there for a template.
-            + (incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"),
+            "Next, if this was a misfire: reenable.yml -e kanban_reenable=all "
+            f"-e kanban_incident_id={_to_type(incident_id)}",
             "It is safe to close this terminal.",
         ]
     return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]
