@@ -160,7 +160,9 @@ class Switch:
         """Write the event; read what a reader wants to know beside it. Nothing here can undo what was done."""
         self.result["changed"] = self.result["changed_count"] > 0
         try:
-            if self._joined and (self.result["changed"] or self._joined.opened_now):
+            # A kill is a fact also where nothing was left to switch: whoever undoes an earlier one must see it.
+            is_kill = not self._enabled and not self._request.settle
+            if self._joined and (is_kill or self.result["changed"] or self._joined.opened_now):
                 with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
                     self._add_event(cursor)
         except ServerError as error:

@@ -145,6 +145,7 @@ def read_incidents(
             "prior_files": files,
             "lease": None,
             "known_as": None,
+            "kills": None,
         }
         if facts.state.usable:
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
@@ -165,6 +166,7 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
         "incidents": incidents,
         "open": ledger.list_incidents(cursor, only_open=True),
         "lease": ledger.read_lease(cursor, LEASE),
+        "kills": ledger.count_kills(cursor),
     }
     if canonical:
         chain = ledger.read_events(cursor, canonical, events)

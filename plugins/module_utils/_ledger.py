@@ -197,6 +197,11 @@ def read_events(cursor: Cursor, incident_id: str, limit: int) -> list[tuple[Even
     ]
 
 
+def count_kills(cursor: Cursor) -> int:
+    """Return how many kills this ledger has recorded, over all incidents: one more means that somebody stopped it."""
+    return int(cursor.row(queries.KILLS, {})[0])
+
+
 def add_change(cursor: Cursor, incident_id: str, run_id: str, flag: str, change: Change) -> None:
     """Record one batch of switched tenants, in the transaction that switches them; raises ServerError."""
     cursor.run(queries.ADD_CHANGE, {"incident": incident_id, "run": run_id, "flag": flag, **vars(change)})

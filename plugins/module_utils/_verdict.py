@@ -114,7 +114,13 @@ def verdict(
     if final:
         still_open = any(host.sweep_open for host in standing.acted)
         refused = any(part["kind"] == "contain" for part in parts)
-        lines += _next(word, what, one_line(incident_id), check_mode, still_open, refused)
+        stopped = any(host.last.get("error", {}).get("code") == "stopped_again" for host in standing.acted)
+        if stopped:
+            lines.append("Next: ask who stopped it again, and why, before this is typed again: it would undo that too.")
+        else:
+            lines += _next(word, what, one_line(incident_id), check_mode, still_open, refused)
+        if word == "restored" and not check_mode:
+            lines += _closing([row for row in incidents if "closed" in row])
     return {
         "verdict": word,
         "failed": word in ("degraded", "failed"),
@@ -189,14 +195,30 @@ def _clock(seconds: float, objective: float, word: str) -> str:
     return f"Time: {seconds:.1f} s, {met} the objective of {objective:.0f} s."
 
 
+def _closing(incidents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return whether an incident goes on after its undo, for each that the undo said it of, and how to close it."""
+    still_open = {one_line(row["incident_id"]) for row in incidents if not row["closed"]}
+    closed = {one_line(row["incident_id"]) for row in incidents} - still_open
+    lines = [f"Incident {name} is closed." for name in sorted(closed)]
+    for name in sorted(still_open):
+        lines.append(
+            f"Incident {name} is still open; when it is over, close it: reenable.yml -e kanban_reenable=all "
+            f"-e kanban_close=true -e kanban_incident_id={_to_type(name)}"
+        )
+    return lines
+
+
+def _to_type(incident_id: str) -> str:
+    """Return an id for a line to copy: in any shell it must do what it says, and braces are Ansible's template."""
+    return incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"
+
+
 def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: bool, refused: bool) -> list[str]:
     if check_mode and word in ("degraded", "failed"):
         return ["Next: mend what is named above, and ask for the plan again: as it stands the run would not be whole."]
     if check_mode:
         return ["Next: the same command without --check."]
-    # A line to copy must do what it says in any shell, and Ansible takes what stands there for a template.
-    name = incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"
-    undo = f"reenable.yml -e kanban_reenable=all -e kanban_incident_id={name}"
+    undo = f"reenable.yml -e kanban_reenable=all -e kanban_incident_id={_to_type(incident_id)}"
     if word in ("degraded", "failed"):
         return [
             *([f"If this was a misfire: {undo}"] if what == "contain" and (word == "degraded" or refused) else []),

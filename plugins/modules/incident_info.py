@@ -96,6 +96,14 @@ latched_tenants:
   description: Of how many tenants.
   returned: when O(incident_id) is given and known
   type: int
+kills:
+  description:
+    - How many kills this ledger has recorded, over all incidents; null where there is no ledger that can be used.
+    - Each M(chatia.kanban_rollback.feature_flag) that switches off counts, also one that found nothing to switch; a
+      sweep (with O(chatia.kanban_rollback.feature_flag#module:settle)) counts only when it switched something. A figure
+      that has grown means that somebody stopped it meanwhile.
+  returned: success
+  type: int
 lease:
   description: Who holds the recovery lease; null when nobody does.
   returned: success

@@ -207,3 +207,30 @@ def test_a_check_of_a_switch_opens_nothing(db: Database) -> None:
     db.modules().ok("ledger")
     modules.disable(check=True)
     assert db.modules().ok("incident_info")["incidents"] == []
+
+
+def kills(db: Database) -> int | None:
+    counted: int | None = db.modules().ok("incident_info")["kills"]
+    return counted
+
+
+def test_every_kill_is_counted_also_one_that_finds_nothing_and_nothing_else_is(db: Database) -> None:
+    modules = population(db)
+    assert kills(db) is None
+    db.modules().ok("ledger")
+    assert kills(db) == 0
+    modules.disable(check=True)
+    assert kills(db) == 0
+    modules.disable()
+    assert kills(db) == 1
+    assert modules.disable()["changed"] is False
+    assert kills(db) == 2
+    modules.disable("INC-2")
+    assert kills(db) == 3
+    modules.disable(settle=2)  # A sweep of what is off already.
+    modules.restore()
+    db.modules().ok("incident", incident_id="INC-1", state="closed", event={"phase": "contain", "event": "disabled"})
+    assert kills(db) == 3
+    set_settings(db, 3, ON)
+    modules.disable("INC-2", settle=2)  # A sweep that had to switch is a stop as well.
+    assert kills(db) == 4

@@ -140,7 +140,12 @@ def test_a_switch_writes_its_event(db: Database) -> None:
     told = db.modules().ok("incident_info", incident_id="INC-1")
     assert told["chain_broken_at"] == []
     seen = [(one["run_id"], one["phase"], one["event"], one["data"]["changed_count"]) for one in told["events"]]
-    assert seen == [("r1", "contain", "disabled", 50), ("r3", "re-enable", "restored", 50)]
+    # A kill that found nothing to switch is one too: somebody stopped it.
+    assert seen == [
+        ("r1", "contain", "disabled", 50),
+        ("r2", "contain", "disabled", 0),
+        ("r3", "re-enable", "restored", 50),
+    ]
     assert told["events"][0]["data"]["operator"] == "ana"
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.playbooks.place import BLOCK, ON, Site
 from tests.playbooks.test_writes import ALL, HASTY, MOVES, refused, undo
 
@@ -17,6 +19,27 @@ BEGIN
 END $$;
 CREATE TRIGGER stop_again AFTER DELETE ON kanban_rollback.leases EXECUTE FUNCTION stop_again();
 """
+
+# The same, by a kill: it leaves its event, whatever it found to switch. What calls it is said by the tests.
+KILL_AGAIN = """
+CREATE FUNCTION kill_again() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE public."Companies" SET settings = jsonb_set(settings, '{kanbanV2Enabled}', 'false') WHERE id % 3 = 0;
+  INSERT INTO kanban_rollback.events (incident_id, run_id, seq, at, phase, source, event, data, previous, hash)
+    SELECT min(incident_id), 'run of another operator', 1, '2026-11-25T00:00:00.000000Z', 'contain', 'feature_flag',
+           'disabled', '{}', '', 'x' FROM kanban_rollback.incidents;
+  RETURN NULL;
+END $$;
+"""
+AS_THE_LEASE_IS_GIVEN_BACK = """
+CREATE TRIGGER kill_again AFTER DELETE ON kanban_rollback.leases EXECUTE FUNCTION kill_again();
+"""
+# The last that the undo does in a database.
+AS_THE_FENCE_IS_LOWERED = """
+CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
+  WHEN (NEW.event = 'fence_lowered') EXECUTE FUNCTION kill_again();
+"""
+NOBODY_ON = """UPDATE "Companies" SET settings = settings - 'kanbanV2Enabled' WHERE id % 3 = 0"""
 
 
 def test_stopped_again_after_an_undo_it_takes_another_dump_and_a_block_that_went_meanwhile_is_told(site: Site) -> None:
@@ -43,3 +66,50 @@ def test_writes_stay_refused_where_somebody_stopped_it_again_while_it_was_undone
     assert f"0 tenants are on, and {ON} were when they had been put back: somebody stopped it again" in undone.screen
     assert refused(site) == list(MOVES)
     assert site.redis("GET", BLOCK) == "true"
+
+
+@pytest.mark.parametrize("nobody_on", [False, True], ids=["some on", "nobody on"])
+@pytest.mark.parametrize(
+    "moment", [AS_THE_LEASE_IS_GIVEN_BACK, AS_THE_FENCE_IS_LOWERED], ids=["before writes", "after the fence"]
+)
+def test_the_later_stop_wins_whenever_it_comes_and_whatever_was_on(site: Site, moment: str, nobody_on: bool) -> None:
+    if nobody_on:
+        site.psql("db1", NOBODY_ON)
+    assert site.run("scenario3", variables=HASTY, whole=True).rc == 0
+    site.psql("db1", KILL_AGAIN + moment)
+    undone = site.run("reenable", extra=ALL, whole=True)
+    assert undone.rc != 0, undone.output
+    assert "RESTORED" not in undone.screen.replace("NOT RESTORED", "")
+    assert "Somebody stopped it again while it was undone: the ledger has 2 kills, and 1 when" in undone.screen
+    assert "fence proven for" in undone.screen
+    assert "Next: ask who stopped it again" in undone.screen
+    assert (site.on(), refused(site), site.redis("GET", BLOCK)) == (0, list(MOVES), "true")
+    assert undone.seconds < 60
+
+
+def test_a_stop_meanwhile_is_no_success_without_the_fence_either(site: Site) -> None:
+    assert site.run("scenario3", variables=HASTY).rc == 0
+    site.psql("db1", KILL_AGAIN + AS_THE_LEASE_IS_GIVEN_BACK)
+    undone = site.run("reenable", extra=ALL)
+    assert undone.rc != 0, undone.output
+    assert "Somebody stopped it again while it was undone" in undone.screen
+    assert site.on() == 0
+
+
+def test_tenants_that_went_off_meanwhile_are_no_success_without_the_fence_either(site: Site) -> None:
+    assert site.run("scenario3", variables=HASTY).rc == 0
+    site.psql("db1", STOPPED_AGAIN)
+    undone = site.run("reenable", extra=ALL)
+    assert undone.rc != 0, undone.output
+    assert f"0 tenants are on, and {ON} were when they had been put back: somebody stopped it again" in undone.screen
+
+
+def test_the_last_screen_says_whether_the_incident_is_still_open(site: Site) -> None:
+    assert site.run("scenario3", variables=HASTY).rc == 0
+    undone = site.run("reenable", extra=ALL)
+    assert undone.rc == 0, undone.output
+    assert f"Incident {undone.incident} is still open; when it is over, close it: reenable.yml" in undone.screen
+    closed = site.run("reenable", extra={**ALL, "kanban_close": True, "kanban_incident_id": undone.incident})
+    assert closed.rc == 0, closed.output
+    assert f"Incident {undone.incident} is closed." in closed.screen
+    assert site.psql("db1", "SELECT count(*) FROM kanban_rollback.incidents WHERE closed_at IS NULL").strip() == "0"

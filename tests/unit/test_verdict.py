@@ -188,3 +188,25 @@ def test_the_order_of_hosts_decides_nothing(kinds: list[str], random: Any) -> No
     one, two = judge(dict(hosts)), judge(dict(shuffled))
     assert (one["verdict"], one["headline"]) == (two["verdict"], two["headline"])
     assert sorted(one["lines"]) == sorted(two["lines"])
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_undo_says_whether_the_incident_goes_on_and_how_to_close_it(closed: bool) -> None:
+    incident = {"incident_id": "INC-7", "open_before": [], "closed": closed}
+    shown = judge({"db1": answer("1/1", incident=incident), "db2": answer("2/1", incident=incident)}, what="restore")
+    lines = [line for line in shown["lines"] if line.startswith("Incident INC-7 is ")]
+    still = "reenable.yml -e kanban_reenable=all -e kanban_close=true -e kanban_incident_id=INC-7"
+    goes_on = f"Incident INC-7 is still open; when it is over, close it: {still}"
+    assert lines == (["Incident INC-7 is closed."] if closed else [goes_on])
+    planned = judge({"db1": answer(incident=incident)}, what="restore", check_mode=True)
+    assert not any(line.startswith("Incident INC-7 is ") for line in planned["lines"])
+
+
+def test_one_that_was_stopped_again_is_no_success_and_is_not_to_be_undone_blindly() -> None:
+    error = {"code": "stopped_again", "what": "Somebody stopped it again while it was undone."}
+    stopped = answer("1/1", changed=0, failed=True, msg=error["what"], error=error)
+    result = judge({"db1": stopped, "db2": answer("2/1")}, what="restore")
+    assert (result["verdict"], result["failed"]) == ("degraded", True)
+    assert "db1: Somebody stopped it again while it was undone." in result["lines"]
+    assert "Next: ask who stopped it again" in result["lines"][-1]
+    assert "type the same command again" not in text(result)

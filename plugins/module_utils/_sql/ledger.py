@@ -222,6 +222,11 @@ WHERE incident_id = %(incident)s
 ORDER BY at, run_id, seq
 LIMIT %(limit)s
 """
+# The primary key does not lead with any of these, and a ledger has a few dozen events: a scan is cheap.
+KILLS = """
+SELECT count(*) FROM kanban_rollback.events
+WHERE phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'
+"""
 
 # One holder at a time; an expired lease, or one's own of the same run, is taken over.
 TAKE_LEASE = """
