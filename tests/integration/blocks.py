@@ -18,6 +18,8 @@ from tests.support.servers import workspace
 KEY = "kanban:emergency:write-block"
 OWNER = "{kanban:emergency:write-block}:owner"
 OURS, THEIRS = "INC-20261125-042", "INC-20261125-043"
+# What the documentation says that the user needs.
+NEEDED = ("+get", "+pttl", "+eval", "+set", "+del")
 # What lies there while we hold it for good, as ``Place.there`` shows it.
 HELD = {KEY: ("true", -1), OWNER: (OURS, -1)}
 
@@ -81,6 +83,12 @@ class Place:
             client.set(KEY, value, ex=seconds)
             if owner:
                 client.set(OWNER, owner, ex=seconds)
+
+
+def as_user(redis: Place, *rights: str, keys: tuple[str, ...] = (f"~{KEY}", f"~{OWNER}")) -> Place:
+    """Return the same server for a user that has these rights and no others; ``keys`` as ACL SETUSER takes them."""
+    redis.run("ACL", "SETUSER", "app", "reset", "on", ">app-password", *keys, *rights)
+    return Place(redis.server, {"login_user": "app", "login_password": "app-password"})
 
 
 @contextlib.contextmanager

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import KEY, OURS, OWNER, THEIRS, Place, place
+from tests.integration.blocks import KEY, NEEDED, OURS, OWNER, THEIRS, Place, as_user, place
 from tests.support import accounts, processes
 
-# What the documentation says that the user needs, with scripts and without.
-NEEDED = ("+get", "+pttl", "+eval", "+set", "+del")
+# What the user needs where there are no scripts.
 WATCHED = ("+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi", "+exec")
 
 
@@ -29,12 +28,6 @@ def shared() -> Iterator[Place]:
 def redis(shared: Place) -> Place:
     shared.run("FLUSHALL")
     return shared
-
-
-def as_user(redis: Place, *rights: str, keys: tuple[str, ...] = (f"~{KEY}", f"~{OWNER}")) -> Place:
-    """Return the same server for a user that has these rights and no others."""
-    redis.run("ACL", "SETUSER", "app", "reset", "on", ">app-password", *keys, *rights)
-    return Place(redis.server, {"login_user": "app", "login_password": "app-password"})
 
 
 def without(rights: tuple[str, ...], *less: str) -> tuple[str, ...]:

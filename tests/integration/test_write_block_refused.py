@@ -12,11 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import HELD, KEY, OURS, OWNER, THEIRS, Place, place
+from tests.integration.blocks import HELD, KEY, NEEDED, OURS, OWNER, THEIRS, Place, as_user, place
 from tests.support import accounts, processes
-
-# What the documentation says that the user needs.
-NEEDED = ("+get", "+pttl", "+eval", "+set", "+del")
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +27,6 @@ def shared() -> Iterator[Place]:
 def redis(shared: Place) -> Place:
     shared.run("FLUSHALL")
     return shared
-
-
-def as_user(redis: Place, *rights: str, keys: tuple[str, ...] = (KEY, OWNER)) -> Place:
-    """Return the same server for a user that has these rights and no others."""
-    redis.run("ACL", "SETUSER", "app", "reset", "on", ">app-password", *(f"~{key}" for key in keys), *rights)
-    return Place(redis.server, {"login_user": "app", "login_password": "app-password"})
 
 
 # Rights.
@@ -61,7 +52,7 @@ def test_a_user_with_what_the_documentation_says(redis: Place) -> None:
     redis.set_by_hand("x" * 300)
     aside = "{kanban:emergency:write-block}:set-aside:*"
     assert app.refused("missing_privilege")["error"]["todo"].startswith("Grant it: ACL SETUSER app ")
-    widened = as_user(redis, *NEEDED, "+renamenx", keys=(KEY, OWNER, aside))
+    widened = as_user(redis, *NEEDED, "+renamenx", keys=(f"~{KEY}", f"~{OWNER}", f"~{aside}"))
     assert widened.hold()["set_aside"]
 
 
@@ -92,7 +83,7 @@ def test_a_right_that_is_missing_is_named(redis: Place, missing: str) -> None:
     assert redis.there() == before
 
 
-@pytest.mark.parametrize("keys", [("other:*",), (KEY,)], ids=["neither key", "not the owner's"])
+@pytest.mark.parametrize("keys", [("~other:*",), (f"~{KEY}",)], ids=["neither key", "not the owner's"])
 def test_keys_that_a_user_may_not_touch(redis: Place, keys: tuple[str, ...]) -> None:
     as_user(redis, *NEEDED, keys=keys).refused("missing_privilege")
     assert redis.there() == {}
