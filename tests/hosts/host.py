@@ -18,6 +18,12 @@ table inet kanban_blackhole {
 }
 """
 
+# What a database says when it is what its role promises.
+_ASKED = {
+    "postgres-primary": "SELECT NOT pg_is_in_recovery()",
+    "postgres-replica": "SELECT status = 'streaming' FROM pg_stat_wal_receiver",
+}
+
 
 def until(ready: Callable[[], bool], what: str, *, timeout: float, pause: float = 0.1) -> None:
     """Ask `ready` every `pause` seconds; raise HostsError naming `what` after `timeout` seconds of no."""
@@ -138,10 +144,10 @@ class Host:
             return answers(self.address, 6379, b"PING\r\n", b"+PONG")
         # Not before the first boot is over: PostgreSQL accepts before its roles and slots are there.
         over = self.run(["test", "-e", "/var/lib/kanban-firstboot"], check=False).returncode == 0
-        if over and self.role == "postgres-replica":
-            # It refuses sessions until it has caught up with its base backup.
-            asked = ["psql", "-XqAt", "-d", "postgres", "-c", "SELECT status FROM pg_stat_wal_receiver"]
-            return self.run(asked, user="postgres", check=False).stdout.strip() == "streaming"
+        if over and self.role in _ASKED:
+            # A replica refuses sessions until it has caught up, and a primary that lost its power until it is repaired.
+            asked = ["psql", "-XqAt", "-d", "postgres", "-c", _ASKED[self.role]]
+            return self.run(asked, user="postgres", check=False).stdout.strip() == "t"
         return over
 
     def _namespace(self) -> str:

@@ -9,13 +9,15 @@ from tests.hosts import sources
 from tests.hosts.machine import RECIPE, HostsError, call, locked, podman
 
 REPOSITORY = "localhost/kanban-rollback-hosts"
-# Read by mmdebstrap and podman below, and part of the recipe's hash.
+# Read by mmdebstrap, npm and podman below, and part of the recipe's hash.
 BUILD = (
     "--variant=apt",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
 )
+# Exactly what the lock file says, checksums included; nothing of a package is run while it is installed.
+NPM = ("ci", "--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
 CHANGES = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3")
 # Shared by all checkouts of the machine, as podman's store is.
 LOCK = Path("/run/kanban-rollback-hosts-image.lock")
@@ -24,7 +26,7 @@ BUILD_DIRECTORY = Path("/var/tmp")  # noqa: S108  half a gigabyte, which /tmp in
 
 def recipe_hash(recipe: Path = RECIPE) -> str:
     """Return twelve hex digits that change with anything that goes into the image."""
-    digest = hashlib.sha256(repr((BUILD, CHANGES)).encode())
+    digest = hashlib.sha256(repr((BUILD, NPM, CHANGES)).encode())
     for path in sorted(recipe.iterdir()):
         # The settings of podman on the machine are no part of a host.
         if path.name != "containers.conf":
@@ -72,6 +74,7 @@ def _build(tag: str) -> None:
         build = Path(name)
         archive = build / "root.tar"
         try:
+            pm2 = _install_pm2(build)
             call(
                 [
                     "env",
@@ -80,7 +83,7 @@ def _build(tag: str) -> None:
                     *BUILD,
                     f"--aptopt={sources.write_options(build)}",
                     f"--include={','.join(packages())}",
-                    f'--customize-hook=sh "{RECIPE}/customize.sh" "$1" "{RECIPE}"',
+                    f'--customize-hook=sh "{RECIPE}/customize.sh" "$1" "{RECIPE}" "{pm2}"',
                     sources.codename(),
                     str(archive),
                     *sources.write_sources(build),
@@ -91,3 +94,13 @@ def _build(tag: str) -> None:
             raise HostsError(f"the image of the hosts could not be built: {error}") from error
         changes = [word for change in CHANGES for word in ("--change", change)]
         podman("import", *changes, str(archive), tag, timeout=300)
+
+
+def _install_pm2(build: Path) -> Path:
+    """Have npm install pm2 into a directory that the image is then given; hosts have no way to the registry."""
+    directory = build / "pm2"
+    directory.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(RECIPE / name, directory)
+    call(["npm", "--prefix", str(directory), "--cache", str(build / "npm-cache"), *NPM], timeout=300)
+    return directory

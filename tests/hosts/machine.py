@@ -17,6 +17,7 @@ PROGRAMS = {
     "runc": "runc",
     "netavark": "netavark",
     "mmdebstrap": "mmdebstrap",
+    "npm": "npm",
     "ip": "iproute2",
     "nft": "nftables",
     "nsenter": "util-linux",

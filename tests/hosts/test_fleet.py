@@ -1,5 +1,6 @@
 """Shows that the hosts are what tests of playbooks take them for, and that nothing of them is left over."""
 
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from tests.hosts import files
 from tests.hosts.composition import OPTIONAL, STANDARD
 from tests.hosts.fleet import Fleet, down, leftovers, load, up
 from tests.hosts.host import until
-from tests.hosts.machine import call
+from tests.hosts.machine import RECIPE, call
 
 pytest_plugins = ["tests.hosts.plugin"]
 ROOT = Path(__file__).parents[2]
@@ -100,6 +101,27 @@ def test_postgresql_asks_for_a_password_over_tcp_and_has_the_settings_that_tests
         "shared_preload_libraries=pg_stat_statements",
         "wal_level=replica",
     ]
+
+
+def test_pm2_keeps_a_program_running_for_root_and_for_the_user_of_the_application(fleet: Fleet) -> None:
+    app1 = fleet["app1"]
+    lock = json.loads((RECIPE / "package-lock.json").read_text())["packages"]["node_modules/pm2"]["version"]
+    for user, home in (("root", "/root"), ("app", "/home/app")):
+
+        def pm2(*arguments: str, user: str = user, home: str = home) -> str:
+            quiet = ["env", f"PM2_HOME={home}/.pm2", "PM2_DISCRETE_MODE=true", "pm2", *arguments]
+            return app1.run(quiet, user=user).stdout
+
+        try:
+            assert pm2("--version").splitlines()[-1] == lock
+            pm2("start", "--silent", "--name", "clock", "/usr/bin/sleep", "--", "4711")
+            [clock] = json.loads(pm2("jlist"))
+            assert (clock["name"], clock["pm2_env"]["status"]) == ("clock", "online")
+            app1.run(["kill", "-9", str(clock["pid"])], user=user)
+            until(lambda: json.loads(pm2("jlist"))[0]["pm2_env"]["restart_time"] == 1, "pm2 to restart it", timeout=20)
+        finally:
+            app1.run(["env", f"PM2_HOME={home}/.pm2", "pm2", "kill"], user=user, check=False)
+            app1.run(["rm", "-rf", f"{home}/.pm2"])
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from tests.hosts.machine import RECIPE
 def test_the_image_is_named_after_its_recipe(tmp_path: Path) -> None:
     recipe = shutil.copytree(RECIPE, tmp_path / "recipe")
     assert image.recipe_hash(recipe) == image.recipe_hash()
-    with (recipe / "packages.txt").open("a") as packages:
-        packages.write("hello\n")
-    assert image.recipe_hash(recipe) != image.recipe_hash()
+    for name in ("packages.txt", "package-lock.json"):
+        before = image.recipe_hash(recipe)
+        with (recipe / name).open("a") as file:
+            file.write("\n")
+        assert image.recipe_hash(recipe) != before
 
 
 def test_only_apt_sources_with_a_web_address_go_into_the_image() -> None:

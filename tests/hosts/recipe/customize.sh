@@ -1,9 +1,10 @@
 #!/bin/sh
-# Run by mmdebstrap on the unpacked system: customize.sh ROOT RECIPE_DIR.
+# Run by mmdebstrap on the unpacked system: customize.sh ROOT RECIPE_DIR PM2_DIR.
 # Owners and modes are given here, because those of a checkout are whoever's made it.
 set -eu
 root=$1
 recipe=$2
+pm2=$3
 
 put() { install -D -o root -g root -m "$1" "$recipe/$2" "$root/$3"; }
 put 0755 firstboot.sh usr/local/sbin/kanban-firstboot
@@ -30,6 +31,13 @@ rm -f "$root"/etc/ssh/ssh_host_*
 chroot "$root" systemctl enable kanban-firstboot kanban-network
 # What systemd does after an update of /usr was done with the packages; a boot need not do it again.
 chroot "$root" /usr/lib/systemd/systemd-update-done
+
+# pm2 as `npm install --global` would lay it down, and a user of its own for the application, as it should be run.
+mkdir -p "$root/usr/local/lib/pm2"
+cp -R --preserve=mode,links "$pm2/node_modules" "$root/usr/local/lib/pm2/"
+chmod -R go=rX "$root/usr/local/lib/pm2"
+ln -s ../lib/pm2/node_modules/pm2/bin/pm2 "$root/usr/local/bin/pm2"
+chroot "$root" useradd --create-home --shell /bin/bash app
 
 # Where the machine that built the image gets its packages from is its own affair.
 rm -f "$root"/etc/apt/sources.list.d/* "$root/etc/apt/sources.list" "$root/etc/apt/apt.conf.d/99mmdebstrap"

@@ -54,7 +54,7 @@ case $KANBAN_ROLE in
     postgres-primary) postgres_primary ;;
     postgres-replica) postgres_replica ;;
     redis) enable_now redis-server.service ;;
-    # The place for what an application host runs (node and pm2 have to be baked into the image).
+    # node and pm2 are there; what runs under them is brought by whoever needs it.
     app) ;;
     *)
         echo "unknown role $KANBAN_ROLE" >&2

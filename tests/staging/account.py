@@ -1,0 +1,183 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What clients were told was done, kept on their side, and compared with what the database has.
+
+A line is written before a request is sent and another when its fate is known, so that a load that is killed leaves no
+write that nobody noted. What was never answered may be there or not: either is right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extensions import connection
+
+ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
+MESSAGE = "message"
+
+_TICKETS = 'SELECT id, "kanbanLane", "kanbanOrder", "lastMessage" FROM "Tickets" WHERE id = ANY(%(tickets)s)'
+_TAGS = """
+SELECT "ticketId", "tagId", count(*) FROM "TicketTags" WHERE "ticketId" = ANY(%(tickets)s) GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One write: ``sets`` maps what it is about (``tag:TICKET:TAG``, ``lane:TICKET``, ``message:TICKET``) to its value.
+
+    ``at``: Unix time at which it was sent; ``until``: at which its fate was known.
+    """
+
+    number: int
+    at: float
+    operation: str
+    tenant: int
+    sets: dict[str, Any]
+    outcome: str = UNKNOWN
+    status: int | None = None
+    until: float | None = None
+
+
+@dataclass
+class Report:
+    """The account against the database. ``missing``: acknowledged, and not so; ``unexpected``: there, and not said."""
+
+    checked: int = 0
+    acknowledged: int = 0
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is missing and nothing unexpected."""
+        return not self.missing and not self.unexpected
+
+
+class Account:
+    """The account in a file of JSON lines; a file that is there is gone on with."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._number = max((entry.number for entry in read(path)), default=0)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        # A killed load may have left half a line.
+        if path.stat().st_size:
+            os.write(self._file, b"\n")
+
+    def sending(self, operation: str, tenant: int, sets: dict[str, Any]) -> int:
+        """Note a write that is about to be sent, and return its number."""
+        self._number += 1
+        self._line(n=self._number, at=time.time(), op=operation, tenant=tenant, sets=sets)
+        return self._number
+
+    def answered(self, number: int, outcome: str, status: int | None) -> None:
+        """Note what became of a write."""
+        self._line(n=number, until=time.time(), outcome=outcome, status=status)
+
+    def sync(self) -> None:
+        """Have it all on disk."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Have it all on disk, and close the file."""
+        self.sync()
+        os.close(self._file)
+
+    def _line(self, **what: Any) -> None:
+        # One write without a buffer in between: it is the kernel's before the request is sent.
+        os.write(self._file, json.dumps(what).encode() + b"\n")
+
+
+def read(path: Path) -> list[Entry]:
+    """Return what an account says, in the order in which it was sent; nothing for a file that is not there."""
+    sent: dict[int, dict[str, Any]] = {}
+    for line in _lines(path):
+        sent.setdefault(line.pop("n"), {}).update(line)
+    return [
+        Entry(
+            number=number,
+            at=line["at"],
+            operation=line["op"],
+            tenant=line["tenant"],
+            sets=line["sets"],
+            outcome=line.get("outcome", UNKNOWN),
+            status=line.get("status"),
+            until=line.get("until"),
+        )
+        for number, line in sent.items()
+    ]
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if path.exists():
+        for text in path.read_bytes().splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                # Half a line, of a load that was killed: nothing was sent yet, or its fate is not known.
+                continue
+            yield line
+
+
+def acknowledged(path: Path, *, since: float = 0.0, kanban_only: bool = False) -> list[Entry]:
+    """Return the writes that were sent since a Unix time and acknowledged."""
+    return [
+        entry
+        for entry in read(path)
+        if entry.outcome == ACKNOWLEDGED and entry.at >= since and not (kanban_only and entry.operation == MESSAGE)
+    ]
+
+
+def expectations(entries: Collection[Entry]) -> dict[str, list[Any]]:
+    """Return what may be found now for each thing that an acknowledged write was about: one value, or several.
+
+    What came after it and was not answered adds a value; before it, no value is known and nothing is expected.
+    """
+    expected: dict[str, list[Any]] = {}
+    for entry in entries:
+        for thing, value in entry.sets.items():
+            if entry.outcome == ACKNOWLEDGED:
+                expected[thing] = [value]
+            elif entry.outcome == UNKNOWN and value not in expected.get(thing, [value]):
+                expected[thing].append(value)
+    return expected
+
+
+def verify(path: Path, session: connection) -> Report:
+    """Compare an account with the database, in one snapshot. The load has ended, and so has what it sent."""
+    entries = read(path)
+    expected = expectations(entries)
+    tickets = {int(thing.split(":")[1]) for thing in expected}
+    with session, session.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute(_TICKETS, {"tickets": list(tickets)})
+        rows = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(_TAGS, {"tickets": list(tickets)})
+        tags = {(ticket, tag): number for ticket, tag, number in cursor.fetchall()}
+    report = Report(len(expected), sum(entry.outcome == ACKNOWLEDGED for entry in entries))
+    for thing, allowed in expected.items():
+        kind, ticket, *tag = thing.split(":")
+        if int(ticket) not in rows:
+            report.missing.append(f"{thing}: the ticket is gone")
+        elif kind == "tag":
+            _compare_tag(report, thing, allowed, tags.get((int(ticket), int(tag[0])), 0))
+        else:
+            lane, order, message = rows[int(ticket)]
+            found = [lane, order] if kind == "lane" else message
+            if found not in allowed:
+                report.missing.append(f"{thing}: acknowledged {allowed}, found {found}")
+    return report
+
+
+def _compare_tag(report: Report, thing: str, allowed: list[bool], found: int) -> None:
+    if found > 1:
+        report.unexpected.append(f"{thing}: there {found} times")
+    elif bool(found) not in allowed:
+        (report.unexpected if found else report.missing).append(f"{thing}: there {found} times")

@@ -1,0 +1,294 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Load on the application, with an account of what was acknowledged: ``python -m tests.staging.load --help``.
+
+Each worker has tenants of its own, so nobody else writes to their cards, and what was acknowledged last is what has to
+be there. A card of which a request was never answered is left alone from then on: that request may still be under way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg2
+
+from tests.staging import account
+from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, UNKNOWN, Account
+from tests.staging.client import Answer, Client, Figures
+from tests.staging.settings import email
+
+# How often each is done, in a hundred.
+MIX = {"login": 2, "open": 34, "board": 10, "attach": 14, "detach": 10, "move": 18, MESSAGE: 12}
+_SYNC_SECONDS = 0.25
+# A socket stays for this long, then another comes in its place.
+_HOLD_SECONDS = 0.5
+
+
+@dataclass
+class _Tenant:
+    number: int
+    token: str = ""
+    tickets: list[int] = field(default_factory=list)
+    tags: list[int] = field(default_factory=list)
+    lane_tags: list[int] = field(default_factory=list)
+    version: int = 0
+    lanes: list[int] = field(default_factory=list)
+
+
+class Load:
+    """People at work. Use it as a context manager, in a thread of its own; ``figures`` grow meanwhile.
+
+    ``tenants``: whose people. ``rate``: requests a second, all together. ``sockets``: how many are open at a time.
+    ``timeout``: seconds for each try of a request.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        path: Path,
+        *,
+        tenants: Sequence[int],
+        password: str,
+        rate: float = 40,
+        sockets: int = 2,
+        workers: int = 8,
+        timeout: float = 5,
+    ) -> None:
+        self.path = path
+        self.figures = Figures()
+        self._urls, self._password, self._timeout, self._sockets = list(urls), password, timeout, sockets
+        self._tenants = [_Tenant(number) for number in tenants]
+        self._workers = min(workers, len(self._tenants))
+        self._pause = self._workers / rate
+        # Cards that a load before this one was not told about.
+        self._left_alone = {
+            int(thing.split(":")[1])
+            for entry in account.read(path)
+            if entry.outcome == UNKNOWN and entry.status is None
+            for thing in entry.sets
+        }
+        self._ends = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread = threading.Thread(target=self._in_thread, name="load")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it: what was sent is still answered, and noted."""
+        self.stop()
+
+    def stop(self, timeout: float = 60) -> None:
+        """End it. Raises what a worker failed with, and TimeoutError."""
+        self._ends.set()
+        if self._thread:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                raise TimeoutError(f"the load has not ended within {timeout:g} s")
+        if self._error:
+            raise self._error
+
+    def _in_thread(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except BaseException as error:
+            self._error = error
+
+    async def _run(self) -> None:
+        self._account = Account(self.path)
+        self._client = Client(self._urls, timeout=self._timeout)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(self._workers):
+                    group.create_task(self._work(number))
+                for number in range(self._sockets):
+                    group.create_task(self._keep_socket(number))
+                group.create_task(self._sync())
+        finally:
+            await self._client.close()
+            self._account.close()
+
+    async def _sync(self) -> None:
+        while not self._ends.is_set():
+            await asyncio.sleep(_SYNC_SECONDS)
+            await asyncio.to_thread(self._account.sync)
+
+    async def _work(self, number: int) -> None:
+        # The same in each run, and another for each worker.
+        chance = random.Random(number)  # noqa: S311
+        tenants = self._tenants[number :: self._workers]
+        await asyncio.sleep(self._pause * number / self._workers)
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while not self._ends.is_set():
+            operation = chance.choices(list(MIX), list(MIX.values()))[0]
+            tenant = chance.choice(tenants)
+            if await self._ready(tenant):
+                await self._do(operation, tenant, chance)
+            # At its rate, but never to make up for what could not be done while nobody answered.
+            due = max(due + self._pause, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _ready(self, tenant: _Tenant) -> bool:
+        """Log in and learn what there is, where that is not known."""
+        if not tenant.token and not await self._login(tenant):
+            return False
+        if not tenant.tickets:
+            tickets = await self._ask("list", tenant, "GET", "/tickets")
+            tags = await self._ask("list", tenant, "GET", "/tags")
+            if tickets.good and tags.good:
+                tenant.tickets = [ticket["id"] for ticket in tickets.body["tickets"]]
+                tenant.tags = [tag["id"] for tag in tags.body["tags"] if not tag["kanban"]]
+                tenant.lane_tags = [tag["id"] for tag in tags.body["tags"] if tag["kanban"]]
+        return bool(tenant.tickets) and (bool(tenant.version) or await self._board(tenant))
+
+    async def _login(self, tenant: _Tenant) -> bool:
+        answer = await self._client.ask(
+            "POST", "/auth/login", {"email": email(tenant.number), "password": self._password}
+        )
+        self.figures.count("login", answer)
+        tenant.token = answer.body["token"] if answer.good else ""
+        return answer.good
+
+    async def _board(self, tenant: _Tenant) -> bool:
+        answer = await self._ask("board", tenant, "GET", "/kanban/board")
+        if answer.good:
+            tenant.version = answer.body["version"]
+            tenant.lanes = [lane["id"] for lane in answer.body["lanes"]]
+        return answer.good
+
+    async def _ask(self, operation: str, tenant: _Tenant, method: str, path: str, body: object = None) -> Answer:
+        answer = await self._client.ask(method, path, body, tenant.token)
+        self.figures.count(operation, answer)
+        if answer.status == 401:
+            tenant.token = ""
+        return answer
+
+    async def _do(self, operation: str, tenant: _Tenant, chance: random.Random) -> None:
+        if operation == "login":
+            await self._login(tenant)
+        elif operation == "board":
+            await self._board(tenant)
+        elif operation == "open":
+            await self._ask("open", tenant, "GET", f"/tickets/{chance.choice(tenant.tickets)}")
+        else:
+            for ticket in self._free(tenant, chance):
+                await self._write(operation, tenant, ticket, chance)
+
+    def _free(self, tenant: _Tenant, chance: random.Random) -> Iterator[int]:
+        """Give one card that may be written to, if there is one."""
+        free = [ticket for ticket in tenant.tickets if ticket not in self._left_alone]
+        if free:
+            yield chance.choice(free)
+
+    async def _write(self, operation: str, tenant: _Tenant, ticket: int, chance: random.Random) -> None:
+        # Tags, and with them the lanes of V1, can all be gone where the application deletes them.
+        if operation != MESSAGE and not (tenant.lanes if operation == "move" else tenant.tags):
+            operation = MESSAGE
+        method, path = "POST", "/messages"
+        body: dict[str, Any] = {}
+        sets: dict[str, Any]
+        if operation == MESSAGE:
+            text = f"mensagem {chance.randrange(10**9)}"
+            body, sets = {"ticketId": ticket, "body": text}, {f"message:{ticket}": text}
+        elif operation == "move":
+            lane, order = chance.choice(tenant.lanes), chance.randrange(1, 1000)
+            path, body = f"/tickets/{ticket}/move", {"board": tenant.version, "lane": lane, "order": order}
+            if tenant.version == 2:
+                sets = {f"lane:{ticket}": [lane, order]}
+            else:
+                sets = {f"tag:{ticket}:{tag}": tag == lane for tag in tenant.lane_tags}
+        else:
+            tag, path = chance.choice(tenant.tags), f"/tickets/{ticket}/tags"
+            sets = {f"tag:{ticket}:{tag}": operation == "attach"}
+            if operation == "attach":
+                body = {"tagId": tag}
+            else:
+                method, path = "DELETE", f"{path}/{tag}"
+        number = self._account.sending(operation, tenant.number, sets)
+        answer = await self._ask(operation, tenant, method, path, body or None)
+        outcome = UNKNOWN
+        if answer.good:
+            outcome = ACKNOWLEDGED
+        elif answer.status is not None and answer.status < 500 and not answer.doubtful:
+            outcome = REFUSED
+        self._account.answered(number, outcome, None if answer.doubtful else answer.status)
+        if answer.doubtful:
+            self._left_alone.add(ticket)
+        if answer.status in (404, 409):
+            # Of another version, or of what is gone: look again.
+            tenant.version, tenant.tickets = 0, []
+
+    async def _keep_socket(self, number: int) -> None:
+        tenant = _Tenant(self._tenants[number % len(self._tenants)].number)
+        while not self._ends.is_set():
+            if tenant.token or await self._login(tenant):
+                took = await self._client.connect_socket(tenant.token, _HOLD_SECONDS)
+                if took is None:
+                    self.figures.sockets_refused += 1
+                else:
+                    self.figures.sockets += 1
+                    self.figures.socket_seconds.append(took)
+            await asyncio.sleep(0.1)
+
+
+def _numbers(text: str) -> list[int]:
+    first, _dash, last = text.partition("-")
+    return list(range(int(first), int(last or first) + 1))
+
+
+def main() -> int:
+    """Put load on an application until the time is over or a signal comes; 1 when the account does not hold."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.staging.load",
+        description="Load on the staging application. STAGING_PASSWORD is its users' password; with --verify the "
+        "database is that of PGHOST, PGDATABASE, PGUSER, PGPASSWORD.",
+    )
+    parser.add_argument("--url", action="append", required=True, help="of one process; give it several times")
+    parser.add_argument("--account", type=Path, required=True, help="the file of what was acknowledged")
+    parser.add_argument("--tenants", type=_numbers, default=_numbers("1-200"), help="FIRST-LAST (1-200)")
+    parser.add_argument("--rate", type=float, default=40, help="requests a second (%(default)s)")
+    parser.add_argument("--seconds", type=float, help="how long; until a signal, without")
+    parser.add_argument("--verify", action="store_true", help="compare account and database in the end")
+    options = parser.parse_args()
+    ends = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: ends.set())
+    password = os.environ["STAGING_PASSWORD"]
+    load = Load(options.url, options.account, tenants=options.tenants, password=password, rate=options.rate)
+    with load:
+        ends.wait(options.seconds)
+    print(json.dumps(load.figures.summary()))
+    if not options.verify:
+        return 0
+    session = psycopg2.connect("connect_timeout=5")
+    try:
+        report = account.verify(options.account, session)
+    finally:
+        session.close()
+    for line in [*report.missing, *report.unexpected]:
+        print(line, file=sys.stderr)
+    print(f"{report.acknowledged} acknowledged; {len(report.missing)} missing, {len(report.unexpected)} unexpected")
+    return 0 if report.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The load's account: it holds through retries and killed processes, and says exactly what is not as acknowledged."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.staging import account
+from tests.staging.account import ACKNOWLEDGED, UNKNOWN, Report
+from tests.staging.conftest import ON, Place
+from tests.staging.load import Load
+from tests.staging.local import CHECKOUT
+from tests.support.processes import alive, wait_until
+
+
+def begin(place: Place, path: Path, tenants: range, rate: float = 150) -> Load:
+    password = place.app.secrets.password
+    return Load(place.app.urls, path, tenants=tenants, password=password, rate=rate, workers=16)
+
+
+def verify(place: Place, path: Path) -> Report:
+    session = psycopg2.connect(**place.postgres.parameters("app"))
+    try:
+        return account.verify(path, session)
+    finally:
+        session.close()
+
+
+def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_with(
+    place: Place, tmp_path: Path
+) -> None:
+    path = tmp_path / "account"
+    process = place.app.processes[1]
+    place.misbehave(slow=60)
+    with begin(place, path, range(101, 201)) as load:
+        assert wait_until(lambda: load.figures.of(*account_operations()) > 60, 15)
+        # Frozen first, so that somebody's request is sent to it and never answered.
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(0.4)
+        process.end()
+        time.sleep(0.3)
+        process.launch()
+        process.wait()
+        more = load.figures.of(*account_operations()) + 40
+        assert wait_until(lambda: load.figures.of(*account_operations()) > more, 15)
+        # What was on its way when the process was killed has been committed or not by now.
+        place.misbehave(slow=None)
+    report = verify(place, path)
+    assert report.holds, report
+    assert report.acknowledged == load.figures.of(*account_operations()) > 100
+    assert load.figures.sockets > 0
+    assert any(entry.outcome == ACKNOWLEDGED and entry.status is None for entry in account.read(path)), "no retry seen"
+
+    expected = account.expectations(account.read(path))
+    lane = next(thing for thing in expected if thing.startswith("lane:"))
+    message = next(thing for thing in expected if thing.startswith("message:"))
+    there = [thing for thing, value in expected.items() if thing.startswith("tag:") and value == [True]]
+    gone = next(thing for thing, value in expected.items() if thing.startswith("tag:") and value == [False])
+    tag = 'WHERE "ticketId" = %s AND "tagId" = %s'
+    place.query(f'DELETE FROM "TicketTags" {tag}', *there[0].split(":")[1:])
+    place.query(f'INSERT INTO "TicketTags" ("ticketId", "tagId") SELECT "ticketId", "tagId" FROM "TicketTags" {tag}',
+                *there[1].split(":")[1:])  # fmt: skip
+    place.query('INSERT INTO "TicketTags" ("ticketId", "tagId") VALUES (%s, %s)', *gone.split(":")[1:])
+    place.query('UPDATE "Tickets" SET "kanbanOrder" = -5 WHERE id = %s', lane.split(":")[1])
+    place.query("""UPDATE "Tickets" SET "lastMessage" = 'other' WHERE id = %s""", message.split(":")[1])
+    report = verify(place, path)
+    assert sorted(line.split(": ")[0] for line in report.missing) == sorted([there[0], lane, message])
+    assert sorted(line.split(": ")[0] for line in report.unexpected) == sorted([there[1], gone])
+
+
+def account_operations() -> list[str]:
+    return ["attach", "detach", "move", account.MESSAGE]
+
+
+def test_corruption_is_found_by_it_and_a_crash_on_opening_is_not_taken_for_one(place: Place, tmp_path: Path) -> None:
+    lost, held = tmp_path / "lost", tmp_path / "held"
+    first = ON[40]
+    place.misbehave(delete_tags=6, shuffle_order=3, tenants=[first])
+    with begin(place, lost, range(first, first + 1), rate=80) as load:
+        assert wait_until(lambda: load.figures.of(*account_operations()) > 30, 15)
+    report = verify(place, lost)
+    assert report.missing, report
+    place.misbehave(delete_tags=None, shuffle_order=None, tenants=None, fail=5)
+    with begin(place, held, range(41, 61)) as load:
+        assert wait_until(lambda: load.figures.of(*account_operations()) > 40, 15)
+    assert load.figures.of(status=range(500, 600)) > 0
+    assert verify(place, held).holds
+    assert any(entry.outcome == UNKNOWN and entry.status == 500 for entry in account.read(held))
+
+
+def test_under_the_write_block_only_messages_are_acknowledged(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "account"
+    with begin(place, path, range(61, 81)) as load:
+        assert wait_until(lambda: load.figures.of("move", "attach", "detach") > 10, 15)
+        with place.redis.client() as client:
+            client.set("kanban:emergency:write-block", "true")
+        since = time.time()
+        before = load.figures.of(account.MESSAGE)
+        # More than can have been under way already: one for each worker.
+        assert wait_until(lambda: load.figures.of(account.MESSAGE) > before + 16, 15)
+        assert load.figures.of(status=range(423, 424)) > 0
+    assert account.acknowledged(path, since=since, kanban_only=True) == []
+    assert account.acknowledged(path, since=since)
+    assert verify(place, path).holds
+
+
+def test_a_killed_load_leaves_an_account_that_holds_and_that_another_goes_on_with(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "account"
+    argv = [sys.executable, "-m", "tests.staging.load", "--account", str(path), "--tenants", "81-100", "--rate", "200"]
+    for url in place.app.urls:
+        argv += ["--url", url]
+    parameters = place.postgres.parameters("app")
+    environment = {
+        "PATH": "/usr/bin", "STAGING_PASSWORD": place.app.secrets.password, "PGHOST": parameters["host"],
+        "PGPORT": str(parameters["port"]), "PGUSER": "postgres", "PGPASSWORD": parameters["password"],
+        "PGDATABASE": "app",
+    }  # fmt: skip
+    killed = subprocess.Popen(argv, cwd=CHECKOUT, env=environment)
+    try:
+        assert wait_until(lambda: len(account.acknowledged(path)) > 30, 20)
+    finally:
+        killed.kill()
+        killed.wait(10)
+    assert not alive(killed.pid)
+    number = len(account.acknowledged(path))
+    with path.open("a") as file:
+        file.write('{"n": 9999, "at": 1')
+    time.sleep(0.3)
+    assert verify(place, path).holds
+    done = subprocess.run(
+        [*argv, "--seconds", "1.5", "--verify"], cwd=CHECKOUT, env=environment, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["answers"]["200"] > 20
+    assert len(account.acknowledged(path)) > number
+
+
+@pytest.mark.parametrize(
+    ("later", "allowed"),
+    [
+        ([], [1]),
+        ([("refused", 423, 2)], [1]),
+        ([("unknown", None, 2)], [1, 2]),
+        ([("unknown", 500, 2), ("unknown", 500, 2), ("acknowledged", 200, 3)], [3]),
+    ],
+)
+def test_what_is_expected_after_what_became_of_later_writes(
+    tmp_path: Path, later: list[tuple[str, int | None, int]], allowed: list[int]
+) -> None:
+    kept = account.Account(tmp_path / "account")
+    for outcome, status, value in [("unknown", 500, 0), ("acknowledged", 200, 1), *later]:
+        kept.answered(kept.sending("move", 1, {"lane:1": value, "lane:2": value}), outcome, status)
+    kept.sending("move", 1, {"lane:3": 1})
+    kept.close()
+    assert account.expectations(account.read(kept.path)) == {"lane:1": allowed, "lane:2": allowed}
