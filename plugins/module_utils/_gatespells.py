@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The times of a watch in which its gate was not ok, however long ago, and whether it was steady at its end. Pure.
+
+A spell is a map of ``verdict``, ``from`` and ``to``, both in seconds watched.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import NO_DATA, OK
+
+Spell = Mapping[str, Any]
+
+MOST_SPELLS = 20
+# Of a watch, the part at its end that has to be steady, and how much of that may be a hiccup.
+_END = 1 / 3
+_HICCUP = 1 / 4
+
+
+def added(spells: Sequence[Spell], result: Mapping[str, Any], seconds: float) -> list[dict[str, Any]]:
+    """Return the spells with what a try says, which was made after so many seconds.
+
+    :param spells: those until the try before, the last of which ended with that try where ``open`` is true.
+    """
+    found = [dict(spell) for spell in spells]
+    last: dict[str, Any] = found[-1] if found else {}
+    going = last.pop("open", False)
+    verdict = result["verdict"]
+    if verdict == OK or _nothing_yet(result):
+        return found
+    if going and last["verdict"] == verdict:
+        last.update(to=seconds, open=True)
+        return found
+    begin = last["to"] if going else seconds
+    found.append({"verdict": verdict, "from": begin, "to": seconds, "open": True})
+    while len(found) > MOST_SPELLS:
+        # The oldest become one, the good time between them included: it is said at worst, and the end is exact.
+        first, second, *rest = found
+        found = [{**second, "from": first["from"]}, *rest]
+    return found
+
+
+def _nothing_yet(result: Mapping[str, Any]) -> bool:
+    """Tell whether there is no data only because nothing could count so early."""
+    silent = [metric for metric in result["metrics"] if metric["verdict"] == NO_DATA and not metric["ignored"]]
+    hosts = [host for metric in silent for host in metric["hosts"]]
+    return result["verdict"] == NO_DATA and bool(hosts) and not any(host["signs"] for host in hosts)
+
+
+def steady(spells: Sequence[Spell], seconds: float) -> bool:
+    """Tell whether the last third of a watch of so many seconds was good, but for a hiccup of a quarter of it."""
+    since = seconds * (1 - _END)
+    shaken = sum(max(0.0, spell["to"] - max(since, spell["from"])) for spell in spells)
+    return bool(shaken <= seconds * _END * _HICCUP)
+
+
+def spells_from(given: Any) -> list[Spell]:
+    """Return the spells that a try keeps; raises TypeError, KeyError or ValueError for what is none."""
+    found: list[Spell] = []
+    for one in given[-MOST_SPELLS:]:
+        times = {name: float(one[name]) for name in ("from", "to")}
+        if not all(map(math.isfinite, times.values())):
+            raise ValueError("a time is no number")
+        found.append({"verdict": str(one["verdict"]), **times, **({"open": True} if one.get("open") else {})})
+    return found

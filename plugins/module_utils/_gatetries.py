@@ -1,0 +1,202 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tries of a watch: numbered, with the seconds watched, and what they say made whole. Pure.
+
+A try is a map of ``watch`` and ``try`` (numbers from 1), ``at`` (seconds since 1970 by the clock of who judges),
+``began`` (that of the watch's first try, by which it is known also where two have one number), ``seconds`` (watched
+until then), ``samples``, and ``spells`` (until then). A watch that nobody went on with for ``RESUME_SECONDS`` is over,
+and the next try begins another.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Container, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gategrowth import Line, line_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatespells import spells_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatevalue import (
+    NoSample,
+    clean,
+    difference,
+    number,
+)
+
+Try = Mapping[str, Any]
+
+RESUME_SECONDS = 900.0
+MOST_SAMPLES = 500
+# Of all tries in a result; the oldest tries go first.
+MOST_KEPT = 2000
+# A longer pause than so many intervals was not watched.
+_PAUSE = 3
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a try stands: its watch and number, the seconds watched, and whether it goes on with what was lost."""
+
+    watch: int
+    number: int
+    seconds: float
+    watched_before: float
+    resumed: bool
+
+
+def sample_from(given: Any) -> dict[str, Any]:
+    """Return a sample that was taken elsewhere, in the form that is kept; raises BadInput for what is none."""
+    if not isinstance(given, Mapping) or not given.get("metric") or not isinstance(given.get("host"), str):
+        raise BadInput(
+            "bad_sample",
+            "One of samples is no map with metric and host.",
+            "It would be missing without being missed. Nothing was judged.",
+            "Give samples as metric_gate returns them.",
+        )
+    made: dict[str, Any] = {"metric": clean(given["metric"]), "host": clean(given["host"]), "value": None}
+    raw, at = given.get("raw"), given.get("at")
+    if isinstance(at, (int, float)) and math.isfinite(at):
+        made["at"] = round(float(at), 3)
+    if given.get("value") is not None:
+        try:
+            return {**made, "value": number(given["value"])}
+        except NoSample as none:
+            return {**made, "code": none.code, "error": clean(none.text)}
+    if isinstance(raw, Mapping):
+        return {**made, "raw": dict(raw)}
+    return {**made, "code": clean(given.get("code") or "unknown"), "error": clean(given.get("error") or "no reason")}
+
+
+def storable(data: Any) -> Any:
+    """Return data in which PostgreSQL's jsonb gives every number back as it was.
+
+    What is so large comes back as an integer, and the hash of the event would no longer fit.
+    """
+    if isinstance(data, Mapping):
+        return {name: storable(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [storable(value) for value in data]
+    if isinstance(data, float):
+        return int(data) if abs(data) >= 1e15 and data.is_integer() else data + 0.0
+    return data
+
+
+def merge(history: Sequence[Try], kept: Sequence[Try]) -> list[Try]:
+    """Return the tries of the caller's watch in order, from what it knows and what the ledger kept of it.
+
+    Where it knows none they are those of the newest watch that the ledger has. A watch that the caller is in stays its
+    own: one that is kept from another run, whatever its number, is not gone on with. Numbers are a ledger's, and there
+    may be several, or none that was reached at first: it has the number under which it is kept here, else the next.
+    """
+    newest = max((int(one["watch"]) for one in kept), default=0)
+    if not history:
+        mine = {int(one["try"]): one for one in kept if one["watch"] == newest}
+        return [mine[number] for number in sorted(mine)]
+    last = history[-1]
+    same = [one for one in kept if one["began"] == last["began"]]
+    found = {int(one["try"]): one for one in [*same, *history]}
+    watch = max((int(one["watch"]) for one in same), default=max(int(last["watch"]), newest + 1))
+    return [{**found[number], "watch": watch} for number in sorted(found)]
+
+
+def moment_of(before: Sequence[Try], known: int, since: float, interval: float, anew: bool = False) -> Moment:
+    """Return where the next try stands.
+
+    :param before: the tries of the watch, in order, as merge() gives them.
+    :param known: how many of them the caller knew: none, and there are some, means that it goes on where one stopped.
+    :param since: seconds since the newest.
+    :param anew: whether what the caller did not know is an earlier watch, whenever that was.
+    """
+    if not before:
+        return Moment(1, 1, 0.0, 0.0, False)
+    last = before[-1]
+    if since > max(RESUME_SECONDS, _PAUSE * interval) or (anew and not known):
+        return Moment(int(last["watch"]) + 1, 1, 0.0, 0.0, False)
+    watched = float(last["seconds"])
+    step = min(max(0.0, since), _PAUSE * interval)
+    return Moment(int(last["watch"]), int(last["try"]) + 1, round(watched + step, 3), watched, not known)
+
+
+def resolved(samples: Sequence[Mapping[str, Any]], before: Sequence[Try]) -> list[dict[str, Any]]:
+    """Return samples whose counters were compared with the last ones of the same host and metric."""
+    earlier: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for one in before:
+        for sample in one["samples"]:
+            if sample.get("raw"):
+                earlier[sample["metric"], sample["host"]] = sample["raw"]
+    return [_resolve(sample, earlier.get((sample["metric"], sample["host"]))) for sample in samples]
+
+
+def _resolve(sample: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    if "raw" not in sample:
+        return dict(sample)
+    try:
+        return {**sample, "value": difference(before, sample["raw"])}
+    except NoSample as none:
+        return {**sample, "value": None, "code": none.code, "error": none.text}
+    except (KeyError, TypeError, ValueError):
+        return {**sample, "value": None, "code": "not_number", "error": "its counters are none of metric_gate's"}
+
+
+def lined(samples: Sequence[Mapping[str, Any]], before: Sequence[Try], growing: Container[str]) -> list[dict[str, Any]]:
+    """Return samples that keep the line through all of their series until now, where a metric's growth is judged."""
+    earlier: dict[tuple[str, str], Line] = {}
+    for one in before:
+        for sample in one["samples"]:
+            line = line_from(sample.get("line"))
+            if line:
+                earlier[sample["metric"], sample["host"]] = line
+    found = []
+    for sample in samples:
+        line = earlier.get((sample["metric"], sample["host"])) if sample["metric"] in growing else None
+        if sample["metric"] in growing and sample.get("value") is not None and sample.get("at") is not None:
+            line = (line or Line()).plus(sample["at"], sample["value"])
+        found.append({**sample, **({"line": line.as_sample()} if line else {})})
+    return found
+
+
+def bounded(tries: Sequence[Try]) -> list[Try]:
+    """Return the newest tries that a result can carry; of counters and spells the last ones alone are kept."""
+    found: list[Try] = []
+    count, seen = 0, set()
+    for one in reversed(tries):
+        count += len(one["samples"])
+        if found and count > MOST_KEPT:
+            break
+        samples = []
+        for sample in one["samples"]:
+            key = (sample["metric"], sample["host"])
+            samples.append({name: value for name, value in sample.items() if name != "raw" or key not in seen})
+            seen.update([key] if "raw" in sample else [])
+        found.append({**one, "samples": samples, "spells": one.get("spells", []) if one is tries[-1] else []})
+    return found[::-1]
+
+
+def tries_from(history: Any) -> list[Try]:
+    """Return the tries that a caller gives back; raises BadInput for what is none."""
+    try:
+        return [
+            {
+                **{name: int(one[name]) for name in ("watch", "try")},
+                **{name: float(one[name]) for name in ("at", "seconds")},
+                "began": float(one.get("began", 0)),
+                "spells": spells_from(one.get("spells", [])),
+                "samples": [_known(sample) for sample in one["samples"]],
+            }
+            for one in history
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            "bad_history",
+            "history holds something that is no try of a gate.",
+            "What was before would be judged wrongly. Nothing was judged.",
+            "Give back the series of the last result as it is.",
+        ) from error
+
+
+def _known(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sample that was judged before: beside its counters and line it has a value, or the reason for none."""
+    raw = {name: sample[name] for name in ("raw", "line") if isinstance(sample.get(name), Mapping)}
+    return {**sample_from({**sample, "raw": None}), **raw}

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person is to type, so that it does what it says wherever it is pasted. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any, Mapping, Sequence
+
+# A value that neither a shell nor Ansible's name=value takes for anything but itself.
+_PLAIN = re.compile(r"[\w.:@%+/-]+(?:[\w.:@%+/,!&*-]*)")
+# Words that YAML reads as text as they stand.
+_WORDS = re.compile(r"[^\W\d_](?:[\w .;()/%+-]*[\w.)%])? [\w .;()/%+-]*[\w.)%]")
+_MARKS = re.compile(r"[^\w .;()/%+-]+")
+_PLAYBOOK = "ansible-playbook chatia.kanban_rollback."
+
+
+def command_of(playbook: str, arguments: Sequence[str] = ()) -> str:
+    """Return the line to type; empty without a playbook."""
+    return " ".join([_PLAYBOOK + playbook, *map(shlex.quote, map(str, arguments))]) if playbook else ""
+
+
+def extra_vars(variables: Mapping[str, Any], result_format: str = "yaml") -> list[str]:
+    """Return the arguments that give these variables again; empty ones are left out.
+
+    :param result_format: how the line is shown. As JSON each double quote has a backslash before it, and what is pasted
+        so is a variable lost without a word: a sentence then keeps its words and loses the marks that need quotes.
+    """
+    given = [(name, value) for name, value in variables.items() if value not in (None, "")]
+    return [text for name, value in given for text in ("-e", _given(name, value, result_format))]
+
+
+def _given(name: str, value: Any, result_format: str) -> str:
+    text = value if isinstance(value, str) else ""
+    if result_format == "json" and " " in text:
+        text = " ".join(_MARKS.sub(" ", text).split())
+    if _PLAIN.fullmatch(text):
+        return f"{name}={text}"
+    if _WORDS.fullmatch(text):
+        return f"{{{name}: {text}}}"
+    return json.dumps({name: value}, ensure_ascii=False)
+
+
+def as_screen(lines: Sequence[str], result_format: str = "json") -> Any:
+    """Return lines in the form in which Ansible shows them whole: as YAML one text, which is neither folded nor quoted.
+
+    :param result_format: how results are shown, ``yaml`` or ``json``; a list is one line each in the latter.
+    """
+    return "\n".join(lines) if result_format == "yaml" else list(lines)

@@ -1,0 +1,276 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role observe as a play runs it, on local connections: progress, ends, a lost terminal, hosts that are gone."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration import playbook
+from tests.integration.metrics import HTML, Application, age_samples, application
+from tests.integration.place import Database
+from tests.playbooks.runner import Running, one_line
+from tests.support.processes import wait_until
+
+INCIDENT = "INC-20261125-042"
+GONE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+PLAYBOOK = [
+    {
+        "name": "Watch",
+        "hosts": "app:db:localhost",
+        "strategy": "linear",
+        "gather_facts": False,
+        "ignore_unreachable": True,
+        "tasks": [
+            {"name": "Observe", "ansible.builtin.import_role": {"name": "chatia.kanban_rollback.observe"}},
+            {"name": "After it", "ansible.builtin.debug": {"msg": "after the role"}},
+        ],
+    },
+    {
+        "name": "Say it",
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "name": "Keep the result",
+                "ansible.builtin.copy": {
+                    "content": "{{ __observe | to_json }}",
+                    "dest": "{{ playbook_dir }}/result.json",
+                    "mode": "0600",
+                },
+                "check_mode": False,
+            },
+            {
+                "name": "Judge the part",
+                "ansible.builtin.debug": {
+                    "msg": "{{ __observe.scenario1 | chatia.kanban_rollback.gate_part(ansible_check_mode) }}"
+                },
+            },
+        ],
+    },
+]
+
+
+class Watch:
+    """An application, a database with an open incident, and the play that watches."""
+
+    def __init__(self, db: Database, app: Application, directory: Path) -> None:
+        self.db, self.app, self.directory = db, app, directory
+        self.hosts: dict[str, dict[str, Any]] = {"db": {"db1": {}}, "app": {"app1": {}}}
+        self.variables: dict[str, Any] = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "kanban_connect_timeout": 5,
+            "kanban_postgresql_host": db.server.host,
+            "kanban_postgresql_port": db.server.port,
+            "kanban_postgresql_db": db.name,
+            "kanban_postgresql_password": db.server.password,
+            "kanban_incident_id": INCIDENT,
+            "observe_gate": "scenario1",
+            "observe_interval": 1,
+            "observe_seconds": 60,
+            "observe_end": "first_ok",
+            "observe_metrics": {
+                "error_rate": {"url": f"{app.url}/metrics", "path": "errorRate"},
+                "errors": {"where": "db", "source": "sql", "query": "SELECT 3"},
+                "public": {"where": "controller", "url": f"{app.url}/health", "measure": "milliseconds"},
+                "dnd_p95": {},
+            },
+            "observe_thresholds": {
+                "error_rate": {"max": 0.1, "unit": "%", "consecutive": 2},
+                "errors": {"max": 5, "consecutive": 2},
+                "public": {"max": 5000, "unit": "ms", "consecutive": 2},
+                "dnd_p95": {"max": 500},
+            },
+        }
+        app.says("metrics", {"errorRate": 0.02})
+        app.says("health", {"ok": True})
+        db.modules().ok("incident", incident_id=INCIDENT, operator="ana")
+
+    def start(self, *options: str) -> Running:
+        """Start the play; what it says is in ``output``."""
+        hosts = playbook.inventory(self.directory, self.variables, **self.hosts)
+        play = playbook.written(self.directory, json.dumps(PLAYBOOK))
+        self.running = playbook.start(self.directory, play, *hosts, *options)
+        return self.running
+
+    @property
+    def output(self) -> str:
+        """What the play said, on one line."""
+        return one_line(self.running.output)
+
+    def run(self, *options: str) -> dict[str, Any]:
+        """Run the play, which must succeed, and return what the role left."""
+        assert self.start(*options).wait(timeout=playbook.TIMEOUT_SECONDS).rc == 0, self.output
+        assert self.output.count("after the role") == len(self.hosts["app"]) + len(self.hosts["db"]) + 1
+        left: dict[str, Any] = playbook.kept(self.directory)["scenario1"]
+        return left
+
+    @property
+    def events(self) -> list[Any]:
+        """What the ledger keeps of the watch: number and verdict of each try."""
+        statement = """SELECT (data ->> 'try')::int, data ->> 'verdict' FROM kanban_rollback.events
+                       WHERE source = 'metric_gate' ORDER BY at"""
+        return self.db.rows(statement)
+
+
+@pytest.fixture
+def watch(db: Database, directory: Path) -> Iterator[Watch]:
+    with application(directory / "answers") as app:
+        yield Watch(db, app, directory)
+
+
+def test_a_plan_takes_one_sample_and_keeps_nothing(watch: Watch) -> None:
+    left = watch.run("--check")
+    assert (left["try"], left["ledger_kept"], watch.events) == (1, False, [])
+    assert "3 metrics would be watched for 01:00, every 1 s; now: error rate 0.02 % ok" in watch.output
+
+
+@pytest.mark.parametrize("missing", ["server", "host"])
+def test_degraded_ends_a_watch_and_without_a_ledger_it_is_judged_as_well(watch: Watch, missing: str) -> None:
+    """By the database's host where its server is gone, and by the controller where the host is."""
+    watch.variables.update(observe_end="whole", observe_names=["error_rate"])
+    if missing == "server":
+        watch.variables["kanban_postgresql_port"] = 1
+    else:
+        watch.hosts["db"]["db1"] = GONE
+    watch.app.says("metrics", {"errorRate": 7})
+    left = watch.run()
+    assert (left["verdict"], left["passed"], left["try"], left["ledger_kept"]) == ("degraded", False, 2, False)
+    assert "the metrics of scenario1 are degraded: error rate 7 % DEGRADED (at most 0.1 %; app1)" in watch.output
+    assert "not in the ledger: another run could not go on with this" in watch.output
+
+
+def test_a_whole_watch_takes_its_time_and_no_longer(watch: Watch) -> None:
+    watch.variables.update(observe_end="whole", observe_seconds=5, observe_interval=2)
+    began = time.monotonic()
+    left = watch.run()
+    assert 5 <= time.monotonic() - began < 60
+    assert (left["verdict"], left["passed"]) == ("ok", True)
+    # Two good ones would have been enough for the first ok; a module of a busy machine takes a while.
+    assert 5 <= left["watched_seconds"] <= 11
+    *_before, (_try, last) = watch.events
+    assert last == "ok"
+
+
+def test_the_first_ok_takes_as_many_as_its_thresholds_say(watch: Watch) -> None:
+    left = watch.run()
+    assert (left["try"], left["passed"], left["resumed"], left["watch"]) == (2, True, False, 1)
+    assert [verdict for _try, verdict in watch.events] == ["ok", "ok"]
+
+
+def test_the_first_ok_ends_it_and_a_lost_terminal_is_gone_on_with(watch: Watch) -> None:
+    watch.app.says("metrics", {"errorRate": 7})
+    watch.variables["observe_seconds"] = 600
+    lost = watch.start()
+    try:
+        assert wait_until(lambda: len(watch.events) >= 2, 60), watch.output
+    finally:
+        lost.kill()
+    before = len(watch.events)
+    watch.app.says("metrics", {"errorRate": 0.02})
+    left = watch.run()
+    assert (left["verdict"], left["passed"], left["ended"], left["resumed"]) == ("ok", True, True, True)
+    # A module that was on its way when the terminal was lost may have kept one more.
+    assert before + 2 <= left["try"] <= before + 3
+    assert [number for number, _verdict in watch.events] == list(range(1, left["try"] + 1))
+    assert left["watched_seconds"] > left["series"][1]["seconds"] > 0
+    asked = {(metric["name"], host["host"]) for metric in left["metrics"] for host in metric["hosts"]}
+    assert asked == {("error_rate", "app1"), ("errors", "db1"), ("public", "localhost")}
+    assert (left["unmeasured"], left["silent"], left["ledger_kept"]) == (["dnd_p95"], {}, True)
+    assert f"scenario1, try {left['try']} of 601, 00:" in watch.output
+    assert "of 10:00: error rate 0.02 % ok, errors 3 ok, public" in watch.output
+    assert "the 3 metrics of scenario1 are good" in watch.output
+    assert "gone on with after an earlier run" in watch.output
+    assert "NOT MEASURED, for no source is given: dnd_p95" in watch.output
+    # Sampling is no change; the one on the controller is the test's own file.
+    assert re.findall(r"(\S+) : ok=\d+ changed=(\d)", watch.output) == [("app1", "0"), ("db1", "0"), ("localhost", "1")]
+
+
+def test_hosts_that_are_gone_are_no_data_by_name_and_end_nothing(watch: Watch) -> None:
+    watch.hosts["app"]["app2"] = watch.hosts["db"]["db2"] = GONE
+    watch.variables["observe_seconds"] = 6
+    left = watch.run()
+    assert (left["verdict"], left["passed"], left["ended"], left["ledger_kept"]) == ("no_data", False, True, True)
+    assert sorted(left["silent"]) == ["app2", "db2"]
+    assert "could not be reached" in left["silent"]["app2"]
+    assert "NO DATA (app2: could not be reached" in watch.output
+
+
+def test_a_metric_that_may_be_silent_may_not_be_dead(watch: Watch) -> None:
+    """As the profile has drag and drop, and growth of the memory, which a watch that ends early does not judge."""
+    performance = f"{watch.app.url}/performance"
+    watch.variables["observe_metrics"].update(
+        dnd_p95={"url": performance, "path": "dndP95Ms"}, memory={"url": performance, "path": "memoryMb"}
+    )
+    watch.variables["observe_thresholds"].update(
+        dnd_p95={"max": 500, "consecutive": 2, "no_data": "ignore"},
+        memory={"growth": "percent", "max": 20, "no_data": "ignore"},
+    )
+    # At night nobody drags, and the source is there.
+    watch.app.says("performance", {"memoryMb": 180})
+    left = watch.run()
+    assert (left["verdict"], left["passed"], left["silent"]) == ("ok", True, {})
+    assert "without a figure, which is no fault: dnd p95" in watch.output
+    assert "not judged yet, which takes longer: memory growth" in watch.output
+    watch.variables.update(observe_anew=True, observe_seconds=4)
+    watch.app.says("performance", HTML, status=503)
+    left = watch.run()
+    assert (left["verdict"], left["passed"]) == ("no_data", False)
+    assert "dnd p95 NO DATA (app1: HTTP 503), memory growth NO DATA (app1: HTTP 503)" in watch.output
+
+
+@pytest.mark.parametrize(("seconds", "passed"), [(70, True), (51, False)])
+def test_a_whole_watch_that_was_unstable_says_so_and_passes_only_if_its_end_was_steady(
+    watch: Watch, seconds: int, passed: bool
+) -> None:
+    """An earlier run made tries of ten seconds each; this one makes the last of them."""
+    limits = {"error_rate": {"max": 0.1, "unit": "%"}}
+    modules = watch.db.modules(incident_id=INCIDENT, gate="scenario1", thresholds=limits, window=3)
+    for value in (0.0, 0.0, 9.0, 0.0, 0.0, 0.0):
+        sample = {"metric": "error_rate", "host": "app1", "value": value}
+        modules.ok("metric_gate", samples=[sample])
+        age_samples(watch.db, 10)
+    watch.variables.update(observe_end="whole", observe_seconds=seconds, observe_names=["error_rate"], observe_window=3)
+    watch.variables.update(observe_interval=10)
+    left = watch.run()
+    assert (left["verdict"], left["ended"], left["steady"], left["passed"]) == ("ok", True, passed, passed)
+    (spell,) = left["spells"]
+    assert (spell["verdict"], 20 <= spell["from"] < 30, 40 <= spell["to"] < 50) == ("unstable", True, True)
+    assert "scenario1: was unstable from 00:2" in watch.output
+    assert ("are not steady: good in the end, but unstable from" in watch.output) is not passed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"observe_names": ["dnd_p95"]}, "scenario1 cannot be watched"),
+        ({"observe_seconds": 0}, "scenario1 cannot be watched"),
+        # Known to the module alone, on every host that judges.
+        ({"observe_thresholds": {"error_rate": {"max": "many"}}}, "'error_rate' cannot be used"),
+    ],
+)
+def test_what_cannot_be_watched_is_told_by_the_last_screen(watch: Watch, wrong: dict[str, Any], why: str) -> None:
+    watch.variables.update(wrong)
+    left = watch.run()
+    assert why in left["problem"]
+    assert set(left) == {"problem"}
+    assert "the metrics were not watched" in watch.output
+    assert watch.events == []
+
+
+def test_a_threshold_that_is_dropped_is_not_judged(watch: Watch) -> None:
+    watch.variables["observe_thresholds"]["error_rate"] = watch.variables["observe_thresholds"]["dnd_p95"] = None
+    watch.app.says("metrics", {"errorRate": 7})
+    left = watch.run()
+    assert (left["passed"], left["unmeasured"]) == (True, [])
+    assert "the 2 metrics of scenario1 are good" in watch.output
