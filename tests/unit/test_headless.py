@@ -1,0 +1,62 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A replica whose primary nobody asked says nothing good about its database: not ranked, not paused, not counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsselective import pause_part, ranking_part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagefacts import affected_facts
+from tests.unit.answers import UNREACHABLE, Answer, answer, database, replica
+
+
+def ranked(cluster: str = "7001/5", affected: int = 1, **more: Any) -> Answer:
+    """What affected_tenants_info says on a primary."""
+    found: Answer = {
+        "measured": True,
+        "database": database(cluster),
+        "affected_on_count": affected,
+        "on_count": 10,
+        "share": affected / 10,
+        "more_than": 10,
+        "since": "2026-11-25T02:14:07Z",
+        "tenants": [],
+        "frozen": False,
+        "users_count": 3,
+    }
+    return {**found, **more}
+
+
+def passed_over(cluster: str = "7001/5") -> Answer:
+    """What it says on a replica that is skipped."""
+    return {"skipped": True, "measured": False, "tenants": [], "database": database(cluster, writable=False)}
+
+
+def test_a_replica_beside_its_primary_is_no_doubt() -> None:
+    names, answers = ["db1", "db2"], [ranked(), passed_over()]
+    assert ranking_part(names, answers, [], [], [])["holds"]
+    assert affected_facts(names, answers)["known"] is True
+    assert pause_part(names, [answer(), replica()])["holds"]
+
+
+@pytest.mark.parametrize("primary", ["7001/5", None])
+def test_a_replica_without_its_primary_is_named(primary: str | None) -> None:
+    """Beside a primary of another database, or alone."""
+    names = ["db1", "db2"] if primary else ["db2"]
+    part = ranking_part(names, [*([ranked(primary)] if primary else []), passed_over("8002/5")], [], [], [])
+    assert "the tenants on the primary of db2 are not ranked" in part["bad"]
+    facts = affected_facts(names, [*([ranked(primary)] if primary else []), passed_over("8002/5")])
+    assert (facts["known"], "db2: a replica whose primary did not answer" in facts["why"]) == (False, True)
+    paused = pause_part(names, [*([answer(primary)] if primary else []), replica("8002/5")])
+    assert "the roll-out on the primary of db2 is not paused" in paused["bad"]
+
+
+def test_hosts_without_an_answer_are_counted() -> None:
+    assert pause_part(["db1", "db2"], [answer(), UNREACHABLE])["bad"] == ["the roll-out on db2 is not paused"]
+    assert ranking_part(["db1", "db2"], [ranked()], [], [], [])["bad"] == ["the tenants on db2 are not ranked"]
+    assert affected_facts(["db1", "db2"], [ranked(), UNREACHABLE])["known"] is False
+    assert affected_facts([], [])["known"] is False
