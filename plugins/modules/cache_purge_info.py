@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cache_purge_info
+short_description: Tell whether a purge of the cache would be allowed
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Tries, ahead of the day and without changing anything, the commands of M(chatia.kanban_rollback.cache_purge) as its
+    user. One step of C(SCAN) is run. C(UNLINK), of one key that fits each of O(patterns), and C(FLUSHDB) are queued
+    behind C(MULTI) and discarded, for Redis judges a user when a command is queued. Where C(MULTI) is refused,
+    C(UNLINK) is sent for a key that is not there, and what names a key itself is not tried.
+  - No key is looked at, and none is removed. How many keys would go, M(chatia.kanban_rollback.cache_purge) tells in
+    check mode.
+options:
+  patterns:
+    description: The option O(chatia.kanban_rollback.cache_purge#module:patterns).
+    type: list
+    elements: str
+    default: []
+  flush:
+    description: The option O(chatia.kanban_rollback.cache_purge#module:flush), which needs all keys.
+    type: bool
+    default: false
+  force:
+    description: The option O(chatia.kanban_rollback.cache_purge#module:force), which uses C(FLUSHDB).
+    type: bool
+    default: false
+  deadline:
+    description: Seconds by which everything ends, retries included.
+    type: float
+    default: 10
+extends_documentation_fragment:
+  - chatia.kanban_rollback.redis
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+seealso:
+  - module: chatia.kanban_rollback.cache_purge
+"""
+
+EXAMPLES = r"""
+- name: Could the cache be purged on the day
+  chatia.kanban_rollback.cache_purge_info:
+    patterns: ["cache:*", "kanban:*"]
+  register: purge
+  failed_when: purge.can_purge is not true
+"""
+
+RETURN = r"""
+can_purge:
+  description:
+    - Whether this user could purge on this server now. V(false) where a right is missing, or this is a replica; none
+      where something could not be tried.
+  returned: success
+  type: bool
+can_purge_why:
+  description: Why not, and the line that grants what is missing; none where nothing is in the way.
+  returned: success
+  type: str
+missing:
+  description: The rights that are missing, as C(ACL SETUSER) takes them.
+  returned: success
+  type: list
+  elements: str
+  sample: ["+unlink", "~cache:*"]
+untried:
+  description: The rights that could not be tried.
+  returned: success
+  type: list
+  elements: str
+server:
+  description: Which Redis this was, with the fields that M(chatia.kanban_rollback.write_block) returns.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+error:
+  description: On failure, what is wrong, why it matters and what to do, and a C(code) for machines.
+  returned: failure
+  type: dict
+"""
+
+from typing import Any, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import check_seconds
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._purgeplan import wish_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._purgeproof import look
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin import (
+    REDIS,
+    redis_login_from,
+    redis_spec,
+)
+
+# What a purge is told beside, and a look does not need.
+_NOTHING: Mapping[str, Any] = {"protected": [], "write_block_key": None, "batch": 1000, "max_block_ms": 20.0}
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **redis_spec(),
+            "patterns": {"type": "list", "elements": "str", "default": []},
+            "flush": {"type": "bool", "default": False},
+            "force": {"type": "bool", "default": False},
+            "deadline": {"type": "float", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        check_seconds("deadline", params["deadline"], 0.5)
+        return look(redis_login_from(params), wish_from({**params, **_NOTHING}), params["deadline"]), None
+
+    run(module, work, REDIS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Patterns of Redis with keys that they fit, and do not fit; an integration test asks a Redis whether that is so."""
+
+from __future__ import annotations
+
+FITS = [
+    (b"a", b"a"),
+    (b"*", b""),
+    (b"*", b"\n\xff\x00"),
+    (b"**", b"a"),
+    (b"a*", b"a"),
+    (b"a**", b"a"),
+    (b"*a", b"ba"),
+    (b"a*b*c", b"a-b-b-c-c"),
+    (b"*ab*ab*", b"abab"),
+    (b"h?llo", b"h\nllo"),
+    (b"?*", b"x"),
+    (b"h[ae]llo", b"hallo"),
+    (b"h[^e]llo", b"h\xffllo"),
+    (b"h[a-c]llo", b"hbllo"),
+    (b"h[c-a]llo", b"hbllo"),
+    (b"[a-]", b"^"),
+    (b"[a-]x", b"^"),
+    (b"[a\\-z]", b"-"),
+    (b"[\\a-z]", b"-"),
+    (b"[\\]]", b"]"),
+    (b"[a-\\]]", b"_]"),
+    (b"[^]x", b"qx"),
+    (b"[abc", b"c"),
+    (b"[^", b"x"),
+    (b"[a\\", b"\\"),
+    (b"[-x]", b"-"),
+    (b"[\x80-\xff]", b"\x90"),
+    (b"\\*", b"*"),
+    (b"\\a", b"a"),
+    (b"a\\", b"a\\"),
+    (b"\\\\", b"\\"),
+    (b"^a]", b"^a]"),
+    (b"{k}:owner", b"{k}:owner"),
+]
+FITS_NOT = [
+    (b"a", b"A"),
+    (b"a", b"ab"),
+    (b"ab", b"a"),
+    (b"**", b""),
+    (b"?", b""),
+    (b"a?", b"a"),
+    (b"*ab*ab*", b"aab"),
+    (b"*a", b"ab"),
+    (b"h[^e]llo", b"hello"),
+    (b"h[ae]llo", b"hllo"),
+    (b"[]", b"]"),
+    (b"[]a]", b"a"),
+    (b"[", b"["),
+    (b"[a\\-z]", b"b"),
+    (b"\\*", b"x"),
+    (b"a\\", b"a"),
+    (b"?", b"\xc3\xa9"),
+    (b"kanban:*", b"Kanban:x"),
+]
