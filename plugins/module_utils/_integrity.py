@@ -1,0 +1,209 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking whether data is whole: every check in one snapshot, each bounded, none able to spoil the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Callable, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import identify
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    BadInput,
+    KanbanError,
+    ServerError,
+    Timeout,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, Finding, summary
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.cardless_ticket import (
+    cardless_ticket,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.cross_tenant import cross_tenant
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.departures import (
+    mass_delete,
+    timeline,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.duplicate import duplicate
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.given_query import given_query
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.invalid_reference import (
+    invalid_reference,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.missing_since import missing_since
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.null_reference import (
+    null_reference,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.ordering import ordering
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.orphan import orphan
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.two_lanes import two_lanes
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations, Rows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as queries
+
+# A new kind is one file, and one line here.
+KINDS: Mapping[str, Callable[[Check, Relations], Rows]] = {
+    "cardless_ticket": cardless_ticket,
+    "cross_tenant": cross_tenant,
+    "duplicate": duplicate,
+    "invalid_reference": invalid_reference,
+    "mass_delete": mass_delete,
+    "missing_since": missing_since,
+    "null_reference": null_reference,
+    "ordering": ordering,
+    "orphan": orphan,
+    "sql": given_query,
+    "timeline": timeline,
+    "two_lanes": two_lanes,
+}
+LOCK_SECONDS = 1.0
+# Hash tables of millions of rows; compiling such statements takes longer than it saves.
+# Hours are the world's, and no statement has a backslash mean anything in a string.
+SETTINGS = {"work_mem": "64MB", "jit": "off", "TimeZone": "UTC", "standard_conforming_strings": "on"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is asked for; the fields are the module's options."""
+
+    checks: Sequence[Check]
+    deadline: float
+    check_seconds: float
+    limit_samples: int
+    quick: bool
+
+    @property
+    def most(self) -> int | None:
+        """Rows after which a quick check stops to count; None for all of them."""
+        return max(1, self.limit_samples) if self.quick else None
+
+
+def look_at_data(login: Login, look: Look) -> dict[str, Any]:
+    """Return what ``integrity_info`` shows; raises KanbanError where the database itself could not be asked."""
+    deadline = Deadline(look.deadline)
+    session = open_session(login, APPLICATION, deadline)
+    findings = [Finding(check) for check in look.checks]
+    try:
+        server = identify(session)
+        with session.transaction(
+            min(look.check_seconds, deadline.slice(look.deadline)),
+            LOCK_SECONDS,
+            mode="ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            settings=SETTINGS,
+        ) as cursor:
+            snapshot = _snapshot(cursor)
+            relations = Relations(cursor)
+            for turn, finding in enumerate(sorted(findings, key=lambda finding: finding.urgency), 1):
+                progress = f"{APPLICATION} check {turn} of {len(findings)}: {finding.check.name}"
+                _run(cursor, finding, relations, look, deadline, progress)
+            if cursor.is_lost:
+                raise _Lost
+    except _Lost:
+        pass
+    finally:
+        session.close()
+    return {
+        "changed": False,
+        **summary(findings),
+        "snapshot": snapshot,
+        "database": server.as_result(),
+        "elapsed_ms": deadline.elapsed_ms,
+        "warnings": server.warnings,
+    }
+
+
+class _Lost(Exception):
+    """The connection broke in the middle; what was counted before stands."""
+
+
+def _snapshot(cursor: Cursor) -> dict[str, Any]:
+    at, is_replica, behind = cursor.row(queries.SNAPSHOT, {})
+    try:
+        with cursor.savepoint():
+            position = cursor.row(queries.POSITION, {})[0]
+    except ServerError:
+        if cursor.is_lost:
+            raise
+        position = None
+    return {"at": at, "lsn": position, "replica": is_replica, "replayed_seconds_ago": behind if is_replica else None}
+
+
+def _run(cursor: Cursor, finding: Finding, relations: Relations, look: Look, deadline: Deadline, progress: str) -> None:
+    """Let one check count. Nothing is raised: what goes wrong is what it found."""
+    own = Deadline(look.check_seconds)
+    relations.begin()
+    try:
+        if cursor.is_lost:
+            raise ServerError("lost_connection", "The connection was lost before its turn.", "", "")
+        if deadline.over:
+            raise Timeout("deadline", f"The deadline of {look.deadline:g} s was over before its turn.", "", "")
+        _count(cursor, finding, relations, look, deadline, progress)
+        finding.judge()
+    except KanbanError as error:
+        finding.fail(error, _about(cursor, error, relations, min(look.check_seconds, look.deadline)))
+    finding.elapsed_ms = own.elapsed_ms
+
+
+def _count(
+    cursor: Cursor, finding: Finding, relations: Relations, look: Look, deadline: Deadline, progress: str
+) -> None:
+    cursor.run("SAVEPOINT kanban_check", {})
+    try:
+        # Rounded up: what runs out of the deadline's last part of a millisecond would leave the next check its turn.
+        timeout = f"{max(1, ceil(min(look.check_seconds, deadline.left) * 1000))}ms"
+        cursor.row(queries.TIMEOUT, {"timeout": timeout})
+        cursor.row(queries.PROGRESS, {"name": progress})
+        rows = rows_of(finding.check, relations)
+        if rows.applies and rows.lacking and not cursor.row(rows.applies, relations.values)[0]:
+            raise rows.lacking
+        limits = {"most": look.most, "samples": look.limit_samples}
+        found = cursor.row(rows.statement, {**relations.values, **limits})
+    finally:
+        if not cursor.is_lost:
+            # Also when all went well: the locks that it took on the tables go with it, and a migration that waits for
+            # one of them holds up everybody.
+            cursor.run("ROLLBACK TO SAVEPOINT kanban_check; RELEASE SAVEPOINT kanban_check", {})
+    finding.count, number, finding.affected_tenants, keys, finding.first_at, finding.last_at = found
+    finding.groups = number if rows.grouped else None
+    finding.exact = rows.exact and (look.most is None or number < look.most)
+    finding.samples = [dict(zip(rows.key_names, key)) for key in keys]
+
+
+def refuse_other_schema(check: Check, relations: Relations) -> None:
+    """Refuse a check that is for databases without a table that is here; raises BadInput."""
+    if check.unless and relations.has(check.unless):
+        raise BadInput(
+            "other_schema",
+            f"There is a table {check.unless!r}, and the check is for databases without.",
+            "Nothing was counted.",
+            "Drop the check, or the table's name in it (kanban_integrity_checks, option unless).",
+        )
+
+
+def rows_of(check: Check, relations: Relations) -> Rows:
+    """Return what a check counts; raises KanbanError where it does not apply, or may not be read."""
+    refuse_other_schema(check, relations)
+    rows = KINDS[check.kind](check, relations)
+    relations.refuse_unreadable()
+    return rows
+
+
+def _about(cursor: Cursor, error: KanbanError, relations: Relations, seconds: float) -> str:
+    """Return what else is known about a check that ran out of time: what it had, or who holds the table."""
+    if error.code == "statement_timeout":
+        return f"It had {seconds:g} s at most."
+    if error.code != "lock_timeout" or cursor.is_lost:
+        return ""
+    try:
+        with cursor.savepoint():
+            holders = cursor.rows(queries.HOLDERS, {"tables": relations.used})
+    except ServerError:
+        return ""
+    held = [
+        f"pid {pid} ({name or 'no name'}" + (f", in its transaction for {age:.0f} s)" if age is not None else ")")
+        for pid, name, age in holders
+    ]
+    return f"Held by {', '.join(held)}." if held else ""

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables and columns that checks name, as the catalog has them, and the fragments of SQL that name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._identity import same as same_id
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, Lanes
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, Table, resolve_column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import (
+    may_read,
+    refuse_unreachable,
+    refuse_unreadable,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as queries
+
+# Where a row lies, which names it in a table without a primary key.
+PLACE = ("tableoid", "ctid")
+_NOT_COUNTED = "Nothing was counted."
+KEY_LETTERS = 100  # Of a key in a sample: uuids have 36, and a text that is a key is no essay.
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a kind of check counts: the statement of the bad rows, and the names of the parts of their keys.
+
+    ``affected`` counts tenants among them. ``grouped``: each row stands for a group of ``weight`` bad ones. ``exact``:
+    whether that is how many there are, and not only the least. ``applies`` is a query of one boolean, asked first:
+    where it is false the check does not apply, and ``lacking`` says why.
+    """
+
+    bad: sql.Composable
+    key_names: Sequence[str]
+    affected: sql.Composable
+    grouped: bool = False
+    exact: bool = True
+    applies: sql.Composable | None = None
+    lacking: BadInput | None = None
+
+    @property
+    def statement(self) -> sql.Composable:
+        """What counts them, with the values ``most`` and ``samples``."""
+        return sql.SQL(queries.COUNT).format(bad=self.bad, affected=self.affected)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table of the catalog with its columns; ``read`` are the names of those that the check in progress reads."""
+
+    table: Table
+    columns: Sequence[Column]
+    read: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> sql.Composable:
+        """The table's name as SQL."""
+        return identifier(self.table.schema, self.table.name)
+
+    def column(self, wanted: str) -> Column:
+        """Return the column meant, which is read then; raises BadInput."""
+        found = resolve_column(wanted, self.columns, str(self.table))
+        self.read.append(found.name)
+        return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of a bad row: the fragments of SQL for it, the names of its key's parts, and what counts tenants."""
+
+    fragments: Mapping[str, sql.Composable]
+    names: Sequence[str]
+    affected: sql.Composable
+
+    def rows(self, statement: str, **fragments: sql.Composable) -> Rows:
+        """Return what a statement counts, with its fragments and these filled in."""
+        return Rows(sql.SQL(statement).format(**self.fragments, **fragments), self.names, self.affected)
+
+
+class Relations:
+    """Finds relations on one session, each once.
+
+    For the check in progress it remembers which were found, and in ``values`` what its statement's fragments want.
+    """
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._found: dict[str, Relation] = {}
+        self.used: list[int] = []
+        self.values: dict[str, Any] = {}
+
+    def find(self, wanted: str) -> Relation:
+        """Return the table meant; raises BadInput where there is none, ServerError where it is out of reach."""
+        if wanted not in self._found:
+            try:
+                self._found[wanted] = Relation(*find_table(self._cursor, wanted))
+            except BadInput as error:
+                if error.code == "missing_table":
+                    refuse_unreachable(self._cursor, wanted, _NOT_COUNTED)
+                raise
+        self.used.append(self._found[wanted].table.oid)
+        return self._found[wanted]
+
+    def begin(self) -> None:
+        """Begin another check."""
+        self.used, self.values = [], {}
+        for relation in self._found.values():
+            relation.read.clear()
+
+    def refuse_unreadable(self) -> None:
+        """Refuse a check that reads what this role may not; raises ServerError with the grant."""
+        for relation in self._found.values():
+            if relation.table.oid in self.used:
+                # A policy is an error of the statement itself, which says which.
+                refuse_unreadable(self._cursor, relation.table, relation.read, _NOT_COUNTED, rows=False)
+
+    def has(self, wanted: str) -> bool:
+        """Tell whether there is such a table, in reach or not."""
+        try:
+            find_table(self._cursor, wanted)
+        except BadInput as error:
+            if error.code == "missing_table":
+                refuse_unreachable(self._cursor, wanted, _NOT_COUNTED)
+                return False
+        return True
+
+    def columns_of(self, query: sql.Composable) -> Sequence[str]:
+        """Return the names of a query's columns; raises ServerError as the server does."""
+        self._cursor.run(sql.SQL(queries.NO_ROWS).format(query=query), {})
+        return self._cursor.column_names()
+
+    def marked(self, parents: Relation, lanes: Lanes) -> sql.Composable:
+        """Return that a row of ``p`` is a lane."""
+        if not lanes.mark:
+            return sql.SQL("TRUE")
+        self.values["mark_value"] = lanes.mark_value
+        return sql.SQL(queries.MARKED).format(mark=identifier(parents.column(lanes.mark).name))
+
+    def told(self, rows: Relation, check: Check) -> Told:
+        """Return what is said of a row of ``t``: its key, whose it is, and when it was."""
+        key, names = self.key(rows)
+        tenant, affected = tenant_of(rows, check.tenant)
+        return Told({"key": key, "tenant": tenant, "moment": self.moment_of(rows, check)}, names, affected)
+
+    def moment_of(self, rows: Relation, check: Check) -> sql.Composable:
+        """Return when a row of ``t`` was; nothing where that is not known: a count is worth more than its time."""
+        try:
+            column = resolve_column(check.time or "", rows.columns, str(rows.table))
+            if may_read(self._cursor, rows.table, column.name):
+                return self.moment(column, check)
+        except BadInput:
+            pass
+        return sql.SQL(queries.NO_MOMENT)
+
+    def latest(self, rows: Relation, check: Check) -> sql.Composable:
+        """Return the same of the newest of a group of ``t``."""
+        when = self.moment_of(rows, check)
+        nobody_knows = isinstance(when, sql.SQL) and when.string == queries.NO_MOMENT
+        return when if nobody_knows else sql.SQL(queries.LATEST).format(moment=when)
+
+    def moment(self, column: Column, check: Check) -> sql.Composable:
+        """Return a time of ``t`` with its zone; raises BadInput for a column that holds no time."""
+        if column.kind == "timestamptz":
+            return of_t(column.name)
+        if column.kind not in ("timestamp", "date"):
+            raise check.wrong("bad_time", f"has the time {column.name!r}, which is {column.type_name} and no time")
+        self.values["time_zone"] = check.time_zone
+        return sql.SQL(queries.IN_ZONE).format(time=sql.SQL("{}::timestamp").format(of_t(column.name)))
+
+    def key(self, relation: Relation) -> tuple[sql.Composable, Sequence[str]]:
+        """Return a row's key as a text array, and the names of its parts; without a primary key, where the row lies."""
+        names = [row[0] for row in self._cursor.rows(queries.PRIMARY_KEY, {"table": relation.table.oid})]
+        if not names:
+            relation.read.extend(PLACE)
+            return sql.SQL("ARRAY[t.tableoid::regclass::text, t.ctid::text]"), ("table", "ctid")
+        relation.read.extend(names)
+        return key_of(names), names
+
+
+def key_of(names: Sequence[str], *more: sql.Composable) -> sql.Composable:
+    """Return columns of ``t`` as a text array."""
+    each = [sql.SQL("left({}::text, {})").format(of_t(name), sql.Literal(KEY_LETTERS)) for name in names]
+    return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join([*each, *more]))
+
+
+def listed(names: Sequence[str]) -> sql.Composable:
+    """Return columns of ``t`` with commas between them."""
+    return sql.SQL(", ").join([of_t(name) for name in names])
+
+
+def filled(names: Sequence[str]) -> sql.Composable:
+    """Return that none of these columns of ``t`` is NULL."""
+    return sql.SQL(" AND ").join([sql.SQL("{} IS NOT NULL").format(of_t(name)) for name in names])
+
+
+def of_t(name: str) -> sql.Composable:
+    """Return a column of the row that is looked at."""
+    return sql.SQL("t.") + identifier(name)
+
+
+def same(left: Column, right: Column, left_alias: str = "p", right_alias: str = "t") -> sql.Composable:
+    """Return that ``p.left`` and ``t.right`` are one."""
+    one, other = identifier(left_alias, left.name), identifier(right_alias, right.name)
+    return same_id(one, left.kind, other, right.kind)
+
+
+def differ(left: Column, right: Column, left_alias: str, right_alias: str) -> sql.Composable:
+    """Return that they are not one, neither being NULL."""
+    return sql.SQL("NOT ({})").format(same(left, right, left_alias, right_alias))
+
+
+def tenant_of(relation: Relation, wanted: str | None) -> tuple[sql.Composable, sql.Composable]:
+    """Return whose a row of ``t`` is, as text, and what counts how many such there are; unknown without a column."""
+    if not wanted:
+        return sql.SQL("NULL::text"), sql.SQL(queries.NOT_KNOWN)
+    return sql.SQL("{}::text").format(of_t(relation.column(wanted).name)), sql.SQL(queries.AFFECTED)

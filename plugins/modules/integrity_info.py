@@ -1,0 +1,305 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: integrity_info
+short_description: Count what is corrupt in an application's tables
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Runs checks that are given as data. All of them see one snapshot (REPEATABLE READ, READ ONLY). Each has a savepoint
+    and a time of its own, so one that fails or takes too long leaves the others whole, and gives its locks back as soon
+    as it has counted.
+  - Changes nothing, takes no row locks, needs no index, and works on replicas as well; RV(snapshot) tells how old the
+    data is there.
+  - What could not be counted is never taken for good. A check whose tables or columns this database does not have says
+    so, by name, and has not passed.
+options:
+  deadline:
+    description: Seconds for all checks together. Those whose turn has not come by then are V(timeout).
+    type: float
+    default: 60
+  check_seconds:
+    description: Seconds for one check.
+    type: float
+    default: 30
+  limit_samples:
+    description: How many keys of corrupt rows to return for each check, at most 1000.
+    type: int
+    default: 10
+  quick:
+    description:
+      - Stop counting a check at the first O(limit_samples) rows. That tells whether there are any, and bounds what a
+        disaster costs; a check that finds nothing reads as much as without.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - chatia.kanban_rollback.integrity_checks
+  - chatia.kanban_rollback.postgres
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+notes:
+  - The role needs SELECT on the tables, and must see all rows; row-level security makes a check fail.
+  - While a check counts, its name stands in C(application_name) of C(pg_stat_activity).
+  - Each statement may use 64 MB of C(work_mem) per process and sort or hash on disk beyond that.
+"""
+
+EXAMPLES = r"""
+- name: Count what is corrupt
+  chatia.kanban_rollback.integrity_info:
+    login_db: chatia_db
+    checks:
+      - name: orphan_tags
+        kind: orphan
+        table: Tags
+        column: companyId
+        references: {table: Companies, column: id}
+      - name: invalid_lanes
+        kind: invalid_reference
+        table: Tickets
+        column: kanbanLane
+        tenant: companyId
+        references: {table: Lanes, column: id}
+      - name: tickets_without_company
+        kind: null_reference
+        severity: high
+        table: Tickets
+        column: companyId
+      - name: duplicate_ticket_tags
+        kind: duplicate
+        table: TicketTags
+        columns: [ticketId, tagId]
+        column: ticketId
+        references: {table: Tickets, column: id, tenant: companyId}
+      - name: order_of_lanes
+        kind: ordering
+        severity: high
+        table: Tickets
+        position: kanbanOrder
+        lane: [kanbanLane]
+        tenant: companyId
+        time: updatedAt
+      - name: tags_of_others
+        kind: cross_tenant
+        table: TicketTags
+        column: ticketId
+        references: {table: Tickets, column: id, tenant: companyId}
+        other_column: tagId
+        other_references: {table: Tags, column: id, tenant: companyId}
+      - name: tags_per_hour
+        kind: timeline
+        severity: low
+        table: Tags
+        time: createdAt
+        time_zone: America/Sao_Paulo
+      - name: tags_lost_since_the_dump
+        kind: missing_since
+        table: Tags
+        time: createdAt
+        against: {manifest: /var/lib/kanban_rollback/dumps/INC-20261125-042}
+      - name: closed_without_a_user
+        kind: sql
+        query: SELECT id, "companyId" AS tenant FROM "Tickets" WHERE status = 'closed' AND "userId" IS NULL
+  register: integrity
+
+- name: Say what it came to
+  ansible.builtin.debug:
+    msg: "{{ integrity.status }}: {{ integrity.counts }}; not known: {{ integrity.not_known }}"
+"""
+
+RETURN = r"""
+status:
+  description:
+    - C(corrupt) as soon as one check is; C(ok) only where every check that applies has counted, and one does; else
+      C(unknown).
+  returned: success
+  type: str
+  sample: corrupt
+corrupt:
+  description: Whether a check found more than it tolerates.
+  returned: success
+  type: bool
+complete:
+  description: Whether every check that applies has counted. V(false) where one ran out of time or failed.
+  returned: success
+  type: bool
+total_count:
+  description: Rows found by the checks that are C(corrupt), together; a row that two checks find counts twice.
+  returned: success
+  type: int
+  sample: 104
+counts:
+  description: What each check counted, by its name; one that did not count is not among them.
+  returned: success
+  type: dict
+  sample: {"orphan_tags": 12, "duplicate_ticket_tags": 92, "tickets_without_company": 0}
+not_applicable:
+  description: Names of the checks whose tables or columns this database does not have.
+  returned: success
+  type: list
+  elements: str
+  sample: [invalid_lanes]
+not_known:
+  description: Names of the checks that ran out of time or failed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+checks:
+  description: What each check came to, in the order given. They count in the order of their severity.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    severity:
+      description: Its severity.
+      type: str
+    status:
+      description: C(ok), C(corrupt), C(not_applicable), C(timeout) or C(failed).
+      type: str
+    why:
+      description: Why it did not count, or what is tolerated; empty otherwise.
+      type: str
+      sample: "PostgreSQL gave up waiting: canceling statement due to lock timeout. Held by pid 4711 (migration)."
+    code:
+      description:
+        - A short, stable word for machines where it did not count. With C(missing_privilege), RV(checks[].why) has the
+          line that grants it. C(missing_own_table) where what the check looks at is not there, and C(missing_table)
+          where it is what that leads to. None where it did.
+      type: str
+    count:
+      description: Rows found; none where nobody knows.
+      type: int
+    exact:
+      description:
+        - Whether there are just so many. V(false) where O(quick) stopped, or where new rows may stand in for what is
+          missing, and there are at least so many.
+      type: bool
+    groups:
+      description:
+        - For C(duplicate), how many values are there more than once; for C(ordering), how many lanes are wrong; for
+          C(two_lanes), how many tickets. None for the other kinds.
+      type: int
+    first_at:
+      description:
+        - The earliest time of those rows, by O(checks[].time); of a group, its newest row counts. For C(timeline) the
+          hour of departure. UTC, and none where nobody knows.
+      type: str
+      sample: "2026-11-25T09:12:44Z"
+    last_at:
+      description: The latest.
+      type: str
+    affected_tenants:
+      description: Of how many tenants those rows are; none where the check does not say whose a row is.
+      type: int
+    samples:
+      description:
+        - Keys of some of the rows, each part cut to 100 characters. That is the primary key; C(table) and C(ctid) where
+          there is none; for C(duplicate), O(checks[].columns) and how many C(rows) have them; for C(ordering), the
+          lane, its C(rows), those C(twice) or C(unplaced) and the numbers C(left_out); for C(two_lanes),
+          O(checks[].columns) and how many C(lanes); for C(timeline) and C(mass_delete) the C(hour), its C(rows) and
+          what is C(usual); for C(missing_since) C(rows_then) and C(rows_now), or the key.
+      type: list
+      elements: dict
+      sample: [{"id": "4711"}]
+    elapsed_ms:
+      description: Milliseconds that it took.
+      type: int
+snapshot:
+  description: The moment that all checks saw.
+  returned: success
+  type: dict
+  contains:
+    at:
+      description: UTC.
+      type: str
+    lsn:
+      description: Position in the write-ahead log at about that moment, on a replica what it had replayed.
+      type: str
+      sample: 3/7F0A1C28
+    replica:
+      description: Whether the server is one.
+      type: bool
+    replayed_seconds_ago:
+      description:
+        - On a replica, the age in seconds of the last transaction that it had replayed; none where it has replayed none
+          since it started. Without traffic on the primary it grows by itself.
+      type: float
+database:
+  description: Which database this was.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
+    check_seconds,
+    login_from,
+    postgres_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrity import Look, look_at_data
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import checks_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityspec import checks_spec
+
+MOST_SAMPLES = 1000
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            **checks_spec(),
+            "deadline": {"type": "float", "default": 60},
+            "check_seconds": {"type": "float", "default": 30},
+            "limit_samples": {"type": "int", "default": 10},
+            "quick": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        for name in ("deadline", "check_seconds"):
+            check_seconds(name, params[name], 0.1)
+        look = Look(
+            checks=checks_from(params["checks"]),
+            deadline=params["deadline"],
+            check_seconds=params["check_seconds"],
+            limit_samples=max(0, min(params["limit_samples"], MOST_SAMPLES)),
+            quick=params["quick"],
+        )
+        return look_at_data(login_from(params), look), None
+
+    run(module, work, PSYCOPG2)
+
+
+if __name__ == "__main__":
+    main()

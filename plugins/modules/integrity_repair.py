@@ -1,0 +1,362 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: integrity_repair
+short_description: Repair what is corrupt in an application's tables, reversibly and as approved
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Mends what the checks of M(chatia.kanban_rollback.integrity_info) find, in one transaction. Every row that is
+    deleted or changed, those that go along by foreign keys included, is kept in the ledger's quarantine first. Then the
+    checks count again. It commits only where each mended check counts no more than it tolerates and no other check
+    counts more than before; else everything is rolled back.
+  - In check mode it makes the plan, with figures, samples and RV(plan_hash). That is what O(plan_hash) must be for the
+    plan to be applied. The hash is the same as long as the checks and the rows are. Of a row that would be deleted all
+    of it counts; of a row that would be changed its key, what its columns that change hold, and what they would.
+  - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error, and never written over;
+    so is one that a cascade would take along and the plan did not see.
+  - O(state=undone) brings back what repairs of the incident took away, newest first, where nothing is in the way of it.
+options:
+  state:
+    description:
+      - V(repaired) mends. V(undone) brings back what the incident's repairs deleted and changed; sequences stay as they
+        are.
+    type: str
+    choices: [repaired, undone]
+    default: repaired
+  checks:
+    description:
+      - Required for O(state=repaired). They are mended in the order given, each on what the ones before leave.
+    required: false
+  plan_hash:
+    description: Hash of the plan that was looked at and approved. Without it, or with another one, nothing is changed.
+    type: str
+  approved_by:
+    description: Who approved the plan, for the record.
+    type: str
+  max_rows:
+    description: More rows than this, those that go along included, are not touched.
+    type: int
+    default: 100000
+  max_fraction:
+    description: A plan that touches more than this share of any table is not applied.
+    type: float
+    default: 0.5
+  allow_unfenced:
+    description:
+      - Repair also where the fence (M(chatia.kanban_rollback.write_fence)) does not stand on the tables of the checks.
+        Others may then write meanwhile, and make again what was mended. An override to be given with a reason; it is
+        recorded.
+    type: bool
+    default: false
+  lease_by_force:
+    description: Take the recovery lease from whoever holds it. An override to be given with a reason.
+    type: bool
+    default: false
+  deadline:
+    description: Seconds for all of it; what is not done by then is rolled back.
+    type: float
+    default: 600
+  limit_samples:
+    description: How many keys of rows to return for each check, at most 1000.
+    type: int
+    default: 10
+extends_documentation_fragment:
+  - chatia.kanban_rollback.integrity_checks
+  - chatia.kanban_rollback.postgres
+  - chatia.kanban_rollback.incident
+attributes:
+  check_mode:
+    support: full
+    description: Makes the plan, or tells what would come back. Takes no row locks.
+    details: Several repairs of one incident are undone one after the other; in check mode each is looked at by itself.
+  diff_mode:
+    support: full
+    description: Shows what each check counts before and after.
+notes:
+  - The role needs SELECT and DELETE, or UPDATE of the columns, on the tables and those that go along by foreign keys,
+    TEMPORARY on the database, and membership in a role that may pass the fence; for O(state=undone) INSERT instead of
+    DELETE. C(bootstrap.yml) grants the collection's role all of that, unless C(kanban_role_repairs) is false.
+  - A key that is a number tells the oldest row, then O(checks[].time), then any other key, then where the row lies.
+  - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. Where one with NO ACTION or RESTRICT
+    forbids the repair, the plan says so and is not applied.
+  - Triggers of the application fire. What they do to other rows is neither planned nor undone; RV(plan.triggers) names
+    them.
+  - To bring back rows that lead to no row under a foreign key that is NOT VALID, the session sets
+    C(session_replication_role), which takes a superuser, or a grant on PostgreSQL 15 and newer.
+  - Tables that others inherit from are refused; partitioned ones are not.
+  - Where it is run again after it was killed or lost its connection, everything is as before, and the same command goes
+    on. Nothing to repair is no change, whatever O(plan_hash) is.
+seealso:
+  - module: chatia.kanban_rollback.integrity_info
+  - module: chatia.kanban_rollback.write_fence
+  - module: chatia.kanban_rollback.incident
+"""
+
+EXAMPLES = r"""
+- name: See what would be done
+  chatia.kanban_rollback.integrity_repair:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    checks: &checks
+      - name: duplicate_ticket_tags
+        kind: duplicate
+        table: TicketTags
+        columns: [ticketId, tagId]
+        time: createdAt
+      - name: invalid_lanes
+        kind: invalid_reference
+        table: Tickets
+        column: kanbanLane
+        tenant: companyId
+        references: {table: Lanes, column: id}
+  check_mode: true
+  register: planned
+
+- name: Do just that
+  chatia.kanban_rollback.integrity_repair:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    checks: *checks
+    plan_hash: "{{ planned.plan_hash }}"
+    approved_by: ana
+
+- name: Bring it all back
+  chatia.kanban_rollback.integrity_repair:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    state: undone
+"""
+
+RETURN = r"""
+plan_hash:
+  description: Hash of the present plan.
+  returned: when O(state=repaired)
+  type: str
+plan:
+  description: What is planned, or was done.
+  returned: when O(state=repaired)
+  type: dict
+  contains:
+    checks:
+      description: What each check came to, in the order given.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Its name.
+          type: str
+        kind:
+          description: Its kind.
+          type: str
+        action:
+          description: How it is mended; C(none) where it is only judged.
+          type: str
+        status:
+          description: C(ok), C(corrupt), C(not_applicable), C(timeout) or C(failed).
+          type: str
+        count:
+          description: Rows found when its turn came, after the repairs of the checks before it.
+          type: int
+        remaining:
+          description: Rows found after the repair; none where it was only planned.
+          type: int
+        tolerate:
+          description: Up to so many are tolerated.
+          type: int
+        why:
+          description: Why it did not count, or what is tolerated; empty otherwise.
+          type: str
+        code:
+          description: A short, stable word where it did not count.
+          type: str
+        samples:
+          description: Keys of some of its rows; C(table) and C(ctid) where the table has no primary key.
+          type: list
+          elements: dict
+    parts:
+      description:
+        - What is done to which table for which check. C(via) and C(effect) are the foreign key by which rows go along
+          and what it says, none for a check's own rows.
+      type: list
+      elements: dict
+      sample: [{"check": "orphan_tags", "table": "public.TicketTags", "action": "delete", "rows": 103,
+                "via": "TicketTags_tagId_fkey", "effect": "CASCADE"}]
+    cascades:
+      description: Those parts that go along.
+      type: list
+      elements: dict
+    tables:
+      description: Rows of each touched table, how many are touched, and which share that is.
+      type: list
+      elements: dict
+      sample: [{"table": "public.TicketTags", "rows": 4000000, "touched": 4000, "fraction": 0.001}]
+    total_rows:
+      description: Rows that are deleted or changed, together.
+      type: int
+    fraction:
+      description: The greatest share of a table that is touched.
+      type: float
+    estimate_seconds:
+      description: About how many seconds it takes to apply.
+      type: float
+    unindexed:
+      description: Foreign keys without an index on their columns; for each row that goes all of their table is read.
+      type: list
+      elements: dict
+    triggers:
+      description: Triggers of the application that fire.
+      type: list
+      elements: str
+    refused:
+      description:
+        - Why the plan could not be applied as it is, each with C(code) and C(what), for instance C(not_fenced),
+          C(fence_draining), C(no_passage), C(too_many_rows), C(too_large_fraction), C(restricted), C(not_nullable),
+          C(missing_privilege), C(not_known), C(no_open_incident).
+      type: list
+      elements: dict
+fenced:
+  description: Whether the fence stands on the tables of the checks, and lets this session pass.
+  returned: when O(state=repaired)
+  type: bool
+repair_id:
+  description: Number of the repair in C(kanban_rollback.repairs); none where nothing was done.
+  returned: when O(state=repaired)
+  type: int
+quarantined:
+  description: Rows that were put into C(kanban_rollback.quarantined).
+  returned: when O(state=repaired)
+  type: int
+undone:
+  description: Numbers of the repairs that were, or would be, undone.
+  returned: when O(state=undone)
+  type: list
+  elements: int
+tables:
+  description: How many C(deleted) and C(changed) rows of which table come back.
+  returned: when O(state=undone)
+  type: list
+  elements: dict
+conflicts:
+  description: Up to 100 rows that are in the way, with C(table), C(why) and the first 200 letters of the C(row).
+  returned: when O(state=undone)
+  type: list
+  elements: dict
+conflicts_count:
+  description: How many there are.
+  returned: when O(state=undone)
+  type: int
+incident_id:
+  description: The id that the ledger knows the incident by; none where it has no open one.
+  returned: success
+  type: str
+ledger:
+  description: Whether the ledger was there, its version and environment.
+  returned: success
+  type: dict
+database:
+  description: Which database this was.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+lease:
+  description: Who holds the lease, when another run has it.
+  returned: failure
+  type: dict
+error:
+  description:
+    - On failure, what is wrong, why it matters and what to do. Where a plan was made it is in the result as well.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description:
+        - A short, stable word for machines, for instance C(plan_hash_missing), C(plan_changed), C(lease_held),
+          C(row_changed), C(post_condition), C(not_as_planned), C(conflict), C(schema_changed), C(purged), or a code of
+          RV(plan.refused).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
+    check_seconds,
+    login_from,
+    postgres_spec,
+    who_from,
+    who_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityspec import checks_spec
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairentry import set_integrity
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import RepairRequest
+
+MOST_SAMPLES = 1000
+NAMES = (
+    "state",
+    "plan_hash",
+    "approved_by",
+    "max_rows",
+    "max_fraction",
+    "allow_unfenced",
+    "lease_by_force",
+    "deadline",
+)
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            **postgres_spec(),
+            **who_spec(),
+            "checks": {**checks_spec()["checks"], "required": False},
+            "state": {"type": "str", "choices": ["repaired", "undone"], "default": "repaired"},
+            "plan_hash": {"type": "str"},
+            "approved_by": {"type": "str"},
+            "max_rows": {"type": "int", "default": 100000},
+            "max_fraction": {"type": "float", "default": 0.5},
+            "allow_unfenced": {"type": "bool", "default": False},
+            "lease_by_force": {"type": "bool", "default": False},
+            "deadline": {"type": "float", "default": 600},
+            "limit_samples": {"type": "int", "default": 10},
+        },
+        required_if=[("state", "repaired", ["checks"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        check_seconds("deadline", params["deadline"], 1)
+        request = RepairRequest(
+            who=who_from(params),
+            checks=params["checks"] or [],
+            limit_samples=max(0, min(params["limit_samples"], MOST_SAMPLES)),
+            **{name: params[name] for name in NAMES},
+        )
+        return set_integrity(login_from(params), request, module.check_mode)
+
+    run(module, work, PSYCOPG2)
+
+
+if __name__ == "__main__":
+    main()
