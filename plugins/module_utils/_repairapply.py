@@ -1,0 +1,121 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applying a plan: into quarantine, change, look again; the caller's transaction ends with all of it or none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+
+
+def ensure_quarantine(cursor: Cursor) -> None:
+    """Make the quarantine where there is none yet; raises ServerError where this role may not, or not write there."""
+    present, creatable, writable = cursor.row(queries.STATE, {})
+    if not present and creatable:
+        cursor.run(queries.CREATE, {})
+        return
+    if not writable:
+        raise ServerError(
+            "no_quarantine",
+            "This role may not write into the ledger's quarantine" + ("." if present else ", which is not there yet."),
+            "Without it a repair could not be undone. Nothing was changed.",
+            "Run bootstrap.yml again, which makes it and grants it, or use the ledger's owner.",
+        )
+
+
+def apply(planner: Planner, repair: int, checks: Sequence[Check]) -> None:
+    """Do what is planned and count again; raises KanbanError, after which the transaction is to be rolled back."""
+    cursor = planner.cursor
+    keep = {table.oid: _values(cursor, table, place, repair) for place, table in enumerate(planner.touched)}
+    for table in planner.touched:
+        if table.deleted:
+            planner.in_time()
+            cursor.run(sql.SQL(queries.KEEP_DELETED).format(table=table.name), keep[table.oid])
+            _expect(table, table.deleted, cursor.rowcount, "were found again")
+    for table in planner.touched:
+        if table.updated:
+            planner.in_time()
+            _expect(table, table.updated, _update(cursor, table, keep[table.oid]), "could be changed")
+    for table in planner.touched:
+        if table.deleted:
+            planner.in_time()
+            cursor.run(sql.SQL(queries.DELETE).format(table=table.name), keep[table.oid])
+            left = cursor.row(sql.SQL(queries.NOT_DELETED).format(table=table.name), keep[table.oid])[0]
+            _expect(table, table.deleted, table.deleted - left, "could be deleted")
+    planner.in_time()
+    cursor.run(queries.IMMEDIATE, {})
+    _look_again(planner, checks)
+
+
+def _values(cursor: Cursor, table: Touched, place: int, repair: int) -> dict[str, Any]:
+    columns = cursor.row(queries.RELATION, {"schema": table.schema, "name": table.table})[1]
+    named = {"schema": table.schema, "name": table.table, "columns": columns}
+    return {**named, "relation": table.oid, "repair": repair, "place": place}
+
+
+def _update(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
+    """Change rows, one statement for each set of columns that take their default: a default is no value in SQL."""
+    types = {row[0]: row[1] for row in cursor.rows(queries.TYPES, values)}
+    done = 0
+    for (defaults,) in cursor.rows(queries.DEFAULTS, values):
+        sets = [
+            sql.SQL(queries.SET_DEFAULT if name in defaults else queries.SET_CHANGED).format(
+                column=identifier(name),
+                column_text=sql.Literal(name),
+                type=sql.SQL(types[name].replace("%", "%%")),
+            )
+            for name in table.columns
+        ]
+        statement = sql.SQL(queries.KEEP_CHANGED).format(
+            table=table.name, which=sql.SQL(queries.BY_DEFAULTS), sets=sql.SQL(", ").join(sets)
+        )
+        cursor.run(statement, {**values, "defaults": defaults})
+        done += cursor.rowcount
+    return done
+
+
+def _expect(table: Touched, planned: int, done: int, what: str) -> None:
+    if planned != done:
+        raise KanbanError(
+            "not_as_planned",
+            f"Of {planned} rows of {table} only {done} {what}.",
+            "A trigger of the application, or a policy, does something else with them; everything was rolled back.",
+            "See the result's triggers; such rows have to be mended by hand.",
+            table=str(table),
+        )
+
+
+def _look_again(planner: Planner, checks: Sequence[Check]) -> None:
+    cursor, relations = planner.cursor, Relations(planner.cursor)
+    touched = {table.oid for table in planner.touched}
+    for check, planned in zip(checks, planner.plan.checks):
+        if planned.count is None:
+            continue
+        planned.remaining = planned.count
+        if touched & planner.used[check.name]:
+            planner.in_time()
+            relations.begin()
+            planned.remaining = count(cursor, check, relations)
+    found = worse(planner.plan.checks, bool(touched))
+    if found:
+        raise KanbanError(
+            "post_condition",
+            f"After the repair {'; '.join(found)}.",
+            "It did not do what it was to do, so all of it was rolled back: the data is as it was.",
+            "Read the figures before and after in the result; mend what is left over by a check of its own.",
+        )
+
+
+def add_repair(cursor: Cursor, values: dict[str, Any], plan: dict[str, Any]) -> int:
+    """Note a repair; return its number. Raises ServerError."""
+    return int(cursor.row(queries.ADD_REPAIR, {**values, "plan": json.dumps(plan)})[0])

@@ -1,0 +1,238 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``integrity_repair`` does, from a login and a request to a result.
+
+Everything of a repair is one REPEATABLE READ transaction. So plan, quarantine, change and the checks afterwards see one
+moment and what this transaction did itself; a row that somebody else changed since is an error of the server's and
+never written over, and so is one that a cascade would take along and the plan did not see. READ COMMITTED would follow
+such rows to their newest version, which nobody approved.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    KanbanError,
+    ServerError,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
+    look_at_ledger,
+    refuse_replica,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import checks_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import (
+    add_repair,
+    apply,
+    ensure_quarantine,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairfence import Passage, look_at_fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (
+    Look,
+    RepairRequest,
+    Work,
+    find_incident_of,
+    lease,
+    no_incident,
+    purged_error,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
+    hash_error,
+    refusal,
+    refusals,
+    refused_error,
+    repair_of,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundo import SHOWN, Undo, conflict_error
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+
+
+def set_integrity(login: Login, request: RepairRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
+    """Do what was asked for; return the result and the error that it ends with. Raises KanbanError."""
+    deadline = Deadline(request.deadline)
+    session = open_session(login, APPLICATION, deadline)
+    try:
+        facts = look_at_ledger(session, request.who.environment)
+        refuse_replica(facts.server)
+        work = Work(session, facts, request, deadline)
+        find_incident_of(work)
+        run = _repair if request.state == "repaired" else _undo
+        if check_mode:
+            run(work, True)
+        else:
+            if work.incident is None:
+                _refuse_purged(work)
+                raise no_incident(request.who.incident_id)
+            with lease(work):
+                run(work, False)
+    finally:
+        session.close()
+    common = {**facts.as_result(), "incident_id": work.incident, "elapsed_ms": deadline.elapsed_ms}
+    warnings = [*facts.warnings, *work.result.pop("warnings", [])]
+    return {"changed": False, **work.result, **common, "warnings": warnings}, work.error
+
+
+def _repair(work: Work, check_mode: bool) -> None:
+    request = work.request
+    checks = checks_from(request.checks)
+    repairs = {given["name"]: repair_of(given) for given in request.checks}
+    with work.transaction() as cursor:
+        planner = Planner(cursor, work.deadline, request.limit_samples)
+        plan = planner.make(checks, repairs)
+        plan_hash = plan.hash(request.checks)
+        reasons = refusals(plan, request.max_rows, request.max_fraction)
+        passage = look_at_fence(cursor, _scopes(planner.touched), work.names or [request.who.incident_id])
+        if not request.allow_unfenced:
+            reasons += passage.reasons
+        if work.incident is None:
+            reasons.append(refusal("no_open_incident", f"No incident {request.who.incident_id!r} is open."))
+        plan.refused = reasons if plan.total or not plan.refused else plan.refused
+        work.result = {"plan": plan.as_result(), "plan_hash": plan_hash, "fenced": passage.fenced, **_none_done()}
+        work.result["warnings"] = _warnings(planner, passage, request)
+        work.result["diff"] = {"before": _figures(plan), "after": _figures(plan, planned=True)}
+        unknown = [reason for reason in reasons if reason["code"] == "not_known"]
+        if check_mode or (not plan.total and not unknown):
+            work.result["changed"] = bool(plan.total) and check_mode
+            raise Look
+        if reasons:
+            work.error = refused_error(reasons)
+            raise Look
+        if request.plan_hash != plan_hash:
+            work.error = hash_error(request.plan_hash, plan_hash)
+            raise Look
+        ensure_quarantine(cursor)
+        _apply(work, cursor, planner, passage)
+        work.result["changed"] = True
+
+
+def _none_done() -> dict[str, Any]:
+    return {"repair_id": None, "quarantined": 0}
+
+
+def _apply(work: Work, cursor: Cursor, planner: Planner, passage: Passage) -> None:
+    request, plan = work.request, planner.plan
+    figures = {key: work.result["plan"][key] for key in ("parts", "tables", "total_rows")}
+    told = {
+        "plan_hash": work.result["plan_hash"],
+        "approved_by": request.approved_by,
+        "operator": request.who.operator,
+        "fenced": passage.fenced,
+        "allow_unfenced": request.allow_unfenced,
+        **figures,
+    }
+    work.event(cursor, "planned", {**told, "counts": {check.name: check.count for check in plan.checks}})
+    values = {
+        "incident": work.incident,
+        "run": request.who.run_id,
+        "operator": request.who.operator,
+        "approved_by": request.approved_by,
+        "plan_hash": work.result["plan_hash"],
+    }
+    repair = add_repair(cursor, values, {"checks": list(request.checks), **figures})
+    passage.open(cursor)
+    try:
+        apply(planner, repair, checks_from(request.checks))
+    except ServerError:
+        raise
+    except KanbanError as error:
+        # With all figures: the next step is a person's.
+        work.result["plan"], work.error = plan.as_result(), error
+        raise Look from error
+    counts = {check.name: {"before": check.count, "after": check.remaining} for check in plan.checks}
+    work.event(cursor, "repaired", {**told, "repair_id": repair, "counts": counts})
+    work.result.update(plan=plan.as_result(), repair_id=repair, quarantined=plan.total)
+
+
+def _scopes(touched: Sequence[Touched]) -> dict[str, Scope]:
+    """Return what is done to the tables of the checks; what goes along is covered by the one transaction."""
+    found = {}
+    for table in touched:
+        if table.direct:
+            operations = (["UPDATE"] if table.updated else []) + (["DELETE"] if table.deleted else [])
+            found[str(table)] = Scope(tuple(operations), table.columns)
+    return found
+
+
+def _warnings(planner: Planner, passage: Passage, request: RepairRequest) -> list[str]:
+    found = []
+    if request.allow_unfenced and passage.reasons:
+        found.append("Without the fence: " + " ".join(str(reason["what"]) for reason in passage.reasons))
+    if planner.plan.triggers:
+        found.append(
+            f"Triggers of the application fire, and what they do is not undone: {', '.join(planner.plan.triggers)}."
+        )
+    for row in planner.plan.unindexed:
+        found.append(
+            f"No index of {row['table']} begins with the columns of {row['via']}: each row that goes reads it."
+        )
+    return found
+
+
+def _figures(plan: Any, planned: bool = False) -> str:
+    lines = [
+        f"{check.name}: {0 if planned and check.mends else check.count}"
+        for check in plan.checks
+        if check.count is not None
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _repairs(cursor: Cursor, incident_id: str) -> list[tuple[int, str]]:
+    """Return the repairs that are not undone, newest first; raises KanbanError where rows of one are gone."""
+    if not cursor.row(queries.STATE, {})[0]:
+        return []
+    rows = cursor.rows(queries.REPAIRS, {"incident": incident_id})
+    gone = [number for number, _hash, kept in rows if not kept]
+    if gone:
+        raise purged_error(incident_id, gone)
+    return [(number, plan_hash) for number, plan_hash, _kept in rows]
+
+
+def _refuse_purged(work: Work) -> None:
+    """Where a closed incident's rows are gone, say that rather than that it is closed; raises KanbanError."""
+    if work.known and work.request.state == "undone":
+        with work.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            _repairs(cursor, work.known)
+
+
+def _undo(work: Work, check_mode: bool) -> None:
+    conflicts: list[dict[str, Any]] = []
+    tables: list[dict[str, Any]] = []
+    in_the_way, repairs = 0, []
+    work.result = {"undone": [], "tables": tables, "conflicts": conflicts, "conflicts_count": 0}
+    if work.incident is None:
+        _refuse_purged(work)
+        raise no_incident(work.request.who.incident_id)
+    with work.transaction() as cursor:
+        repairs = _repairs(cursor, work.incident)
+        if not repairs:
+            raise Look
+        planner = Planner(cursor, work.deadline, 0)
+        for number, plan_hash in repairs:
+            undo = Undo(cursor, number, planner.in_time)
+            undo.look()
+            passage = look_at_fence(cursor, {str(kept): Scope() for kept in undo.kept}, work.names)
+            conflicts += undo.conflicts[: max(0, SHOWN - len(conflicts))]
+            in_the_way += undo.in_the_way
+            tables += [{"repair_id": number, **counts} for counts in undo.counts()]
+            work.result.update(conflicts_count=in_the_way, undone=[number for number, _hash in repairs])
+            if check_mode:
+                continue
+            if undo.conflicts:
+                work.error, work.result["undone"] = conflict_error(conflicts, in_the_way), []
+                raise Look
+            passage.open(cursor)
+            undo.put_back()
+            cursor.run(queries.UNDONE, {"repair": number, "operator": work.request.who.operator})
+            told = {"repair_id": number, "plan_hash": plan_hash, "tables": undo.counts()}
+            work.event(cursor, "undone", {**told, "approved_by": work.request.approved_by})
+        work.result["changed"] = not (check_mode and conflicts)
+        if check_mode:
+            raise Look

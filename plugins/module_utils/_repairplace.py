@@ -1,0 +1,163 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a repair works: its one transaction, the incident that it belongs to, and the lease."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    BadInput,
+    KanbanError,
+    Timeout,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
+    LEASE,
+    Facts,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+
+SOURCE = "integrity_repair"
+MODE = "ISOLATION LEVEL REPEATABLE READ READ WRITE"
+LOCK_SECONDS = 5.0
+LEASE_GRACE = 30.0  # The lease outlives the deadline: by then the transaction has ended either way.
+# What a row's text depends on, the same whatever the role's own settings are.
+SETTINGS = {
+    "work_mem": "64MB",
+    "jit": "off",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "standard_conforming_strings": "on",
+}
+
+
+@dataclass(frozen=True)
+class RepairRequest:
+    """What is asked for; the fields are the options of ``integrity_repair``."""
+
+    who: ledger.Who
+    state: str = "repaired"
+    checks: Sequence[Mapping[str, Any]] = ()
+    plan_hash: str | None = None
+    approved_by: str | None = None
+    max_rows: int = 100_000
+    max_fraction: float = 0.5
+    allow_unfenced: bool = False
+    lease_by_force: bool = False
+    deadline: float = 600.0
+    limit_samples: int = 10
+
+
+class Look(Exception):
+    """Ends a transaction that was only to look."""
+
+
+@dataclass
+class Work:
+    """A session, what the ledger knows of the incident, and what comes out."""
+
+    session: Session
+    facts: Facts
+    request: RepairRequest
+    deadline: Deadline
+    incident: str | None = None
+    known: str | None = None
+    names: list[str] = field(default_factory=list)
+    result: dict[str, Any] = field(default_factory=dict)
+    error: KanbanError | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """Open the one transaction of it all; Look rolls it back and is no error."""
+        try:
+            seconds = self.deadline.slice(self.request.deadline, 1.0)
+            with ExitStack() as stack:
+                yield stack.enter_context(self.session.transaction(seconds, LOCK_SECONDS, MODE, SETTINGS))
+        except Look:
+            pass
+        except Timeout as error:
+            if error.code != "serialization":
+                raise
+            raise KanbanError(
+                "row_changed",
+                "A row that the plan touches was changed by somebody else meanwhile.",
+                "It was not what was looked at any more, so everything was rolled back: the data is as it was.",
+                "Run it again: where the plan is still the same it is applied, else its new hash is shown.",
+            ) from error
+
+    def event(self, cursor: Cursor, name: str, data: Mapping[str, Any]) -> None:
+        """Append an event to the incident's chain, in the same transaction."""
+        ledger.add_event(cursor, str(self.incident), self.request.who.run_id, "recover", SOURCE, name, data)
+
+
+def find_incident_of(work: Work) -> None:
+    """Note the open incident that is meant, and its other ids; raises ServerError."""
+    if not work.facts.state.usable:
+        return
+    with work.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        work.known = ledger.find_incident(cursor, work.request.who.incident_id)
+        rows = ledger.list_incidents(cursor, work.known, only_open=True) if work.known else []
+    if rows:
+        work.incident = rows[0]["incident_id"]
+        work.names = list(dict.fromkeys([rows[0]["incident_id"], *rows[0]["aliases"], work.request.who.incident_id]))
+
+
+def purged_error(incident_id: str, repairs: Sequence[int]) -> KanbanError:
+    """Return the error of repairs whose rows are gone from quarantine."""
+    return KanbanError(
+        "purged",
+        f"What the repairs {', '.join(map(str, repairs))} of {incident_id} took away is in quarantine no more.",
+        "The incident was closed longer ago than kanban_retention_days, so report.yml removed it. Nothing changed.",
+        "Bring rows back from a dump or a backup; kanban_rollback.repairs still says what was done.",
+        repairs=list(repairs),
+    )
+
+
+def no_incident(wanted: str) -> BadInput:
+    """Return the error of an incident that is not open."""
+    return BadInput(
+        "no_open_incident",
+        f"The ledger has no open incident {wanted!r}.",
+        "What a repair takes away is kept under the incident; without one it could not be brought back. "
+        "Nothing was changed.",
+        "Give the id of the open incident (incident_info lists them), or open one (module incident).",
+    )
+
+
+@contextmanager
+def lease(work: Work) -> Iterator[None]:
+    """Hold the recovery lease; one that this run held before stays its own afterwards."""
+    who = ledger.Who(str(work.incident), work.request.who.run_id, operator=work.request.who.operator)
+    seconds = work.request.deadline + LEASE_GRACE
+    with work.session.transaction(READ_SECONDS) as cursor:
+        before = ledger.read_lease(cursor, LEASE)
+        ledger.take_lease(cursor, LEASE, who, seconds, work.request.lease_by_force)
+    try:
+        yield
+    finally:
+        if (before or {}).get("run_id") != who.run_id:
+            _drop_lease(work, who.run_id)
+
+
+def _drop_lease(work: Work, run_id: str) -> None:
+    session = work.session
+    try:
+        if not session.is_open:
+            session = Session(session.login, APPLICATION)
+        with session.transaction(READ_SECONDS) as cursor:
+            ledger.drop_lease(cursor, LEASE, run_id)
+    except KanbanError as error:
+        work.facts.warnings.append(f"The lease could not be given back and ends by itself: {error.what}")
+    finally:
+        if session is not work.session:
+            session.close()

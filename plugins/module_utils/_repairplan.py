@@ -1,0 +1,267 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a repair will do, whether it may, and whether it did. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
+
+# What is done where a check does not say; all others are looked at only.
+DEFAULT_ACTIONS = {
+    "duplicate": "delete",
+    "orphan": "delete",
+    "invalid_reference": "set_null",
+    "ordering": "renumber",
+    "two_lanes": "delete",
+}
+# Kinds whose rows are found one by one, and so can be deleted, or have their column set, one by one.
+ROWWISE = ("cross_tenant", "invalid_reference", "null_reference", "orphan")
+_ON_ROWS = ("delete", "none", "set_null", "set_value")
+ACTIONS = {
+    "duplicate": ("delete", "none"),
+    "ordering": ("none", "renumber"),
+    "two_lanes": ("delete", "none"),
+    **dict.fromkeys(ROWWISE, _ON_ROWS),
+}
+FORMAT = 1  # Of the plan's hash: what it is made of.
+# For the estimate: rows that are changed, and rows that are read where no index helps, in a second.
+_ROWS_A_SECOND, _READ_A_SECOND = 10_000, 5_000_000
+
+
+@dataclass(frozen=True)
+class Repair:
+    """How a check is mended: ``delete``, ``set_null``, ``set_value``, ``renumber``, or ``none``: it is only judged."""
+
+    action: str = "none"
+    value: str | None = None
+    order_by: str | None = None
+
+
+def repair_of(check: Mapping[str, Any]) -> Repair:
+    """Return how a check of the module's parameters is mended; raises BadInput for what does not go together."""
+    given = check.get("repair") or {}
+    kind = check["kind"]
+    action = given.get("action") or DEFAULT_ACTIONS.get(kind, "none")
+    value = given.get("value")
+    if action not in ACTIONS.get(kind, ("none",)):
+        raise _bad(check["name"], f"its kind {kind} cannot be mended by {action}")
+    if value is not None and not given.get("action") and action == "set_null":
+        action = "set_value"
+    if (action == "set_value") != (value is not None):
+        raise _bad(check["name"], "the action set_value and repair.value are given together, or neither is")
+    if action in ("set_null", "set_value") and not check.get("column"):
+        raise _bad(check["name"], f"{action} needs the option column")
+    return Repair(action, value, given.get("order_by"))
+
+
+def _bad(name: str, what: str) -> BadInput:
+    return BadInput(
+        "bad_repair",
+        f"The repair of the check {name!r} does not go together: {what}.",
+        "A repair that is not clear would change the wrong rows. Nothing was changed.",
+        "Correct it in kanban_integrity_checks (option checks, suboption repair).",
+    )
+
+
+@dataclass
+class Part:
+    """What a plan does to one table for one check; ``via`` is the foreign key by which rows go along, if one."""
+
+    check: str
+    table: str
+    action: str
+    rows: int
+    via: str | None = None
+    effect: str | None = None
+    sums: tuple[str, str] = ("0", "0")
+
+    def as_result(self) -> dict[str, Any]:
+        """Return it as the result shows it."""
+        return {name: getattr(self, name) for name in ("check", "table", "action", "rows", "via", "effect")}
+
+
+@dataclass
+class Planned:
+    """One check: how it is mended and what was found. ``status`` as in ``integrity_info``; ``count`` None: unknown."""
+
+    name: str
+    kind: str
+    repair: Repair
+    tolerate: int = 0
+    status: str = "ok"
+    count: int | None = None
+    remaining: int | None = None
+    why: str = ""
+    code: str | None = None
+    samples: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def mends(self) -> bool:
+        """Whether the plan changes rows for it."""
+        return self.repair.action != "none" and bool(self.count) and self.status == "corrupt"
+
+    def as_result(self) -> dict[str, Any]:
+        """Return it as the result shows it."""
+        told = {name: value for name, value in vars(self).items() if name != "repair"}
+        return {**told, "action": self.repair.action}
+
+
+@dataclass
+class Plan:
+    """What is planned, as figures: the rows themselves stay in the server.
+
+    ``rows_of``: of each touched table, all its rows. ``refused``: why it could not be applied, as results show it.
+    """
+
+    checks: list[Planned]
+    parts: list[Part] = field(default_factory=list)
+    rows_of: dict[str, int] = field(default_factory=dict)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    unindexed: list[dict[str, Any]] = field(default_factory=list)
+    triggers: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """Rows that are deleted or changed, those that go along included."""
+        return sum(part.rows for part in self.parts)
+
+    def touched(self) -> dict[str, int]:
+        """Return how many rows of each table are."""
+        found: dict[str, int] = {}
+        for part in self.parts:
+            found[part.table] = found.get(part.table, 0) + part.rows
+        return found
+
+    @property
+    def fraction(self) -> float:
+        """The greatest share of a table that is touched."""
+        return max((rows / max(1, self.rows_of.get(table, 0)) for table, rows in self.touched().items()), default=0.0)
+
+    def hash(self, checks: Sequence[Mapping[str, Any]]) -> str:
+        """Return the plan's hash: of the checks as they were given, and of every row by what it holds."""
+        parts = sorted(
+            [part.check, part.table, part.action, part.via or "", part.rows, *part.sums] for part in self.parts
+        )
+        body = json.dumps([FORMAT, _essence(checks), parts], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(body.encode()).hexdigest()
+
+    def as_result(self) -> dict[str, Any]:
+        """Return it as the result shows it."""
+        touched = self.touched()
+        return {
+            "checks": [check.as_result() for check in self.checks],
+            "parts": [part.as_result() for part in self.parts],
+            "cascades": [part.as_result() for part in self.parts if part.via],
+            "tables": [
+                {
+                    "table": table,
+                    "rows": self.rows_of.get(table, 0),
+                    "touched": rows,
+                    "fraction": round(rows / max(1, self.rows_of.get(table, 0)), 6),
+                }
+                for table, rows in touched.items()
+            ],
+            "total_rows": self.total,
+            "fraction": round(self.fraction, 6),
+            "estimate_seconds": self.estimate(),
+            "unindexed": self.unindexed,
+            "triggers": self.triggers,
+            "refused": self.refused,
+        }
+
+    def estimate(self) -> float:
+        """Return about how many seconds applying it takes: looking twice, changing, and reading where no index is."""
+        if not self.total:
+            return 0.0
+        reading = sum(row["parents"] * row["rows"] for row in self.unindexed) / _READ_A_SECOND
+        return round(float(2 * self.seconds + self.total / _ROWS_A_SECOND + reading), 1)
+
+
+def _essence(value: Any) -> Any:
+    """Return options without what was not given: what a later version adds does not change an older plan's hash."""
+    if isinstance(value, Mapping):
+        return {str(name): _essence(inner) for name, inner in value.items() if inner is not None and name != "severity"}
+    return [_essence(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def refusals(plan: Plan, max_rows: int, max_fraction: float) -> list[dict[str, Any]]:
+    """Return why a plan may not be applied as it is: bounds, and checks of which nobody knows what they would find."""
+    found = list(plan.refused)
+    if plan.total > max_rows:
+        found.append(
+            refusal("too_many_rows", f"It would touch {plan.total} rows; max_rows is {max_rows}.", rows=plan.total)
+        )
+    if plan.fraction > max_fraction:
+        table = max(plan.touched(), key=lambda name: plan.touched()[name] / max(1, plan.rows_of.get(name, 0)))
+        found.append(
+            refusal(
+                "too_large_fraction",
+                f"It would touch {plan.fraction:.1%} of {table}; max_fraction is {max_fraction:.1%}.",
+                table=table,
+                fraction=round(plan.fraction, 6),
+            )
+        )
+    unknown = [check for check in plan.checks if check.status in ("failed", "timeout")]
+    if unknown:
+        why = "; ".join(f"{check.name}: {check.why}" for check in unknown)
+        found.append(refusal("not_known", f"Checks did not count, so nobody could say that nothing got worse. {why}"))
+    return found
+
+
+def refusal(code: str, what: str, **more: Any) -> dict[str, Any]:
+    """Return one reason, as results show it."""
+    return {"code": code, "what": what, **more}
+
+
+# What a person does about each reason.
+_TODO = {
+    "too_many_rows": "Look whether the checks are right; then raise kanban_max_rows (max_rows).",
+    "too_large_fraction": "Look whether the checks are right; then raise kanban_max_fraction (max_fraction).",
+    "restricted": "Mend the rows that refer to them first, by a check of their own, or drop this repair.",
+    "not_nullable": "Give repair.value (a lane that every tenant has), or drop this repair.",
+    "missing_privilege": "Grant it (bootstrap.yml does, by kanban_role_repairs), or use a role that has it.",
+    "inherited": "Mend the tables below it by checks of their own.",
+    "not_known": "Give the checks more time, or see what stops them.",
+}
+
+
+def refused_error(reasons: Sequence[Mapping[str, Any]]) -> KanbanError:
+    """Return the error of a plan that may not be applied; the first reason names it."""
+    first = reasons[0]
+    return KanbanError(
+        str(first["code"]),
+        " ".join(str(reason["what"]) for reason in reasons),
+        "Nothing was changed: a repair either does what was approved, or nothing.",
+        _TODO.get(str(first["code"]), "Read the reasons, then plan again."),
+    )
+
+
+def hash_error(given: str | None, present: str) -> KanbanError:
+    """Return the error of a plan that was not approved, or not this one."""
+    return KanbanError(
+        "plan_changed" if given else "plan_hash_missing",
+        f"The plan is {present} by now, and {given} was approved." if given else "No plan_hash is given.",
+        "Only what was looked at and approved is applied: rows, or the checks, may not be what they were. "
+        "Nothing was changed.",
+        f"Look at the plan in this result; to apply it: kanban_plan_hash={present}.",
+    )
+
+
+def worse(before: Sequence[Planned], touched: bool) -> list[str]:
+    """Return what speaks against COMMIT: a mended check that is not within what it tolerates, any other that grew."""
+    found = []
+    for check in before:
+        if check.remaining is None or check.count is None:
+            continue
+        if check.mends and touched and check.remaining > check.tolerate:
+            found.append(f"{check.name} still counts {check.remaining}")
+        elif not check.mends and check.remaining > check.count:
+            found.append(f"{check.name} counts {check.remaining} after {check.count}")
+    return found

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a repair and its undo need of the application's tables: named where it lacks, and granted to roles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import resolve_column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircascade import read_foreign_keys
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
+
+# A row is put into quarantine whole, so it is read whole; what was deleted is inserted again by the undo.
+CHANGES, DELETES, BRINGS_BACK = ("SELECT",), ("SELECT", "DELETE"), ("SELECT", "INSERT")
+_BOTH = ("SELECT", "INSERT", "DELETE")
+_TODO = "Grant it: {} (bootstrap.yml does, by kanban_role_repairs), or use another role."
+
+
+def lacking(
+    cursor: Cursor, table: int, words: Sequence[str], columns: Sequence[str] = (), role: str | None = None
+) -> tuple[list[str], str]:
+    """Return which privileges on a table a role (this one) lacks, and the line that grants them; raises ServerError.
+
+    :param words: privileges on the whole table.
+    :param columns: columns that are updated.
+    """
+    values = {"table": table, "words": list(words), "columns": list(columns), "role": role}
+    missing, grant = cursor.row(queries.LACKING_TO_MEND, values)
+    return list(missing), str(grant)
+
+
+@dataclass
+class Mends:
+    """Tables by id, each with the columns that are set there and whether rows of it are deleted."""
+
+    names: dict[int, tuple[str, str]] = field(default_factory=dict)
+    deletes: set[int] = field(default_factory=set)
+    columns: dict[int, dict[str, None]] = field(default_factory=dict)
+
+    def add(self, table: int, name: tuple[str, str], deletes: bool, columns: Sequence[str]) -> None:
+        """Add what is done to a table."""
+        self.names[table] = name
+        self.columns.setdefault(table, {}).update(dict.fromkeys(columns))
+        if deletes:
+            self.deletes.add(table)
+
+    def lacking(self, cursor: Cursor, role: str | None = None) -> list[tuple[str, list[str], str]]:
+        """Return the tables on which a role (this one) lacks something, with what and the line that grants it."""
+        found = []
+        for table, columns in self.columns.items():
+            words = _BOTH if table in self.deletes else CHANGES
+            missing, grant = lacking(cursor, table, words, list(columns), role)
+            if missing:
+                found.append((".".join(self.names[table]), missing, grant))
+        return found
+
+
+def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
+    """Return what repairs do to which tables, what goes along by foreign keys included; raises ServerError.
+
+    A repair deletes and changes such rows itself, so that quarantine has them; the rights of a key's owner do not help
+    there. What this schema does not have is left out: the checks say so themselves.
+    """
+    found = Mends()
+    for repair in repairs:
+        try:
+            table, columns = find_table(cursor, repair["table"])
+            named = [resolve_column(wanted, columns, str(table)).name for wanted in repair.get("columns") or []]
+        except BadInput:
+            continue
+        found.add(table.oid, (table.schema, table.name), bool(repair.get("delete")), named)
+    level = set(found.deletes)
+    while level:
+        before = set(found.deletes)
+        for key in read_foreign_keys(cursor, sorted(level)):
+            if key.effect == "CASCADE":
+                found.add(key.child, (key.schema, key.table), True, [])
+            elif key.set_columns and not key.impossible:
+                found.add(key.child, (key.schema, key.table), False, key.set_columns)
+        level = found.deletes - before
+    return found
+
+
+def grant_mends(cursor: Cursor, role: str, mends: Mends) -> tuple[list[str], list[dict[str, str]]]:
+    """Grant a role what it lacks, temporary tables too; return the grants as text, and what was left out."""
+    granted: list[str] = []
+    left_out: list[dict[str, str]] = []
+    wanted = [grant for _name, _missing, grant in mends.lacking(cursor, role)]
+    if mends.names:
+        wanted += lacking_temporary(cursor, role)
+    for grant in wanted:
+        try:
+            with cursor.savepoint():
+                cursor.run(sql.SQL(grant.replace("%", "%%")), {})
+        except ServerError as error:
+            if cursor.is_lost:
+                raise
+            left_out.append({"name": grant, "why": error.what})
+            continue
+        granted.append(grant)
+    # Who may grant nothing at all on it is told so by a warning only.
+    still = {grant for _name, _missing, grant in mends.lacking(cursor, role)} & set(granted)
+    left_out += [{"name": grant, "why": "That takes the table's owner."} for grant in granted if grant in still]
+    return [grant for grant in granted if grant not in still], left_out
+
+
+def revoke_mends(cursor: Cursor, role: str, mends: Mends) -> None:
+    """Take it away again; raises ServerError."""
+    for name in mends.names.values():
+        cursor.run(sql.SQL(queries.REVOKE_MEND).format(table=identifier(*name), role=identifier(role)), {})
+    for (database,) in cursor.rows(queries.WITH_TEMPORARY, {"role": role}):
+        named = {"database": identifier(database), "role": identifier(role)}
+        cursor.run(sql.SQL(queries.REVOKE_TEMPORARY).format(**named), {})
+
+
+def may_make_plans(cursor: Cursor) -> None:
+    """Refuse to go on where this role may not make the plan's temporary table; raises ServerError."""
+    for grant in lacking_temporary(cursor):
+        raise ServerError(
+            "missing_privilege",
+            "This role lacks TEMPORARY on the database.",
+            "Which rows are touched is kept in a temporary table. Nothing was changed.",
+            _TODO.format(grant),
+        )
+
+
+def may_bring_back(cursor: Cursor, table: int, name: str, deleted: int, columns: Sequence[str]) -> None:
+    """Refuse an undo that this role may not do to one table, before anything is; raises ServerError."""
+    missing, grant = lacking(cursor, table, BRINGS_BACK if deleted else CHANGES, columns)
+    if missing:
+        raise ServerError(
+            "missing_privilege",
+            f"This role lacks {' and '.join(missing)} on {name}.",
+            "What the repair took away could not be brought back. Nothing was changed.",
+            _TODO.format(grant),
+            missing=missing,
+        )
+
+
+def lacking_temporary(cursor: Cursor, role: str | None = None) -> list[str]:
+    """Return the line that lets a role (this one) make temporary tables, where it may not; raises ServerError."""
+    return [row[0] for row in cursor.rows(queries.LACKING_TEMPORARY, {"role": role})]

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database whose incident is open and whose tables are fenced, and whole tables to compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.integration.integrity import CHECKS
+from tests.integration.module import Modules, Result
+from tests.integration.place import Database
+
+INCIDENT = "INC-1"
+FENCED = ["TicketTags", "Tags", "Tickets"]
+# The same, with what tells the oldest where a key does not.
+PLAN = [{**check, "time": "createdAt"} for check in CHECKS]
+
+
+def ready(db: Database, tables: list[Any] | None = None, run_id: str = "run-1") -> Modules:
+    """Open the incident and raise the fence; return what runs modules as the superuser."""
+    modules = db.modules(incident_id=INCIDENT)
+    modules.ok("incident")
+    modules.ok("write_fence", tables=FENCED if tables is None else tables)
+    return modules.having(run_id=run_id)
+
+
+def plan(modules: Modules, checks: list[dict[str, Any]] | None = None, **options: Any) -> Result:
+    """Return the plan, which changes nothing."""
+    return modules.ok("integrity_repair", True, checks=PLAN if checks is None else checks, **options)
+
+
+def repair(modules: Modules, checks: list[dict[str, Any]] | None = None, **options: Any) -> Result:
+    """Plan, approve and apply; must succeed."""
+    given = PLAN if checks is None else checks
+    found = plan(modules, given, **options)
+    assert not found["plan"]["refused"], found["plan"]["refused"]
+    return modules.ok("integrity_repair", checks=given, plan_hash=found["plan_hash"], approved_by="ana", **options)
+
+
+def undo(modules: Modules, check: bool = False) -> Result:
+    """Bring everything back; must succeed."""
+    return modules.ok("integrity_repair", check, state="undone")
+
+
+def whole(db: Database, *tables: str) -> dict[str, list[str]]:
+    """Return every row of every table (of the application, unless some are named) as text, sorted."""
+    named = tables or tuple(
+        row[0] for row in db.rows("""SELECT c.oid::regclass::text FROM pg_class AS c
+                                     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+                                       AND NOT c.relispartition""")
+    )  # fmt: skip
+    return {
+        table: [row[0] for row in db.rows(f'SELECT t::text FROM {table} AS t ORDER BY t::text COLLATE "C"')]
+        for table in named
+    }
+
+
+def counts(result: Result) -> dict[str, int | None]:
+    """Return what each check counts after the repair."""
+    return {check["name"]: check["remaining"] for check in result["plan"]["checks"]}
+
+
+def parts(result: Result) -> list[tuple[Any, ...]]:
+    """Return the parts of a plan, short."""
+    return [
+        (part["check"], part["table"].rpartition(".")[2], part["action"], part["rows"], part["effect"])
+        for part in result["plan"]["parts"]
+    ]

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role that bootstrap.yml makes repairs and brings back; and who lacks what for it is told how to grant it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.integrity import CHECKS
+from tests.integration.least import GRANTED, GRANTS, Place, bootstrapped
+from tests.integration.module import Result
+from tests.integration.repairs import FENCED, whole
+
+# As the profile fences it.
+LANES = {"name": "Tickets", "operations": ["UPDATE", "DELETE", "TRUNCATE"], "columns": ["kanbanLane", "kanbanOrder"]}
+# What both the repair and its undo need; this server lets nobody make temporary tables who was not granted it.
+RIGHTS = (
+    'UPDATE ("kanbanLane") ON public."Tickets"',
+    "TEMPORARY ON DATABASE kanban",
+)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """One database for all tests of this file: what each takes away it gives back."""
+    with bootstrapped() as made:
+        yield made
+
+
+def test_it_repairs_and_brings_back_and_each_right_it_lacks_is_named(place: Place) -> None:
+    db, checks = place.db, [{**check, "time": "createdAt"} for check in CHECKS]
+    given = place.bootstrap(kanban_role_repairs=True)
+    assert (
+        f'GRANT SELECT, UPDATE ("kanbanLane", "kanbanOrder") ON public."Tickets" TO {place.role};' in given["granted"]
+    )
+    again = place.bootstrap(kanban_role_repairs=True)
+    assert (again["changed"], again["granted"]) == (False, [])
+    granted = set(db.rows(GRANTED, (place.role,)))
+    assert granted == {
+        *(("Tags", word) for word in ("INSERT", "DELETE", "SELECT")),
+        *(("TicketTags", word) for word in ("INSERT", "DELETE", "SELECT")),
+        ("Tickets", "SELECT"),
+        ("Companies", "SELECT"),
+    }
+    modules = place.modules.having(incident_id="INC-7")
+    modules.ok("incident")
+    modules.ok("write_fence", tables=[*FENCED[:2], LANES])
+    before = whole(db)
+
+    def plan() -> Result:
+        return modules.run("integrity_repair", True, checks=checks)
+
+    def undo() -> Result:
+        return modules.run("integrity_repair", True, state="undone")
+
+    def named(look: Callable[[], Result], right: str) -> None:
+        """Take a right away, and see that the line which gives it back is said, to the letter."""
+        db.rows(f"REVOKE {right} FROM {place.role}")
+        grants = GRANTS.findall(json.dumps(look(), ensure_ascii=False).replace('\\"', '"'))
+        assert set(grants) == {f"GRANT {right} TO {place.role};"}, grants
+        db.rows(grants[0])
+
+    for right in (*RIGHTS, 'DELETE ON public."TicketTags"'):
+        named(plan, right)
+    planned = plan()
+    assert not planned["plan"]["refused"]
+    done = modules.ok("integrity_repair", checks=checks, plan_hash=planned["plan_hash"])
+    assert done["changed"]
+    # What was touched is in quarantine, so this takes no temporary table.
+    for right in (RIGHTS[0], 'INSERT ON public."TicketTags"'):
+        named(undo, right)
+    # Orphans under a key that was never checked come back past it, which takes more than bootstrap.yml gives.
+    refused = modules.fails("missing_privilege", "integrity_repair", state="undone")
+    assert "session_replication_role" in refused["error"]["todo"]
+    db.rows(f"GRANT SET ON PARAMETER session_replication_role TO {place.role}")
+    modules.ok("integrity_repair", state="undone")
+    assert whole(db) == before
+    db.rows(f"REVOKE SET ON PARAMETER session_replication_role FROM {place.role}")
+    modules.ok("write_fence", state="absent")
+    modules.ok("incident", state="closed")
+
+
+def test_preflight_names_what_a_repair_would_lack_and_that_is_no_must(place: Place) -> None:
+    repairs: list[dict[str, Any]] = [{"table": "Tags", "delete": True}, {"table": "Tickets", "columns": ["kanbanLane"]}]
+
+    def look() -> Result:
+        found = place.flagged.ok("preflight_info", repairs=repairs)
+        return next(dict(one) for one in found["checks"] if one["name"] == "repair")
+
+    assert look()["ok"]
+    for right in (*RIGHTS, 'DELETE ON public."TicketTags"'):
+        place.db.rows(f"REVOKE {right} FROM {place.role}")
+        check = look()
+        assert (check["ok"], check["severity"]) == (False, "should")
+        assert check["what"].startswith("repair: not ready, because this role lacks ")
+        (grant,) = GRANTS.findall(check["todo"])
+        assert grant == f"GRANT {right} TO {place.role};"
+        place.db.rows(grant)
