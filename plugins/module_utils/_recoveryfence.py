@@ -1,0 +1,152 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fence says of writes: since when it holds, and what transactions and counters tell of the time since."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Mapping, Sequence, Tuple
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import time_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import sum_counters, timeline_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverypoint import Point, Since
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fencelook
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint as queries
+
+# Sessions at work report what they counted once a second.
+SETTLE_SECONDS, MOST_SETTLE_SECONDS = 1.1, 5.0
+_ROUND = 1 << 32  # Ids of transactions, as rows have them, begin again after so many.
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The counters of every fenced relation (by oid), and what tells whether they may be compared."""
+
+    rows: Mapping[int, Any]
+    reset: str | None
+    timeline: str | None
+
+
+def look_at(point: Point, found: Found, names: Sequence[str], taken: str) -> Mapping[str, Any] | None:
+    """Return what was noted at the end of a table's drain, None where nothing tells; ``point.lacking`` says why.
+
+    :param names: every id of the incident.
+    :param taken: when the dump's snapshot was.
+    """
+    ours = [fence for fence in found.raised if set(fence.holders) & set(names)]
+    why = _in_the_way(found, ours, names, taken)
+    if why:
+        point.lacking.append(why)
+        return None
+    end = _end(ours)
+    point.after_drain = str(end["drained_at"]) <= taken
+    return end
+
+
+def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken: str) -> str | None:
+    """Return why nothing can be told of a table; None where nothing is in the way."""
+    end = _end(ours) if ours else {}
+    holders = ", ".join(sorted({fence.holder or "" for fence in found.raised}))
+    raised = max((fence.raised_epoch or 0 for fence in ours), default=0)
+    # The first that holds counts; what comes later says something only where what comes earlier does not hold.
+    reasons = (
+        (found.problem, found.problem.what if found.problem else ""),
+        (not found.raised, "The fence is not up, so anybody may have written."),
+        (not ours, f"The fence is {holders}'s, not {names[0]}'s."),
+        (found.gaps(ours), "The fence does not stand on all of it."),
+        (
+            not all(fence.drained for fence in ours),
+            "The end of the drain was not noted: run write_fence again, then make another dump.",
+        ),
+        (
+            raised > time_of(taken).timestamp(),
+            "The fence was raised, perhaps anew, after the dump, so anybody may have written.",
+        ),
+        (
+            not (end.get("xid") and end.get("timeline")),
+            "An older version noted the end of the drain, or the server did not tell its timeline.",
+        ),
+    )
+    return next((why for holds, why in reasons if holds), None)
+
+
+def _end(ours: Sequence[Fence]) -> dict[str, Any]:
+    """Return the latest of what was noted."""
+    return max((dict(fence.drained or {}) for fence in ours), key=lambda one: str(one.get("drained_at")))
+
+
+def measure(
+    cursor: Cursor, point: Point, found: Found, end: Mapping[str, Any], now_xid: str, values: Mapping[str, Any]
+) -> None:
+    """Fill in ``point.since`` but for the counters: the rows that a later transaction left; raises ServerError.
+
+    :param values: ``incident``, ``schema`` and ``name``; ``incident`` is None where there is no quarantine.
+    """
+    then = int(end["xid"])
+    known = values["incident"] is not None
+    ours = [row[0] for row in cursor.rows(queries.OUR_TRANSACTIONS, values)] if known else []
+    stamped = cursor.row(
+        sql.SQL(queries.STAMPED).format(table=identifier(found.table.schema, found.table.name)),
+        {"low": then % _ROUND, "span": int(now_xid) - then, "ours": ours},
+    )[0]
+    deletions = {**values, "since": end["drained_at"]}
+    deleted = cursor.row(queries.OUR_DELETIONS, deletions)[0] if known else 0
+    point.since = Since(int(stamped), -int(deleted))
+
+
+# A table that is fenced whole, and what was noted at the end of its drain.
+Told = Tuple[Point, Found, Mapping[str, Any]]
+
+
+def ask_counters(session: Session, view: View, told: Sequence[Told], deadline: Deadline) -> None:
+    """Take the counters' deletions into each ``point.since``, or say why they cannot be compared; raises ServerError.
+
+    :param told: tables that are fenced whole, each with what was noted at the end of its drain.
+    """
+    if not told:
+        return
+    now = _read_counters(session, view, deadline)
+    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        for point, found, end in told:
+            _compare_counters(cursor, point, found, end, now)
+
+
+def _compare_counters(cursor: Cursor, point: Point, found: Found, end: Mapping[str, Any], now: Counters) -> None:
+    then = (end.get("counters") or {}).get(str(found.table))
+    counted = sum_counters(found, dict(now.rows))
+    if end["timeline"] != now.timeline:
+        point.lacking.append("A replica was promoted since the end of the drain, and it counts by itself.")
+    elif (
+        then is None
+        or end.get("stats_reset") != now.reset
+        or any(counted[name] < then[name] for name in counted)
+        or not cursor.row(queries.COUNTING_SINCE, {"since": end["drained_at"]})[0]
+    ):
+        point.lacking.append("The server's counters were reset since the end of the drain, or lost in a crash.")
+    elif point.since:
+        point.since = Since(point.since.stamped, point.since.deleted + counted["deleted"] - then["deleted"])
+
+
+def _read_counters(session: Session, view: View, deadline: Deadline) -> Counters:
+    """Return the counters once they have come to rest, or after some seconds; raises ServerError."""
+    relations = sorted({oid for found in view.found for oid in found.oids})
+    until = Deadline(min(MOST_SETTLE_SECONDS, deadline.left))
+    before: Counters | None = None
+    while True:
+        # A transaction of its own each time: within one, the server tells the same again.
+        with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            _at, _lsn, reset, _xid = cursor.row(fencelook.NOW, {})
+            timeline = timeline_of(cursor)
+            rows = {row[0]: row[1:] for row in cursor.rows(fencelook.COUNTERS, {"relations": relations})}
+        now = Counters(rows, reset, timeline)
+        if now == before or until.over:
+            return now
+        before = now
+        time.sleep(min(SETTLE_SECONDS, max(until.left, 0.01)))

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was written since the fence is counted, whoever wrote it and however, and what our repairs did is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.place import Database
+from tests.integration.points import LANES, ORPHANS, begin, dump, look, of_both, past, table, writes
+from tests.integration.repairs import repair, undo
+
+
+def test_nothing_happened(db: Database, directory: Path) -> None:
+    _modules, measuring = begin(db, directory)
+    for check in (True, False):
+        result = look(measuring, check=check)
+        assert (writes(result), result["accounted"], result["recovery_point"]["why"]) == (0, True, "")
+    shown = {one["name"]: (one["fenced"], one["compared_by"], one["rows_then"], one["rows_now"], one["writes"])
+             for one in result["tables"]}  # fmt: skip
+    assert shown == {
+        "public.Tags": ("whole", "key", 5, 5, 0),
+        "public.Tickets": ("part", "key", 20, 20, 0),
+        "public.TicketTags": ("whole", "row", 30, 30, 0),
+    }
+    assert result["dump"]["sha256"]
+    assert not db.rows("SELECT FROM pg_class WHERE relname = 'kanban_then'")
+
+
+def test_our_own_repair_is_no_write_and_its_rows_are_in_quarantine(db: Database, directory: Path) -> None:
+    modules, measuring = begin(db, directory)
+    repair(modules, [ORPHANS, LANES])
+    result = look(measuring)
+    assert (writes(result), result["accounted"]) == (0, True), result["tables"]
+    assert of_both(result, "quarantined") == [2, 7]
+    assert of_both(result, "rows_now") == [3, 23]
+    assert table(result, "Tickets")["changed"] == 0
+    undo(modules)
+    result = look(measuring)
+    assert (writes(result), result["accounted"]) == (0, True), result["tables"]
+    assert of_both(result, "quarantined") == [0, 0]
+    assert of_both(result, "restored") == [2, 7]
+
+
+def test_a_repair_from_before_the_dump_that_is_undone_after_it(db: Database, directory: Path) -> None:
+    modules, _measuring = begin(db, directory)
+    repair(modules, [ORPHANS, LANES])
+    measuring = dump(db, directory / "later")
+    assert (writes(look(measuring)), look(measuring)["accounted"]) == (0, True)
+    undo(modules)
+    result = look(measuring)
+    assert (writes(result), result["accounted"]) == (0, True), result["tables"]
+    assert (table(result, "Tags")["new"], table(result, "Tags")["restored"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("statements", "name", "expected"),
+    [
+        (["""UPDATE "Tags" SET name = 'x' WHERE id = 2"""], "Tags", {"writes": 1, "changed": 1}),
+        (['INSERT INTO "TicketTags" VALUES (2, 2), (2, 2)'], "TicketTags", {"writes": 2, "new": 2}),
+        (['DELETE FROM "TicketTags" WHERE "ticketId" = 9'], "TicketTags", {"writes": 1, "gone": 1, "accounted": False}),
+        (['TRUNCATE "TicketTags"'], "TicketTags", {"writes": 30, "gone": 30, "accounted": False}),
+        # There and back again: only transactions and counters tell.
+        (["""UPDATE "Tags" SET name = 'x' WHERE id = 2""", """UPDATE "Tags" SET name = 'Novo' WHERE id = 2"""], "Tags",
+         {"writes": 1, "changed": 0}),
+        (['UPDATE "Tickets" SET "kanbanLane" = 2 WHERE id = 5'], "Tickets", {"writes": 1, "changed": 1}),
+        (['DELETE FROM "TicketTags" WHERE "ticketId" = 20', 'DELETE FROM "Tickets" WHERE id = 20'], "Tickets",
+         {"writes": 1, "gone": 1, "accounted": False}),
+    ],
+)  # fmt: skip
+def test_a_write_past_the_fence(
+    db: Database, directory: Path, statements: list[str], name: str, expected: dict[str, Any]
+) -> None:
+    _modules, measuring = begin(db, directory)
+    past(db, *statements)
+    found = table(look(measuring), name)
+    assert {key: found[key] for key in expected} == expected, found
+
+
+def test_what_differs_is_listed(db: Database, directory: Path) -> None:
+    _modules, measuring = begin(db, directory)
+    past(db, 'UPDATE "Tickets" SET "kanbanLane" = 2 WHERE id IN (5, 6)', 'DELETE FROM "TicketTags" WHERE "tagId" = 4')
+    result = look(measuring, limit_samples=1)
+    assert writes(result) == 9
+    assert table(result, "Tickets")["samples"] == [
+        {"what": "changed", "key": {"id": "5"}, "then": {"kanbanLane": "1"}, "now": {"kanbanLane": "2"}}
+    ]
+    assert [one["what"] for one in table(result, "TicketTags")["samples"]] == ["gone"]
+
+
+def test_a_write_before_the_repair_is_not_covered_by_it(db: Database, directory: Path) -> None:
+    modules, measuring = begin(db, directory)
+    past(db, 'UPDATE "Tickets" SET "kanbanLane" = 9 WHERE id = 3', """UPDATE "Tags" SET name = 'x' WHERE id = 4""")
+    repair(modules, [ORPHANS, LANES])
+    result = look(measuring)
+    assert [table(result, name)["changed"] for name in ("Tickets", "Tags")] == [1, 1], result["tables"]
+    assert writes(result) == 2
+
+
+def test_inbound_work_is_no_write(db: Database, directory: Path) -> None:
+    _modules, measuring = begin(db, directory)
+    db.rows("""INSERT INTO "Tickets" ("companyId", "lastMessage") VALUES (1, 'Bom dia'), (1, 'Oi')""")
+    db.rows("""UPDATE "Tickets" SET "lastMessage" = 'x'""")
+    result = look(measuring)
+    found = table(result, "Tickets")
+    assert (writes(result), found["new"], found["rows_now"], result["accounted"]) == (0, 2, 22, True)
+    assert found["samples"] == []
