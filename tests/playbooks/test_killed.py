@@ -14,7 +14,7 @@ from tests.playbooks.place import ON, TENANTS, Site
 
 # What was last seen on the terminal. Between two tasks, and while one is at work.
 MOMENTS = (
-    "Switch the flag off for every tenant",
+    "Switch the flag off",
     "PLAY [3. Keep it off",
 )
 
