@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading facts of which any may be missing or odd, and saying them. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+
+Facts = Mapping[str, Any]
+SHOWN = 5  # Metrics, checks and hosts named per line; their number beside them is whole.
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From when on an answer counts: tries and places until nobody is at home, and the share of tenants."""
+
+    tries: int
+    places: int
+    share: float
+
+
+def part(facts: Any, name: Any) -> Facts:
+    """Return a map inside of a map; an empty one for anything else."""
+    found = facts.get(name) if isinstance(facts, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def names_of(given: Any) -> list[Any]:
+    """Return the names of a list; none for anything else."""
+    return list(given) if isinstance(given, (list, tuple)) else []
+
+
+def number_of(given: Any) -> float | None:
+    """Return a finite number that is not negative; text that is one counts, for templates make text of everything."""
+    if isinstance(given, bool):
+        return None
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        return None
+    return value if 0 <= value < float("inf") else None
+
+
+def count_of(given: Any) -> int:
+    """Return how many there are of a list or a number; 0 for anything else."""
+    return len(given) if isinstance(given, (list, tuple)) else int(number_of(given) or 0)
+
+
+def which(given: Any) -> str:
+    """Return the first names of a list in brackets; nothing for a number."""
+    names = [one_line(name) for name in names_of(given)]
+    return f" ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})" if names else ""
+
+
+def is_true(given: Any) -> bool:
+    """Tell whether something is true; templates make text of everything."""
+    return given is True or str(given).lower() in ("true", "yes", "1")
+
+
+def several(number: int, word: str) -> str:
+    """Return ``1 host`` or ``2 hosts``."""
+    return f"{number} {word}" + ("" if number == 1 else "s")
