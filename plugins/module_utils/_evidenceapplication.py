@@ -18,7 +18,8 @@ from typing import Iterator, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencehttp import SECONDS, Answer, split
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name, short_hash
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepm2 import Pm2, log_paths
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2 import Pm2
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import log_paths
 
 PM2_SECONDS = 5.0
 # A pattern that fits more files than this is cut before it is sorted.

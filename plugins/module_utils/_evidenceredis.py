@@ -14,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name, short_hash
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Login, checked
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisfinder import Finder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisstats import slow_command
 
 SLOW_COMMANDS = 50
 # CLIENT LIST of ten thousand clients is a few MiB; the newest of them matter least.
@@ -80,20 +81,6 @@ def _number(reply: int) -> Iterator[bytes]:
 
 
 def _slowlog(reply: list[Any]) -> Iterator[bytes]:
-    """Yield one line per slow command: its name, and only the number of its arguments: they are keys and values."""
+    """Yield one line per slow command."""
     for entry in reply:
-        number, started, microseconds, arguments, *client = entry
-        kept = {
-            "id": number,
-            "time": started,
-            "microseconds": microseconds,
-            "command": _plain(arguments[0]) if arguments else None,
-            "arguments": max(0, len(arguments) - 1),
-            "client": _plain(client[0]) if client else None,
-            "client_name": _plain(client[1]) if len(client) > 1 else None,
-        }
-        yield json.dumps(kept).encode() + b"\n"
-
-
-def _plain(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        yield json.dumps(slow_command(entry)).encode() + b"\n"

@@ -29,6 +29,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightdecide import Wish, look_ahead
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightforecast import (
     flag_statements,
     foretell,
@@ -58,6 +59,11 @@ class Request:
     fence_tables: Sequence[Any] = ()
     write_block_key: str | None = None
     redis_hosts: Sequence[Mapping[str, Any]] = ()
+    ranking: Mapping[str, Any] | None = None
+    integrity_checks: Sequence[Mapping[str, Any]] | None = None
+    queries: Mapping[str, str] = field(default_factory=dict)
+    application: bool = True
+    repairs: Sequence[Mapping[str, Any]] | None = None
 
 
 def preflight(login: Login, request: Request) -> dict[str, Any]:
@@ -107,6 +113,9 @@ class Look:
         self._host(needed)
         self._orm()
         self._fence_triggers()
+        asked = self.request
+        wish = Wish(asked.ranking, asked.integrity_checks, asked.queries, asked.application, asked.repairs)
+        self.checks += look_ahead(self.session, wish, asked.flag, target)
 
     def _flag(self) -> Target | None:
         """Find the flag's place; a role that may only read it can still say how many are on."""

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line, warnings_of
 
 Answer = Mapping[str, Any]
 NOTHING: Answer = {}
@@ -77,11 +77,11 @@ def is_primary(host: Seen) -> bool:
     return bool(host.info.get("database", {}).get("writable"))
 
 
-def _failure(name: str, host: Seen, answer: Answer, why: str, todo: str) -> Item:
+def failure_item(name: str, host: Seen, answer: Answer, why: str, todo: str, must: bool = True) -> Item:
     """Return the item for a module that failed: what and what to do in its words, why it matters for the day."""
     error = answer.get("error") or {}
     what = error.get("what") or answer.get("msg") or "it was not asked: the run ended before its turn."
-    return Item(name, host.name, False, True, what, why, error.get("todo") or todo)
+    return Item(name, host.name, False, must, what, why, error.get("todo") or todo)
 
 
 def reach_items(hosts: Sequence[Seen]) -> list[Item]:
@@ -131,7 +131,7 @@ def database_items(hosts: Sequence[Seen]) -> list[Item]:
         if "database" not in host.info:
             why = "Nothing can be switched off on it."
             todo = "Mend what the message says; bootstrap.yml installs what a database host needs."
-            found.append(_failure("database", host, host.info, why, todo))
+            found.append(failure_item("database", host, host.info, why, todo))
             continue
         if not is_primary(host) and host.cluster not in primaries:
             why = "A replica switches nothing off: its tenants would stay on."
@@ -161,7 +161,7 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
         if status in _ARMED:
             continue
         if status is None:
-            found.append(_failure("fence", host, answer, why, todo))
+            found.append(failure_item("fence", host, answer, why, todo))
         elif status in _UP:
             what = f"The fence is up ({status}), under incident {one_line(answer.get('incident_id'))}."
             up = "Kanban writes are refused at this moment."
@@ -178,7 +178,7 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
 def _fence_warnings(host: Seen, answer: Answer) -> list[Item]:
     """Return what the look at the fence warns of, unless a check of the database said it already."""
     said = " ".join(str(check["what"]) for check in host.info.get("checks", []))
-    texts = [one_line(text) for text in answer.get("warnings") or [] if str(text) not in said]
+    texts = [text for text in warnings_of(answer) if text not in said]
     why, todo = "The fence may then hold back less than it is meant to.", "Mend what the warning says."
     return [Item("fence", host.name, False, False, text, why, todo) for text in texts]
 
@@ -191,7 +191,7 @@ def block_items(hosts: Sequence[Seen]) -> list[Item]:
         if answer.get("failed") or "held" not in answer:
             why = "The write block could not be held there on the day."
             todo = "Mend what the message says; bootstrap.yml installs what a Redis host needs."
-            found.append(_failure("write_block", host, answer, why, todo))
+            found.append(failure_item("write_block", host, answer, why, todo))
             continue
         asked += 1
         masters += bool((answer.get("server") or {}).get("writable"))
@@ -202,9 +202,9 @@ def block_items(hosts: Sequence[Seen]) -> list[Item]:
             todo = "Undo that incident: reenable.yml gives it back (write_block, state absent)."
             found.append(Item("write_block", host.name, False, True, what, why, todo))
         found += _write_items(host, answer)
-        for text in answer.get("warnings") or []:
+        for text in warnings_of(answer):
             todo = "Mend the setting; until then the fence carries."
-            found.append(Item("write_block", host.name, False, False, str(text), "The block may not last.", todo))
+            found.append(Item("write_block", host.name, False, False, text, "The block may not last.", todo))
     if asked and not masters:
         what = "No Redis that answered takes writes."
         why = "The write block cannot be held on a replica."

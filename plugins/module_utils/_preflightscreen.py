@@ -8,6 +8,12 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightapplication import (
+    application_items,
+    metric_items,
+    no_application_item,
+    purge_items,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import (
     NOTHING,
     Item,
@@ -41,12 +47,26 @@ _NAMES = (
     "tools",
     "disk",
     "backup",
+    "flag_seen",
+    "cache",
+    "health",
+    "walk",
+    "pm2",
+    "metrics",
+    "errors",
+    "integrity",
+    "figures",
     "contacts",
+    "application",
     "clock",
     "settings",
+    "repair",
     "orm_saves",
     "fence_triggers",
     "forecast",
+    "errors_index",
+    "errors_owners",
+    "integrity_applies",
     "server",
 )
 _ORDER = {name: place for place, name in enumerate(_NAMES)}
@@ -62,25 +82,37 @@ def preflight(
     skew: float = 2.0,
     fence: bool = True,
     scripts: str = "",
+    metrics: Mapping[str, Any] | None = None,
+    thresholds: Mapping[str, Any] | None = None,
+    controller: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
 
     :param groups: the hosts of each tier (db, redis, app) that should have answered; an unused tier is left out.
     :param names: every host of them, once.
-    :param answers: lists in that order, by what was asked: ping, clock, until, info, fence, block.
+    :param answers: lists in that order, by what was asked: ping, clock, until, info, fence, block, purge, pm2, health,
+        flag, walk, lacking, samples.
     :param skew: seconds that a host's clock may differ from the controller's.
     :param fence: whether a fence is wanted.
     :param scripts: the controller's directory of the break-glass scripts.
+    :param metrics: what is measured, by name, and ``thresholds``; None does not look at them.
+    :param controller: what the controller's own figures gave.
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
-    found = [_empty(tier) for tier, group in groups.items() if not group]
+    found = [_empty(tier) for tier, group in groups.items() if not group and tier != "app"]
     # A host of two tiers is one host.
     seen = list({host.name: host for hosts in tiers.values() for host in hosts}.values())
     found += reach_items(seen) + clock_items(seen, skew)
     found += database_items(tiers.get("db", []))
     found += fence_items(tiers.get("db", [])) if fence else []
     found += block_items(tiers.get("redis", []))
+    # Without an application's tier only scenario 3 is used.
+    application = tiers.get("app", [])
+    found += purge_items(tiers.get("redis", []), bool(application))
+    found += application_items(application) if application else [no_application_item("app" in groups)]
+    if application and metrics is not None:
+        found += metric_items(application, controller or {}, metrics, thresholds or {})
     found += _contacts(contacts)
     items = sorted(
         found, key=lambda item: (item.ok is None, not item.must, _ORDER.get(item.name, len(_ORDER)), item.host)

@@ -116,6 +116,34 @@ options:
         description: Name of the master that the Sentinels watch.
         type: str
         default: mymaster
+  ranking:
+    description:
+      - How tenants are ranked on the day, by the options C(error_logs), C(companies), C(users), C(users_query),
+        C(columns), C(window), C(more_than), C(top), C(contains), C(ignore_case) and C(naive_timezone) of
+        M(chatia.kanban_rollback.affected_tenants_info). Left out, it is not looked at; with an empty C(error_logs) it
+        is said that there are none.
+    type: dict
+  integrity_checks:
+    description: The option O(chatia.kanban_rollback.integrity_info#module:checks). Left out, it is not looked at.
+    type: list
+    elements: dict
+  queries:
+    description: Queries of figures that are asked on the day, by name.
+    type: dict
+    default: {}
+  application:
+    description:
+      - Whether there is a tier of the application. Without one, what O(ranking), O(integrity_checks) and O(queries)
+        lack is of severity C(should), for the scenarios that need them are not used.
+    type: bool
+    default: true
+  repairs:
+    description:
+      - What this role is to mend on the day, as the option O(chatia.kanban_rollback.ledger#module:repairs). What it
+        lacks for that is of severity C(should), with the lines that grant it, for the stop works without. Left out, it
+        is not looked at.
+    type: list
+    elements: dict
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
   - chatia.kanban_rollback.flag
@@ -162,8 +190,9 @@ checks:
       description:
         - A short, stable word, C(server), C(flag), C(ledger), C(kill), C(blockers), C(terminate), C(latch),
           C(forecast), C(settings), C(break_glass), C(dump_tables), C(snapshot), C(dump_schema), C(tools), C(disk),
-          C(backup), C(orm_saves) or C(fence_triggers). What cannot be looked at because another one is not met is left
-          out.
+          C(backup), C(orm_saves), C(fence_triggers), C(errors), C(errors_index), C(errors_owners), C(integrity),
+          C(integrity_applies) or, for each query, C(figures). What cannot be looked at because another one is not met
+          is left out.
       type: str
     ok:
       description: Whether it is met; null where that could not be found out.
@@ -317,6 +346,11 @@ def main() -> None:
         "fence_tables": {"type": "list", "elements": "raw", "default": []},
         "write_block_key": {"type": "str", "no_log": False},
         "redis_hosts": {"type": "list", "elements": "dict", "default": [], "options": redis},
+        "ranking": {"type": "dict"},
+        "integrity_checks": {"type": "list", "elements": "dict"},
+        "queries": {"type": "dict", "default": {}},
+        "application": {"type": "bool", "default": True},
+        "repairs": {"type": "list", "elements": "dict"},
     }
     module = AnsibleModule(argument_spec={**postgres_spec(), **flag_spec(), **own}, supports_check_mode=True)
     params = module.params

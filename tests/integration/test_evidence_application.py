@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,18 +19,17 @@ import pytest
 from ansible.release import __version__ as ansible_version
 
 from tests.integration.module import ROOT, Modules, Result
+from tests.support import web
 
 SECRET = "tr0ub4dor-and-3"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(web.Handler):
     """Answers as applications do, and as they do when they are in trouble."""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the library names it
         path = self.path.partition("?")[0]
-        assert isinstance(self.server, Web)
-        with self.server.record.open("a") as record:
-            record.write(json.dumps([self.path, dict(self.headers)]) + "\n")
+        self.note(self.path, dict(self.headers))
         if path == "/frozen":
             time.sleep(30)
         elif path == "/dripping":
@@ -42,29 +39,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
                 time.sleep(0.2)
         elif path == "/elsewhere":
-            self.send_response(302)
-            self.send_header("Location", "/metrics")
-            self.end_headers()
+            self.send(302, b"", Location="/metrics")
         else:
             status = 503 if path == "/health" else 200
             body = b"x" * 3_000_000 if path == "/huge" else f"answer of {path}".encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-class Web(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    record: Path
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up."""
+            self.send(status, body, **{"Content-Type": "text/plain"})
 
 
 @dataclass
@@ -76,25 +55,15 @@ class Address:
 
     @property
     def asked(self) -> list[tuple[str, dict[str, str]]]:
-        return [tuple(json.loads(line)) for line in self.record.read_text().splitlines()]
+        return [tuple(row) for row in web.asked(self.record)]
 
 
 @pytest.fixture
-def web(directory: Path) -> Iterator[Address]:
-    """A server on loopback, in a process of its own: tests fork, which a process with threads should not."""
-    server = Web(("127.0.0.1", 0), Handler)
-    server.record = directory / "asked"
-    server.record.touch()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            server.serve_forever()
-        finally:
-            os._exit(1)
-    server.server_close()
-    yield Address(f"127.0.0.1:{server.server_port}", server.record)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+def app(directory: Path) -> Iterator[Address]:
+    """A server on loopback."""
+    record = directory / "asked"
+    with web.serving(web.Server(Handler, record)) as running:
+        yield Address(running.url.removeprefix("http://"), record)
 
 
 def collector(directory: Path, **options: Any) -> Modules:
@@ -121,8 +90,8 @@ def everything(directory: Path) -> str:
     return "".join(path.read_text(errors="replace") for path in directory.rglob("*") if path.is_file())
 
 
-def test_answers_are_kept_with_their_status_and_without_secrets(directory: Path, web: Address) -> None:
-    address = web.text
+def test_answers_are_kept_with_their_status_and_without_secrets(directory: Path, app: Address) -> None:
+    address = app.text
     urls = [
         f"http://{address}/metrics/performance",
         f"http://operator:{SECRET}@{address}/health?token={SECRET}#part",
@@ -139,15 +108,15 @@ def test_answers_are_kept_with_their_status_and_without_secrets(directory: Path,
         (f"http://{address}/elsewhere", 302),
     ]
     assert content(done, "http-01.txt") == b"answer of /metrics/performance"
-    assert [path for path, _headers in web.asked] == ["/metrics/performance", f"/health?token={SECRET}", "/elsewhere"]
-    assert web.asked[1][1]["Authorization"].startswith("Basic ")
+    assert [path for path, _headers in app.asked] == ["/metrics/performance", f"/health?token={SECRET}", "/elsewhere"]
+    assert app.asked[1][1]["Authorization"].startswith("Basic ")
     assert SECRET not in everything(directory / "evidence")
     assert SECRET not in json.dumps(done)
     assert done["missing"] == []
 
 
-def test_addresses_that_hang_cost_their_three_seconds_and_no_other_part(directory: Path, web: Address) -> None:
-    address = web.text
+def test_addresses_that_hang_cost_their_three_seconds_and_no_other_part(directory: Path, app: Address) -> None:
+    address = app.text
     log = directory / "app.log"
     log.write_text("what it said")
     urls = [
@@ -168,8 +137,8 @@ def test_addresses_that_hang_cost_their_three_seconds_and_no_other_part(director
     assert "no http or https URL" in told["http-05"]
 
 
-def test_an_answer_that_drips_is_cut_when_the_time_is_over(directory: Path, web: Address) -> None:
-    address = web.text
+def test_an_answer_that_drips_is_cut_when_the_time_is_over(directory: Path, app: Address) -> None:
+    address = app.text
     started = time.monotonic()
     done = collector(directory, urls=[f"http://{address}/dripping"], seconds=1.5).ok("evidence")
     assert time.monotonic() - started < 4
@@ -179,8 +148,8 @@ def test_an_answer_that_drips_is_cut_when_the_time_is_over(directory: Path, web:
     assert done["complete"] is False
 
 
-def test_a_huge_answer_is_cut(directory: Path, web: Address) -> None:
-    address = web.text
+def test_a_huge_answer_is_cut(directory: Path, app: Address) -> None:
+    address = app.text
     done = collector(directory, urls=[f"http://{address}/huge"]).ok("evidence")
     (file,) = [file for file in done["files"] if file["name"] == "http-01.txt"]
     assert (file["bytes"], file["truncated"], done["truncated"]) == (1024 * 1024, True, True)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration import playbook
 from tests.integration.crowd import population
 from tests.integration.module import ROOT, Modules
 from tests.integration.place import Database
 from tests.integration.test_evidence import reasons
 from tests.integration.test_evidence_beside import gone
-from tests.integration.test_through_ansible import no_template
 from tests.support import accounts, processes
 
 
@@ -111,35 +111,19 @@ def test_through_ansible_the_process_outlives_the_task(
     """Ansible removes the module's code from the host when the task ends; the process needs none of it by then."""
     modules = population(db)
     flag = {name: value for name, value in modules.options.items() if not name.startswith("login_")}
-    variables, play, result = directory / "vars.yml", directory / "play.yml", directory / "result.json"
     given = {
         "login": {name: value for name, value in modules.options.items() if name.startswith("login_")},
         "flag": {**flag, "incident_id": "INC-1", "evidence_dir": str(evidence)},
         "evidence": {"incident_id": "INC-1", "dest": str(evidence), "wait": 10},
-        "result_file": str(result),
+        "result_file": str(directory / "result.json"),
         "ansible_pipelining": pipelining,
     }
-    accounts.write_private(variables, no_template(given))
-    play.write_text(PLAY)
-    (directory / "ansible.cfg").touch()
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
-        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
-        "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
-        "ANSIBLE_REMOTE_TEMP": str(directory / "remote"),
-        "ANSIBLE_NO_TARGET_SYSLOG": "1",
-        "HOME": str(directory),
-    }
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(play)]
+    play, variables = playbook.written(directory, PLAY), playbook.given(directory, given)
     # The statements have to wait for a lock, so that the process is at work when the task has ended.
     with db.transaction("LOCK TABLE pg_catalog.pg_extension"):
-        done = subprocess.run(
-            [*command, "-e", f"@{variables}"],
-            cwd=directory, env=environment, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(result.read_text())
+        done = playbook.run(directory, play, "-i", "localhost,", *variables)
+    assert done.rc == 0, done.output
+    told = playbook.kept(directory)
     assert told["kill"]["evidence"]["started"] is True
     assert told["kill"]["enabled_after"] == 0
     found = told["evidence"]

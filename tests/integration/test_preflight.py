@@ -14,13 +14,11 @@ from typing import Any
 import pytest
 
 from tests.integration.crowd import FLAG, population
-from tests.integration.module import Modules, Result
 from tests.integration.place import Database
+from tests.integration.preflights import SERVER, TABLES, checks, healthy, missing
 from tests.support.servers import Postgres, workspace
 
 _numbers = itertools.count(1)
-# What a role needs on the application's tables beside what the ledger's module grants.
-TABLES = ("SELECT ON companies", "UPDATE (settings) ON companies", "SELECT ON tickets")
 # Everything that a preflight could leave behind; numbers of rows that were ever written are in the statistics.
 CATALOG = """
 SELECT 'class', oid::text, relname::text, relkind::text, xmin::text FROM pg_class WHERE relpersistence <> 't'
@@ -39,13 +37,7 @@ SELECT (SELECT count(*) FROM kanban_rollback.incidents), (SELECT count(*) FROM k
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Postgres]:
     """A server that keeps the statements it was sent."""
-    settings = {
-        "shared_preload_libraries": "pg_stat_statements",
-        "autovacuum": False,
-        "max_prepared_transactions": 5,
-        "log_min_messages": "fatal",
-    }
-    with workspace() as directory, Postgres(directory / "watched", settings, fsync=False) as started:
+    with workspace() as directory, Postgres(directory / "watched", SERVER, fsync=False) as started:
         yield started
 
 
@@ -57,34 +49,6 @@ def db(watched: Postgres) -> Iterator[Database]:
     made.rows("CREATE EXTENSION pg_stat_statements")
     yield made
     made.drop()
-
-
-def healthy(db: Database, directory: Path) -> tuple[Modules, dict[str, Any]]:
-    """A place where nothing is missing, seen by a role that may do what the scenarios need and nothing else."""
-    population(db)
-    role = db.role("rollback", *TABLES, "pg_read_all_stats")
-    db.modules().ok("ledger", environment="staging", grant_to=[role], flag=FLAG, latch=True)
-    options: dict[str, Any] = {"dump_tables": ["companies", "tickets"], "environment": "staging"}
-    options["dump_dir"] = str(directory / "dumps")
-    (directory / "dumps").mkdir()
-    db.modules().ok("pg_dump", tables=options["dump_tables"], dest=str(directory / "dumps/first"), incident_id="INC-0")
-    options["fence_tables"] = ["tickets", {"name": "companies", "operations": ["UPDATE"], "columns": ["settings"]}]
-    return db.modules(role, **FLAG), options
-
-
-def checks(result: Result) -> dict[str, dict[str, Any]]:
-    return {check["name"]: check for check in result["checks"]}
-
-
-def missing(result: Result) -> dict[str, str]:
-    """Return what is not met, by name, with its severity; a person can act on each."""
-    found = {}
-    for check in result["checks"]:
-        if check["ok"] is not True:
-            assert len(check["what"]) > 10, check
-            assert len(check["todo"]) > 10, check
-            found[check["name"]] = check["severity"] if check["ok"] is False else "unknown"
-    return found
 
 
 def test_everything_is_there_and_nothing_is_changed(db: Database, directory: Path) -> None:

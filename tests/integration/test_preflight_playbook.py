@@ -5,37 +5,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.module import ROOT
 from tests.integration.place import Database
+from tests.integration.preflightplace import KEY, Place
 from tests.integration.test_preflight import CATALOG
-from tests.support import accounts
+from tests.support.app_process import applications
+from tests.support.processes import free_port
 from tests.support.redis_server import Redis
 from tests.support.servers import workspace
-
-SCHEMA = """
-CREATE TABLE "Companies" (id serial PRIMARY KEY, name text, settings jsonb);
-CREATE TABLE "Tags" (id serial PRIMARY KEY, "companyId" int);
-CREATE TABLE "Tickets" (id serial PRIMARY KEY, "companyId" int, "kanbanLane" text, "kanbanOrder" int);
-CREATE TABLE "TicketTags" (id serial PRIMARY KEY, "ticketId" int, "tagId" int);
-INSERT INTO "Companies" (settings) SELECT jsonb_build_object('kanbanV2Enabled', g % 3 = 0) FROM generate_series(1, 30) g
-"""
-FENCED = [
-    "TicketTags",
-    "Tags",
-    {"name": "Tickets", "columns": ["kanbanLane", "kanbanOrder"], "operations": ["UPDATE", "DELETE", "TRUNCATE"]},
-]
-KEY = "kanban:emergency:write-block"
+from tests.support.web import Running
 
 
 @pytest.fixture(scope="module")
@@ -45,78 +28,19 @@ def cache() -> Iterator[Redis]:
         yield started
 
 
-class Place:
-    """A database and a Redis, made ready for an incident, and the inventory of a team that has them."""
-
-    def __init__(self, db: Database, cache: Redis, directory: Path) -> None:
-        self.db, self.cache, self.directory = db, cache, directory
-        self.hosts: dict[str, dict[str, Any]] = {"db": {"db1": {}}, "redis": {"redis1": {}}, "app": {"app1": {}}}
-        self.variables: dict[str, Any] = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "kanban_environment": "staging",
-            "kanban_contacts": [{"role": "dba", "primary": "Ana", "secondary": "Rui", "phone": "+55 11 0000"}],
-            "kanban_incidents_dir": str(directory / "incidents"),
-            "kanban_dump_dir": str(directory / "dumps"),
-            "kanban_postgresql_host": db.server.host,
-            "kanban_postgresql_port": db.server.port,
-            "kanban_postgresql_db": db.name,
-            "kanban_postgresql_password": db.server.password,
-            "kanban_redis_host": cache.host,
-            "kanban_redis_port": cache.port,
-            "kanban_redis_password": cache.password,
-        }
-
-    def prepare(self) -> None:
-        """Make the tables and whatever a scenario needs."""
-        self.db.rows(SCHEMA)
-        modules = self.db.modules()
-        modules.ok("ledger", environment="staging")
-        modules.ok("write_fence", state="dormant", tables=FENCED)
-        (self.directory / "dumps").mkdir()
-        modules.ok("pg_dump", tables=["Tags"], dest=str(self.directory / "dumps/first"), incident_id="INC-0")
-
-    def run(self, *options: str, programs: Path | None = None) -> tuple[int, str, str]:
-        """Run the playbook; return its status, its whole output and its last screen on one line.
-
-        ``programs``: a directory that the hosts look for programs in first.
-        """
-        children = {tier: {"hosts": hosts} for tier, hosts in self.hosts.items()}
-        inventory = self.directory / "inventory.json"
-        accounts.write_private(inventory, json.dumps({"all": {"vars": self.variables, "children": children}}))
-        (self.directory / "ansible.cfg").touch()
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
-            "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
-            "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp"),
-            "ANSIBLE_REMOTE_TEMP": str(self.directory / "remote"),
-            "ANSIBLE_NO_TARGET_SYSLOG": "1",
-            "ANSIBLE_NOCOLOR": "1",
-            "HOME": str(self.directory),
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}" if programs else os.environ["PATH"],
-        }
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), *options]
-        done = subprocess.run(
-            [*command, "chatia.kanban_rollback.preflight"],
-            cwd=self.directory,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        output = done.stdout + done.stderr
-        screen = output.rpartition("What holds, what does not, and what to do next")[2]
-        return done.returncode, output, re.sub(r"\s+", " ", screen)
+@pytest.fixture(scope="module")
+def application() -> Iterator[Running]:
+    """A process that serves V2 and says so."""
+    with applications() as made:
+        yield made.start([(0, "v2")])
 
 
 @pytest.fixture
-def place(db: Database, cache: Redis, directory: Path) -> Place:
+def place(db: Database, cache: Redis, application: Running, directory: Path) -> Place:
     """A place where nothing is missing."""
     with cache.client() as client:
         client.flushall()
-    made = Place(db, cache, directory)
+    made = Place(db, cache, application, directory)
     made.prepare()
     return made
 
@@ -124,12 +48,16 @@ def place(db: Database, cache: Redis, directory: Path) -> Place:
 def test_ready_and_nothing_is_changed_on_any_host(place: Place) -> None:
     before = (place.db.rows(CATALOG), place.db.snapshot('"Companies"'))
     for options in (("--check", "--diff"), ()):
-        rc, output, screen = place.run(*options)
+        rc, output, screen = place.run(*options, whole=True)
         assert rc == 0, output
         assert "READY" in screen
         assert "NOT READY" not in screen
         assert "10 of 30 tenants are on" in screen
         assert "Asked: 1 db, 1 redis, 1 app; environment staging" in screen
+        numbered = re.findall(r'"\d+\. (.*?\.)', screen)
+        assert numbered[0].startswith("Metrics that are not measured: dnd_p95"), screen
+        assert numbered[1] == "Metrics that are measured and not judged: public, waiting."
+        assert all("updates could not be seen" in line for line in numbered[2:]), numbered
         for secret in (place.db.server.password, place.cache.password):
             assert secret not in output
     assert (place.db.rows(CATALOG), place.db.snapshot('"Companies"')) == before
@@ -150,20 +78,24 @@ def test_every_missing_thing_is_a_line_with_what_to_do_in_order(place: Place) ->
     place.db.rows("""DROP TABLE "TicketTags" CASCADE""")
     place.variables.update(kanban_contacts=[], kanban_dump_dir=str(place.directory / "none"))
     place.hosts["app"] = {}
+    place.db.rows('DROP TABLE "Lanes"')
     place.hosts["redis"]["gone"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     with place.cache.client() as client:
         client.set(KEY, "true")
         client.set(f"{{{KEY}}}:owner", "INC-OLD")
-    rc, _output, screen = place.run()
+    rc, _output, screen = place.run(whole=True)
     assert rc != 0
     assert "NOT READY" in screen
     order = [
-        "The group 'app' has no hosts",
         "gone: It could not be reached",
         "redis1: The key of the write block is not free: it belongs to INC-OLD",
         "db1: There is no table 'TicketTags'",
         "db1: There is neither a proven dump nor archived WAL",
         "There are no contacts",
+        # Without the application's tier, what scenarios 1 and 2 need is advice.
+        "Could be better:",
+        "The group 'app' has no hosts",
+        "db1: Checks that do not apply to this schema: invalid_lanes, duplicate_ticket_tags, tags_of_other_companies, ",
     ]
     places = [screen.find(text) for text in order]
     assert -1 not in places, (order, places, screen)
@@ -179,13 +111,15 @@ def test_a_clock_that_is_off_and_tiers_that_are_not_used(place: Place) -> None:
     fake.write_text('#!/bin/sh\nexec /bin/date -u -d "60 seconds ago" "$2"\n')
     fake.chmod(0o755)
     place.variables.update(kanban_backup_max_age=0, kanban_dump_dir=str(place.directory / "none"))
-    nobody = ("-e", "kanban_redis_hosts=none", "-e", "kanban_app_hosts=none")
-    rc, output, screen = place.run(*nobody, programs=programs)
+    place.db.rows('DROP TABLE "ErrorLogs"')
+    rc, output, screen = place.run("-e", "kanban_redis_hosts=none", programs=programs)
     assert rc == 0, output
     off = re.search(r"db1: Its clock differs from the controller's by (\d+\.\d) s", screen)
     assert off, screen
     assert 57 < float(off[1]) < 61
     assert "Asked: 1 db;" in screen
+    assert "There is no tier of the application" in screen
+    assert "db1: There is no table 'ErrorLogs'" in screen
     text = (place.directory / "incidents/break-glass/db1.sql").read_text(encoding="utf-8")
     assert "redis-cli" not in text
 
@@ -256,3 +190,55 @@ def test_a_user_who_may_not_hold_the_block_is_told_what_to_grant_and_no_key_is_w
     with place.cache.client() as client:
         assert client.dbsize() == 0
         client.acl_deluser("reader")
+
+
+def test_what_scenarios_1_and_2_lack_is_named_host_by_host(place: Place) -> None:
+    place.db.rows('DROP TABLE "ErrorLogs"')
+    dead = f"http://127.0.0.1:{free_port()}"
+    place.hosts["app"] = {
+        "app1": {
+            "kanban_app_pm2": "/nonexistent/pm2",
+            "kanban_app_pm2_home": str(place.directory),
+            "kanban_app_user": "",
+        },
+        "app2": {"kanban_app_url": dead, "kanban_app_process_urls": [dead]},
+        "app3": {
+            "kanban_app_flag_path": "/html",
+            "kanban_app_health_path": "/ill",
+            "kanban_app_variables": {"user": "x"},
+        },
+        "app4": {"kanban_app_flag_path": "/nowhere", "kanban_app_v1_steps": [{"name": "x", "path": "/<unknown>"}]},
+    }
+    with place.cache.client() as client:
+        client.acl_setuser(
+            "stopper",
+            enabled=True,
+            passwords=["+stopper-secret"],
+            keys=[KEY, f"{{{KEY}}}:owner", "kanban:*"],
+            commands=["+get", "+pttl", "+eval", "+set", "+del", "+info", "+role", "+wait", "+scan", "+type"],
+        )
+        client.set("kanban:board:1", "kept")
+    place.variables.update(kanban_redis_user="stopper", kanban_redis_password="stopper-secret")
+    rc, output, screen = place.run(whole=True)
+    assert rc != 0, output
+    for words in (
+        "db1: There is no table 'ErrorLogs'",
+        "redis1: " + f"{place.cache.host}:{place.cache.port}: the user stopper lacks +unlink",
+        "ACL SETUSER stopper +unlink",
+        "app1: There is no program /nonexistent/pm2",
+        "app1: The walk through V1 needs kanban_app_user. ",
+        "app2: Which board is served is not clear: " + dead,
+        "app2: Metrics that give nothing: error_rate: ",
+        f"app2: {dead} does not say that it is healthy: ",
+        "app3: Which board is served is not clear",
+        "app3: http://127.0.0.1",
+        "app4: Which board is served is not clear",
+        "app4: Step 1 has <unknown>",
+    ):
+        assert words in screen, (words, screen)
+    # 503 is an answer: it is not well at this moment, and what is needed is there.
+    assert "does not say that it is healthy: " in screen.partition("Could be better")[2]
+    assert "app3: The walk" not in screen
+    with place.cache.client() as client:
+        assert client.keys("*") == ["kanban:board:1"]
+        client.acl_deluser("stopper")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.crowd import FLAG
 from tests.integration.place import Database
-from tests.integration.test_preflight import checks, healthy, missing
+from tests.integration.preflights import checks, healthy, missing
 
 # These databases have no pg_stat_statements.
 UNSEEN = {"orm_saves": "unknown"}

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from tests.hosts.host import Host
-from tests.playbooks.place import ON, TENANTS, Site
+from tests.playbooks.application import Application
+from tests.playbooks.place import Site
 from tests.playbooks.test_bootstrap import CATALOG
 
 HASTY = {"kanban_connect_timeout": 3}
+# Where the application itself is not there.
+NO_APPLICATION = {"kanban_app_hosts": "none"}
 
 
 @pytest.fixture
@@ -29,18 +32,23 @@ def ready(site: Site, tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def test_ready_after_a_bootstrap_and_nothing_is_changed(site: Site, ready: dict[str, Any]) -> None:
-    before = (site.psql("db1", CATALOG), site.places(), site.redis("DBSIZE"))
+def test_ready_after_a_bootstrap_and_nothing_is_changed(
+    site: Site, application: Application, ready: dict[str, Any]
+) -> None:
+    """With the application there: its processes, its board, its figures and its cache."""
+    before = (site.psql("db1", CATALOG), site.places(), site.redis("KEYS", "cache:*"))
     for options in (("--check", "--diff"), ()):
-        run = site.run("preflight", *options, whole=True, variables=ready)
+        run = site.run("preflight", *options, whole=True, variables={**application.variables, **ready})
         assert run.rc == 0, run.output
         assert "READY" in run.screen
         assert "NOT READY" not in run.screen
-        assert f"{ON} of {TENANTS} tenants are on" in run.screen
+        assert "60 of 200 tenants are on" in run.screen
+        for words in ("pm2", "Which board", "healthy", "walk", "give nothing", "ErrorLogs", "apply to this schema"):
+            assert words not in run.screen, run.screen
         assert "environment staging" in run.screen
-        for host in ("db1", "db2", "redis1"):
+        for host in ("db1", "db2", "redis1", "app1", "app2"):
             assert run.recap(host)["changed"] == 0, run.output
-    assert (site.psql("db1", CATALOG), site.places(), site.redis("DBSIZE")) == before
+    assert (site.psql("db1", CATALOG), site.places(), site.redis("KEYS", "cache:*")) == before
 
 
 def test_without_a_bootstrap_it_says_what_to_run(site: Site, tmp_path: Path) -> None:
@@ -53,7 +61,7 @@ def test_without_a_bootstrap_it_says_what_to_run(site: Site, tmp_path: Path) -> 
 def test_a_dead_host_is_named_and_the_others_are_looked_at(site: Site, ready: dict[str, Any]) -> None:
     site.disconnect()
     site.fault("db1", Host.blackhole)
-    run = site.run("preflight", whole=True, hosts=("db1", "db2"), variables={**ready, **HASTY}, timeout=60)
+    run = site.run("preflight", whole=True, hosts=("db1", "db2"), variables={**ready, **HASTY}, timeout=120)
     assert run.rc != 0
     assert "db1: It could not be reached" in run.screen
     assert "db2: It is a replica, and its primary did not answer" in run.screen
@@ -61,7 +69,7 @@ def test_a_dead_host_is_named_and_the_others_are_looked_at(site: Site, ready: di
 
 def test_the_script_stops_and_undoes_it_with_psql_alone(site: Site, ready: dict[str, Any]) -> None:
     before = site.rows()
-    assert site.run("preflight", whole=True, variables=ready).rc == 0
+    assert site.run("preflight", whole=True, variables=ready, extra=NO_APPLICATION).rc == 0
     script = Path(ready["kanban_incidents_dir"], "break-glass/db1.sql").read_text(encoding="utf-8")
     psql = ["psql", "-X", "-d", site.database]
     db1 = site.fleet["db1"]
@@ -77,7 +85,7 @@ def test_the_script_stops_and_undoes_it_with_psql_alone(site: Site, ready: dict[
 
 def test_what_the_script_switched_reenable_puts_back(site: Site, ready: dict[str, Any]) -> None:
     before = site.rows()
-    assert site.run("preflight", whole=True, variables=ready).rc == 0
+    assert site.run("preflight", whole=True, variables=ready, extra=NO_APPLICATION).rc == 0
     script = Path(ready["kanban_incidents_dir"], "break-glass/db1.sql").read_text(encoding="utf-8")
     done = site.fleet["db1"].run(
         ["psql", "-X", "-d", site.database, "-v", "no_fence=1", "-f", "-"], user="postgres", stdin=script, check=False

@@ -12,12 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightscreen import preflight
+from tests.unit.applications import application
 
 Answer = dict[str, Any]
 PONG = {"ping": "pong", "changed": False}
 CONTACTS = [{"role": "dba", "primary": "Ana"}]
 UNREACHABLE = {"unreachable": True, "msg": "Failed to connect:\nConnection timed out"}
-KINDS = ("ping", "clock", "until", "info", "fence", "block")
+KINDS = (
+    "ping",
+    "clock",
+    "until",
+    "info",
+    "fence",
+    "block",
+    "purge",
+    "pm2",
+    "health",
+    "flag",
+    "walk",
+    "lacking",
+    "samples",
+)
 
 
 def check(name: str, ok: bool | None = False, severity: str = "must") -> Answer:
@@ -43,13 +58,13 @@ def db(info: Answer | None = None, **more: Any) -> Answer:
 
 def cache(**more: Any) -> Answer:
     block = {"held": False, "type": "none", "owner": None, "server": {"writable": True}, "warnings": []}
-    return {"ping": PONG, "block": {**block, **more}}
+    return {"ping": PONG, "block": {**block, **more}, "purge": {"can_purge": True, "can_purge_why": None}}
 
 
 def judge(
     dbs: dict[str, Answer], caches: dict[str, Answer] | None = None, apps: dict[str, Answer] | None = None, **more: Any
 ) -> Answer:
-    tiers = {"db": dbs, "redis": {"r1": cache()} if caches is None else caches, "app": apps or {"a1": {"ping": PONG}}}
+    tiers = {"db": dbs, "redis": {"r1": cache()} if caches is None else caches, "app": apps or {"a1": application()}}
     hosts = {name: answers for tier in tiers.values() for name, answers in tier.items()}
     lists = {kind: [answers.get(kind, {}) for answers in hosts.values()] for kind in KINDS}
     groups = {tier: list(names) for tier, names in tiers.items()}
@@ -175,14 +190,14 @@ def test_contacts(contacts: list[Any]) -> None:
     ],
 )
 def test_clocks(stdout: str, until: Any, off: str | None) -> None:
-    result = judge({"db1": db()}, apps={"a1": {"ping": PONG, "clock": {"stdout": stdout}, "until": until}})
+    result = judge({"db1": db()}, apps={"a1": application(clock={"stdout": stdout}, until=until)})
     found = [item["what"] for item in result["items"]]
     assert found == ([] if off is None else [f"Its clock differs from the controller's by {off} s."])
     assert result["ready"] is True
 
 
 def test_a_clock_that_cannot_be_read_is_not_said_to_be_right() -> None:
-    result = judge({"db1": db()}, apps={"a1": {"ping": PONG, "clock": {"failed": True, "msg": "No such file: date"}}})
+    result = judge({"db1": db()}, apps={"a1": application(clock={"failed": True, "msg": "No such file: date"})})
     assert result["headline"] == "READY, though 1 could not be found out"
     assert "a1: Its clock could not be read: No such file: date." in text(result)
 
@@ -200,7 +215,7 @@ def test_a_replica_with_its_primary_lacks_nothing() -> None:
 
 def test_a_host_of_two_tiers_is_one_host() -> None:
     result = preflight({"db": ["h"], "redis": ["h"]}, ["h"], {"ping": [UNREACHABLE]}, contacts=CONTACTS)
-    assert [item["name"] for item in result["items"]] == ["reach"]
+    assert [item["name"] for item in result["items"]] == ["reach", "application"]
 
 
 NAMES = ("kill", "ledger", "tools", "disk", "backup")

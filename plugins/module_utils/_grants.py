@@ -1,0 +1,124 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Granting roles what the modules read of the application's tables: those columns and no others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import PLACE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table, resolve_column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranksql import given_query
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as integrity_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
+
+_LETTERS = 60  # Of a query, for a person to know it by.
+
+
+@dataclass
+class Reads:
+    """Tables and columns that are read, by the tables' ids, and what of it this database does not have."""
+
+    tables: dict[int, tuple[Table, dict[str, None]]] = field(default_factory=dict)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, table: Table, columns: Sequence[str]) -> None:
+        """Add columns of a table."""
+        self.tables.setdefault(table.oid, (table, {}))[1].update(dict.fromkeys(columns))
+
+    def leave(self, name: str, why: str) -> None:
+        """Leave something out, and say it once."""
+        row = {"name": name, "why": why}
+        if row not in self.left_out:
+            self.left_out.append(row)
+
+
+def find_reads(cursor: Cursor, reads: Sequence[Mapping[str, Any]], statements: Sequence[str]) -> Reads:
+    """Return what is read, by tables and columns that are named and by what queries need; raises ServerError."""
+    found = Reads()
+    for read in reads:
+        try:
+            table, columns = find_table(cursor, read["table"])
+        except BadInput as error:
+            if not read.get("optional"):
+                found.leave(read["table"], error.what)
+            continue
+        for wanted in read.get("columns") or []:
+            try:
+                found.add(table, [resolve_column(wanted, columns, str(table)).name])
+            except BadInput as error:
+                if not read.get("optional"):
+                    found.leave(f"{read['table']}.{wanted}", error.what)
+        if read.get("key"):
+            key = [row[0] for row in cursor.rows(integrity_queries.PRIMARY_KEY, {"table": table.oid})]
+            found.add(table, key or PLACE)
+    for statement in statements:
+        _of_query(cursor, statement, found)
+    return found
+
+
+def _of_query(cursor: Cursor, statement: str, found: Reads) -> None:
+    cursor.run("SAVEPOINT kanban_query", {})
+    try:
+        cursor.run(sql.SQL(queries.VIEW) + given_query(statement), {"tenants": ["0"]})
+        for oid, schema, name, columns in cursor.rows(queries.READS, {}):
+            found.add(Table(oid, schema, name, None), columns)
+    except ServerError as error:
+        if cursor.is_lost:
+            raise
+        found.leave(" ".join(statement.split())[:_LETTERS], error.what)
+    finally:
+        if not cursor.is_lost:
+            cursor.run("ROLLBACK TO SAVEPOINT kanban_query; RELEASE SAVEPOINT kanban_query", {})
+
+
+def grant_reads(cursor: Cursor, role: str, reads: Reads) -> list[str]:
+    """Grant a role what it lacks of it; return the grants as text. What may not be granted is left out, and said."""
+    granted = []
+    for table, columns in reads.tables.values():
+        lacking, may_enter = _lacking(cursor, role, table, list(columns))
+        names = _names(role, table)
+        try:
+            with cursor.savepoint():
+                if not may_enter:
+                    cursor.run(sql.SQL(queries.GRANT_SCHEMA).format(**names), {})
+                if lacking:
+                    each = sql.SQL(", ").join([identifier(name) for name in lacking])
+                    cursor.run(sql.SQL(queries.GRANT_READ).format(columns=each, **names), {})
+        except ServerError as error:
+            if cursor.is_lost:
+                raise
+            reads.leave(str(table), error.what)
+            continue
+        # Who may grant nothing at all on it is told so by a warning only.
+        left, _may_enter = _lacking(cursor, role, table, list(columns))
+        if left:
+            reads.leave(str(table), f"SELECT ({', '.join(left)}) on it could not be granted: that takes its owner.")
+        done = [name for name in lacking if name not in left]
+        granted += [f"SELECT ({', '.join(done)}) ON {table} TO {role}"] if done else []
+    return granted
+
+
+def revoke_reads(cursor: Cursor, role: str, reads: Reads) -> None:
+    """Take it away again; raises ServerError."""
+    for table, _columns in reads.tables.values():
+        cursor.run(sql.SQL(queries.REVOKE_READ).format(**_names(role, table)), {})
+
+
+def _lacking(cursor: Cursor, role: str, table: Table, columns: Sequence[str]) -> tuple[list[str], bool]:
+    values = {"role": role, "table": table.oid, "schema": table.schema, "columns": list(columns)}
+    lacking, may_enter = cursor.row(queries.LACKING, values)
+    return lacking, may_enter
+
+
+def _names(role: str, table: Table) -> dict[str, sql.Composable]:
+    return {
+        "role": identifier(role),
+        "schema": identifier(table.schema),
+        "table": identifier(table.schema, table.name),
+    }

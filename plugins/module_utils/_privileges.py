@@ -1,0 +1,58 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refusing to read what a role may not, with the line that grants it: half an answer would look like a whole one."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
+
+
+def refuse_unreadable(cursor: Cursor, table: Table, columns: Sequence[str], why: str, rows: bool = True) -> None:
+    """Refuse columns that this role may not read, and, with ``rows``, policies that hide rows; raises ServerError.
+
+    :param why: what it matters.
+    """
+    values = {"table": table.oid, "schema": table.schema, "name": table.name, "columns": list(dict.fromkeys(columns))}
+    missing, hidden, grant = cursor.row(queries.READABLE, values)
+    if missing:
+        raise ServerError(
+            "missing_privilege",
+            f"This role lacks SELECT ({', '.join(missing)}) on {table}.",
+            why,
+            f"Grant it: {grant} (bootstrap.yml does), or use another role.",
+            missing=missing,
+        )
+    if hidden and rows:
+        raise ServerError(
+            "row_level_security",
+            f"Row-level security is active for this role on {table}.",
+            "It would hide rows, and a hidden one reads as none. Nothing was changed.",
+            "Use a role that owns the table or has BYPASSRLS.",
+        )
+
+
+def may_read(cursor: Cursor, table: Table, column: str) -> bool:
+    """Tell whether this role may read a column, for what can be done without."""
+    values = {"table": table.oid, "schema": table.schema, "name": table.name, "columns": [column]}
+    return not cursor.row(queries.READABLE, values)[0]
+
+
+def refuse_unreachable(cursor: Cursor, wanted: str, why: str) -> None:
+    """A table that was not found and is there is not absent: raises ServerError."""
+    schema, _dot, name = wanted.rpartition(".")
+    there = cursor.rows(queries.ELSEWHERE, {"name": name, "schema": schema})
+    if there and there[0][1]:
+        raise ServerError("no_table", f"{there[0][0]} is no table.", why, "Name its table.")
+    if there:
+        raise ServerError(
+            "missing_privilege",
+            f"{there[0][0]} is in a schema that this role may not use.",
+            why,
+            f"Grant it: {there[0][2]} (bootstrap.yml does), or use another role.",
+        )

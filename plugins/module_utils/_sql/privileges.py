@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL about what a role may read: told with the line that grants it, and granted column by column."""
+
+from __future__ import annotations
+
+# What this role may not read of a table, whether policies would hide rows from it, and what grants it, ready to be
+# typed: names that an ORM made are worth nothing without their quotes.
+READABLE = """
+SELECT missing, row_security_active(%(table)s::oid),
+       format('GRANT SELECT (%%s) ON %%I.%%I TO %%I;', (SELECT string_agg(quote_ident(name), ', ')
+              FROM unnest(missing) AS name), %(schema)s::text, %(name)s::text, current_user)
+FROM (
+  SELECT ARRAY(SELECT name FROM unnest(%(columns)s::text[]) AS name
+               WHERE NOT has_column_privilege(%(table)s::oid, name, 'SELECT')) AS missing
+) AS one
+"""
+# Of what could not be found: is it there, out of this role's reach or as something else than a table?
+ELSEWHERE = """
+SELECT n.nspname::text || '.' || c.relname::text, has_schema_privilege(n.oid, 'USAGE'),
+       format('GRANT USAGE ON SCHEMA %%I TO %%I;', n.nspname, current_user)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\\_%%'
+  AND lower(c.relname) = lower(%(name)s) AND (%(schema)s = '' OR lower(n.nspname) = lower(%(schema)s))
+ORDER BY 1 LIMIT 1
+"""
+
+# What another role lacks; a member of pg_read_all_data lacks nothing, and is granted nothing.
+LACKING = """
+SELECT ARRAY(SELECT name FROM unnest(%(columns)s::text[]) AS name
+             WHERE NOT has_column_privilege(%(role)s, %(table)s::oid, name, 'SELECT')),
+       has_schema_privilege(%(role)s, %(schema)s, 'USAGE')
+"""
+GRANT_SCHEMA = "GRANT USAGE ON SCHEMA {schema} TO {role}"
+GRANT_READ = "GRANT SELECT ({columns}) ON {table} TO {role}"
+REVOKE_READ = "REVOKE ALL ON {table} FROM {role}; REVOKE ALL ON SCHEMA {schema} FROM {role}"
+
+# What a role (this one, where none is named) lacks to mend a table's rows, and the line that grants it.
+LACKING_TO_MEND = """
+SELECT missing, format('GRANT %%s ON %%I.%%I TO %%I;', array_to_string(missing, ', '), schema_name, table_name, role)
+FROM (
+  SELECT who.role, n.nspname AS schema_name, c.relname AS table_name,
+         ARRAY(SELECT word FROM unnest(%(words)s::text[]) AS word WHERE NOT has_table_privilege(who.role, c.oid, word))
+         || ARRAY(SELECT 'UPDATE (' || string_agg(quote_ident(name), ', ' ORDER BY place) || ')'
+                  FROM unnest(%(columns)s::text[]) WITH ORDINALITY AS wanted(name, place)
+                  WHERE NOT has_column_privilege(who.role, c.oid, name, 'UPDATE') HAVING count(*) > 0) AS missing
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace,
+       (SELECT COALESCE(%(role)s::name, current_user) AS role) AS who
+  WHERE c.oid = %(table)s
+) AS one
+"""
+LACKING_TEMPORARY = """
+SELECT format('GRANT TEMPORARY ON DATABASE %%I TO %%I;', current_database(), role)
+FROM (SELECT COALESCE(%(role)s::name, current_user) AS role) AS who
+WHERE NOT has_database_privilege(role, current_database(), 'TEMPORARY')
+"""
+# The databases in which a role itself, and not everybody, was granted it: this one, or none. A REVOKE of what was never
+# granted would leave the database with a list of its own.
+WITH_TEMPORARY = """
+SELECT d.datname::text FROM pg_database AS d, aclexplode(d.datacl) AS g
+WHERE d.datname = current_database() AND g.grantee = %(role)s::regrole AND g.privilege_type = 'TEMPORARY'
+"""
+REVOKE_MEND = "REVOKE ALL ON {table} FROM {role}"
+REVOKE_TEMPORARY = "REVOKE TEMPORARY ON DATABASE {database} FROM {role}"
+
+# Which tables and columns a query reads, by the server's own analysis: a view depends on each of them. It is never
+# asked, and rolled back at once. Where only rows are counted there is no column; then any one of them will do.
+VIEW = "CREATE TEMPORARY VIEW kanban_reads AS "
+READS = """
+SELECT c.oid::bigint, n.nspname::text, c.relname::text,
+       COALESCE(array_agg(a.attname::text) FILTER (WHERE a.attname IS NOT NULL),
+                ARRAY[(SELECT f.attname::text FROM pg_attribute AS f
+                       WHERE f.attrelid = c.oid AND f.attnum > 0 AND NOT f.attisdropped ORDER BY f.attnum LIMIT 1)])
+FROM pg_rewrite AS r
+JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+  AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+JOIN pg_class AS c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid AND d.refobjsubid <> 0
+WHERE r.ev_class = 'pg_temp.kanban_reads'::regclass
+GROUP BY c.oid, n.nspname, c.relname
+ORDER BY 2, 3
+"""

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of the last screen: what is to be done next, and the line to type. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
+
+_MEND = "Next: mend what is named above and type the same command again; it goes on where this one stopped."
+_PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
+
+
+def closing_lines(incidents: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> list[str]:
+    """Return whether an incident goes on after its undo, for each that the undo said it of, and how to close it."""
+    still_open = {one_line(row["incident_id"]) for row in incidents if not row["closed"]}
+    closed = {one_line(row["incident_id"]) for row in incidents} - still_open
+    lines = [f"Incident {name} is closed." for name in sorted(closed)]
+    for name in sorted(still_open):
+        lines.append(f"Incident {name} is still open; when it is over, close it:")
+        lines.append(undo_of(name, [*arguments, "-e", "kanban_close=true"]))
+    return lines
+
+
+def undo_of(incident_id: str, arguments: Sequence[str]) -> str:
+    """Return the line that undoes a misfire."""
+    command = command_of("reenable", [*arguments, "-e", "kanban_reenable=all"])
+    return f"{command} -e kanban_incident_id={_to_type(incident_id)}"
+
+
+def _to_type(incident_id: str) -> str:
+    """Return an id for a line to copy: in any shell it must do what it says, and braces are Ansible's template."""
+    return incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"
+
+
+def next_lines(
+    word: str, what: str, undo: str, check_mode: bool, still_open: bool, refused: bool, decided: bool, corrupt: bool
+) -> list[str]:
+    # What undoes a misfire would give writes back, and the feature, over data that is corrupt.
+    misfire = what == "contain" and not corrupt
+    if check_mode and word in ("degraded", "failed"):
+        return ["Next: mend what is named above, and ask for the plan again: as it stands the run would not be whole."]
+    if check_mode:
+        return ["Next: the same command without --check."]
+    if word in ("degraded", "failed"):
+        return [
+            *(["If this was a misfire:", undo] if misfire and (word == "degraded" or refused) else []),
+            *([] if decided else [_MEND]),
+        ]
+    if still_open:
+        return [
+            "Next: when those transactions have ended, type the same command again; it sweeps what they wrote back."
+        ]
+    if what == "contain":
+        return [
+            *(["Kanban's writes stay refused until that is undone; inbound messages go on."] if refused else []),
+            *(["Next, if this was a misfire:", undo] if misfire else []),
+            "It is safe to close this terminal.",
+        ]
+    return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]
