@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far an incident has got since its last kill, read from its events: data validated, stages of the return."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
+
+# Events of a return in stages, and what a reader calls them.
+STAGE_EVENTS = {"stage begun": "begun", "stage passed": "passed", "stage failed": "failed"}
+# Events of a validation of the data, and whether it passed.
+VALIDATION_EVENTS = {"data validated": True, "data not validated": False}
+
+
+def read_stages(cursor: Cursor, incident_id: str) -> list[dict[str, Any]]:
+    """Return what became of the stages of an incident's return since the last kill, oldest first."""
+    values = {"incident": incident_id, "events": list(STAGE_EVENTS)}
+    return [
+        {**json.loads(data), "event": STAGE_EVENTS[event], "at": at}
+        for event, at, data in reversed(cursor.rows(queries.STAGES, values))
+    ]
+
+
+def read_validation(cursor: Cursor, incident_id: str) -> dict[str, Any] | None:
+    """Return the newest validation of the data that still counts: ``passed``, ``at`` and its ``data``; else None."""
+    values = {"incident": incident_id, "events": list(VALIDATION_EVENTS)}
+    for event, at, data in cursor.rows(queries.VALIDATION, values):
+        return {"passed": VALIDATION_EVENTS[event], "at": at, "data": json.loads(data)}
+    return None

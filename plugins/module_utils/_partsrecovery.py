@@ -1,0 +1,287 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts of scenario 3 after the stop: what is corrupt and the plan, the repair, the data. Pure.
+
+They are judged for the primaries that answered: a host that is silent, or a replica whose primary is, was counted by
+then, and there is nothing to repair on a replica.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
+    SHOWN,
+    Answer,
+    one_line,
+    warnings_of,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
+
+_APPROVER = "'<who has looked at it>'"
+
+
+def assessment_part(
+    names: Sequence[str],
+    counted: Sequence[Answer],
+    planned: Sequence[Answer],
+    whole: Mapping[str, Any],
+    arguments: Sequence[str],
+    check_mode: bool = False,
+    recovers: bool = True,
+    file: str = "",
+) -> dict[str, Any]:
+    """Judge the assessment: what is corrupt, and what a repair would do.
+
+    :param counted: as ``integrity_info`` gives them; ``planned`` as ``integrity_repair`` in check mode.
+    :param whole: the plan of all, as ``plan_of_all`` gives it; ``arguments``: what a line to type needs.
+    :param recovers: whether this run goes on to apply it. A stop is done without: what is not assessed is said, and
+        how the plan is applied.
+    :param file: where the whole plan lies on the controller.
+    """
+    part, corrupt = Part(PRESERVE, "the data is assessed"), False
+    for name, checks, plan in together(names, counted, planned):
+        if "checks" not in checks:
+            part.bad.append(f"the data on {name} is not assessed")
+            part.lines.append(f"{name}: data NOT ASSESSED: {why_not(checks)}")
+        else:
+            corrupt = corrupt or checks["corrupt"]
+            part.lines += [f"{name}: {line}" for line in _check_lines(checks)]
+        if "plan" in plan:
+            part.lines += [f"{name}: {line}" for line in _plan_lines(plan)]
+            # Where nothing is to be repaired nothing is in the way of it, but for checks that did not count.
+            hard = [
+                reason
+                for reason in plan["plan"]["refused"]
+                if reason["code"] == "not_known"
+                or (plan["plan"]["total_rows"] and (reason["code"] not in OF_A_PLAN or not check_mode))
+            ]
+            part.bad += [f"the plan on {name} could not be applied: {one_line(reason['what'])}" for reason in hard]
+        elif "checks" in checks:
+            part.bad.append(f"there is no plan for {name}")
+            part.lines.append(f"{name}: plan NOT MADE: {why_not(plan)}")
+    if not names:
+        part.bad.append("no data is assessed, for no primary answered")
+    if corrupt or whole["rows"]:
+        part.kind = RECOVER
+    if whole["rows"]:
+        part.good = f"the plan would repair {whole['rows']:,} rows"
+        part.lines.append(f"Plan {whole['hash']}" + (f", in full in {file} on the controller" if file else ""))
+        if not recovers and not part.bad:
+            part.next += _to_apply(whole["hash"], arguments)
+    elif not part.bad:
+        part.good = "the checks found nothing that is repaired" if corrupt else "the checks found nothing corrupt"
+    return part.as_result() if recovers else _said(part)
+
+
+def _said(part: Part) -> dict[str, Any]:
+    """Return a part whose failure is no failure of the run: it says what is missing, and claims nothing."""
+    if part.bad:
+        part.lines = [*(one_line(f"Before anything is repaired or released: {text}") for text in part.bad), *part.lines]
+        part.bad, part.good = [], ""
+    return part.as_result()
+
+
+def _to_apply(made: str, arguments: Sequence[str]) -> list[str]:
+    command = command_of("scenario3", [*arguments, "-e", "kanban_recovery=surgical", "-e", f"kanban_plan_hash={made}"])
+    return [
+        "Next: let somebody else look at the plan. What it takes away is kept, and kanban_recovery=undo brings it "
+        "back. To apply it:",
+        f"{command} -e kanban_approved_by={_APPROVER}",
+    ]
+
+
+def _check_lines(checks: Answer) -> Iterator[str]:
+    lacking = checks.get("not_applicable") or []
+    yield f"{len(checks['counts'])} checks counted in {checks['elapsed_ms'] / 1000:.1f} s" + (
+        f"; {len(lacking)} do not apply here: {one_line(', '.join(lacking))}" if lacking else ""
+    )
+    for check in checks["checks"]:
+        if check["status"] == "corrupt":
+            yield _corrupt_line(check)
+        elif check["status"] not in ("ok", "not_applicable"):
+            yield f"{one_line(check['name'])} ({check['severity']}) NOT COUNTED: {one_line(check['why'])}"
+
+
+def _corrupt_line(check: Answer) -> str:
+    line = f"{one_line(check['name'])} ({check['severity']}): {check['count']:,} rows"
+    if check.get("affected_tenants") is not None:
+        line += f" of {check['affected_tenants']:,} tenants"
+    if check.get("first_at"):
+        line += f", {check['first_at']} to {check.get('last_at') or check['first_at']}"
+    samples = [_sample(sample) for sample in check.get("samples", [])[:SHOWN]]
+    return line + (f"; for instance {'; '.join(samples)}" if samples else "")
+
+
+def _sample(sample: Mapping[str, Any]) -> str:
+    return one_line(", ".join(f"{name} {value}" for name, value in sample.items()))
+
+
+def _plan_lines(answer: Answer) -> Iterator[str]:
+    plan = answer["plan"]
+    # A table may be touched by several foreign keys for one check; what is done to it is one figure for each.
+    for row in plan["parts"]:
+        along = f", by {one_line(row['via'])} ({row['effect']})" if row["via"] else ""
+        what = one_line(row["action"].replace("_", " "))
+        yield f"plan for {one_line(row['check'])}: {what} {row['rows']:,} rows of {one_line(row['table'])}{along}"
+    for table in plan["tables"]:
+        touched = f"{table['touched']:,} of {table['rows']:,} rows"
+        yield f"plan: {touched} of {one_line(table['table'])} ({table['fraction']:.2%})"
+    if plan["total_rows"]:
+        yield f"plan: about {plan['estimate_seconds']:.0f} s"
+    yield from warnings_of(answer)
+
+
+def recovery_part(
+    names: Sequence[str],
+    answers: Sequence[Answer],
+    why_nots: Sequence[str],
+    what: str,
+    rows: int,
+    arguments: Sequence[str],
+    plan: bool = False,
+) -> dict[str, Any]:
+    """Judge the repair, or its undo.
+
+    :param answers: as ``integrity_repair`` gives them; ``why_nots``: what spoke against doing it anywhere.
+    :param what: ``kanban_recovery``; ``rows``: how many the plan of all has.
+    """
+    part, done = Part(RECOVER, ""), 0
+    undo = what == "undo"
+    if what == "none":
+        part.kind = NOTHING
+        return part.as_result()
+    if why_nots:
+        part.bad.append("the repair was not done: " + "; ".join(why_nots))
+        part.lines += [f"Not repaired: {one_line(text)}" for text in why_nots]
+        return part.as_result()
+    for name, answer in together(names, answers):
+        if answer.get("failed") or ("undone" if undo else "plan") not in answer:
+            part.bad.append(f"the data on {name} is not {'as before the repair' if undo else 'repaired'}")
+            # It may still be at work on the host, and then the next run finds it done.
+            lost = answer.get("unreachable") or "timedout" in answer
+            state = "NOT KNOWN to be done, the same command tells" if lost else "NOT DONE"
+            part.lines.append(f"{name}: {'undo' if undo else 'repair'} {state}: {why_not(answer)}")
+            part.lines += [f"{name}: in the way: {_conflict(row)}" for row in answer.get("conflicts", [])[:SHOWN]]
+        else:
+            done += 1
+            part.lines += [f"{name}: {line}" for line in (_undone if undo else _repaired)(answer, plan)]
+    if not done and not part.bad:
+        part.bad.append("nothing was repaired, for no primary answered")
+    changed = [answer for answer in answers if answer and answer.get("changed")]
+    if undo:
+        part.good = "the repair is undone" if changed else "no repair was there to undo"
+    else:
+        kept = sum(int(answer.get("quarantined") or 0) for answer in changed)
+        part.good = f"{kept or rows:,} rows {'would be ' if plan else ''}repaired" if changed else "nothing to repair"
+    if changed and not undo and not plan:
+        command = command_of("scenario3", [*arguments, "-e", "kanban_recovery=undo"])
+        part.next += ["To bring back what the repair took away:", f"{command} -e kanban_approved_by={_APPROVER}"]
+    return part.as_result()
+
+
+def _conflict(row: Mapping[str, Any]) -> str:
+    # What the row holds is people's own, and this screen may be kept by others.
+    return one_line(f"{row['table']}: {row['why']}")
+
+
+def _repaired(answer: Answer, plan: bool) -> Iterator[str]:
+    if not answer.get("changed"):
+        yield "nothing to repair"
+        return
+    would = "would be" if plan else "are"
+    yield (
+        f"{answer['plan']['total_rows']:,} rows {would} repaired"
+        + (f" and kept in quarantine as repair {answer['repair_id']}" if not plan else "")
+        + f" in {answer['elapsed_ms'] / 1000:.1f} s"
+    )
+    for check in answer["plan"]["checks"]:
+        if check["count"] and check["remaining"] is not None and check["action"] != "none":
+            yield f"{one_line(check['name'])}: {check['count']:,} found, {check['remaining']:,} remaining"
+
+
+def _undone(answer: Answer, plan: bool) -> Iterator[str]:
+    if not answer["undone"]:
+        yield "no repair of this incident is there to undo"
+    for table in answer.get("tables", []):
+        would = "would come back" if plan else "came back"
+        yield (
+            f"repair {table['repair_id']}: {table['deleted']:,} deleted and {table['changed']:,} changed rows of "
+            f"{one_line(table['table'])} {would}"
+        )
+    for row in answer.get("conflicts", [])[:SHOWN]:
+        yield f"in the way: {_conflict(row)}"
+
+
+def data_part(
+    names: Sequence[str],
+    judged: Sequence[Answer],
+    waits: str,
+    arguments: Sequence[str],
+    plan: bool = False,
+    recovers: bool = True,
+) -> dict[str, Any]:
+    """Judge whether the data is validated on every primary.
+
+    :param judged: as ``data_judgement`` gives them, with ``recorded`` false where the ledger could not note it.
+    :param waits: why validation is not due yet; empty where it is.
+    :param recovers: as for the assessment; release.yml goes by what is recorded.
+    """
+    part, passed = Part(PRESERVE, ""), 0
+    if waits or plan:
+        part.kind = NOTHING
+        part.lines += [f"Not validated: {one_line(waits)}"] if waits and not plan else []
+        return part.as_result()
+    for name, answer in together(names, judged):
+        if "passed" not in answer:
+            part.bad.append(f"the data on {name} is not validated")
+            part.lines.append(f"{name}: data NOT VALIDATED: {why_not(answer)}")
+            continue
+        if answer["why"]:
+            part.bad.append(f"the data on {name} is not sound: {'; '.join(answer['why'][:SHOWN])}")
+        elif not answer.get("recorded"):
+            part.bad.append(f"that the data on {name} is sound could not be recorded")
+        else:
+            passed += 1
+        part.lines += [f"{name}: {line}" for line in _data_lines(answer)]
+    if not passed and not part.bad:
+        part.bad.append("no data was validated, for no primary answered")
+    part.good = "the data is validated"
+    if not part.bad:
+        part.next += ["Next: give writes back, so that people work on V1 again:", command_of("release", arguments)]
+    return part.as_result() if recovers else _said(part)
+
+
+# What became of the rows of a table, in the words of the last screen.
+_BECAME = {
+    "quarantined": "in quarantine",
+    "restored": "brought back",
+    "new": "new",
+    "changed": "CHANGED past the fence",
+    "gone": "GONE",
+}
+
+
+def _number(value: int | None) -> str:
+    return "an unknown number of" if value is None else f"{value:,}"
+
+
+def _data_lines(answer: Answer) -> Iterator[str]:
+    for table in answer["tables"]:
+        then, now = (_number(table.get(name)) for name in ("rows_then", "rows_now"))
+        told = [f"{table[figure]:,} {word}" for figure, word in _BECAME.items() if table.get(figure)]
+        name = one_line(table["name"])
+        yield f"{name}: {then} rows in the dump, {now} now" + (f": {', '.join(told)}" if told else "")
+        for row in table.get("samples", []):
+            yield f"{name}: {one_line(row['what'])}: {_sample(row['key'] or {})}"
+    if answer["writes"] is not None:
+        yield f"{answer['writes']:,} writes were accepted since the fence"
+    yield f"{answer['checked']} checks counted" + (
+        f", {len(answer['counts'])} found rows" if answer["counts"] else ", all at zero"
+    )
+    yield from (f"noted: {text}" for text in answer["noted"])
+    yield from (f"NOT SOUND: {text}" for text in answer["why"])

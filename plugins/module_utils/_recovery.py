@@ -1,0 +1,166 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The repair of all databases together: its plan, whether it may be done, and whether the data is sound afterwards.
+
+Pure: neither Ansible nor a driver.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
+
+# What a plan lacks only for not being the stop itself: a run in check mode raises no fence and opens no incident.
+OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
+# What decides in triage decides here too.
+DECIDES = "critical"
+
+
+def plan_of_all(answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return the plan of all databases: ``hash``, empty where nothing is to be repaired, ``rows``, and ``refused``.
+
+    With one database that has something to repair it is that one's own hash; with several it is made of theirs, so an
+    approval is of all of them or of none. Two hosts that lead to one database count once.
+
+    :param answers: as ``integrity_repair`` gives them in check mode; one without a plan has nothing to be approved.
+    """
+    made = {
+        str(answer["database"]["cluster"]): (answer["plan_hash"], answer["plan"]["total_rows"])
+        for answer in answers
+        if "plan" in (answer or {}) and answer["plan"]["total_rows"]
+    }
+    own = sorted((cluster, made_of) for cluster, (made_of, _rows) in made.items())
+    whole = own[0][1] if own else ""
+    if len(own) > 1:
+        whole = hashlib.sha256(json.dumps(own, separators=(",", ":")).encode()).hexdigest()
+    refused = [reason["what"] for answer in answers for reason in (answer or {}).get("plan", {}).get("refused", [])]
+    return {"hash": whole, "rows": sum(rows for _hash, rows in made.values()), "refused": refused}
+
+
+def plan_document(answer: Answer) -> dict[str, Any]:
+    """Return what of one database's plan is kept in a file: all of it, for a person and for a program."""
+    if "plan" not in answer:
+        return {"why_not": why_not(answer)}
+    names = ("plan_hash", "plan", "fenced", "database", "incident_id")
+    return {name: answer.get(name) for name in names}
+
+
+def why_not_to_recover(
+    plan: Mapping[str, Any],
+    given: str,
+    approved_by: str,
+    operator: str,
+    break_glass: Mapping[str, Any],
+    dumped: bool,
+    undo: bool = False,
+) -> list[str]:
+    """Return what speaks against applying a plan, or against undoing a repair; empty where nothing does.
+
+    :param plan: as ``plan_of_all`` gives it; ``given``: the hash that was approved. An undo has none.
+    :param break_glass: ``kanban_break_glass``; ``approval`` lets the operator approve, ``dump`` does without a dump.
+    :param dumped: whether the tables are in a proven dump, or were left out of one on purpose.
+    """
+    found, waived = [], break_glass.get("what") or []
+    if waived and not str(break_glass.get("reason") or "").strip():
+        found.append("kanban_break_glass has no reason, and an override without one is none")
+    if undo:
+        pass
+    elif not given:
+        found.append("kanban_plan_hash is not given: look at the plan first")
+    elif plan["hash"] and given != plan["hash"]:
+        found.append(f"the plan is {plan['hash']} by now, and {one_line(given)} was approved: look at it again")
+    if not approved_by:
+        found.append("kanban_approved_by is not given: who has looked at the plan and approves it")
+    elif approved_by.strip().lower() == operator.strip().lower() and "approval" not in waived:
+        found.append(
+            f"{one_line(operator)} may not approve what {one_line(operator)} does: somebody else looks at the plan, or "
+            "kanban_break_glass={what: [approval], reason: ...}"
+        )
+    if not undo:
+        # All of it is done or nothing: one database that refuses later would leave the others repaired.
+        found += [f"the plan could not be applied: {one_line(text)}" for text in plan.get("refused") or []]
+    if not undo and not dumped and "dump" not in waived:
+        found.append(
+            "no proven dump of the tables is there, so nothing would be left to compare with: mend it, or "
+            "kanban_break_glass={what: [dump], reason: ...}"
+        )
+    return found
+
+
+def data_judgement(
+    checks: Answer, point: Answer, plan: Answer, fenced: bool = True, dumped: bool = True
+) -> dict[str, Any]:
+    """Return whether one database's data is sound: ``passed``, ``why`` (what is not), ``noted`` and the figures.
+
+    Checks that are critical, and those that a plan mends, count what they tolerate at most; what others find is for a
+    person, and is said. Every row of the dump is accounted for, and nobody wrote past the fence; what could not be
+    measured does not pass.
+
+    :param checks: as ``integrity_info`` gives them; ``point`` as ``recovery_point_info``; ``plan`` as
+        ``integrity_repair``, which says what is mended.
+    :param fenced: whether there is to be a fence; ``dumped``: whether there is to be a dump.
+    """
+    why: list[str] = []
+    noted: list[str] = []
+    looked = plan.get("plan", {}).get("checks", [])
+    mended = {row["name"] for row in looked if row["action"] != "none"}
+    counted = {row["name"] for row in looked if row["count"] is not None}
+    if "plan" not in plan:
+        why.append(f"there is no plan, so nobody knows what was to be mended: {why_not(plan)}")
+    if "checks" not in checks:
+        why.append(f"the checks did not count: {why_not(checks)}")
+    for check in checks.get("checks", []):
+        if check["status"] == "not_applicable" and check["name"] in counted:
+            why.append(f"{one_line(check['name'])}: it does not apply any more: {one_line(check['why'])}")
+        if check["status"] in ("ok", "not_applicable"):
+            continue
+        told = one_line(check["why"] if check["count"] is None else f"counts {check['count']:,}")
+        text = f"{one_line(check['name'])}: {told}"
+        (why if check["severity"] == DECIDES or check["name"] in mended else noted).append(text)
+    if checks.get("checks") and not any(check["status"] == "ok" for check in checks["checks"]) and not why:
+        why.append("no check applies to this schema")
+    point_why, point_noted = _of_point(point, fenced, dumped)
+    why, noted = why + point_why, noted + point_noted
+    counts = {name: count for name, count in checks.get("counts", {}).items() if count}
+    return {
+        "passed": not why,
+        "why": [one_line(text) for text in why],
+        "noted": [one_line(text) for text in noted],
+        "counts": counts,
+        "checked": len(checks.get("counts", {})),
+        "tables": [_figures(table) for table in point.get("tables", [])],
+        "writes": point.get("recovery_point", {}).get("writes"),
+    }
+
+
+def _of_point(point: Answer, fenced: bool, dumped: bool) -> tuple[list[str], list[str]]:
+    if not fenced or not dumped:
+        return [], [f"rows and writes since the stop were not compared: there is no {'dump' if fenced else 'fence'}"]
+    if "recovery_point" not in point:
+        return [f"rows were not compared with the dump: {why_not(point)}"], []
+    why = []
+    measured = point["recovery_point"]
+    if not measured["measured"]:
+        why.append(f"writes since the fence are not measured: {measured['why']}")
+    elif measured["writes"]:
+        why.append(f"{measured['writes']:,} writes were accepted since the fence")
+    for table in point["tables"]:
+        if not table["accounted"]:
+            reason = f": {table['why']}" if table.get("why") else ""
+            why.append(f"not every row of {table['name']} is accounted for{reason}")
+    return why, []
+
+
+def _figures(table: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("name", "rows_then", "rows_now", "quarantined", "restored", "new", "gone", "changed", "accounted")
+    # What the rows hold is people's own; the key finds them.
+    keyed = table.get("compared_by") == "key"
+    samples = [
+        {"what": row["what"], "key": row.get("key") if keyed else None} for row in (table.get("samples") or [])[:SHOWN]
+    ]
+    return {**{name: table.get(name) for name in names}, "samples": samples}

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether writes may be given back, and whether they stay so. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+
+NO_GROUP = "none"
+# What overrides that the data is not validated.
+VALIDATION = "validation"
+# How a host stands: something failed, it says nothing, it is none of the incident's, or it is, validated or not.
+FAILED, SILENT, APART, VALIDATED, UNVALIDATED = "failed", "silent", "apart", "validated", "unvalidated"
+
+
+def release_decision(
+    names: Sequence[str],
+    infos: Sequence[Answer],
+    failures: Sequence[str],
+    *,
+    incident: Mapping[str, Any],
+    group: str = "db",
+    tiers: Sequence[Mapping[str, Any]] = (),
+    break_glass: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return whether the run may give writes back: all of it or nothing.
+
+    ``goes``; ``acts``, the databases of the incident; ``refused``, why it may not; ``unvalidated``, what is not known
+    to be validated; ``overridden``, whether that counts for nothing; ``lines``, what else is to be said.
+
+    :param infos: of ``incident_info``, in the order of the names.
+    :param incident: which one is meant, as ``incident_to_undo`` agrees on it.
+    :param failures: what went wrong on each, a lease of somebody else's for instance; empty where nothing did.
+    :param tiers: the other ones that it takes, each with its ``group``, the ``variable`` that names it, and ``names``.
+    :param break_glass: ``what`` and ``reason`` of an override.
+    """
+    incident_id, lost = incident["incident_id"], headless(names, infos)
+    told = dict(zip(names, failures))
+    hosts = [
+        (name, *_standing(name, info, told.get(name, ""), name in lost, incident_id))
+        for name, info in together(names, infos)
+    ]
+    acts = [name for name, kind, _text in hosts if kind in (VALIDATED, UNVALIDATED)]
+    unvalidated = [text for _name, kind, text in hosts if kind in (SILENT, UNVALIDATED)]
+    refused = [text for _name, kind, text in hosts if kind == FAILED]
+    # Where somebody could not be asked that is what is wrong.
+    if names and not refused and not incident["agreed"]:
+        refused.append(one_line(incident["why"]))
+    if not acts and not refused:
+        refused.append(f"no database that answered knows incident {one_line(incident_id)}" if names else _empty(group))
+    refused += [
+        f"{_empty(tier['group'])}; where there are none on purpose, say {tier['variable']}=none"
+        for tier in tiers
+        if tier["group"] != NO_GROUP and not tier["names"]
+    ]
+    glass = break_glass or {}
+    wanted = bool(unvalidated) and VALIDATION in (glass.get("what") or [])
+    overridden = wanted and bool(str(glass.get("reason") or "").strip())
+    if wanted and not overridden:
+        refused.append("kanban_break_glass has no reason, which is recorded with the override")
+    refused += [] if overridden else unvalidated
+    return {
+        "goes": not refused,
+        "incident_id": incident_id,
+        "acts": acts,
+        "refused": refused,
+        "unvalidated": unvalidated,
+        "overridden": overridden and not refused,
+        "lines": [text for _name, kind, text in hosts if kind in (VALIDATED, APART)],
+    }
+
+
+def _standing(name: str, info: Answer, failure: str, alone: bool, incident_id: str) -> tuple[str, str]:
+    """Return how a host stands, and one line that says it."""
+    if failure:
+        return FAILED, f"{name}: {one_line(failure)}"
+    if "database" not in info or alone:
+        why = "its primary did not answer" if alone else why_not(info)
+        return SILENT, f"whether the data of {name} is validated is not known: {why}"
+    if not info["database"]["writable"]:
+        return APART, f"{name}: a replica, nothing to do"
+    if not is_known(info, incident_id):
+        return APART, f"{name}: nothing is recorded here under this incident, and nothing is done"
+    found = info.get("validation") or {}
+    if found.get("passed"):
+        return VALIDATED, f"{name}: data validated at {one_line(found.get('at'))[:19]}Z"
+    return UNVALIDATED, f"the data of {name} is not validated: {_lacking(info, found)}"
+
+
+def _lacking(info: Answer, found: Mapping[str, Any]) -> str:
+    if found:
+        return f"the last validation, at {one_line(found.get('at'))[:19]}Z, did not pass"
+    if not info.get("ledger", {}).get("usable"):
+        return "it has no ledger that could say so"
+    return "there was no validation since the last stop, or the last repair"
+
+
+def _empty(group: str) -> str:
+    return f"the group {group!r} has no hosts"
+
+
+def release_outcome(
+    decision: Mapping[str, Any],
+    tests: Sequence[Mapping[str, Any]],
+    before: Sequence[Answer],
+    after: Sequence[Answer],
+    check_mode: bool = False,
+) -> dict[str, Any]:
+    """Return whether what was given back has to be refused again (``raise``), and ``why``.
+
+    Also ``tested``, whether somebody saw that the application works; ``stopped``, whether it was stopped meanwhile;
+    ``unknown``, where that is not known.
+
+    :param tests: each with ``what`` it is called, whether it is ``wanted``, and ``answers`` of ``smoke_test``.
+    :param before: of ``incident_info`` at the beginning, for each database that acts; ``after``: the same by now.
+    """
+    results = [(str(test["what"]), *_passed(test["answers"])) for test in tests if test["wanted"]]
+    # What comes after a test that failed was not tried.
+    why = [f"the {what} {wrong}" for what, _passed_it, wrong in results if wrong][:1]
+    stopped, unknown = False, []
+    for name, first, last in together(decision["acts"], before, after):
+        if first.get("kills") is None:
+            continue  # Without a ledger nobody counts.
+        if last.get("kills") is None or last.get("failed"):
+            unknown.append(f"whether somebody stopped it again on {name} is not known: {why_not(last)}")
+        elif last["kills"] != first["kills"]:
+            stopped = True
+            why.append(f"somebody stopped it again on {name}, and the later stop wins")
+    if check_mode or not decision["goes"]:
+        return {"raise": False, "why": [], "tested": False, "stopped": False, "unknown": []}
+    tested = any(passed for _what, passed, _wrong in results) and not why
+    return {"raise": bool(why), "why": why, "tested": tested, "stopped": stopped, "unknown": unknown}
+
+
+def _passed(answers: Sequence[Answer]) -> tuple[bool, str]:
+    """Return whether a test passed somewhere and failed nowhere, and what is wrong; who is gone tells nothing."""
+    told = [answer for answer in answers if answer and not answer.get("unreachable")]
+    if any(answer.get("failed") or answer.get("passed") is False for answer in told):
+        return False, "failed"
+    passed = any(answer.get("passed") is True for answer in told)
+    return passed, "" if passed else "could be made on no application host"

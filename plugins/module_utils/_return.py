@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a return in stages may begin, and which stages are to come. Pure: neither Ansible nor a driver.
+
+All of it is read from the ledgers, so anybody's run goes on where another one ended.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import shares_from
+
+TEST = "test"
+NO_GROUP = "none"
+Row = Mapping[str, Any]
+
+
+def return_plan(
+    looks: Mapping[str, Mapping[str, Answer]],
+    blocks: Mapping[str, Answer],
+    *,
+    incident: Answer,
+    mode: str,
+    stages: Any,
+    seconds: float,
+    tenant: str = "",
+    redis_group: str = "redis",
+    now: float | None = None,
+) -> dict[str, Any]:
+    """Return whether a return in stages may go on, and with what.
+
+    ``why`` not, a list that is empty where it may; ``writes``: whether that is because writes are refused; ``hosts``
+    that act; ``kills`` of each one's ledger; ``passed`` stages, as the ledger has them; ``todo``: stages, each with
+    ``name``, ``gate``, ``share`` and ``above`` or ``tenant``, ``first``, and of one that was begun, ``begun``,
+    ``began`` and ``counts``.
+
+    :param looks: what each database's host gave, by ``found`` (the first look, which names them all), ``ledger`` (the
+        second, under the lease) and ``fence``.
+    :param blocks: what ``write_block_info`` gave, by host.
+    :param incident: what all databases mean, as ``incident_to_undo`` gives it.
+    :param mode: ``test`` or ``staged``.
+    :param seconds: how long each of them is watched.
+    :param now: seconds since 1970; a watch is named after it.
+    """
+    plan: dict[str, Any] = {"why": [], "writes": False, "hosts": [], "kills": {}, "passed": [], "todo": []}
+    plan["incident_id"] = incident.get("incident_id", "")
+    if not incident.get("agreed"):
+        plan["why"] = [one_line(incident.get("why") or "No database said which incident is meant.")]
+        return plan
+    answers = {name: {kind: given.get(name) or {} for kind, given in looks.items()} for name in looks["found"]}
+    plan["hosts"] = [name for name, answer in answers.items() if _acts(answer, plan["incident_id"])]
+    plan["why"] += _not_there(answers, plan["hosts"], plan["incident_id"])
+    ledgers = {name: answers[name].get("ledger") or {} for name in plan["hosts"]}
+    plan["why"] += [text for name, ledger in ledgers.items() for text in _ledger_refuses(name, ledger, plan)]
+    refused = [*_fence_refuses(answers, plan["hosts"]), *_block_refuses(blocks, redis_group)]
+    plan["writes"], plan["why"] = bool(refused), plan["why"] + refused
+    try:
+        shares = shares_from(stages)
+    except BadInput as error:
+        plan["why"].append(one_line(error))
+        return plan
+    if float(seconds) <= 0:
+        plan["why"].append("Nothing would be watched (kanban_watch_minutes is 0): kanban_reenable=all does without.")
+    if mode == TEST and not tenant:
+        plan["why"].append("Which tenant is to try it is not said: -e kanban_test_tenant=...")
+    plan["kills"] = {name: ledger.get("kills") for name, ledger in ledgers.items()}
+    rows = [list(ledger.get("stages") or []) for ledger in ledgers.values()]
+    stamp = time.strftime("%H:%M:%SZ", time.gmtime(time.time() if now is None else now))
+    coming = _test(rows, tenant) if mode == TEST else _staged(rows, shares, tenant)
+    plan["todo"] = [{"gate": f"{one['name']} ({stamp})", **one} for one in coming] if not plan["why"] else []
+    plan["passed"] = list(_passed(rows))
+    return plan
+
+
+def _acts(answer: Mapping[str, Answer], incident_id: str) -> bool:
+    """Tell whether a host leads to a primary whose ledger or files know the incident."""
+    found = answer.get("found") or {}
+    return bool(found.get("database", {}).get("writable")) and is_known(found, incident_id)
+
+
+def _not_there(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str], incident_id: str) -> Iterator[str]:
+    """Say whose tenants nobody knows: a host without an answer must be counted."""
+    found = [answer.get("found") or {} for answer in answers.values()]
+    for name, one in together(list(answers), found):
+        if "database" not in one:
+            yield f"{name} did not answer, so who had the feature there is not known: {why_not(one)}"
+    for name in headless(list(answers), found):
+        yield f"{name} is a replica, and its primary did not answer."
+    if not hosts:
+        yield f"No primary that answered has anything recorded under {one_line(incident_id)}."
+
+
+def _ledger_refuses(name: str, answer: Answer, plan: Mapping[str, Any]) -> Iterator[str]:
+    if "ledger" not in answer or answer.get("failed"):
+        # Where another run has the lease that is who, since when, and what to do.
+        yield f"{name}: {why_not(answer)} {one_line(answer.get('error', {}).get('todo', ''))}".rstrip()
+        return
+    if not answer["ledger"].get("usable") or not answer.get("known_as"):
+        yield (
+            f"{name}: the ledger does not have {one_line(plan['incident_id'])}, and stages are kept there; "
+            "kanban_reenable=all does without it."
+        )
+        return
+    open_ones = [row["incident_id"] for row in answer.get("open", [])]
+    if answer["known_as"] not in open_ones:
+        yield f"{name}: {one_line(answer['known_as'])} is closed, so it is no longer its own to return."
+    others = [one_line(one) for one in open_ones if one != answer["known_as"]]
+    if others:
+        yield f"{name}: another incident is open: {', '.join(others)}. V2 does not come back into that; close it first."
+
+
+def _fence_refuses(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]) -> Iterator[str]:
+    for name in hosts:
+        fence = answers[name].get("fence") or {}
+        if "status" not in fence or fence.get("failed"):
+            yield f"{name}: whether the fence is up is not known: {why_not(fence)}"
+        elif fence.get("incident_id"):
+            yield f"{name}: the fence is up for {one_line(fence['incident_id'])}, so V2 could write nothing."
+
+
+def _block_refuses(blocks: Mapping[str, Answer], group: str) -> Iterator[str]:
+    if group == NO_GROUP:
+        return
+    if not blocks:
+        yield f"The group {group!r} has no hosts, so whether the write block is held is not known."
+    for name, block in blocks.items():
+        if "held" not in block or block.get("failed"):
+            yield f"{name}: whether the write block is held is not known: {why_not(block)}"
+        elif block["held"]:
+            yield f"{name}: the write block is held for {one_line(block.get('owner') or 'nobody')}."
+
+
+def _newest(rows: Sequence[Row]) -> dict[str, Row]:
+    """Return the newest row of each stage, by its name; rows are oldest first."""
+    return {str(row.get("name")): row for row in rows}
+
+
+def _test(rows: Sequence[Sequence[Row]], tenant: str) -> Iterator[dict[str, Any]]:
+    name = f"test of {tenant}"
+    newest = [_newest(some).get(name, {}) for some in rows]
+    # Of several databases one has the tenant; the others passed it by.
+    if not all(row.get("event") == "passed" for row in newest):
+        yield {"name": name, "tenant": tenant, **_begun(newest)}
+
+
+def _staged(rows: Sequence[Sequence[Row]], shares: Sequence[float], tenant: str) -> Iterator[dict[str, Any]]:
+    newest = [[row for row in _newest(some).values() if row.get("share") is not None] for some in rows]
+    done = min((_highest(some) for some in newest), default=0.0)
+    # Who comes first is settled by the first stage: with another one the stages would be of other tenants.
+    first = next((str(row["first"]) for some in newest for row in some if "first" in row), tenant)
+    going = [row for some in newest for row in some if row["event"] == "begun" and row["share"] > done]
+    # A stage that was begun is gone on with as it was, whatever kanban_stages says by now.
+    begun = max(going, key=lambda row: str(row["at"]), default=None)
+    wanted = [share for share in shares if share > done and (begun is None or share > begun["share"])]
+    above = done
+    for share in ([float(begun["share"])] if begun else []) + wanted:
+        same = [row for row in going if begun and row["share"] == share]
+        yield {"name": f"stage {share:g} %", "share": share, "above": above, "first": first, **_begun(same)}
+        above = share
+
+
+def _passed(rows: Sequence[Sequence[Row]]) -> Iterator[Row]:
+    """Yield the stages that have passed by every ledger, as the first one tells of them."""
+    others = [_newest(some) for some in rows]
+    for name, row in others[0].items() if others else ():
+        if all(other.get(name, {}).get("event") == "passed" for other in others):
+            yield row
+
+
+def _highest(rows: Sequence[Row]) -> float:
+    """Return the share up to which each stage has passed."""
+    return max((float(row["share"]) for row in rows if row["event"] == "passed"), default=0.0)
+
+
+def _begun(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what a stage that was begun, and has not ended, is gone on with."""
+    going = [row for row in rows if row.get("event") == "begun" and row.get("gate")]
+    if not going:
+        return {"begun": False}
+    newest = max(going, key=lambda row: str(row["at"]))
+    return {"begun": True, **{name: newest[name] for name in ("gate", "began", "counts") if name in newest}}

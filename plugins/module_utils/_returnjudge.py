@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a stage of the return has passed: tenants back, data, metrics, logs. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityfacts import DECIDES, integrity_facts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsgate import gate_part
+
+# What counts of the checks that decide nothing by themselves: more of it than before the stage is V2's doing.
+_COMPARED = "high"
+Hosts = Mapping[str, Answer]
+
+
+def stage_data(answers: Hosts) -> dict[str, Any]:
+    """Return what all databases say of their data: ``bad`` (why no stage may stand on it) and ``counts`` to compare.
+
+    :param answers: what ``integrity_info`` gave, by host. A check of severity low is nothing that a stage stands by.
+    """
+    facts = integrity_facts(list(answers), list(answers.values()))
+    severities = {check["name"]: check["severity"] for one in answers.values() for check in one.get("checks") or []}
+    noted = {name: count for name, count in facts["noted"].items() if severities.get(name) == _COMPARED}
+    bad = []
+    if facts["status"] == "corrupt":
+        found = [f"{one_line(name)} {count:,}" for name, count in facts["counts"].items() if count]
+        bad.append(f"data is corrupt: {', '.join(found)}")
+    elif facts["status"] != "ok":
+        bad.append(f"whether data is corrupt is not known: {one_line(facts['why'])}")
+    checks = sum(1 for severity in severities.values() if severity in (DECIDES, _COMPARED))
+    return {"bad": bad, "counts": {**facts["counts"], **noted}, "checks": checks}
+
+
+def stage_switched(answers: Hosts, stage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many a stage is of (``had_it``, ``tenants``, ``back``), what is ``bad``, and ``lines``, by databases.
+
+    :param answers: what ``feature_flag`` gave on each host that acts; two that lead to one database count once.
+    """
+    total = {"had_it": 0, "before": 0, "tenants": 0, "back": 0, "switched": 0}
+    bad, lines, seen, holding = [], [], set(), set()
+    for name, answer in answers.items():
+        if answer.get("failed") or answer.get("unreachable") or "enabled_after" not in answer:
+            bad.append(f"{name}: {why_not(answer)}")
+        if "enabled_after" not in answer:
+            continue
+        total["switched"] += answer.get("changed_count", 0)
+        for what, text in (("missing", "no longer exist"), ("changed_since", "were changed since and left alone")):
+            if answer.get(f"{what}_count"):
+                some = ", ".join(map(one_line, answer[what][:SHOWN]))
+                lines.append(f"{name}: {answer[f'{what}_count']:,} tenants {text}: {some}")
+        cluster = answer["database"]["cluster"]
+        if cluster in seen:
+            continue
+        seen.add(cluster)
+        piece = answer.get("stage") or {"tenants": answer["total"]}
+        if piece.get("tenants"):
+            holding.add(cluster)
+        for figure in ("had_it", "before", "tenants"):
+            total[figure] += piece.get(figure, 0)
+        total["back"] += answer["enabled_after"]
+    if stage.get("tenant") and len(holding) > 1:
+        bad.append(
+            f"tenant {one_line(stage['tenant'])} is in {len(holding)} databases, and nobody knows which is meant: "
+            "name the host, -e kanban_db_hosts=..."
+        )
+    if stage.get("tenant") and not bad and not total["tenants"]:
+        bad.append(f"no database has a tenant {one_line(stage['tenant'])}")
+    return {**total, "bad": bad, "lines": lines}
+
+
+def stage_verdict(
+    stage: Mapping[str, Any],
+    *,
+    data: Mapping[str, Any],
+    gate: Answer,
+    logs: Mapping[str, Any],
+    renewals: Hosts,
+    kills: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return whether a stage that was watched has ``passed``, what is ``bad``, and the ``lines`` that say it.
+
+    :param stage: with ``counts``, what the checks of the data counted before it.
+    :param data: as stage_data() gives it, of now.
+    :param gate: what the role ``observe`` left; ``logs``: as ``processes_part`` judges them.
+    :param renewals: what ``incident`` gave each host for the lease; ``kills``: how many there were when it began.
+    """
+    bad = stage_stopped(renewals, kills)
+    if gate.get("interrupted") and not bad:
+        bad.append(f"the watch was ended: {one_line(gate['interrupted'])}")
+    watched = gate_part(gate)
+    bad += watched["bad"] + list(logs["bad"]) + list(data["bad"]) + list(_worse(stage.get("counts") or {}, data))
+    lines = [*watched["lines"], *logs["lines"]]
+    if not data["bad"]:
+        worse = "" if any(_worse(stage.get("counts") or {}, data)) else ", no worse than before the stage"
+        lines.append(f"Data: {data['checks']} checks that count, nothing is corrupt{worse}.")
+    return {"passed": not bad, "bad": list(dict.fromkeys(map(one_line, bad))), "lines": list(map(one_line, lines))}
+
+
+def stage_stopped(renewals: Hosts, kills: Mapping[str, Any]) -> list[str]:
+    """Return why a stage must not stand whatever was measured: somebody stopped it, or the ledger does not answer."""
+    found = []
+    for name, answer in renewals.items():
+        if "kills" not in answer or answer.get("failed"):
+            found.append(f"{name}: {why_not(answer)}")
+        elif kills.get(name) is not None and int(answer["kills"]) > int(kills[name]):
+            found.append(
+                f"{name}: somebody stopped it meanwhile: {answer['kills']} kills, and {kills[name]} when this began"
+            )
+    return found
+
+
+def _worse(before: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which checks count more than before the stage, or are no longer known."""
+    for name, now in data["counts"].items():
+        then = before.get(name, 0)
+        if then is None or now is None:
+            yield f"data: whether {one_line(name)} got worse is not known"
+        elif now > then:
+            yield f"data: {one_line(name)} counted {then:,} before the stage, and {now:,} now"
+
+
+def stage_withdrawn(answers: Hosts, leases: Hosts) -> dict[str, Any]:
+    """Return how a stage that did not pass was switched off again: whether it ``holds``, and ``lines``.
+
+    :param answers: what ``feature_flag`` gave on each host that acts; ``leases``: what ``incident`` gave just before.
+    """
+    lines, off, holds = [], 0, True
+    for name, answer in answers.items():
+        lease = leases.get(name) or {}
+        if lease.get("error", {}).get("code") == "lease_held":
+            holds = False
+            lines.append(f"{name}: NOT switched off again, for another run is at work: {why_not(lease)}")
+        elif answer.get("skip_reason"):
+            continue  # The tenant that tried it is another database's.
+        elif answer.get("failed") or answer.get("unreachable") or "enabled_after" not in answer:
+            holds = False
+            lines.append(f"{name}: NOT KNOWN to be switched off again: {why_not(answer)}")
+        else:
+            off += answer.get("changed_count", 0)
+    return {"holds": holds, "off": off, "lines": lines}

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last screen of a return in stages: who has it back, stage by stage, what failed, what to type next.
+
+Pure: neither Ansible nor a driver.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords import clock
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._return import TEST
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnjudge import stage_switched
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of, extra_vars
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import undo_of
+
+Result = Mapping[str, Any]
+
+
+def return_screen(
+    plan: Mapping[str, Any],
+    results: Sequence[Result],
+    counts: Mapping[str, Answer],
+    *,
+    mode: str,
+    seconds: Mapping[str, float],
+    check_mode: bool = False,
+    ending: Sequence[str] = (),
+    closed: bool = False,
+    environment: str = "",
+    arguments: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return ``verdict`` (restored, degraded, failed), ``failed``, ``headline``, ``incident_id`` and ``lines``.
+
+    :param plan: as return_plan() gives it; ``results``: a map for each stage that was gone on with, see the role.
+    :param counts: of each host that acts, the plan of putting everybody back: who had it, and who of them is on.
+    :param seconds: how long a ``test`` and a ``stage`` are watched.
+    :param ending: what went wrong when all was back and the latch was lowered, or the incident closed.
+    :param closed: whether the incident was to be closed when everybody has it back.
+    :param arguments: what a line to type needs, for instance ``["-i", "production"]``.
+    """
+    incident_id = one_line(plan.get("incident_id") or "")
+    stop = [*arguments, "-e", f"kanban_incident_id={incident_id}"] if incident_id else list(arguments)
+    tried = next((str(one["stage"]["tenant"]) for one in results if one["stage"].get("tenant")), "")
+    named = [*stop, *extra_vars({"kanban_test_tenant": tried})]
+    again = command_of("reenable", [*named, "-e", f"kanban_reenable={mode}"])
+    about = f"Incident {incident_id or 'not known'}" + (f", environment {environment}" if environment else "")
+    if plan["why"]:
+        todo = list(_writes(plan, named, incident_id, arguments)) or [
+            "Next: mend what is named above and type the same command again."
+        ]
+        start = "REFUSED: nobody was switched, and nothing was changed."
+        lines = [start, about, *plan["why"], *todo]
+        return _made("failed", start, incident_id, lines)
+    everybody = stage_switched(counts, {})
+    known = counts and not everybody["bad"]
+    back = f"{everybody['back']:,} of {everybody['had_it']:,}" if known else "an unknown number of"
+    told = [line for result in results for line in _stage(result, seconds, check_mode)]
+    before = [f"{one_line(row['name'])}: passed before, at {one_line(row['at'])}." for row in plan["passed"]]
+    stopped = next((one for one in results if not one["passed"]), None)
+    if check_mode:
+        coming = [one["stage"]["name"] for one in results]
+        wrong = [text for one in results for text in one["switched"]["bad"]]
+        start = f"PLAN, nothing was changed: {', then '.join(coming)} would come; {back} tenants have Kanban V2."
+        start = start if coming else f"PLAN, nothing was changed: nothing is left to do; {back} tenants have Kanban V2."
+        next_lines = ["Next: the same command without --check."]
+        lines = [start, *(f"NOT WELL: {text}." for text in wrong), about, *before, *told, *next_lines]
+        return _made("failed" if wrong else "restored", start, incident_id, lines)
+    start = f"RETURNED {back} tenants that had Kanban V2."
+    if stopped:
+        start += f" STOPPED: {one_line(stopped['stage']['name'])} did not pass."
+    bad = [*(stopped["bad"] if stopped else []), *everybody["bad"], *map(one_line, ending)]
+    lines = [start, *(f"NOT WELL: {text}." for text in bad), about, *before, *told, *everybody["lines"]]
+    lines += _next(stopped, mode, again, named, stop, bad, closed)
+    return _made("degraded" if bad or stopped else "restored", start, incident_id, lines)
+
+
+def _made(word: str, headline: str, incident_id: str, lines: Sequence[str]) -> dict[str, Any]:
+    failed = word in ("degraded", "failed")
+    return {"verdict": word, "failed": failed, "headline": headline, "incident_id": incident_id, "lines": list(lines)}
+
+
+def _writes(plan: Mapping[str, Any], named: Sequence[str], incident_id: str, arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what to type where Kanban's writes are refused."""
+    if plan["writes"]:
+        yield "Next: once the data is validated, this lowers fence and block and walks through the application:"
+        yield command_of("release", named)
+        yield "If it was a misfire, and nothing is to be watched, this undoes all of it at once:"
+        yield undo_of(incident_id, arguments)
+
+
+def _stage(result: Result, seconds: Mapping[str, float], check_mode: bool) -> Iterator[str]:
+    """Yield what one stage came to."""
+    stage, switched = result["stage"], result["switched"]
+    name = one_line(stage["name"])
+    tenants = f"{switched['tenants']:,} tenant{'' if switched['tenants'] == 1 else 's'}"
+    of = f" of {switched['had_it']:,}" if switched["had_it"] else ""
+    watched = clock(seconds[TEST if stage.get("tenant") else "stage"])
+    if check_mode:
+        yield f"{name}: {tenants}{of}, {switched['switched']:,} would be switched on, and watched for {watched}."
+    else:
+        gone_on = " (gone on with)" if stage["begun"] else ""
+        word = "PASSED" if result["passed"] else "DID NOT PASS"
+        yield f"{name}{gone_on}: {word}; {tenants}{of}, {switched['switched']:,} switched on by this run."
+    yield from switched["lines"]
+    yield from result["lines"]
+    withdrawn = result.get("withdrawn")
+    if withdrawn:
+        if withdrawn["holds"]:
+            yield f"{name}: its tenants are off again ({withdrawn['off']:,} were switched off)."
+        yield from withdrawn["lines"]
+
+
+def _next(
+    stopped: Result | None,
+    mode: str,
+    again: str,
+    named: Sequence[str],
+    stop: Sequence[str],
+    bad: Sequence[str],
+    closed: bool,
+) -> Iterator[str]:
+    if stopped:
+        yield "Next: mend what is named above. This begins that stage anew; those before it stay as they are:"
+        yield again
+        yield "If V2 hurts those who have it as well, this switches everybody off:"
+        yield command_of("scenario1", stop)
+    elif bad:
+        yield "Next: mend what is named above and type the same command again; what is done stays done."
+    elif mode == TEST:
+        yield "Next: everybody who had it, stage by stage:"
+        yield command_of("reenable", [*named, "-e", "kanban_reenable=staged"])
+    elif closed:
+        yield "The incident is closed. It is safe to close this terminal."
+    else:
+        yield "Everybody has it back and the latch is down. When the incident is over, close it:"
+        yield command_of("reenable", [*named, "-e", "kanban_reenable=staged", *extra_vars({"kanban_close": "true"})])
+
+
+def is_whole(plan: Mapping[str, Any], results: Sequence[Result]) -> bool:
+    """Tell whether the last stage has passed, now or before: then nobody has to be held off any more."""
+    passed = [one["stage"] for one in results if one["passed"]] + list(plan["passed"])
+    return not plan["why"] and any(stage.get("share") == WHOLE for stage in passed)

@@ -1,0 +1,299 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""release.yml on the real application: not before the data is validated; tested; refused again where it fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.integration import playbook
+from tests.integration.fences import TABLES
+from tests.integration.module import Modules
+from tests.integration.place import Database
+from tests.playbooks.runner import Run
+from tests.staging.local import Local, ask
+from tests.staging.settings import email, fill
+from tests.support.processes import free_port
+from tests.support.servers import Postgres, Redis, workspace
+
+RELEASE = "chatia.kanban_rollback.release"
+BLOCK = "kanban:emergency:write-block"
+# The run that stopped it gave the incident a name of its own, by which the block is held.
+INCIDENT, ALIAS = "INC-20261125-042", "INC-20261125-041"
+# Says yes and keeps nothing: what only a look afterwards finds.
+FORGETS = """
+CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER forget BEFORE INSERT ON "TicketTags" FOR EACH ROW WHEN (NEW."tagId" > 1000) EXECUTE FUNCTION forget();
+"""
+REMEMBERS = 'DROP TRIGGER IF EXISTS forget ON "TicketTags"; DROP FUNCTION IF EXISTS forget'
+# A second operator's kill, as the fence is lowered.
+KILLED = """
+CREATE FUNCTION kill_again() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO kanban_rollback.events (incident_id, run_id, seq, at, phase, source, event, data, previous, hash)
+    VALUES (NEW.incident_id, 'another run', 1, '2026-11-25T00:00:00.000000Z', 'contain', 'feature_flag', 'disabled',
+            '{}', '', 'x');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
+  WHEN (NEW.event = 'fence_lowered') EXECUTE FUNCTION kill_again();
+"""
+
+
+@dataclass
+class Stopped:
+    """The application, stopped by scenario 3's modules: flag off, fence proven, block held."""
+
+    directory: Path
+    db: Database
+    redis: Redis
+    app: Local
+
+    @property
+    def modules(self) -> Modules:
+        return self.db.modules(incident_id=INCIDENT)
+
+    def stop(self) -> None:
+        """As scenario3.yml does it, by a run whose own name for the incident is its alias."""
+        self.modules.ok("feature_flag", **FLAG, state="disabled")
+        self.modules.ok("incident", aliases=[ALIAS])
+        assert self.modules.ok("write_fence", tables=TABLES)["status"] == "proven"
+        self.block("SET", BLOCK, "true")
+        self.block("SET", f"{{{BLOCK}}}:owner", ALIAS)
+
+    def validate(self, event: str = "data validated") -> None:
+        """As the role that validates the data records it."""
+        self.modules.ok("incident", event={"phase": "validate", "event": event, "data": {"rows": 0}})
+
+    def block(self, *command: Any) -> Any:
+        with self.redis.client() as client:
+            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    @property
+    def refuses(self) -> tuple[bool, bool]:
+        """Whether the database refuses Kanban's writes, and whether the application does."""
+        try:
+            with self.db.connect() as session, session.cursor() as cursor:
+                cursor.execute('DELETE FROM "TicketTags" WHERE false')
+            fenced = False
+        except psycopg2.Error as error:
+            if error.pgcode != "KB001":
+                raise
+            fenced = True
+        return fenced, self.block("GET", BLOCK) == "true"
+
+    def events(self) -> list[tuple[str, str]]:
+        """What release.yml wrote into the ledger, and who did it for which reason."""
+        return self.db.rows("""SELECT event, coalesce(data ->> 'reason', data ->> 'why') FROM kanban_rollback.events
+                               WHERE phase = 'release' ORDER BY at, seq""")
+
+    def leases(self) -> int:
+        return int(self.db.value("SELECT count(*) FROM kanban_rollback.leases"))
+
+    def board(self) -> Any:
+        """Which tags there are, and which card has which."""
+        return self.db.rows('SELECT id, name FROM "Tags" ORDER BY id'), self.db.rows(
+            'SELECT "ticketId", "tagId", count(*) FROM "TicketTags" GROUP BY 1, 2 ORDER BY 1, 2'
+        )
+
+    def options(self, **more: Any) -> list[str]:
+        """What a command to release is typed with; the hosts are this machine."""
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        variables = {
+            "kanban_postgresql_host": self.db.server.host,
+            "kanban_postgresql_port": self.db.server.port,
+            "kanban_postgresql_db": self.db.name,
+            "kanban_postgresql_user": self.db.server.user,
+            "kanban_postgresql_password": self.db.server.password,
+            "kanban_redis_host": self.redis.host,
+            "kanban_redis_port": self.redis.port,
+            "kanban_redis_password": self.redis.password,
+            "kanban_app_user": email(1),
+            "kanban_app_password": self.app.secrets.password,
+            "kanban_operator": "ana",
+            "kanban_state_dir": str(self.directory / "state"),
+            "kanban_connect_timeout": 5,
+        }
+        apps = {f"app{number}": {**local, "kanban_app_url": url} for number, url in enumerate(self.app.urls, 1)}
+        apps.update(more.pop("apps", {}))
+        hosts = playbook.inventory(
+            self.directory,
+            variables,
+            ungrouped={"localhost": local},
+            db={"db1": local},
+            redis={"redis1": local},
+            app=apps,
+        )
+        return [*hosts, *playbook.given(self.directory, more)]
+
+    def release(self, *options: str, **more: Any) -> Run:
+        done = playbook.run(self.directory, RELEASE, *self.options(**more), *options)
+        assert self.app.secrets.password not in done.output
+        return done
+
+
+FLAG: dict[str, Any] = {
+    "table": "Companies", "tenant_column": "id", "column": "settings", "path": ["kanbanV2Enabled"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Postgres, Redis]]:
+    with (
+        workspace() as directory,
+        Postgres(directory / "pg", {"autovacuum": False}, fsync=False) as postgres,
+        Redis(directory / "redis") as redis,
+    ):
+        postgres.create_database("template")
+        with postgres.connect("template") as session:
+            fill(session)
+        yield postgres, redis
+
+
+@pytest.fixture
+def stopped(shared: tuple[Postgres, Redis], directory: Path) -> Iterator[Stopped]:
+    postgres, redis = shared
+    postgres.query("CREATE DATABASE chatia TEMPLATE template")
+    db = Database(postgres, "chatia")
+    where = {"host": redis.host, "port": redis.port, "password": redis.password}
+    try:
+        with Local(directory, postgres.parameters("chatia"), where) as app:
+            made = Stopped(directory, db, redis, app)
+            made.stop()
+            yield made
+    finally:
+        with redis.client() as client:
+            client.flushdb()
+        db.drop()
+
+
+def test_refused_then_planned_then_released_and_the_second_time_nothing_changes(stopped: Stopped) -> None:
+    before = stopped.board()
+    refused = stopped.release()
+    assert (refused.rc != 0, stopped.refuses, stopped.events(), stopped.leases()) == (True, (True, True), [], 0)
+    assert "NOT RELEASED, nothing was changed: the data of db1 is not validated" in refused.screen, refused.output
+    assert "chatia.kanban_rollback.scenario3 -i /" in refused.screen
+    assert f"-e kanban_incident_id={INCIDENT} -e kanban_recovery=surgical" in refused.screen
+    assert {host: refused.recap(host).get("changed", 0) for host in ("db1", "redis1")} == {"db1": 0, "redis1": 0}
+
+    stopped.validate()
+    plan = stopped.release("--check", "--diff")
+    assert (plan.rc, stopped.refuses, stopped.events()) == (0, (True, True), []), plan.output
+    assert "PLAN, nothing was changed" in plan.screen
+    for words in ("the fence would be lowered", "the write block would be released", "app1: would be walked: log in"):
+        assert words in plan.screen
+
+    done = stopped.release()
+    assert (done.rc, stopped.refuses) == (0, (False, False)), done.output
+    assert "RELEASED: Kanban's writes are let through again" in done.screen
+    assert "the fence is lowered, no write block is held, the smoke test passed, the V1 walk passed." in done.screen
+    assert f"Incident {INCIDENT}" in done.screen
+    assert "db1: data validated at 20" in done.screen
+    assert f"kanban_incident_id={INCIDENT} -e kanban_reenable=test" in done.screen
+    assert [event for event, _why in stopped.events()] == ["released"]
+    assert (stopped.board(), stopped.leases()) == (before, 0)
+
+    again = stopped.release()
+    assert again.rc == 0, again.output
+    assert [event for event, _why in stopped.events()] == ["released"]
+    for host in ("db1", "redis1", "app1", "app2"):
+        assert again.recap(host)["changed"] == 0
+    assert stopped.board() == before
+
+
+def test_a_test_that_fails_leaves_both_up_again_and_the_validation_valid(stopped: Stopped) -> None:
+    before = stopped.board()
+    stopped.validate()
+    stopped.db.rows(FORGETS)
+    failed = stopped.release()
+    assert (failed.rc != 0, stopped.refuses) == (True, (True, True)), failed.output
+    assert "RAISED AGAIN: the smoke test failed; its writes are refused again." in failed.screen
+    assert "app1: the smoke test FAILED at see that the tag stayed" in failed.screen
+    assert "app2: smoke test NOT ACCOUNTED FOR: not tried, for it had failed elsewhere" in failed.screen
+    assert "fence proven for" in failed.screen
+    assert "lowered" not in failed.screen
+    assert (stopped.board(), stopped.leases()) == (before, 0)
+    assert stopped.events() == [("raised again", '["the smoke test failed"]')]
+
+    stopped.db.rows(REMEMBERS)
+    done = stopped.release()
+    assert (done.rc, stopped.refuses) == (0, (False, False)), done.output
+    assert [event for event, _why in stopped.events()] == ["raised again", "released"]
+
+
+def test_what_overrides_needs_a_reason_and_is_on_record(stopped: Stopped) -> None:
+    stopped.validate("data not validated")
+    nameless = stopped.release(kanban_break_glass={"what": ["validation"], "reason": " "})
+    assert (nameless.rc != 0, stopped.refuses) == (True, (True, True))
+    assert "kanban_break_glass has no reason" in nameless.screen, nameless.output
+    assert "did not pass" in nameless.screen
+    done = stopped.release(kanban_break_glass={"what": ["validation"], "reason": "{{ 7 * 7 }} support cannot work"})
+    assert (done.rc, stopped.refuses) == (0, (False, False)), done.output
+    assert "OVERRIDDEN by ana, and recorded: {{ 7 * 7 }} support cannot work" in done.screen
+    assert stopped.events()[0] == ("validation overridden", "{{ 7 * 7 }} support cannot work")
+
+
+def test_a_stop_meanwhile_wins(stopped: Stopped) -> None:
+    stopped.validate()
+    stopped.db.rows(KILLED)
+    run = stopped.release()
+    assert (run.rc != 0, stopped.refuses) == (True, (True, True)), run.output
+    assert "RAISED AGAIN: somebody stopped it again on db1, and the later stop wins" in run.screen
+    assert "Next: ask who stopped it again" in run.screen
+
+
+def test_without_an_application_both_are_up_again_and_without_steps_it_is_no_pass(stopped: Stopped) -> None:
+    stopped.validate()
+    dead = {name: {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": free_port()}
+            for name in ("app1", "app2")}  # fmt: skip
+    none = stopped.release(apps=dead)
+    assert (none.rc != 0, stopped.refuses) == (True, (True, True)), none.output
+    assert "RAISED AGAIN: the smoke test could be made on no application host" in none.screen
+    assert "app1: smoke test NOT ACCOUNTED FOR: could not be reached" in none.screen
+
+    one = stopped.release(apps={"app2": dead["app2"]})
+    assert (one.rc != 0, stopped.refuses) == (True, (False, False)), one.output
+    assert "RELEASED IN PART" in one.screen
+    assert "NOT WELL: the smoke test on app2 could not be made" in one.screen
+
+    untested = stopped.release(kanban_app_smoke_steps=[], kanban_app_v1_steps=[])
+    assert (untested.rc != 0, stopped.refuses) == (True, (False, False)), untested.output
+    assert "RELEASED, NOT TESTED" in untested.screen
+    assert "No smoke test was made: kanban_app_smoke_steps is empty." in untested.screen
+
+
+def test_killed_while_it_is_tested_the_same_command_goes_on(stopped: Stopped) -> None:
+    stopped.validate()
+    before = stopped.board()
+    running = playbook.start(stopped.directory, RELEASE, *stopped.options())
+    running.says("TASK [chatia.kanban_rollback.release : Make a tag")
+    running.kill()
+    running.clear()
+    held = stopped.release()
+    assert held.rc != 0
+    assert "db1: ana is at work on" in held.screen, held.output
+    # Its own time runs out; nobody has to break anything for that.
+    stopped.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
+    done = stopped.release()
+    assert (done.rc, stopped.refuses) == (0, (False, False)), done.output
+    assert [event for event, _why in stopped.events()] == ["released"]
+    assert stopped.board() == before
+
+
+def test_people_work_on_v1_once_it_is_released(stopped: Stopped) -> None:
+    token = ask(f"{stopped.app.urls[0]}/auth/login", {"email": email(2), "password": stopped.app.secrets.password})[1]
+    lane = stopped.db.value('SELECT min(id) FROM "Tags" WHERE "companyId" = 2 AND kanban = 1')
+    card = stopped.db.value('SELECT min(id) FROM "Tickets" WHERE "companyId" = 2')
+    move = (f"{stopped.app.urls[0]}/tickets/{card}/move", {"lane": lane, "board": 1})
+    assert ask(*move, token=token["token"])[0] == 423
+    stopped.validate()
+    assert stopped.release().rc == 0
+    assert ask(*move, token=token["token"]) == (200, {"ticketId": card, "version": 1})

@@ -1,0 +1,263 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of all databases, what speaks against it, and whether data is sound; and how the last screen says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import (
+    assessment_part,
+    data_part,
+    recovery_part,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import (
+    data_judgement,
+    plan_of_all,
+    why_not_to_recover,
+)
+
+GONE = {"unreachable": True, "msg": "no route"}
+
+
+def planned(cluster: str, made: str = "", rows: int = 0, **more: Any) -> dict[str, Any]:
+    plan = {"total_rows": rows, "refused": [], "checks": [], "parts": [], "tables": [], "estimate_seconds": 1.0, **more}
+    return {"plan": plan, "plan_hash": made, "database": {"cluster": cluster, "writable": True}}
+
+
+def check(name: str, count: int | None, severity: str = "critical", status: str = "") -> dict[str, Any]:
+    told = status or ("corrupt" if count else "ok")
+    return {"name": name, "count": count, "severity": severity, "status": told, "why": "it took too long"}
+
+
+def counted(*checks: dict[str, Any], cluster: str = "1") -> dict[str, Any]:
+    return {
+        "checks": list(checks),
+        "counts": {one["name"]: one["count"] for one in checks if one["count"] is not None},
+        "corrupt": any(one["status"] == "corrupt" for one in checks),
+        "not_applicable": [],
+        "elapsed_ms": 10,
+        "database": {"cluster": cluster, "writable": True},
+    }
+
+
+def point(writes: int | None = 0, unmeasured: str = "", **table: Any) -> dict[str, Any]:
+    figures = {
+        "compared_by": "key",
+        "name": "Tags",
+        "rows_then": 9,
+        "rows_now": 8,
+        "quarantined": 1,
+        "restored": 0,
+        "new": 0,
+        "gone": 0,
+    }
+    measured = {"measured": writes is not None, "writes": writes, "why": unmeasured}
+    return {"recovery_point": measured, "tables": [{**figures, "accounted": True, "why": "", **table}]}
+
+
+def test_one_plan_is_approved_by_its_own_hash_and_several_by_one_of_all() -> None:
+    assert plan_of_all([planned("1", "aa", 3), planned("2")]) == {"hash": "aa", "rows": 3, "refused": []}
+    two = plan_of_all([planned("1", "aa", 3), planned("2", "bb", 4)])
+    assert two["rows"] == 7
+    assert two["hash"] not in ("aa", "bb", "")
+    # Whichever is asked first.
+    assert plan_of_all([planned("2", "bb", 4), planned("1", "aa", 3)]) == two
+    assert plan_of_all([planned("1", "aa", 3), planned("2", "cc", 4)])["hash"] != two["hash"]
+
+
+def test_twins_count_once_and_who_has_no_plan_is_not_approved() -> None:
+    assert plan_of_all([planned("1", "aa", 3), planned("1", "aa", 3), GONE, {}]) == {
+        "hash": "aa",
+        "rows": 3,
+        "refused": [],
+    }
+    assert plan_of_all([]) == {"hash": "", "rows": 0, "refused": []}
+
+
+PLAN = {"hash": "aa", "rows": 3, "refused": []}
+
+
+def test_one_database_that_would_refuse_refuses_for_all() -> None:
+    reason = {"code": "too_many_rows", "what": "It would touch 9 rows."}
+    whole = plan_of_all([planned("1", "aa", 3), planned("2", "bb", 9, refused=[reason])])
+    found = why_not_to_recover(whole, whole["hash"], "ana", "rui", {}, True)
+    assert found == ["the plan could not be applied: It would touch 9 rows."]
+
+
+def test_what_was_counted_in_the_plan_has_to_count_again_and_no_plan_is_no_pass() -> None:
+    seen = planned("1", checks=[{"name": "a", "action": "none", "count": 3}])
+    checks = counted(check("a", None, status="not_applicable"), check("b", 0))
+    assert data_judgement(checks, point(), seen)["why"] == ["a: it does not apply any more: it took too long"]
+    assert data_judgement(checks, point(), planned("1"))["passed"]
+    assert "there is no plan" in data_judgement(checks, point(), {})["why"][0]
+
+
+def test_what_is_approved_by_somebody_else_is_done() -> None:
+    assert why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True) == []
+    assert why_not_to_recover(PLAN, "", "ana", "rui", {}, False, undo=True) == []
+    # Typed again, when it is done.
+    assert why_not_to_recover({"hash": "", "rows": 0}, "aa", "ana", "rui", {}, True) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "approved", "glass", "dumped", "why"),
+    [
+        ("", "ana", {}, True, "kanban_plan_hash is not given"),
+        ("bb", "ana", {}, True, "the plan is aa by now, and bb was approved"),
+        ("aa", "", {}, True, "kanban_approved_by is not given"),
+        ("aa", " RUI", {}, True, "rui may not approve what rui does"),
+        ("aa", "ana", {}, False, "no proven dump"),
+        ("aa", "rui", {"what": ["approval"]}, True, "has no reason"),
+    ],
+)
+def test_each_thing_that_speaks_against_it_is_said(
+    given: str, approved: str, glass: dict[str, Any], dumped: bool, why: str
+) -> None:
+    found = why_not_to_recover(PLAN, given, approved, "rui", glass, dumped)
+    assert len(found) == 1
+    assert why in found[0]
+
+
+def test_an_override_with_a_reason_lets_it_through() -> None:
+    glass = {"what": ["approval", "dump"], "reason": "nobody else is awake"}
+    assert why_not_to_recover(PLAN, "aa", "rui", "rui", glass, False) == []
+    assert len(why_not_to_recover(PLAN, "bb", "rui", "rui", glass, False)) == 1
+
+
+def test_sound_data_passes_and_what_nobody_mends_is_noted() -> None:
+    checks = counted(check("a", 0), check("b", 3, "high"), check("c", None, "low", "timeout"))
+    judged = data_judgement(checks, point(), planned("1"))
+    assert (judged["passed"], judged["why"]) == (True, [])
+    assert judged["noted"] == ["b: counts 3", "c: it took too long"]
+    assert (judged["counts"], judged["checked"], judged["writes"]) == ({"b": 3}, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("checks", "found", "why"),
+    [
+        (counted(check("a", 1)), point(), "a: counts 1"),
+        (counted(check("a", None, "critical", "timeout")), point(), "a: it took too long"),
+        (counted(check("a", 0), check("b", 1, "low")), point(), "b: counts 1"),
+        (counted(check("a", 0, status="not_applicable")), point(), "no check applies"),
+        (GONE, point(), "the checks did not count: could not be reached: no route"),
+        (counted(check("a", 0)), {}, "rows were not compared with the dump"),
+        (counted(check("a", 0)), point(None, "counters were reset"), "are not measured: counters were reset"),
+        (counted(check("a", 0)), point(1234), "1,234 writes were accepted since the fence"),
+        (counted(check("a", 0)), point(accounted=False, why="2 are gone"), "of Tags is accounted for: 2 are gone"),
+    ],
+)
+def test_unsound_data_does_not_pass(checks: dict[str, Any], found: dict[str, Any], why: str) -> None:
+    mends = planned("1", checks=[{"name": "b", "action": "delete", "count": 1}])
+    judged = data_judgement(checks, found, mends)
+    assert not judged["passed"]
+    assert len(judged["why"]) == 1
+    assert why in judged["why"][0]
+
+
+def test_what_was_left_out_on_purpose_is_said_and_no_failure() -> None:
+    checks = counted(check("a", 0))
+    assert data_judgement(checks, {}, planned("1"), dumped=False)["noted"] == [
+        "rows and writes since the stop were not compared: there is no dump"
+    ]
+    assert data_judgement(checks, {}, planned("1"), fenced=False)["passed"]
+
+
+def part_of(plan: dict[str, Any], checks: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return assessment_part(["db1"], [checks], [plan], plan_of_all([plan]), ["-i", "inv"], **more)
+
+
+def test_a_plan_is_shown_with_the_line_that_applies_it() -> None:
+    part = part_of(planned("1", "aa", 3), counted(check("a", 3)), recovers=False)
+    assert (part["kind"], part["holds"], part["good"]) == ("recover", True, "the plan would repair 3 rows")
+    assert part["next"][1] == (
+        "ansible-playbook chatia.kanban_rollback.scenario3 -i inv -e kanban_recovery=surgical -e kanban_plan_hash=aa "
+        "-e kanban_approved_by='<who has looked at it>'"
+    )
+    assert "next" not in part_of(planned("1", "aa", 3), counted(check("a", 3)), recovers=True)
+
+
+def test_a_plan_that_could_not_be_applied_is_no_good_but_check_mode_raises_no_fence() -> None:
+    refused = [{"code": "not_fenced", "what": "Tags is not fenced."}]
+    plan = planned("1", "aa", 3, refused=refused)
+    assert part_of(plan, counted(check("a", 3)))["bad"] == ["the plan on db1 could not be applied: Tags is not fenced."]
+    assert part_of(plan, counted(check("a", 3)), check_mode=True)["holds"]
+    many = planned("1", "aa", 3, refused=[{"code": "too_many_rows", "what": "3 rows"}])
+    assert not part_of(many, counted(check("a", 3)), check_mode=True)["holds"]
+
+
+def test_a_database_that_was_not_assessed_is_not_passed_over() -> None:
+    part = assessment_part(["db1"], [GONE], [{}], plan_of_all([]), [])
+    assert part["bad"] == ["the data on db1 is not assessed"]
+    assert assessment_part([], [], [], plan_of_all([]), [])["bad"] == ["no data is assessed, for no primary answered"]
+    half = part_of({"failed": True, "msg": "boom"}, counted(check("a", 0)))
+    assert half["bad"] == ["there is no plan for db1"]
+
+
+def test_nothing_corrupt_says_so_and_may_have_been_a_misfire() -> None:
+    part = part_of(planned("1"), counted(check("a", 0)))
+    assert (part["kind"], part["good"]) == ("preserve", "the checks found nothing corrupt")
+
+
+def test_a_repair_that_was_refused_or_failed_fails() -> None:
+    refused = recovery_part(["db1"], [{}], ["no hash"], "surgical", 3, [])
+    assert refused["bad"] == ["the repair was not done: no hash"]
+    failed = recovery_part(["db1"], [{"failed": True, "error": {"what": "It changed."}}], [], "surgical", 3, [])
+    assert failed["bad"] == ["the data on db1 is not repaired"]
+    assert failed["lines"] == ["db1: repair NOT DONE: It changed."]
+    assert recovery_part([], [], [], "surgical", 3, [])["bad"] == ["nothing was repaired, for no primary answered"]
+    assert recovery_part(["db1"], [{}], [], "none", 3, [])["kind"] == "nothing"
+
+
+def test_a_repair_says_what_it_found_and_left_and_how_it_is_undone() -> None:
+    one = {"name": "a", "action": "delete", "count": 3, "remaining": 0}
+    done = {**planned("1", "aa", 3, checks=[one]), "changed": True, "repair_id": 7, "quarantined": 3, "elapsed_ms": 900}
+    part = recovery_part(["db1"], [done], [], "surgical", 3, [])
+    assert (part["holds"], part["good"]) == (True, "3 rows repaired")
+    assert part["lines"] == [
+        "db1: 3 rows are repaired and kept in quarantine as repair 7 in 0.9 s",
+        "db1: a: 3 found, 0 remaining",
+    ]
+    assert "kanban_recovery=undo" in part["next"][1]
+
+
+def test_an_undo_with_something_in_the_way_names_it() -> None:
+    row = {"table": "Tags", "why": "the key is in use again", "row": "(1,x)"}
+    failed = {"failed": True, "undone": [], "conflicts": [row], "error": {"what": "1 row."}}
+    part = recovery_part(["db1"], [failed], [], "undo", 0, [])
+    assert part["bad"] == ["the data on db1 is not as before the repair"]
+    assert part["lines"][1] == "db1: in the way: Tags: the key is in use again"
+
+
+def test_data_counts_as_validated_only_where_it_is_recorded() -> None:
+    judged = data_judgement(counted(check("a", 0)), point(), planned("1"))
+    told = {**judged, "recorded": True}
+    part = data_part(["db1"], [told], "", ["-i", "inv"])
+    assert (part["holds"], part["next"][1]) == (True, "ansible-playbook chatia.kanban_rollback.release -i inv")
+    assert data_part(["db1"], [judged], "", [])["bad"] == ["that the data on db1 is sound could not be recorded"]
+    assert data_part(["db1"], [{}], "", [])["bad"] == ["the data on db1 is not validated"]
+    assert data_part([], [], "", [])["bad"] == ["no data was validated, for no primary answered"]
+    rows = [{"what": "gone", "key": {"id": "7"}, "then": {}, "now": None}]
+    lost = data_judgement(counted(check("a", 0)), point(1, gone=1, rows_then=None, samples=rows, accounted=False), {})
+    lines = data_part(["db1"], [{**lost, "recorded": True}], "", [])["lines"]
+    assert lines[:2] == [
+        "db1: Tags: an unknown number of rows in the dump, 8 now: 1 in quarantine, 1 GONE",
+        "db1: Tags: gone: id 7",
+    ]
+    waits = data_part(["db1"], [{}], "that comes with the repair", [])
+    assert (waits["kind"], waits["holds"], waits["lines"]) == (
+        "nothing", True, ["Not validated: that comes with the repair"],
+    )  # fmt: skip
+
+
+def test_a_stop_says_what_is_not_assessed_and_does_not_fail_for_it() -> None:
+    whole = plan_of_all([])
+    part = assessment_part(["db1"], [GONE], [{}], whole, [], recovers=False)
+    assert (part["holds"], part["good"]) == (True, "")
+    assert part["lines"][0] == "Before anything is repaired or released: the data on db1 is not assessed"
+    data = data_part(["db1"], [{}], "", [], recovers=False)
+    assert (data["holds"], data["good"], "next" in data) == (True, "", False)
+    assert data["lines"][0] == "Before anything is repaired or released: the data on db1 is not validated"

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether writes are given back, whether they stay so, and what the last screen says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._release import release_decision, release_outcome
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._releasescreen import release_screen
+from tests.unit.answers import UNREACHABLE, Answer, database
+
+AGREED = {"agreed": True, "incident_id": "INC-1", "why": ""}
+PASSED = {"passed": True, "at": "2026-11-25T03:04:05.123456Z", "data": {}}
+APP = {"variable": "kanban_app_hosts", "group": "app", "names": ["app1"]}
+GLASS = {"what": ["validation"], "reason": "support cannot work"}
+GIVEN = [{"kind": "release", "holds": True, "good": "the fence is lowered", "bad": [], "lines": ["db1: lowered"]}]
+TESTED = {"kind": "validate", "holds": True, "good": "the smoke test passed", "bad": [], "lines": ["app1: passed"]}
+UP = [{"kind": "contain", "holds": True, "good": "the fence is proven", "bad": [], "lines": ["db1: proven"]}]
+NOT_UP = [{**UP[0], "holds": False, "bad": ["the fence on db1 is draining"]}]
+
+
+def info(validation: Any = ..., *, cluster: str = "7001/5", writable: bool = True, **more: Any) -> Answer:
+    known = {"known_as": "INC-1", "prior_files": [], "ledger": {"usable": True}, "kills": 1}
+    return {
+        "database": database(cluster, writable),
+        "validation": PASSED if validation is ... else validation,
+        **known,
+        **more,
+    }
+
+
+def decide(*infos: Answer, failures: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    names = [f"db{number}" for number in range(1, len(infos) + 1)]
+    options = {"incident": AGREED, "tiers": [APP], **more}
+    return release_decision(names, infos, failures, **options)
+
+
+def outcome(decision: Any, smoke: list[Answer], walk: list[Answer], now: Answer, **more: Any) -> dict[str, Any]:
+    tests = [
+        {"what": "smoke test", "wanted": more.pop("wanted", True), "answers": smoke},
+        {"what": "V1 walk", "wanted": True, "answers": walk},
+    ]
+    return release_outcome(decision, tests, [info()], [now], **more)
+
+
+GOOD, BAD, LOST = {"passed": True}, {"passed": False}, UNREACHABLE
+GONE = {"failed": True, "msg": "Timed out after 50 s."}
+
+
+def screen(decision: Any, told: Any = None, given: Any = (*GIVEN, TESTED), again: Any = (), **more: Any) -> str:
+    told = told or outcome(decision, [GOOD], [GOOD], info(), check_mode=more.get("check_mode", False))
+    shown = release_screen(decision, told, given, again, seconds=12.34, arguments=["-i", "x"], **more)
+    return "\n".join([f"{shown['verdict']} {shown['failed']}", *shown["lines"]])
+
+
+def test_all_databases_of_the_incident_have_to_be_validated() -> None:
+    good = decide(info(), info(cluster="7002/5"), info(None, cluster="7003/5", known_as=None))
+    assert (good["goes"], good["acts"], good["refused"]) == (True, ["db1", "db2"], [])
+    assert "db1: data validated at 2026-11-25T03:04:05Z" in good["lines"]
+    assert "db3: nothing is recorded here under this incident, and nothing is done" in good["lines"]
+    one = decide(info(), info(None, cluster="7002/5"))
+    assert (one["goes"], one["acts"]) == (False, ["db1", "db2"])
+    (why,) = one["refused"]
+    assert why.startswith("the data of db2 is not validated: there was no validation since")
+    bad = decide(info({**PASSED, "passed": False}))
+    assert bad["refused"] == [
+        "the data of db1 is not validated: the last validation, at 2026-11-25T03:04:05Z, did not pass"
+    ]
+    without = decide(info(None, known_as=None, prior_files=["/x/INC-1.json"], ledger={"usable": False}))
+    assert not without["goes"]
+
+
+@pytest.mark.parametrize("answer", [UNREACHABLE, {}], ids=["unreachable", "no answer"])
+def test_a_host_that_says_nothing_stands_in_the_way_unless_it_is_overridden(answer: Answer) -> None:
+    silent = decide(info(), answer)
+    assert not silent["goes"]
+    assert silent["refused"][0].startswith("whether the data of db2 is validated is not known: ")
+    forced = decide(info(), answer, break_glass=GLASS)
+    assert (forced["goes"], forced["overridden"], forced["acts"]) == (True, True, ["db1"])
+    # What nobody could ask may still refuse.
+    assert "degraded True" in screen(forced)
+
+
+def test_replicas_are_their_primarys_business_and_without_one_they_are_not_known() -> None:
+    assert decide(info(), info(writable=False))["goes"]
+    headless = decide(info(), info(cluster="7009/5", writable=False))
+    assert headless["refused"] == ["whether the data of db2 is validated is not known: its primary did not answer"]
+
+
+def test_what_no_override_overrides() -> None:
+    kinds: list[dict[str, Any]] = [
+        {"failures": ("bruno is at work on INC-1",)},
+        {"incident": {"agreed": False, "incident_id": "", "why": "Several incidents are open: INC-1, INC-2."}},
+        {"tiers": [{**APP, "names": []}]},
+        {"break_glass": {"what": ["validation"], "reason": "  "}},
+        {"break_glass": {"what": ["fence"], "reason": "x"}},
+    ]
+    for kind in kinds:
+        refused = decide(info(None), **{"break_glass": GLASS, **kind})
+        assert (refused["goes"], refused["overridden"]) == (False, False), kind
+    assert not decide()["goes"]
+    assert not decide(info(known_as=None))["goes"]
+    assert decide(info(), tiers=[{**APP, "group": "none", "names": []}])["goes"]
+    # Nothing to override: what was given is not on record as an override.
+    assert not decide(info(), break_glass=GLASS)["overridden"]
+
+
+@pytest.mark.parametrize(
+    ("smoke", "walk", "why"),
+    [
+        ([GOOD, GOOD], [GOOD, GOOD], []),
+        ([GOOD, LOST], [GOOD, {}], []),
+        ([GOOD, BAD], [GOOD, {}], ["the smoke test failed"]),
+        ([GOOD, GONE], [GOOD, GOOD], ["the smoke test failed"]),
+        ([GOOD, GOOD], [GOOD, BAD], ["the V1 walk failed"]),
+        ([BAD, {}], [{}, {}], ["the smoke test failed"]),
+        ([LOST, LOST], [{}, {}], ["the smoke test could be made on no application host"]),
+    ],
+)
+def test_what_failed_anywhere_or_could_be_tried_nowhere_is_refused_again(
+    smoke: list[Answer], walk: list[Answer], why: list[str]
+) -> None:
+    told = outcome(decide(info()), smoke, walk, info())
+    assert (told["why"], told["raise"], told["tested"]) == (why, bool(why), not why)
+    planned = outcome(decide(info()), smoke, walk, info(), check_mode=True)
+    assert not planned["raise"]
+
+
+def test_a_later_stop_wins_and_one_that_nobody_can_tell_is_said() -> None:
+    stopped = outcome(decide(info()), [GOOD], [GOOD], info(kills=2))
+    assert (stopped["raise"], stopped["stopped"]) == (True, True)
+    lost = outcome(decide(info()), [GOOD], [GOOD], UNREACHABLE)
+    assert (lost["raise"], len(lost["unknown"])) == (False, 1)
+    assert "degraded True" in screen(decide(info()), lost)
+    assert not outcome(decide(info(None)), [], [], info(kills=2))["raise"]
+
+
+def test_the_screen_of_each_end() -> None:
+    good = screen(decide(info()), environment="production")
+    assert good.startswith("released False\nRELEASED: ")
+    assert "Also: the fence is lowered, the smoke test passed." in good
+    assert "Incident INC-1, environment production\nTime: 12.3 s." in good
+    assert "ansible-playbook chatia.kanban_rollback.reenable -i x -e kanban_reenable=test" in good
+
+    refused = screen(decide(info(None)))
+    assert refused.startswith("refused True\nNOT RELEASED, nothing was changed: the data of db1 is not validated")
+    assert "ansible-playbook chatia.kanban_rollback.scenario3 -i x -e kanban_recovery=surgical" in refused
+    assert "lowered" not in refused
+    nobody = {"agreed": False, "incident_id": "", "why": "No incident is open."}
+    locked = screen(decide(info(), failures=("bruno is at work.",), incident=nobody))
+    assert "nothing was changed: db1: bruno is at work.\nNOT WELL: db1: bruno is at work.\nIncident" in locked
+    assert "Next: mend what is named above" in locked
+
+    again = outcome(decide(info()), [BAD], [{}], info())
+    raised = screen(decide(info()), again, again=UP)
+    assert raised.startswith("raised_again True\nRAISED AGAIN: the smoke test failed; its writes")
+    assert "its writes are refused again." in raised
+    assert "db1: lowered" not in raised
+    half = screen(decide(info()), again, again=NOT_UP)
+    assert "its writes are NOT KNOWN to be refused again." in half
+    assert "NOT WELL: the fence on db1 is draining." in half
+    stop = screen(decide(info()), outcome(decide(info()), [GOOD], [GOOD], info(kills=2)), again=UP)
+    assert "Next: ask who stopped it again" in stop
+
+    none = {**TESTED, "kind": "nothing", "good": "no smoke test"}
+    told = release_outcome(decide(info()), [], [info()], [info()])
+    untested = screen(decide(info()), told, given=(*GIVEN, none))
+    assert untested.startswith("degraded True\nRELEASED, NOT TESTED: ")
+    assert "See for yourselves" in untested
+    lost = {**GIVEN[0], "holds": False, "bad": ["the fence on db1 is not known"]}
+    part = screen(decide(info()), given=(lost, TESTED))
+    assert part.startswith("degraded True\nRELEASED IN PART: ")
+    assert "Next: mend what is named above" in part
+
+    assert screen(decide(info()), check_mode=True).startswith("released False\nPLAN, nothing was changed: ")
+    assert screen(decide(info(None)), check_mode=True).startswith("refused True\nPLAN: NOT RELEASED, nothing was")
+    over = screen(decide(info(None), break_glass=GLASS), operator="ana", reason="no\nway")
+    assert "OVERRIDDEN by ana, and recorded: no way" in over
+    assert "degraded True" in screen(decide(info()), unrecorded=["db1: no disk"])
