@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters of bootstrap.yml: a password that no log has, and who needs what was laid down, and what that was."""
+"""Filters of bootstrap.yml: a password that no log has, what a role reads, who needs what was laid down."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown i
     what_is_left,
     who_needs_it,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reads import check_queries, mends, reads
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._scram import scram_verifier
 
 
@@ -24,6 +25,9 @@ class FilterModule:
         return {
             "ancestors": ancestors,
             "read_record": read_record,
+            "check_queries": check_queries,
+            "mends": mends,
+            "reads": reads,
             "scram_verifier": scram_verifier,
             "what_is_left": what_is_left,
             "who_needs_it": who_needs_it,

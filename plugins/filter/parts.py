@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _answers, _parts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import (
+    _answers,
+    _parts,
+    _partscache,
+    _partsgate,
+    _partsprobe,
+    _partsprocesses,
+    _partsrecovery,
+    _partsselective,
+)
 
 
 class FilterModule:
@@ -16,13 +25,29 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
         return {
+            "assessment_part": _partsrecovery.assessment_part,
             "block_part": _parts.block_part,
             "block_released_part": _parts.block_released_part,
+            "cache_part": _partscache.cache_part,
+            "commit_moment": _partsprobe.commit_moment,
+            "data_part": _partsrecovery.data_part,
+            "decision_part": _partsselective.decision_part,
             "dump_part": _parts.dump_part,
+            "expected_hosts": _answers.expected_hosts,
             "evidence_part": _parts.evidence_part,
             "fence_lowered_part": _parts.fence_lowered_part,
             "fence_part": _parts.fence_part,
+            "gate_part": _partsgate.gate_part,
+            "health_part": _partsprobe.health_part,
             "incident_names": _answers.incident_names,
             "last_known": _answers.last_known,
             "latest": _answers.latest,
+            "pause_part": _partsselective.pause_part,
+            "processes_part": _partsprocesses.processes_part,
+            "proof_part": _partsprobe.proof_part,
+            "ranking_part": _partsselective.ranking_part,
+            "recovery_part": _partsrecovery.recovery_part,
+            "v1_moment": _partsprobe.v1_moment,
+            "walk_part": _partsprobe.walk_part,
+            "watch_part": _partsselective.watch_part,
         }

@@ -10,6 +10,9 @@ from typing import Any, Iterator, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 
+NOT_ASKED = "it was not asked, because an earlier step got no answer here"
+_UNKNOWN = f" NOT ACCOUNTED FOR: {NOT_ASKED}"
+
 
 def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
     """Return the incident's id and every alias that the run knows it by; ``answers`` to the kill or to a question."""
@@ -46,15 +49,27 @@ def expected(flag: Answer) -> bool:
     return bool(flag["database"].get("writable")) if "database" in flag else bool(flag) and not flag.get("unreachable")
 
 
+def expected_hosts(names: Sequence[str], flags: Sequence[Answer]) -> list[str]:
+    """Return the hosts that something is expected of, as ``expected`` says."""
+    return [str(name) for name, flag in together(names, flags) if expected(flag)]
+
+
 def acted(flag: Answer) -> bool:
     """Tell whether a database is a primary that was asked to change."""
     return "database" in flag and bool(flag["database"].get("writable"))
 
 
+def headless(names: Sequence[str], answers: Sequence[Answer]) -> list[str]:
+    """Return the replicas whose primary is none of those that answered: nobody has looked at their database."""
+    known = [(name, answer["database"]) for name, answer in together(names, answers) if answer.get("database")]
+    led = {database["cluster"] for _name, database in known if database["writable"]}
+    return [name for name, database in known if not database["writable"] and database["cluster"] not in led]
+
+
 def why_not(answer: Answer) -> str:
     """Return why nothing good came back, in one line."""
     if not answer or answer.get("skip_reason"):
-        return "it was not asked, because an earlier step got no answer here"
+        return NOT_ASKED
     if answer.get("unreachable"):
         return f"could not be reached: {one_line(answer.get('msg', 'no reason given'))}"
     return one_line(answer.get("error", {}).get("what") or answer.get("msg") or "no reason given")
@@ -65,3 +80,19 @@ def together(names: Sequence[str], *answers: Sequence[Answer]) -> Iterator[tuple
     rows: Iterator[tuple[Any, ...]] = zip_longest(names, *answers)
     for name, *given in rows:
         yield (name, *(answer or {} for answer in given))
+
+
+def merged(lines: Sequence[str]) -> list[str]:
+    """Return lines in which each host is said once not to have been asked, with all that is not known of it."""
+    unknown: dict[str, list[str]] = {}
+    found: list[str] = []
+    for line in lines:
+        if not line.endswith(_UNKNOWN):
+            found.append(line)
+            continue
+        name, what = line[: -len(_UNKNOWN)].split(": ", 1)
+        if name not in unknown:
+            found.append(name + _UNKNOWN)
+        unknown.setdefault(name, []).append(what)
+    said = {name + _UNKNOWN: f"{name}: {', '.join(what)}{_UNKNOWN}" for name, what in unknown.items()}
+    return [said.get(line, line) for line in found]

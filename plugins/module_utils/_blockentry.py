@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
@@ -31,19 +30,21 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Login, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisfinder import Finder
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import Elsewhere, NotNow
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import (
+    LEFT_ALONE,
+    Elsewhere,
+    NotNow,
+    at_replica,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import (
     Server,
+    info_from,
     not_told,
-    parse_info,
     risks,
     server_from,
 )
 
 LEAST_DEADLINE = 1.0
-PAUSE_SECONDS = 0.1
-# With less than this left another try is not begun.
-LEAST_SECONDS = 0.2
 ACK_MS = 200
 # Each round means that somebody else changed the block in the milliseconds since it was looked at.
 MOST_ROUNDS = 20
@@ -88,20 +89,13 @@ class _Call:
 
     def run(self, attempt: Callable[[Session], Outcome]) -> Outcome:
         """Try until it is answered or the deadline is there; return the result and the error that it ends with."""
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                with self._finder.session() as session:
-                    result, error = attempt(session)
-                return {**result, "elapsed_ms": self._deadline.elapsed_ms}, error
-            except ServerError as problem:
-                again = isinstance(problem, NotNow) or (isinstance(problem, Elsewhere) and self._finder.has_sentinels)
-                if not again or self._deadline.left < LEAST_SECONDS:
-                    problem.details.update(tries=tries, elapsed_ms=self._deadline.elapsed_ms)
-                    changed = self._answered and self._sent is not None and self._sent[1].changed
-                    return {"changed": changed}, self._told(problem)
-            time.sleep(PAUSE_SECONDS)
+        try:
+            result, error = self._finder.until_answered(attempt)
+        except ServerError as problem:
+            problem.details.update(tries=self._finder.tries, elapsed_ms=self._deadline.elapsed_ms)
+            changed = self._answered and self._sent is not None and self._sent[1].changed
+            return {"changed": changed}, self._told(problem)
+        return {**result, "elapsed_ms": self._deadline.elapsed_ms}, error
 
     def _told(self, problem: ServerError) -> ServerError:
         """Return the error with what only this place knows."""
@@ -120,8 +114,7 @@ class _Call:
     def _look(self, session: Session) -> tuple[Server, Seen]:
         role, info, *replies = session.ask(("ROLE",), ("INFO",), *looks(self._wish))
         # Without them the role and the risks are unknown, which is no reason to leave the block undone.
-        text = "" if isinstance(info, ServerError) else info.decode(errors="backslashreplace")
-        return server_from(session.where, session.sentinel, parse_info(text), role), seen_from(replies)
+        return server_from(session.where, session.sentinel, info_from(info), role), seen_from(replies)
 
     def read(self, session: Session, proof: bool) -> Outcome:
         """Return what is there and, where a proof is wanted, whether it could be changed."""
@@ -190,20 +183,17 @@ class _Call:
         )
 
     def _at_replica(self, server: Server, seen: Seen) -> Outcome:
-        error = Elsewhere(
-            "read_only_server",
-            f"{server.address} is a replica.",
+        error = at_replica(
+            server.address,
             "A block on a replica holds nothing for the application, and is lost at its next resync. "
             "Nothing was changed here.",
-            "Act on the master: put it in the redis group, or give the Sentinels in kanban_redis_sentinels.",
         )
         if self._finder.has_sentinels:
             raise error  # The Sentinel's news were old.
         result = self._outcome(server, seen, seen, Step())
         if self._on_replica != "skip":
             return result, error
-        reason = "This server is a replica; the master is the one to act on."
-        return {**result, "skipped": True, "skipped_reason": reason}, None
+        return {**result, **LEFT_ALONE}, None
 
     def _is_done(self, seen: Seen, before: Seen, step: Step) -> bool:
         return seen.is_like(step.after(before, self._wish))

@@ -11,7 +11,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockscript import READ
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import explain
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import (
+    acl_line,
+    explain,
+    is_of_key,
+    is_of_user,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import Server
 
 # Tries the commands by which a block is held and released where they cannot change anything: NX finds the key there,
@@ -37,17 +42,16 @@ end
 return {{deleted, told}}
 """
 
-# Such a refusal is of the user; every other one is of the server and its state.
-_OF_USER = ("missing_privilege", "unknown_command")
+# With the keys, what holding and releasing need, and the warnings.
+_COMMANDS = ("+get", "+pttl", "+eval", "+set", "+del", "+info", "+role", "+wait")
 
 # A right as ACL SETUSER takes it, and the refusal.
 _Refusal = Tuple[str, ServerError]
 
 
 def grant(user: str | None, wish: Wish) -> str:
-    """Return the line that gives a user what holding, releasing and the warnings need."""
-    keys = f"'~{wish.key}' '~{owner_key(wish.key)}'"
-    return f"ACL SETUSER {user or 'default'} {keys} +get +pttl +eval +set +del +info +role +wait"
+    """Return the line that gives a user all that a write block needs."""
+    return acl_line(user, [f"~{wish.key}", f"~{owner_key(wish.key)}", *_COMMANDS])
 
 
 def prove(session: Session, wish: Wish, server: Server, user: str | None) -> dict[str, Any]:
@@ -60,7 +64,7 @@ def prove(session: Session, wish: Wish, server: Server, user: str | None) -> dic
     if any(right == "+eval" for right, _error in refused):
         refused, untried = _by_watch(session, wish, refused)
     elif untried:
-        queued = _queue(session, [("DEL", *wish.keys)])
+        queued = queue_only(session, [("DEL", *wish.keys)])
         if not isinstance(queued, ServerError):
             refused, untried = refused + _refusals([("DEL", wish.keys[0])], queued), []
     missing = list(dict.fromkeys(right for right, error in refused if error.code == "missing_privilege"))
@@ -91,7 +95,7 @@ def _by_script(session: Session, wish: Wish) -> tuple[list[_Refusal], list[str]]
     try:
         deleted, told = session.one("EVAL", PROVE, 2, *wish.keys)
     except ServerError as error:
-        if error.code not in _OF_USER:
+        if not is_of_user(error):
             raise
         return [(_right("EVAL", wish.keys[0], error), error)], []
     refused = []
@@ -105,16 +109,16 @@ def _by_watch(session: Session, wish: Wish, refused: list[_Refusal]) -> tuple[li
     """Try the way that is taken where EVAL is denied; it is as good."""
     ways = [("WATCH", *wish.keys), ("UNWATCH",), ("EXEC",)]
     # Without MULTI, EXEC is an error for those who may, too.
-    replies = [reply if _is_of_user(reply) else None for reply in session.ask(*ways)]
+    replies = [reply if is_of_user(reply) else None for reply in session.ask(*ways)]
     lacking = _refusals([(str(way[0]), wish.keys[0]) for way in ways], replies)
     tries = [(command, key) for command in ("SET", "DEL") for key in wish.keys]
-    queued = _queue(session, [(*each, b"", "XX") if each[0] == "SET" else each for each in tries])
+    queued = queue_only(session, [(*each, b"", "XX") if each[0] == "SET" else each for each in tries])
     if isinstance(queued, ServerError):
         return refused + lacking + _refusals([("MULTI", wish.keys[0])], [queued]), ["+set", "+del"]
     return (refused + lacking if lacking else []) + _refusals(tries, queued), []
 
 
-def _queue(session: Session, commands: Sequence[Sequence[Any]]) -> list[Any] | ServerError:
+def queue_only(session: Session, commands: Sequence[Sequence[Any]]) -> list[Any] | ServerError:
     """Return what Redis says to commands that it is to queue and not to run, or why it queues nothing.
 
     Never in one go with MULTI: if that were refused they would be run.
@@ -122,14 +126,10 @@ def _queue(session: Session, commands: Sequence[Sequence[Any]]) -> list[Any] | S
     try:
         session.one("MULTI")
     except ServerError as error:
-        if _is_of_user(error):
+        if is_of_user(error):
             return error
         raise
     return session.ask(*commands, ("DISCARD",))[: len(commands)]
-
-
-def _is_of_user(reply: Any) -> bool:
-    return isinstance(reply, ServerError) and reply.code in _OF_USER
 
 
 def _refusals(tries: Sequence[tuple[str, bytes]], replies: Sequence[Any]) -> list[_Refusal]:
@@ -142,4 +142,4 @@ def _refusals(tries: Sequence[tuple[str, bytes]], replies: Sequence[Any]) -> lis
 
 def _right(command: str, key: bytes, error: ServerError) -> str:
     """Return the right that is missing: the command's, unless the refusal is of access to a key."""
-    return f"~{key.decode(errors='backslashreplace')}" if " access " in error.what else f"+{command.lower()}"
+    return f"~{key.decode(errors='backslashreplace')}" if is_of_key(error) else f"+{command.lower()}"

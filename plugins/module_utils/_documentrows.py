@@ -42,14 +42,19 @@ class DocumentRows:
         self._sql = statements
         self._flag = statements.target.flag
 
-    def count(self, cursor: Cursor, scope: Scope) -> Count:
-        """Count tenants, those that are on and those whose text is no JSON; takes no row locks."""
+    def count(self, cursor: Cursor, scope: Scope, names_on: list[str] | None = None) -> Count:
+        """Count tenants, those that are on and those whose text is no JSON; takes no row locks.
+
+        :param names_on: takes the tenants that are on, for whoever needs all of them: one reading tells both.
+        """
         total = cursor.row(self._sql.format(queries.COUNT, scope.condition), self._values(scope))[0]
         on, unreadable = 0, 0
         sample: list[str] = []
         for tenant, text in self._read(cursor, scope):
             document = read_document(text, self._flag)
             on += document.on
+            if document.on and names_on is not None:
+                names_on.append(tenant)
             if not document.readable:
                 unreadable += 1
                 sample += [tenant] if len(sample) < SAMPLE else []

@@ -177,6 +177,15 @@ def restore_argv(program: str, directory: str, into: str, jobs: int) -> list[str
     ]
 
 
+def rows_argv(program: str, directory: str, schema: str, table: str, encoding: str) -> list[str | bytes]:
+    """Return the pg_restore that writes the rows of one relation of a dump to its standard output, as COPY has them.
+
+    :param encoding: Python's name of the dump's encoding. Names are no patterns here.
+    """
+    names = [f"--schema={schema}".encode(encoding), f"--table={table}".encode(encoding)]
+    return [program, "--data-only", *names, "--exit-on-error", "--file=-", directory]
+
+
 @dataclass(frozen=True)
 class Contents:
     """A table of contents. ``rows``: (oid of the relation, number of the entry); ``strange``: other entries of rows."""

@@ -27,6 +27,7 @@ POLITE_SECONDS = 3.0
 _PR_SET_PDEATHSIG = 1
 _ASK_SECONDS = 20
 _KEPT_BYTES = 20_000
+_PIECE_BYTES = 1 << 20
 
 
 def client_environment(password: str = "") -> dict[str, str]:
@@ -72,10 +73,13 @@ def listing(argv: Argv) -> bytes:
 
 
 @contextmanager
-def child(argv: Argv, environment: Mapping[str, str], keep: int, ending: int) -> Iterator[subprocess.Popen[bytes]]:
+def child(
+    argv: Argv, environment: Mapping[str, str], keep: int | None, ending: int, output: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in a process group of its own; leaving the block ends it, children included.
 
     :param keep: a descriptor that it and its children hold open: the lock that says they live.
+    :param output: where its standard output goes, ``subprocess.PIPE`` for one who reads it.
     :param ending: the signal that asks it to end, and that the kernel sends it when this process dies. pg_dump passes
         a SIGTERM on to its workers and cancels their queries; after a SIGKILL they would go on.
     """
@@ -93,10 +97,10 @@ def child(argv: Argv, environment: Mapping[str, str], keep: int, ending: int) ->
         process = subprocess.Popen(  # noqa: S603  # pylint: disable=ansible-bad-function
             argv,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=output,
             stderr=subprocess.PIPE,
             env=dict(environment),
-            pass_fds=(keep,),
+            pass_fds=() if keep is None else (keep,),
             start_new_session=True,
             preexec_fn=prepare,  # noqa: PLW1509 - no thread of ours runs yet that could hold a lock
         )
@@ -121,8 +125,9 @@ def _end(process: subprocess.Popen[bytes], ending: int) -> None:
     except (ProcessLookupError, PermissionError):
         pass
     process.wait()
-    if process.stderr:
-        process.stderr.close()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
 
 
 def run_child(
@@ -148,6 +153,35 @@ def run_child(
             password = environment.get("PGPASSWORD")
             text = said.text.replace(password, "***") if password else said.text
             raise explain_end(_name(argv), process.returncode, text)
+
+
+def read_child(argv: Argv, look: Callable[[], None]) -> Iterator[bytes]:
+    """Yield what a program writes, in pieces of about 1 MB; raises KanbanError as ``run_child`` does.
+
+    :param look: called for each piece, and ten times a second while there is none.
+    """
+    with child(argv, client_environment(), None, signal.SIGTERM, subprocess.PIPE) as process:
+        said = Said(process.stderr)
+        output = process.stdout.fileno() if process.stdout else -1
+        pieces: list[bytes] = []
+        while True:
+            said.read(0)
+            look()
+            if not select.select([output], [], [], LOOK_EVERY_SECONDS)[0]:
+                continue
+            piece = os.read(output, _PIECE_BYTES)
+            pieces.append(piece)
+            if not piece or sum(map(len, pieces)) >= _PIECE_BYTES:
+                yield b"".join(pieces)
+                pieces = []
+            if not piece:
+                break
+        while process.poll() is None:
+            said.read(LOOK_EVERY_SECONDS)
+            look()
+        said.read(0)
+        if process.returncode:
+            raise explain_end(_name(argv), process.returncode, said.text)
 
 
 class Said:

@@ -16,7 +16,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-PHASES = ("contain", "preserve", "assess", "recover", "validate", "re-enable", "report")
+PHASES = ("contain", "preserve", "assess", "recover", "validate", "release", "re-enable", "report")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
 
 SWEEP_SECONDS = 10.0
+# What a reader wants to know beside the kill may take so long, and no longer.
+_ASK_SECONDS = 1.0
 
 
 class Switch:
@@ -46,6 +48,7 @@ class Switch:
         self.incident = self._joined.incident_id if self._joined else request.who.incident_id
         self.result: dict[str, Any] = {}
         self._switched = 0
+        self._switched_ago: float | None = None
 
     def run(self) -> KanbanError | None:
         """Switch, prove, then (asked for) latch and sweep; return the error that the module ends with, if any."""
@@ -165,8 +168,12 @@ class Switch:
             if self._joined and (is_kill or self.result["changed"] or self._joined.opened_now):
                 with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
                     self._add_event(cursor)
+            if self._joined and is_kill and not self.result["changed"]:
+                with self._place.session().transaction(_ASK_SECONDS, mode="READ ONLY") as cursor:
+                    ago = ledger.switched_ago(cursor, self.incident, self._place.target.identity)
+                    self._switched_ago = None if ago is None else round(ago, 3)
         except ServerError as error:
-            self._place.warnings.append(f"What was done could not be written to the ledger's events: {error.what}")
+            self._place.warnings.append(f"The ledger's events could not be written or read: {error.what}")
 
     def _add_event(self, cursor: Cursor) -> None:
         figures = ("total", "enabled_before", "enabled_after", "changed_count", "blocked_count", "contained_ms")
@@ -174,10 +181,12 @@ class Switch:
         data["flag"] = self._place.target.identity
         data["operator"] = self._request.who.operator
         data["reason"] = self._request.who.reason
-        phase = "re-enable" if self._enabled else "contain"
-        ledger.add_event(
-            cursor, self.incident, self._request.who.run_id, phase, "feature_flag", self._request.state, data
-        )
+        phase, event = "re-enable" if self._enabled else "contain", self._request.state
+        if self._request.withdrawn:
+            # No kill: who waits for one of somebody else's must not take a stage's own end for it.
+            phase, event = "re-enable", "withdrawn"
+            data.update(share=self._request.share, share_above=self._request.share_above)
+        ledger.add_event(cursor, self.incident, self._request.who.run_id, phase, "feature_flag", event, data)
 
     def incident_result(self) -> dict[str, Any]:
         """Return the module's ``incident`` result: as which one this run is known, and which were open before."""
@@ -187,6 +196,7 @@ class Switch:
             "requested": self._request.who.incident_id,
             "opened_now": bool(self._joined and self._joined.opened_now),
             "in_ledger": self._joined is not None,
+            "switched_seconds_ago": self._switched_ago,
             "open_before": before[:10],
         }
 

@@ -9,7 +9,11 @@ import time
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    KanbanError,
+    LostConnection,
+    ServerError,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace, call
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import (
     Fence,
@@ -103,7 +107,8 @@ class Drain:
 def note_end(place: FencePlace) -> dict[str, Any]:
     """Note where the recovery point counts from, once per raise, and return it; a failure only warns.
 
-    ``drained_at``, ``lsn``, ``stats_reset``, and per table ``counters`` of its rows inserted, updated and deleted.
+    ``drained_at``, ``lsn``, ``timeline``, ``xid``, ``stats_reset``, and per table ``counters`` of its rows inserted,
+    updated and deleted.
     """
     view = place.view
     fences = {fence.name: fence for found in view.found for fence in found.raised}
@@ -113,10 +118,17 @@ def note_end(place: FencePlace) -> dict[str, Any]:
     relations = sorted({oid for found in view.found for oid in found.oids})
 
     def work(cursor: Cursor) -> dict[str, Any]:
-        at, lsn, reset = cursor.row(queries.NOW, {})
+        at, lsn, reset, xid = cursor.row(queries.NOW, {})
         rows = {row[0]: row[1:] for row in cursor.rows(queries.COUNTERS, {"relations": relations})}
-        counters = {str(found.table): _sum(found, rows) for found in view.found if found.raised}
-        return {"drained_at": at, "lsn": lsn, "stats_reset": reset, "counters": counters}
+        counters = {str(found.table): sum_counters(found, rows) for found in view.found if found.raised}
+        return {
+            "drained_at": at,
+            "lsn": lsn,
+            "timeline": timeline_of(cursor),
+            "xid": xid,
+            "stats_reset": reset,
+            "counters": counters,
+        }
 
     end: dict[str, Any] = place.patience.transact(work)
     drained = {
@@ -135,6 +147,17 @@ def note_end(place: FencePlace) -> dict[str, Any]:
     return end
 
 
+def timeline_of(cursor: Cursor) -> str | None:
+    """Return the timeline of the write-ahead log, None where the server does not tell."""
+    try:
+        with cursor.savepoint():
+            return str(cursor.row(queries.TIMELINE, {})[0])
+    except ServerError:
+        if cursor.is_lost:
+            raise
+        return None
+
+
 def _latest(tables: Sequence[Found]) -> dict[str, Any]:
     """Return what was noted before: the latest of its moments, and each table's own counters."""
     ends = [dict(fence.drained or {}) for found in tables for fence in found.raised]
@@ -145,7 +168,7 @@ def _latest(tables: Sequence[Found]) -> dict[str, Any]:
     return {**last, "counters": counters}
 
 
-def _sum(found: Found, rows: dict[int, Any]) -> dict[str, int]:
+def sum_counters(found: Found, rows: dict[int, Any]) -> dict[str, int]:
     """Return a table's counters; a partitioned one has them in its leaves."""
     there = [rows[oid] for oid in found.oids if oid in rows]
     names = ("inserted", "updated", "deleted")

@@ -51,6 +51,8 @@ def described(
         "raised_at": max((str(fence.state["raised_at"]) for fence in raised), default=None),
         "drained_at": None,
         "lsn": None,
+        "timeline": None,
+        "xid": None,
         "stats_reset": None,
         "counters": {},
         **(end or {}),

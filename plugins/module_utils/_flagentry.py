@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencebeside import start_beside
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pause import Pause
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     READ_SECONDS,
     SHOWN,
@@ -35,12 +36,19 @@ def change_flag(
     place = look(login, request)
     evidence.go()
     try:
+        stage: dict[str, Any] = {}
+        if request.share is not None and not place.server.in_recovery:
+            stage = {"stage": Restore(place, request).narrow_to_stage()}
         if place.server.in_recovery:
             result, error = _on_replica(place, request)
         elif request.state == "restored":
             undo = Restore(place, request)
             result, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
             result["incident"] = undo.incident_result()
+        elif request.state == "paused":
+            pause = Pause(place, request)
+            error = pause.run(check_mode)
+            result = {**pause.result, "incident": pause.incident_result()}
         elif check_mode:
             result, error = plan(place, request), None
         else:
@@ -49,7 +57,7 @@ def change_flag(
             result = {**switch.result, "incident": switch.incident_result()}
     finally:
         place.close()
-    return evidence.told({**result, **_common(place, started)}), error
+    return evidence.told({**result, **stage, **_common(place, started)}), error
 
 
 def read_flag(login: Login, request: Request, names: int) -> dict[str, Any]:

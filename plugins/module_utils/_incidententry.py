@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerprogress as progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import broken_links
@@ -32,6 +33,7 @@ class IncidentRequest:
     lease: str | None = None
     lease_seconds: float = 60.0
     lease_by_force: bool = False
+    latch: str | None = None
 
 
 @dataclass
@@ -83,7 +85,7 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
         with session.transaction(READ_SECONDS) as cursor:
             changed = ledger.make_ledger(cursor, request.who.environment)
             result = _in_ledger(cursor, request)
-        if request.state == "closed":
+        if request.state == "closed" or request.latch == "lowered":
             result["latch_left"] = lower_latches(session, incident_id=result["incident_id"])
         return {**result, "changed": result["changed"] or changed, **facts.as_result()}
     finally:
@@ -116,7 +118,8 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
         changed = True
     if request.state == "closed":
         changed = ledger.close_incident(cursor, incident, who.operator) or changed
-    return {"changed": changed, "incident_id": incident, "opened_now": opened, "open_before": before}
+    kills = ledger.count_kills(cursor)
+    return {"changed": changed, "incident_id": incident, "opened_now": opened, "open_before": before, "kills": kills}
 
 
 def _unknown(cursor: Any, incident_id: str) -> BadInput:
@@ -146,6 +149,8 @@ def read_incidents(
             "lease": None,
             "known_as": None,
             "kills": None,
+            "stages": [],
+            "validation": None,
         }
         if facts.state.usable:
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
@@ -173,5 +178,7 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
         names = ("run_id", "seq", "at", "phase", "source", "event", "data")
         result["events"] = [{name: getattr(event, name) for name in names} for event, _hash in chain]
         result["chain_broken_at"] = broken_links(chain)
+        result["stages"] = progress.read_stages(cursor, canonical)
+        result["validation"] = progress.read_validation(cursor, canonical)
         result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
     return result

@@ -134,6 +134,8 @@ def _refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Comp
         queries.FUNCTION_BODY,
         incident=sql.SQL("%(incident)s::text"),
         passes=passes,
+        # The row without a tenant, too: what it says holds for every tenant that has no row.
+        rows=statements.fragments["key_matches"],
         flag=sql.SQL("%(flag)s::text"),
     )
     values = {
@@ -189,6 +191,12 @@ def latch_problem(cursor: Cursor, target: Target) -> str | None:
     if not dormant and not could_make:
         return f"No latch of {target.identity} is installed; this role cannot make it: it does not own {target.table}."
     return None
+
+
+def latch_is_up(cursor: Cursor, target: Target, incident_id: str) -> bool:
+    """Tell whether this incident's latch keeps a flag off already: its function refuses, and its trigger fires."""
+    holder, _may_pass, _owner = latch_holder(cursor, target)
+    return holder == incident_id and _stands(cursor, target, _names(target))
 
 
 def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
 
 # A ledger that does not answer within this is done without.
 LEDGER_SECONDS = 3.0
@@ -76,6 +77,7 @@ def make_ledger(cursor: Cursor, environment: str | None) -> bool:
         return False
     if not state.usable:
         cursor.run(queries.CREATE, {})
+        cursor.run(quarantine.CREATE, {})
         cursor.run(queries.SET_META, {"key": "version", "value": str(queries.VERSION)})
     if environment:
         cursor.run(queries.SET_META, {"key": "environment", "value": environment})
@@ -84,6 +86,8 @@ def make_ledger(cursor: Cursor, environment: str | None) -> bool:
 
 def grant_ledger(cursor: Cursor, role: str) -> bool:
     """Give a role what every module needs on the ledger; tell whether it lacked any of it. Raises ServerError."""
+    if not cursor.row(quarantine.STATE, {})[0]:
+        cursor.run(quarantine.CREATE, {})  # A ledger of before there was one.
     if cursor.row(queries.IS_GRANTED, {"role": role})[0]:
         return False
     cursor.run(sql.SQL(queries.GRANT).format(role=identifier(role)), {})
@@ -202,6 +206,13 @@ def count_kills(cursor: Cursor) -> int:
     return int(cursor.row(queries.KILLS, {})[0])
 
 
+def switched_ago(cursor: Cursor, incident_id: str, flag: str, tenants: Sequence[str] | None = None) -> float | None:
+    """Return the seconds, by the server's clock, since an incident last switched one of these (or anybody) off."""
+    values = {"incident": incident_id, "flag": flag, "tenants": None if tenants is None else list(tenants)}
+    ago: float | None = cursor.row(queries.SWITCHED_AGO, values)[0]
+    return ago
+
+
 def add_change(cursor: Cursor, incident_id: str, run_id: str, flag: str, change: Change) -> None:
     """Record one batch of switched tenants, in the transaction that switches them; raises ServerError."""
     cursor.run(queries.ADD_CHANGE, {"incident": incident_id, "run": run_id, "flag": flag, **vars(change)})
@@ -259,6 +270,16 @@ def take_lease(cursor: Cursor, name: str, who: Who, seconds: float, by_force: bo
         "kanban_break_glass={what: [lease], reason: ...}.",
         lease=lease,
     )
+
+
+def renew_lease(cursor: Cursor, name: str, run_id: str, seconds: float) -> dict[str, Any]:
+    """Renew a lease that this run holds, an expired one too; return whether it is ``held``, and ``why`` it is not."""
+    cursor.run(queries.RENEW_LEASE, {"name": name, "run": run_id, "seconds": seconds})
+    if cursor.rowcount > 0:
+        return {"held": True, "why": ""}
+    lease = read_lease(cursor, name)
+    taken = f"{lease['holder']} has it since {lease['acquired_at']}" if lease else "somebody gave it back"
+    return {"held": False, "why": f"The lease is no longer this run's: {taken}."}
 
 
 def drop_lease(cursor: Cursor, name: str, run_id: str) -> bool:

@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._grants import (
+    Reads,
+    find_reads,
+    grant_reads,
+    revoke_reads,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
     Facts,
     look_at_ledger,
@@ -26,6 +32,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     identifier,
     sql,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._quarantinepurge import purge_quarantine
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import (
+    Mends,
+    find_mends,
+    grant_mends,
+    revoke_mends,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import find_target
 
@@ -34,12 +47,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target imp
 class LedgerRequest:
     """What is asked of the ledger; the fields are the options of ``ledger``."""
 
-    present: bool
+    state: str
     environment: str | None
     grant_to: Sequence[str]
     flag: Flag | None
     latch: bool = False
     force: bool = False
+    reads: Sequence[Mapping[str, Any]] = ()
+    queries: Sequence[str] = ()
+    repairs: Sequence[Mapping[str, Any]] = ()
+    retention_days: float = 0.0
+    keep: Sequence[str] = ()
 
 
 def set_ledger(login: Login, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
@@ -48,25 +66,40 @@ def set_ledger(login: Login, request: LedgerRequest, check_mode: bool) -> dict[s
     try:
         facts = look_at_ledger(session, request.environment)
         refuse_replica(facts.server)
-        changed = (_make if request.present else _remove)(session, facts, request, check_mode)
-        return {"changed": changed, **facts.as_result()}
+        work = {"present": _make, "absent": _remove, "purged": _purge}[request.state]
+        done = work(session, facts, request, check_mode)
+        return {"granted": [], "left_out": [], "purged": [], **done, **facts.as_result()}
     finally:
         session.close()
 
 
-def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> bool:
+def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
     if check_mode:
-        return not facts.state.usable or (request.environment is not None and facts.state.environment is None)
+        unmarked = request.environment is not None and facts.state.environment is None
+        return {"changed": not facts.state.usable or unmarked}
+    granted: list[str] = []
     with session.transaction(READ_SECONDS, 2.0) as cursor:
         changed = ledger.make_ledger(cursor, request.environment)
         target = find_target(cursor, request.flag) if request.flag else None
+        reads, mends = _rights(cursor, request)
         for role in request.grant_to:
             changed = ledger.grant_ledger(cursor, role) or changed
             changed = (target is not None and _grant_flag(cursor, role, target)) or changed
+            # After the flag's, so that what comes with that is not granted twice.
+            granted += grant_reads(cursor, role, reads)
+            to_mend, left_out = grant_mends(cursor, role, mends)
+            granted += to_mend
+            reads.left_out += left_out
         if request.latch and target:
             changed = install_latch(cursor, target, request.grant_to) or changed
         facts.state = ledger.ledger_state(cursor)
-    return changed
+    return {"changed": changed or bool(granted), "granted": granted, "left_out": reads.left_out}
+
+
+def _rights(cursor: Cursor, request: LedgerRequest) -> tuple[Reads, Mends]:
+    if not request.grant_to:
+        return Reads(), Mends()
+    return find_reads(cursor, request.reads, request.queries), find_mends(cursor, request.repairs)
 
 
 def _grant_flag(cursor: Cursor, role: str, target: Target) -> bool:
@@ -91,12 +124,12 @@ def _names(role: str, target: Target) -> dict[str, sql.Composable]:
     }
 
 
-def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> bool:
+def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
     changed = facts.state.present
     if facts.state.usable and not request.force:
         _refuse_open(session)
     if check_mode:
-        return changed
+        return {"changed": changed}
     if changed:
         left = lower_latches(session, purge=True)
         if left:
@@ -110,13 +143,25 @@ def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: 
             cursor.run(queries.DROP, {})
     with session.transaction(READ_SECONDS, 2.0) as cursor:
         target = find_target(cursor, request.flag) if request.flag else None
+        reads, mends = _rights(cursor, request)
         for role in request.grant_to:
-            if target and cursor.row(queries.ROLE_EXISTS, {"role": role})[0]:
+            if not cursor.row(queries.ROLE_EXISTS, {"role": role})[0]:
+                continue
+            revoke_reads(cursor, role, reads)
+            revoke_mends(cursor, role, mends)
+            if target:
                 cursor.run(sql.SQL(queries.REVOKE_FLAG).format(**_names(role, target)), {})
                 if target.owners:
                     cursor.run(sql.SQL(queries.REVOKE_ROWS).format(**_names(role, target)), {})
         facts.state = ledger.ledger_state(cursor)
-    return changed
+    return {"changed": changed}
+
+
+def _purge(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
+    if not facts.state.usable:
+        return {"changed": False}
+    purged = purge_quarantine(session, request.retention_days, request.keep, check_mode)
+    return {"changed": bool(purged), "purged": purged}
 
 
 def _refuse_open(session: Session) -> None:

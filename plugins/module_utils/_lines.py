@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+# What Ansible says of itself: which Python it has found, and its own directory, made the first time it comes as a user.
+_ANSIBLES_OWN = ("discovered Python interpreter", "remote_tmp")
 SHOWN = 5  # Blockers and tenants named per database; the module's result has more.
 
 Answer = Mapping[str, Any]
@@ -77,8 +79,14 @@ class Host:
         return one_line(self.first.get("msg", "no reason given"))
 
 
-def flag_line(answer: Answer, name: str) -> str:
-    """Return one line about one host's kill, said as soon as it is known."""
+def warnings_of(answer: Answer) -> list[str]:
+    """Return what a module warned of, one line each; what Ansible says of itself is nothing to act on."""
+    told = [one_line(text) for text in answer.get("warnings") or []]
+    return [text for text in told if not any(own in text for own in _ANSIBLES_OWN)]
+
+
+def flag_line(answer: Answer, name: str, plan: bool = False) -> str:
+    """Return one line about one host's kill, said as soon as it is known; ``plan``: nothing was done."""
     host = Host(name, answer, {})
     if not host.answered:
         return f"{name}: {host.why_not}"
@@ -86,6 +94,8 @@ def flag_line(answer: Answer, name: str) -> str:
         return f"{name}: {one_line(answer.get('error', {}).get('what') or answer.get('msg', ''))}"
     if host.is_replica:
         return f"{name}: a replica, it sees {answer['enabled_after']:,} of {answer['total']:,} tenants on"
+    if plan:
+        return f"{name}: {answer['changed_count']:,} of {answer['total']:,} tenants would be switched off"
     took = f"in {answer.get('contained_ms', answer.get('elapsed_ms', 0)) / 1000:.2f} s"
     where = one_line(f"{answer['database']['name']} at {answer['database']['address']}")
     left = f"{answer['enabled_after']:,} of {answer['total']:,} left on"
@@ -195,5 +205,5 @@ def notes(host: Host) -> list[str]:
             f"{host.name}: transactions from before the kill are still open and could write back: {who}; "
             "run the same command again when they have ended"
         )
-    warnings = [*host.first.get("warnings", []), *host.later.get("warnings", [])]
-    return found + [f"{host.name}: {one_line(text)}" for text in dict.fromkeys(warnings)]
+    warnings = [*warnings_of(host.first), *warnings_of(host.later)]
+    return found + [f"{host.name}: {text}" for text in dict.fromkeys(warnings)]

@@ -96,6 +96,7 @@ def resolve_table(wanted: str, tables: Sequence[Table]) -> Table:
         if near
         else "The database has no tables that this role can see: check login_db and the role's USAGE on the schema.",
         near=near,
+        wanted=wanted,
     )
 
 

@@ -19,28 +19,36 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
     together,
     why_not,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 
 # How a dump was proven, beside its checksums.
 PROOFS = {"toc": "its table of contents", "restore": "a restore"}
-CONTAIN, PRESERVE, RELEASE, NOTHING = "contain", "preserve", "release", "nothing"
+CONTAIN, SELECT, PRESERVE, RELEASE, NOTHING = "contain", "select", "preserve", "release", "nothing"
+# After the application is validated.
+WATCH = "watch"
+# What to do next was decided by rule.
+DECIDE = "decide"
+# The data is corrupt, or was repaired: this is no misfire that is simply undone.
+RECOVER = "recover"
 
 
 @dataclass
 class Part:
-    """``kind``: contain, preserve, release, or nothing where there is nothing to do.
+    """``kind``: contain (writes are refused), select (some are switched), preserve, release, or nothing to be done.
 
-    ``good``: what a headline says when it holds; ``bad``: what fails, where.
+    ``good``: what a headline says when it holds; ``bad``: what fails, where; ``next``: what is left to do, for the end.
     """
 
     kind: str
     good: str
     bad: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    next: list[str] = field(default_factory=list)
 
     def as_result(self) -> dict[str, Any]:
         """Return it as the filters hand it on."""
-        return {"kind": self.kind, "holds": not self.bad, "good": self.good, "bad": self.bad, "lines": self.lines}
+        made = {"kind": self.kind, "holds": not self.bad, "good": self.good, "bad": self.bad, "lines": self.lines}
+        return {**made, "next": self.next} if self.next else made
 
 
 def fence_part(
@@ -154,7 +162,7 @@ def block_part(
         if cluster not in held:
             part.bad.append(f"the master of {name} did not answer")
     for name, answer in together(names, answers):
-        part.lines += [f"{name}: {one_line(text)}" for text in answer.get("warnings", [])]
+        part.lines += [f"{name}: {text}" for text in warnings_of(answer)]
     return part.as_result()
 
 
@@ -168,13 +176,16 @@ def _block_line(name: str, answer: Answer, known_as: Sequence[str]) -> str:
     return f"{name}: write block held by {whose}, {until}"
 
 
-def evidence_part(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
+def evidence_part(names: Sequence[str], answers: Sequence[Answer], plan: bool = False) -> dict[str, Any]:
     """Judge what was gathered, per host of any tier."""
     part = Part(PRESERVE, "evidence is kept")
     for name, answer in together(names, answers):
         if not answer.get("path") or answer.get("failed"):
             part.bad.append(f"no evidence of {name}")
             part.lines.append(f"{name}: no evidence: {why_not(answer)}")
+            continue
+        if plan and not answer.get("files"):
+            part.lines.append(f"{name}: evidence would be kept in {one_line(answer['path'])}")
             continue
         size = sum(int(file["bytes"]) for file in answer.get("files", []))
         line = f"{name}: {len(answer.get('files', []))} files of evidence, {_size(size)}, in {one_line(answer['path'])}"
@@ -228,10 +239,13 @@ def _previous(name: str, answer: Answer) -> Iterator[str]:
 def fence_lowered_part(
     names: Sequence[str], flags: Sequence[Answer], answers: Sequence[Answer], plan: bool = False
 ) -> dict[str, Any]:
-    """Judge whether people can write again, on every database that the undo acted on."""
+    """Judge whether people can write again, on every database that the undo acted on.
+
+    :param flags: what each told of itself: its answer to the undo, or to ``incident_info`` where it knows the incident.
+    """
     part = Part(RELEASE, "the fence is lowered")
     for name, flag, answer in together(names, flags, answers):
-        if not acted(flag) or ("enabled_after" not in flag and not flag.get("failed")):
+        if not acted(flag) or not ({"enabled_after", "known_as"} & set(flag) or flag.get("failed")):
             continue  # A replica, or a database that the incident never touched.
         if answer.get("failed") or "status" not in answer:
             part.bad.append(f"the fence on {name} is not known to be lowered")
@@ -246,15 +260,23 @@ def block_released_part(
     names: Sequence[str], answers: Sequence[Answer], group: str, plan: bool = False
 ) -> dict[str, Any]:
     """Judge whether the write block is gone, on every Redis."""
-    part = Part(RELEASE, "no write block is held")
+    part, asked, replicas = Part(RELEASE, "no write block is held"), set(), []
     for name, answer in together([] if group == "none" else names, answers):
+        cluster = answer.get("server", {}).get("cluster")
         if answer.get("skipped"):
+            replicas.append((name, cluster))
+            # It was not asked at all, for something before it failed.
+            part.good = part.good if cluster else ""
             continue
+        asked.add(cluster)
         if answer.get("failed") or "held" not in answer or (answer["held"] and not plan):
             part.bad.append(f"the write block on {name} is not known to be released")
             part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {why_not(answer)}")
         elif answer.get("changed"):
             part.lines.append(f"{name}: the write block {'would be' if plan else 'is'} released")
+    part.bad += [
+        f"the master of {name} was not asked" for name, cluster in replicas if cluster and cluster not in asked
+    ]
     return part.as_result()
 
 

@@ -45,6 +45,10 @@ class Request:
     global_default: bool = False
     on_replica: str = "fail"
     state_dir: str | None = None
+    share: float | None = None
+    share_above: float = 0.0
+    share_first: str | None = None
+    withdrawn: bool = False
 
 
 @dataclass
@@ -97,8 +101,8 @@ def look(login: Login, request: Request) -> Place:
     session = open_session(login, APPLICATION, Deadline(request.deadline))
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-        target = find_target(cursor, request.flag, writing=request.state != "read")
-        state = _ledger_state(cursor, containing=request.state in ("disabled", "enabled"))
+        target = find_target(cursor, request.flag, writing=request.state not in ("read", "paused"))
+        state = _ledger_state(cursor, containing=request.state in ("disabled", "enabled", "paused"))
         ledger.check_environment(state, request.who.environment)
         known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
     tenants = None if known is None else sorted(set(known.values()))

@@ -208,6 +208,9 @@ class Cursor:
         """Rows that the last statement touched."""
         return int(self._cursor.rowcount)
 
+    def column_names(self) -> list[str]:  # Of the last result.
+        return [column.name for column in self._cursor.description or ()]
+
     def run(self, statement: str | sql.Composable, values: Mapping[str, Any]) -> None:
         """Run one statement with named values; raises ServerError, Timeout or LostConnection."""
         self._connection.give_up_at = time.monotonic() + self._seconds + GRACE_SECONDS
@@ -251,7 +254,8 @@ class Cursor:
         self, statement: str | sql.Composable, values: Mapping[str, Any], size: int
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows in lists of ``size`` through a server-side cursor, so that memory stays bounded."""
-        self.run(sql.SQL("DECLARE kanban_rows NO SCROLL CURSOR FOR ") + _composed(statement), values)
+        query = sql.SQL(statement) if isinstance(statement, str) else statement
+        self.run(sql.SQL("DECLARE kanban_rows NO SCROLL CURSOR FOR ") + query, values)
         fetch = f"FETCH FORWARD {int(size)} FROM kanban_rows"
         try:
             rows = self.rows(fetch, {})
@@ -273,10 +277,6 @@ class Cursor:
             self.run("ROLLBACK TO SAVEPOINT kanban_step", {})
             raise
         self.run("RELEASE SAVEPOINT kanban_step", {})
-
-
-def _composed(statement: str | sql.Composable) -> sql.Composable:
-    return sql.SQL(statement) if isinstance(statement, str) else statement
 
 
 def _connect(login: Login, application_name: str, seconds: float) -> Any:

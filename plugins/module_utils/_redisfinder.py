@@ -1,19 +1,20 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding the Redis that is meant: the one of the login, or the master that most Sentinels name."""
+"""Finding the Redis that is meant, until it answers: the one of the login, or the master that most Sentinels name."""
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from contextlib import contextmanager
-from typing import Iterator, Tuple, Union
+from typing import Callable, Iterator, Tuple, TypeVar, Union
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import STEP_SECONDS, Login, Session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import NotNow, unreachable
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import Elsewhere, NotNow, unreachable
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import (
     Address,
     Vote,
@@ -25,7 +26,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserve
 
 # When one Sentinel has answered, the others may take this much longer: containment waits for none that hangs.
 PATIENCE_SECONDS = 1.0
+# Between two tries.
+PAUSE_SECONDS = 0.1
+# With less than this left another try is not begun.
+LEAST_SECONDS = 0.2
 
+_Answer = TypeVar("_Answer")
 _Heard = Tuple[Address, Union[Vote, BaseException]]
 
 
@@ -37,11 +43,38 @@ class Finder:
         self._deadline = deadline
         # What Sentinels disagreed about the last time, in words.
         self.doubts: list[str] = []
+        # How often ``until_answered`` has tried.
+        self.tries = 0
 
     @property
     def has_sentinels(self) -> bool:
         """Whether another server may take the place of this one."""
         return bool(self._login.sentinels)
+
+    def may_mend(self, problem: ServerError) -> bool:
+        """Whether another try may fare better: in a moment, or at the master that the Sentinels name next."""
+        return isinstance(problem, NotNow) or (isinstance(problem, Elsewhere) and self.has_sentinels)
+
+    def until_answered(
+        self,
+        attempt: Callable[[Session], _Answer],
+        beside: float = 0.0,
+        in_vain: Callable[[], bool] = lambda: False,
+    ) -> _Answer:
+        """Return what ``attempt`` does, tried in one session after another until the deadline; raises ServerError.
+
+        :param beside: seconds that a try takes beside what is asked.
+        :param in_vain: whether to give up before the deadline; asked after each try that failed and may mend.
+        """
+        while True:
+            self.tries += 1
+            try:
+                with self.session() as session:
+                    return attempt(session)
+            except ServerError as problem:
+                if not self.may_mend(problem) or self._deadline.left < beside + LEAST_SECONDS or in_vain():
+                    raise
+            time.sleep(PAUSE_SECONDS)
 
     @contextmanager
     def session(self) -> Iterator[Session]:

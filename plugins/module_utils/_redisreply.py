@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from typing import Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 
@@ -20,6 +21,10 @@ class Elsewhere(ServerError):
 
 NOTHING = "Nothing was changed by this step."
 CUT = 300
+_ACT_ON_MASTER = "Act on the master: put it in the redis group, or give the Sentinels in kanban_redis_sentinels."
+
+# For the result of a module that was told to leave a replica alone.
+LEFT_ALONE = {"skipped": True, "skipped_reason": "This server is a replica; the master is the one to act on."}
 
 # The driver takes the first word off the replies that it knows, and leaves only the name of its exception.
 _KINDS = {
@@ -69,7 +74,7 @@ _WORDS = {
         Elsewhere,
         "read_only_server",
         "A replica holds nothing for the application. " + NOTHING,
-        "Act on the master: put it in the redis group, or give the Sentinels in kanban_redis_sentinels.",
+        _ACT_ON_MASTER,
     ),
     "NOREPLICAS": (
         Elsewhere,
@@ -100,7 +105,7 @@ _WORDS = {
         NotNow,
         "master_down",
         "This replica has lost its master and answers nothing.",
-        "Act on the master: put it in the redis group, or give the Sentinels in kanban_redis_sentinels.",
+        _ACT_ON_MASTER,
     ),
     "BUSY": (NotNow, "busy", "A script has been running for long and Redis does nothing else.", _RETRY),
     "UNKILLABLE": (NotNow, "busy", "A script has been running for long and Redis does nothing else.", _RETRY),
@@ -182,6 +187,27 @@ def _by_phrase(text: str) -> tuple[type[ServerError], str, str, str]:
         if words.lower() in text.lower():
             return entry
     return _UNKNOWN
+
+
+def at_replica(where: str, why: str) -> Elsewhere:
+    """Return the typed error for a server that says that it is a replica, before anything was sent to be refused."""
+    return Elsewhere("read_only_server", f"{where} is a replica.", why, _ACT_ON_MASTER)
+
+
+def is_of_user(reply: object) -> bool:
+    """Whether a reply is a refusal of the user; every other one is of the server and its state."""
+    return isinstance(reply, ServerError) and reply.code in ("missing_privilege", "unknown_command")
+
+
+def is_of_key(reply: object) -> bool:
+    """Whether a reply is a refusal of a user for the key, and not for the command."""
+    return isinstance(reply, ServerError) and " access " in reply.what
+
+
+def acl_line(user: str | None, rights: Sequence[str]) -> str:
+    """Return the line that gives a user rights, as ``+command`` or ``~pattern``; patterns are quoted for redis-cli."""
+    typed = ("'{}'".format(right.replace("'", "\\'")) if right.startswith("~") else right for right in rights)
+    return f"ACL SETUSER {user or 'default'} {' '.join(typed)}"
 
 
 def unreachable(text: str, where: str, final: bool = False) -> ServerError:

@@ -102,10 +102,11 @@ def disagreement(votes: Sequence[Vote]) -> list[str]:
     ]
 
 
-def parse_info(text: str) -> dict[str, str]:
-    """Return the fields of an INFO reply."""
+def info_from(reply: Any, letters: int = _CUT) -> dict[str, str]:
+    """Return the fields of a reply to INFO, each value cut to so many letters; of one that is an error, none."""
+    text = "" if isinstance(reply, ServerError) else reply.decode(errors="backslashreplace")
     pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
-    return {name: value.strip()[:_CUT] for name, colon, value in pairs if colon}
+    return {name: value.strip()[:letters] for name, colon, value in pairs if colon}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as ledger_queries
 
 BATCH = 5000
+# Up to so many tenants are asked for by name. The server would go through a longer list for each prior; what it joins
+# by it takes for a few rows, which they are not.
+ASKED_BY_NAME = 1000
 # A batch that cannot be had at once is tried again after this pause, until the deadline.
 PAUSE_SECONDS = 0.2
 
@@ -78,12 +81,20 @@ class PriorSource:
         }
         return cls(ledger_queries.CHANGES_FROM_FILE, {"seqs": list(range(1, len(changes) + 1)), **columns})
 
+    def had_it(self, cursor: Cursor) -> Iterator[str]:
+        """Yield the tenants that had the feature, whether they have it back or not."""
+        statement = sql.SQL(flag_queries.HAD_IT).format(entries=sql.SQL(self.relation))
+        for rows in cursor.stream(statement, dict(self.values), BATCH):
+            yield from (row[0] for row in rows)
+
     def batches(self, cursor: Cursor, tenants: Sequence[str] | None) -> Iterator[list[Prior]]:
         """Yield what is still to be put back, in batches."""
         statement = sql.SQL(flag_queries.PRIORS).format(entries=sql.SQL(self.relation))
-        values = {**self.values, "tenants": None if tenants is None else list(tenants)}
+        by_name = tenants is not None and len(tenants) <= ASKED_BY_NAME
+        asked = None if tenants is None or by_name else frozenset(tenants)
+        values = {**self.values, "tenants": list(tenants or ()) if by_name else None}
         for rows in cursor.stream(statement, values, BATCH):
-            yield [Prior(*row) for row in rows]
+            yield [Prior(*row) for row in rows if asked is None or row[0] in asked]
 
 
 def put_back(

@@ -25,14 +25,14 @@ def retention_screen(
     """Return ``failed``, ``headline`` and ``lines`` of the last screen.
 
     :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
-        removals, and ``error``; an empty one for a host that gave none.
+        removals, ``quarantine``, what the ledger purged, and ``error``; an empty one for a host that gave none.
     :param known: of ``open_incidents``.
     """
     if known["silent"]:
         return _unknown(known["silent"])
     lines: list[str] = []
     amiss: list[str] = []
-    count = 0
+    count = rows = 0
     for host, answer in zip(hosts, answers):
         choice = answer.get("choice")
         if not choice:
@@ -47,16 +47,21 @@ def retention_screen(
             elif result.get("changed"):
                 done.append(one)
         count += len(done)
-        lines += _removed(host, done, check_mode) + _kept(host, choice["kept"])
+        rows += sum(one["rows"] for one in answer.get("quarantine") or [])
+        lines += _removed(host, done, check_mode) + _quarantine(host, answer.get("quarantine") or [], check_mode)
+        lines += _kept(host, choice["kept"])
     if not hosts:
         amiss.append("No host is in the inventory's groups, so nothing was looked into.")
-    headline = _headline(count, days, bool(amiss), check_mode)
+    headline = _headline(count, rows, days, bool(amiss), check_mode)
     return {"failed": bool(amiss), "headline": headline, "lines": [headline, *amiss, *lines]}
 
 
-def _headline(count: int, days: int, is_amiss: bool, check_mode: bool) -> str:
-    one = count == 1
-    over = f"{count} {'dump or directory' if one else 'dumps and directories'} of evidence {'was' if one else 'were'}"
+def _headline(count: int, rows: int, days: int, is_amiss: bool, check_mode: bool) -> str:
+    kept = f"{count} {'dump or directory' if count == 1 else 'dumps and directories'} of evidence"
+    quarantined = f"{rows} {'row' if rows == 1 else 'rows'} in quarantine"
+    named = [text for number, text in ((count, kept), (rows, quarantined)) if number]
+    one, count = count + rows == 1, count + rows
+    over = f"{' and '.join(named)} {'was' if one else 'were'}"
     over += f" older than {days} days and {'would be' if check_mode else 'is' if one else 'are'} removed."
     none = f"othing that may go is older than {days} days."
     if check_mode:
@@ -77,6 +82,17 @@ def _removed(host: str, done: Sequence[Mapping[str, str]], check_mode: bool) -> 
     word = "would remove" if check_mode else "removed"
     lines = [f"{host}: {word} {one['what']} {one['path']} ({one['why']})" for one in done[:SHOWN]]
     return lines + ([f"{host}: {word} {len(done) - SHOWN} more"] if len(done) > SHOWN else [])
+
+
+def _quarantine(host: str, purged: Sequence[Mapping[str, Any]], check_mode: bool) -> list[str]:
+    """Return a line for each incident: what it repaired cannot be undone afterwards."""
+    word = "would remove" if check_mode else "removed"
+    lines = [
+        f"{host}: {word} {one['rows']} rows in quarantine of {one_line(one['incident_id'])}, closed {one['days']} days "
+        "ago: its repairs cannot be undone any more"
+        for one in purged[:SHOWN]
+    ]
+    return lines + ([f"{host}: {word} those of {len(purged) - SHOWN} more incidents"] if len(purged) > SHOWN else [])
 
 
 def _kept(host: str, kept: Sequence[Mapping[str, str]]) -> list[str]:

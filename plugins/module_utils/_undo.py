@@ -30,9 +30,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     retire,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import PriorSource, Undone, put_back
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE, stage_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
     as_global_default,
 )
+
+# Base types whose values are in another order than their text.
+NUMBERS = ("int2", "int4", "int8", "numeric")
 
 
 class Restore:
@@ -53,6 +57,19 @@ class Restore:
             self._in_ledger = found is not None
             self.incident = found or self.incident
             self._aliases = [name for row in rows for name in row["aliases"]]
+
+    def narrow_to_stage(self) -> dict[str, int]:
+        """Make the tenants of the stage that is asked for those meant; return its figures. Raises BadInput."""
+        target, request = self._place.target, self._request
+        sources = self._sources(target)
+        if not sources:
+            raise self._unknown_incident()
+        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            had_it = {tenant for source, _file in sources for tenant in source.had_it(cursor)}
+        numbers = target.tenant.kind in NUMBERS
+        stage = stage_of(had_it, request.share or WHOLE, request.share_above, request.share_first, numbers)
+        self._place.tenants = stage.tenants
+        return stage.as_result()
 
     def plan(self) -> dict[str, Any]:
         """Return what the undo would do; changes nothing."""
@@ -120,7 +137,8 @@ class Restore:
 
     def _targets(self) -> list[Target]:
         main = self._place.target
-        whole = self._request.tenants is None
+        # The default of all goes with the last stage: who has no row of their own follows it.
+        whole = self._request.tenants is None and self._request.share in (None, WHOLE)
         return [main, as_global_default(main)] if main.key and whole else [main]
 
     def _asked(self, target: Target) -> list[str] | None:
@@ -196,7 +214,7 @@ class Restore:
 
     def _afterwards(self, undone: Undone) -> None:
         try:
-            whole = self._request.tenants is None and not undone.held
+            whole = self._request.tenants is None and self._request.share is None and not undone.held
             if whole and self._in_ledger:
                 self.result["latch_left"] = lower_latches(self._place.session(), self._place.target)
             if self._in_ledger and (undone.restored or undone.already):
@@ -204,6 +222,8 @@ class Restore:
                     names = ("changed_count", "already_count", "changed_since_count", "missing_count", "enabled_after")
                     data = {name: self.result[name] for name in names}
                     data.update(flag=self._place.target.identity, operator=self._request.who.operator)
+                    if self._request.share is not None:
+                        data.update(share=self._request.share, share_above=self._request.share_above)
                     ledger.add_event(
                         cursor, self.incident, self._request.who.run_id, "re-enable", "feature_flag", "restored", data
                     )

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Iterator, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
+    SHOWN,
     Answer,
     Host,
     database_line,
@@ -18,9 +19,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     one_line,
     steps_line,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import DECIDE, RECOVER, WATCH
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import (
+    closing_lines,
+    next_lines,
+    undo_of,
+)
 
 DAY_SECONDS = 86400
-_PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 @dataclass
@@ -81,6 +88,10 @@ def verdict(
     parts: Sequence[Mapping[str, Any]] = (),
     whole_seconds: float | None = None,
     final: bool = True,
+    named: bool = False,
+    contained_seconds: float | None = None,
+    validates: bool = False,
+    arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
@@ -90,6 +101,10 @@ def verdict(
     :param parts: what else was to be done, as the filters of ``_parts`` judge it.
     :param whole_seconds: what all of the run took, where that is more.
     :param final: whether this is the run's last screen; before it nobody is told to type anything.
+    :param contained_seconds: until containment, where the objective counts more than that.
+    :param validates: whether the objective counts until the application is validated: all parts hold but a watch.
+    :param arguments: what a line to type needs, for instance ``["-i", "production"]``.
+    :param named: whether some tenants were named to be switched off, and not all meant.
     """
     # A host without an answer must be counted, so the names lead.
     answers: Iterator[tuple[Answer, Answer]] = zip_longest(first, later, fillvalue={})
@@ -97,10 +112,14 @@ def verdict(
     word = _word(standing, what, parts)
     incidents = [host.last["incident"] for host in standing.acted if "incident" in host.last]
     incident_id = max((row["incident_id"] for row in incidents), default=run["incident_id"])
-    headline = _headline(standing, word, what, group, check_mode, parts) + _about_parts(standing, parts, check_mode)
-    lines = [headline, *(one_line(line) for line in _about(incidents, incident_id, environment))]
+    start, bad = _headline(standing, word, what, group, check_mode, parts, named), _bad(parts)
+    told = _good(standing, parts, check_mode)
+    headline = f"{start}{told and f' {told}'}" + _not_well(bad)
+    lines = [start, *(f"NOT WELL: {one_line(text)}." for text in bad), *([told] if told else [])]
+    lines += [one_line(line) for line in _about(incidents, incident_id, environment)]
+    reached = not validates or (standing.whole and all(part["holds"] for part in parts if part["kind"] != WATCH))
     if not check_mode:
-        lines.append(_clock(seconds, objective, word) + (f" The run: {whole_seconds:.1f} s." if whole_seconds else ""))
+        lines.append(_clock(seconds, objective, word, contained_seconds, whole_seconds, validates, reached))
     for host in standing.acted:
         lines += [line for line in (database_line(host, what, check_mode), steps_line(host)) if line]
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
@@ -110,7 +129,9 @@ def verdict(
     ]
     lines += [f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}" for host in standing.silent]
     lines += [line for host in standing.acted for line in notes(host)]
-    lines += [line for part in parts for line in part["lines"]]
+    # What does not hold is read before what does.
+    ordered = sorted(parts, key=lambda part: bool(part["holds"]))
+    lines += merged([line for part in ordered for line in part["lines"]])
     if final:
         still_open = any(host.sweep_open for host in standing.acted)
         refused = any(part["kind"] == "contain" for part in parts)
@@ -118,9 +139,19 @@ def verdict(
         if stopped:
             lines.append("Next: ask who stopped it again, and why, before this is typed again: it would undo that too.")
         else:
-            lines += _next(word, what, one_line(incident_id), check_mode, still_open, refused)
+            lines += [line for part in parts for line in part.get("next", [])]
+            # What was decided comes before what is mended.
+            decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
+            undo = undo_of(one_line(incident_id), arguments)
+            corrupt = any(part["kind"] == RECOVER for part in parts)
+            lines += next_lines(word, what, undo, check_mode, still_open, refused, decided, corrupt)
+        if not reached and word == "degraded" and not check_mode:
+            lines += [
+                "If V1 itself stays unwell, this measures data, health and load, and names the scenario:",
+                command_of("triage", arguments),
+            ]
         if word == "restored" and not check_mode:
-            lines += _closing([row for row in incidents if "closed" in row])
+            lines += closing_lines([row for row in incidents if "closed" in row], arguments)
     return {
         "verdict": word,
         "failed": word in ("degraded", "failed"),
@@ -138,16 +169,30 @@ def _word(standing: Standing, what: str, parts: Sequence[Mapping[str, Any]]) -> 
     return "degraded" if any(not host.failed for host in standing.acted) else "failed"
 
 
-def _about_parts(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
-    """Return what the headline says after the flag."""
-    bad = [text for part in parts for text in part["bad"]]
-    good = [part["good"] for part in parts if part["holds"]]
-    told = f" Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
-    return told + (f" NOT WELL: {one_line('; '.join(bad))}." if bad else "")
+def _not_well(bad: Sequence[str]) -> str:
+    """Return what the headline says of it; the lines below it say all."""
+    more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    return f" NOT WELL: {one_line('; '.join(bad[:SHOWN]))}{more}." if bad else ""
+
+
+def _bad(parts: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [text for part in parts for text in part["bad"]]
+
+
+def _good(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
+    """Return what holds beside the flag."""
+    good = [part["good"] for part in parts if part["holds"] and part["good"]]
+    return f"Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
 
 
 def _headline(
-    standing: Standing, word: str, what: str, group: str, check_mode: bool, parts: Sequence[Mapping[str, Any]]
+    standing: Standing,
+    word: str,
+    what: str,
+    group: str,
+    check_mode: bool,
+    parts: Sequence[Mapping[str, Any]],
+    named: bool,
 ) -> str:
     total, on = standing.total("total"), standing.total("enabled_after")
     missing = len(standing.silent) + len(standing.headless)
@@ -158,9 +203,11 @@ def _headline(
         change = f"{standing.total('changed_count'):,} of {total:,} tenants would change."
         return f"PLAN, nothing was changed: {answered}{change}"
     if what == "contain" and standing.whole:
-        in_part = any(part["kind"] == "contain" and not part["holds"] for part in parts)
+        in_part = any(part["kind"] in ("contain", "select") and not part["holds"] for part in parts)
         start = "CONTAINED IN PART" if in_part else "CONTAINED"
-        return f"{start}: Kanban V2 is off for all {total:,} tenants ({standing.changed:,} were switched off now)."
+        whom = f"the {total:,} tenants named" if named else f"all {total:,} tenants"
+        off = f"Kanban V2 is off for {whom} ({standing.changed:,} were switched off now)."
+        return f"{start}: " + ("nobody is on the list, so nobody was switched off." if named and not total else off)
     if word == "restored":
         return f"RESTORED: {standing.changed:,} tenants are as before the incident, {on:,} of {total:,} have Kanban V2."
     if what == "contain":
@@ -188,50 +235,23 @@ def _about(incidents: Sequence[Mapping[str, Any]], incident_id: str, environment
     return lines
 
 
-def _clock(seconds: float, objective: float, word: str) -> str:
-    if word == "failed":
-        return f"Time: {seconds:.1f} s, and the objective is {objective:.0f} s."
+def _clock(
+    seconds: float,
+    objective: float,
+    word: str,
+    contained: float | None,
+    whole: float | None,
+    validates: bool,
+    reached: bool,
+) -> str:
     met = "within" if seconds <= objective else "OVER"
-    return f"Time: {seconds:.1f} s, {met} the objective of {objective:.0f} s."
-
-
-def _closing(incidents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return whether an incident goes on after its undo, for each that the undo said it of, and how to close it."""
-    still_open = {one_line(row["incident_id"]) for row in incidents if not row["closed"]}
-    closed = {one_line(row["incident_id"]) for row in incidents} - still_open
-    lines = [f"Incident {name} is closed." for name in sorted(closed)]
-    for name in sorted(still_open):
-        lines.append(
-            f"Incident {name} is still open; when it is over, close it: reenable.yml -e kanban_reenable=all "
-            f"-e kanban_close=true -e kanban_incident_id={_to_type(name)}"
-        )
-    return lines
-
-
-def _to_type(incident_id: str) -> str:
-    """Return an id for a line to copy: in any shell it must do what it says, and braces are Ansible's template."""
-    return incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"
-
-
-def _next(word: str, what: str, incident_id: str, check_mode: bool, still_open: bool, refused: bool) -> list[str]:
-    if check_mode and word in ("degraded", "failed"):
-        return ["Next: mend what is named above, and ask for the plan again: as it stands the run would not be whole."]
-    if check_mode:
-        return ["Next: the same command without --check."]
-    undo = f"reenable.yml -e kanban_reenable=all -e kanban_incident_id={_to_type(incident_id)}"
-    if word in ("degraded", "failed"):
-        return [
-            *([f"If this was a misfire: {undo}"] if what == "contain" and (word == "degraded" or refused) else []),
-            "Next: mend what is named above and type the same command again; it goes on where this one stopped.",
-        ]
-    if still_open:
-        return [
-            "Next: when those transactions have ended, type the same command again; it sweeps what they wrote back."
-        ]
-    if what == "contain":
-        return [
-            *(["Kanban's writes stay refused until that is undone; inbound messages go on."] if refused else []),
-            f"Next, if this was a misfire: {undo}",
-            "It is safe to close this terminal.",
-        ]
-    return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]
+    told = f"Time: {seconds:.1f} s, {met} the objective of {objective:.0f} s."
+    if word == "failed":
+        told = f"Time: {seconds:.1f} s, and the objective is {objective:.0f} s."
+    elif validates:
+        state = "validated" if reached else "NOT VALIDATED"
+        told = f"Time: {state} after {seconds:.1f} s, {met} the objective of {objective:.0f} s."
+        if not reached:
+            told = f"Time: {state} after {seconds:.1f} s, and the objective is {objective:.0f} s."
+    first = "" if contained is None else f" Contained after {contained:.1f} s."
+    return told + first + (f" The run: {whole:.1f} s." if whole else "")

@@ -25,8 +25,12 @@ options:
     description:
       - V(disabled) switches off, V(enabled) switches on, V(restored) puts back what O(incident_id) changed.
       - V(restored) leaves alone, and lists, tenants whose flag was changed since by somebody else.
+      - V(paused) switches nobody and raises the latch, see O(latch). While the incident is open, tenants that are on
+        stay on, also when their settings are saved, and nobody else can be switched on, new tenants included, but by
+        this module under the same incident. V(restored) for all tenants, and closing the incident, end the pause. It
+        fails where the latch cannot be raised.
     type: str
-    choices: [disabled, enabled, restored]
+    choices: [disabled, enabled, restored, paused]
     default: disabled
   deadline:
     description:
@@ -51,6 +55,32 @@ options:
       - Whether to put a row trigger on the table after the kill that turns a step from off to on back to off, and
         records it, while the incident is open. It never raises an error. Needs the ledger and the TRIGGER privilege.
         Without them a warning says so. O(state=restored) passes it, and takes it away again.
+      - There is one latch per flag. With O(tenants), too, it turns back the switching on of any tenant, and of a
+        key/value store's row without tenant.
+      - O(state=paused) raises it whatever this says.
+    type: bool
+    default: false
+  share:
+    description:
+      - With O(state=restored) or V(disabled), acts on a stage of those that had the feature when O(incident_id) first
+        switched them off, whether they have it back by now or not. They stand in the order of their ids (numbers as
+        numbers, all else as text by code points), the same for whoever asks, and so many per cent of them, rounded up,
+        are meant. Nobody has to send hundreds of thousands of ids.
+      - The latch stays up, for the others. The row without tenant of a key/value store is restored with V(100).
+      - Not with O(tenants). A tenant that was first switched on under the incident did not have it.
+    type: float
+  share_above:
+    description: Where the stage begins, in per cent; those up to there belong to earlier stages.
+    type: float
+    default: 0
+  share_first:
+    description: A tenant that comes before all others, where it had the feature.
+    type: str
+  withdrawn:
+    description:
+      - With O(state=disabled), whether tenants are taken back that O(state=restored) or V(enabled) had given the
+        feature for a try. It is recorded as that, and not as a kill, see
+        RV(chatia.kanban_rollback.incident_info#module:kills).
     type: bool
     default: false
   global_default:
@@ -125,6 +155,15 @@ EXAMPLES = r"""
     on_blocked: terminate
     incident_id: INC-20261125-042
 
+- name: Pause the roll-out, so that nobody new gets it and whoever has it keeps it
+  chatia.kanban_rollback.feature_flag:
+    login_db: chatia_db
+    table: Companies
+    column: settings
+    path: [kanbanV2Enabled]
+    state: paused
+    incident_id: INC-20261125-042
+
 - name: Put back exactly what was there
   chatia.kanban_rollback.feature_flag:
     login_db: chatia_db
@@ -132,6 +171,16 @@ EXAMPLES = r"""
     column: settings
     path: [kanbanV2Enabled]
     state: restored
+    incident_id: INC-20261125-042
+
+- name: Put back the first tenth of those that had it
+  chatia.kanban_rollback.feature_flag:
+    login_db: chatia_db
+    table: Companies
+    column: settings
+    path: [kanbanV2Enabled]
+    state: restored
+    share: 10
     incident_id: INC-20261125-042
 
 - name: A key/value table with 'enabled' and 'disabled'
@@ -221,6 +270,23 @@ missing:
   returned: when O(state=restored)
   type: list
   elements: str
+stage:
+  description: What O(share) came to.
+  returned: when O(share) is given, and not on a replica
+  type: dict
+  contains:
+    had_it:
+      description: Tenants that had the feature, in all.
+      type: int
+      sample: 1284
+    before:
+      description: How many of them belong to earlier stages.
+      type: int
+      sample: 129
+    tenants:
+      description: How many belong to this one, whether they still exist or not.
+      type: int
+      sample: 513
 priors:
   description: Where prior values were kept.
   returned: when switched
@@ -243,9 +309,16 @@ incident:
   description: The incident that this was recorded under, whether it was opened now, and those that were open before.
   returned: success
   type: dict
+  contains:
+    switched_seconds_ago:
+      description:
+        - Seconds since an earlier run of the incident last switched a tenant off, by the server's clock; null where
+          this run switched one, none ever did, or no ledger says it.
+      returned: when O(state) is V(disabled) or V(enabled)
+      type: float
 latch:
   description: Whether stale writes are turned back from now on.
-  returned: when O(latch=true) and the ledger could be used
+  returned: when O(latch=true), or O(state=paused)
   type: dict
   contains:
     raised:
@@ -341,6 +414,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagentry import change_flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Request
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import check_share
 
 
 def main() -> None:
@@ -350,17 +424,22 @@ def main() -> None:
             **postgres_spec(),
             **flag_spec(),
             **who_spec(),
-            "state": {"type": "str", "choices": ["disabled", "enabled", "restored"], "default": "disabled"},
+            "state": {"type": "str", "choices": ["disabled", "enabled", "restored", "paused"], "default": "disabled"},
             "deadline": {"type": "float", "default": 20},
             "on_blocked": {"type": "str", "choices": ["report", "terminate"], "default": "report"},
             "settle": {"type": "float", "default": 0},
             "latch": {"type": "bool", "default": False},
+            "share": {"type": "float"},
+            "share_above": {"type": "float", "default": 0},
+            "share_first": {"type": "str"},
+            "withdrawn": {"type": "bool", "default": False},
             "global_default": {"type": "bool", "default": False},
             "incident_adopt": {"type": "bool", "default": False},
             "on_replica": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
             "state_dir": {"type": "path"},
             "evidence_dir": {"type": "path"},
         },
+        mutually_exclusive=[("tenants", "share")],
         supports_check_mode=True,
     )
     params = module.params
@@ -368,6 +447,7 @@ def main() -> None:
     def work() -> Outcome:
         check_seconds("deadline", params["deadline"], 1)
         check_seconds("settle", params["settle"], 0)
+        check_share(params["share"], params["share_above"], params["state"], params["withdrawn"])
         request = Request(
             flag=flag_from(params),
             who=who_from(params),
@@ -381,6 +461,10 @@ def main() -> None:
                     "on_blocked",
                     "settle",
                     "latch",
+                    "share",
+                    "share_above",
+                    "share_first",
+                    "withdrawn",
                     "global_default",
                     "on_replica",
                     "state_dir",

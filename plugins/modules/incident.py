@@ -14,7 +14,8 @@ author:
 description:
   - Keeps the record of an incident in the application's database. Makes the ledger where there is none, if the role
     may.
-  - Holds the lease of single-flight work (recover, restore, re-enable), a row with holder, heartbeat and expiry.
+  - Holds the lease of single-flight work (recover, restore, release, re-enable), a row with holder, heartbeat and
+    expiry.
 options:
   state:
     description:
@@ -41,7 +42,7 @@ options:
         description: Phase of the runbook.
         type: str
         required: true
-        choices: [contain, preserve, assess, recover, validate, re-enable, report]
+        choices: [contain, preserve, assess, recover, validate, release, re-enable, report]
       event:
         description: What happened, in one or two words.
         type: str
@@ -55,6 +56,12 @@ options:
         V(released) gives it back.
     type: str
     choices: [held, released]
+  latch:
+    description:
+      - V(lowered) takes this incident's latches away while it stays open, for instance when everybody has the feature
+        back.
+    type: str
+    choices: [lowered]
   lease_seconds:
     description: Seconds without a sign of life after which the lease is anybody's.
     type: float
@@ -110,9 +117,13 @@ open_before:
   returned: when not in check mode
   type: list
   elements: dict
+kills:
+  description: How many kills the ledger has recorded, as RV(chatia.kanban_rollback.incident_info#module:kills).
+  returned: when not in check mode
+  type: int
 latch_left:
   description: Latches that could only be made pass-throughs, with the reason.
-  returned: when O(state=closed)
+  returned: when O(state=closed) or O(latch=lowered)
   type: list
   elements: str
 ledger:
@@ -182,6 +193,7 @@ def main() -> None:
                 },
             },
             "lease": {"type": "str", "choices": ["held", "released"]},
+            "latch": {"type": "str", "choices": ["lowered"]},
             "lease_seconds": {"type": "float", "default": 60},
             "lease_by_force": {"type": "bool", "default": False},
         },
@@ -191,7 +203,7 @@ def main() -> None:
 
     def work() -> Outcome:
         check_seconds("lease_seconds", params["lease_seconds"], 1)
-        names = ("state", "aliases", "event", "lease", "lease_seconds", "lease_by_force")
+        names = ("state", "aliases", "event", "lease", "lease_seconds", "lease_by_force", "latch")
         request = IncidentRequest(
             who=who_from(params), adopt=params["incident_adopt"], **{name: params[name] for name in names}
         )

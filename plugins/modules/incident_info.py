@@ -104,6 +104,20 @@ kills:
       that has grown means that somebody stopped it meanwhile.
   returned: success
   type: int
+stages:
+  description:
+    - What became of the return of O(incident_id) in stages, oldest first, each with C(event) (C(begun), C(passed) or
+      C(failed)), C(at) and the figures of that moment. What was before the last kill of this ledger is left out, for it
+      counts no more; the newest 200 are returned.
+  returned: success
+  type: list
+  elements: dict
+validation:
+  description:
+    - The newest validation of the data of O(incident_id), C(passed) or not, with C(at) and C(data), its figures. Null
+      where there is none, or where somebody has switched off, repaired or undone a repair since.
+  returned: success
+  type: dict
 lease:
   description: Who holds the recovery lease; null when nobody does.
   returned: success

@@ -19,10 +19,22 @@ options:
   state:
     description:
       - V(present) makes it. V(absent) removes it with everything recorded in it, the latches, and what was granted on
-        O(flag) to O(grant_to); it refuses while an incident is open.
+        O(flag), O(reads), O(repairs) and the tables of O(queries) to O(grant_to); it refuses while an incident is open.
+      - V(purged) removes what repairs put into quarantine under incidents that were closed more than O(retention_days)
+        ago, and nothing else. Such a repair can then not be undone any more. Its record stays, and the purge is an
+        event of the incident.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, purged]
     default: present
+  retention_days:
+    description: Required for O(state=purged). Days that have to be over since an incident was closed.
+    type: float
+  keep:
+    description:
+      - Incidents by their ids or aliases that O(state=purged) leaves alone, for instance what another ledger has open.
+    type: list
+    elements: str
+    default: []
   environment:
     description:
       - Marks the ledger, for instance V(production). A ledger marked with another environment is refused.
@@ -38,6 +50,63 @@ options:
         C(table), C(tenant_column), C(column), C(path), C(key_column), C(key), C(absent_means), C(tenants_table) and so
         on). Given, O(grant_to) also gets what switching it needs, that is reading its table and writing its column.
     type: dict
+  reads:
+    description:
+      - What else O(grant_to) gets to read, table by table and column by column, for instance what
+        M(chatia.kanban_rollback.affected_tenants_info) and M(chatia.kanban_rollback.integrity_info) need. A table or
+        column that is not there is left out, and named in RV(left_out).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      table:
+        description: The table, as C(name) or C(schema.name).
+        type: str
+        required: true
+      columns:
+        description: Its columns.
+        type: list
+        elements: str
+        default: []
+      key:
+        description: Whether what names a row is read too, the primary key or, without one, where the row lies.
+        type: bool
+        default: false
+      optional:
+        description: Whether it can be done without; what is not there is then not named in RV(left_out).
+        type: bool
+        default: false
+  queries:
+    description:
+      - Queries that O(grant_to) gets to run. What they read, PostgreSQL says itself (by a temporary view of each, which
+        is rolled back), and exactly those columns are granted. C(%(tenants)s) may stand for a list of ids. One that
+        PostgreSQL refuses is named in RV(left_out).
+    type: list
+    elements: str
+    default: []
+  repairs:
+    description:
+      - What O(grant_to) gets to mend, and to bring back, by M(chatia.kanban_rollback.integrity_repair), table by table.
+        What goes along by foreign keys is found from the catalog and granted as well, for the repair itself deletes
+        and changes those rows. With any table it also gets C(TEMPORARY) on the database. A table or column that is not
+        there is left out.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      table:
+        description: The table, as C(name) or C(schema.name).
+        type: str
+        required: true
+      delete:
+        description: Whether rows of it are deleted; this grants C(SELECT), C(DELETE) and C(INSERT).
+        type: bool
+        default: false
+      columns:
+        description: Columns that are set; this grants C(SELECT), and C(UPDATE) of these.
+        type: list
+        elements: str
+        default: []
   latch:
     description:
       - Install the latch of O(flag), dormant. It lets every write pass until M(chatia.kanban_rollback.feature_flag)
@@ -74,6 +143,29 @@ EXAMPLES = r"""
     grant_to: [kanban_rollback]
     flag: {table: Companies, column: settings, path: [kanbanV2Enabled]}
     latch: true
+
+- name: Let the role rank tenants by their errors, too
+  chatia.kanban_rollback.ledger:
+    login_db: chatia_db
+    grant_to: [kanban_rollback]
+    reads:
+      - {table: ErrorLogs, columns: [companyId, context, createdAt]}
+    queries:
+      - SELECT count(*) FROM "Users" WHERE "companyId"::text = ANY(%(tenants)s)
+
+- name: Let the role mend duplicates and lanes
+  chatia.kanban_rollback.ledger:
+    login_db: chatia_db
+    grant_to: [kanban_rollback]
+    repairs:
+      - {table: TicketTags, delete: true}
+      - {table: Tickets, columns: [kanbanLane]}
+
+- name: Keep no quarantined rows of incidents that were closed long ago
+  chatia.kanban_rollback.ledger:
+    login_db: chatia_db
+    state: purged
+    retention_days: 90
 """
 
 RETURN = r"""
@@ -81,6 +173,23 @@ ledger:
   description: Whether the ledger is there and can be used by this role, its version and environment.
   returned: success
   type: dict
+granted:
+  description: What O(grant_to) got now, of O(reads), O(queries) and O(repairs).
+  returned: success
+  type: list
+  elements: str
+  sample: ["SELECT (companyId, context, createdAt) ON public.ErrorLogs TO kanban_rollback"]
+purged:
+  description: What was, or would be, removed from quarantine, by incident.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"incident_id": "INC-20261125-042", "days": 91, "rows": 103}]
+left_out:
+  description: What of O(reads), O(queries) and O(repairs) was left out, with C(name) and C(why).
+  returned: success
+  type: list
+  elements: dict
 database:
   description: Which database this was.
   returned: success
@@ -98,32 +207,54 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerentry import LedgerRequest, set_ledger
 
+READ = {
+    "table": {"type": "str", "required": True},
+    "columns": {"type": "list", "elements": "str", "default": []},
+    "key": {"type": "bool", "default": False},
+    "optional": {"type": "bool", "default": False},
+}
+MEND = {
+    "table": {"type": "str", "required": True},
+    "delete": {"type": "bool", "default": False},
+    "columns": {"type": "list", "elements": "str", "default": []},
+}
+
 
 def main() -> None:
     """Read the options, do the work, end."""
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "absent", "purged"], "default": "present"},
+            "retention_days": {"type": "float"},
+            "keep": {"type": "list", "elements": "str", "default": []},
             "environment": {"type": "str"},
             "grant_to": {"type": "list", "elements": "str", "default": []},
             "flag": {"type": "dict"},
+            "reads": {"type": "list", "elements": "dict", "default": [], "options": READ},
+            "queries": {"type": "list", "elements": "str", "default": []},
+            "repairs": {"type": "list", "elements": "dict", "default": [], "options": MEND},
             "latch": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
         },
-        required_if=[("latch", True, ["flag"])],
+        required_if=[("latch", True, ["flag"]), ("state", "purged", ["retention_days"])],
         supports_check_mode=True,
     )
     params = module.params
 
     def work() -> Outcome:
         request = LedgerRequest(
-            present=params["state"] == "present",
+            state=params["state"],
             environment=params["environment"],
             grant_to=params["grant_to"],
             flag=flag_from_dict(params["flag"]) if params["flag"] else None,
             latch=params["latch"],
             force=params["force"],
+            reads=params["reads"],
+            queries=params["queries"],
+            repairs=params["repairs"],
+            retention_days=params["retention_days"] or 0.0,
+            keep=params["keep"],
         )
         return set_ledger(login_from(params), request, module.check_mode), None
 

@@ -290,6 +290,18 @@ lsn:
   returned: success
   type: str
   sample: 0/1A2B3C8
+timeline:
+  description: >-
+    Timeline of the WAL at that moment, null where the server does not tell; another one means that a replica was
+    promoted since.
+  returned: success
+  type: str
+  sample: "00000001"
+xid:
+  description: Id that the next transaction would have had at that moment, with its epoch.
+  returned: success
+  type: str
+  sample: "74819"
 counters:
   description:
     - Per table its rows C(inserted), C(updated) and C(deleted) since the statistics began, at that moment. Sessions

@@ -89,6 +89,18 @@ lsn:
   description: WAL insert position at that moment.
   returned: success
   type: str
+timeline:
+  description: >-
+    Timeline of the WAL at that moment, null where the server does not tell; another one means that a replica was
+    promoted since.
+  returned: success
+  type: str
+  sample: "00000001"
+xid:
+  description: Id that the next transaction would have had at that moment, with its epoch.
+  returned: success
+  type: str
+  sample: "74819"
 counters:
   description: Per table its rows inserted, updated and deleted, at that moment.
   returned: success

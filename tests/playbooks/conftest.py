@@ -18,6 +18,7 @@ from tests.hosts.composition import DEFAULT_STATE, composition
 from tests.hosts.files import fleet_id
 from tests.hosts.fleet import Fleet, up
 from tests.hosts.machine import locked
+from tests.playbooks.application import Application, running
 from tests.playbooks.place import Site, make_templates
 
 
@@ -45,3 +46,10 @@ def site(estate: Fleet, tmp_path: Path) -> Iterator[Site]:
         yield made
     finally:
         made.clear()
+
+
+@pytest.fixture
+def application(site: Site) -> Iterator[Application]:
+    """The staging application under pm2 on app1 and app2; the site's database is the application's meanwhile."""
+    with running(site) as started:
+        yield started

@@ -99,7 +99,7 @@ class Running:
         """What it has said so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def says(self, text: str, *, timeout: float = 30) -> float:
+    def says(self, text: str, *, timeout: float = 90) -> float:
         """Wait for words in the output and return the seconds since the start; fails when it ends without them."""
         while text not in one_line(self.output):
             ended = self._process.poll() is not None
@@ -118,7 +118,7 @@ class Running:
         """Seconds since the start."""
         return time.monotonic() - self._began
 
-    def wait(self, *, timeout: float = 90) -> Run:
+    def wait(self, *, timeout: float = 200) -> Run:
         """Wait until it has ended; one that does not is killed, and the test fails."""
         try:
             rc = self._process.wait(max(0.1, timeout - self.seconds))

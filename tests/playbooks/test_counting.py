@@ -62,8 +62,8 @@ def test_one_dead_host_delays_nobody_and_is_named(site: Site, fault: str) -> Non
     site.disconnect()
     site.fault("db3", FAULTS[fault])
     running = site.start("scenario3", hosts=("db3", "db1", "db2"), variables=HASTY)
-    contained = running.says(CONTAINED, timeout=40)
-    run = running.wait(timeout=60)
+    contained = running.says(CONTAINED, timeout=100)
+    run = running.wait(timeout=120)
     assert contained < SECONDS_TO_CONTAIN, run.output
     assert run.rc != 0
     assert site.on("db1") == 0
@@ -80,7 +80,7 @@ def test_a_host_that_dies_in_the_middle_of_the_kill_is_given_up_as_well(site: Si
         running = site.start("scenario3", hosts=("db3", "db1", "db2"), variables=busy)
         until(lambda: site.on("db3") == 1, "all others to be off", timeout=15)
         site.fault("db3", Host.blackhole)
-        run = running.wait(timeout=40)
+        run = running.wait(timeout=100)
     assert run.rc != 0
     assert site.on("db1") == 0
     assert "db3: NOT ACCOUNTED FOR" in run.screen
@@ -92,7 +92,7 @@ def test_a_host_that_died_behind_an_open_ssh_connection_does_not_keep_the_others
     assert site.run("scenario3", hosts=hosts, variables=HASTY).rc == 0
     site.fault("db3", Host.blackhole)
     extra = {"kanban_reenable": "all", "kanban_reenable_deadline": 5}
-    run = site.run("reenable", hosts=hosts, variables=HASTY, extra=extra, timeout=40)
+    run = site.run("reenable", hosts=hosts, variables=HASTY, extra=extra, timeout=100)
     assert run.rc != 0
     assert site.rows("db1") == before
     assert "db3: NOT ACCOUNTED FOR" in run.screen
@@ -104,7 +104,7 @@ def test_an_undo_goes_on_where_it_can_and_names_where_it_cannot(site: Site) -> N
     assert site.run("scenario3", hosts=both).rc == 0
     site.disconnect()
     site.fault("db3", Host.blackhole)
-    run = site.run("reenable", hosts=both, variables=HASTY, extra={"kanban_reenable": "all"}, timeout=40)
+    run = site.run("reenable", hosts=both, variables=HASTY, extra={"kanban_reenable": "all"}, timeout=100)
     assert run.rc != 0
     assert site.rows("db1") == before
     assert "RESTORED IN PART: 1 of 2 hosts did not answer" in run.screen
@@ -115,7 +115,7 @@ def test_an_undo_that_reaches_nobody_says_so_on_the_last_screen(site: Site) -> N
     assert site.run("scenario3", hosts=("db1",)).rc == 0
     site.disconnect()
     site.fault("db1", Host.blackhole)
-    run = site.run("reenable", hosts=("db1",), variables=HASTY, extra={"kanban_reenable": "all"}, timeout=40)
+    run = site.run("reenable", hosts=("db1",), variables=HASTY, extra={"kanban_reenable": "all"}, timeout=100)
     assert run.rc != 0
     assert "NOT RESTORED: 1 of 1 hosts did not answer" in run.screen
     assert "db1: NOT ACCOUNTED FOR: could not be reached" in run.screen
@@ -125,7 +125,7 @@ def test_every_host_dead_ends_with_the_last_screen_and_no_zero(site: Site) -> No
     site.disconnect()
     for name in ALL:
         site.fault(name, Host.blackhole)
-    run = site.run("scenario3", hosts=ALL, variables=HASTY, timeout=40)
+    run = site.run("scenario3", hosts=ALL, variables=HASTY, timeout=100)
     assert run.rc != 0
     assert "NOT CONTAINED: 3 of 3 hosts did not answer" in run.screen
     for name in ALL:
@@ -135,7 +135,7 @@ def test_every_host_dead_ends_with_the_last_screen_and_no_zero(site: Site) -> No
 def test_a_replica_whose_primary_is_dead_contains_nothing(site: Site) -> None:
     site.disconnect()
     site.fault("db1", Host.cut)
-    run = site.run("scenario3", variables=HASTY, timeout=40)
+    run = site.run("scenario3", variables=HASTY, timeout=100)
     assert run.rc != 0
     assert "NOT CONTAINED" in run.screen
     assert "db2: a replica whose primary did not answer: its tenants are NOT accounted for" in run.screen
@@ -184,8 +184,8 @@ def test_a_dead_host_ahead_in_the_queue_keeps_the_next_waiting_for_its_time_limi
     site.disconnect()
     site.fault("db3", Host.blackhole)
     running = site.start("scenario3", "-f", "1", hosts=("db3", "db1"), variables=HASTY)
-    contained = running.says(CONTAINED, timeout=40)
-    run = running.wait(timeout=60)
+    contained = running.says(CONTAINED, timeout=100)
+    run = running.wait(timeout=120)
     assert contained < SECONDS_TO_CONTAIN, run.output
     assert run.rc != 0
     assert site.on("db1") == 0

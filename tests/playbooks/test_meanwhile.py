@@ -108,7 +108,7 @@ def test_the_last_screen_says_whether_the_incident_is_still_open(site: Site) -> 
     assert site.run("scenario3", variables=HASTY).rc == 0
     undone = site.run("reenable", extra=ALL)
     assert undone.rc == 0, undone.output
-    assert f"Incident {undone.incident} is still open; when it is over, close it: reenable.yml" in undone.screen
+    assert f"Incident {undone.incident} is still open; when it is over, close it: ansible-playbook" in undone.screen
     closed = site.run("reenable", extra={**ALL, "kanban_close": True, "kanban_incident_id": undone.incident})
     assert closed.rc == 0, closed.output
     assert f"Incident {undone.incident} is closed." in closed.screen

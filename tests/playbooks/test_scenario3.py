@@ -16,7 +16,7 @@ def test_off_for_every_tenant_again_without_a_change_and_undone_exactly(site: Si
     assert "environment staging" in first.screen
     assert "within the objective of 120 s" in first.screen
     assert "db2: a replica, nothing to do" in first.screen
-    assert f"reenable.yml -e kanban_reenable=all -e kanban_incident_id={first.incident}" in first.screen
+    assert f"-e kanban_reenable=all -e kanban_incident_id={first.incident}" in first.screen
     assert first.recap("db1")["changed"] == 1
 
     again = site.run("scenario3")

@@ -78,7 +78,8 @@ def test_stopped_preserved_and_undone(site: Site) -> None:
     first = site.run("scenario3", whole=True)
     assert (first.rc, site.on()) == (0, 0), first.output
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in first.screen
-    good = "Also: the fence is proven, the write block is held, evidence is kept, the dump is proven."
+    good = "Also: the fence is proven, the write block is held, evidence is kept, the dump is proven, the checks found "
+    good += "nothing corrupt, the data is validated."
     assert good in first.screen
     assert refused(site) == list(MOVES)
     assert site.redis("MGET", BLOCK, f"{{{BLOCK}}}:owner") == f"true\n{first.incident}"

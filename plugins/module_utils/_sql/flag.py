@@ -113,6 +113,14 @@ GROUP BY tenant
 ORDER BY tenant
 """
 
+# Who had the feature when the incident first touched them, spent or not: who was first switched on had none.
+HAD_IT = """
+WITH entry AS (
+  SELECT e.seq, e.action, u.tenant FROM {entries} AS e, unnest(e.tenants) AS u(tenant)
+)
+SELECT tenant FROM entry GROUP BY tenant HAVING min(seq) FILTER (WHERE action = 'disabled') = min(seq)
+"""
+
 # One batch of an exact undo. "changed" is decided by the flag alone; other settings of the tenant do not matter. A row
 # that a trigger turned back is in no list: its prior is not spent.
 RESTORE = """

@@ -105,9 +105,11 @@ GRANT = """
 GRANT USAGE ON SCHEMA kanban_rollback TO {role};
 GRANT SELECT ON ALL TABLES IN SCHEMA kanban_rollback TO {role};
 GRANT INSERT ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.incident_aliases,
-  kanban_rollback.flag_changes, kanban_rollback.latched, kanban_rollback.events, kanban_rollback.leases TO {role};
-GRANT UPDATE ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.leases TO {role};
-GRANT DELETE ON kanban_rollback.leases TO {role}
+  kanban_rollback.flag_changes, kanban_rollback.latched, kanban_rollback.events, kanban_rollback.leases,
+  kanban_rollback.repairs, kanban_rollback.quarantined TO {role};
+GRANT UPDATE ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.leases, kanban_rollback.repairs
+  TO {role};
+GRANT DELETE ON kanban_rollback.leases, kanban_rollback.quarantined TO {role}
 """
 
 # Whether that was done before, by the last right of the list on every table of the ledger.
@@ -115,7 +117,9 @@ IS_GRANTED = """
 SELECT has_schema_privilege(%(role)s, 'kanban_rollback', 'USAGE')
    AND bool_and(has_table_privilege(%(role)s, c.oid, 'SELECT') AND has_table_privilege(%(role)s, c.oid, 'INSERT'))
    AND has_table_privilege(%(role)s, 'kanban_rollback.leases', 'UPDATE')
+   AND has_table_privilege(%(role)s, 'kanban_rollback.repairs', 'UPDATE')
    AND has_table_privilege(%(role)s, 'kanban_rollback.leases', 'DELETE')
+   AND has_table_privilege(%(role)s, 'kanban_rollback.quarantined', 'DELETE')
 FROM pg_class AS c
 WHERE c.relnamespace = 'kanban_rollback'::regnamespace AND c.relkind = 'r'
 """
@@ -184,6 +188,13 @@ INSERT INTO kanban_rollback.flag_changes
 VALUES (%(incident)s, %(flag)s, %(action)s, %(run)s, %(written)s, %(full_depth)s,
         %(tenants)s::text[], %(priors)s::text[], %(depths)s::int[], %(marks)s::text[])
 """
+# How long ago an incident last switched one of some tenants off, a sweep included; null when it never did.
+SWITCHED_AGO = """
+SELECT extract(epoch FROM clock_timestamp() - max(at))::float8
+FROM kanban_rollback.flag_changes
+WHERE incident_id = %(incident)s AND flag = %(flag)s AND action = 'disabled'
+  AND (%(tenants)s::text[] IS NULL OR tenants && %(tenants)s::text[])
+"""
 # As a relation for _sql/flag.PRIORS. An undo spends what the incident did under this flag.
 CHANGES = """(
   SELECT seq, action, written, full_depth, tenants, priors, depths, marks
@@ -228,6 +239,30 @@ SELECT count(*) FROM kanban_rollback.events
 WHERE phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'
 """
 
+# What became of a return in stages since the last kill, which undid all of it. The newest first, for it is cut.
+STAGES = """
+SELECT event, at, data::text
+FROM kanban_rollback.events
+WHERE incident_id = %(incident)s AND phase = 're-enable' AND source = 'incident' AND event = ANY (%(events)s)
+  AND at > COALESCE((SELECT max(at) FROM kanban_rollback.events
+                     WHERE phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'), '')
+ORDER BY at DESC, run_id DESC, seq DESC
+LIMIT 200
+"""
+
+# What was found out about the data holds until somebody switches off again, or repairs or undoes a repair.
+VALIDATION = """
+SELECT event, at, data::text
+FROM kanban_rollback.events
+WHERE incident_id = %(incident)s AND phase = 'validate' AND source = 'incident' AND event = ANY (%(events)s)
+  AND LEAST(at, COALESCE(data ->> 'since', at))
+      > COALESCE((SELECT max(at) FROM kanban_rollback.events
+                     WHERE (phase = 'contain' AND source = 'feature_flag' AND event = 'disabled')
+                        OR (phase = 'recover' AND event IN ('repaired', 'undone'))), '')
+ORDER BY at DESC, run_id DESC, seq DESC
+LIMIT 1
+"""
+
 # One holder at a time; an expired lease, or one's own of the same run, is taken over.
 TAKE_LEASE = """
 INSERT INTO kanban_rollback.leases AS held (name, incident_id, holder, run_id, expires_at)
@@ -238,6 +273,12 @@ SET incident_id = excluded.incident_id, holder = excluded.holder, run_id = exclu
     heartbeat_at = clock_timestamp(), expires_at = excluded.expires_at
 WHERE held.run_id = excluded.run_id OR held.expires_at < clock_timestamp() OR %(by_force)s
 RETURNING held.name
+"""
+# Only by its holder: one that somebody else took meanwhile stays theirs.
+RENEW_LEASE = """
+UPDATE kanban_rollback.leases
+SET heartbeat_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE name = %(name)s AND run_id = %(run)s
 """
 DROP_LEASE = "DELETE FROM kanban_rollback.leases WHERE name = %(name)s AND run_id = %(run)s"
 LEASE = """
