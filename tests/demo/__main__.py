@@ -17,9 +17,12 @@ def main() -> int:
     """Run one command; 0 done, 1 failed (or the playbook's own status), 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    start = commands.add_parser("up", help="start servers, fill them, run scenario 3, show before and after")
+    start = commands.add_parser(
+        "up", help="start servers, fill them, stop, repair, switch on again; show what is there in between"
+    )
     start.add_argument("--tenants", type=_positive, default=10_000)
     start.add_argument("--tickets", type=_positive, default=200_000)
+    start.add_argument("--stop", action="store_true", help="end with the stop, and repair and give back nothing")
     commands.add_parser("status", help="show the flags of a demonstration that is up")
     commands.add_parser("down", help="remove every process and file of the demonstration")
     arguments = parser.parse_args()
@@ -62,7 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     try:
         if arguments.command == "up":
-            return up.up(up.shape(arguments.tenants, arguments.tickets))
+            return up.up(up.shape(arguments.tenants, arguments.tickets), arguments.stop)
         known = up.read_connection()
         up.show(up.shape(known["tenants"], known["tickets"]))
     except (ServerError, psycopg2.Error, OSError) as error:

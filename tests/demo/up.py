@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start the servers, fill them, run the scenario and show what it did."""
+"""Start the servers, fill them, run the scenario to its end and show what it did."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import connection
 
 from tests.support import accounts, processes
 from tests.support.dataset import DataSet
 from tests.support.servers import Postgres, Redis
 
-from . import place
+from . import mend, place
 
 DATABASE = OWNER = "chatia"
 _PLAYBOOK_SECONDS = 600
@@ -41,9 +44,10 @@ def shape(tenants: int, tickets: int) -> DataSet:
     return DataSet(tenants=tenants, tickets=tickets, corruption=True, keyed=False)
 
 
-def up(data: DataSet) -> int:
-    """Show the whole demonstration and leave the servers running; return the playbook's exit status.
+def up(data: DataSet, stop: bool = False) -> int:
+    """Show the whole demonstration and leave the servers running; return the last playbook's exit status.
 
+    :param stop: whether it ends with the stop, and nothing is repaired and given back.
     What an earlier run left is taken down first, so each run starts from the same data. Interrupted or failing
     before the playbook, it takes its own servers down again.
     """
@@ -56,11 +60,38 @@ def up(data: DataSet) -> int:
         place.down()
         raise
     say("\nBEFORE")
+    before = show(data)
+    status = _play("scenario3.yml")
+    if stop or status:
+        say("\nAFTER")
+        show(data)
+    else:
+        say("\nSTOPPED")
+        show(data)
+        status = _mend(data, before)
+    _hints(status, stop)
+    return status
+
+
+def _mend(data: DataSet, before: mend.Count) -> int:
+    """Apply the plan that the stop ended with, and give everything back; return the last exit status."""
+    plan = mend.newest_plan(place.DIRECTORY / "incidents")
+    if plan is None:
+        raise place.DemoError("The stop left no plan; its last screen says why. The servers are up.")
+    # Whoever runs this may not approve it, so somebody else has to be named.
+    approved = ("kanban_recovery=surgical", f"kanban_plan_hash={plan}", "kanban_approved_by=the-approver")
+    status = _play("scenario3.yml", *(text for given in approved for text in ("-e", given)))
+    if status:
+        return status
+    say("\nREPAIRED")
     show(data)
-    status = _play()
+    # With an application there would be release.yml with its smoke test, and then stages that are watched.
+    status = _play("reenable.yml", "-e", "kanban_reenable=all", "-e", "kanban_close=true")
     say("\nAFTER")
-    show(data)
-    _hints(status)
+    after = show(data)
+    with _session() as session:
+        on = data.count_on(session)
+    say("\n" + mend.summary(before, after, on, data.tenants))
     return status
 
 
@@ -90,7 +121,7 @@ def _serve(data: DataSet) -> None:
     say(f"{data.tenants:,} tenants and {data.tickets:,} tickets loaded in {time.monotonic() - began:.1f} s")
     say(f"  corrupt on purpose: {broken}")
 
-    connection = {
+    known = {
         "python": sys.executable,
         "directory": str(place.DIRECTORY),
         "operator": _operator(),
@@ -109,7 +140,7 @@ def _serve(data: DataSet) -> None:
     }
     for name in ("ansible", "state", "incidents", "dumps"):
         (place.DIRECTORY / name).mkdir(mode=0o700)
-    accounts.write_private(place.CONNECTION, json.dumps(connection, indent=2) + "\n")
+    accounts.write_private(place.CONNECTION, json.dumps(known, indent=2) + "\n")
 
 
 def _operator() -> str:
@@ -130,8 +161,8 @@ def read_connection() -> dict[str, Any]:
     return found
 
 
-def show(data: DataSet) -> None:
-    """Print how many tenants are on, by the value of their flag, as the database says at this moment."""
+@contextmanager
+def _session() -> Iterator[connection]:
     login = dict(read_connection()["postgresql"])
     login["dbname"] = login.pop("db")
     del login["bin"]
@@ -140,12 +171,21 @@ def show(data: DataSet) -> None:
     except psycopg2.OperationalError as error:
         raise place.DemoError(f"The demonstration's database does not answer: {error}Run `make demo` again.") from error
     try:
-        kinds, on = data.count_by_kind(session), data.count_on(session)
+        yield session
     finally:
         session.close()
+
+
+def show(data: DataSet) -> mend.Count:
+    """Print how many tenants are on, and what is corrupt, as the database says at this moment; return the latter."""
+    with _session() as session:
+        kinds, on, found = data.count_by_kind(session), data.count_on(session), mend.count(session)
     say(f"  {on:,} of {sum(kinds.values()):,} tenants are on")
     for kind, count in kinds.items():
         say(f"    {kind:<14}{count:>8,}  {'off' if kind in data.off_kinds() else 'ON'}")
+    broken = ", ".join(f"{count:,} {what}" for what, count in found.damage.items() if count)
+    say(f"  corrupt: {broken or 'nothing'}; {found.rows:,} rows, {found.kept:,} in quarantine")
+    return found
 
 
 def _command(playbook: str, *arguments: str, inventory: str) -> list[str]:
@@ -170,10 +210,10 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _play() -> int:
-    """Run the real playbook on the terminal and return its exit status. Raises DemoError after ten minutes."""
-    command = _command("scenario3.yml", inventory=str(place.INVENTORY))
-    say(f"\n$ {_typed('scenario3.yml')}\n")
+def _play(playbook: str, *arguments: str) -> int:
+    """Run a real playbook on the terminal and return its exit status. Raises DemoError after ten minutes."""
+    command = _command(playbook, *arguments, inventory=str(place.INVENTORY))
+    say(f"\n$ {_typed(playbook, *arguments)}\n")
     began = time.monotonic()
     process = subprocess.Popen(command, cwd=place.CHECKOUT, env=_environment(), stdin=subprocess.DEVNULL)
     try:
@@ -199,12 +239,13 @@ def _typed(playbook: str, *arguments: str) -> str:
     return line if writable else f"ANSIBLE_HOME=.cache/demo/ansible {line}"
 
 
-def _hints(status: int) -> None:
+def _hints(status: int, stop: bool) -> None:
     if status:
         say("\nThe scenario did not end well: its last screen says what holds. The servers stay up for a look.")
     say("\nThe servers are still up. In this directory:")
+    undo = ("undo it, each tenant to what it was", _typed("reenable.yml", "-e", "kanban_reenable=all"))
     for what, line in (
-        ("undo it, each tenant to what it was", _typed("reenable.yml", "-e", "kanban_reenable=all")),
+        *([undo] if stop or status else []),
         ("look at the flags", f"{_python()} -m tests.demo status"),
         ("run the scenario again", _typed("scenario3.yml")),
         ("remove every process and file", "make demo-down"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.place import Database
+from tests.support import pm2
 from tests.support.servers import Postgres, workspace
 
 _numbers = itertools.count(1)
@@ -38,4 +39,18 @@ def db(server: Postgres) -> Iterator[Database]:
 def directory() -> Iterator[Path]:
     """A directory that every account may enter, gone after the test."""
     with workspace() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def pm2_program() -> Iterator[Path]:
+    """The program of a real pm2, installed once for all tests, where every account reaches it."""
+    with workspace() as place:
+        yield pm2.install(place)
+
+
+@pytest.fixture
+def pm2_daemon(pm2_program: Path, directory: Path) -> Iterator[pm2.Daemon]:
+    """A pm2 with a home of the test's own, ended after it."""
+    with pm2.daemon(pm2_program, directory / "pm2") as made:
         yield made

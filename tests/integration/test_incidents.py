@@ -41,6 +41,20 @@ def test_two_kills_of_one_incident_and_the_first_prior_wins(db: Database, kind: 
     assert db.snapshot("companies").texts == before.texts
 
 
+def test_a_kill_that_finds_nobody_says_when_the_incident_last_switched_somebody(db: Database) -> None:
+    modules = population(db)
+    first = modules.disable(tenants=[3, 4])
+    assert (first["changed_count"], first["incident"]["switched_seconds_ago"]) == (2, None)
+    db.rows("UPDATE kanban_rollback.flag_changes SET at = at - interval '900 seconds'")
+    assert modules.disable()["incident"]["switched_seconds_ago"] is None
+    db.rows("UPDATE kanban_rollback.flag_changes SET at = at - interval '600 seconds'")
+    again = modules.disable()
+    assert again["changed_count"] == 0
+    assert 600 <= again["incident"]["switched_seconds_ago"] < 660
+    # What another incident did is not this one's.
+    assert modules.disable(incident="INC-other")["incident"]["switched_seconds_ago"] is None
+
+
 def test_a_prior_is_spent_by_a_restore_and_the_next_kill_writes_a_new_one(db: Database) -> None:
     modules = population(db)
     modules.disable()

@@ -15,6 +15,7 @@ from tests.integration.module import Modules
 from tests.integration.place import Database
 
 TABLES = ["events", "flag_changes", "incident_aliases", "incidents", "latched", "leases", "meta"]
+TABLES += ["quarantined", "repairs"]
 
 
 def tables(db: Database) -> list[str]:

@@ -5,20 +5,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration import playbook
 from tests.integration.crowd import FLAG, on, population
 from tests.integration.flags import KEY
-from tests.integration.module import ROOT, Result
+from tests.integration.module import Result
 from tests.integration.place import Database
-from tests.support import accounts
 
 # Differ from run to run, or are added by Ansible.
 PASSING = ("elapsed_ms", "contained_ms", "invocation", "warnings", "failed", "_ansible_no_log", "exception")
@@ -46,44 +42,14 @@ PLAY = """
 """
 
 
-def no_template(value: Any) -> str:
-    """Return YAML in which no text is a template: as what a survey or a person typed has to be passed on."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(name)}: {no_template(part)}" for name, part in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(no_template, value)) + "]"
-    return f"!unsafe {json.dumps(value)}" if isinstance(value, str) else json.dumps(value)
-
-
 def through_ansible(directory: Path, options: dict[str, Any], check: bool) -> Result:
     """Run the module in a playbook and return what it registered. The password stands in a file of mode 0600."""
-    variables, play, result = directory / "vars.yml", directory / "play.yml", directory / "result.json"
-    accounts.write_private(variables, no_template({"options": options, "planned": check, "result_file": str(result)}))
-    play.write_text(PLAY)
-    (directory / "ansible.cfg").touch()
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
-        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
-        "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
-        "ANSIBLE_REMOTE_TEMP": str(directory / "remote"),
-        "ANSIBLE_NO_TARGET_SYSLOG": "1",
-        "HOME": str(directory),
-    }
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(play)]
-    done = subprocess.run(
-        [*command, "-e", f"@{variables}"],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert result.exists(), done.stdout + done.stderr
-    assert options["login_password"] not in done.stdout + done.stderr
-    told: Result = json.loads(result.read_text())
-    return told
+    result = directory / "result.json"
+    variables = playbook.given(directory, {"options": options, "planned": check, "result_file": str(result)})
+    done = playbook.run(directory, playbook.written(directory, PLAY), "-i", "localhost,", *variables)
+    assert result.exists(), done.output
+    assert options["login_password"] not in done.output
+    return playbook.kept(directory)
 
 
 def essence(result: Result) -> Result:

@@ -15,12 +15,12 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _block, _blockplan, _blockscript, _redis
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
-from tests.integration.blocks import HELD, KEY, OURS, OWNER, THEIRS, Place, place
+from tests.integration.blocks import HELD, KEY, OURS, OWNER, THEIRS, Place
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Place]:
-    with place(appendonly="yes") as made:
+    with Place.started(appendonly="yes") as made:
         yield made
 
 
@@ -31,7 +31,7 @@ def redis(shared: Place) -> Place:
 
 
 def test_a_redis_that_restarts_is_waited_for() -> None:
-    with place(appendonly="yes") as redis:
+    with Place.started(appendonly="yes") as redis:
         redis.server.crash()
         with redis.modules.start("write_block") as running:
             time.sleep(0.5)

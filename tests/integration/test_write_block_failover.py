@@ -9,46 +9,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.integration.blocks import HELD, KEY, OURS, OWNER, Place
+from tests.integration.pairs import Pair, pair, watched_pair
 from tests.support import processes
-from tests.support.redis_server import Redis
-from tests.support.sentinel import Sentinel
 from tests.support.servers import workspace
-
-
-@dataclass
-class Pair:
-    """A master with one replica, and a Sentinel that watches them where one was asked for."""
-
-    master: Redis
-    replica: Redis
-    sentinel: Sentinel | None = None
-
-    @property
-    def through_sentinel(self) -> Place:
-        """The master, found through the Sentinel."""
-        assert self.sentinel
-        found = {"sentinels": [self.sentinel.address], "sentinel_password": self.sentinel.password}
-        return Place(self.master, {**found, "login_host": "no-such-host.invalid"})
-
-
-def pair(stack: ExitStack, directory: Path, **config: Any) -> Pair:
-    master = stack.enter_context(Redis(directory / "master", {"appendonly": "yes", **config}))
-    config = {"appendonly": "yes", "replicaof": f"{master.host} {master.port}", **config}
-    replica = stack.enter_context(Redis(directory / "replica", config, password=master.password))
-    assert processes.wait_until(lambda: linked(replica), 45)
-    return Pair(master, replica)
-
-
-def linked(replica: Redis) -> bool:
-    with replica.client() as client:
-        return bool(client.info("replication").get("master_link_status") == "up")
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +33,8 @@ def two(shared: Pair) -> Pair:
 
 @pytest.fixture
 def watched(directory: Path) -> Iterator[Pair]:
-    with ExitStack() as stack:
-        made = pair(stack, directory)
-        made.sentinel = stack.enter_context(Sentinel(directory / "sentinel", made.master))
-        with made.sentinel.client() as client:
-            assert processes.wait_until(lambda: knows_a_replica(client), 20)
+    with watched_pair(directory) as made:
         yield made
-
-
-def knows_a_replica(sentinel: Any) -> bool:
-    # The driver's versions make different things of SENTINEL REPLICAS, but the same of this.
-    found = sentinel.info("sentinel")["master0"]
-    return bool(found["status"] == "ok" and found["slaves"] == 1)
 
 
 # Replicas.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.blocks import HELD, Place, place
+from tests.integration.blocks import HELD, Place
 from tests.integration.module import Modules
 from tests.support import processes
 from tests.support.redis_server import Certificates, Redis
@@ -25,7 +25,7 @@ from tests.support.servers import ServerError
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Place]:
-    with place() as made:
+    with Place.started() as made:
         yield made
 
 

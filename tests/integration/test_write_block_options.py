@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import KEY, OURS, OWNER, Place, place
+from tests.integration.blocks import KEY, OURS, OWNER, Place
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Place]:
-    with place(appendonly="yes") as made:
+    with Place.started(appendonly="yes") as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import KEY, NEEDED, OURS, OWNER, THEIRS, Place, as_user, place
+from tests.integration.blocks import KEY, NEEDED, OURS, OWNER, THEIRS, Place
 from tests.support import accounts, processes
 
 # What the user needs where there are no scripts.
@@ -20,7 +20,7 @@ WATCHED = ("+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi", "+ex
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Place]:
-    with place(save="3600 1", enable_protected_configs="yes") as made:
+    with Place.started(save="3600 1", enable_protected_configs="yes") as made:
         yield made
 
 
@@ -69,19 +69,19 @@ def test_who_may_do_everything(redis: Place, there: str) -> None:
 @pytest.mark.parametrize("there", THERE)
 def test_the_least_of_rights(redis: Place, there: str) -> None:
     THERE[there](redis)
-    app = as_user(redis, *NEEDED)
+    app = redis.as_user(*NEEDED)
     can, missing, untried, why = proof(app)
     both = there in ("ours", "theirs, and it ends")
     assert (can, missing, untried) == ((None, [], ["+del"]) if both else (True, [], []))
     assert not both or "+del" in why
-    assert proof(as_user(redis, *NEEDED, "+multi")) == (True, [], [], None)
+    assert proof(redis.as_user(*NEEDED, "+multi")) == (True, [], [], None)
 
 
 @pytest.mark.parametrize("there", ["nothing", "ours"])
 @pytest.mark.parametrize("less", ["+set", "+del"])
 def test_a_right_that_is_missing_is_named_and_is_missed(redis: Place, less: str, there: str) -> None:
     THERE[there](redis)
-    app = as_user(redis, *without(NEEDED, less), "+multi", "+discard")
+    app = redis.as_user(*without(NEEDED, less), "+multi", "+discard")
     can, missing, untried, why = proof(app)
     assert (can, missing, untried) == (False, [less], [])
     assert "app lacks" in why
@@ -92,8 +92,8 @@ def test_a_right_that_is_missing_is_named_and_is_missed(redis: Place, less: str,
 
 
 def test_several_that_are_missing(redis: Place) -> None:
-    assert proof(as_user(redis, "+get", "+pttl", "+eval"))[:3] == (False, ["+set", "+del"], [])
-    assert proof(as_user(redis, "+get", "+pttl", "+set", "+del"))[:3] == (
+    assert proof(redis.as_user("+get", "+pttl", "+eval"))[:3] == (False, ["+set", "+del"], [])
+    assert proof(redis.as_user("+get", "+pttl", "+set", "+del"))[:3] == (
         False,
         ["+eval", "+watch", "+unwatch", "+exec", "+multi"],
         ["+set", "+del"],
@@ -103,23 +103,23 @@ def test_several_that_are_missing(redis: Place) -> None:
 @pytest.mark.parametrize("there", THERE)
 def test_without_eval_the_other_way_is_proven(redis: Place, there: str) -> None:
     THERE[there](redis)
-    assert proof(as_user(redis, *WATCHED)) == (True, [], [], None)
+    assert proof(redis.as_user(*WATCHED)) == (True, [], [], None)
     for less in ("+set", "+del"):
-        assert proof(as_user(redis, *without(WATCHED, less)))[:3] == (False, [less], [])
+        assert proof(redis.as_user(*without(WATCHED, less)))[:3] == (False, [less], [])
     for less in ("+watch", "+unwatch", "+exec"):
-        assert proof(as_user(redis, *without(WATCHED, less)))[:3] == (False, ["+eval", less], [])
-    assert proof(as_user(redis, *without(WATCHED, "+multi")))[:3] == (False, ["+eval", "+multi"], ["+set", "+del"])
+        assert proof(redis.as_user(*without(WATCHED, less)))[:3] == (False, ["+eval", less], [])
+    assert proof(redis.as_user(*without(WATCHED, "+multi")))[:3] == (False, ["+eval", "+multi"], ["+set", "+del"])
 
 
 def test_keys_that_may_only_be_read(redis: Place) -> None:
-    only_read = as_user(redis, *NEEDED, keys=(f"%R~{KEY}", f"%R~{OWNER}"))
+    only_read = redis.as_user(*NEEDED, keys=(f"%R~{KEY}", f"%R~{OWNER}"))
     assert proof(only_read)[:3] == (False, [f"~{KEY}"], [])
-    half = as_user(redis, *WATCHED, keys=(f"~{KEY}", f"%R~{OWNER}"))
+    half = redis.as_user(*WATCHED, keys=(f"~{KEY}", f"%R~{OWNER}"))
     assert proof(half)[:3] == (False, [f"~{OWNER}"], [])
 
 
 def test_what_may_not_be_read_is_an_error(redis: Place) -> None:
-    app = as_user(redis, *without(NEEDED, "+get"))
+    app = redis.as_user(*without(NEEDED, "+get"))
     assert "'get'" in app.modules.fails("missing_privilege", "write_block_info", prove=True)["error"]["what"]
 
 
@@ -186,7 +186,7 @@ def a_replica_that_takes_writes(redis: Place) -> Iterator[str]:
 )
 def test_a_server_that_refuses_writes_is_found(redis: Place, state: Any, there: str, rights: tuple[str, ...]) -> None:
     THERE[there](redis)
-    app = as_user(redis, *rights, "+role")
+    app = redis.as_user(*rights, "+role")
     with state(redis) as word:
         can, missing, _untried, why = proof(app)
         assert (can, missing) == (False, [])

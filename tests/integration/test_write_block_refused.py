@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.integration.blocks import HELD, KEY, NEEDED, OURS, OWNER, THEIRS, Place, as_user, place
+from tests.integration.blocks import HELD, KEY, NEEDED, OURS, OWNER, THEIRS, Place
 from tests.support import accounts, processes
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Place]:
     # Without save points Redis does not mind a disk that refuses.
-    with place(save="3600 1", enable_protected_configs="yes") as made:
+    with Place.started(save="3600 1", enable_protected_configs="yes") as made:
         yield made
 
 
@@ -33,7 +33,7 @@ def redis(shared: Place) -> Place:
 
 
 def test_a_user_with_what_the_documentation_says(redis: Place) -> None:
-    app = as_user(redis, *NEEDED)
+    app = redis.as_user(*NEEDED)
     done = app.hold()
     assert (done["changed"], done["held"]) == (True, True)
     assert redis.there() == HELD
@@ -52,7 +52,7 @@ def test_a_user_with_what_the_documentation_says(redis: Place) -> None:
     redis.set_by_hand("x" * 300)
     aside = "{kanban:emergency:write-block}:set-aside:*"
     assert app.refused("missing_privilege")["error"]["todo"].startswith("Grant it: ACL SETUSER app ")
-    widened = as_user(redis, *NEEDED, "+renamenx", keys=(f"~{KEY}", f"~{OWNER}", f"~{aside}"))
+    widened = redis.as_user(*NEEDED, "+renamenx", keys=(f"~{KEY}", f"~{OWNER}", f"~{aside}"))
     assert widened.hold()["set_aside"]
 
 
@@ -63,7 +63,7 @@ def test_a_user_with_what_the_documentation_says(redis: Place) -> None:
 def test_whether_it_is_a_master_is_asked_in_two_ways(
     redis: Place, rights: list[str], role: str, replicas: int | None
 ) -> None:
-    app = as_user(redis, *NEEDED, *rights)
+    app = redis.as_user(*NEEDED, *rights)
     for done in (app.info(), app.hold(check=True), app.hold(), app.release()):
         assert (done["server"]["role"], done["server"]["replicas"]) == (role, replicas)
         told = [warning for warning in done["warnings"] if "is a master is unknown" in warning]
@@ -72,7 +72,7 @@ def test_whether_it_is_a_master_is_asked_in_two_ways(
 
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_right_that_is_missing_is_named(redis: Place, missing: str) -> None:
-    app = as_user(redis, *(right for right in NEEDED if right != missing))
+    app = redis.as_user(*(right for right in NEEDED if right != missing))
     redis.set_by_hand(owner=OURS)
     before = redis.there()
     state = "absent" if missing == "+del" else "present"
@@ -85,12 +85,12 @@ def test_a_right_that_is_missing_is_named(redis: Place, missing: str) -> None:
 
 @pytest.mark.parametrize("keys", [("~other:*",), (f"~{KEY}",)], ids=["neither key", "not the owner's"])
 def test_keys_that_a_user_may_not_touch(redis: Place, keys: tuple[str, ...]) -> None:
-    as_user(redis, *NEEDED, keys=keys).refused("missing_privilege")
+    redis.as_user(*NEEDED, keys=keys).refused("missing_privilege")
     assert redis.there() == {}
 
 
 def test_without_eval_it_is_watched_instead(redis: Place) -> None:
-    app = as_user(redis, "+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi", "+exec", "+info")
+    app = redis.as_user("+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi", "+exec", "+info")
     assert app.hold()["changed"] is True
     assert redis.there() == HELD
     assert app.hold()["changed"] is False
@@ -100,10 +100,10 @@ def test_without_eval_it_is_watched_instead(redis: Place) -> None:
     app.refused("not_owner", state="absent", owner=THEIRS)
     assert app.release()["changed"] is True
     assert redis.there() == {}
-    without_exec = as_user(redis, "+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi")
+    without_exec = redis.as_user("+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi")
     assert "'eval'" in without_exec.refused("missing_privilege")["error"]["what"]
     assert redis.there() == {}
-    without_set = as_user(redis, "+get", "+pttl", "+watch", "+multi", "+exec")
+    without_set = redis.as_user("+get", "+pttl", "+watch", "+multi", "+exec")
     assert "'set'" in without_set.refused("missing_privilege")["error"]["what"]
 
 
@@ -188,7 +188,7 @@ def spinning(redis: Place, rounds: int) -> Iterator[None]:
 
 
 def test_a_redis_that_is_loading_is_waited_for() -> None:
-    with place(save="3600 1", enable_debug_command="yes") as redis:
+    with Place.started(save="3600 1", enable_debug_command="yes") as redis:
         redis.run("DEBUG", "POPULATE", 2000)
         redis.run("SAVE")
         redis.server.crash()
@@ -222,7 +222,7 @@ def test_too_many_clients(redis: Place) -> None:
 
 def test_a_node_of_a_cluster_that_has_not_the_key() -> None:
     # By default it would be its port and 10000, which may be more than there are.
-    with place(cluster_enabled="yes", cluster_port=processes.free_port()) as node:
+    with Place.started(cluster_enabled="yes", cluster_port=processes.free_port()) as node:
         refused = node.refused("cluster_redirect", deadline=1)
         assert "kanban_redis_host" in refused["error"]["todo"]
         node.run("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
@@ -242,7 +242,7 @@ def test_a_node_of_a_cluster_that_has_not_the_key() -> None:
     ],
 )
 def test_how_the_block_may_get_lost_is_said(config: dict[str, Any], ttl: int, told: list[str]) -> None:
-    with place(**config) as redis:
+    with Place.started(**config) as redis:
         for check in (True, False):
             warnings = redis.hold(check, ttl=ttl)["warnings"]
             assert [word in warning for word, warning in zip(told, warnings, strict=True)] == [True] * len(told)

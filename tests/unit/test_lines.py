@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import NOT_ASKED
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, flag_line, one_line
 from tests.unit.answers import REFUSED, UNREACHABLE, Answer, answer, database, judge, replica, swept, text
 
@@ -205,6 +206,56 @@ def test_what_holds_is_told_beside_what_does_not_and_the_way_back_too() -> None:
     bad = {"kind": "preserve", "holds": False, "good": "evidence is kept", "bad": ["no evidence of app1"], "lines": []}
     result = judge({"db1": answer()}, parts=[good, bad])
     assert result["headline"].endswith(" Also: the fence is proven. NOT WELL: no evidence of app1.")
-    assert "If this was a misfire: reenable.yml -e kanban_reenable=all" in text(result)
+    undo = "ansible-playbook chatia.kanban_rollback.reenable -e kanban_reenable=all -e kanban_incident_id="
+    assert f"If this was a misfire:\n{undo}" in text(result)
+    # Each on a line of its own, what does not hold first.
+    assert result["lines"][1:3] == ["NOT WELL: no evidence of app1.", "Also: the fence is proven."]
     # Where nothing was done, or may have been, there is nothing to take back.
     assert "misfire" not in text(judge({"db1": UNREACHABLE}))
+
+
+def part(kind: str, bad: str = "", **more: object) -> Answer:
+    """A part as the filters judge it."""
+    wrong = [bad] if bad else []
+    return {"kind": kind, "holds": not bad, "good": kind, "bad": wrong, "lines": [f"{kind} line"], **more}
+
+
+def test_an_objective_that_counts_until_validated_is_met_by_nothing_less() -> None:
+    def clock(*parts: Answer) -> str:
+        told = judge({"db1": answer()}, parts=parts, seconds=31.0, objective=300, validates=True, contained_seconds=3.0)
+        return str(next(line for line in told["lines"] if line.startswith("Time:")))
+
+    good = clock(part("validate"))
+    assert good == "Time: validated after 31.0 s, within the objective of 300 s. Contained after 3.0 s."
+    bad = clock(part("validate", "the V1 walk failed on app1"))
+    assert bad == "Time: NOT VALIDATED after 31.0 s, and the objective is 300 s. Contained after 3.0 s."
+    # The watch comes after it.
+    assert "validated after" in clock(part("validate"), part("watch", "the metrics are degraded"))
+
+
+def test_what_does_not_hold_is_read_first_and_what_is_left_to_do_last() -> None:
+    parts = [part("contain"), part("validate", "the V1 walk failed on app1", next=["Next, on app1: restart it"])]
+    lines = judge({"db1": answer()}, parts=parts, validates=True)["lines"]
+    assert lines.index("validate line") < lines.index("contain line") < lines.index("Next, on app1: restart it")
+    assert lines[-2].startswith("If V1 itself stays unwell, ")
+    assert lines[-1] == "ansible-playbook chatia.kanban_rollback.triage"
+
+
+def test_what_ansible_says_of_its_own_directory_is_not_shown() -> None:
+    told = text(judge({"db1": answer(warnings=["Module remote_tmp /x did not exist", "The ledger is full."])}))
+    assert "remote_tmp" not in told
+    assert "db1: The ledger is full." in told
+
+
+def test_a_host_that_was_not_asked_is_said_once_with_all_that_is_not_known() -> None:
+    lines = [f"app2: {what} NOT ACCOUNTED FOR: {NOT_ASKED}" for what in ("health", "V1 walk")]
+    told = judge({"db1": answer()}, parts=[part("validate", "bad", lines=[*lines, "app1: healthy"])])["lines"]
+    assert f"app2: health, V1 walk NOT ACCOUNTED FOR: {NOT_ASKED}" in told
+    assert "app1: healthy" in told
+    assert sum("app2" in line for line in told) == 1
+
+
+def test_a_headline_says_how_many_more_do_not_hold_and_a_line_each_says_all() -> None:
+    result = judge({"db1": answer()}, parts=[part("validate", bad=f"app{n} is not healthy") for n in range(7)])
+    assert result["headline"].endswith("app3 is not healthy; app4 is not healthy; and 2 more.")
+    assert "NOT WELL: app6 is not healthy." in result["lines"]

@@ -172,11 +172,13 @@ def test_the_fate_of_the_last_good_dump_is_told_though_the_new_one_failed() -> N
 
 
 def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
-    lowered, released = {"changed": True, "status": "lowered"}, {"changed": True, "held": False}
+    lowered = {"changed": True, "status": "lowered"}
+    released = {"changed": True, "held": False, "server": {"cluster": "abc"}}
     assert fence_lowered_part(["db1"], [answer()], [lowered])["holds"]
     assert not fence_lowered_part(["db1"], [answer()], [FAILED])["holds"]
     assert block_released_part(["r1", "r2"], [released, REDIS_REPLICA], "redis")["holds"]
     assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
+    assert block_released_part(["r2"], [REDIS_REPLICA], "redis")["bad"] == ["the master of r2 was not asked"]
     assert not block_released_part(["r1"], [UNREACHABLE], "redis")["holds"]
 
 
@@ -252,6 +254,8 @@ def test_the_moment_of_the_evidence_is_told() -> None:
     at = {**taken, "taken_at": "2026-11-25T03:14:07.123456Z"}
     assert whole(evidence_part(["db1"], [at])).endswith("in /srv/evidence/t0, taken 2026-11-25T03:14:07Z")
     assert whole(evidence_part(["db1"], [taken])).endswith("in /srv/evidence/t0")
+    plan = evidence_part(["db1"], [{"path": "/srv/evidence/t0", "files": []}], plan=True)
+    assert plan["lines"] == ["db1: evidence would be kept in /srv/evidence/t0"]
 
 
 def test_a_database_that_the_incident_never_touched_owes_no_lowered_fence() -> None:

@@ -13,7 +13,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import (
     Elsewhere,
     NotNow,
+    acl_line,
     explain,
+    is_of_key,
+    is_of_user,
     not_redis,
     one_line,
     tls_failed,
@@ -116,6 +119,20 @@ def test_the_command_that_is_not_allowed_is_in_the_details(text: str, command: s
 def test_a_command_that_is_not_there_is_in_the_details() -> None:
     assert explain("ResponseError", "unknown command 'EVAL', with args", WHERE).details == {"command": "eval"}
     assert explain("ResponseError", "syntax error near 'x'", WHERE).details == {}
+
+
+def test_what_a_user_is_refused_for() -> None:
+    key = explain("NoPermissionError", "No permissions to access a key", WHERE)
+    command = explain("NoPermissionError", "User app has no permissions to run the 'eval' command", WHERE)
+    unknown = explain("ResponseError", "unknown command 'EVAL', with args", WHERE)
+    full = explain("OutOfMemoryError", "command not allowed when used memory > 'maxmemory'.", WHERE)
+    assert [is_of_user(reply) for reply in (key, command, unknown, full, b"OK", 1, None)] == [True] * 3 + [False] * 4
+    assert [is_of_key(refusal) for refusal in (key, command, unknown, full)] == [True, False, False, False]
+
+
+def test_the_line_that_grants_keeps_the_order_and_quotes_patterns() -> None:
+    assert acl_line("app", ["+scan", "~it's:*", "~a b"]) == "ACL SETUSER app +scan '~it\\'s:*' '~a b'"
+    assert acl_line(None, ["+info"]) == acl_line("", ["+info"]) == "ACL SETUSER default +info"
 
 
 @given(st.text(), st.text())

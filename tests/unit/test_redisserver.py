@@ -16,16 +16,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserve
     Vote,
     disagreement,
     elect,
+    info_from,
     is_decided,
     not_told,
     parse_address,
-    parse_info,
     risks,
     server_from,
     vote_from,
 )
 
-INFO = "# Server\r\nredis_version:8.0.2\r\nrun_id:ab\r\n\r\n# Replication\r\nrole:slave\r\nmaster_replid:cd\r\n"
+INFO = b"# Server\r\nredis_version:8.0.2\r\nrun_id:ab\r\n\r\n# Replication\r\nrole:slave\r\nmaster_replid:cd\r\n"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_whatever_is_given_is_an_address_or_refused(text: str) -> None:
 
 def test_info_is_read() -> None:
     server = server_from(
-        "a:1", None, {**parse_info(INFO), "connected_slaves": "2", "maxmemory": "0", "aof_enabled": "1"}
+        "a:1", None, {**info_from(INFO), "connected_slaves": "2", "maxmemory": "0", "aof_enabled": "1"}
     )
     assert server == Server("a:1", "8.0.2", "replica", "cd", "ab", 2, 0, None, "aof", None)
     assert server.writable is False
@@ -70,13 +70,13 @@ def test_info_is_read() -> None:
 
 @given(st.text())
 def test_whatever_info_says_is_bounded_text(text: str) -> None:
-    server = server_from("a:1", None, parse_info(text))
+    server = server_from("a:1", None, info_from(text.encode()))
     assert all(len(value) <= 100 for value in vars(server).values() if isinstance(value, str))
     assert server_from("a:1", None, {"connected_slaves": text[:100]}).replicas is None or text[:100].isdigit()
 
 
 def test_an_info_that_says_nothing() -> None:
-    server = server_from("a:1", "s:2", parse_info(""))
+    server = server_from("a:1", "s:2", info_from(b""))
     assert (server.role, server.writable, server.persistence) == ("unknown", None, "unknown")
 
 
@@ -103,6 +103,14 @@ def test_how_a_key_can_get_lost(
 REFUSED = ServerError("missing_privilege", "a", "b", "c")
 
 
+def test_info_that_is_refused_or_no_text_is_no_failure() -> None:
+    assert info_from(REFUSED) == {}
+    assert info_from(b"# Server\r\nredis_version:8.\xff\r\nrole:master\r\n", 3) == {
+        "redis_version": "8.\\",
+        "role": "mas",
+    }
+
+
 @pytest.mark.parametrize(
     ("info", "reply", "role", "replicas"),
     [
@@ -116,7 +124,7 @@ REFUSED = ServerError("missing_privilege", "a", "b", "c")
     ],
 )
 def test_the_role_is_told_by_either(info: str, reply: object, role: str, replicas: int | None) -> None:
-    server = server_from("a:1", None, parse_info(info), reply)
+    server = server_from("a:1", None, info_from(info.encode()), reply)
     assert (server.role, server.replicas) == (role, replicas)
     assert bool(not_told(server)) is (role == "unknown")
 

@@ -99,3 +99,18 @@ def test_unknown_incidents_stop_it_all() -> None:
     assert said["failed"]
     assert said["lines"][0] == "NOTHING WAS PURGED, on any host: it is not known which incidents are open."
     assert said["lines"][1] == "db2: no answer"
+
+
+def test_rows_in_quarantine_are_counted_by_incident() -> None:
+    purged = [{"incident_id": "INC-1", "days": 91, "rows": 103}]
+    said = retention_screen(["db1"], [{**answer(), "quarantine": purged}], KNOWN, 90)
+    assert said["lines"] == [
+        "PURGED: 103 rows in quarantine were older than 90 days and are removed.",
+        "db1: removed 103 rows in quarantine of INC-1, closed 91 days ago: its repairs cannot be undone any more",
+    ]
+    both = retention_screen(["db1"], [{**answer(done(), over=[OVER]), "quarantine": purged}], KNOWN, 90, True)
+    assert both["headline"] == (
+        "PLAN, nothing was changed: 1 dump or directory of evidence and 103 rows in quarantine were older than 90 days "
+        "and would be removed."
+    )
+    assert "db1: would remove 103 rows in quarantine of INC-1" in "\n".join(both["lines"])

@@ -194,10 +194,10 @@ def test_the_order_of_hosts_decides_nothing(kinds: list[str], random: Any) -> No
 def test_an_undo_says_whether_the_incident_goes_on_and_how_to_close_it(closed: bool) -> None:
     incident = {"incident_id": "INC-7", "open_before": [], "closed": closed}
     shown = judge({"db1": answer("1/1", incident=incident), "db2": answer("2/1", incident=incident)}, what="restore")
-    lines = [line for line in shown["lines"] if line.startswith("Incident INC-7 is ")]
-    still = "reenable.yml -e kanban_reenable=all -e kanban_close=true -e kanban_incident_id=INC-7"
-    goes_on = f"Incident INC-7 is still open; when it is over, close it: {still}"
-    assert lines == (["Incident INC-7 is closed."] if closed else [goes_on])
+    told = shown["lines"][[line.startswith("Incident INC-7 is ") for line in shown["lines"]].index(True) :]
+    still = "chatia.kanban_rollback.reenable -e kanban_close=true -e kanban_reenable=all -e kanban_incident_id=INC-7"
+    goes_on = ["Incident INC-7 is still open; when it is over, close it:", f"ansible-playbook {still}"]
+    assert told == (["Incident INC-7 is closed."] if closed else goes_on)
     planned = judge({"db1": answer(incident=incident)}, what="restore", check_mode=True)
     assert not any(line.startswith("Incident INC-7 is ") for line in planned["lines"])
 
@@ -210,3 +210,25 @@ def test_one_that_was_stopped_again_is_no_success_and_is_not_to_be_undone_blindl
     assert "db1: Somebody stopped it again while it was undone." in result["lines"]
     assert "Next: ask who stopped it again" in result["lines"][-1]
     assert "type the same command again" not in text(result)
+
+
+def test_tenants_that_were_named_are_not_called_all() -> None:
+    result = judge({"db1": answer(total=20, changed=18)}, named=True)
+    assert result["headline"] == "CONTAINED: Kanban V2 is off for the 20 tenants named (18 were switched off now)."
+
+
+def test_an_objective_that_counts_more_than_containment_has_both_clocks() -> None:
+    lines = judge({"db1": answer()}, seconds=14.24, objective=300, contained_seconds=2.1, whole_seconds=1814.2)["lines"]
+    assert "Time: 14.2 s, within the objective of 300 s. Contained after 2.1 s. The run: 1814.2 s." in lines
+    assert (
+        "Time: 301.0 s, OVER the objective of 300 s." in judge({"db1": answer()}, seconds=301, objective=300)["lines"]
+    )
+
+
+def test_what_a_part_leaves_to_do_does_not_take_the_place_of_the_same_command_again() -> None:
+    part = {"kind": "validate", "holds": False, "good": "", "bad": ["V1 is not proven on app1"], "lines": []}
+    lines = judge({"db1": answer()}, parts=[{**part, "next": ["Next, on app1: start process 90 again"]}])["lines"]
+    assert lines.index("Next, on app1: start process 90 again") < len(lines) - 1
+    assert any("type the same command again" in line for line in lines)
+    decided = judge({"db1": answer()}, parts=[{**part, "kind": "decide", "next": ["Next: scenario 1"]}])["lines"]
+    assert not any("type the same command again" in line for line in decided)

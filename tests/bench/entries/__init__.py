@@ -11,8 +11,16 @@ from .contended import ENTRY as CONTENDED
 from .dump import ENTRY as DUMP
 from .fence import DORMANT, RAISED
 from .first_off import ENTRY as FIRST_OFF
+from .integrity import ENTRY as INTEGRITY
 from .kill import ENTRY as KILL
 from .last_screen import ENTRY as LAST_SCREEN
 from .memory import ENTRY as MEMORY
+from .proof import ENTRY as PROOF
+from .purge import ENTRY as PURGE
+from .ranking import BARE as RANKING_BARE
+from .ranking import INDEXED as RANKING
+from .repair import ENTRY as REPAIR
+from .scenario1 import ENTRY as SCENARIO1
 
 ENTRIES: tuple[Entry, ...] = (KILL, CONTENDED, LAST_SCREEN, FIRST_OFF, CONTAINED, DORMANT, RAISED, DUMP, MEMORY)
+ENTRIES += (PURGE, PROOF, RANKING, RANKING_BARE, INTEGRITY, REPAIR, SCENARIO1)

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database for which bootstrap.yml's own role was made, by grants on columns alone, as on PostgreSQL 13."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration import playbook
+from tests.integration.module import Modules, Result
+from tests.integration.place import Database
+from tests.support.dataset import DataSet
+from tests.support.servers import Postgres, workspace
+
+# As bootstrap.yml's own play has it, without the tasks about the host.
+PLAY = """
+- name: Bootstrap
+  hosts: db
+  gather_facts: false
+  module_defaults:
+    group/chatia.kanban_rollback.postgresql: "{{ __kanban_postgresql }}"
+    community.postgresql.postgresql_user: "{{ __bootstrap_login }}"
+    community.postgresql.postgresql_membership: "{{ __bootstrap_login }}"
+  vars:
+    __bootstrap_login:
+      login_host: "{{ kanban_postgresql_host }}"
+      login_port: "{{ kanban_postgresql_port }}"
+      login_user: "{{ kanban_postgresql_user }}"
+      login_password: "{{ kanban_postgresql_password }}"
+    __bootstrap_roles: ["{{ kanban_role }}"]
+  tasks:
+    - name: Bring in or take away
+      ansible.builtin.include_role:
+        name: chatia.kanban_rollback.bootstrap
+        tasks_from: "database_{{ state }}"
+    - name: Keep what it said
+      ansible.builtin.copy:
+        content: "{{ __bootstrap_ledger | default({}, true) | to_json }}"
+        dest: "{{ result_file }}"
+        mode: "0600"
+"""
+METRICS = {
+    # A percent sign, a column that only the condition reads, and a count of nothing but rows.
+    "errors": {
+        "source": "sql",
+        "where": "db",
+        "query": """SELECT count(*) FROM "ErrorLogs" WHERE severity LIKE 'h%'""",
+    },
+    "queue": {"source": "sql", "where": "db", "query": 'SELECT count(*) FROM "Queue"'},
+    "gone": {"source": "sql", "where": "db", "query": "SELECT count(*) FROM nothing"},
+}
+ODD = {
+    "name": "odd_names",
+    "kind": "sql",
+    "query": """SELECT id, "companyId" AS tenant FROM "Tags" WHERE name = '%';""",
+}
+USERS = 'SELECT count(*) FROM "Users" WHERE "companyId"::text = ANY(%(tenants)s) AND profile <> \'bot\''
+
+GRANTS = re.compile(r"GRANT [^;]*;")
+GRANTED = """
+SELECT c.relname, g.privilege_type FROM pg_class AS c, aclexplode(c.relacl) AS g
+WHERE g.grantee = %s::regrole AND c.relnamespace = 'public'::regnamespace
+"""
+
+
+@dataclass
+class Place:
+    """A database that bootstrap.yml's role was made for."""
+
+    db: Database
+    role: str
+    password: str
+    directory: Path
+    said: Result
+
+    @property
+    def modules(self) -> Modules:
+        """What runs modules as that role."""
+        self.db.roles[self.role] = self.password
+        return self.db.modules(self.role)
+
+    @property
+    def flagged(self) -> Modules:
+        """The same for those modules that want to know where the flag is."""
+        return self.modules.having(**DataSet().flag_options())
+
+    def bootstrap(self, state: str = "present", **variables: Any) -> Result:
+        """Run the role's part about the database, as a superuser."""
+        given = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "kanban_postgresql_host": self.db.server.host,
+            "kanban_postgresql_port": self.db.server.port,
+            "kanban_postgresql_db": self.db.name,
+            "kanban_postgresql_user": self.db.server.user,
+            "kanban_postgresql_password": self.db.server.password,
+            "kanban_role": self.role,
+            "kanban_role_password": self.password,
+            "kanban_metrics": METRICS,
+            "kanban_users_query": USERS,
+            "kanban_integrity_checks": {"odd_names": ODD},
+            # As on PostgreSQL 13, which has no pg_read_all_data.
+            "bootstrap_memberships": ["pg_read_all_stats"],
+            # A repair keeps whole rows, so with it the role reads more than those columns.
+            "kanban_role_repairs": False,
+            "result_file": str(self.directory / "result.json"),
+            "state": state,
+            **variables,
+        }
+        hosts = playbook.inventory(self.directory, given, db={"db1": {}})
+        done = playbook.run(self.directory, playbook.written(self.directory, PLAY), *hosts)
+        assert done.rc == 0, done.output
+        assert self.password not in done.output
+        return playbook.kept(self.directory)
+
+    def as_role(self, statement: str) -> None:
+        """Run a statement as that role; raises what the server says."""
+        with self.db.connect("test", user=self.role, password=self.password) as session, session.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@contextmanager
+def bootstrapped() -> Iterator[Place]:
+    """Give a place whose role is made, on a server of its own."""
+    settings = {"shared_preload_libraries": "pg_stat_statements", "log_min_messages": "fatal"}
+    with workspace() as directory, Postgres(directory / "own", settings, fsync=False) as server:
+        db = Database(server, "kanban")
+        server.create_database(db.name)
+        with db.connect() as session:
+            DataSet(tenants=30, tickets=300, corruption=True).load(session)
+        db.rows('CREATE TABLE "Queue" (job text, secret text)')
+        db.rows("REVOKE TEMPORARY ON DATABASE kanban FROM PUBLIC")
+        db.rows("CREATE EXTENSION pg_stat_statements")
+        made = Place(db, "stopper", secrets.token_hex(8), directory, {})
+        made.said = made.bootstrap()
+        yield made

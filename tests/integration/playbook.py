@@ -1,0 +1,78 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A playbook run alone: nothing of the caller's plays a part in it, and all that it leaves is in one directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.integration.module import ROOT
+from tests.playbooks.runner import Run, Running, beside
+from tests.support import accounts
+
+TIMEOUT_SECONDS = 120
+
+
+def written(directory: Path, text: str) -> str:
+    """Write a playbook and return its name for ``start`` and ``run``."""
+    (directory / "play.yml").write_text(text)
+    return "play.yml"
+
+
+def inventory(directory: Path, variables: Mapping[str, Any], **groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Write an inventory, which only its owner reads for its passwords; return the options that name it.
+
+    ``variables`` are everybody's; each group is its hosts with the variables of their own.
+    """
+    children = {group: {"hosts": hosts} for group, hosts in groups.items()}
+    accounts.write_private(directory / "inventory.json", json.dumps({"all": {"vars": variables, "children": children}}))
+    return ["-i", "inventory.json"]
+
+
+def given(directory: Path, variables: Mapping[str, Any]) -> list[str]:
+    """Write extra variables in which no text is a template; return the options that name them."""
+    accounts.write_private(directory / "vars.yml", _no_template(variables))
+    return ["-e", "@vars.yml"]
+
+
+def _no_template(value: Any) -> str:
+    """Return YAML in which no text is a template: as what a survey or a person typed has to be passed on."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_no_template(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_no_template, value)) + "]"
+    return f"!unsafe {json.dumps(value)}" if isinstance(value, str) else json.dumps(value)
+
+
+def start(directory: Path, playbook: str, *options: str, prefix: Sequence[str] = (), **more: str) -> Running:
+    """Start a playbook, a file's name or one of the collection's, and return at once.
+
+    ``prefix`` is put before the command, for instance a namespace; ``more`` goes to the environment.
+    """
+    (directory / "ansible.cfg").touch()
+    alone = {
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
+        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
+        "ANSIBLE_HOME": str(directory / ".ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
+        "ANSIBLE_REMOTE_TEMP": str(directory / "remote"),
+        "ANSIBLE_NO_TARGET_SYSLOG": "1",
+        "HOME": str(directory),
+    }
+    argv = [*prefix, beside("ansible-playbook"), *options, playbook]
+    return Running(argv, directory / "output", directory, {**alone, **more})
+
+
+def run(directory: Path, playbook: str, *options: str, prefix: Sequence[str] = (), **more: str) -> Run:
+    """Run a playbook to its end, whatever that is."""
+    return start(directory, playbook, *options, prefix=prefix, **more).wait(timeout=TIMEOUT_SECONDS)
+
+
+def kept(directory: Path) -> dict[str, Any]:
+    """Return what the playbook kept in ``result.json``."""
+    found: dict[str, Any] = json.loads((directory / "result.json").read_text())
+    return found
