@@ -1,6 +1,9 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo link lint fix sanity unit integration oldest hosts-test hosts-down test demo demo-down bench build docs clean
+.PHONY: help venv venv-unit venv-demo link lint fix sanity unit servers hosts integration oldest hosts-test hosts-down test demo demo-down bench build docs clean
+# Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
+ON_HOSTS := tests/hosts tests/playbooks
+PYTEST := .venv/bin/python -m pytest --durations=15
 COLLECTION := .ansible/collections/ansible_collections/chatia/kanban_rollback
 
 help: ## list the targets
@@ -30,8 +33,14 @@ sanity: venv ## run ansible-test sanity on a clean copy
 unit: venv-unit ## test the pure files, with neither Ansible nor a driver installed
 	@.venv-unit/bin/python -m pytest tests/unit --junitxml=.cache/junit/unit.xml
 
-integration: venv ## test against real servers and, as root, real hosts
-	@.venv/bin/python -m pytest tests --ignore=tests/unit --junitxml=.cache/junit/integration.xml
+servers: venv ## test against real servers on this machine
+	@$(PYTEST) tests --ignore=tests/unit $(ON_HOSTS:%=--ignore=%) --junitxml=.cache/junit/servers.xml
+
+hosts: venv ## test on real hosts, as root
+	@$(PYTEST) $(ON_HOSTS) -o cache_dir=.cache/pytest-hosts --junitxml=.cache/junit/hosts.xml
+
+integration: venv ## run servers and hosts side by side; the last line counts them
+	@.venv/bin/python -m tools.summary hosts servers
 
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
@@ -43,8 +52,8 @@ hosts-down: ## remove hosts that a killed run has left
 	@for state in .cache/hosts* .cache/bench/hosts; do \
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
 
-test: venv ## run lint, sanity, unit and integration; the last line counts them
-	@.venv/bin/python -m tools.summary lint sanity unit integration
+test: venv ## run lint, sanity, unit and servers, and hosts beside them; the last line counts them
+	@.venv/bin/python -m tools.summary hosts lint,sanity,unit,servers
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up

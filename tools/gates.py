@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,15 +70,12 @@ def run(
     killed a minute later. The same happens when this process is interrupted. Returns "" for success, else the
     complaint in one line.
     """
-    process = subprocess.Popen(  # noqa: S603 - the commands are this repository's own
+    process = start(
         argv,
         cwd=cwd,
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
+        env=env,
         stdout=subprocess.PIPE if forbidden else None,
         stderr=subprocess.STDOUT if forbidden else None,
-        text=True,
-        start_new_session=True,
     )
     output = ""
     try:
@@ -85,7 +83,7 @@ def run(
     except subprocess.TimeoutExpired:
         return f"not finished after {timeout:.0f} s"
     finally:
-        _end_group(process)
+        end([process])
     print(output, end="")
     if process.returncode:
         return f"exit status {process.returncode}"
@@ -93,19 +91,37 @@ def run(
     return f"printed: {found.group(0)}" if found else ""
 
 
-def _end_group(process: subprocess.Popen[str]) -> None:
-    """End what is left of a command: its leader gets a minute to clean up, then the process group is killed."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
+def start(
+    argv: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None, **streams: Any
+) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own, with nothing to read; whoever starts it must `end` it."""
+    return subprocess.Popen(  # noqa: S603 - the commands are this repository's own
+        argv,
+        cwd=cwd,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        **streams,
+    )
+
+
+def end(processes: Sequence[subprocess.Popen[str]], *, grace: float = 60) -> None:
+    """End what is left of commands, of all at once: leaders get `grace` seconds to clean up, then groups are killed."""
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+    until = time.monotonic() + grace
+    for process in processes:
         try:
-            process.wait(timeout=60)
+            process.wait(timeout=max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             pass
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # nothing is left of it
-    process.wait(timeout=30)
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # nothing is left of it
+        process.wait(timeout=30)
 
 
 def run_gates(suite: str, gates: Sequence[Gate]) -> int:

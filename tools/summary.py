@@ -1,23 +1,29 @@
-"""Run stages one after the other and count: `python -m tools.summary lint sanity unit integration`.
+"""Run stages and count: `python -m tools.summary hosts lint,sanity,unit,servers`.
 
-Each stage is a make target that leaves `.cache/junit/<stage>.xml`. Later stages run when an earlier one fails. The
-last line is `N passed, N failed`, alone, for people and machines; skipped tests stand in the table before it.
+Each stage is a make target that leaves `.cache/junit/<stage>.xml`. Stages with a comma between them run one after the
+other, also when an earlier one fails; the lists run side by side. What a stage prints goes to `.cache/log/<stage>.log`
+and is shown in one piece when it has ended; until then a line a minute says how far each is. The last line is
+`N passed, N failed`, alone, for people and machines; skipped tests stand in the table before it.
 """
 
 from __future__ import annotations
 
+import itertools
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools.gates import JUNIT, run
+from tools.gates import CACHE, JUNIT, end, start
 
 # In seconds, for all stages. Well under an hour and a half, so that a stage that hangs still leaves time for the count.
 TOTAL_TIMEOUT = 4500
+LOGS = CACHE / "log"
+HEARTBEAT = 60
 
 
 @dataclass(frozen=True)
@@ -57,42 +63,114 @@ def read_junit(path: Path) -> Count:
     return Count(len(names - bad - skipped), len(bad), len(skipped))
 
 
-def run_stage(stage: str, timeout: float) -> Count:
-    """Run one make target for at most `timeout` seconds and count its cases.
+class Stage:
+    """One make target on its way. End its process, then `finish` it."""
 
-    A stage that fails without a failed case, or that runs no case at all, is one failure.
+    def __init__(self, name: str) -> None:
+        """Start it."""
+        print(f"#### {name} begins", flush=True)
+        self.name, self.log = name, LOGS / f"{name}.log"
+        # Until something else is known.
+        self.count, self.seconds = Count(failed=1), 0.0
+        self._began = time.monotonic()
+        self._junit = JUNIT / f"{name}.xml"
+        self._junit.unlink(missing_ok=True)
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as out:
+            self.process = start(["make", "--no-print-directory", name], stdout=out, stderr=subprocess.STDOUT)
+
+    def tell(self) -> None:
+        """Say in a line where it is: the last line that it has printed, cut."""
+        lines = self.log.read_bytes()[-1000:].decode(errors="replace").splitlines()
+        last = next((line.strip()[-70:] for line in reversed(lines) if line.strip()), "")
+        print(f"{self.name:<8} {(time.monotonic() - self._began) / 60:3.0f} min: {last}", flush=True)
+
+    def finish(self, complaint: str = "") -> None:
+        """Show what it has printed and count its cases.
+
+        A stage that fails without a failed case, or that runs no case at all, is one failure.
+        """
+        self.seconds = time.monotonic() - self._began
+        print(f"\n#### {self.name}: what it printed in {self.seconds:.0f} s", flush=True)
+        sys.stdout.buffer.write(self.log.read_bytes())
+        sys.stdout.buffer.flush()
+        if not complaint and self.process.returncode:
+            complaint = f"exit status {self.process.returncode}"
+        count = read_junit(self._junit)
+        if not complaint and not (count.passed or count.failed):
+            complaint = "ran no test"
+        if complaint:
+            print(f"{self.name}: {complaint}", flush=True)
+        self.count = count if count.failed or not complaint else count + Count(failed=1)
+
+
+@dataclass
+class Lane:
+    """Stages that run one after the other."""
+
+    names: Sequence[str]
+    stages: list[Stage] = field(default_factory=list)
+    running: Stage | None = None
+
+    def step(self) -> Stage | None:
+        """Finish a stage that has ended, begin the next, and return what runs now."""
+        if self.running and self.running.process.poll() is not None:
+            ended, self.running = self.running, None
+            end([ended.process])
+            ended.finish()
+        if not self.running and len(self.stages) < len(self.names):
+            self.running = Stage(self.names[len(self.stages)])
+            self.stages.append(self.running)
+        return self.running
+
+
+def run(lanes: Sequence[Lane], timeout: float) -> None:
+    """Run lanes side by side for at most `timeout` seconds.
+
+    An interruption ends them as the timeout does: each gets a minute to clean up, all of them the same one.
     """
-    junit = JUNIT / f"{stage}.xml"
-    junit.unlink(missing_ok=True)
-    complaint = run(["make", "--no-print-directory", stage], timeout=timeout)
-    count = read_junit(junit)
-    if not complaint and not (count.passed or count.failed):
-        complaint = "ran no test"
-    if complaint and not count.failed:
-        print(f"{stage}: {complaint}")
-        count += Count(failed=1)
-    return count
+    try:
+        complaint = _watch(lanes, timeout)
+    except KeyboardInterrupt:
+        complaint = "interrupted"
+    finally:
+        left = [lane.running for lane in lanes if lane.running]
+        end([stage.process for stage in left])
+    for stage in left:
+        stage.finish(complaint)
 
 
-def main(stages: Sequence[str]) -> int:
+def _watch(lanes: Sequence[Lane], timeout: float) -> str:
+    """Step until all has ended or the time is over, and return what is then to be said of those that still run."""
+    began = told = time.monotonic()
+    while running := [stage for lane in lanes if (stage := lane.step())]:
+        now = time.monotonic()
+        if now > began + timeout:
+            return f"not finished when {timeout:.0f} s were over"
+        if now > told + HEARTBEAT:
+            told = now
+            for stage in running:
+                stage.tell()
+        time.sleep(0.2)
+    return ""
+
+
+def main(arguments: Sequence[str]) -> int:
     """Run the stages, print the table and the count, return an exit status."""
     # A terminated run takes its fixtures down as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    deadline = time.monotonic() + TOTAL_TIMEOUT
-    counts: dict[str, Count] = {}
-    seconds: dict[str, float] = {}
-    for stage in stages:
-        print(f"\n#### {stage}", flush=True)
-        began = time.monotonic()
-        counts[stage] = run_stage(stage, max(deadline - began, 1))
-        seconds[stage] = time.monotonic() - began
+    lanes = [Lane(argument.split(",")) for argument in arguments]
+    run(lanes, TOTAL_TIMEOUT)
     print()
-    for stage, count in counts.items():
-        print(
-            f"{stage:<12} {seconds[stage]:7.1f} s   passed {count.passed:5}   failed {count.failed:4}"
-            f"   skipped {count.skipped:4}"
-        )
-    total = sum(counts.values(), Count())
+    total = Count()
+    for lane in lanes:
+        for name, stage in itertools.zip_longest(lane.names, lane.stages):
+            count, seconds = (stage.count, f"{stage.seconds:7.1f} s") if stage else (Count(failed=1), "never ran")
+            print(
+                f"{name:<12} {seconds:>9}   passed {count.passed:5}   failed {count.failed:4}"
+                f"   skipped {count.skipped:4}"
+            )
+            total += count
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return 1 if total.failed else 0
 
