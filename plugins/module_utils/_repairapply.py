@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
@@ -45,6 +46,7 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check]) -> None:
     for table in planner.touched:
         if table.updated:
             planner.in_time()
+            park_planned(cursor, table.name, table.columns, keep[table.oid])
             _expect(table, table.updated, _update(cursor, table, keep[table.oid]), "could be changed")
     for table in planner.touched:
         if table.deleted:

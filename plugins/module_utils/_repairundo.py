@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterator, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import may_bring_back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import InSchema
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity
@@ -57,6 +58,12 @@ class Undo:
             self.kept.append(
                 Kept(place, schema, table, tuple(columns), deleted, updated, tuple(changed), oid, tuple(insertable))
             )
+        self.cursor.run(queries.CREATE_BACK, {})
+        for kept in self.kept:
+            if kept.updated:
+                self.in_time()
+                paired, _differs = self._paired(kept)
+                self.cursor.run(sql.SQL(queries.PAIR).format(paired=paired), self._values(kept))
         for kept in self.kept:
             self.in_time()
             may_bring_back(self.cursor, kept.oid, str(kept), kept.deleted, kept.changed)
@@ -69,6 +76,10 @@ class Undo:
 
     def put_back(self) -> None:
         """Bring everything back; raises KanbanError, after which the transaction is to be rolled back."""
+        for kept in self.kept:
+            if kept.updated:
+                self.in_time()
+                park_paired(self.cursor, kept.name, kept.changed, self._values(kept))
         for kept in self.kept:
             if kept.deleted:
                 self.in_time()
@@ -84,7 +95,7 @@ class Undo:
         return [{"table": str(kept), "deleted": kept.deleted, "changed": kept.updated} for kept in self.kept]
 
     def _values(self, kept: Kept) -> dict[str, Any]:
-        return {"repair": self.repair, "place": kept.place, "most": SHOWN, "table": kept.oid}
+        return {"repair": self.repair, "place": kept.place, "most": SHOWN, "table": kept.oid, "relation": kept.oid}
 
     def _note(self, kept: Kept, why: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
@@ -97,7 +108,7 @@ class Undo:
             statement = sql.SQL(queries.REUSED).format(
                 rows=_rows(queries.DELETED_ROWS, kept), table=kept.name, same=_same("t", columns, "r", columns)
             )
-            found = self.cursor.rows(statement, self._values(kept))
+            found = self.cursor.rows(statement, {**self._values(kept), "columns": columns})
             self._note(kept, f"another row has its {', '.join(columns)} by now ({index})", found)
 
     def _parents(self, kept: Kept, shape: str, written: Sequence[str]) -> None:
@@ -190,8 +201,7 @@ class Undo:
             sql.SQL(queries.SET_BACK).format(column=identifier(name), column_text=sql.Literal(name))
             for name in kept.changed
         ]
-        paired, _differs = self._paired(kept)
-        statement = sql.SQL(queries.PUT_BACK).format(table=kept.name, sets=sql.SQL(", ").join(sets), paired=paired)
+        statement = sql.SQL(queries.PUT_BACK).format(table=kept.name, sets=sql.SQL(", ").join(sets))
         with self._past_keys(kept, queries.CHANGED_ROWS):
             self.cursor.run(statement, self._values(kept))
             done = self.cursor.rowcount

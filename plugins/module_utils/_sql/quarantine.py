@@ -98,10 +98,40 @@ NOT_DELETED = """
 SELECT count(*) FROM pg_temp.kanban_plan AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t.ctid = v.place
 WHERE v.relation = %(relation)s AND v.action = 'delete'
 """
+# Numbers that a unique index holds, and that no foreign key follows: kept apart from each other at every row, and free
+# to be something else for a moment.
+PARKABLE = """
+SELECT a.attname::text, format_type(a.atttypid, NULL)
+FROM pg_attribute AS a
+WHERE a.attrelid = %(relation)s AND a.attname = ANY (%(columns)s::text[])
+  AND a.atttypid = ANY ('{int2,int4,int8,numeric}'::regtype[])
+  AND NOT EXISTS (SELECT FROM pg_constraint AS c
+                  WHERE c.contype = 'f' AND (c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey)
+                                             OR c.confrelid = a.attrelid AND a.attnum = ANY (c.confkey)))
+  AND EXISTS (SELECT FROM pg_index AS i
+              WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indimmediate AND a.attnum = ANY (i.indkey::int2[]))
+"""
+# Behind all that is there and all that comes. Each is known by its new place then, and what it was is kept.
+PARK_PLANNED = """
+WITH old AS (
+  SELECT v.leaf, v.place, COALESCE(v.before, (t.*)::text) AS before, row_number() OVER () AS n
+  FROM pg_temp.kanban_plan AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t.ctid = v.place
+  WHERE v.relation = %(relation)s AND (v.changes ? {column_text} OR v.action = 'delete')
+), parked AS (
+  UPDATE {table} AS t SET {column} = GREATEST(
+    (SELECT max(b.{column}) FROM {table} AS b),
+    (SELECT max((v.changes ->> {column_text})::{type}) FROM pg_temp.kanban_plan AS v WHERE v.relation = %(relation)s), 0
+  ) + old.n
+  FROM old WHERE t.tableoid = old.leaf AND t.ctid = old.place
+  RETURNING old.leaf, old.place, old.before, t.tableoid AS leaf_now, t.ctid AS place_now
+)
+UPDATE pg_temp.kanban_plan AS v SET leaf = parked.leaf_now, place = parked.place_now, before = parked.before
+FROM parked WHERE v.leaf = parked.leaf AND v.place = parked.place
+"""
 # Change and quarantine in one statement: ``after`` is what the row became, whatever triggers made of it.
 KEEP_CHANGED = """
 WITH old AS (
-  SELECT v.leaf, v.place, v.check_name, v.via, v.changes, v.defaults, (t.*)::text AS before
+  SELECT v.leaf, v.place, v.check_name, v.via, v.changes, v.defaults, COALESCE(v.before, (t.*)::text) AS before
   FROM pg_temp.kanban_plan AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t.ctid = v.place
   WHERE v.relation = %(relation)s AND v.action = 'update' AND {which}
 ), new AS (
@@ -181,8 +211,14 @@ _ROWS = """
 """
 DELETED_ROWS = _ROWS.replace("{which}", "q.after IS NULL")
 CHANGED_ROWS = _ROWS.replace("{which}", "q.after IS NOT NULL")
-# Another row has its key by now.
-REUSED = "SELECT left(q.before, 200), count(*) OVER () FROM {rows} JOIN {table} AS t ON {same} LIMIT %(most)s"
+# Another row has its key by now, and is not one that gives it back.
+REUSED = """
+SELECT left(q.before, 200), count(*) OVER () FROM {rows} JOIN {table} AS t ON {same}
+WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
+                  WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid
+                    AND b.changed && %(columns)s::text[])
+LIMIT %(most)s
+"""
 # The row that it belongs to has gone since, and does not come back either.
 WITHOUT_PARENT = """
 SELECT left(q.before, 200), count(*) OVER () FROM {rows}
@@ -225,8 +261,38 @@ SELECT left(q.before, 200), count(*) OVER (), q.place IS NULL FROM ({paired}) AS
 WHERE q.place IS NULL OR {differs} LIMIT %(most)s
 """
 DIFFERS = "({column_text} = ANY (q.changed) AND (q.n).{column}::text IS DISTINCT FROM q.{now})"
+# Where they lie, for as long as the undo lasts.
+CREATE_BACK = """
+CREATE TEMPORARY TABLE IF NOT EXISTS kanban_back (
+  repair bigint NOT NULL, place int NOT NULL, leaf oid NOT NULL, at tid NOT NULL, before text NOT NULL,
+  changed text[] NOT NULL, PRIMARY KEY (repair, leaf, at)
+) ON COMMIT DROP
+"""
+PAIR = """
+INSERT INTO pg_temp.kanban_back
+SELECT %(repair)s, %(place)s, q.leaf, q.place, q.before, q.changed FROM ({paired}) AS q WHERE q.place IS NOT NULL
+"""
+PARK_PAIRED = """
+WITH old AS (
+  SELECT b.leaf, b.at, row_number() OVER () AS n FROM pg_temp.kanban_back AS b
+  WHERE b.repair = %(repair)s AND b.place = %(place)s AND {column_text} = ANY (b.changed)
+), parked AS (
+  UPDATE {table} AS t SET {column} = GREATEST(
+    (SELECT max(b.{column}) FROM {table} AS b),
+    (SELECT max((q.before::{table}).{column}) FROM kanban_rollback.quarantined AS q
+     WHERE q.repair_id = %(repair)s AND q.place = %(place)s), 0
+  ) + old.n
+  FROM old WHERE t.tableoid = old.leaf AND t.ctid = old.at
+  RETURNING old.leaf, old.at, t.tableoid AS leaf_now, t.ctid AS at_now
+)
+UPDATE pg_temp.kanban_back AS b SET leaf = parked.leaf_now, at = parked.at_now
+FROM parked WHERE b.repair = %(repair)s AND b.leaf = parked.leaf AND b.at = parked.at
+"""
 PUT_BACK = """
-UPDATE {table} AS t SET {sets} FROM ({paired}) AS q WHERE t.tableoid = q.leaf AND t.ctid = q.place
+UPDATE {table} AS t SET {sets}
+FROM (SELECT b.leaf, b.at, b.changed, b.before::{table} AS r FROM pg_temp.kanban_back AS b
+      WHERE b.repair = %(repair)s AND b.place = %(place)s OFFSET 0) AS q
+WHERE t.tableoid = q.leaf AND t.ctid = q.at
 """
 SET_BACK = "{column} = CASE WHEN {column_text} = ANY (q.changed) THEN (q.r).{column} ELSE t.{column} END"
 # Neither keys nor the application's triggers are asked: rows that were orphans come back as what they were.

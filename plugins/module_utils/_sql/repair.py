@@ -10,7 +10,8 @@ key. Everything is sets; nothing is fetched but figures and a few samples.
 from __future__ import annotations
 
 # The plan itself: a row of ours per row of theirs. ``changes`` are new values as text, by column, and ``defaults`` are
-# columns that take their default. It is gone with the transaction.
+# columns that take their default; ``before`` is what was there, where it has been put aside meanwhile. It is gone with
+# the transaction.
 CREATE_PLAN = """
 CREATE TEMPORARY TABLE kanban_plan (
   relation oid NOT NULL,
@@ -22,6 +23,7 @@ CREATE TEMPORARY TABLE kanban_plan (
   level int NOT NULL,
   changes jsonb NOT NULL DEFAULT '{}',
   defaults text[] NOT NULL DEFAULT '{}',
+  before text,
   PRIMARY KEY (leaf, place)
 ) ON COMMIT DROP
 """

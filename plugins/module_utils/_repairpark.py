@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numbers that change places under a unique index: first all aside, then each to its own.
+
+PostgreSQL asks a unique index at each row, not at the end of the statement, so that of two rows that change places the
+first finds the other still there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+
+
+def park_planned(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Put aside the rows of a plan that get another number, and those that go; they stay in the plan."""
+    _park(cursor, queries.PARK_PLANNED, table, columns, values)
+
+
+def park_paired(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Put aside the rows of an undo that get their number back; they stay paired."""
+    _park(cursor, queries.PARK_PAIRED, table, columns, values)
+
+
+def _park(
+    cursor: Cursor, statement: str, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]
+) -> None:
+    asked = {**values, "columns": list(columns)}
+    for name, kind in cursor.rows(queries.PARKABLE, asked):
+        named = {"column": identifier(name), "column_text": sql.Literal(name), "type": sql.SQL(kind)}
+        cursor.run(sql.SQL(statement).format(table=table, **named), asked)
