@@ -41,7 +41,8 @@ def stages(site: Site, host: str = "db1") -> list[str]:
     """What became of each stage, by the ledger."""
     kept = site.psql(
         host,
-        "SELECT event || ' ' || (data ->> 'share')::float8 FROM kanban_rollback.events WHERE event LIKE 'stage%' ORDER BY at",
+        """SELECT event || ' ' || (data ->> 'share')::float8 FROM kanban_rollback.events
+           WHERE event LIKE 'stage%' ORDER BY at""",
     )
     return kept.splitlines()
 
