@@ -163,7 +163,8 @@ def recovery_part(
         if answer.get("failed") or ("undone" if undo else "plan") not in answer:
             part.bad.append(f"the data on {name} is not {'as before the repair' if undo else 'repaired'}")
             # It may still be at work on the host, and then the next run finds it done.
-            lost = answer.get("unreachable") or "timedout" in answer
+            code = (answer.get("error") or {}).get("code")
+            lost = answer.get("unreachable") or "timedout" in answer or code == "lost_connection"
             state = "NOT KNOWN to be done, the same command tells" if lost else "NOT DONE"
             part.lines.append(f"{name}: {'undo' if undo else 'repair'} {state}: {why_not(answer)}")
             part.lines += [f"{name}: in the way: {_conflict(row)}" for row in answer.get("conflicts", [])[:SHOWN]]

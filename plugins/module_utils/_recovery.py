@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import OWN_TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 
 # What a plan lacks only for not being the stop itself: a run in check mode raises no fence and opens no incident.
 OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
 # What decides in triage decides here too.
 DECIDES = "critical"
+# Operators of whom nobody can tell that they are somebody else: none, and kanban_operator's default where nothing says.
+NOBODY = ("", "unknown")
 
 
 def plan_of_all(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -50,6 +54,15 @@ def plan_document(answer: Answer) -> dict[str, Any]:
     return {name: answer.get(name) for name in names}
 
 
+def _person(name: str) -> str:
+    """Return a name as it is compared: the same person in other letters, blanks, or with a domain, is the same.
+
+    Whoever wants to can still write another name: who may approve is for those to decide who give out the rights.
+    """
+    plain = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return " ".join(plain.split()).casefold().partition("@")[0]
+
+
 def why_not_to_recover(
     plan: Mapping[str, Any],
     given: str,
@@ -74,9 +87,16 @@ def why_not_to_recover(
         found.append("kanban_plan_hash is not given: look at the plan first")
     elif plan["hash"] and given != plan["hash"]:
         found.append(f"the plan is {plan['hash']} by now, and {one_line(given)} was approved: look at it again")
-    if not approved_by:
+    approver, typist = _person(approved_by), _person(operator)
+    # A line to type has such a place for the name, which is none.
+    if not approver or approver.startswith("<"):
         found.append("kanban_approved_by is not given: who has looked at the plan and approves it")
-    elif approved_by.strip().lower() == operator.strip().lower() and "approval" not in waived:
+    elif typist in NOBODY and "approval" not in waived:
+        found.append(
+            "kanban_operator is not known, so nobody can tell that somebody else approves: say who types this, or "
+            "kanban_break_glass={what: [approval], reason: ...}"
+        )
+    elif approver == typist and "approval" not in waived:
         found.append(
             f"{one_line(operator)} may not approve what {one_line(operator)} does: somebody else looks at the plan, or "
             "kanban_break_glass={what: [approval], reason: ...}"
@@ -117,7 +137,8 @@ def data_judgement(
     for check in checks.get("checks", []):
         if check["status"] == "not_applicable" and check["name"] in counted:
             why.append(f"{one_line(check['name'])}: it does not apply any more: {one_line(check['why'])}")
-        if check["status"] in ("ok", "not_applicable"):
+        own_table = check.get("code") == OWN_TABLE and check["severity"] == DECIDES
+        if check["status"] == "ok" or (check["status"] == "not_applicable" and not own_table):
             continue
         told = one_line(check["why"] if check["count"] is None else f"counts {check['count']:,}")
         text = f"{one_line(check['name'])}: {told}"

@@ -110,6 +110,7 @@ def release_outcome(
     before: Sequence[Answer],
     after: Sequence[Answer],
     check_mode: bool = False,
+    kept: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return whether what was given back has to be refused again (``raise``), and ``why``.
 
@@ -118,19 +119,22 @@ def release_outcome(
 
     :param tests: each with ``what`` it is called, whether it is ``wanted``, and ``answers`` of ``smoke_test``.
     :param before: of ``incident_info`` at the beginning, for each database that acts; ``after``: the same by now.
+    :param kept: databases where writes could not be given back; then nothing is tested.
     """
     results = [(str(test["what"]), *_passed(test["answers"])) for test in tests if test["wanted"]]
     # What comes after a test that failed was not tried.
-    why = [f"the {what} {wrong}" for what, _passed_it, wrong in results if wrong][:1]
-    stopped, unknown = False, []
+    failed = [f"the {what} {wrong}" for what, _passed_it, wrong in results if wrong][:1]
+    why, unknown = [], []
     for name, first, last in together(decision["acts"], before, after):
         if first.get("kills") is None:
             continue  # Without a ledger nobody counts.
         if last.get("kills") is None or last.get("failed"):
             unknown.append(f"whether somebody stopped it again on {name} is not known: {why_not(last)}")
         elif last["kills"] != first["kills"]:
-            stopped = True
             why.append(f"somebody stopped it again on {name}, and the later stop wins")
+    stopped = bool(why)
+    why += [f"writes could not be given back on {one_line(name)}" for name in kept]
+    why = why or failed
     if check_mode or not decision["goes"]:
         return {"raise": False, "why": [], "tested": False, "stopped": False, "unknown": []}
     tested = any(passed for _what, passed, _wrong in results) and not why

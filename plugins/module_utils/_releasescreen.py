@@ -107,7 +107,8 @@ def _next(
 ) -> list[str]:
     if not decision["goes"]:
         mend = ["Next: mend what is named above and type the same command again."]
-        return _validate(arguments) if decision["unvalidated"] and decision["incident_id"] else mend
+        silent = any("is not known" in text for text in decision["unvalidated"])
+        return mend if silent or not decision["unvalidated"] or not decision["incident_id"] else _validate(arguments)
     if check_mode:
         return ["Next: the same command without --check."]
     if outcome["stopped"]:
@@ -127,7 +128,8 @@ def _next(
 
 def _validate(arguments: Sequence[str]) -> list[str]:
     return [
-        "Next: repair the data and have it validated:",
-        command_of("scenario3", [*arguments, "-e", "kanban_recovery=surgical"]),
+        "Next: have the data assessed again, and validated where nothing is to be repaired; its last screen says how a "
+        "repair is approved:",
+        command_of("scenario3", arguments),
         "Without that, kanban_break_glass={what: [validation], reason: ...} overrides it, recorded with who and why.",
     ]

@@ -16,7 +16,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._return imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnjudge import stage_switched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of, extra_vars
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import undo_of
 
 Result = Mapping[str, Any]
 
@@ -50,9 +49,7 @@ def return_screen(
     again = command_of("reenable", [*named, "-e", f"kanban_reenable={mode}"])
     about = f"Incident {incident_id or 'not known'}" + (f", environment {environment}" if environment else "")
     if plan["why"]:
-        todo = list(_writes(plan, named, incident_id, arguments)) or [
-            "Next: mend what is named above and type the same command again."
-        ]
+        todo = list(_writes(plan, named)) or ["Next: mend what is named above and type the same command again."]
         start = "REFUSED: nobody was switched, and nothing was changed."
         lines = [start, about, *plan["why"], *todo]
         return _made("failed", start, incident_id, lines)
@@ -73,10 +70,22 @@ def return_screen(
     start = f"RETURNED {back} tenants that had Kanban V2."
     if stopped:
         start += f" STOPPED: {one_line(stopped['stage']['name'])} did not pass."
-    bad = [*(stopped["bad"] if stopped else []), *everybody["bad"], *map(one_line, ending)]
+    bad = [*(_stopped(stopped) if stopped else []), *everybody["bad"], *map(one_line, ending)]
     lines = [start, *(f"NOT WELL: {text}." for text in bad), about, *before, *told, *everybody["lines"]]
     lines += _next(stopped, mode, again, named, stop, bad, closed)
     return _made("degraded" if bad or stopped else "restored", start, incident_id, lines)
+
+
+def _still_on(stopped: Result) -> bool:
+    withdrawn = stopped.get("withdrawn")
+    return bool(withdrawn and not withdrawn["holds"])
+
+
+def _stopped(stopped: Result) -> Iterator[str]:
+    """Yield what is wrong with the stage that did not pass; that its tenants may still be on comes first."""
+    if _still_on(stopped):
+        yield f"the tenants of {one_line(stopped['stage']['name'])} are NOT KNOWN to be off again"
+    yield from stopped["bad"]
 
 
 def _made(word: str, headline: str, incident_id: str, lines: Sequence[str]) -> dict[str, Any]:
@@ -84,13 +93,11 @@ def _made(word: str, headline: str, incident_id: str, lines: Sequence[str]) -> d
     return {"verdict": word, "failed": failed, "headline": headline, "incident_id": incident_id, "lines": list(lines)}
 
 
-def _writes(plan: Mapping[str, Any], named: Sequence[str], incident_id: str, arguments: Sequence[str]) -> Iterator[str]:
+def _writes(plan: Mapping[str, Any], named: Sequence[str]) -> Iterator[str]:
     """Yield what to type where Kanban's writes are refused."""
     if plan["writes"]:
         yield "Next: once the data is validated, this lowers fence and block and walks through the application:"
         yield command_of("release", named)
-        yield "If it was a misfire, and nothing is to be watched, this undoes all of it at once:"
-        yield undo_of(incident_id, arguments)
 
 
 def _stage(result: Result, seconds: Mapping[str, float], check_mode: bool) -> Iterator[str]:
@@ -124,7 +131,10 @@ def _next(
     bad: Sequence[str],
     closed: bool,
 ) -> Iterator[str]:
-    if stopped:
+    if stopped and _still_on(stopped):
+        yield "Next: switch everybody off, unless another run that is at work has taken this stage over:"
+        yield command_of("scenario1", stop)
+    elif stopped:
         yield "Next: mend what is named above. This begins that stage anew; those before it stay as they are:"
         yield again
         yield "If V2 hurts those who have it as well, this switches everybody off:"

@@ -34,15 +34,20 @@ CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NUL
 CREATE TRIGGER forget BEFORE INSERT ON "TicketTags" FOR EACH ROW WHEN (NEW."tagId" > 1000) EXECUTE FUNCTION forget();
 """
 REMEMBERS = 'DROP TRIGGER IF EXISTS forget ON "TicketTags"; DROP FUNCTION IF EXISTS forget'
-# A second operator's kill, as the fence is lowered.
+# A second operator's kill: before the fence is lowered, and as it is.
 KILLED = """
 CREATE FUNCTION kill_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO kanban_rollback.events (incident_id, run_id, seq, at, phase, source, event, data, previous, hash)
-    VALUES (NEW.incident_id, 'another run', 1, '2026-11-25T00:00:00.000000Z', 'contain', 'feature_flag', 'disabled',
+    VALUES (NEW.incident_id, 'another run', 1 + (SELECT count(*) FROM kanban_rollback.events), '2026-11-25T00:00:00.000000Z', 'contain', 'feature_flag', 'disabled',
             '{}', '', 'x');
   RETURN NULL;
 END $$;
+"""
+BEFORE = """
+CREATE TRIGGER kill_again AFTER UPDATE ON kanban_rollback.leases FOR EACH ROW EXECUTE FUNCTION kill_again();
+"""
+MEANWHILE = """
 CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
   WHEN (NEW.event = 'fence_lowered') EXECUTE FUNCTION kill_again();
 """
@@ -181,7 +186,7 @@ def test_refused_then_planned_then_released_and_the_second_time_nothing_changes(
     assert (refused.rc != 0, stopped.refuses, stopped.events(), stopped.leases()) == (True, (True, True), [], 0)
     assert "NOT RELEASED, nothing was changed: the data of db1 is not validated" in refused.screen, refused.output
     assert "chatia.kanban_rollback.scenario3 -i /" in refused.screen
-    assert f"-e kanban_incident_id={INCIDENT} -e kanban_recovery=surgical" in refused.screen
+    assert f"-e kanban_incident_id={INCIDENT}" in refused.screen
     assert {host: refused.recap(host).get("changed", 0) for host in ("db1", "redis1")} == {"db1": 0, "redis1": 0}
 
     stopped.validate()
@@ -241,13 +246,17 @@ def test_what_overrides_needs_a_reason_and_is_on_record(stopped: Stopped) -> Non
     assert stopped.events()[0] == ("validation overridden", "{{ 7 * 7 }} support cannot work")
 
 
-def test_a_stop_meanwhile_wins(stopped: Stopped) -> None:
+@pytest.mark.parametrize(("when", "lowered"), [(BEFORE, 0), (MEANWHILE, 1)], ids=["before", "meanwhile"])
+def test_a_later_stop_wins(stopped: Stopped, when: str, lowered: int) -> None:
     stopped.validate()
-    stopped.db.rows(KILLED)
+    stopped.db.rows(KILLED + when)
     run = stopped.release()
     assert (run.rc != 0, stopped.refuses) == (True, (True, True)), run.output
     assert "RAISED AGAIN: somebody stopped it again on db1, and the later stop wins" in run.screen
     assert "Next: ask who stopped it again" in run.screen
+    assert stopped.db.value("SELECT count(*) FROM kanban_rollback.events WHERE event = 'fence_lowered'") == lowered
+    # The application's refusal never went.
+    assert run.recap("redis1").get("changed", 0) == 0
 
 
 def test_without_an_application_both_are_up_again_and_without_steps_it_is_no_pass(stopped: Stopped) -> None:

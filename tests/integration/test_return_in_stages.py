@@ -269,7 +269,7 @@ def test_it_is_refused_while_writes_are_or_another_incident_is_open(back: Return
     assert run.rc != 0
     assert "db1: the fence is up for INC-1, so V2 could write nothing." in screen(run)
     assert "ansible-playbook chatia.kanban_rollback.release -i" in screen(run)
-    assert "-e kanban_reenable=all -e kanban_incident_id=INC-1" in screen(run)
+    assert "kanban_reenable=all" not in screen(run)
     back.db.modules().ok("write_fence", state="absent", incident_id="INC-1")
     back.db.modules().ok("incident", incident_id="INC-2", operator="rui")
     run = back.run(kanban_incident_id="INC-1", kanban_stages=[50, 10])

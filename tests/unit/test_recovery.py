@@ -109,7 +109,12 @@ def test_what_is_approved_by_somebody_else_is_done() -> None:
         ("", "ana", {}, True, "kanban_plan_hash is not given"),
         ("bb", "ana", {}, True, "the plan is aa by now, and bb was approved"),
         ("aa", "", {}, True, "kanban_approved_by is not given"),
+        ("aa", " \u200b", {}, True, "kanban_approved_by is not given"),
+        ("aa", "<who has looked at it>", {}, True, "kanban_approved_by is not given"),
         ("aa", " RUI", {}, True, "rui may not approve what rui does"),
+        ("aa", "ru\u200bi", {}, True, "rui may not approve what rui does"),
+        ("aa", "\uff52ui", {}, True, "rui may not approve what rui does"),
+        ("aa", "rui@corp.example", {}, True, "rui may not approve what rui does"),
         ("aa", "ana", {}, False, "no proven dump"),
         ("aa", "rui", {"what": ["approval"]}, True, "has no reason"),
     ],
@@ -120,6 +125,29 @@ def test_each_thing_that_speaks_against_it_is_said(
     found = why_not_to_recover(PLAN, given, approved, "rui", glass, dumped)
     assert len(found) == 1
     assert why in found[0]
+
+
+@pytest.mark.parametrize("operator", ["", " ", "unknown"])
+def test_where_nobody_knows_who_types_nobody_else_approves(operator: str) -> None:
+    found = why_not_to_recover(PLAN, "aa", "ana", operator, {}, True)
+    assert len(found) == 1
+    assert "kanban_operator is not known" in found[0]
+    glass = {"what": ["approval"], "reason": "x"}
+    assert why_not_to_recover(PLAN, "aa", "ana", operator, glass, True) == []
+
+
+def test_a_critical_check_whose_own_table_is_gone_is_no_pass() -> None:
+    gone = {**check("a", None, status="not_applicable"), "code": "missing_own_table"}
+    judged = data_judgement(counted(gone, check("b", 0)), point(), planned("1"))
+    assert (judged["passed"], judged["why"]) == (False, ["a: it took too long"])
+    minor = {**gone, "severity": "warning"}
+    assert data_judgement(counted(minor, check("b", 0)), point(), planned("1"))["passed"]
+
+
+def test_a_connection_that_is_lost_at_the_end_leaves_open_whether_it_is_done() -> None:
+    lost = {"failed": True, "error": {"code": "lost_connection", "what": "Gone."}}
+    part = recovery_part(["db1"], [lost], [], "surgical", 3, [])
+    assert "repair NOT KNOWN to be done" in part["lines"][0]
 
 
 def test_an_override_with_a_reason_lets_it_through() -> None:

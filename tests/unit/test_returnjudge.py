@@ -142,6 +142,11 @@ def test_the_last_screen_leads_with_who_has_it_and_what_stopped_it() -> None:
     assert made["lines"][-1] == (
         "ansible-playbook chatia.kanban_rollback.scenario1 -i hosts -e kanban_incident_id=INC-1"
     )
+    other = {"holds": False, "off": 0, "lines": ["db1: NOT switched off again"]}
+    open_end = shown([result(passed=False, bad=["9 error lines on app1"], withdrawn=other)])
+    assert open_end["lines"][1] == "NOT WELL: the tenants of stage 10 % are NOT KNOWN to be off again."
+    assert open_end["lines"][-1] == made["lines"][-1]
+    assert not [line for line in open_end["lines"] if "chatia.kanban_rollback.reenable" in line]
     good = shown([result(passed=True)])
     assert (good["verdict"], good["failed"]) == ("restored", False)
     assert "stage 10 %: PASSED; 2 tenants of 20, 2 switched on by this run." in good["lines"]
@@ -166,10 +171,8 @@ def test_a_refusal_points_at_what_lowers_fence_and_block() -> None:
     made = shown([], {"why": ["db1: the fence is up for INC-1."], "writes": True})
     assert (made["verdict"], made["lines"][0]) == ("failed", "REFUSED: nobody was switched, and nothing was changed.")
     assert "ansible-playbook chatia.kanban_rollback.release -i hosts -e kanban_incident_id=INC-1" in made["lines"]
-    undo = (
-        "ansible-playbook chatia.kanban_rollback.reenable -i hosts -e kanban_reenable=all -e kanban_incident_id=INC-1"
-    )
-    assert made["lines"][-1] == undo
+    # What undoes a misfire would give writes back to data that nobody has looked at.
+    assert not [line for line in made["lines"] if "kanban_reenable=all" in line]
     other = shown([], {"why": ["db1: INC-1 is closed."]})
     assert other["lines"][-1] == "Next: mend what is named above and type the same command again."
 
