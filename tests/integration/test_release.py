@@ -39,7 +39,8 @@ KILLED = """
 CREATE FUNCTION kill_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO kanban_rollback.events (incident_id, run_id, seq, at, phase, source, event, data, previous, hash)
-    VALUES (NEW.incident_id, 'another run', 1 + (SELECT count(*) FROM kanban_rollback.events), '2026-11-25T00:00:00.000000Z', 'contain', 'feature_flag', 'disabled',
+    VALUES (NEW.incident_id, 'another run', 1 + (SELECT count(*) FROM kanban_rollback.events),
+            '2026-11-25T00:00:00.000000Z', 'contain', 'feature_flag', 'disabled',
             '{}', '', 'x');
   RETURN NULL;
 END $$;
