@@ -20,8 +20,8 @@ from xml.etree import ElementTree
 
 from tools.gates import CACHE, JUNIT, end, start
 
-# In seconds, for all stages. Well under an hour and a half, so that a stage that hangs still leaves time for the count.
-TOTAL_TIMEOUT = 4500
+# In seconds, for all stages. Under an hour and a half, so that a stage that hangs still leaves time for the count.
+TOTAL_TIMEOUT = 5000
 LOGS = CACHE / "log"
 HEARTBEAT = 60
 

@@ -202,6 +202,6 @@ class _Call:
             "server": self._server.as_result() if self._server else None,
             "replicas_acked": None,
             "elapsed_ms": self._deadline.elapsed_ms,
-            "longest_ms": round(self._sweeper.pace.longest_ms, 1),
+            "longest_ms": round(self._sweeper.pace.longest_ms, 3),
             "warnings": told,
         }
