@@ -17,8 +17,9 @@ Answer = Mapping[str, Any]
 
 
 def one_line(text: object) -> str:
-    """Return text from anywhere as one line of at most 300 characters."""
-    return " ".join(str(text).split())[:300]
+    """Return text from anywhere as one line of at most 300 characters; one that is cut ends with an ellipsis."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= 300 else line[:299] + "…"
 
 
 @dataclass(frozen=True)

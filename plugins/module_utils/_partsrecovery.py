@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     warnings_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import DECIDES, OF_A_PLAN
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 _APPROVER = "'<who has looked at it>'"
@@ -34,6 +34,7 @@ def assessment_part(
     check_mode: bool = False,
     recovers: bool = True,
     file: str = "",
+    undo: bool = False,
 ) -> dict[str, Any]:
     """Judge the assessment: what is corrupt, and what a repair would do.
 
@@ -41,6 +42,7 @@ def assessment_part(
     :param whole: the plan of all, as ``plan_of_all`` gives it; ``arguments``: what a line to type needs.
     :param recovers: whether this run goes on to apply it. A stop is done without: what is not assessed is said, and
         how the plan is applied.
+    :param undo: whether an undo follows, after which what was counted here holds no more.
     :param file: where the whole plan lies on the controller.
     """
     part, corrupt = Part(PRESERVE, "the data is assessed"), False
@@ -52,7 +54,7 @@ def assessment_part(
             corrupt = corrupt or checks["corrupt"]
             part.lines += [f"{name}: {line}" for line in _check_lines(checks)]
         if "plan" in plan:
-            part.lines += [f"{name}: {line}" for line in _plan_lines(plan)]
+            part.lines += [f"{name}: {line}" for line in (*_plan_lines(plan), *_not_in_plan(checks, plan))]
             # Where nothing is to be repaired nothing is in the way of it, but for checks that did not count.
             hard = [
                 reason
@@ -71,10 +73,12 @@ def assessment_part(
     if whole["rows"]:
         part.good = f"the plan would repair {whole['rows']:,} rows"
         part.lines.append(f"Plan {whole['hash']}" + (f", in full in {file} on the controller" if file else ""))
-        if not recovers and not part.bad:
+        if not recovers and not part.bad and not check_mode:
             part.next += _to_apply(whole["hash"], arguments)
     elif not part.bad:
         part.good = "the checks found nothing that is repaired" if corrupt else "the checks found nothing corrupt"
+    if undo:
+        part.good = ""
     return part.as_result() if recovers else _said(part)
 
 
@@ -136,6 +140,17 @@ def _plan_lines(answer: Answer) -> Iterator[str]:
     yield from warnings_of(answer)
 
 
+def _not_in_plan(checks: Answer, answer: Answer) -> Iterator[str]:
+    """Yield which rows stay corrupt whatever is applied, so that the data will not pass."""
+    none = {check["name"] for check in answer["plan"]["checks"] if check["action"] == "none"}
+    for check in checks.get("checks", []):
+        if check["severity"] == DECIDES and check["status"] == "corrupt" and check["name"] in none:
+            yield (
+                f"NOT IN THE PLAN: {check['count']:,} rows of {one_line(check['name'])}, with which the data is not "
+                "validated: give that check a repair in kanban_integrity_checks, or mend them by hand"
+            )
+
+
 def recovery_part(
     names: Sequence[str],
     answers: Sequence[Answer],
@@ -179,6 +194,11 @@ def recovery_part(
     else:
         kept = sum(int(answer.get("quarantined") or 0) for answer in changed)
         part.good = f"{kept or rows:,} rows {'would be ' if plan else ''}repaired" if changed else "nothing to repair"
+    if changed and undo and not plan:
+        part.next += [
+            "Next: what the repair had mended is corrupt again. This assesses it anew, and shows the plan:",
+            command_of("scenario3", arguments),
+        ]
     if changed and not undo and not plan:
         command = command_of("scenario3", [*arguments, "-e", "kanban_recovery=undo"])
         part.next += ["To bring back what the repair took away:", f"{command} -e kanban_approved_by={_APPROVER}"]

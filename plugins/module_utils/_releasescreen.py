@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 _AGAIN = "Next: mend what is named above and type the same command again; it goes on where this one stopped."
+_COMPANY = "'<id of a company>'"
 _OPEN = "Kanban's writes are let through again, so people work on V1; Kanban V2 stays off."
 
 
@@ -119,7 +120,7 @@ def _next(
     return [
         *seen,
         "Next: V2 back on for one company, which is watched:",
-        command_of("reenable", [*arguments, "-e", "kanban_reenable=test"]),
+        command_of("reenable", [*arguments, "-e", "kanban_reenable=test"]) + f" -e kanban_test_tenant={_COMPANY}",
         "and then, in stages, for those that had it:",
         command_of("reenable", [*arguments, "-e", "kanban_reenable=staged"]),
         "It is safe to close this terminal.",

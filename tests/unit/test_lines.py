@@ -184,6 +184,8 @@ def test_text_from_a_database_stays_on_its_line_and_braces_stay_braces(odd: str)
 
 @given(st.text())
 def test_one_line_is_one_and_is_short(odd: str) -> None:
+    assert one_line("x" * 301) == "x" * 299 + "…"
+    assert one_line("x" * 300) == "x" * 300
     line = one_line(odd)
     assert len(line.splitlines()) <= 1
     assert len(line) <= 300

@@ -206,6 +206,24 @@ def test_a_plan_is_shown_with_the_line_that_applies_it() -> None:
         "-e kanban_approved_by='<who has looked at it>'"
     )
     assert "next" not in part_of(planned("1", "aa", 3), counted(check("a", 3)), recovers=True)
+    # Asked for a plan of the stop: by the time that it is done, the data has another.
+    assert "next" not in part_of(planned("1", "aa", 3), counted(check("a", 3)), recovers=False, check_mode=True)
+
+
+def test_what_stays_corrupt_whatever_is_applied_is_said_with_the_plan() -> None:
+    looked = [{"name": "a", "action": "none"}, {"name": "b", "action": "delete"}, {"name": "c", "action": "none"}]
+    checks = counted(check("a", 2), check("b", 3), check("c", 4, severity="high"))
+    lines = part_of(planned("1", "aa", 3, checks=looked), checks)["lines"]
+    told = [line for line in lines if "NOT IN THE PLAN" in line]
+    assert len(told) == 1
+    assert told[0].startswith("db1: NOT IN THE PLAN: 2 rows of a, with which the data is not validated")
+
+
+def test_an_undo_does_not_go_by_what_was_counted_before_it_and_says_what_comes_next() -> None:
+    assert part_of(planned("1"), counted(check("a", 0)), undo=True)["good"] == ""
+    done = {"undone": [1], "changed": True, "tables": []}
+    part = recovery_part(["db1"], [done], [], "undo", 0, ["-i", "inv"])
+    assert part["next"][-1] == "ansible-playbook chatia.kanban_rollback.scenario3 -i inv"
 
 
 def test_a_plan_that_could_not_be_applied_is_no_good_but_check_mode_raises_no_fence() -> None:
