@@ -138,7 +138,7 @@ def _apply(work: Work, cursor: Cursor, planner: Planner, passage: Passage) -> No
     repair = add_repair(cursor, values, {"checks": list(request.checks), **figures})
     passage.open(cursor)
     try:
-        apply(planner, repair, checks_from(request.checks))
+        work.result["warnings"] += apply(planner, repair, checks_from(request.checks))
     except ServerError:
         raise
     except KanbanError as error:
@@ -206,7 +206,8 @@ def _undo(work: Work, check_mode: bool) -> None:
     conflicts: list[dict[str, Any]] = []
     tables: list[dict[str, Any]] = []
     in_the_way, repairs = 0, []
-    work.result = {"undone": [], "tables": tables, "conflicts": conflicts, "conflicts_count": 0}
+    warnings: list[str] = []
+    work.result = {"undone": [], "tables": tables, "conflicts": conflicts, "conflicts_count": 0, "warnings": warnings}
     if work.incident is None:
         _refuse_purged(work)
         raise no_incident(work.request.who.incident_id)
@@ -229,7 +230,7 @@ def _undo(work: Work, check_mode: bool) -> None:
                 work.error, work.result["undone"] = conflict_error(conflicts, in_the_way), []
                 raise Look
             passage.open(cursor)
-            undo.put_back()
+            warnings += undo.put_back()
             cursor.run(queries.UNDONE, {"repair": number, "operator": work.request.who.operator})
             told = {"repair_id": number, "plan_hash": plan_hash, "tables": undo.counts()}
             work.event(cursor, "undone", {**told, "approved_by": work.request.approved_by})

@@ -12,23 +12,28 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import park as queries
 
 
-def park_planned(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> None:
-    """Put aside the rows of a plan that get another number, and those that go; they stay in the plan."""
-    _park(cursor, queries.PARK_PLANNED, table, columns, values)
+def park_planned(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> int:
+    """Put aside the rows of a plan that get another number, and those that go; return how often it wrote a row.
+
+    They stay in the plan.
+    """
+    return _park(cursor, queries.PARK_PLANNED, table, columns, values)
 
 
-def park_paired(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> None:
-    """Put aside the rows of an undo that get their number back; they stay paired."""
-    _park(cursor, queries.PARK_PAIRED, table, columns, values)
+def park_paired(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> int:
+    """Put aside the rows of an undo that get their number back; return how often it wrote a row. They stay paired."""
+    return _park(cursor, queries.PARK_PAIRED, table, columns, values)
 
 
 def _park(
     cursor: Cursor, statement: str, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]
-) -> None:
-    asked = {**values, "columns": list(columns)}
+) -> int:
+    asked, written = {**values, "columns": list(columns)}, 0
     for name, kind in cursor.rows(queries.PARKABLE, asked):
         named = {"column": identifier(name), "column_text": sql.Literal(name), "type": sql.SQL(kind)}
         cursor.run(sql.SQL(statement).format(table=table, **named), asked)
+        written += cursor.rowcount
+    return written

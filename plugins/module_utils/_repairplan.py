@@ -225,6 +225,7 @@ _TODO = {
     "too_many_rows": "Look whether the checks are right; then raise kanban_max_rows (max_rows).",
     "too_large_fraction": "Look whether the checks are right; then raise kanban_max_fraction (max_fraction).",
     "restricted": "Mend the rows that refer to them first, by a check of their own, or drop this repair.",
+    "follows_update": "Mend the rows that refer to them by a check of their own, or delete them; or drop this repair.",
     "not_nullable": "Give repair.value (a lane that every tenant has), or drop this repair.",
     "missing_privilege": "Grant it (bootstrap.yml does, by kanban_role_repairs), or use a role that has it.",
     "inherited": "Mend the tables below it by checks of their own.",

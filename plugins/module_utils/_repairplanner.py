@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircasc
     ForeignKey,
     children_first,
     follow,
+    following,
     forbidding,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
@@ -159,6 +160,8 @@ class Planner:
             self._rights(table)
         for key, rows in forbidding(self.cursor, names, self.keys):
             self.plan.refused.append(_forbidden(key, rows))
+        for key, rows in following(self.cursor, {oid: table.name for oid, table in tables.items() if table.updated}):
+            self.plan.refused.append(_follows(key, rows))
         self.plan.unindexed = [
             {"table": key.place, "via": key.name, "parents": tables[parent].deleted, "rows": self._rows(key)}
             for parent in names
@@ -224,3 +227,11 @@ def _forbidden(key: ForeignKey, rows: int) -> dict[str, Any]:
     else:
         what = f"{rows} rows of {key.place} refer to rows that would go, and {key.name} ({key.effect}) forbids that."
     return refusal("restricted", what, table=key.place, via=key.name, effect=key.effect, rows=rows)
+
+
+def _follows(key: ForeignKey, rows: int) -> dict[str, Any]:
+    what = (
+        f"{rows} rows of {key.place} refer to what the plan changes, and {key.name} (ON UPDATE {key.on_update}) would "
+        "change them as well, without a copy in quarantine."
+    )
+    return refusal("follows_update", what, table=key.place, via=key.name, effect=key.on_update, rows=rows)

@@ -14,8 +14,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import may_bring_back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import InSchema
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity, quarantine
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo as queries
 
 SHOWN = 100  # Conflicts that a result lists.
 
@@ -51,7 +52,7 @@ class Undo:
         """Read what is kept, and find what is in the way of it; raises KanbanError."""
         for row in self.cursor.rows(queries.TABLES, {"repair": self.repair}):
             place, schema, table, columns, deleted, updated, changed = row
-            found = self.cursor.rows(queries.RELATION, {"schema": schema, "name": table})
+            found = self.cursor.rows(quarantine.RELATION, {"schema": schema, "name": table})
             if not found or list(found[0][1]) != list(columns):
                 raise _other_schema(f"{schema}.{table}", columns, found[0][1] if found else None)
             oid, _now, insertable = found[0]
@@ -74,21 +75,29 @@ class Undo:
                 self._changed(kept)
                 self._parents(kept, queries.CHANGED_ROWS, kept.changed)
 
-    def put_back(self) -> None:
-        """Bring everything back; raises KanbanError, after which the transaction is to be rolled back."""
+    def put_back(self) -> list[str]:
+        """Bring everything back; return what to tell.
+
+        Raises KanbanError, after which the transaction is to be rolled back.
+        """
+        written = Written(self.cursor)
         for kept in self.kept:
             if kept.updated:
                 self.in_time()
-                park_paired(self.cursor, kept.name, kept.changed, self._values(kept))
+                parked = park_paired(self.cursor, kept.name, kept.changed, self._values(kept))
+                written.expect(kept.oid, updated=parked)
         for kept in self.kept:
             if kept.deleted:
                 self.in_time()
+                written.expect(kept.oid, inserted=kept.deleted)
                 self._insert(kept)
         for kept in self.kept:
             if kept.updated:
                 self.in_time()
+                written.expect(kept.oid, updated=kept.updated)
                 self._restore(kept)
-        self.cursor.run(queries.IMMEDIATE, {})
+        self.cursor.run(quarantine.IMMEDIATE, {})
+        return written.judge()
 
     def counts(self) -> list[dict[str, Any]]:
         """Return how many rows of which table come back."""

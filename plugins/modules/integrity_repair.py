@@ -85,9 +85,12 @@ notes:
     DELETE. C(bootstrap.yml) grants the collection's role all of that, unless C(kanban_role_repairs) is false.
   - A key that is a number tells the oldest row, then O(checks[].time), then any other key, then where the row lies.
   - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. Where one with NO ACTION or RESTRICT
-    forbids the repair, the plan says so and is not applied.
-  - Triggers of the application fire. What they do to other rows is neither planned nor undone; RV(plan.triggers) names
-    them.
+    forbids the repair, the plan says so and is not applied; nor where one with ON UPDATE CASCADE, SET NULL or SET
+    DEFAULT would change rows along with a column that the repair sets.
+  - Triggers of the application fire; RV(plan.triggers) names them. Where one changes or deletes rows that the plan does
+    not name, all is rolled back, for no copy of them is kept. Rows that one inserts elsewhere, an audit for instance,
+    stay there, which is a warning. The server's own counts tell, so with C(track_counts) off nobody looked, which is
+    another warning.
   - To bring back rows that lead to no row under a foreign key that is NOT VALID, the session sets
     C(session_replication_role), which takes a superuser, or a grant on PostgreSQL 15 and newer.
   - Tables that others inherit from are refused; partitioned ones are not.
@@ -217,8 +220,8 @@ plan:
     refused:
       description:
         - Why the plan could not be applied as it is, each with C(code) and C(what), for instance C(not_fenced),
-          C(fence_draining), C(no_passage), C(too_many_rows), C(too_large_fraction), C(restricted), C(not_nullable),
-          C(missing_privilege), C(not_known), C(no_open_incident).
+          C(fence_draining), C(no_passage), C(too_many_rows), C(too_large_fraction), C(restricted),
+          C(follows_update), C(not_nullable), C(missing_privilege), C(not_known), C(no_open_incident).
       type: list
       elements: dict
 fenced:
@@ -281,7 +284,8 @@ error:
     code:
       description:
         - A short, stable word for machines, for instance C(plan_hash_missing), C(plan_changed), C(lease_held),
-          C(row_changed), C(post_condition), C(not_as_planned), C(conflict), C(schema_changed), C(purged), or a code of
+          C(row_changed), C(post_condition), C(not_as_planned), C(not_planned), C(conflict),
+          C(not_exact), C(schema_changed), C(purged), or a code of
           RV(plan.refused).
       type: str
     what:

@@ -130,7 +130,7 @@ FORGET = "DELETE FROM pg_temp.kanban_plan WHERE check_name = %(check)s"
 # the whole table for each row that goes.
 FOREIGN_KEYS = """
 SELECT c.oid::bigint, c.conname::text, c.conrelid::bigint, n.nspname::text, r.relname::text, c.confrelid::bigint,
-       c.confdeltype::text, k.columns, k.parents,
+       c.confdeltype::text, c.confupdtype::text, k.columns, k.parents,
        COALESCE((SELECT array_agg(a.attname::text ORDER BY a.attnum)
                  FROM jsonb_array_elements_text(NULLIF(to_jsonb(c) -> 'confdelsetcols', 'null')) AS s(number)
                  JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = s.number::int), k.columns),
@@ -175,6 +175,15 @@ JOIN {table} AS t ON {same}
 LEFT JOIN pg_temp.kanban_plan AS own ON own.leaf = t.tableoid AND own.place = t.ctid
 WHERE v.relation = %(parent)s AND v.action = 'delete'
   AND (own.action IS NULL OR (own.action = 'update' AND NOT own.changes ?| %(columns)s::text[]))
+"""
+# Rows that a key would change by itself, because the plan changes what they refer to.
+FOLLOWING = """
+SELECT count(*)
+FROM pg_temp.kanban_plan AS v
+JOIN {parents} AS p ON p.tableoid = v.leaf AND p.ctid = v.place
+JOIN {table} AS t ON {same}
+WHERE v.relation = %(parent)s AND v.action = 'update'
+  AND (v.changes ?| %(columns)s::text[] OR v.defaults && %(columns)s::text[])
 """
 # Which tables are touched. A check's own rows come before what goes with them.
 TOUCHED = """
