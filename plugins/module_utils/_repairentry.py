@@ -33,6 +33,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairappl
     ensure_quarantine,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairfence import Passage, look_at_fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import SHOWN
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (
     Look,
     RepairRequest,
@@ -50,7 +51,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     repair_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundo import SHOWN, Undo, conflict_error
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundo import Undo, conflict_error
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
 
 

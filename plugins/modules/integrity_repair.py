@@ -91,8 +91,11 @@ notes:
     not name, all is rolled back, for no copy of them is kept. Rows that one inserts elsewhere, an audit for instance,
     stay there, which is a warning. The server's own counts tell, so with C(track_counts) off nobody looked, which is
     another warning.
-  - To bring back rows that lead to no row under a foreign key that is NOT VALID, the session sets
-    C(session_replication_role), which takes a superuser, or a grant on PostgreSQL 15 and newer.
+  - What a trigger changed along with a row that is changed (a column "updatedAt") comes back too, unless somebody has
+    written it anew since. The undo compares what it has written; where a trigger makes something else of it, it writes
+    with triggers left aside and warns, or it is rolled back (C(not_exact)).
+  - To leave triggers aside so, and to bring back rows that lead to no row under a foreign key that is NOT VALID, the
+    session sets C(session_replication_role), which takes a superuser, or a grant on PostgreSQL 15 and newer.
   - Tables that others inherit from are refused; partitioned ones are not.
   - Where it is run again after it was killed or lost its connection, everything is as before, and the same command goes
     on. Nothing to repair is no change, whatever O(plan_hash) is.
@@ -247,7 +250,9 @@ tables:
   type: list
   elements: dict
 conflicts:
-  description: Up to 100 rows that are in the way, with C(table), C(why) and the first 200 letters of the C(row).
+  description:
+    - Up to 100 rows that are in the way, with C(table), C(why) and the C(key) of the row; where the table has no primary
+      key, where its copy lies. What else it holds is not shown.
   returned: when O(state=undone)
   type: list
   elements: dict

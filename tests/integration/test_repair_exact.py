@@ -108,3 +108,50 @@ def test_where_the_server_does_not_count_it_is_said(db: Database) -> None:
     modules = ready(db, ["tags"])
     done = repair(modules, [GIVEN])
     assert [text for text in done["warnings"] if "track_counts" in text], done["warnings"]
+
+
+@pytest.mark.usefixtures("tags")
+@pytest.mark.parametrize("checks", [[GIVEN], [ORPHANS]], ids=["changed", "deleted"])
+def test_what_a_trigger_changed_along_with_a_row_comes_back_too(db: Database, checks: list[dict[str, Any]]) -> None:
+    trigger(db, "BEFORE INSERT OR UPDATE", "NEW.stamp := clock_timestamp(); NEW.note := NULL; RETURN NEW;")
+    modules = ready(db, ["tags"])
+    before = whole(db)
+    repair(modules, checks)
+    assert db.value("SELECT count(*) FROM tags WHERE stamp = 'old'") == 8
+    looked = undo(modules, check=True)
+    assert (looked["changed"], looked["conflicts_count"]) == (True, 0)
+    back = undo(modules)
+    assert whole(db) == before
+    assert [text for text in back["warnings"] if "left aside" in text], back["warnings"]
+
+
+@pytest.mark.usefixtures("tags")
+def test_what_was_written_anew_stays_though_a_trigger_had_changed_it(db: Database) -> None:
+    trigger(db, "BEFORE UPDATE", "IF NEW.stamp = OLD.stamp THEN NEW.stamp := 'new'; END IF; RETURN NEW;")
+    modules = ready(db, ["tags"])
+    repair(modules, [GIVEN])
+    with db.transaction("SET LOCAL kanban_rollback.passage = 'INC-1'") as session, session.cursor() as cursor:
+        cursor.execute("UPDATE tags SET stamp = 'newer' WHERE id = 1")
+        session.commit()
+    undo(modules)
+    assert db.rows("SELECT id, company, left(stamp, 3) FROM tags WHERE id < 3 ORDER BY 1") == [
+        (1, 9, "new"), (2, 9, "old")
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("tags")
+def test_without_the_right_to_leave_triggers_aside_it_does_not_come_back_half(db: Database) -> None:
+    trigger(db, "BEFORE UPDATE", "NEW.stamp := clock_timestamp(); RETURN NEW;")
+    role = db.role("ops", "SELECT, UPDATE ON tags", "SELECT ON companies")
+    modules = ready(db, ["tags"])
+    db.modules().ok("ledger", grant_to=[role])
+    modules.ok("write_fence", state="absent")
+    repair(modules, [GIVEN], allow_unfenced=True)
+    before = whole(db)
+    result = db.modules(role, incident_id="INC-1").fails(
+        "not_exact", "integrity_repair", state="undone", allow_unfenced=True
+    )
+    assert "session_replication_role" in result["error"]["todo"]
+    assert whole(db) == before
+    undo(modules.having(allow_unfenced=True))
+    assert db.value("SELECT count(*) FROM tags WHERE stamp = 'old' AND company = 9") == 2
