@@ -25,7 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import checks_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import (
     add_repair,
@@ -33,7 +33,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairappl
     ensure_quarantine,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairfence import Passage, look_at_fence
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import SHOWN
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (
     Look,
     RepairRequest,
@@ -41,7 +40,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplac
     find_incident_of,
     lease,
     no_incident,
-    purged_error,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
     hash_error,
@@ -51,8 +49,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     repair_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundo import Undo, conflict_error
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundoentry import (
+    refuse_purged,
+    undo_repairs,
+    without_fence,
+)
 
 
 def set_integrity(login: Login, request: RepairRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
@@ -64,12 +65,12 @@ def set_integrity(login: Login, request: RepairRequest, check_mode: bool) -> tup
         refuse_replica(facts.server)
         work = Work(session, facts, request, deadline)
         find_incident_of(work)
-        run = _repair if request.state == "repaired" else _undo
+        run = _repair if request.state == "repaired" else undo_repairs
         if check_mode:
             run(work, True)
         else:
             if work.incident is None:
-                _refuse_purged(work)
+                refuse_purged(work)
                 raise no_incident(request.who.incident_id)
             with lease(work):
                 run(work, False)
@@ -164,7 +165,7 @@ def _scopes(touched: Sequence[Touched]) -> dict[str, Scope]:
 def _warnings(planner: Planner, passage: Passage, request: RepairRequest) -> list[str]:
     found = []
     if request.allow_unfenced and passage.reasons:
-        found.append("Without the fence: " + " ".join(str(reason["what"]) for reason in passage.reasons))
+        found.append(without_fence(passage.reasons))
     if planner.plan.triggers:
         found.append(
             f"Triggers of the application fire, and what they do is not undone: {', '.join(planner.plan.triggers)}."
@@ -183,58 +184,3 @@ def _figures(plan: Any, planned: bool = False) -> str:
         if check.count is not None
     ]
     return "\n".join(lines) + "\n"
-
-
-def _repairs(cursor: Cursor, incident_id: str) -> list[tuple[int, str]]:
-    """Return the repairs that are not undone, newest first; raises KanbanError where rows of one are gone."""
-    if not cursor.row(queries.STATE, {})[0]:
-        return []
-    rows = cursor.rows(queries.REPAIRS, {"incident": incident_id})
-    gone = [number for number, _hash, kept in rows if not kept]
-    if gone:
-        raise purged_error(incident_id, gone)
-    return [(number, plan_hash) for number, plan_hash, _kept in rows]
-
-
-def _refuse_purged(work: Work) -> None:
-    """Where a closed incident's rows are gone, say that rather than that it is closed; raises KanbanError."""
-    if work.known and work.request.state == "undone":
-        with work.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            _repairs(cursor, work.known)
-
-
-def _undo(work: Work, check_mode: bool) -> None:
-    conflicts: list[dict[str, Any]] = []
-    tables: list[dict[str, Any]] = []
-    in_the_way, repairs = 0, []
-    warnings: list[str] = []
-    work.result = {"undone": [], "tables": tables, "conflicts": conflicts, "conflicts_count": 0, "warnings": warnings}
-    if work.incident is None:
-        _refuse_purged(work)
-        raise no_incident(work.request.who.incident_id)
-    with work.transaction() as cursor:
-        repairs = _repairs(cursor, work.incident)
-        if not repairs:
-            raise Look
-        planner = Planner(cursor, work.deadline, 0)
-        for number, plan_hash in repairs:
-            undo = Undo(cursor, number, planner.in_time)
-            undo.look()
-            passage = look_at_fence(cursor, {str(kept): Scope() for kept in undo.kept}, work.names)
-            conflicts += undo.conflicts[: max(0, SHOWN - len(conflicts))]
-            in_the_way += undo.in_the_way
-            tables += [{"repair_id": number, **counts} for counts in undo.counts()]
-            work.result.update(conflicts_count=in_the_way, undone=[number for number, _hash in repairs])
-            if check_mode:
-                continue
-            if undo.conflicts:
-                work.error, work.result["undone"] = conflict_error(conflicts, in_the_way), []
-                raise Look
-            passage.open(cursor)
-            warnings += undo.put_back()
-            cursor.run(queries.UNDONE, {"repair": number, "operator": work.request.who.operator})
-            told = {"repair_id": number, "plan_hash": plan_hash, "tables": undo.counts()}
-            work.event(cursor, "undone", {**told, "approved_by": work.request.approved_by})
-        work.result["changed"] = not (check_mode and conflicts)
-        if check_mode:
-            raise Look

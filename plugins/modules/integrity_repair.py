@@ -50,9 +50,9 @@ options:
     default: 0.5
   allow_unfenced:
     description:
-      - Repair also where the fence (M(chatia.kanban_rollback.write_fence)) does not stand on the tables of the checks.
-        Others may then write meanwhile, and make again what was mended. An override to be given with a reason; it is
-        recorded.
+      - Repair, or undo, also where the fence (M(chatia.kanban_rollback.write_fence)) does not stand on the tables of
+        the checks. Others may then write meanwhile, and make again what was mended. An override to be given with a
+        reason; it is recorded.
     type: bool
     default: false
   lease_by_force:
@@ -229,7 +229,7 @@ plan:
       elements: dict
 fenced:
   description: Whether the fence stands on the tables of the checks, and lets this session pass.
-  returned: when O(state=repaired)
+  returned: success
   type: bool
 repair_id:
   description: Number of the repair in C(kanban_rollback.repairs); none where nothing was done.
@@ -251,8 +251,13 @@ tables:
   elements: dict
 conflicts:
   description:
-    - Up to 100 rows that are in the way, with C(table), C(why) and the C(key) of the row; where the table has no primary
-      key, where its copy lies. What else it holds is not shown.
+    - Up to 100 rows that are in the way, with C(table), C(why) and the C(key) of the row; where the table has no
+      primary key, where its copy lies. What else it holds is not shown.
+  returned: when O(state=undone)
+  type: list
+  elements: dict
+refused:
+  description: Why it could not be undone as it is, as in RV(plan.refused); what the fence has to do with it.
   returned: when O(state=undone)
   type: list
   elements: dict

@@ -153,5 +153,5 @@ def test_without_the_right_to_leave_triggers_aside_it_does_not_come_back_half(db
     )
     assert "session_replication_role" in result["error"]["todo"]
     assert whole(db) == before
-    undo(modules.having(allow_unfenced=True))
+    undo(modules, allow_unfenced=True)
     assert db.value("SELECT count(*) FROM tags WHERE stamp = 'old' AND company = 9") == 2

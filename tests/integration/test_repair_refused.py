@@ -144,7 +144,15 @@ def test_without_the_fence(db: Database, modules: Modules) -> None:
     assert any("Without the fence" in warning for warning in done["warnings"])
     noted = db.rows("SELECT data FROM kanban_rollback.events WHERE event = 'repaired'")[0][0]
     assert (noted["allow_unfenced"], noted["fenced"], noted["operator"]) == (True, False, "ana")
-    undo(modules)
+    # What is brought back is written past the fence as well.
+    looked = undo(modules, check=True)
+    assert [row["code"] for row in looked["refused"]] == ["not_fenced"]
+    modules.fails("not_fenced", "integrity_repair", state="undone")
+    back = undo(modules, allow_unfenced=True, operator="ana")
+    assert (back["changed"], back["fenced"]) == (True, False)
+    assert any("Without the fence" in warning for warning in back["warnings"])
+    noted = db.rows("SELECT data FROM kanban_rollback.events WHERE event = 'undone'")[0][0]
+    assert (noted["allow_unfenced"], noted["fenced"], noted["operator"]) == (True, False, "ana")
 
 
 def test_the_fence_of_another_incident(db: Database, modules: Modules) -> None:
