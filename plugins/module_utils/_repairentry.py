@@ -37,11 +37,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplac
     Look,
     RepairRequest,
     Work,
+    count_repairs,
     find_incident_of,
     lease,
     no_incident,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
+    Where,
     hash_error,
     refusal,
     refusals,
@@ -88,7 +90,7 @@ def _repair(work: Work, check_mode: bool) -> None:
     with work.transaction() as cursor:
         planner = Planner(cursor, work.deadline, request.limit_samples)
         plan = planner.make(checks, repairs)
-        plan_hash = plan.hash(request.checks)
+        plan_hash = plan.hash(request.checks, _where(cursor, work))
         reasons = refusals(plan, request.max_rows, request.max_fraction)
         passage = look_at_fence(cursor, _scopes(planner.touched), work.names or [request.who.incident_id])
         if not request.allow_unfenced:
@@ -112,6 +114,13 @@ def _repair(work: Work, check_mode: bool) -> None:
         ensure_quarantine(cursor)
         _apply(work, cursor, planner, passage)
         work.result["changed"] = True
+
+
+def _where(cursor: Cursor, work: Work) -> Where:
+    # An incident that is not in the ledger yet comes to be known by the id that it is given.
+    incident, server = work.incident or work.request.who.incident_id, work.facts.server
+    earlier = count_repairs(cursor, incident) if work.incident else 0
+    return Where(server.cluster, server.database, incident, earlier)
 
 
 def _none_done() -> dict[str, Any]:

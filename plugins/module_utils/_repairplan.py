@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 
@@ -29,7 +29,7 @@ ACTIONS = {
     "two_lanes": ("delete", "none"),
     **dict.fromkeys(ROWWISE, _ON_ROWS),
 }
-FORMAT = 1  # Of the plan's hash: what it is made of.
+FORMAT = 2  # Of the plan's hash: what it is made of.
 # For the estimate: rows that are changed, and rows that are read where no index helps, in a second.
 _ROWS_A_SECOND, _READ_A_SECOND = 10_000, 5_000_000
 
@@ -112,6 +112,18 @@ class Planned:
         return {**told, "action": self.repair.action}
 
 
+class Where(NamedTuple):
+    """Where a plan is approved for: the same rows elsewhere, or once more after an undo, are another plan.
+
+    ``incident``: by the ledger's own id of it; ``number``: how many repairs it had before, undone ones too.
+    """
+
+    cluster: str
+    database: str
+    incident: str
+    number: int
+
+
 @dataclass
 class Plan:
     """What is planned, as figures: the rows themselves stay in the server.
@@ -144,12 +156,12 @@ class Plan:
         """The greatest share of a table that is touched."""
         return max((rows / max(1, self.rows_of.get(table, 0)) for table, rows in self.touched().items()), default=0.0)
 
-    def hash(self, checks: Sequence[Mapping[str, Any]]) -> str:
-        """Return the plan's hash: of the checks as they were given, and of every row by what it holds."""
+    def hash(self, checks: Sequence[Mapping[str, Any]], where: Where) -> str:
+        """Return the plan's hash: of where it is, of the checks as they were given, of every row by what it holds."""
         parts = sorted(
             [part.check, part.table, part.action, part.via or "", part.rows, *part.sums] for part in self.parts
         )
-        body = json.dumps([FORMAT, _essence(checks), parts], sort_keys=True, separators=(",", ":"))
+        body = json.dumps([FORMAT, list(where), _essence(checks), parts], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(body.encode()).hexdigest()
 
     def as_result(self) -> dict[str, Any]:

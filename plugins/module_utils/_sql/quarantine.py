@@ -51,6 +51,11 @@ INSERT INTO kanban_rollback.repairs (incident_id, run_id, operator, approved_by,
 VALUES (%(incident)s, %(run)s, %(operator)s, %(approved_by)s, %(plan_hash)s, %(plan)s::jsonb)
 RETURNING repair_id
 """
+# How many repairs an incident has had, undone ones too; who only plans may not be able to read them.
+COUNTABLE = """
+SELECT COALESCE(has_table_privilege(to_regclass('kanban_rollback.repairs'), 'SELECT'), false)
+"""
+COUNT_REPAIRS = "SELECT count(*) FROM kanban_rollback.repairs WHERE incident_id = %(incident)s"
 REPAIRS = """
 SELECT r.repair_id, r.plan_hash,
        EXISTS (SELECT FROM kanban_rollback.quarantined AS q WHERE q.repair_id = r.repair_id)
