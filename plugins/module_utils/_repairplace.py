@@ -120,6 +120,19 @@ def count_repairs(cursor: Cursor, incident_id: str) -> int:
     return int(cursor.row(quarantine.COUNT_REPAIRS, {"incident": incident_id})[0])
 
 
+def namesakes_of(work: Work, cursor: Cursor) -> list[str]:
+    """Return other incidents, newest first, that an id of this one has stood for; raises ServerError."""
+    found = [name for one in work.names for name in ledger.known_as(cursor, one)]
+    return [name for name in reversed(dict.fromkeys(found)) if name != work.incident]
+
+
+def not_undone(cursor: Cursor) -> list[str]:
+    """Return the newest incidents with repairs that are not undone; raises ServerError."""
+    if not cursor.row(quarantine.COUNTABLE, {})[0]:
+        return []
+    return [row[0] for row in cursor.rows(quarantine.NOT_UNDONE, {})]
+
+
 def purged_error(incident_id: str, repairs: Sequence[int]) -> KanbanError:
     """Return the error of repairs whose rows are gone from quarantine."""
     return KanbanError(

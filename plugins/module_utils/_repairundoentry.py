@@ -14,7 +14,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (
     Look,
     Work,
+    count_repairs,
+    namesakes_of,
     no_incident,
+    not_undone,
     purged_error,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import refused_error
@@ -31,7 +34,7 @@ def undo_repairs(work: Work, check_mode: bool) -> None:
         refuse_purged(work)
         raise no_incident(work.request.who.incident_id)
     with work.transaction() as cursor:
-        repairs = _repairs(cursor, work.incident)
+        repairs = _meant(work, cursor)
         if not repairs:
             raise Look
         for number, plan_hash in repairs:
@@ -79,6 +82,29 @@ def _told_of_fence(work: Work, passage: Passage) -> None:
 def without_fence(reasons: Sequence[dict[str, Any]]) -> str:
     """Return the warning of work that is done although the fence does not stand."""
     return "Without the fence: " + " ".join(str(reason["what"]) for reason in reasons)
+
+
+def _meant(work: Work, cursor: Cursor) -> list[tuple[int, str]]:
+    """Return the repairs that are to be undone: the incident's, or of one that it is the sequel of."""
+    incident = str(work.incident)
+    repairs = _repairs(cursor, incident)
+    # Once it has repairs of its own, a second undo is not to reach behind them.
+    if repairs or count_repairs(cursor, incident):
+        return repairs
+    for name in namesakes_of(work, cursor):
+        repairs = _repairs(cursor, name)
+        if repairs:
+            numbers = ", ".join(str(number) for number, _hash in repairs)
+            work.result["warnings"].append(
+                f"{incident} has had no repair; these ({numbers}) are of {name}, which the same id stood for before."
+            )
+            return repairs
+    others = not_undone(cursor)
+    if others:
+        work.result["warnings"].append(
+            f"{incident} has had no repair. Repairs that are not undone are of {', '.join(others)}: give that id."
+        )
+    return []
 
 
 def _repairs(cursor: Cursor, incident_id: str) -> list[tuple[int, str]]:

@@ -19,9 +19,12 @@ description:
   - In check mode it makes the plan, with figures, samples and RV(plan_hash). That is what O(plan_hash) must be for the
     plan to be applied. The hash is the same as long as the checks and the rows are. Of a row that would be deleted all
     of it counts; of a row that would be changed its key, what its columns that change hold, and what they would.
+    It is good once, for one incident in one database.
   - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error, and never written over;
     so is one that a cascade would take along and the plan did not see.
   - O(state=undone) brings back what repairs of the incident took away, newest first, where nothing is in the way of it.
+    Where the incident has had no repair, those of its namesakes are meant: an id whose incident was closed stands for a
+    new one (C(X-2) for C(X)), and what was repaired under C(X) is still to be brought back.
 options:
   state:
     description:

@@ -56,6 +56,11 @@ COUNTABLE = """
 SELECT COALESCE(has_table_privilege(to_regclass('kanban_rollback.repairs'), 'SELECT'), false)
 """
 COUNT_REPAIRS = "SELECT count(*) FROM kanban_rollback.repairs WHERE incident_id = %(incident)s"
+# Some of the newest, for a person who has typed another id.
+NOT_UNDONE = """
+SELECT incident_id FROM kanban_rollback.repairs WHERE undone_at IS NULL
+GROUP BY 1 ORDER BY max(repair_id) DESC LIMIT 5
+"""
 REPAIRS = """
 SELECT r.repair_id, r.plan_hash,
        EXISTS (SELECT FROM kanban_rollback.quarantined AS q WHERE q.repair_id = r.repair_id)
