@@ -4,7 +4,7 @@
 """Numbers that change places under a unique index: first all aside, then each to its own.
 
 PostgreSQL asks a unique index at each row, not at the end of the statement, so that of two rows that change places the
-first finds the other still there.
+first finds the other still there. A deferrable one is asked at the end of a statement, and an undo is several.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ def _park(
     cursor: Cursor, statement: str, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]
 ) -> int:
     asked, written = {**values, "columns": list(columns)}, 0
-    for name, kind in cursor.rows(queries.PARKABLE, asked):
+    for name, kind, nullable, most in cursor.rows(queries.PARKABLE, asked):
         named = {"column": identifier(name), "column_text": sql.Literal(name), "type": sql.SQL(kind)}
-        cursor.run(sql.SQL(statement).format(table=table, **named), asked)
+        aside = sql.SQL(queries.NOWHERE if nullable else queries.ASIDE).format(**named)
+        cursor.run(sql.SQL(statement).format(table=table, aside=aside, **named), {**asked, "most": most})
         written += cursor.rowcount
     return written

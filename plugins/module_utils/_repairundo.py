@@ -52,6 +52,7 @@ class Undo:
                 self._parents(kept, queries.DELETED_ROWS, kept.insertable)
             if kept.updated:
                 self._changed(kept)
+                self._reused_by_changed(kept)
                 self._parents(kept, queries.CHANGED_ROWS, kept.written)
 
     def put_back(self) -> list[str]:
@@ -93,6 +94,20 @@ class Undo:
             )
             found = self.cursor.rows(statement, {**kept.values(self.repair), "columns": columns})
             self._note(kept, f"another row has its {', '.join(columns)} by now ({index})", found)
+
+    def _reused_by_changed(self, kept: Kept) -> None:
+        for index, columns in self.cursor.rows(queries.UNIQUE, kept.values(self.repair)):
+            if not set(columns) & set(kept.written):
+                continue
+            same = [
+                sql.SQL(queries.GIVEN_BACK).format(column=identifier(name), column_text=sql.Literal(name))
+                for name in columns
+            ]
+            statement = sql.SQL(queries.REUSED_BY_CHANGED).format(
+                shown=kept.shown, table=kept.name, same=sql.SQL(" AND ").join(same)
+            )
+            found = self.cursor.rows(statement, {**kept.values(self.repair), "columns": columns})
+            self._note(kept, f"another row has its old {', '.join(columns)} by now ({index})", found)
 
     def _parents(self, kept: Kept, shape: str, written: Sequence[str]) -> None:
         """Find rows whose parent is gone, by each foreign key that writing these columns asks."""

@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
-# Numbers that a unique index holds, and that no foreign key follows: kept apart from each other at every row, and free
-# to be something else for a moment.
+# Numbers that a unique index or an exclusion holds, and that no foreign key follows: kept apart from each other at
+# every row (one that is deferrable at the end of each statement, once it was asked for), and free to be something else
+# for a moment. With whether that may be NULL, and how high the type goes.
 PARKABLE = """
-SELECT a.attname::text, format_type(a.atttypid, NULL)
+SELECT a.attname::text, format_type(a.atttypid, NULL),
+       NOT a.attnotnull
+       AND NOT EXISTS (SELECT FROM pg_index AS i
+                       WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey::int2[])
+                         AND (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean)
+       AND NOT EXISTS (SELECT FROM pg_constraint AS c
+                       WHERE c.contype = 'c' AND c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey)
+                         AND pg_get_constraintdef(c.oid) ~* 'IS NOT NULL'),
+       CASE a.atttypid WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647
+                       WHEN 'int8'::regtype THEN 9223372036854775807 END
 FROM pg_attribute AS a
 WHERE a.attrelid = %(relation)s AND a.attname = ANY (%(columns)s::text[])
   AND a.atttypid = ANY ('{int2,int4,int8,numeric}'::regtype[])
@@ -16,19 +26,29 @@ WHERE a.attrelid = %(relation)s AND a.attname = ANY (%(columns)s::text[])
                   WHERE c.contype = 'f' AND (c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey)
                                              OR c.confrelid = a.attrelid AND a.attnum = ANY (c.confkey)))
   AND EXISTS (SELECT FROM pg_index AS i
-              WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indimmediate AND a.attnum = ANY (i.indkey::int2[]))
+              WHERE i.indrelid = a.attrelid AND (i.indisunique OR i.indisexclusion)
+                AND a.attnum = ANY (i.indkey::int2[]))
 """
-# Behind all that is there and all that comes. Each is known by its new place then, and what it was is kept.
+# NULL is apart from everything, whatever checks and ranges there are. Where it may not be, a row goes behind all that
+# is there and all that comes, or before it where the type ends there.
+NOWHERE = "NULL"
+ASIDE = """
+(SELECT CASE WHEN %(most)s::numeric IS NULL OR e.top + e.rows <= %(most)s::numeric
+             THEN e.top + old.n ELSE e.bottom - old.n END FROM edges AS e)::{type}"""
+# Each is known by its new place then, and what it was is kept.
 PARK_PLANNED = """
 WITH old AS (
   SELECT v.leaf, v.place, COALESCE(v.before, (t.*)::text) AS before, row_number() OVER () AS n
   FROM pg_temp.kanban_plan AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t.ctid = v.place
   WHERE v.relation = %(relation)s AND (v.changes ? {column_text} OR v.action = 'delete')
+), edges AS (
+  SELECT GREATEST(max(n.number), 0)::numeric AS top, LEAST(min(n.number), 0)::numeric AS bottom,
+         (SELECT count(*) FROM old) AS rows
+  FROM (SELECT b.{column} AS number FROM {table} AS b
+        UNION ALL SELECT (v.changes ->> {column_text})::{type} FROM pg_temp.kanban_plan AS v
+                  WHERE v.relation = %(relation)s) AS n
 ), parked AS (
-  UPDATE {table} AS t SET {column} = GREATEST(
-    (SELECT max(b.{column}) FROM {table} AS b),
-    (SELECT max((v.changes ->> {column_text})::{type}) FROM pg_temp.kanban_plan AS v WHERE v.relation = %(relation)s), 0
-  ) + old.n
+  UPDATE {table} AS t SET {column} = {aside}
   FROM old WHERE t.tableoid = old.leaf AND t.ctid = old.place
   RETURNING old.leaf, old.place, old.before, t.tableoid AS leaf_now, t.ctid AS place_now
 )
@@ -39,12 +59,14 @@ PARK_PAIRED = """
 WITH old AS (
   SELECT b.leaf, b.at, row_number() OVER () AS n FROM pg_temp.kanban_back AS b
   WHERE b.repair = %(repair)s AND b.place = %(place)s AND {column_text} = ANY (b.changed)
+), edges AS (
+  SELECT GREATEST(max(n.number), 0)::numeric AS top, LEAST(min(n.number), 0)::numeric AS bottom,
+         (SELECT count(*) FROM old) AS rows
+  FROM (SELECT b.{column} AS number FROM {table} AS b
+        UNION ALL SELECT (q.before::{table}).{column} FROM kanban_rollback.quarantined AS q
+                  WHERE q.repair_id = %(repair)s AND q.place = %(place)s) AS n
 ), parked AS (
-  UPDATE {table} AS t SET {column} = GREATEST(
-    (SELECT max(b.{column}) FROM {table} AS b),
-    (SELECT max((q.before::{table}).{column}) FROM kanban_rollback.quarantined AS q
-     WHERE q.repair_id = %(repair)s AND q.place = %(place)s), 0
-  ) + old.n
+  UPDATE {table} AS t SET {column} = {aside}
   FROM old WHERE t.tableoid = old.leaf AND t.ctid = old.at
   RETURNING old.leaf, old.at, t.tableoid AS leaf_now, t.ctid AS at_now
 )

@@ -53,6 +53,19 @@ WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
                     AND b.changed && %(columns)s::text[])
 LIMIT %(most)s
 """
+# The same for a row that changed; what it does not give back is as it is now.
+REUSED_BY_CHANGED = """
+SELECT {shown}, count(*) OVER ()
+FROM (SELECT b.kept, b.leaf, b.at, b.changed, b.before::{table} AS r FROM pg_temp.kanban_back AS b
+      WHERE b.repair = %(repair)s AND b.place = %(place)s AND b.changed && %(columns)s::text[] OFFSET 0) AS q
+JOIN {table} AS o ON o.tableoid = q.leaf AND o.ctid = q.at
+JOIN {table} AS t ON {same}
+WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
+                  WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid
+                    AND b.changed && %(columns)s::text[])
+LIMIT %(most)s
+"""
+GIVEN_BACK = "t.{column} = CASE WHEN {column_text} = ANY (q.changed) THEN (q.r).{column} ELSE o.{column} END"
 # The row that it belongs to has gone since, and does not come back either.
 WITHOUT_PARENT = """
 SELECT {shown}, count(*) OVER () FROM {rows}
