@@ -111,11 +111,12 @@ class Planner:
         if planned.repair.action == "none":
             planned.count = count(self.cursor, check, now)
         else:
+            self.cursor.run(queries.BEGIN_CHECK, {})
             rows = plan_rows(self.cursor, check, planned.repair, left)
             # A lane is renumbered as a whole, so more rows may move than are wrong.
             planned.count = rows if check.kind != "ordering" else count(self.cursor, check, left)
             if rows and planned.count <= check.tolerate:
-                self.cursor.run(queries.FORGET, {"check": check.name})
+                self.cursor.run(queries.FORGET_CHECK, {})
             elif rows:
                 self._follow()
                 left.changed([table.oid for table in self._tables()])

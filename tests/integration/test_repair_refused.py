@@ -222,6 +222,22 @@ def test_what_is_tolerated_stays(modules: Modules) -> None:
     undo(modules)
 
 
+def test_what_is_tolerated_stays_in_rows_that_another_check_mends(db: Database) -> None:
+    db.rows("CREATE TABLE tags (id integer PRIMARY KEY, a integer, b integer)")
+    db.rows("INSERT INTO tags VALUES (1, NULL, NULL), (2, NULL, 1), (3, 1, 1), (4, 1, 1), (5, 1, 1)")
+    a = {"name": "a", "kind": "null_reference", "table": "tags", "column": "a"}
+    checks: list[dict[str, Any]] = [
+        {**a, "repair": {"action": "set_value", "value": "2"}},
+        {**a, "name": "b", "column": "b", "tolerate": 1, "repair": {"action": "set_value", "value": "2"}},
+    ]
+    modules = ready(db, ["tags"])
+    for given in (checks, checks[::-1]):
+        done = repair(modules, given)
+        assert counts(done) == {"a": 0, "b": 1}
+        assert db.rows("SELECT a, b FROM tags WHERE id < 3 ORDER BY id") == [(2, None), (2, 1)]
+        undo(modules)
+
+
 def test_a_role_with_no_more_rights_than_it_needs(db: Database) -> None:
     load(db)
     role = db.role("ops", 'SELECT, DELETE ON "Tags", "TicketTags"', 'SELECT, UPDATE ("kanbanLane") ON "Tickets"')

@@ -122,8 +122,10 @@ FROM (
 WHERE r.n > 1 OR r.position IS NULL
 """,
 )
-# The rows of a check that is within what it tolerates stay as they are.
-FORGET = "DELETE FROM pg_temp.kanban_plan WHERE check_name = %(check)s"
+# The rows of a check that is within what it tolerates stay as they are, and what other checks do to them as it was.
+# Rows that are shared are one row of the plan, so it cannot be told afterwards whose is what.
+BEGIN_CHECK = "SAVEPOINT kanban_check"
+FORGET_CHECK = "ROLLBACK TO SAVEPOINT kanban_check"
 
 # Foreign keys that lead to these tables. Those of partitions follow their parent's; ``set_columns`` are what SET NULL
 # and SET DEFAULT set (a list of their own from PostgreSQL 15 on). An index that begins with the columns spares reading
