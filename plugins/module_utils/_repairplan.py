@@ -238,6 +238,7 @@ _TODO = {
     "too_large_fraction": "Look whether the checks are right; then raise kanban_max_fraction (max_fraction).",
     "restricted": "Mend the rows that refer to them first, by a check of their own, or drop this repair.",
     "follows_update": "Mend the rows that refer to them by a check of their own, or delete them; or drop this repair.",
+    "check_not_valid": "Mend such rows by hand with a copy of them, or drop that check until after this incident.",
     "not_nullable": "Give repair.value (a lane that every tenant has), or drop this repair.",
     "missing_privilege": "Grant it (bootstrap.yml does, by kanban_role_repairs), or use a role that has it.",
     "not_fenced": "Raise the fence again (scenario3.yml does), or go on without: kanban_break_glass, what: [unfenced].",

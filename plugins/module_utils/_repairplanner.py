@@ -159,6 +159,7 @@ class Planner:
             self.plan.rows_of[str(table)] = self.cursor.row(sql.SQL(queries.ROWS).format(table=table.name), {})[0]
             self._figures(table)
             self._rights(table)
+            self._comes_back(table)
         for key, rows in forbidding(self.cursor, names, self.keys):
             self.plan.refused.append(_forbidden(key, rows))
         for key, rows in following(self.cursor, {oid: table.name for oid, table in tables.items() if table.updated}):
@@ -203,6 +204,18 @@ class Planner:
         statement = sql.SQL(queries.SAMPLES).format(key=key, table=table.name)
         values = {"relation": table.oid, "check": planned.name, "most": self.samples}
         return [dict(zip(names, row[0])) for row in self.cursor.rows(statement, values)]
+
+    def _comes_back(self, table: Touched) -> None:
+        """Refuse rows that the undo could not write: a check is asked whatever role one is."""
+        values = {"relation": table.oid}
+        for name, condition in self.cursor.rows(queries.NOT_VALID, values):
+            statement = sql.SQL(queries.VIOLATING).format(
+                table=table.name, condition=sql.SQL(condition.replace("%", "%%"))
+            )
+            rows = self.cursor.row(statement, values)[0]
+            if rows:
+                what = f"{rows} rows of {table} are not as its check {name} (NOT VALID) wants, so none could come back."
+                self.plan.refused.append(refusal("check_not_valid", what, table=str(table), check=name, rows=rows))
 
     def _rights(self, table: Touched) -> None:
         missing, grant = lacking(self.cursor, table.oid, DELETES if table.deleted else CHANGES, table.columns)

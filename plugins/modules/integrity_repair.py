@@ -90,6 +90,8 @@ notes:
   - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. Where one with NO ACTION or RESTRICT
     forbids the repair, the plan says so and is not applied; nor where one with ON UPDATE CASCADE, SET NULL or SET
     DEFAULT would change rows along with a column that the repair sets.
+  - A plan that touches rows which violate a check constraint that is NOT VALID is refused, for the server would not let
+    them come back.
   - Triggers of the application fire; RV(plan.triggers) names them. Where one changes or deletes rows that the plan does
     not name, all is rolled back, for no copy of them is kept. Rows that one inserts elsewhere, an audit for instance,
     stay there, which is a warning. The server's own counts tell, so with C(track_counts) off nobody looked, which is
@@ -227,7 +229,8 @@ plan:
       description:
         - Why the plan could not be applied as it is, each with C(code) and C(what), for instance C(not_fenced),
           C(fence_draining), C(no_passage), C(too_many_rows), C(too_large_fraction), C(restricted),
-          C(follows_update), C(not_nullable), C(missing_privilege), C(not_known), C(no_open_incident).
+          C(follows_update), C(check_not_valid), C(not_nullable), C(missing_privilege), C(not_known),
+          C(no_open_incident).
       type: list
       elements: dict
 fenced:

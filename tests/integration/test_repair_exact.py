@@ -155,3 +155,19 @@ def test_without_the_right_to_leave_triggers_aside_it_does_not_come_back_half(db
     assert whole(db) == before
     undo(modules, allow_unfenced=True)
     assert db.value("SELECT count(*) FROM tags WHERE stamp = 'old' AND company = 9") == 2
+
+
+@pytest.mark.usefixtures("tags")
+@pytest.mark.parametrize("checks", [[GIVEN], [ORPHANS]], ids=["changed", "deleted"])
+def test_what_could_not_come_back_past_a_check_is_refused(db: Database, checks: list[dict[str, Any]]) -> None:
+    # A column of a name that the plan has too, and a sign that the driver knows.
+    db.rows("ALTER TABLE tags ADD level integer DEFAULT 1, ADD CHECK (level % 2 = 1 OR note LIKE '%z') NOT VALID")
+    modules = ready(db, ["tags"])
+    assert plan(modules, checks)["plan"]["refused"] == []
+    db.rows("ALTER TABLE tags ADD CONSTRAINT known CHECK (company < 5) NOT VALID")
+    before = whole(db)
+    planned = plan(modules, checks)
+    (reason,) = planned["plan"]["refused"]
+    assert (reason["code"], reason["check"], reason["rows"]) == ("check_not_valid", "known", 2)
+    modules.fails("check_not_valid", "integrity_repair", checks=checks, plan_hash=planned["plan_hash"])
+    assert whole(db) == before

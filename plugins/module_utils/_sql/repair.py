@@ -187,6 +187,17 @@ JOIN {table} AS t ON {same}
 WHERE v.relation = %(parent)s AND v.action = 'update'
   AND (v.changes ?| %(columns)s::text[] OR v.defaults && %(columns)s::text[])
 """
+# What a table's rows have to be by now, and need not have been then. Its words name columns of the table alone, so
+# nothing else may be in their sight.
+NOT_VALID = """
+SELECT c.conname::text, pg_get_expr(c.conbin, c.conrelid) FROM pg_constraint AS c
+WHERE c.contype = 'c' AND c.conrelid = %(relation)s AND NOT c.convalidated ORDER BY 1
+"""
+VIOLATING = """
+SELECT count(*) FROM {table} AS t
+WHERE NOT ({condition})
+  AND (t.tableoid, t.ctid) IN (SELECT v.leaf, v.place FROM pg_temp.kanban_plan AS v WHERE v.relation = %(relation)s)
+"""
 # Which tables are touched. A check's own rows come before what goes with them.
 TOUCHED = """
 SELECT v.relation::bigint, n.nspname::text, c.relname::text, c.relkind = 'p',
