@@ -186,6 +186,9 @@ def recovery_part(
         else:
             done += 1
             part.lines += [f"{name}: {line}" for line in (_undone if undo else _repaired)(answer, plan)]
+            # A look at it does not fail; what it would come to does.
+            if undo and answer.get("conflicts_count"):
+                part.bad.append(f"{answer['conflicts_count']:,} rows on {name} cannot come back")
     if not done and not part.bad:
         part.bad.append("nothing was repaired, for no primary answered")
     changed = [answer for answer in answers if answer and answer.get("changed")]
@@ -236,6 +239,7 @@ def _undone(answer: Answer, plan: bool) -> Iterator[str]:
         )
     for row in answer.get("conflicts", [])[:SHOWN]:
         yield f"in the way: {_conflict(row)}"
+    yield from warnings_of(answer)
 
 
 def data_part(

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
 
 
@@ -34,9 +35,12 @@ def ensure_quarantine(cursor: Cursor) -> None:
         )
 
 
-def apply(planner: Planner, repair: int, checks: Sequence[Check]) -> None:
-    """Do what is planned and count again; raises KanbanError, after which the transaction is to be rolled back."""
-    cursor = planner.cursor
+def apply(planner: Planner, repair: int, checks: Sequence[Check]) -> list[str]:
+    """Do what is planned and count again; return what to tell.
+
+    Raises KanbanError, after which the transaction is to be rolled back.
+    """
+    cursor, written = planner.cursor, Written(planner.cursor)
     keep = {table.oid: _values(cursor, table, place, repair) for place, table in enumerate(planner.touched)}
     for table in planner.touched:
         if table.deleted:
@@ -46,17 +50,21 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check]) -> None:
     for table in planner.touched:
         if table.updated:
             planner.in_time()
-            park_planned(cursor, table.name, table.columns, keep[table.oid])
+            parked = park_planned(cursor, table.name, table.columns, keep[table.oid])
+            written.expect(table.oid, updated=parked + table.updated)
             _expect(table, table.updated, _update(cursor, table, keep[table.oid]), "could be changed")
     for table in planner.touched:
         if table.deleted:
             planner.in_time()
             cursor.run(sql.SQL(queries.DELETE).format(table=table.name), keep[table.oid])
+            written.expect(table.oid, deleted=table.deleted)
             left = cursor.row(sql.SQL(queries.NOT_DELETED).format(table=table.name), keep[table.oid])[0]
             _expect(table, table.deleted, table.deleted - left, "could be deleted")
     planner.in_time()
     cursor.run(queries.IMMEDIATE, {})
+    told = written.judge()
     _look_again(planner, checks)
+    return told
 
 
 def _values(cursor: Cursor, table: Touched, place: int, repair: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import repair as queries
 
-# pg_constraint.confdeltype. The first two forbid.
+# pg_constraint.confdeltype and confupdtype. The first two forbid.
 EFFECTS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 FORBIDS = ("NO ACTION", "RESTRICT")
 
@@ -21,6 +21,7 @@ FORBIDS = ("NO ACTION", "RESTRICT")
 class ForeignKey:
     """A foreign key: ``columns`` of ``table`` lead to ``parents`` of the table ``parent`` (an oid).
 
+    ``effect`` is of a row that goes, ``on_update`` of one whose key changes.
     ``set_columns``: what SET NULL and SET DEFAULT set; ``not_null``: those of ``columns`` that cannot be NULL.
     """
 
@@ -31,6 +32,7 @@ class ForeignKey:
     table: str
     parent: int
     effect: str
+    on_update: str
     columns: tuple[str, ...]
     parents: tuple[str, ...]
     set_columns: tuple[str, ...]
@@ -65,9 +67,11 @@ def read_foreign_keys(cursor: Cursor, tables: Sequence[int]) -> list[ForeignKey]
     """Return the foreign keys that lead to these tables; raises ServerError."""
     rows = cursor.rows(queries.FOREIGN_KEYS, {"tables": list(tables)})
     found = []
-    for oid, name, child, schema, table, parent, effect, columns, parents, set_columns, not_null, indexed in rows:
+    for oid, name, child, schema, table, parent, gone, moved, columns, parents, set_columns, not_null, indexed in rows:
         lists = (tuple(columns), tuple(parents), tuple(set_columns), tuple(not_null))
-        found.append(ForeignKey(oid, name, child, schema, table, parent, EFFECTS[effect], *lists, indexed))
+        found.append(
+            ForeignKey(oid, name, child, schema, table, parent, EFFECTS[gone], EFFECTS[moved], *lists, indexed)
+        )
     return found
 
 
@@ -121,6 +125,23 @@ def forbidding(
                 rows = cursor.row(statement, {"parent": table, "columns": list(key.columns)})[0]
                 if rows:
                     found.append((key, rows))
+    return found
+
+
+def following(cursor: Cursor, names: Mapping[int, sql.Composable]) -> list[tuple[ForeignKey, int]]:
+    """Return foreign keys that would change rows along with those that the plan changes, with how many.
+
+    :param names: of the tables with rows that change.
+    """
+    found = []
+    for key in read_foreign_keys(cursor, list(names)) if names else []:
+        if key.on_update not in FORBIDS:
+            statement = sql.SQL(queries.FOLLOWING).format(
+                parents=names[key.parent], table=key.relation, same=key.same()
+            )
+            rows = cursor.row(statement, {"parent": key.parent, "columns": list(key.parents)})[0]
+            if rows:
+                found.append((key, rows))
     return found
 
 

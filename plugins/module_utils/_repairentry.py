@@ -25,7 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import checks_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import (
     add_repair,
@@ -37,12 +37,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplac
     Look,
     RepairRequest,
     Work,
+    count_repairs,
     find_incident_of,
     lease,
     no_incident,
-    purged_error,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
+    Where,
     hash_error,
     refusal,
     refusals,
@@ -50,8 +51,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     repair_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundo import SHOWN, Undo, conflict_error
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundoentry import (
+    refuse_purged,
+    undo_repairs,
+    without_fence,
+)
 
 
 def set_integrity(login: Login, request: RepairRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
@@ -63,12 +67,12 @@ def set_integrity(login: Login, request: RepairRequest, check_mode: bool) -> tup
         refuse_replica(facts.server)
         work = Work(session, facts, request, deadline)
         find_incident_of(work)
-        run = _repair if request.state == "repaired" else _undo
+        run = _repair if request.state == "repaired" else undo_repairs
         if check_mode:
             run(work, True)
         else:
             if work.incident is None:
-                _refuse_purged(work)
+                refuse_purged(work)
                 raise no_incident(request.who.incident_id)
             with lease(work):
                 run(work, False)
@@ -86,7 +90,7 @@ def _repair(work: Work, check_mode: bool) -> None:
     with work.transaction() as cursor:
         planner = Planner(cursor, work.deadline, request.limit_samples)
         plan = planner.make(checks, repairs)
-        plan_hash = plan.hash(request.checks)
+        plan_hash = plan.hash(request.checks, _where(cursor, work))
         reasons = refusals(plan, request.max_rows, request.max_fraction)
         passage = look_at_fence(cursor, _scopes(planner.touched), work.names or [request.who.incident_id])
         if not request.allow_unfenced:
@@ -110,6 +114,13 @@ def _repair(work: Work, check_mode: bool) -> None:
         ensure_quarantine(cursor)
         _apply(work, cursor, planner, passage)
         work.result["changed"] = True
+
+
+def _where(cursor: Cursor, work: Work) -> Where:
+    # An incident that is not in the ledger yet comes to be known by the id that it is given.
+    incident, server = work.incident or work.request.who.incident_id, work.facts.server
+    earlier = count_repairs(cursor, incident) if work.incident else 0
+    return Where(server.cluster, server.database, incident, earlier)
 
 
 def _none_done() -> dict[str, Any]:
@@ -138,7 +149,7 @@ def _apply(work: Work, cursor: Cursor, planner: Planner, passage: Passage) -> No
     repair = add_repair(cursor, values, {"checks": list(request.checks), **figures})
     passage.open(cursor)
     try:
-        apply(planner, repair, checks_from(request.checks))
+        work.result["warnings"] += apply(planner, repair, checks_from(request.checks))
     except ServerError:
         raise
     except KanbanError as error:
@@ -163,7 +174,7 @@ def _scopes(touched: Sequence[Touched]) -> dict[str, Scope]:
 def _warnings(planner: Planner, passage: Passage, request: RepairRequest) -> list[str]:
     found = []
     if request.allow_unfenced and passage.reasons:
-        found.append("Without the fence: " + " ".join(str(reason["what"]) for reason in passage.reasons))
+        found.append(without_fence(passage.reasons))
     if planner.plan.triggers:
         found.append(
             f"Triggers of the application fire, and what they do is not undone: {', '.join(planner.plan.triggers)}."
@@ -182,57 +193,3 @@ def _figures(plan: Any, planned: bool = False) -> str:
         if check.count is not None
     ]
     return "\n".join(lines) + "\n"
-
-
-def _repairs(cursor: Cursor, incident_id: str) -> list[tuple[int, str]]:
-    """Return the repairs that are not undone, newest first; raises KanbanError where rows of one are gone."""
-    if not cursor.row(queries.STATE, {})[0]:
-        return []
-    rows = cursor.rows(queries.REPAIRS, {"incident": incident_id})
-    gone = [number for number, _hash, kept in rows if not kept]
-    if gone:
-        raise purged_error(incident_id, gone)
-    return [(number, plan_hash) for number, plan_hash, _kept in rows]
-
-
-def _refuse_purged(work: Work) -> None:
-    """Where a closed incident's rows are gone, say that rather than that it is closed; raises KanbanError."""
-    if work.known and work.request.state == "undone":
-        with work.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            _repairs(cursor, work.known)
-
-
-def _undo(work: Work, check_mode: bool) -> None:
-    conflicts: list[dict[str, Any]] = []
-    tables: list[dict[str, Any]] = []
-    in_the_way, repairs = 0, []
-    work.result = {"undone": [], "tables": tables, "conflicts": conflicts, "conflicts_count": 0}
-    if work.incident is None:
-        _refuse_purged(work)
-        raise no_incident(work.request.who.incident_id)
-    with work.transaction() as cursor:
-        repairs = _repairs(cursor, work.incident)
-        if not repairs:
-            raise Look
-        planner = Planner(cursor, work.deadline, 0)
-        for number, plan_hash in repairs:
-            undo = Undo(cursor, number, planner.in_time)
-            undo.look()
-            passage = look_at_fence(cursor, {str(kept): Scope() for kept in undo.kept}, work.names)
-            conflicts += undo.conflicts[: max(0, SHOWN - len(conflicts))]
-            in_the_way += undo.in_the_way
-            tables += [{"repair_id": number, **counts} for counts in undo.counts()]
-            work.result.update(conflicts_count=in_the_way, undone=[number for number, _hash in repairs])
-            if check_mode:
-                continue
-            if undo.conflicts:
-                work.error, work.result["undone"] = conflict_error(conflicts, in_the_way), []
-                raise Look
-            passage.open(cursor)
-            undo.put_back()
-            cursor.run(queries.UNDONE, {"repair": number, "operator": work.request.who.operator})
-            told = {"repair_id": number, "plan_hash": plan_hash, "tables": undo.counts()}
-            work.event(cursor, "undone", {**told, "approved_by": work.request.approved_by})
-        work.result["changed"] = not (check_mode and conflicts)
-        if check_mode:
-            raise Look

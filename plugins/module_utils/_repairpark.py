@@ -4,7 +4,7 @@
 """Numbers that change places under a unique index: first all aside, then each to its own.
 
 PostgreSQL asks a unique index at each row, not at the end of the statement, so that of two rows that change places the
-first finds the other still there.
+first finds the other still there. A deferrable one is asked at the end of a statement, and an undo is several.
 """
 
 from __future__ import annotations
@@ -12,23 +12,29 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import park as queries
 
 
-def park_planned(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> None:
-    """Put aside the rows of a plan that get another number, and those that go; they stay in the plan."""
-    _park(cursor, queries.PARK_PLANNED, table, columns, values)
+def park_planned(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> int:
+    """Put aside the rows of a plan that get another number, and those that go; return how often it wrote a row.
+
+    They stay in the plan.
+    """
+    return _park(cursor, queries.PARK_PLANNED, table, columns, values)
 
 
-def park_paired(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> None:
-    """Put aside the rows of an undo that get their number back; they stay paired."""
-    _park(cursor, queries.PARK_PAIRED, table, columns, values)
+def park_paired(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> int:
+    """Put aside the rows of an undo that get their number back; return how often it wrote a row. They stay paired."""
+    return _park(cursor, queries.PARK_PAIRED, table, columns, values)
 
 
 def _park(
     cursor: Cursor, statement: str, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]
-) -> None:
-    asked = {**values, "columns": list(columns)}
-    for name, kind in cursor.rows(queries.PARKABLE, asked):
+) -> int:
+    asked, written = {**values, "columns": list(columns)}, 0
+    for name, kind, nullable, most in cursor.rows(queries.PARKABLE, asked):
         named = {"column": identifier(name), "column_text": sql.Literal(name), "type": sql.SQL(kind)}
-        cursor.run(sql.SQL(statement).format(table=table, **named), asked)
+        aside = sql.SQL(queries.NOWHERE if nullable else queries.ASIDE).format(**named)
+        cursor.run(sql.SQL(statement).format(table=table, aside=aside, **named), {**asked, "most": most})
+        written += cursor.rowcount
+    return written

@@ -22,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
 
 SOURCE = "integrity_repair"
 MODE = "ISOLATION LEVEL REPEATABLE READ READ WRITE"
@@ -110,6 +111,26 @@ def find_incident_of(work: Work) -> None:
     if rows:
         work.incident = rows[0]["incident_id"]
         work.names = list(dict.fromkeys([rows[0]["incident_id"], *rows[0]["aliases"], work.request.who.incident_id]))
+
+
+def count_repairs(cursor: Cursor, incident_id: str) -> int:
+    """Return how many repairs an incident has had, undone ones too; raises ServerError."""
+    if not cursor.row(quarantine.COUNTABLE, {})[0]:
+        return 0
+    return int(cursor.row(quarantine.COUNT_REPAIRS, {"incident": incident_id})[0])
+
+
+def namesakes_of(work: Work, cursor: Cursor) -> list[str]:
+    """Return other incidents, newest first, that an id of this one has stood for; raises ServerError."""
+    found = [name for one in work.names for name in ledger.known_as(cursor, one)]
+    return [name for name in reversed(dict.fromkeys(found)) if name != work.incident]
+
+
+def not_undone(cursor: Cursor) -> list[str]:
+    """Return the newest incidents with repairs that are not undone; raises ServerError."""
+    if not cursor.row(quarantine.COUNTABLE, {})[0]:
+        return []
+    return [row[0] for row in cursor.rows(quarantine.NOT_UNDONE, {})]
 
 
 def purged_error(incident_id: str, repairs: Sequence[int]) -> KanbanError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 
@@ -29,7 +29,7 @@ ACTIONS = {
     "two_lanes": ("delete", "none"),
     **dict.fromkeys(ROWWISE, _ON_ROWS),
 }
-FORMAT = 1  # Of the plan's hash: what it is made of.
+FORMAT = 2  # Of the plan's hash: what it is made of.
 # For the estimate: rows that are changed, and rows that are read where no index helps, in a second.
 _ROWS_A_SECOND, _READ_A_SECOND = 10_000, 5_000_000
 
@@ -112,6 +112,18 @@ class Planned:
         return {**told, "action": self.repair.action}
 
 
+class Where(NamedTuple):
+    """Where a plan is approved for: the same rows elsewhere, or once more after an undo, are another plan.
+
+    ``incident``: by the ledger's own id of it; ``number``: how many repairs it had before, undone ones too.
+    """
+
+    cluster: str
+    database: str
+    incident: str
+    number: int
+
+
 @dataclass
 class Plan:
     """What is planned, as figures: the rows themselves stay in the server.
@@ -144,12 +156,12 @@ class Plan:
         """The greatest share of a table that is touched."""
         return max((rows / max(1, self.rows_of.get(table, 0)) for table, rows in self.touched().items()), default=0.0)
 
-    def hash(self, checks: Sequence[Mapping[str, Any]]) -> str:
-        """Return the plan's hash: of the checks as they were given, and of every row by what it holds."""
+    def hash(self, checks: Sequence[Mapping[str, Any]], where: Where) -> str:
+        """Return the plan's hash: of where it is, of the checks as they were given, of every row by what it holds."""
         parts = sorted(
             [part.check, part.table, part.action, part.via or "", part.rows, *part.sums] for part in self.parts
         )
-        body = json.dumps([FORMAT, _essence(checks), parts], sort_keys=True, separators=(",", ":"))
+        body = json.dumps([FORMAT, list(where), _essence(checks), parts], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(body.encode()).hexdigest()
 
     def as_result(self) -> dict[str, Any]:
@@ -225,8 +237,11 @@ _TODO = {
     "too_many_rows": "Look whether the checks are right; then raise kanban_max_rows (max_rows).",
     "too_large_fraction": "Look whether the checks are right; then raise kanban_max_fraction (max_fraction).",
     "restricted": "Mend the rows that refer to them first, by a check of their own, or drop this repair.",
+    "follows_update": "Mend the rows that refer to them by a check of their own, or delete them; or drop this repair.",
+    "check_not_valid": "Mend such rows by hand with a copy of them, or drop that check until after this incident.",
     "not_nullable": "Give repair.value (a lane that every tenant has), or drop this repair.",
     "missing_privilege": "Grant it (bootstrap.yml does, by kanban_role_repairs), or use a role that has it.",
+    "not_fenced": "Raise the fence again (scenario3.yml does), or go on without: kanban_break_glass, what: [unfenced].",
     "inherited": "Mend the tables below it by checks of their own.",
     "not_known": "Give the checks more time, or see what stops them.",
 }

@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircasc
     ForeignKey,
     children_first,
     follow,
+    following,
     forbidding,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
@@ -110,11 +111,12 @@ class Planner:
         if planned.repair.action == "none":
             planned.count = count(self.cursor, check, now)
         else:
+            self.cursor.run(queries.BEGIN_CHECK, {})
             rows = plan_rows(self.cursor, check, planned.repair, left)
             # A lane is renumbered as a whole, so more rows may move than are wrong.
             planned.count = rows if check.kind != "ordering" else count(self.cursor, check, left)
             if rows and planned.count <= check.tolerate:
-                self.cursor.run(queries.FORGET, {"check": check.name})
+                self.cursor.run(queries.FORGET_CHECK, {})
             elif rows:
                 self._follow()
                 left.changed([table.oid for table in self._tables()])
@@ -157,8 +159,11 @@ class Planner:
             self.plan.rows_of[str(table)] = self.cursor.row(sql.SQL(queries.ROWS).format(table=table.name), {})[0]
             self._figures(table)
             self._rights(table)
+            self._comes_back(table)
         for key, rows in forbidding(self.cursor, names, self.keys):
             self.plan.refused.append(_forbidden(key, rows))
+        for key, rows in following(self.cursor, {oid: table.name for oid, table in tables.items() if table.updated}):
+            self.plan.refused.append(_follows(key, rows))
         self.plan.unindexed = [
             {"table": key.place, "via": key.name, "parents": tables[parent].deleted, "rows": self._rows(key)}
             for parent in names
@@ -200,6 +205,18 @@ class Planner:
         values = {"relation": table.oid, "check": planned.name, "most": self.samples}
         return [dict(zip(names, row[0])) for row in self.cursor.rows(statement, values)]
 
+    def _comes_back(self, table: Touched) -> None:
+        """Refuse rows that the undo could not write: a check is asked whatever role one is."""
+        values = {"relation": table.oid}
+        for name, condition in self.cursor.rows(queries.NOT_VALID, values):
+            statement = sql.SQL(queries.VIOLATING).format(
+                table=table.name, condition=sql.SQL(condition.replace("%", "%%"))
+            )
+            rows = self.cursor.row(statement, values)[0]
+            if rows:
+                what = f"{rows} rows of {table} are not as its check {name} (NOT VALID) wants, so none could come back."
+                self.plan.refused.append(refusal("check_not_valid", what, table=str(table), check=name, rows=rows))
+
     def _rights(self, table: Touched) -> None:
         missing, grant = lacking(self.cursor, table.oid, DELETES if table.deleted else CHANGES, table.columns)
         if missing:
@@ -224,3 +241,11 @@ def _forbidden(key: ForeignKey, rows: int) -> dict[str, Any]:
     else:
         what = f"{rows} rows of {key.place} refer to rows that would go, and {key.name} ({key.effect}) forbids that."
     return refusal("restricted", what, table=key.place, via=key.name, effect=key.effect, rows=rows)
+
+
+def _follows(key: ForeignKey, rows: int) -> dict[str, Any]:
+    what = (
+        f"{rows} rows of {key.place} refer to what the plan changes, and {key.name} (ON UPDATE {key.on_update}) would "
+        "change them as well, without a copy in quarantine."
+    )
+    return refusal("follows_update", what, table=key.place, via=key.name, effect=key.on_update, rows=rows)

@@ -5,34 +5,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairback import Back
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import SHOWN, Kept, rows_of_kept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import may_bring_back
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import InSchema
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
-
-SHOWN = 100  # Conflicts that a result lists.
-
-
-@dataclass(frozen=True)
-class Kept(InSchema):
-    """Rows of one table in quarantine: how many were deleted and changed, and which columns were."""
-
-    place: int
-    schema: str
-    table: str
-    columns: tuple[str, ...]
-    deleted: int
-    updated: int
-    changed: tuple[str, ...]
-    oid: int = 0
-    insertable: tuple[str, ...] = ()
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity, quarantine
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo as queries
 
 
 @dataclass
@@ -50,70 +32,87 @@ class Undo:
     def look(self) -> None:
         """Read what is kept, and find what is in the way of it; raises KanbanError."""
         for row in self.cursor.rows(queries.TABLES, {"repair": self.repair}):
-            place, schema, table, columns, deleted, updated, changed = row
-            found = self.cursor.rows(queries.RELATION, {"schema": schema, "name": table})
+            schema, table, columns = row[1:4]
+            found = self.cursor.rows(quarantine.RELATION, {"schema": schema, "name": table})
             if not found or list(found[0][1]) != list(columns):
                 raise _other_schema(f"{schema}.{table}", columns, found[0][1] if found else None)
-            oid, _now, insertable = found[0]
-            self.kept.append(
-                Kept(place, schema, table, tuple(columns), deleted, updated, tuple(changed), oid, tuple(insertable))
-            )
+            self.kept.append(self._kept(row, found[0]))
         self.cursor.run(queries.CREATE_BACK, {})
         for kept in self.kept:
             if kept.updated:
                 self.in_time()
-                paired, _differs = self._paired(kept)
-                self.cursor.run(sql.SQL(queries.PAIR).format(paired=paired), self._values(kept))
+                paired, _differs, along = self._paired(kept)
+                statement = sql.SQL(queries.PAIR).format(paired=paired, along=along)
+                self.cursor.run(statement, kept.values(self.repair))
         for kept in self.kept:
             self.in_time()
-            may_bring_back(self.cursor, kept.oid, str(kept), kept.deleted, kept.changed)
+            may_bring_back(self.cursor, kept.oid, str(kept), kept.deleted, kept.written)
             if kept.deleted:
                 self._reused(kept)
                 self._parents(kept, queries.DELETED_ROWS, kept.insertable)
             if kept.updated:
                 self._changed(kept)
-                self._parents(kept, queries.CHANGED_ROWS, kept.changed)
+                self._reused_by_changed(kept)
+                self._parents(kept, queries.CHANGED_ROWS, kept.written)
 
-    def put_back(self) -> None:
-        """Bring everything back; raises KanbanError, after which the transaction is to be rolled back."""
-        for kept in self.kept:
-            if kept.updated:
-                self.in_time()
-                park_paired(self.cursor, kept.name, kept.changed, self._values(kept))
-        for kept in self.kept:
-            if kept.deleted:
-                self.in_time()
-                self._insert(kept)
-        for kept in self.kept:
-            if kept.updated:
-                self.in_time()
-                self._restore(kept)
-        self.cursor.run(queries.IMMEDIATE, {})
+    def put_back(self) -> list[str]:
+        """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
+        return Back(self.cursor, self.repair, self.in_time, self.without_parent).all(self.kept)
+
+    def _kept(self, row: Sequence[Any], found: Sequence[Any]) -> Kept:
+        place, schema, table, columns, deleted, updated, direct, changed = row
+        oid, _columns, insertable = found
+        key = tuple(row[0] for row in self.cursor.rows(integrity.PRIMARY_KEY, {"table": oid}))
+        lists = (oid, tuple(insertable), key)
+        kept = Kept(place, schema, table, tuple(columns), deleted, updated, direct, tuple(changed), *lists)
+        others = [name for name in insertable if name not in changed]
+        if not updated or not others:
+            return kept
+        each = [sql.SQL("bool_or({})").format(_moved(name)) for name in others]
+        rows = rows_of_kept(queries.CHANGED_ROWS, kept)
+        statement = sql.SQL(queries.MOVED).format(each=sql.SQL(", ").join(each), rows=rows)
+        moved = self.cursor.row(statement, kept.values(self.repair))
+        return replace(kept, along=tuple(name for name, differs in zip(others, moved) if differs))
 
     def counts(self) -> list[dict[str, Any]]:
         """Return how many rows of which table come back."""
         return [{"table": str(kept), "deleted": kept.deleted, "changed": kept.updated} for kept in self.kept]
 
-    def _values(self, kept: Kept) -> dict[str, Any]:
-        return {"repair": self.repair, "place": kept.place, "most": SHOWN, "table": kept.oid, "relation": kept.oid}
-
     def _note(self, kept: Kept, why: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             self.in_the_way += rows[0][1]
-            shown = [{"table": str(kept), "why": why, "row": row[0]} for row in rows]
+            shown = [kept.conflict(why, row[0]) for row in rows]
             self.conflicts += shown[: max(0, SHOWN - len(self.conflicts))]
 
     def _reused(self, kept: Kept) -> None:
-        for index, columns in self.cursor.rows(queries.UNIQUE, self._values(kept)):
+        for index, columns in self.cursor.rows(queries.UNIQUE, kept.values(self.repair)):
             statement = sql.SQL(queries.REUSED).format(
-                rows=_rows(queries.DELETED_ROWS, kept), table=kept.name, same=_same("t", columns, "r", columns)
+                shown=kept.shown,
+                rows=rows_of_kept(queries.DELETED_ROWS, kept),
+                table=kept.name,
+                same=_same("t", columns, "r", columns),
             )
-            found = self.cursor.rows(statement, {**self._values(kept), "columns": columns})
+            found = self.cursor.rows(statement, {**kept.values(self.repair), "columns": columns})
             self._note(kept, f"another row has its {', '.join(columns)} by now ({index})", found)
+
+    def _reused_by_changed(self, kept: Kept) -> None:
+        for index, columns in self.cursor.rows(queries.UNIQUE, kept.values(self.repair)):
+            if not set(columns) & set(kept.written):
+                continue
+            same = [
+                sql.SQL(queries.GIVEN_BACK).format(column=identifier(name), column_text=sql.Literal(name))
+                for name in columns
+            ]
+            statement = sql.SQL(queries.REUSED_BY_CHANGED).format(
+                shown=kept.shown, table=kept.name, same=sql.SQL(" AND ").join(same)
+            )
+            found = self.cursor.rows(statement, {**kept.values(self.repair), "columns": columns})
+            self._note(kept, f"another row has its old {', '.join(columns)} by now ({index})", found)
 
     def _parents(self, kept: Kept, shape: str, written: Sequence[str]) -> None:
         """Find rows whose parent is gone, by each foreign key that writing these columns asks."""
-        for name, schema, table, validated, columns, parents in self.cursor.rows(queries.PARENTS, self._values(kept)):
+        keys = self.cursor.rows(queries.PARENTS, kept.values(self.repair))
+        for name, schema, table, validated, columns, parents in keys:
             if not set(columns) & set(written):
                 continue
             coming = sql.SQL(queries.COMING).format(
@@ -124,13 +123,14 @@ class Undo:
             )
             filled = [sql.SQL("(q.r).{} IS NOT NULL").format(identifier(column)) for column in columns]
             statement = sql.SQL(queries.WITHOUT_PARENT).format(
-                rows=_rows(shape, kept),
+                shown=kept.shown,
+                rows=rows_of_kept(shape, kept),
                 filled=sql.SQL(" AND ").join(filled),
                 parents=identifier(schema, table),
                 same=_same("p", parents, "r", columns),
                 coming=coming,
             )
-            found = self.cursor.rows(statement, self._values(kept))
+            found = self.cursor.rows(statement, kept.values(self.repair))
             if validated:
                 self._note(kept, f"the row of {schema}.{table} that it belongs to is gone ({name})", found)
             elif found:
@@ -138,79 +138,47 @@ class Undo:
                 self.without_parent[kept.place, shape] = self.without_parent.get((kept.place, shape), 0) + found[0][1]
 
     def _changed(self, kept: Kept) -> None:
-        paired, differs = self._paired(kept)
-        statement = sql.SQL(queries.CHANGED_SINCE).format(paired=paired, differs=differs)
-        rows = self.cursor.rows(statement, self._values(kept))
+        paired, differs, _along = self._paired(kept)
+        statement = sql.SQL(queries.CHANGED_SINCE).format(shown=kept.shown, paired=paired, differs=differs)
+        rows = self.cursor.rows(statement, kept.values(self.repair))
         if rows:
             gone = sum(1 for row in rows if row[2])
             self._note(kept, "it is gone" if gone == len(rows) else "it is gone, or was changed since", rows)
 
-    def _paired(self, kept: Kept) -> tuple[sql.Composable, sql.Composable]:
-        """Return changed rows with where they lie now, and what tells that one was changed again."""
-        key = [row[0] for row in self.cursor.rows(integrity.PRIMARY_KEY, {"table": kept.oid})]
-        rows = _rows(queries.CHANGED_ROWS, kept)
-        if not key or set(key) & set(kept.changed):
-            return sql.SQL(queries.PAIRED_BY_TEXT).format(rows=rows, table=kept.name), sql.SQL("FALSE")
-        now = [(name, f"kanban_now_{number}") for number, name in enumerate(kept.changed)]
-        current = [sql.SQL(", t.{}::text AS {}").format(identifier(name), identifier(alias)) for name, alias in now]
+    def _paired(self, kept: Kept) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
+        """Return changed rows with where they lie now, what tells that one was changed again, and what went along.
+
+        What a trigger changed along with a row goes back too, unless somebody has written it anew: that stays.
+        """
+        rows = rows_of_kept(queries.CHANGED_ROWS, kept)
+        if not kept.key or set(kept.key) & set(kept.written):
+            paired = sql.SQL(queries.PAIRED_BY_TEXT).format(rows=rows, table=kept.name)
+            return paired, sql.SQL("FALSE"), _listed([_along(name, sql.SQL("TRUE")) for name in kept.along])
+        now = {name: identifier(f"kanban_now_{number}") for number, name in enumerate(kept.written)}
+        current = [sql.SQL(", t.{}::text AS {}").format(identifier(name), alias) for name, alias in now.items()]
         differs = [
-            sql.SQL(queries.DIFFERS).format(
-                column_text=sql.Literal(name), column=identifier(name), now=identifier(alias)
-            )
-            for name, alias in now
-        ]
-        paired = sql.SQL(queries.PAIRED_BY_KEY).format(
-            current=sql.SQL("").join(current), rows=rows, table=kept.name, same=_same("t", key, "n", key)
-        )
-        return paired, sql.SQL("({})").format(sql.SQL(" OR ").join(differs))
-
-    def _insert(self, kept: Kept) -> None:
-        names = [identifier(name) for name in kept.insertable]
-        statement = sql.SQL(queries.INSERT).format(
-            table=kept.name,
-            columns=sql.SQL(", ").join(names),
-            values=sql.SQL(", ").join([sql.SQL("(q.r).{}").format(name) for name in names]),
-            rows=_rows(queries.DELETED_ROWS, kept),
-        )
-        with self._past_keys(kept, queries.DELETED_ROWS):
-            back = self.cursor.row(statement, self._values(kept))
-        if back != self.cursor.row(queries.EXPECTED, self._values(kept)):
-            raise _not_exact(kept)
-
-    @contextmanager
-    def _past_keys(self, kept: Kept, shape: str) -> Iterator[None]:
-        """Leave foreign keys aside where rows of a table come back that led to nothing before; raises ServerError."""
-        orphans = self.without_parent.get((kept.place, shape))
-        if orphans:
-            try:
-                self.cursor.row(queries.AS_REPLICA, {})
-            except ServerError as error:
-                raise ServerError(
-                    "missing_privilege",
-                    f"{orphans} rows of {kept} led to no row under a foreign key that is NOT VALID; to bring them back "
-                    "the session has to leave foreign keys aside, which this role may not.",
-                    "Nothing was changed.",
-                    "Use a superuser, or GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15 and newer).",
-                ) from error
-        yield
-        if orphans:
-            self.cursor.row(queries.AS_ORIGIN, {})
-
-    def _restore(self, kept: Kept) -> None:
-        sets = [
-            sql.SQL(queries.SET_BACK).format(column=identifier(name), column_text=sql.Literal(name))
+            sql.SQL(queries.DIFFERS).format(column_text=sql.Literal(name), column=identifier(name), now=now[name])
             for name in kept.changed
         ]
-        statement = sql.SQL(queries.PUT_BACK).format(table=kept.name, sets=sql.SQL(", ").join(sets))
-        with self._past_keys(kept, queries.CHANGED_ROWS):
-            self.cursor.run(statement, self._values(kept))
-            done = self.cursor.rowcount
-        if done != kept.updated:
-            raise _not_exact(kept)
+        along = [
+            _along(name, sql.SQL(queries.STILL).format(column=identifier(name), now=now[name])) for name in kept.along
+        ]
+        paired = sql.SQL(queries.PAIRED_BY_KEY).format(
+            current=sql.SQL("").join(current), rows=rows, table=kept.name, same=_same("t", kept.key, "n", kept.key)
+        )
+        return paired, sql.SQL("({})").format(sql.SQL(" OR ").join(differs)), _listed(along)
 
 
-def _rows(shape: str, kept: Kept) -> sql.Composable:
-    return sql.SQL(shape).format(table=kept.name)
+def _moved(name: str) -> sql.Composable:
+    return sql.SQL(queries.MOVED_ALONG).format(column_text=sql.Literal(name), column=identifier(name))
+
+
+def _along(name: str, still: sql.Composable) -> sql.Composable:
+    return sql.SQL(queries.ALONG).format(moved=_moved(name), still=still, column_text=sql.Literal(name))
+
+
+def _listed(each: Sequence[sql.Composable]) -> sql.Composable:
+    return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(each))
 
 
 def _same(alias: str, theirs: Sequence[str], record: str, ours: Sequence[str]) -> sql.Composable:
@@ -233,16 +201,6 @@ def _other_schema(table: str, columns: Sequence[str], now: Sequence[str] | None)
         "Bring such rows back by hand from kanban_rollback.quarantined.",
         columns_then=list(columns),
         columns_now=list(now or []),
-    )
-
-
-def _not_exact(kept: Kept) -> KanbanError:
-    return KanbanError(
-        "not_exact",
-        f"Rows of {kept} did not come back as they were.",
-        "A trigger of the application, or a default, made something else of them; everything was rolled back.",
-        "See which triggers the table has; bring such rows back by hand from kanban_rollback.quarantined.",
-        table=str(kept),
     )
 
 

@@ -19,9 +19,12 @@ description:
   - In check mode it makes the plan, with figures, samples and RV(plan_hash). That is what O(plan_hash) must be for the
     plan to be applied. The hash is the same as long as the checks and the rows are. Of a row that would be deleted all
     of it counts; of a row that would be changed its key, what its columns that change hold, and what they would.
+    It is good once, for one incident in one database.
   - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error, and never written over;
     so is one that a cascade would take along and the plan did not see.
   - O(state=undone) brings back what repairs of the incident took away, newest first, where nothing is in the way of it.
+    Where the incident has had no repair, those of its namesakes are meant, for an id whose incident was closed stands for a
+    new one (C(X-2) for C(X)), and what was repaired under C(X) is still to be brought back.
 options:
   state:
     description:
@@ -50,9 +53,9 @@ options:
     default: 0.5
   allow_unfenced:
     description:
-      - Repair also where the fence (M(chatia.kanban_rollback.write_fence)) does not stand on the tables of the checks.
-        Others may then write meanwhile, and make again what was mended. An override to be given with a reason; it is
-        recorded.
+      - Repair, or undo, also where the fence (M(chatia.kanban_rollback.write_fence)) does not stand on the tables of
+        the checks. Others may then write meanwhile, and make again what was mended. An override to be given with a
+        reason; it is recorded.
     type: bool
     default: false
   lease_by_force:
@@ -85,11 +88,19 @@ notes:
     DELETE. C(bootstrap.yml) grants the collection's role all of that, unless C(kanban_role_repairs) is false.
   - A key that is a number tells the oldest row, then O(checks[].time), then any other key, then where the row lies.
   - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. Where one with NO ACTION or RESTRICT
-    forbids the repair, the plan says so and is not applied.
-  - Triggers of the application fire. What they do to other rows is neither planned nor undone; RV(plan.triggers) names
-    them.
-  - To bring back rows that lead to no row under a foreign key that is NOT VALID, the session sets
-    C(session_replication_role), which takes a superuser, or a grant on PostgreSQL 15 and newer.
+    forbids the repair, the plan says so and is not applied; nor where one with ON UPDATE CASCADE, SET NULL or SET
+    DEFAULT would change rows along with a column that the repair sets.
+  - A plan that touches rows which violate a check constraint that is NOT VALID is refused, for the server would not let
+    them come back.
+  - Triggers of the application fire; RV(plan.triggers) names them. Where one changes or deletes rows that the plan does
+    not name, all is rolled back, for no copy of them is kept. Rows that one inserts elsewhere, an audit for instance,
+    stay there, which is a warning. The server's own counts tell, so with C(track_counts) off nobody looked, which is
+    another warning.
+  - What a trigger changed along with a row that is changed (a column "updatedAt") comes back too, unless somebody has
+    written it anew since. The undo compares what it has written; where a trigger makes something else of it, it writes
+    with triggers left aside and warns, or it is rolled back (C(not_exact)).
+  - To leave triggers aside so, and to bring back rows that lead to no row under a foreign key that is NOT VALID, the
+    session sets C(session_replication_role), which takes a superuser, or a grant on PostgreSQL 15 and newer.
   - Tables that others inherit from are refused; partitioned ones are not.
   - Where it is run again after it was killed or lost its connection, everything is as before, and the same command goes
     on. Nothing to repair is no change, whatever O(plan_hash) is.
@@ -217,13 +228,14 @@ plan:
     refused:
       description:
         - Why the plan could not be applied as it is, each with C(code) and C(what), for instance C(not_fenced),
-          C(fence_draining), C(no_passage), C(too_many_rows), C(too_large_fraction), C(restricted), C(not_nullable),
-          C(missing_privilege), C(not_known), C(no_open_incident).
+          C(fence_draining), C(no_passage), C(too_many_rows), C(too_large_fraction), C(restricted),
+          C(follows_update), C(check_not_valid), C(not_nullable), C(missing_privilege), C(not_known),
+          C(no_open_incident).
       type: list
       elements: dict
 fenced:
   description: Whether the fence stands on the tables of the checks, and lets this session pass.
-  returned: when O(state=repaired)
+  returned: success
   type: bool
 repair_id:
   description: Number of the repair in C(kanban_rollback.repairs); none where nothing was done.
@@ -244,7 +256,14 @@ tables:
   type: list
   elements: dict
 conflicts:
-  description: Up to 100 rows that are in the way, with C(table), C(why) and the first 200 letters of the C(row).
+  description:
+    - Up to 100 rows that are in the way, with C(table), C(why) and the C(key) of the row; where the table has no
+      primary key, where its copy lies. What else it holds is not shown.
+  returned: when O(state=undone)
+  type: list
+  elements: dict
+refused:
+  description: Why it could not be undone as it is, as in RV(plan.refused); what the fence has to do with it.
   returned: when O(state=undone)
   type: list
   elements: dict
@@ -281,7 +300,8 @@ error:
     code:
       description:
         - A short, stable word for machines, for instance C(plan_hash_missing), C(plan_changed), C(lease_held),
-          C(row_changed), C(post_condition), C(not_as_planned), C(conflict), C(schema_changed), C(purged), or a code of
+          C(row_changed), C(post_condition), C(not_as_planned), C(not_planned), C(conflict),
+          C(not_exact), C(schema_changed), C(purged), or a code of
           RV(plan.refused).
       type: str
     what:

@@ -38,9 +38,9 @@ def repair(modules: Modules, checks: list[dict[str, Any]] | None = None, **optio
     return modules.ok("integrity_repair", checks=given, plan_hash=found["plan_hash"], approved_by="ana", **options)
 
 
-def undo(modules: Modules, check: bool = False) -> Result:
+def undo(modules: Modules, check: bool = False, **options: Any) -> Result:
     """Bring everything back; must succeed."""
-    return modules.ok("integrity_repair", check, state="undone")
+    return modules.ok("integrity_repair", check, state="undone", **options)
 
 
 def whole(db: Database, *tables: str) -> dict[str, list[str]]:

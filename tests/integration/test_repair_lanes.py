@@ -197,6 +197,40 @@ def test_a_place_that_somebody_took_meanwhile_is_still_in_the_way(db: Database) 
     db.rows("""BEGIN; SELECT set_config('kanban_rollback.passage', 'INC-1', true);
                INSERT INTO cards VALUES (3000, 1, 1, 400, 1); COMMIT""")
     held = whole(db)
-    failed = modules.run("integrity_repair", state="undone")
-    assert failed["failed"], failed
+    looked = undo(modules, check=True)
+    assert (looked["changed"], looked["conflicts_count"]) == (False, 1)
+    result = modules.fails("conflict", "integrity_repair", state="undone")
+    assert [(row["table"], row["key"]) for row in result["conflicts"]] == [("public.cards", {"id": "200"})]
+    assert "company, lane, place" in result["conflicts"][0]["why"]
     assert whole(db) == held
+
+
+@pytest.mark.parametrize(
+    ("column", "highest"),
+    [
+        ("place integer, UNIQUE (lane, place) DEFERRABLE", 5),
+        ("place integer CHECK (place <= 5), UNIQUE (lane, place)", 5),
+        ("place integer NOT NULL, UNIQUE (lane, place)", 2147483647),
+        ("place smallint CHECK (place IS NOT NULL), UNIQUE NULLS NOT DISTINCT (lane, place)", 32767),
+        ("place integer, EXCLUDE USING btree (lane WITH =, place WITH =)", 2147483647),
+    ],
+    ids=["deferrable", "in a range", "not NULL, up to the end", "NULL is one of them", "by exclusion"],
+)
+def test_however_places_are_kept_apart_they_are_renumbered_and_come_back(
+    db: Database, column: str, highest: int
+) -> None:
+    db.rows(f"CREATE TABLE cards (id integer PRIMARY KEY, company integer, lane integer, owner integer, {column})")
+    db.rows("CREATE TABLE companies AS SELECT 1 AS id")
+    db.rows(
+        """INSERT INTO cards (id, company, lane, owner, place)
+               VALUES (1, 1, 1, 1, 1), (2, 1, 1, 9, 2), (3, 1, 1, 1, 4), (4, 1, 1, 1, 5), (5, 1, 2, 1, %s)""",
+        (highest,),
+    )
+    modules = ready(db, ["cards"])
+    before = whole(db)
+    gone = {"name": "gone", "kind": "orphan", "table": "cards", "column": "owner"}
+    checks = [{**gone, "references": {"table": "companies", "column": "id"}}, ORDERING]
+    repair(modules, checks, max_fraction=1)
+    assert db.rows("SELECT id, place FROM cards WHERE lane = 1 ORDER BY id") == [(1, 1), (3, 2), (4, 3)]
+    undo(modules)
+    assert whole(db) == before

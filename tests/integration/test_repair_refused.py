@@ -144,7 +144,15 @@ def test_without_the_fence(db: Database, modules: Modules) -> None:
     assert any("Without the fence" in warning for warning in done["warnings"])
     noted = db.rows("SELECT data FROM kanban_rollback.events WHERE event = 'repaired'")[0][0]
     assert (noted["allow_unfenced"], noted["fenced"], noted["operator"]) == (True, False, "ana")
-    undo(modules)
+    # What is brought back is written past the fence as well.
+    looked = undo(modules, check=True)
+    assert [row["code"] for row in looked["refused"]] == ["not_fenced"]
+    modules.fails("not_fenced", "integrity_repair", state="undone")
+    back = undo(modules, allow_unfenced=True, operator="ana")
+    assert (back["changed"], back["fenced"]) == (True, False)
+    assert any("Without the fence" in warning for warning in back["warnings"])
+    noted = db.rows("SELECT data FROM kanban_rollback.events WHERE event = 'undone'")[0][0]
+    assert (noted["allow_unfenced"], noted["fenced"], noted["operator"]) == (True, False, "ana")
 
 
 def test_the_fence_of_another_incident(db: Database, modules: Modules) -> None:
@@ -212,6 +220,22 @@ def test_what_is_tolerated_stays(modules: Modules) -> None:
     done = repair(modules, checks)
     assert counts(done) == {"orphan_tags": found["orphan_tags"], "duplicate_ticket_tags": 0}
     undo(modules)
+
+
+def test_what_is_tolerated_stays_in_rows_that_another_check_mends(db: Database) -> None:
+    db.rows("CREATE TABLE tags (id integer PRIMARY KEY, a integer, b integer)")
+    db.rows("INSERT INTO tags VALUES (1, NULL, NULL), (2, NULL, 1), (3, 1, 1), (4, 1, 1), (5, 1, 1)")
+    a = {"name": "a", "kind": "null_reference", "table": "tags", "column": "a"}
+    checks: list[dict[str, Any]] = [
+        {**a, "repair": {"action": "set_value", "value": "2"}},
+        {**a, "name": "b", "column": "b", "tolerate": 1, "repair": {"action": "set_value", "value": "2"}},
+    ]
+    modules = ready(db, ["tags"])
+    for given in (checks, checks[::-1]):
+        done = repair(modules, given)
+        assert counts(done) == {"a": 0, "b": 1}
+        assert db.rows("SELECT a, b FROM tags WHERE id < 3 ORDER BY id") == [(2, None), (2, 1)]
+        undo(modules)
 
 
 def test_a_role_with_no_more_rights_than_it_needs(db: Database) -> None:

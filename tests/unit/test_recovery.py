@@ -271,11 +271,17 @@ def test_a_repair_says_what_it_found_and_left_and_how_it_is_undone() -> None:
 
 
 def test_an_undo_with_something_in_the_way_names_it() -> None:
-    row = {"table": "Tags", "why": "the key is in use again", "row": "(1,x)"}
+    row = {"table": "Tags", "why": "the key is in use again", "key": {"id": "1"}}
     failed = {"failed": True, "undone": [], "conflicts": [row], "error": {"what": "1 row."}}
     part = recovery_part(["db1"], [failed], [], "undo", 0, [])
     assert part["bad"] == ["the data on db1 is not as before the repair"]
     assert part["lines"][1] == "db1: in the way: Tags: the key is in use again"
+    # A look in check mode does not fail, and is no word that nothing was there.
+    looked = {"changed": False, "undone": [7], "tables": [], "conflicts": [row], "conflicts_count": 1200}
+    part = recovery_part(["db1"], [{**looked, "warnings": ["Of INC-1."]}], [], "undo", 0, [], plan=True)
+    assert (part["holds"], part["bad"]) == (False, ["1,200 rows on db1 cannot come back"])
+    assert part["lines"][:1] == ["db1: in the way: Tags: the key is in use again"]
+    assert "INC-1" in part["lines"][1]
 
 
 def test_data_counts_as_validated_only_where_it_is_recorded() -> None:

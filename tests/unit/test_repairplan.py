@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     Plan,
     Planned,
     Repair,
+    Where,
     hash_error,
     refusals,
     refused_error,
@@ -23,6 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     worse,
 )
 
+HERE = Where("77/5", "chatia", "INC-1", 0)
 CHECKS = [{"name": "a", "kind": "orphan", "column": "b", "severity": "high", "repair": None}]
 
 
@@ -83,20 +85,26 @@ def test_what_does_not_go_together(kind: str, repair: dict[str, Any]) -> None:
 
 
 def test_the_hash_is_of_rows_and_checks_and_of_nothing_else() -> None:
-    first = plan(T, U, a=14).hash(CHECKS)
+    first = plan(T, U, a=14).hash(CHECKS, HERE)
     assert len(first) == 64
-    assert plan(U, T, a=99).hash(CHECKS) == first
+    assert plan(U, T, a=99).hash(CHECKS, HERE) == first
     # What another version's options add, and how bad somebody thinks it is, change no row.
-    assert plan(T, U).hash([{"name": "a", "kind": "orphan", "column": "b", "severity": "low", "new": None}]) == first
+    assert (
+        plan(T, U).hash([{"name": "a", "kind": "orphan", "column": "b", "severity": "low", "new": None}], HERE) == first
+    )
     others = [
-        plan(T, U).hash([{**CHECKS[0], "tolerate": 1}]),
-        plan(T).hash(CHECKS),
-        plan(replace(T, rows=11), U).hash(CHECKS),
-        plan(replace(T, sums=("1", "3")), U).hash(CHECKS),
-        plan(replace(T, action="update"), U).hash(CHECKS),
-        plan(T, replace(U, via="other")).hash(CHECKS),
+        plan(T, U).hash([{**CHECKS[0], "tolerate": 1}], HERE),
+        plan(T).hash(CHECKS, HERE),
+        plan(replace(T, rows=11), U).hash(CHECKS, HERE),
+        plan(replace(T, sums=("1", "3")), U).hash(CHECKS, HERE),
+        plan(replace(T, action="update"), U).hash(CHECKS, HERE),
+        plan(T, replace(U, via="other")).hash(CHECKS, HERE),
+        *(
+            plan(T, U).hash(CHECKS, HERE._replace(**other))
+            for other in ({"cluster": "78/5"}, {"database": "copy"}, {"incident": "INC-2"}, {"number": 1})
+        ),
     ]
-    assert len({first, *others}) == 7
+    assert len({first, *others}) == 11
 
 
 def test_bounds_are_of_all_rows_and_of_the_worst_table() -> None:

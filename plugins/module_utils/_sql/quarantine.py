@@ -51,6 +51,16 @@ INSERT INTO kanban_rollback.repairs (incident_id, run_id, operator, approved_by,
 VALUES (%(incident)s, %(run)s, %(operator)s, %(approved_by)s, %(plan_hash)s, %(plan)s::jsonb)
 RETURNING repair_id
 """
+# How many repairs an incident has had, undone ones too; who only plans may not be able to read them.
+COUNTABLE = """
+SELECT COALESCE(has_table_privilege(to_regclass('kanban_rollback.repairs'), 'SELECT'), false)
+"""
+COUNT_REPAIRS = "SELECT count(*) FROM kanban_rollback.repairs WHERE incident_id = %(incident)s"
+# Some of the newest, for a person who has typed another id.
+NOT_UNDONE = """
+SELECT incident_id FROM kanban_rollback.repairs WHERE undone_at IS NULL
+GROUP BY 1 ORDER BY max(repair_id) DESC LIMIT 5
+"""
 REPAIRS = """
 SELECT r.repair_id, r.plan_hash,
        EXISTS (SELECT FROM kanban_rollback.quarantined AS q WHERE q.repair_id = r.repair_id)
@@ -98,36 +108,6 @@ NOT_DELETED = """
 SELECT count(*) FROM pg_temp.kanban_plan AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t.ctid = v.place
 WHERE v.relation = %(relation)s AND v.action = 'delete'
 """
-# Numbers that a unique index holds, and that no foreign key follows: kept apart from each other at every row, and free
-# to be something else for a moment.
-PARKABLE = """
-SELECT a.attname::text, format_type(a.atttypid, NULL)
-FROM pg_attribute AS a
-WHERE a.attrelid = %(relation)s AND a.attname = ANY (%(columns)s::text[])
-  AND a.atttypid = ANY ('{int2,int4,int8,numeric}'::regtype[])
-  AND NOT EXISTS (SELECT FROM pg_constraint AS c
-                  WHERE c.contype = 'f' AND (c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey)
-                                             OR c.confrelid = a.attrelid AND a.attnum = ANY (c.confkey)))
-  AND EXISTS (SELECT FROM pg_index AS i
-              WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indimmediate AND a.attnum = ANY (i.indkey::int2[]))
-"""
-# Behind all that is there and all that comes. Each is known by its new place then, and what it was is kept.
-PARK_PLANNED = """
-WITH old AS (
-  SELECT v.leaf, v.place, COALESCE(v.before, (t.*)::text) AS before, row_number() OVER () AS n
-  FROM pg_temp.kanban_plan AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t.ctid = v.place
-  WHERE v.relation = %(relation)s AND (v.changes ? {column_text} OR v.action = 'delete')
-), parked AS (
-  UPDATE {table} AS t SET {column} = GREATEST(
-    (SELECT max(b.{column}) FROM {table} AS b),
-    (SELECT max((v.changes ->> {column_text})::{type}) FROM pg_temp.kanban_plan AS v WHERE v.relation = %(relation)s), 0
-  ) + old.n
-  FROM old WHERE t.tableoid = old.leaf AND t.ctid = old.place
-  RETURNING old.leaf, old.place, old.before, t.tableoid AS leaf_now, t.ctid AS place_now
-)
-UPDATE pg_temp.kanban_plan AS v SET leaf = parked.leaf_now, place = parked.place_now, before = parked.before
-FROM parked WHERE v.leaf = parked.leaf AND v.place = parked.place
-"""
 # Change and quarantine in one statement: ``after`` is what the row became, whatever triggers made of it.
 KEEP_CHANGED = """
 WITH old AS (
@@ -158,18 +138,6 @@ WHERE a.attrelid = %(relation)s AND a.attnum > 0 AND NOT a.attisdropped
 """
 # What NO ACTION put off to the end is asked for now, while there still is a choice.
 IMMEDIATE = "SET CONSTRAINTS ALL IMMEDIATE"
-
-# --- Bringing back
-
-TABLES = """
-SELECT q.place, q.schema_name, q.table_name, q.columns, count(*) FILTER (WHERE q.after IS NULL),
-       count(*) FILTER (WHERE q.after IS NOT NULL),
-       ARRAY(SELECT DISTINCT c.name FROM kanban_rollback.quarantined AS o, unnest(o.changed) AS c(name)
-             WHERE o.repair_id = %(repair)s AND o.place = q.place ORDER BY 1)
-FROM kanban_rollback.quarantined AS q
-WHERE q.repair_id = %(repair)s
-GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC
-"""
 # The table of that name, with its columns in their order; generated ones fill themselves.
 RELATION = """
 SELECT c.oid::bigint,
@@ -180,121 +148,3 @@ SELECT c.oid::bigint,
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(name)s AND c.relkind IN ('r', 'p')
 """
-# Unique indexes on columns alone; others speak up by themselves.
-UNIQUE = """
-SELECT c.relname::text,
-       ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
-             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-             WHERE k.place <= i.indnkeyatts ORDER BY k.place)
-FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-WHERE i.indrelid = %(table)s AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
-ORDER BY i.indisprimary DESC, 1
-"""
-# Foreign keys that lead away from a table.
-PARENTS = """
-SELECT c.conname::text, n.nspname::text, r.relname::text, c.convalidated,
-       ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k(number, place)
-             JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.number ORDER BY k.place),
-       ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY AS k(number, place)
-             JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.number ORDER BY k.place)
-FROM pg_constraint AS c
-JOIN pg_class AS r ON r.oid = c.confrelid JOIN pg_namespace AS n ON n.oid = r.relnamespace
-WHERE c.contype = 'f' AND c.conrelid = %(table)s
-  AND NOT EXISTS (SELECT FROM pg_constraint AS above WHERE above.oid = c.conparentid AND above.conrelid = c.conrelid)
-ORDER BY 1
-"""
-# The rows of one table as records of its type. OFFSET 0 keeps the text from being read once for each column.
-_ROWS = """
-(SELECT q.before, q.after, q.changed, q.before::{table} AS r, q.after::{table} AS n
- FROM kanban_rollback.quarantined AS q
- WHERE q.repair_id = %(repair)s AND q.place = %(place)s AND {which} OFFSET 0) AS q
-"""
-DELETED_ROWS = _ROWS.replace("{which}", "q.after IS NULL")
-CHANGED_ROWS = _ROWS.replace("{which}", "q.after IS NOT NULL")
-# Another row has its key by now, and is not one that gives it back.
-REUSED = """
-SELECT left(q.before, 200), count(*) OVER () FROM {rows} JOIN {table} AS t ON {same}
-WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
-                  WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid
-                    AND b.changed && %(columns)s::text[])
-LIMIT %(most)s
-"""
-# The row that it belongs to has gone since, and does not come back either.
-WITHOUT_PARENT = """
-SELECT left(q.before, 200), count(*) OVER () FROM {rows}
-WHERE {filled} AND NOT EXISTS (SELECT FROM {parents} AS p WHERE {same}) AND NOT EXISTS ({coming}) LIMIT %(most)s
-"""
-COMING = """
-SELECT FROM (SELECT (b.before::{parents}) AS p FROM kanban_rollback.quarantined AS b
-             WHERE b.repair_id = %(repair)s AND b.after IS NULL AND b.schema_name = {schema} AND b.table_name = {name}
-             OFFSET 0) AS b
-WHERE {same}
-"""
-INSERT = """
-WITH back AS (
-  INSERT INTO {table} AS t ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {rows} RETURNING (t.*)::text AS text
-)
-SELECT count(*), COALESCE(sum(hashtextextended(text, 1)::numeric), 0)::text FROM back
-"""
-EXPECTED = """
-SELECT count(*), COALESCE(sum(hashtextextended(q.before, 1)::numeric), 0)::text
-FROM kanban_rollback.quarantined AS q
-WHERE q.repair_id = %(repair)s AND q.place = %(place)s AND q.after IS NULL
-"""
-# Rows that changed, found again by their key, or without one by all that they became: which of two that are the same
-# makes no difference.
-PAIRED_BY_KEY = """
-SELECT q.before, q.changed, q.r, q.n, t.tableoid AS leaf, t.ctid AS place {current}
-FROM {rows} LEFT JOIN {table} AS t ON {same}
-"""
-PAIRED_BY_TEXT = """
-SELECT q.before, q.changed, q.r, q.n, t.leaf, t.place
-FROM (SELECT q.*, row_number() OVER (PARTITION BY q.after) AS number FROM {rows}) AS q
-LEFT JOIN (
-  SELECT t.tableoid AS leaf, t.ctid AS place, (t.*)::text AS text,
-         row_number() OVER (PARTITION BY (t.*)::text) AS number
-  FROM {table} AS t
-) AS t ON t.text = q.after AND t.number = q.number
-"""
-CHANGED_SINCE = """
-SELECT left(q.before, 200), count(*) OVER (), q.place IS NULL FROM ({paired}) AS q
-WHERE q.place IS NULL OR {differs} LIMIT %(most)s
-"""
-DIFFERS = "({column_text} = ANY (q.changed) AND (q.n).{column}::text IS DISTINCT FROM q.{now})"
-# Where they lie, for as long as the undo lasts.
-CREATE_BACK = """
-CREATE TEMPORARY TABLE IF NOT EXISTS kanban_back (
-  repair bigint NOT NULL, place int NOT NULL, leaf oid NOT NULL, at tid NOT NULL, before text NOT NULL,
-  changed text[] NOT NULL, PRIMARY KEY (repair, leaf, at)
-) ON COMMIT DROP
-"""
-PAIR = """
-INSERT INTO pg_temp.kanban_back
-SELECT %(repair)s, %(place)s, q.leaf, q.place, q.before, q.changed FROM ({paired}) AS q WHERE q.place IS NOT NULL
-"""
-PARK_PAIRED = """
-WITH old AS (
-  SELECT b.leaf, b.at, row_number() OVER () AS n FROM pg_temp.kanban_back AS b
-  WHERE b.repair = %(repair)s AND b.place = %(place)s AND {column_text} = ANY (b.changed)
-), parked AS (
-  UPDATE {table} AS t SET {column} = GREATEST(
-    (SELECT max(b.{column}) FROM {table} AS b),
-    (SELECT max((q.before::{table}).{column}) FROM kanban_rollback.quarantined AS q
-     WHERE q.repair_id = %(repair)s AND q.place = %(place)s), 0
-  ) + old.n
-  FROM old WHERE t.tableoid = old.leaf AND t.ctid = old.at
-  RETURNING old.leaf, old.at, t.tableoid AS leaf_now, t.ctid AS at_now
-)
-UPDATE pg_temp.kanban_back AS b SET leaf = parked.leaf_now, at = parked.at_now
-FROM parked WHERE b.repair = %(repair)s AND b.leaf = parked.leaf AND b.at = parked.at
-"""
-PUT_BACK = """
-UPDATE {table} AS t SET {sets}
-FROM (SELECT b.leaf, b.at, b.changed, b.before::{table} AS r FROM pg_temp.kanban_back AS b
-      WHERE b.repair = %(repair)s AND b.place = %(place)s OFFSET 0) AS q
-WHERE t.tableoid = q.leaf AND t.ctid = q.at
-"""
-SET_BACK = "{column} = CASE WHEN {column_text} = ANY (q.changed) THEN (q.r).{column} ELSE t.{column} END"
-# Neither keys nor the application's triggers are asked: rows that were orphans come back as what they were.
-AS_REPLICA = "SELECT set_config('session_replication_role', 'replica', true)"
-AS_ORIGIN = "SELECT set_config('session_replication_role', 'origin', true)"

@@ -122,15 +122,17 @@ FROM (
 WHERE r.n > 1 OR r.position IS NULL
 """,
 )
-# The rows of a check that is within what it tolerates stay as they are.
-FORGET = "DELETE FROM pg_temp.kanban_plan WHERE check_name = %(check)s"
+# The rows of a check that is within what it tolerates stay as they are, and what other checks do to them as it was.
+# Rows that are shared are one row of the plan, so it cannot be told afterwards whose is what.
+BEGIN_CHECK = "SAVEPOINT kanban_check"
+FORGET_CHECK = "ROLLBACK TO SAVEPOINT kanban_check"
 
 # Foreign keys that lead to these tables. Those of partitions follow their parent's; ``set_columns`` are what SET NULL
 # and SET DEFAULT set (a list of their own from PostgreSQL 15 on). An index that begins with the columns spares reading
 # the whole table for each row that goes.
 FOREIGN_KEYS = """
 SELECT c.oid::bigint, c.conname::text, c.conrelid::bigint, n.nspname::text, r.relname::text, c.confrelid::bigint,
-       c.confdeltype::text, k.columns, k.parents,
+       c.confdeltype::text, c.confupdtype::text, k.columns, k.parents,
        COALESCE((SELECT array_agg(a.attname::text ORDER BY a.attnum)
                  FROM jsonb_array_elements_text(NULLIF(to_jsonb(c) -> 'confdelsetcols', 'null')) AS s(number)
                  JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = s.number::int), k.columns),
@@ -175,6 +177,26 @@ JOIN {table} AS t ON {same}
 LEFT JOIN pg_temp.kanban_plan AS own ON own.leaf = t.tableoid AND own.place = t.ctid
 WHERE v.relation = %(parent)s AND v.action = 'delete'
   AND (own.action IS NULL OR (own.action = 'update' AND NOT own.changes ?| %(columns)s::text[]))
+"""
+# Rows that a key would change by itself, because the plan changes what they refer to.
+FOLLOWING = """
+SELECT count(*)
+FROM pg_temp.kanban_plan AS v
+JOIN {parents} AS p ON p.tableoid = v.leaf AND p.ctid = v.place
+JOIN {table} AS t ON {same}
+WHERE v.relation = %(parent)s AND v.action = 'update'
+  AND (v.changes ?| %(columns)s::text[] OR v.defaults && %(columns)s::text[])
+"""
+# What a table's rows have to be by now, and need not have been then. Its words name columns of the table alone, so
+# nothing else may be in their sight.
+NOT_VALID = """
+SELECT c.conname::text, pg_get_expr(c.conbin, c.conrelid) FROM pg_constraint AS c
+WHERE c.contype = 'c' AND c.conrelid = %(relation)s AND NOT c.convalidated ORDER BY 1
+"""
+VIOLATING = """
+SELECT count(*) FROM {table} AS t
+WHERE NOT ({condition})
+  AND (t.tableoid, t.ctid) IN (SELECT v.leaf, v.place FROM pg_temp.kanban_plan AS v WHERE v.relation = %(relation)s)
 """
 # Which tables are touched. A check's own rows come before what goes with them.
 TOUCHED = """

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is in quarantine of one table, and how its rows are named in SQL and to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import InSchema
+
+SHOWN = 100  # Conflicts that a result lists.
+_LIES = ("table", "ctid")  # What tells a row without a key: where its copy lies.
+
+
+@dataclass(frozen=True)
+class Kept(InSchema):
+    """Rows of one table in quarantine: how many were deleted and changed, and which columns were.
+
+    ``along``: columns that changed with them though nobody planned it, by a trigger; ``direct``: some check's own rows
+    are among them; ``key``: the table's primary key.
+    """
+
+    place: int
+    schema: str
+    table: str
+    columns: tuple[str, ...]
+    deleted: int
+    updated: int
+    direct: bool
+    changed: tuple[str, ...]
+    oid: int = 0
+    insertable: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Columns that the undo writes."""
+        return (*self.changed, *self.along)
+
+    @property
+    def scope(self) -> Scope:
+        """What the fence is to keep others from meanwhile: the same as for the repair."""
+        operations = (["UPDATE"] if self.updated else []) + (["DELETE"] if self.deleted else [])
+        return Scope(tuple(operations), self.changed)
+
+    @property
+    def shown(self) -> sql.Composable:
+        """What names a row ``q`` to people, as a text array: what else it holds is the customers' own."""
+        if self.key:
+            each = [sql.SQL("(q.r).{}::text").format(identifier(name)) for name in self.key]
+            return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(each))
+        return sql.SQL("ARRAY['kanban_rollback.quarantined', q.kept::text]")
+
+    def values(self, repair: int) -> dict[str, Any]:
+        """Return what statements on its rows take."""
+        return {"repair": repair, "place": self.place, "most": SHOWN, "table": self.oid, "relation": self.oid}
+
+    def conflict(self, why: str, names: Sequence[str]) -> dict[str, Any]:
+        """Return a row that is in the way, as results show it; ``names`` are the values that ``shown`` gave."""
+        return {"table": str(self), "why": why, "key": dict(zip(self.key or _LIES, names))}
+
+
+def rows_of_kept(shape: str, kept: Kept) -> sql.Composable:
+    """Return the deleted, or the changed, rows as SQL."""
+    return sql.SQL(shape).format(table=kept.name)

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A net under a repair and its undo: what the server says was written, beside what was to be.
+
+Triggers, rules and keys of the application write by themselves. What they change or delete elsewhere is in no
+quarantine, so it may not be committed; what they insert (an audit, a queue) can be left there, and is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import written as queries
+
+NOT_COUNTED = "track_counts is off, so it was not looked at whether triggers of the application changed rows elsewhere."
+
+
+@dataclass
+class Tally:
+    """Rows of one table: ``inserted``, and ``changed`` or deleted together.
+
+    Together, because a row that moves to another partition counts as deleted there and inserted here.
+    """
+
+    name: str
+    inserted: int = 0
+    changed: int = 0
+    deleted: int = 0
+
+
+@dataclass
+class Written:
+    """Counts from where it is made on; ``expected`` is what we write ourselves, by table."""
+
+    cursor: Cursor
+    expected: dict[int, Tally] = field(default_factory=dict)
+    before: dict[int, Tally] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.before = self._read()
+
+    def expect(self, table: int, inserted: int = 0, updated: int = 0, deleted: int = 0) -> None:
+        """Add what we write to a table."""
+        tally = self.expected.setdefault(table, Tally(""))
+        tally.inserted += inserted
+        tally.changed += updated + deleted
+        tally.deleted += deleted
+
+    def judge(self) -> list[str]:
+        """Return what to tell; raises KanbanError where rows were changed or deleted that nobody planned."""
+        if not self.cursor.row(queries.COUNTS, {})[0]:
+            return [NOT_COUNTED]
+        ours = self._by_root()
+        told = []
+        for table, now in self._read().items():
+            then, own = self.before.get(table, Tally("")), ours.get(table, Tally(""))
+            changed = now.changed - then.changed - own.changed
+            if changed > 0:
+                raise _not_planned(now.name, changed)
+            moved = max(0, now.deleted - then.deleted - own.deleted)
+            inserted = now.inserted - then.inserted - own.inserted - moved
+            if inserted > 0:
+                told.append(f"Triggers of the application put {inserted} rows into {now.name}; they stay there.")
+        return told
+
+    def _read(self) -> dict[int, Tally]:
+        return {row[0]: Tally(*row[1:]) for row in self.cursor.rows(queries.WRITTEN, {})}
+
+    def _by_root(self) -> dict[int, Tally]:
+        found: dict[int, Tally] = {}
+        for table, root in self.cursor.rows(queries.ROOTS, {"tables": list(self.expected)}):
+            own, tally = found.setdefault(root, Tally("")), self.expected[table]
+            own.inserted += tally.inserted
+            own.changed += tally.changed
+            own.deleted += tally.deleted
+        return found
+
+
+def _not_planned(table: str, rows: int) -> KanbanError:
+    return KanbanError(
+        "not_planned",
+        f"{rows} rows of {table} were changed or deleted besides those that were to be.",
+        "A trigger or a rule of the application did that. No copy of such rows is kept, so they could not come back; "
+        "everything was rolled back.",
+        "See the triggers of the tables that are touched; mend such rows by hand, with the trigger disabled.",
+        table=table,
+        rows=rows,
+    )
