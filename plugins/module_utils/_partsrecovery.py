@@ -19,7 +19,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     warnings_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import DECIDES, OF_A_PLAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import DECIDES
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 _APPROVER = "'<who has looked at it>'"

@@ -16,11 +16,10 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import OWN_TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import DECIDES
 
 # What a plan lacks only for not being the stop itself: a run in check mode raises no fence and opens no incident.
 OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
-# What decides in triage decides here too.
-DECIDES = "critical"
 # Operators of whom nobody can tell that they are somebody else: none, and kanban_operator's default where nothing says.
 NOBODY = ("", "unknown")
 

@@ -82,6 +82,7 @@ class Measure:
     xid: str = ""
     encoding: str = "utf-8"
     known: str | None = None
+    noted_as: str | None = None
 
     def in_time(self, cursor: Cursor) -> None:
         """Give the next statement what is left; raises Timeout when nothing is."""
@@ -149,6 +150,7 @@ def _look(work: Measure, cursor: Cursor) -> View:
         rows = ledger.list_incidents(cursor, known) if known else []
         named = [name for row in rows for name in (row["incident_id"], *row["aliases"])]
         work.names = list(dict.fromkeys([*named, request.incident_id]))
+        work.noted_as = known
         work.known = known if cursor.row(queries.HAS_QUARANTINE, {})[0] else None
     if work.manifest.get("incident_id") not in work.names:
         raise _other(Path(request.dump), f"incident {work.manifest.get('incident_id')!r}")
@@ -196,7 +198,12 @@ def _compare(work: Measure, cursor: Cursor, view: View) -> None:
         if found and end and point.fenced == WHOLE:
             work.told.append((point, found, end))
             work.in_time(cursor)
-            values = {"incident": work.known, "schema": found.table.schema, "name": found.table.name}
+            values = {
+                "incident": work.known,
+                "noted_as": work.noted_as,
+                "schema": found.table.schema,
+                "name": found.table.name,
+            }
             fencing.measure(cursor, point, found, end, work.xid, values)
     for name, found in fenced.items():
         work.points.append(Point(name, found.scope, lacking=["It is not in the dump."]))

@@ -87,7 +87,8 @@ def measure(
 ) -> None:
     """Fill in ``point.since`` but for the counters: the rows that a later transaction left; raises ServerError.
 
-    :param values: ``incident``, ``schema`` and ``name``; ``incident`` is None where there is no quarantine.
+    :param values: ``incident``, ``schema`` and ``name``; ``incident`` is None where there is no quarantine, and
+        ``noted_as`` where there is no ledger.
     """
     then = int(end["xid"])
     known = values["incident"] is not None
@@ -98,7 +99,9 @@ def measure(
     )[0]
     deletions = {**values, "since": end["drained_at"]}
     deleted = cursor.row(queries.OUR_DELETIONS, deletions)[0] if known else 0
-    point.since = Since(int(stamped), -int(deleted))
+    noted = {**deletions, "incident": values["noted_as"]}
+    rolled_back = cursor.row(queries.ROLLED_BACK, noted)[0] if values["noted_as"] else 0
+    point.since = Since(int(stamped), -int(deleted) - int(rolled_back))
 
 
 # A table that is fenced whole, and what was noted at the end of its drain.

@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityc
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import DECIDES, worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
@@ -35,12 +35,14 @@ def ensure_quarantine(cursor: Cursor) -> None:
         )
 
 
-def apply(planner: Planner, repair: int, checks: Sequence[Check]) -> list[str]:
+def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Written) -> list[str]:
     """Do what is planned and count again; return what to tell.
+
+    :param written: counts what is written from here on.
 
     Raises KanbanError, after which the transaction is to be rolled back.
     """
-    cursor, written = planner.cursor, Written(planner.cursor)
+    cursor = planner.cursor
     keep = {table.oid: _values(cursor, table, place, repair) for place, table in enumerate(planner.touched)}
     for table in planner.touched:
         if table.deleted:
@@ -116,7 +118,7 @@ def _look_again(planner: Planner, checks: Sequence[Check]) -> None:
             planner.in_time()
             relations.begin()
             planned.remaining = count(cursor, check, relations)
-    found = worse(planner.plan.checks, bool(touched))
+    found = worse(planner.plan.checks, bool(touched), _emptied(planner, checks))
     if found:
         raise KanbanError(
             "post_condition",
@@ -124,6 +126,23 @@ def _look_again(planner: Planner, checks: Sequence[Check]) -> None:
             "It did not do what it was to do, so all of it was rolled back: the data is as it was.",
             "Read the figures before and after in the result; mend what is left over by a check of its own.",
         )
+
+
+def _emptied(planner: Planner, checks: Sequence[Check]) -> dict[str, int]:
+    """Return how many rows more a check may find with nothing in a column, for that is how others are mended.
+
+    A ticket whose lane is another company's has none afterwards, and one without a lane is looked for by another check.
+    Where that one decides it may not grow all the same.
+    """
+    made: dict[tuple[str | None, str | None], int] = {}
+    for check, planned in zip(checks, planner.plan.checks):
+        if planned.mends and planned.repair.action == "set_null":
+            made[check.table, check.column] = made.get((check.table, check.column), 0) + int(planned.count or 0)
+    return {
+        check.name: made.get((check.table, check.column), 0)
+        for check in checks
+        if check.kind == "null_reference" and check.severity != DECIDES
+    }
 
 
 def add_repair(cursor: Cursor, values: dict[str, Any], plan: dict[str, Any]) -> int:

@@ -35,6 +35,7 @@ class Back:
     in_time: Callable[[], None]
     orphans: dict[tuple[int, str], int]
     told: list[str] = field(default_factory=list)
+    transactions: list[str] = field(default_factory=list)
 
     def all(self, kept_rows: list[Kept]) -> list[str]:
         """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
@@ -74,6 +75,8 @@ class Back:
             with self.cursor.savepoint():
                 if not _tried(kept, write):
                     raise _not_exact(kept, "")
+                # Rows that are written here have the savepoint's own transaction.
+                self.transactions.append(self.cursor.row(queries.OUR_TRANSACTION, {"repair": self.repair})[0])
         except ServerError as error:
             if error.code != "not_exact":
                 raise

@@ -56,6 +56,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundo
     undo_repairs,
     without_fence,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
 
 
 def set_integrity(login: Login, request: RepairRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
@@ -114,6 +115,10 @@ def _repair(work: Work, check_mode: bool) -> None:
         ensure_quarantine(cursor)
         _apply(work, cursor, planner, passage)
         work.result["changed"] = True
+    if work.taken_back:
+        # The server counts what was deleted, and rolled back, as deleted; who measures writes later has to know of it.
+        with work.transaction() as cursor:
+            work.event(cursor, "rolled back", work.taken_back)
 
 
 def _where(cursor: Cursor, work: Work) -> Where:
@@ -148,13 +153,15 @@ def _apply(work: Work, cursor: Cursor, planner: Planner, passage: Passage) -> No
     }
     repair = add_repair(cursor, values, {"checks": list(request.checks), **figures})
     passage.open(cursor)
+    written = Written(cursor)
     try:
-        work.result["warnings"] += apply(planner, repair, checks_from(request.checks))
+        work.result["warnings"] += apply(planner, repair, checks_from(request.checks), written)
     except ServerError:
         raise
     except KanbanError as error:
         # With all figures: the next step is a person's.
         work.result["plan"], work.error = plan.as_result(), error
+        work.taken_back = {**told, "why": error.what, "deleted": written.deletions()}
         raise Look from error
     counts = {check.name: {"before": check.count, "after": check.remaining} for check in plan.checks}
     work.event(cursor, "repaired", {**told, "repair_id": repair, "counts": counts})

@@ -76,6 +76,7 @@ class Work:
     names: list[str] = field(default_factory=list)
     result: dict[str, Any] = field(default_factory=dict)
     error: KanbanError | None = None
+    taken_back: dict[str, Any] | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:

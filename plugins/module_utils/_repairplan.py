@@ -29,6 +29,7 @@ ACTIONS = {
     "two_lanes": ("delete", "none"),
     **dict.fromkeys(ROWWISE, _ON_ROWS),
 }
+DECIDES = "critical"  # Severity of what keeps data from being sound.
 FORMAT = 2  # Of the plan's hash: what it is made of.
 # For the estimate: rows that are changed, and rows that are read where no index helps, in a second.
 _ROWS_A_SECOND, _READ_A_SECOND = 10_000, 5_000_000
@@ -269,14 +270,17 @@ def hash_error(given: str | None, present: str) -> KanbanError:
     )
 
 
-def worse(before: Sequence[Planned], touched: bool) -> list[str]:
-    """Return what speaks against COMMIT: a mended check that is not within what it tolerates, any other that grew."""
+def worse(before: Sequence[Planned], touched: bool, emptied: Mapping[str, int]) -> list[str]:
+    """Return what speaks against COMMIT: a mended check that is not within what it tolerates, any other that grew.
+
+    :param emptied: by how much a check may grow, for the plan itself empties what it looks for.
+    """
     found = []
     for check in before:
         if check.remaining is None or check.count is None:
             continue
         if check.mends and touched and check.remaining > check.tolerate:
             found.append(f"{check.name} still counts {check.remaining}")
-        elif not check.mends and check.remaining > check.count:
+        elif not check.mends and check.remaining > check.count + emptied.get(check.name, 0):
             found.append(f"{check.name} counts {check.remaining} after {check.count}")
     return found

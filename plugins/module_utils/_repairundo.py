@@ -28,6 +28,7 @@ class Undo:
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     in_the_way: int = 0
     without_parent: dict[tuple[int, str], int] = field(default_factory=dict)
+    transactions: list[str] = field(default_factory=list)
 
     def look(self) -> None:
         """Read what is kept, and find what is in the way of it; raises KanbanError."""
@@ -57,7 +58,10 @@ class Undo:
 
     def put_back(self) -> list[str]:
         """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
-        return Back(self.cursor, self.repair, self.in_time, self.without_parent).all(self.kept)
+        back = Back(self.cursor, self.repair, self.in_time, self.without_parent)
+        told = back.all(self.kept)
+        self.transactions = back.transactions
+        return told
 
     def _kept(self, row: Sequence[Any], found: Sequence[Any]) -> Kept:
         place, schema, table, columns, deleted, updated, direct, changed = row

@@ -67,7 +67,8 @@ def _undo(work: Work, cursor: Cursor, number: int, plan_hash: str, check_mode: b
     cursor.run(queries.UNDONE, {"repair": number, "operator": request.who.operator})
     told: dict[str, Any] = {"repair_id": number, "plan_hash": plan_hash, "tables": undo.counts()}
     told.update(fenced=passage.fenced, allow_unfenced=request.allow_unfenced, operator=request.who.operator)
-    work.event(cursor, "undone", {**told, "approved_by": request.approved_by})
+    told.update(transactions=undo.transactions, approved_by=request.approved_by)
+    work.event(cursor, "undone", told)
 
 
 def _told_of_fence(work: Work, passage: Passage) -> None:

@@ -49,6 +49,13 @@ class Written:
         tally.changed += updated + deleted
         tally.deleted += deleted
 
+    def deletions(self) -> dict[str, int]:
+        """Return how many rows of which table were deleted since, by whomever."""
+        rows = {
+            now.name: now.deleted - self.before.get(table, Tally("")).deleted for table, now in self._read().items()
+        }
+        return {name: deleted for name, deleted in rows.items() if deleted}
+
     def judge(self) -> list[str]:
         """Return what to tell; raises KanbanError where rows were changed or deleted that nobody planned."""
         if not self.cursor.row(queries.COUNTS, {})[0]:

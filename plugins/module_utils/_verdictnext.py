@@ -57,7 +57,11 @@ def next_lines(
         ]
     if what == "contain":
         return [
-            *(["Kanban's writes stay refused until release.yml gives them back; inbound messages go on."] if refused else []),
+            *(
+                ["Kanban's writes stay refused until release.yml gives them back; inbound messages go on."]
+                if refused
+                else []
+            ),
             *(["Next, if this was a misfire:", undo] if misfire else []),
             "It is safe to close this terminal.",
         ]

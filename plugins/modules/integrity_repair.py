@@ -23,8 +23,8 @@ description:
   - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error, and never written over;
     so is one that a cascade would take along and the plan did not see.
   - O(state=undone) brings back what repairs of the incident took away, newest first, where nothing is in the way of it.
-    Where the incident has had no repair, those of its namesakes are meant, for an id whose incident was closed stands for a
-    new one (C(X-2) for C(X)), and what was repaired under C(X) is still to be brought back.
+    Where the incident has had no repair, those of its namesakes are meant, for an id whose incident was closed stands
+    for a new one (C(X-2) for C(X)), and what was repaired under C(X) is still to be brought back.
 options:
   state:
     description:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.place import Database
 from tests.integration.points import LANES, ORPHANS, begin, dump, look, of_both, past, table, writes
-from tests.integration.repairs import repair, undo
+from tests.integration.repairs import plan, repair, undo
 
 
 def test_nothing_happened(db: Database, directory: Path) -> None:
@@ -109,3 +109,24 @@ def test_inbound_work_is_no_write(db: Database, directory: Path) -> None:
     found = table(result, "Tickets")
     assert (writes(result), found["new"], found["rows_now"], result["accounted"]) == (0, 2, 22, True)
     assert found["samples"] == []
+
+
+def test_a_repair_that_was_rolled_back_deleted_nothing(db: Database, directory: Path) -> None:
+    modules, measuring = begin(db, directory)
+    # What a repair leaves without a lane, a check that decides may not find: it is rolled back after all deletions.
+    empty = {"name": "empty", "kind": "null_reference", "table": "Tickets", "column": "kanbanLane"}
+    checks = [ORPHANS, LANES, {**empty, "severity": "critical"}]
+    found = plan(modules, checks, max_fraction=1)
+    failed = modules.run(
+        "integrity_repair", checks=checks, max_fraction=1, plan_hash=found["plan_hash"], approved_by="ana"
+    )
+    assert failed["error"]["code"] == "post_condition", failed
+    assert db.value(
+        "SELECT data -> 'deleted' ->> 'public.Tags' FROM kanban_rollback.events WHERE event = 'rolled back'"
+    )
+    assert look(measuring)["recovery_point"]["writes"] == 0
+    # Where it does not decide, that the plan itself makes more of them is no reason against it.
+    repair(modules, [ORPHANS, LANES, {**empty, "severity": "low"}], max_fraction=1)
+    result = look(measuring)
+    assert result["recovery_point"]["writes"] == 0, result
+    assert table(result, "Tags")["quarantined"] == 2

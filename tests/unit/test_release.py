@@ -149,7 +149,9 @@ def test_the_screen_of_each_end() -> None:
     assert good.startswith("released False\nRELEASED: ")
     assert "Also: the fence is lowered, the smoke test passed." in good
     assert "Incident INC-1, environment production\nTime: 12.3 s." in good
-    assert "ansible-playbook chatia.kanban_rollback.reenable -i x -e kanban_reenable=test -e kanban_test_tenant='<" in good
+    assert (
+        "ansible-playbook chatia.kanban_rollback.reenable -i x -e kanban_reenable=test -e kanban_test_tenant='<" in good
+    )
 
     refused = screen(decide(info(None)))
     assert refused.startswith("refused True\nNOT RELEASED, nothing was changed: the data of db1 is not validated")

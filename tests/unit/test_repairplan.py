@@ -138,16 +138,17 @@ def test_what_decides_between_commit_and_rollback() -> None:
     made.checks.append(judged)
     for check, remaining in zip(made.checks, (0, 0, None, 3), strict=True):
         check.remaining = remaining
-    assert worse(made.checks, True) == []
+    assert worse(made.checks, True, {}) == []
     made.checks[0].remaining = 1
-    assert worse(made.checks, True) == ["a still counts 1"]
+    assert worse(made.checks, True, {}) == ["a still counts 1"]
     made.checks[0].tolerate = 1
-    assert worse(made.checks, True) == []
+    assert worse(made.checks, True, {}) == []
     made.checks[1].remaining = 1
     judged.remaining = 4
-    assert worse(made.checks, True) == ["b counts 1 after 0", "d counts 4 after 3"]
+    assert worse(made.checks, True, {}) == ["b counts 1 after 0", "d counts 4 after 3"]
+    assert worse(made.checks, True, {"b": 1}) == ["d counts 4 after 3"]
     judged.remaining = 2
-    assert worse(made.checks, True) == ["b counts 1 after 0"]
+    assert worse(made.checks, True, {}) == ["b counts 1 after 0"]
 
 
 def test_the_estimate_knows_tables_that_have_to_be_read_for_each_row() -> None:

@@ -84,11 +84,20 @@ SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repai
 WHERE r.incident_id = %(incident)s AND q.schema_name = %(schema)s AND q.table_name = %(name)s AND q.after IS NULL
   AND r.at > %(since)s::timestamptz
 """
-# What a repair or its undo wrote has the same transaction as what it left here.
+# Of repairs that were rolled back: the counters have their deletions all the same.
+ROLLED_BACK = """
+SELECT COALESCE(sum((e.data -> 'deleted' ->> (%(schema)s::text || '.' || %(name)s::text))::bigint), 0)
+FROM kanban_rollback.events AS e
+WHERE e.incident_id = %(incident)s AND e.phase = 'recover' AND e.event = 'rolled back'
+  AND e.at::timestamptz > %(since)s::timestamptz
+"""
+# What a repair or its undo wrote has the same transaction as what it left here, or one that it noted.
 OUR_TRANSACTIONS = """
 SELECT DISTINCT q.xmin::text FROM kanban_rollback.quarantined AS q
 JOIN kanban_rollback.repairs AS r USING (repair_id) WHERE r.incident_id = %(incident)s
 UNION SELECT r.xmin::text FROM kanban_rollback.repairs AS r WHERE r.incident_id = %(incident)s
+UNION SELECT t.xid FROM kanban_rollback.events AS e, jsonb_array_elements_text(e.data -> 'transactions') AS t(xid)
+WHERE e.incident_id = %(incident)s AND e.phase = 'recover' AND e.event = 'undone'
 """
 
 # Both sides once, by all that is compared: what is not there as often as it is to be differs. Per key it is gone, new,

@@ -141,3 +141,7 @@ SET_BACK = "{column} = CASE WHEN {column_text} = ANY (q.changed) THEN (q.r).{col
 # Neither keys nor the application's triggers are asked: rows that were orphans come back as what they were.
 AS_REPLICA = "SELECT set_config('session_replication_role', 'replica', true)"
 AS_ORIGIN = "SELECT set_config('session_replication_role', 'origin', true)"
+# The transaction that rows written by now have: at a savepoint it is one of its own, and no function tells it.
+OUR_TRANSACTION = """
+UPDATE kanban_rollback.repairs SET undone_by = undone_by WHERE repair_id = %(repair)s RETURNING xmin::text
+"""
