@@ -20,6 +20,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwrit
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
 
 
+# Kinds that find rows for having nothing in their column.
+_LOOK_FOR_NOTHING = ("cardless_ticket", "null_reference")
+
+
 def ensure_quarantine(cursor: Cursor) -> None:
     """Make the quarantine where there is none yet; raises ServerError where this role may not, or not write there."""
     present, creatable, writable = cursor.row(queries.STATE, {})
@@ -141,7 +145,7 @@ def _emptied(planner: Planner, checks: Sequence[Check]) -> dict[str, int]:
     return {
         check.name: made.get((check.table, check.column), 0)
         for check in checks
-        if check.kind == "null_reference" and check.severity != DECIDES
+        if check.kind in _LOOK_FOR_NOTHING and check.column and check.severity != DECIDES
     }
 
 

@@ -126,7 +126,8 @@ def test_a_repair_that_was_rolled_back_deleted_nothing(db: Database, directory: 
     )
     assert look(measuring)["recovery_point"]["writes"] == 0
     # Where it does not decide, that the plan itself makes more of them is no reason against it.
-    repair(modules, [ORPHANS, LANES, {**empty, "severity": "low"}], max_fraction=1)
+    cardless = {**empty, "name": "cardless", "kind": "cardless_ticket", "tenant": "companyId", "severity": "low"}
+    repair(modules, [ORPHANS, LANES, {**empty, "severity": "low"}, cardless], max_fraction=1)
     result = look(measuring)
     assert result["recovery_point"]["writes"] == 0, result
     assert table(result, "Tags")["quarantined"] == 2

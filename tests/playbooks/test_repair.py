@@ -26,11 +26,8 @@ VARIABLES: dict[str, Any] = {
     "kanban_watch_minutes": {"stage": 0.05},
     "kanban_gate_interval": 1,
     "kanban_stages": [10, 100],
-    "kanban_integrity_checks": {
-        "tags_of_other_companies": {"repair": {"action": "delete"}},
-        # A card that is taken out of another company's lane is in none, which that check counts.
-        "tickets_without_lane": None,
-    },
+    "kanban_integrity_checks": {"tags_of_other_companies": {"repair": {"action": "delete"}}},
+    "kanban_operator": "ana",
 }
 # The one corruption that the application cannot be told to do: another company's tag on a card.
 ANOTHERS_TAG = """
@@ -104,6 +101,12 @@ def test_what_the_application_corrupted_is_mended_kept_validated_released_and_ba
         sound = lines(site, AS_IT_SHOULD_BE)
         assert lines(site, AS_IT_IS) != sound
         removable, lanes = lines(site, REMOVABLE), lines(site, LANES)
+
+        alone = {**typed(stopped), "kanban_plan_hash": "dead", "kanban_approved_by": "Ana@corp.example"}
+        refused = site.run("scenario3", whole=True, variables=variables, extra=alone)
+        assert (refused.rc != 0, lines(site, REMOVABLE)) == (True, removable), refused.output
+        assert "ana may not approve what ana does" in refused.screen
+        assert f"the plan is {typed(stopped)['kanban_plan_hash']} by now, and dead was approved" in refused.screen
 
         # People go on meanwhile: their messages are written to the tickets that are mended.
         repaired = site.run(
