@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parts of scenario 3 after the stop: what is corrupt and the plan, the repair, the data. Pure.
+"""Parts of scenario 3 after the stop: what is corrupt and the plan, and the repair. Pure.
 
 They are judged for the primaries that answered: a host that is silent, or a replica whose primary is, was counted by
 then, and there is nothing to repair on a replica.
@@ -80,10 +80,10 @@ def assessment_part(
         part.good = "the checks found nothing that is repaired" if corrupt else "the checks found nothing corrupt"
     if undo:
         part.good = ""
-    return part.as_result() if recovers else _said(part)
+    return part.as_result() if recovers else said(part)
 
 
-def _said(part: Part) -> dict[str, Any]:
+def said(part: Part) -> dict[str, Any]:
     """Return a part whose failure is no failure of the run: it says what is missing, and claims nothing."""
     if part.bad:
         part.lines = [*(one_line(f"Before anything is repaired or released: {text}") for text in part.bad), *part.lines]
@@ -118,11 +118,11 @@ def _corrupt_line(check: Answer) -> str:
         line += f" of {check['affected_tenants']:,} tenants"
     if check.get("first_at"):
         line += f", {check['first_at']} to {check.get('last_at') or check['first_at']}"
-    samples = [_sample(sample) for sample in check.get("samples", [])[:SHOWN]]
+    samples = [sample_line(sample) for sample in check.get("samples", [])[:SHOWN]]
     return line + (f"; for instance {'; '.join(samples)}" if samples else "")
 
 
-def _sample(sample: Mapping[str, Any]) -> str:
+def sample_line(sample: Mapping[str, Any]) -> str:
     return one_line(", ".join(f"{name} {value}" for name, value in sample.items()))
 
 
@@ -241,73 +241,3 @@ def _undone(answer: Answer, plan: bool) -> Iterator[str]:
     for row in answer.get("conflicts", [])[:SHOWN]:
         yield f"in the way: {_conflict(row)}"
     yield from warnings_of(answer)
-
-
-def data_part(
-    names: Sequence[str],
-    judged: Sequence[Answer],
-    waits: str,
-    arguments: Sequence[str],
-    plan: bool = False,
-    recovers: bool = True,
-) -> dict[str, Any]:
-    """Judge whether the data is validated on every primary.
-
-    :param judged: as ``data_judgement`` gives them, with ``recorded`` false where the ledger could not note it.
-    :param waits: why validation is not due yet; empty where it is.
-    :param recovers: as for the assessment; release.yml goes by what is recorded.
-    """
-    part, passed = Part(PRESERVE, ""), 0
-    if waits or plan:
-        part.kind = NOTHING
-        part.lines += [f"Not validated: {one_line(waits)}"] if waits and not plan else []
-        return part.as_result()
-    for name, answer in together(names, judged):
-        if "passed" not in answer:
-            part.bad.append(f"the data on {name} is not validated")
-            part.lines.append(f"{name}: data NOT VALIDATED: {why_not(answer)}")
-            continue
-        if answer["why"]:
-            part.bad.append(f"the data on {name} is not sound: {'; '.join(answer['why'][:SHOWN])}")
-        elif not answer.get("recorded"):
-            part.bad.append(f"that the data on {name} is sound could not be recorded")
-        else:
-            passed += 1
-        part.lines += [f"{name}: {line}" for line in _data_lines(answer)]
-    if not passed and not part.bad:
-        part.bad.append("no data was validated, for no primary answered")
-    part.good = "the data is validated"
-    if not part.bad:
-        part.next += ["Next: give writes back, so that people work on V1 again:", command_of("release", arguments)]
-    return part.as_result() if recovers else _said(part)
-
-
-# What became of the rows of a table, in the words of the last screen.
-_BECAME = {
-    "quarantined": "in quarantine",
-    "restored": "brought back",
-    "new": "new",
-    "changed": "CHANGED past the fence",
-    "gone": "GONE",
-}
-
-
-def _number(value: int | None) -> str:
-    return "an unknown number of" if value is None else f"{value:,}"
-
-
-def _data_lines(answer: Answer) -> Iterator[str]:
-    for table in answer["tables"]:
-        then, now = (_number(table.get(name)) for name in ("rows_then", "rows_now"))
-        told = [f"{table[figure]:,} {word}" for figure, word in _BECAME.items() if table.get(figure)]
-        name = one_line(table["name"])
-        yield f"{name}: {then} rows in the dump, {now} now" + (f": {', '.join(told)}" if told else "")
-        for row in table.get("samples", []):
-            yield f"{name}: {one_line(row['what'])}: {_sample(row['key'] or {})}"
-    if answer["writes"] is not None:
-        yield f"{answer['writes']:,} writes were accepted since the fence"
-    yield f"{answer['checked']} checks counted" + (
-        f", {len(answer['counts'])} found rows" if answer["counts"] else ", all at zero"
-    )
-    yield from (f"noted: {text}" for text in answer["noted"])
-    yield from (f"NOT SOUND: {text}" for text in answer["why"])

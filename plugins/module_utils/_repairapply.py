@@ -19,7 +19,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
 
-
 # Kinds that find rows for having nothing in their column.
 _LOOK_FOR_NOTHING = ("cardless_ticket", "null_reference")
 

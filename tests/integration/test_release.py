@@ -18,6 +18,7 @@ from tests.integration import playbook
 from tests.integration.fences import TABLES
 from tests.integration.module import Modules
 from tests.integration.place import Database
+from tests.integration.releases import BEFORE, FORGETS, KILLED, MEANWHILE, REMEMBERS
 from tests.playbooks.runner import Run
 from tests.staging.local import Local, ask
 from tests.staging.settings import email, fill
@@ -28,30 +29,6 @@ RELEASE = "chatia.kanban_rollback.release"
 BLOCK = "kanban:emergency:write-block"
 # The run that stopped it gave the incident a name of its own, by which the block is held.
 INCIDENT, ALIAS = "INC-20261125-042", "INC-20261125-041"
-# Says yes and keeps nothing: what only a look afterwards finds.
-FORGETS = """
-CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
-CREATE TRIGGER forget BEFORE INSERT ON "TicketTags" FOR EACH ROW WHEN (NEW."tagId" > 1000) EXECUTE FUNCTION forget();
-"""
-REMEMBERS = 'DROP TRIGGER IF EXISTS forget ON "TicketTags"; DROP FUNCTION IF EXISTS forget'
-# A second operator's kill: before the fence is lowered, and as it is.
-KILLED = """
-CREATE FUNCTION kill_again() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO kanban_rollback.events (incident_id, run_id, seq, at, phase, source, event, data, previous, hash)
-    VALUES (NEW.incident_id, 'another run', 1 + (SELECT count(*) FROM kanban_rollback.events),
-            '2026-11-25T00:00:00.000000Z', 'contain', 'feature_flag', 'disabled',
-            '{}', '', 'x');
-  RETURN NULL;
-END $$;
-"""
-BEFORE = """
-CREATE TRIGGER kill_again AFTER UPDATE ON kanban_rollback.leases FOR EACH ROW EXECUTE FUNCTION kill_again();
-"""
-MEANWHILE = """
-CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
-  WHEN (NEW.event = 'fence_lowered') EXECUTE FUNCTION kill_again();
-"""
 
 
 @dataclass

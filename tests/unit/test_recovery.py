@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsdata import data_part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import (
     assessment_part,
-    data_part,
     recovery_part,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import (
@@ -78,9 +78,6 @@ def test_twins_count_once_and_who_has_no_plan_is_not_approved() -> None:
     assert plan_of_all([]) == {"hash": "", "rows": 0, "refused": []}
 
 
-PLAN = {"hash": "aa", "rows": 3, "refused": []}
-
-
 def test_one_database_that_would_refuse_refuses_for_all() -> None:
     reason = {"code": "too_many_rows", "what": "It would touch 9 rows."}
     whole = plan_of_all([planned("1", "aa", 3), planned("2", "bb", 9, refused=[reason])])
@@ -96,46 +93,6 @@ def test_what_was_counted_in_the_plan_has_to_count_again_and_no_plan_is_no_pass(
     assert "there is no plan" in data_judgement(checks, point(), {})["why"][0]
 
 
-def test_what_is_approved_by_somebody_else_is_done() -> None:
-    assert why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True) == []
-    assert why_not_to_recover(PLAN, "", "ana", "rui", {}, False, undo=True) == []
-    # Typed again, when it is done.
-    assert why_not_to_recover({"hash": "", "rows": 0}, "aa", "ana", "rui", {}, True) == []
-
-
-@pytest.mark.parametrize(
-    ("given", "approved", "glass", "dumped", "why"),
-    [
-        ("", "ana", {}, True, "kanban_plan_hash is not given"),
-        ("bb", "ana", {}, True, "the plan is aa by now, and bb was approved"),
-        ("aa", "", {}, True, "kanban_approved_by is not given"),
-        ("aa", " \u200b", {}, True, "kanban_approved_by is not given"),
-        ("aa", "<who has looked at it>", {}, True, "kanban_approved_by is not given"),
-        ("aa", " RUI", {}, True, "rui may not approve what rui does"),
-        ("aa", "ru\u200bi", {}, True, "rui may not approve what rui does"),
-        ("aa", "\uff52ui", {}, True, "rui may not approve what rui does"),
-        ("aa", "rui@corp.example", {}, True, "rui may not approve what rui does"),
-        ("aa", "ana", {}, False, "no proven dump"),
-        ("aa", "rui", {"what": ["approval"]}, True, "has no reason"),
-    ],
-)
-def test_each_thing_that_speaks_against_it_is_said(
-    given: str, approved: str, glass: dict[str, Any], dumped: bool, why: str
-) -> None:
-    found = why_not_to_recover(PLAN, given, approved, "rui", glass, dumped)
-    assert len(found) == 1
-    assert why in found[0]
-
-
-@pytest.mark.parametrize("operator", ["", " ", "unknown"])
-def test_where_nobody_knows_who_types_nobody_else_approves(operator: str) -> None:
-    found = why_not_to_recover(PLAN, "aa", "ana", operator, {}, True)
-    assert len(found) == 1
-    assert "kanban_operator is not known" in found[0]
-    glass = {"what": ["approval"], "reason": "x"}
-    assert why_not_to_recover(PLAN, "aa", "ana", operator, glass, True) == []
-
-
 def test_a_critical_check_whose_own_table_is_gone_is_no_pass() -> None:
     gone = {**check("a", None, status="not_applicable"), "code": "missing_own_table"}
     judged = data_judgement(counted(gone, check("b", 0)), point(), planned("1"))
@@ -148,12 +105,6 @@ def test_a_connection_that_is_lost_at_the_end_leaves_open_whether_it_is_done() -
     lost = {"failed": True, "error": {"code": "lost_connection", "what": "Gone."}}
     part = recovery_part(["db1"], [lost], [], "surgical", 3, [])
     assert "repair NOT KNOWN to be done" in part["lines"][0]
-
-
-def test_an_override_with_a_reason_lets_it_through() -> None:
-    glass = {"what": ["approval", "dump"], "reason": "nobody else is awake"}
-    assert why_not_to_recover(PLAN, "aa", "rui", "rui", glass, False) == []
-    assert len(why_not_to_recover(PLAN, "bb", "rui", "rui", glass, False)) == 1
 
 
 def test_sound_data_passes_and_what_nobody_mends_is_noted() -> None:

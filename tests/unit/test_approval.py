@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may approve a repair, and what else speaks against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import why_not_to_recover
+
+PLAN = {"hash": "aa", "rows": 3, "refused": []}
+
+
+def test_what_is_approved_by_somebody_else_is_done() -> None:
+    assert why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True) == []
+    assert why_not_to_recover(PLAN, "", "ana", "rui", {}, False, undo=True) == []
+    # Typed again, when it is done.
+    assert why_not_to_recover({"hash": "", "rows": 0}, "aa", "ana", "rui", {}, True) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "approved", "glass", "dumped", "why"),
+    [
+        ("", "ana", {}, True, "kanban_plan_hash is not given"),
+        ("bb", "ana", {}, True, "the plan is aa by now, and bb was approved"),
+        ("aa", "", {}, True, "kanban_approved_by is not given"),
+        ("aa", " \u200b", {}, True, "kanban_approved_by is not given"),
+        ("aa", "<who has looked at it>", {}, True, "kanban_approved_by is not given"),
+        ("aa", " RUI", {}, True, "rui may not approve what rui does"),
+        ("aa", "ru\u200bi", {}, True, "rui may not approve what rui does"),
+        ("aa", "\uff52ui", {}, True, "rui may not approve what rui does"),
+        ("aa", "rui@corp.example", {}, True, "rui may not approve what rui does"),
+        ("aa", "ana", {}, False, "no proven dump"),
+        ("aa", "rui", {"what": ["approval"]}, True, "has no reason"),
+    ],
+)
+def test_each_thing_that_speaks_against_it_is_said(
+    given: str, approved: str, glass: dict[str, Any], dumped: bool, why: str
+) -> None:
+    found = why_not_to_recover(PLAN, given, approved, "rui", glass, dumped)
+    assert len(found) == 1
+    assert why in found[0]
+
+
+@pytest.mark.parametrize("operator", ["", " ", "unknown"])
+def test_where_nobody_knows_who_types_nobody_else_approves(operator: str) -> None:
+    found = why_not_to_recover(PLAN, "aa", "ana", operator, {}, True)
+    assert len(found) == 1
+    assert "kanban_operator is not known" in found[0]
+    glass = {"what": ["approval"], "reason": "x"}
+    assert why_not_to_recover(PLAN, "aa", "ana", operator, glass, True) == []
+
+
+def test_an_override_with_a_reason_lets_it_through() -> None:
+    glass = {"what": ["approval", "dump"], "reason": "nobody else is awake"}
+    assert why_not_to_recover(PLAN, "aa", "rui", "rui", glass, False) == []
+    assert len(why_not_to_recover(PLAN, "bb", "rui", "rui", glass, False)) == 1
