@@ -190,6 +190,10 @@ def recovery_part(
             # A look at it does not fail; what it would come to does.
             if undo and answer.get("conflicts_count"):
                 part.bad.append(f"{answer['conflicts_count']:,} rows on {name} cannot come back")
+            if undo and plan:
+                # Of a fence that only the stop itself would raise.
+                hard = [reason for reason in answer.get("refused", []) if reason["code"] not in OF_A_PLAN]
+                part.bad += [f"the undo on {name} could not be done: {one_line(reason['what'])}" for reason in hard]
     if not done and not part.bad:
         part.bad.append("nothing was repaired, for no primary answered")
     changed = [answer for answer in answers if answer and answer.get("changed")]

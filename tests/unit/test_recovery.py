@@ -233,6 +233,9 @@ def test_an_undo_with_something_in_the_way_names_it() -> None:
     assert (part["holds"], part["bad"]) == (False, ["1,200 rows on db1 cannot come back"])
     assert part["lines"][:1] == ["db1: in the way: Tags: the key is in use again"]
     assert "INC-1" in part["lines"][1]
+    reasons = [{"code": "not_fenced", "what": "No fence."}, {"code": "missing_privilege", "what": "It may not."}]
+    part = recovery_part(["db1"], [{**looked, "conflicts_count": 0, "refused": reasons}], [], "undo", 0, [], plan=True)
+    assert part["bad"] == ["the undo on db1 could not be done: It may not."]
 
 
 def test_data_counts_as_validated_only_where_it_is_recorded() -> None:
