@@ -53,12 +53,14 @@ def plan_document(answer: Answer) -> dict[str, Any]:
     return {name: answer.get(name) for name in names}
 
 
-def _person(name: str) -> str:
+def _person(name: str | None) -> str:
     """Return a name as it is compared: the same person in other letters, blanks, or with a domain, is the same.
 
     Whoever wants to can still write another name: who may approve is for those to decide who give out the rights.
     """
-    plain = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    plain = "".join(
+        letter for letter in unicodedata.normalize("NFKC", str(name or "")) if unicodedata.category(letter) != "Cf"
+    )
     return " ".join(plain.split()).casefold().partition("@")[0]
 
 

@@ -45,6 +45,12 @@ def test_each_thing_that_speaks_against_it_is_said(
     assert why in found[0]
 
 
+def test_a_name_that_was_given_as_nothing_is_none() -> None:
+    nobody: Any = None
+    assert "kanban_approved_by is not given" in why_not_to_recover(PLAN, "aa", nobody, "rui", {}, True)[0]
+    assert "kanban_operator is not known" in why_not_to_recover(PLAN, "aa", "ana", nobody, {}, True)[0]
+
+
 @pytest.mark.parametrize("operator", ["", " ", "unknown"])
 def test_where_nobody_knows_who_types_nobody_else_approves(operator: str) -> None:
     found = why_not_to_recover(PLAN, "aa", "ana", operator, {}, True)
