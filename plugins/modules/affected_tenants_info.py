@@ -18,7 +18,8 @@ description:
   - What is on is decided by the rules of M(chatia.kanban_rollback.feature_flag); no value is cast.
   - Where the ledger has a list frozen for O(incident_id), that one is returned instead, so that what is shown, acted on
     and verified are the same tenants. A list is frozen by an event C(ranking frozen) of the incident
-    (M(chatia.kanban_rollback.incident)) that holds RV(freeze); the first one counts while the incident is open.
+    (M(chatia.kanban_rollback.incident)) that holds RV(freeze); the first one counts while the incident is open. Once
+    tenants of the incident are put back, be it some of them, it is history, and the next one counts.
   - Reads only, takes no row locks, and works on replicas as well.
 options:
   error_logs:
