@@ -70,6 +70,7 @@ class RankRequest:
     environment: str | None = None
     frozen_age: float = 86400.0
     since_switch: float | None = None
+    frozen: str = "prefer"
     deadline: float = 30.0
     on_missing: str = "fail"
     on_replica: str = "read"

@@ -189,6 +189,24 @@ def test_the_list_holds_where_the_errors_cannot_be_read_any_more(errors: Errors)
     assert warned(told, "could not be read", "ErrorLogs")
 
 
+def test_the_list_alone_waits_for_no_ranking(errors: Errors) -> None:
+    """Whoever is to be switched off waits for it: what their errors are now is not asked, and nobody is ranked."""
+    nothing = errors.rank(**INCIDENT, frozen="only")
+    assert (nothing["measured"], nothing["frozen"], nothing["tenants"], nothing["share"]) == (False, False, [], None)
+    assert nothing["why_not"] == "No list is frozen."
+    first = errors.rank(**INCIDENT)
+    freeze(errors, first)
+    errors.db.rows('DELETE FROM "Companies" WHERE id = 2')
+    with errors.db.connect() as session, session.cursor() as cursor:
+        cursor.execute('BEGIN; LOCK TABLE "ErrorLogs"')
+        told = errors.rank(**INCIDENT, frozen="only")
+    assert (told["measured"], told["frozen"], ids(told), told["gone"]) == (True, True, ["1", "2"], ["2"])
+    assert (told["now"], told["share"], told["warnings"]) == (None, first["share"], [])
+    assert [row["errors_now"] for row in told["tenants"]] == [None, None]
+    refused = errors.modules.run("affected_tenants_info", frozen="only")
+    assert "incident_id" in refused["msg"]
+
+
 def test_without_a_ledger_it_is_ranked_and_said(errors: Errors) -> None:
     told = errors.rank(**INCIDENT)
     assert (told["frozen"], told["ledger"]["present"]) == (False, False)
