@@ -174,6 +174,15 @@ def thaw(data: Mapping[str, Any], at: str) -> dict[str, Any]:
     return {**{name: data.get(name) for name in FIGURES}, "tenants": tenants, "frozen": True, "frozen_at": at}
 
 
+def listed_ids(answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the ids of all lists, each once, but for those that exist no more in the database of that list.
+
+    :param answers: the registered results of ``affected_tenants_info``, failed and unreachable ones too.
+    """
+    listed = [(answer, row["tenant"]) for answer in answers for row in answer.get("tenants", [])]
+    return list(dict.fromkeys(tenant for answer, tenant in listed if tenant not in answer.get("gone", [])))
+
+
 def of_now(ranked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the present figures beside a frozen list."""
     return {**{name: ranked[name] for name in FIGURES}, "note": ranked["note"]}
