@@ -34,6 +34,7 @@ class IncidentRequest:
     lease_seconds: float = 60.0
     lease_by_force: bool = False
     latch: str | None = None
+    deadline: float = READ_SECONDS
 
 
 @dataclass
@@ -82,7 +83,7 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
         refuse_replica(facts.server)
         if check_mode:
             return {"changed": False, "incident_id": request.who.incident_id, **facts.as_result()}
-        with session.transaction(READ_SECONDS) as cursor:
+        with session.transaction(request.deadline) as cursor:
             changed = ledger.make_ledger(cursor, request.who.environment)
             result = _in_ledger(cursor, request)
         if request.state == "closed" or request.latch == "lowered":

@@ -79,7 +79,9 @@ def _look(look: Look) -> dict[str, Any]:
         state, frozen = find_frozen(cursor, look.request, look.warnings)
     ledger = {key: value for key, value in vars(state).items() if key != "creatable"}
     try:
-        if look.request.since_switch is not None:
+        if look.request.frozen == "only":
+            found = _beside_frozen(look, frozen) if frozen else {"measured": False, "why_not": "No list is frozen."}
+        elif look.request.since_switch is not None:
             found = _since_switch(look, frozen)
         else:
             found = _beside_frozen(look, frozen) if frozen else look.ranked()
@@ -98,7 +100,7 @@ def _beside_frozen(look: Look, frozen: dict[str, Any]) -> dict[str, Any]:
     gone: list[str] = []
     try:
         gone = _gone(look, listed)
-        now = look.ranked(listed)
+        now = look.ranked(listed) if look.request.frozen != "only" else None
     except KanbanError as error:
         look.warnings.append(f"The list is frozen; what its errors are now could not be read: {error.what}")
     for tenant in frozen["tenants"]:

@@ -70,6 +70,7 @@ class RankRequest:
     environment: str | None = None
     frozen_age: float = 86400.0
     since_switch: float | None = None
+    frozen: str = "prefer"
     deadline: float = 30.0
     on_missing: str = "fail"
     on_replica: str = "read"
@@ -171,6 +172,15 @@ def thaw(data: Mapping[str, Any], at: str) -> dict[str, Any]:
         if isinstance(row, dict) and row.get("tenant") is not None
     ]
     return {**{name: data.get(name) for name in FIGURES}, "tenants": tenants, "frozen": True, "frozen_at": at}
+
+
+def listed_ids(answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the ids of all lists, each once, but for those that exist no more in the database of that list.
+
+    :param answers: the registered results of ``affected_tenants_info``, failed and unreachable ones too.
+    """
+    listed = [(answer, row["tenant"]) for answer in answers for row in answer.get("tenants", [])]
+    return list(dict.fromkeys(tenant for answer, tenant in listed if tenant not in answer.get("gone", [])))
 
 
 def of_now(ranked: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ description:
   - What is on is decided by the rules of M(chatia.kanban_rollback.feature_flag); no value is cast.
   - Where the ledger has a list frozen for O(incident_id), that one is returned instead, so that what is shown, acted on
     and verified are the same tenants. A list is frozen by an event C(ranking frozen) of the incident
-    (M(chatia.kanban_rollback.incident)) that holds RV(freeze); the first one counts while the incident is open.
+    (M(chatia.kanban_rollback.incident)) that holds RV(freeze); the first one counts while the incident is open. Once
+    tenants of the incident are put back, be it some of them, it is history, and the next one counts.
   - Reads only, takes no row locks, and works on replicas as well.
 options:
   error_logs:
@@ -91,6 +92,13 @@ options:
         O(window); where the ledger has none, by those of so many seconds. What is frozen is not returned then.
       - No more than O(window) is looked at, and O(more_than) shrinks in proportion with the time, to at least 1.
     type: float
+  frozen:
+    description:
+      - V(prefer) ranks where no list is frozen, and counts beside a frozen one what is now. V(only) does neither,
+        whatever O(since_switch) says, for a switch waits for it; where no list is frozen, RV(measured=false).
+    type: str
+    choices: [prefer, only]
+    default: prefer
   environment:
     description: Refuse a ledger that is marked with another environment.
     type: str
@@ -166,7 +174,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 measured:
-  description: False where the table of errors is missing and O(on_missing=report), or a replica was skipped.
+  description:
+    - False where the table of errors is missing and O(on_missing=report), where no list is frozen and O(frozen=only),
+      or where a replica was skipped.
   returned: success
   type: bool
 skipped:
@@ -179,7 +189,7 @@ skipped_reason:
   type: str
 why_not:
   description: Why nothing was measured. The figures are null then.
-  returned: when O(on_missing=report) and the table of errors, or a column, is missing
+  returned: when O(on_missing=report) and the table of errors, or a column, is missing, or O(frozen=only) and no list is
   type: str
 tenants:
   description: The list, most errors first, then by id in the order of the id's type.
@@ -206,7 +216,7 @@ tenants:
       description: Mean seconds from one error to the next; null where there is one error only.
       type: float
     errors_now:
-      description: Of a frozen list, the errors in the window that ends now; null where they could not be read.
+      description: Of a frozen list, the errors in the window that ends now; null where they were not counted.
       type: int
 affected_count:
   description: Tenants that exist and have more than O(more_than) errors, whether they are on or off.
@@ -290,7 +300,7 @@ gone:
 now:
   description:
     - Beside a frozen list, the figures (RV(share), RV(on_count), RV(affected_on_count) and the others, and RV(note)) as
-      they are now; null where they could not be counted.
+      they are now; null where they were not counted.
   returned: success
   type: dict
 incident_id:
@@ -378,6 +388,7 @@ SPEC = {
     "incident_adopt": {"type": "bool", "default": False},
     "frozen_age": {"type": "float", "default": 86400},
     "since_switch": {"type": "float"},
+    "frozen": {"type": "str", "choices": ["prefer", "only"], "default": "prefer"},
     "environment": {"type": "str"},
     "deadline": {"type": "float", "default": 30},
     "on_missing": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
@@ -387,7 +398,11 @@ SPEC = {
 
 def main() -> None:
     """Read the options, do the work, end."""
-    module = AnsibleModule(argument_spec={**postgres_spec(), **flag_spec(), **SPEC}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**postgres_spec(), **flag_spec(), **SPEC},
+        required_if=[("frozen", "only", ["incident_id"])],
+        supports_check_mode=True,
+    )
     params = module.params
 
     def work() -> Outcome:

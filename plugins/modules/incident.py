@@ -70,6 +70,12 @@ options:
     description: Take the lease from whoever holds it. An override to be given with a reason.
     type: bool
     default: false
+  deadline:
+    description:
+      - Seconds that each statement may take. What is not written by then is rolled back, and keeps nobody else from the
+        ledger.
+    type: float
+    default: 30
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
   - chatia.kanban_rollback.incident
@@ -196,6 +202,7 @@ def main() -> None:
             "latch": {"type": "str", "choices": ["lowered"]},
             "lease_seconds": {"type": "float", "default": 60},
             "lease_by_force": {"type": "bool", "default": False},
+            "deadline": {"type": "float", "default": 30},
         },
         supports_check_mode=True,
     )
@@ -203,7 +210,8 @@ def main() -> None:
 
     def work() -> Outcome:
         check_seconds("lease_seconds", params["lease_seconds"], 1)
-        names = ("state", "aliases", "event", "lease", "lease_seconds", "lease_by_force", "latch")
+        check_seconds("deadline", params["deadline"], 1)
+        names = ("state", "aliases", "event", "lease", "lease_seconds", "lease_by_force", "latch", "deadline")
         request = IncidentRequest(
             who=who_from(params), adopt=params["incident_adopt"], **{name: params[name] for name in names}
         )

@@ -13,10 +13,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._matrix imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rankwords import ranking_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagefacts import affected_facts
 from tests.integration.errors import Errors, ids, warned
-from tests.integration.module import Result
+from tests.integration.module import Modules, Result
 from tests.integration.place import Database
 
 INCIDENT = {"incident_id": "INC-1"}
+FLAG = ("table", "column", "path")
 
 
 @pytest.fixture
@@ -35,6 +36,11 @@ def freeze(errors: Errors, ranked: Result, incident: str = "INC-1", **options: A
     return errors.db.modules().ok("incident", incident_id=incident, event=event, **options)
 
 
+def flag_of(errors: Errors) -> Modules:
+    """Return what runs modules that know the flag and nothing of errors."""
+    return errors.db.modules(**{name: errors.options()[name] for name in FLAG})
+
+
 def test_what_is_frozen_is_returned_whatever_comes(errors: Errors) -> None:
     first = errors.rank(**INCIDENT)
     assert first["frozen"] is False
@@ -42,7 +48,7 @@ def test_what_is_frozen_is_returned_whatever_comes(errors: Errors) -> None:
     # Worse ones come, one of the list is switched off, one is deleted: the list stays.
     errors.log(3, 500)
     errors.log(1, 5, ago=30)
-    errors.db.modules(**{name: errors.options()[name] for name in ("table", "column", "path")}).disable(tenants=["1"])
+    flag_of(errors).disable(tenants=["1"])
     errors.db.rows('DELETE FROM "Companies" WHERE id = 2')
     again = errors.rank(**INCIDENT)
     assert (again["frozen"], again["incident_id"], ids(again)) == (True, "INC-1", ["1", "2"])
@@ -76,9 +82,7 @@ def test_a_list_of_hours_ago_does_not_say_who_is_affected_now(db: Database) -> N
     errors.log(1, 12)
     errors.log(2, 12)
     freeze(errors, errors.rank(**INCIDENT))
-    errors.db.modules(**{name: errors.options()[name] for name in ("table", "column", "path")}).disable(
-        tenants=["1", "2"]
-    )
+    flag_of(errors).disable(tenants=["1", "2"])
     few = affected_facts(["db1"], [errors.rank(**INCIDENT)])
     assert (few["known"], few["share"], scenario2_decision({"before": few})["row"]) == (True, 0.0, "ranked")
     for tenant in range(3, 11):
@@ -144,6 +148,34 @@ def test_a_list_of_last_week_binds_nobody(errors: Errors) -> None:
     assert (errors.rank(**INCIDENT)["frozen"], ids(errors.rank(**INCIDENT))) == (True, ["3", "1", "2"])
 
 
+@pytest.mark.parametrize("share", [None, 50], ids=["all", "a first stage"])
+def test_who_was_put_back_is_on_no_list(errors: Errors, share: int | None) -> None:
+    """The incident goes on; by now they are well and another suffers, whose turn the old list would never let come."""
+    flag = flag_of(errors)
+    freeze(errors, errors.rank(**INCIDENT))
+    flag.disable(tenants=["1", "2"])
+    errors.db.rows('DELETE FROM "ErrorLogs"')
+    errors.log(3, 500)
+    planned = flag.restore(check=True, share=share)
+    assert (planned["changed_count"], ids(errors.rank(**INCIDENT))) == (1 if share else 2, ["1", "2"])
+    flag.restore(share=share)
+    told = errors.rank(**INCIDENT)
+    assert (told["frozen"], told["frozen_at"], ids(told)) == (False, None, ["3"])
+    # Those whose stage has not come are off still, and what is frozen now is everybody's.
+    freeze(errors, told)
+    errors.log(1, 900)
+    assert (errors.rank(**INCIDENT)["frozen"], ids(errors.rank(**INCIDENT))) == (True, ["3"])
+
+
+def test_an_undo_of_another_incident_ends_no_list(errors: Errors) -> None:
+    flag = flag_of(errors)
+    flag.disable("INC-OTHER", tenants=["3"])
+    freeze(errors, errors.rank(**INCIDENT))
+    flag.restore("INC-OTHER")
+    errors.log(3, 500)
+    assert ids(errors.rank(**INCIDENT)) == ["1", "2"]
+
+
 def test_the_list_holds_where_the_errors_cannot_be_read_any_more(errors: Errors) -> None:
     freeze(errors, errors.rank())
     errors.db.rows('ALTER TABLE "ErrorLogs" RENAME TO gone')
@@ -155,6 +187,24 @@ def test_the_list_holds_where_the_errors_cannot_be_read_any_more(errors: Errors)
     assert (facts["known"], "could not be counted" in facts["why"]) == (False, True)
     assert scenario2_decision({"before": facts})["row"] == "ranked_in_part"
     assert warned(told, "could not be read", "ErrorLogs")
+
+
+def test_the_list_alone_waits_for_no_ranking(errors: Errors) -> None:
+    """Whoever is to be switched off waits for it: what their errors are now is not asked, and nobody is ranked."""
+    nothing = errors.rank(**INCIDENT, frozen="only")
+    assert (nothing["measured"], nothing["frozen"], nothing["tenants"], nothing["share"]) == (False, False, [], None)
+    assert nothing["why_not"] == "No list is frozen."
+    first = errors.rank(**INCIDENT)
+    freeze(errors, first)
+    errors.db.rows('DELETE FROM "Companies" WHERE id = 2')
+    with errors.db.connect() as session, session.cursor() as cursor:
+        cursor.execute('BEGIN; LOCK TABLE "ErrorLogs"')
+        told = errors.rank(**INCIDENT, frozen="only")
+    assert (told["measured"], told["frozen"], ids(told), told["gone"]) == (True, True, ["1", "2"], ["2"])
+    assert (told["now"], told["share"], told["warnings"]) == (None, first["share"], [])
+    assert [row["errors_now"] for row in told["tenants"]] == [None, None]
+    refused = errors.modules.run("affected_tenants_info", frozen="only")
+    assert "incident_id" in refused["msg"]
 
 
 def test_without_a_ledger_it_is_ranked_and_said(errors: Errors) -> None:

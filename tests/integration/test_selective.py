@@ -127,6 +127,9 @@ def test_shown_acted_on_and_verified_are_the_same(errors: Errors, directory: Pat
     events = errors.db.modules().ok("incident_info", incident_id="INC-1")["events"]
     assert [event["event"] for event in events][:2] == ["ranking frozen", "disabled"]
     assert [row["tenant"] for row in events[0]["data"]["tenants"]] == ["2", "1"]
+    # The switch waited for no second ranking: what was counted is what was shown.
+    now = told["rank"]["now"]
+    assert (now["errors_total"], now["affected_on_count"], told["rank"]["tenants"][0]["errors_now"]) == (65, 3, None)
     assert events[0]["data"]["users_count"] == 0
 
     # The same command again: the same ids, nothing to do, though another is worse by now.
@@ -162,6 +165,23 @@ def test_without_a_ledger_this_runs_list_is_acted_on(errors: Errors, directory: 
     told = play(errors, directory)
     assert (listed(told), told["rank"]["frozen"], off(errors.db)) == (["2", "1"], False, [1, 2])
     assert "the list could not be frozen" in told["output"]
+
+
+def test_a_ledger_that_takes_no_list_in_time_delays_no_switch(errors: Errors, directory: Path) -> None:
+    """And what was not written by then does not keep the ledger from the switch, either."""
+    db = errors.db
+    db.modules().ok("ledger")
+    db.rows(
+        """CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'"""
+    )
+    db.rows("""CREATE TRIGGER dawdle BEFORE INSERT ON kanban_rollback.events FOR EACH ROW
+        WHEN (NEW.event = 'ranking frozen') EXECUTE FUNCTION dawdle()""")  # fmt: skip
+    told = play(errors, directory)
+    assert (listed(told), told["rank"]["frozen"], off(db)) == (["2", "1"], False, [1, 2])
+    assert (told["flag"]["incident"]["in_ledger"], told["flag"]["changed_count"]) == (True, 2)
+    said = " ".join(told["output"].split())
+    assert "the list could not be frozen" in said
+    assert "this run acts on it, another ranks anew" in said
 
 
 def test_without_a_table_of_errors_nobody_is_switched_and_the_reason_is_kept(errors: Errors, directory: Path) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranking im
     RankRequest,
     as_tenants,
     freeze,
+    listed_ids,
     plan_note,
     share,
     since_switch,
@@ -117,6 +118,14 @@ def test_what_is_frozen_comes_back_as_it_was() -> None:
     back = thaw(freeze(result), "2026-11-25T11:00:00Z")
     assert back == {**freeze(result), "frozen": True, "frozen_at": "2026-11-25T11:00:00Z"}
     assert "plan" not in back
+
+
+def test_who_exists_no_more_is_left_out_of_the_list_of_that_database_alone() -> None:
+    """Independent databases number their tenants alike."""
+    one = {"tenants": as_tenants([ROW]), "gone": []}
+    other = {"tenants": as_tenants([ROW, ("8", *ROW[1:])]), "gone": ["7"]}
+    assert listed_ids([other, one, one]) == ["8", "7"]
+    assert listed_ids([other, {"failed": True, "msg": "no answer"}, {}]) == ["8"]
 
 
 def test_an_event_by_another_hand_is_read_as_far_as_it_goes() -> None:

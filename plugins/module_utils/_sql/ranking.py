@@ -125,12 +125,17 @@ FROM leaf
 ZONE = "SELECT now() AT TIME ZONE %(zone)s"
 
 # The first list counts: whoever froze later finds it. Events are appended under one lock, so the order is the truth. An
-# incident may stay open for weeks, and is joined by who names none: a list of then says nothing of who suffers now.
+# incident may stay open for weeks, and is joined by who names none: a list of then says nothing of who suffers now. Nor
+# does one of before somebody was put back, be it a first stage or the test tenant: those still off need no list to stay
+# off, and those who are on and suffer could not be listed. The changes tell and not the event "restored", which comes
+# after them in a transaction of its own, and not at all from break-glass.sql.
 FROZEN = """
 SELECT at, data::text
 FROM kanban_rollback.events
 WHERE incident_id = %(incident)s AND event = %(event)s AND jsonb_typeof(data -> 'tenants') = 'array'
-  AND at::timestamptz > clock_timestamp() - make_interval(secs => %(age)s)
+  AND at::timestamptz > GREATEST(clock_timestamp() - make_interval(secs => %(age)s), (
+    SELECT max(c.at) FROM kanban_rollback.flag_changes AS c
+    WHERE c.incident_id = %(incident)s AND c.action = 'restored'))
 ORDER BY at, run_id, seq
 LIMIT 1
 """
