@@ -208,6 +208,14 @@ asked:
   description: How many requests were sent.
   returned: success
   type: int
+tenants_asked:
+  description: Of how many of O(tenants) the proof is, at most O(most_tenants); 0 where it is about everybody.
+  returned: success
+  type: int
+tenants_named:
+  description: How many different ones O(tenants) has.
+  returned: success
+  type: int
 committed_seconds_ago:
   description: As given, for whoever has to know what time went by before the module started.
   returned: success
