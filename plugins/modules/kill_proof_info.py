@@ -233,7 +233,7 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import check_seconds
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killprobe import Probe, wish_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreading import reading_from
 
@@ -262,7 +262,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, ("headers",))
 
     def work() -> Outcome:
         for name, least in (("deadline", 0.5), ("interval", 0.02), ("timeout", 0.1)):

@@ -419,7 +419,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
     login_from,
     postgres_spec,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gateentry import gate, request_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatesample import SOURCES
 
@@ -463,7 +463,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, ("headers", "auth"))
 
     def work() -> Outcome:
         return gate(login_from(params), request_from(params), module.check_mode), None
