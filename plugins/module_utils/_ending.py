@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, NamedTuple, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._nolog import harmless, without
 
 Outcome = Tuple[Dict[str, Any], Optional[KanbanError]]
 Work = Callable[[], Outcome]
@@ -21,6 +22,18 @@ class Driver(NamedTuple):
     name: str
     reason: str
     error: ImportError | None
+
+
+def params_of(module: AnsibleModule, names: Collection[str]) -> dict[str, Any]:
+    """Return the parameters, and let what is no secret in the options of these names take nothing out of the result.
+
+    They have ``no_log`` all the same: where a parameter is wrong, Ansible ends the module before this. From here on
+    they are hidden whole, for the result shows how the module was invoked.
+    """
+    params: dict[str, Any] = module.params
+    module.no_log_values -= harmless(module.argument_spec, params, names)
+    module.params = without(module.argument_spec, params, names)
+    return params
 
 
 def run(module: AnsibleModule, work: Work, driver: Driver | None = None) -> None:

@@ -8,9 +8,10 @@ clocks of hosts differ. A try in which a host that has spoken before says nothin
 
 Each sample is read as one sign: ``g`` good, ``b`` bad, ``c`` beyond ``critical``, ``n`` no value. What says nothing
 yet (the first of two scrapes, growth over too few samples) is no sign; nor are ``b``, ``c`` and ``n`` in the first
-``initial_delay`` seconds. ``no_data: degraded`` reads ``n`` as ``b``. ``no_data: ignore`` leaves it out where the
-source answered and this figure alone is not there (ABSENT): a source that is dead is no data under every policy. Then,
-of the signs in the window, with N for ``consecutive``:
+``initial_delay`` seconds. A latency that was waited for in vain (``at_least``) is read as what was waited, where that
+is as much as ``max`` or more: it takes longer. ``no_data: degraded`` reads ``n`` as ``b``. ``no_data: ignore`` leaves
+it out where the source answered and this figure alone is not there (ABSENT): a source that is dead is no data under
+every policy. Then, of the signs in the window, with N for ``consecutive``:
 
 =========  ==========================================================================================================
 degraded   the last N signs beside ``n`` are bad, or the last one is critical: silence after it is no improvement
@@ -25,7 +26,7 @@ A metric is as bad as its worst series, a gate as its worst metric.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gategrowth import Line, line_from, worse
@@ -46,7 +47,8 @@ Try = Mapping[str, Any]
 class Point:
     """One sample of a series: ``seconds`` watched until then, ``at`` by the clock of its own host.
 
-    ``line`` is that through all samples of the watch until then, where it is kept.
+    ``line`` is that through all samples of the watch until then, where it is kept. ``at_least``: the value is not
+    known, and it is more than this.
     """
 
     seconds: float
@@ -55,6 +57,7 @@ class Point:
     error: str | None = None
     at: float | None = None
     line: Line | None = None
+    at_least: float | None = None
 
 
 def judge(
@@ -93,7 +96,7 @@ def _series(tries: Sequence[Try]) -> dict[tuple[str, str], list[Point]]:
             if key not in said:
                 points.append(Point(one["seconds"], None, "absent", "its host gave no sample in this try"))
         for key, sample in said.items():
-            rest = {name: sample.get(name) for name in ("code", "error", "at")}
+            rest = {name: sample.get(name) for name in ("code", "error", "at", "at_least")}
             point = Point(one["seconds"], sample.get("value"), **rest, line=line_from(sample.get("line")))
             series.setdefault(key, []).append(point)
     return series
@@ -126,6 +129,8 @@ def _metric(
 def _judge_series(host: str, points: Sequence[Point], threshold: Threshold, initial_delay: float) -> dict[str, Any]:
     if threshold.growth:
         points = growth_of(points, threshold)
+    elif threshold.max is not None:
+        points = [_at_least(point, threshold.max) for point in points]
     each = [_sign(point, threshold, initial_delay) for point in points]
     signs, newest = "".join(each), each[-threshold.consecutive :]
     absent = all(_forgiven(point, threshold) for point in points[-threshold.consecutive :])
@@ -147,6 +152,12 @@ def _judge_series(host: str, points: Sequence[Point], threshold: Threshold, init
     }
 
 
+def _at_least(point: Point, limit: float) -> Point:
+    if point.value is not None or point.at_least is None or point.at_least < limit:
+        return point
+    return replace(point, value=point.at_least)
+
+
 def _last(point: Point) -> dict[str, Any]:
     return {"value": point.value, "code": point.code, "error": point.error}
 
@@ -161,7 +172,8 @@ def _sign(point: Point, threshold: Threshold, initial_delay: float) -> str:
         if point.code == FIRST or early or _forgiven(point, threshold):
             return ""
         return "b" if threshold.no_data == "degraded" else "n"
-    if not threshold.breaks(point.value):
+    # What is at least the limit is beyond it.
+    if point.at_least is None and not threshold.breaks(point.value):
         return "g"
     return "" if early else "c" if threshold.is_critical(point.value) else "b"
 

@@ -31,6 +31,10 @@ MOST_BYTES = 4 * 1024 * 1024
 # After its own time, for a thread to say that it is over.
 _GRACE_SECONDS = 1.0
 
+_TIMED_OUT = ("timeout", "statement_timeout")
+# Who counts may be a little early.
+_MOST_OF_IT = 0.9
+
 # Applications that have both forms under one address choose by this.
 _TEXT = "text/plain;version=0.0.4, text/plain, */*;q=0.1"
 
@@ -55,6 +59,11 @@ class Metric:
     validate_certs: bool = True
     scale: float = 1.0
     measure: str = "value"
+
+    @property
+    def is_latency(self) -> bool:
+        """Whether its figure is the time until there is an answer."""
+        return self.source == "socketio" or self.measure == "milliseconds"
 
     @property
     def request(self) -> _http.Request:
@@ -93,7 +102,8 @@ def metric_from(given: Mapping[str, Any]) -> Metric:
 def sample_all(metrics: Sequence[Metric], host: str, ask: Ask) -> list[dict[str, Any]]:
     """Return a sample of each metric, all asked side by side: ``metric``, ``host``, ``at``, ``value``.
 
-    Where there is none, value is None and ``code`` and ``error`` say why; ``raw`` is kept for the next scrape.
+    Where there is none, value is None and ``code`` and ``error`` say why; ``raw`` is kept for the next scrape. Of a
+    latency ``at_least`` is what was waited in vain.
     """
     found: list[dict[str, Any] | None] = [None] * len(metrics)
 
@@ -109,8 +119,17 @@ def sample_all(metrics: Sequence[Metric], host: str, ask: Ask) -> list[dict[str,
     at = round(time.time(), 3)
     late = {"value": None, "code": "timeout", "error": "no answer in its time"}
     return [
-        {"metric": metric.name, "host": host, "at": at, **(sample or late)} for metric, sample in zip(metrics, found)
+        {"metric": metric.name, "host": host, "at": at, **(sample or {**late, **_waited(metric)})}
+        for metric, sample in zip(metrics, found)
     ]
+
+
+def _waited(metric: Metric) -> dict[str, Any]:
+    """Return what a latency is at least where all of its time was waited; nothing of any other figure."""
+    if not metric.is_latency:
+        return {}
+    waited = metric.timeout * 1000
+    return {"error": f"no answer within {waited:,.0f} ms", "at_least": waited * metric.scale}
 
 
 def _sample(metric: Metric, ask: Ask) -> dict[str, Any]:
@@ -133,7 +152,9 @@ def _sample(metric: Metric, ask: Ask) -> dict[str, Any]:
     except Exception as error:
         # A fault of ours must not read as silence of the other metrics; its kind tells where to look.
         code, text = "fault", f"it could not be read: {type(error).__name__}"
-    return {"value": None, "code": code, "error": clean(text)}
+    # A query may have been cancelled by somebody before its time was over.
+    whole = code in _TIMED_OUT and time.monotonic() - began >= metric.timeout * _MOST_OF_IT
+    return {"value": None, "code": code, "error": clean(text), **(_waited(metric) if whole else {})}
 
 
 def _get(metric: Metric) -> _http.Reply:

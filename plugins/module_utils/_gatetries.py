@@ -66,6 +66,9 @@ def sample_from(given: Any) -> dict[str, Any]:
             return {**made, "code": none.code, "error": clean(none.text)}
     if isinstance(raw, Mapping):
         return {**made, "raw": dict(raw)}
+    waited = given.get("at_least")
+    if isinstance(waited, (int, float)) and not isinstance(waited, bool) and math.isfinite(waited):
+        made["at_least"] = float(waited)
     return {**made, "code": clean(given.get("code") or "unknown"), "error": clean(given.get("error") or "no reason")}
 
 

@@ -56,7 +56,11 @@ def metric_text(metric: Metric) -> str:
     if verdict == OK:
         silent = [host for host in metric["hosts"] if host["value"] is None]
         return f"{name} {shown} ok" + (f" ({_silent(silent)})" if silent else "")
-    where = ", ".join(clean(host["host"]) for host in hosts[:MOST_NAMED])
+    # A figure that has a reason beside it is what was waited in vain.
+    where = ", ".join(
+        clean(host["host"]) + (f": {clean(host['error'])}" if host["value"] is not None and host.get("error") else "")
+        for host in hosts[:MOST_NAMED]
+    )
     word = verdict.upper() if verdict == DEGRADED else verdict
     return f"{name} {shown} {word} ({limit_text(threshold)}; {where})"
 

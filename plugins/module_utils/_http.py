@@ -183,6 +183,7 @@ def _body(response: http.client.HTTPResponse, most: int) -> bytes:
 # The first that fits says it.
 _WHY: tuple[tuple[type[Exception], str, str], ...] = (
     (ssl.SSLCertVerificationError, "tls", "its certificate is not trusted"),
+    (ssl.SSLEOFError, "closed", "it closed the connection without an answer"),
     (ssl.SSLError, "tls", "no TLS connection could be made"),
     (http.client.RemoteDisconnected, "closed", "it closed the connection without an answer"),
     (http.client.IncompleteRead, "closed", "the answer ended before it was whole"),

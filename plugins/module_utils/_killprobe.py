@@ -125,8 +125,10 @@ class Probe:
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
         took = {"committed_seconds_ago": self._wish.committed_seconds_ago, "elapsed_ms": self._deadline.elapsed_ms}
-        result["warnings"] += self._wish.reading.warnings
-        return {"changed": False, **result, "asked": self._asked, **took}
+        reading = self._wish.reading
+        result["warnings"] += reading.warnings
+        whom = {"tenants_asked": len(reading.tenants), "tenants_named": reading.named}
+        return {"changed": False, **result, "asked": self._asked, **whom, **took}
 
     def _done(self) -> bool:
         if isinstance(self._watched, Shared):

@@ -10,23 +10,33 @@ from __future__ import annotations
 
 import re
 from typing import Any, Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 # A line is looked at up to here; one of 10 MB must cost no more than others.
 MOST_LINE = 2000
 _MOST_MESSAGE = 200
 _LEAST_SECRET = 6
+# Who logs in is no secret; a token in that place is longer than a name.
+_MOST_USER = 15
 
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,20}[A-Za-z]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\))")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|auth|cred|dsn|cookie|session", re.IGNORECASE)
 _ARGUMENT = re.compile(r"-{1,2}([A-Za-z0-9._-]{1,80})=(.+)", re.DOTALL)
+# What is quoted goes whole, and to the end where the line was cut; a quote in a text in quotes comes with a backslash.
+_QUOTED = r"\\{1,3}[\"'][^\"']{1,600}|\"(?:[^\"\\]|\\.){1,600}(?:\"|\\?$)|'(?:[^'\\]|\\.){1,600}(?:'|\\?$)"
 _GIVEN = re.compile(
-    r"(?i)((?:pass(?:word|wd)?|pwd|senha|secret|token|api[_-]?key|authorization|cookie)[\"']?\s{0,3}[=:]\s{0,3}"
-    r"(?:bearer\s|basic\s)?)[\"']?[^\s\"',;&})\]]{1,500}"
+    r"(?is)((?:pass(?:word|wd)?|pwd|senha|secret|(?<!unexpected )token|api[_-]?key|authorization|cookie)"
+    r"(?:\\{0,3}[\"']?\s{0,3}[=:]\s{0,3}(?:bearer\s|basic\s)?|\s{1,3}(?=[\"']))"
+    r"|(?:\b|[_-])(?:key|sig|signature)=)"
+    rf"(?:{_QUOTED}|[\"']?[^\s\"',;&}})\]]{{1,500}})"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s[A-Za-z0-9._~+/=-]{8,}")
-_IN_ADDRESS = re.compile(r"://[^\s/@]{1,200}@")
+# Up to the last @: a password may have others, and slashes. What has no host (file:///) has no password either.
+_IN_ADDRESS = re.compile(r"://[^\s/\"`][^\s\"`]{0,600}@")
+_ADDRESS_GIVEN = re.compile(r"://(.+)@", re.DOTALL)
+_ADDRESS_OF_SEVERAL = re.compile(r"://[^\s/:@]{0,200}:([^\s/@]{1,200})@")
+_LINE_END = re.compile(r"\r?\n|(?:\\r)?\\n")
 # In this order: what is left of one is not to be taken for another.
 _ALIKE = (
     (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<uuid>"),
@@ -68,8 +78,9 @@ def secrets_of(processes: Iterable[Mapping[str, Any]]) -> list[str]:
                 continue
             if _SECRET_NAME.search(name) and not value.startswith("/"):
                 found.add(value)
-            if "@" in value and "://" in value:
-                found.add(_password_in(value))
+                # The log is looked at line by line. What stands around a key is the same for all.
+                found.update(line.strip() for line in _LINE_END.split(value) if not line.startswith("-----"))
+            found.update(_in_address(value))
     return sorted((value for value in found if len(value) >= _LEAST_SECRET), key=lambda value: (-len(value), value))
 
 
@@ -91,8 +102,11 @@ def _given(process: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield match.group(1), match.group(2)
 
 
-def _password_in(address: str) -> str:
-    try:
-        return urlsplit(address).password or ""
-    except ValueError:
-        return ""
+def _in_address(text: str) -> Iterator[str]:
+    """Give what an address logs in with, as it stands and as the application sees it, and the password alone."""
+    for match in _ADDRESS_GIVEN.finditer(text):
+        user, colon, password = match.group(1).partition(":")
+        if colon or len(user) > _MOST_USER:
+            yield from (match.group(1), unquote(match.group(1)))
+        yield from (password, unquote(password))
+    yield from _ADDRESS_OF_SEVERAL.findall(text)

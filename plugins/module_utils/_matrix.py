@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triageword
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 AUTO = "auto"
+NOT_COUNTED = "ok_not_counted"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ MATRIX: Mapping[str, Row] = {
         "hold",
         "better: the selective rollback stays while the cause is looked for",
     ),
+    NOT_COUNTED: Row(
+        "after the watch: good, and nobody knows who is affected",
+        "hold",
+        "better by the metrics, and who is affected is not known: the selective rollback stays",
+    ),
     "no_data": Row(
         "after the watch: no data",
         "unknown",
@@ -83,6 +89,7 @@ _HEADS = {
     "pause": "PAUSE",
     "unknown": "NOT KNOWN",
     "nobody": "NOBODY IS ON",
+    NOT_COUNTED: "HOLD",
 }
 
 
@@ -113,6 +120,9 @@ def scenario2_decision(
         label = label if label in ("ok", "degraded", "unstable") else "no_data"
         if label == "degraded" and _nobody_is_on(part(facts, "after") or part(facts, "before")):
             label = "nobody"
+        # Errors of some tenants may be nothing to the metrics of all.
+        if label == "ok" and (after if part(facts, "after") else before) is None:
+            label = NOT_COUNTED
     row = MATRIX[label]
     decision = "ask" if row.decision == "escalate" and escalate != AUTO else row.decision
     figures = [f"affected at the ranking: {before_told}"]
@@ -120,13 +130,15 @@ def scenario2_decision(
         figures.insert(0, f"metrics: {gate_line(gate) or one_line(gate.get('verdict') or 'no data')}")
     if part(facts, "after"):
         figures.append(f"affected since the switch: {after_told}")
-    kind = label if label == "nobody" else decision
+    kind = label if label in _HEADS else decision
     headline = f"{_HEADS[kind]}: {row.says}."
     command = command_of(_PLAYBOOKS[kind], arguments)
     shown = [figure[:1].upper() + figure[1:] for figure in figures]
     left = _next(decision, command, command_of(OUTCOMES["scenario1"][2], arguments), command_of("reenable", arguments))
     if label == "nobody":
         left = [_ELSEWHERE, f"What is measured, and which scenario it is: {command}"]
+    if label == NOT_COUNTED:
+        left.insert(0, f"Look at the source that did not say who is affected, then: {command}")
     return {
         "decision": decision,
         "row": label,
@@ -138,7 +150,7 @@ def scenario2_decision(
         "about": [*shown[int(watched) :], headline],
         "next": left,
         # Non-zero where a person must do something that this run was not allowed to, or could not know.
-        "failed": decision in ("ask", "unknown"),
+        "failed": decision in ("ask", "unknown") or label == NOT_COUNTED,
     }
 
 
@@ -150,6 +162,7 @@ _PLAYBOOKS = {
     "pause": OUTCOMES["pause"][2],
     "unknown": OUTCOMES["scenario2"][2],
     "nobody": OUTCOMES["unknown"][2],
+    NOT_COUNTED: OUTCOMES["scenario2"][2],
 }
 _ELSEWHERE = "Look at what else ails the application, and whether kanban_flag reads the flag as the application does."
 

@@ -37,7 +37,7 @@ def proof_part(
         started again. Empty where pm2 was not asked.
     :param named: whether it is about some tenants, and the others may have V2.
     """
-    part = Part(VALIDATE, "every application process serves V1" + (" to those of the list" if named else ""))
+    part = Part(VALIDATE, "every application process serves V1" + (_whom(answers) if named else ""))
     if _nobody(part, names, group, "no application process was asked which board it serves"):
         return part.as_result()
     slowest, gone = [], []
@@ -101,6 +101,17 @@ def v1_moment(turned_at: float, noted: Iterable[float], flags: Iterable[Answer],
         if moment and ago is not None:
             before.append(float(moment) - float(ago))
     return min(turned_at, max(before) + turning) if before else turned_at
+
+
+def _whom(answers: Sequence[Answer]) -> str:
+    """Say whom the proof is about: of a long list each process is asked for some."""
+    told = [(one.get("tenants_asked", 0), one.get("tenants_named", 0)) for one in answers if "proven" in one]
+    if any(not isinstance(figure, int) for both in told for figure in both):
+        return " to those of the list that were asked for"
+    fewer = sorted(both for both in told if both[0] < both[1])
+    if not fewer:
+        return " to those of the list"
+    return f" to {fewer[0][0]} of the {fewer[0][1]}, the others were not asked for"
 
 
 def _late(answer: Answer, seconds: Any) -> float | None:

@@ -46,13 +46,14 @@ class Walk:
 
 @dataclass
 class Row:
-    """One step's result. ``passed`` is None where it was not sent."""
+    """One step's result. ``passed`` is None where it was not sent; ``code`` says why there was no answer."""
 
     name: str
     status: int | None = None
     ms: int | None = None
     passed: bool | None = None
     why: str | None = None
+    code: str | None = None
 
 
 class _Failed(Exception):
@@ -122,7 +123,7 @@ def go(walk: Walk) -> dict[str, Any]:
         except (_Failed, _http.NoAnswer, _smokefill.NotFilled, PathMissing) as error:
             row.passed, row.why = False, str(error)
             if isinstance(error, _http.NoAnswer):
-                row.ms = round((time.monotonic() - began) * 1000)
+                row.ms, row.code = round((time.monotonic() - began) * 1000), error.code
             failed = failed if failed is not None else step.name
     return _result(walk, rows, failed, deadline.elapsed_ms)
 

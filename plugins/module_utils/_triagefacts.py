@@ -20,6 +20,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 _REFUSED = ("refused", "status")
 # And those that say that it is there and was asked as a stranger, or at another path: nobody knows how its users fare.
 _UNCLEAR = ("not_allowed", "not_socketio")
+# Why a request saw nothing of the other side: no name, no route, or a certificate that is not trusted here.
+_BLIND = ("unresolved", "unreachable", "tls")
 _WHY = 80  # Characters of a reason beside a host's name.
 
 
@@ -145,6 +147,8 @@ def health_facts(
             bad_tries.append(int(row.get("tries", 0)))
     outside = [(name, answer, _health(answer)) for name, answer in together(askers, asked)]
     answered = [(name, answer, kind) for name, answer, kind in outside if kind in ("unhealthy", "healthy")]
+    # Nothing that counts as down, and yet nobody saw that users are served.
+    unserved = [(name, answer) for name, answer, kind in outside if kind == "unhealthy" or _blind(answer)]
     return {
         "hosts": list(names),
         **found,
@@ -152,10 +156,10 @@ def health_facts(
         # The controller is a place of its own: it is what cannot reach a host over SSH.
         "places": 1 + sum(name != controller for name, _answer, _kind in answered),
         "users": {
-            "asked": bool(answered),
+            "asked": bool(answered or unserved),
             # Who is served from somewhere is served by somebody, whoever cannot be reached over SSH.
             "served": any(kind == "healthy" for _name, _answer, kind in answered),
-            "why": [f"{name}: {_why(answer)}" for name, answer, kind in answered if kind == "unhealthy"],
+            "why": [f"{name}: {_why(answer)}" for name, answer in unserved],
         },
         "sockets": _sockets(gate, sockets, names),
     }
@@ -166,9 +170,13 @@ def _health(answer: Answer) -> str:
     # A host that freezes behind a connection which is open already is given up by the task's own time limit.
     if answer.get("unreachable") or answer.get("timedout"):
         return "unreachable"
-    if answer.get("failed") or not answer.get("steps"):
+    if answer.get("failed") or not answer.get("steps") or _blind(answer):
         return "silent"
     return "healthy" if answer.get("passed") is True else "unhealthy"
+
+
+def _blind(answer: Answer) -> bool:
+    return any(step.get("code") in _BLIND for step in answer.get("steps") or [])
 
 
 def _why(answer: Answer) -> str:

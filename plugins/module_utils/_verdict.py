@@ -19,7 +19,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     one_line,
     steps_line,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import DECIDE, RECOVER, WATCH
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, DECIDE, RECOVER, SELECT
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsprobe import VALIDATE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import (
     closing_lines,
@@ -28,6 +29,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnex
 )
 
 DAY_SECONDS = 86400
+# What has to hold before a watch is worth its time. What is kept for later says nothing about V1.
+_VALIDATED_BY = (CONTAIN, SELECT, VALIDATE)
 
 
 @dataclass
@@ -102,7 +105,8 @@ def verdict(
     :param whole_seconds: what all of the run took, where that is more.
     :param final: whether this is the run's last screen; before it nobody is told to type anything.
     :param contained_seconds: until containment, where the objective counts more than that.
-    :param validates: whether the objective counts until the application is validated: all parts hold but a watch.
+    :param validates: whether the objective counts until the application is validated: all that contains and validates
+        holds, whatever became of evidence.
     :param arguments: what a line to type needs, for instance ``["-i", "production"]``.
     :param named: whether some tenants were named to be switched off, and not all meant.
     """
@@ -117,7 +121,8 @@ def verdict(
     headline = f"{start}{told and f' {told}'}" + _not_well(bad)
     lines = [start, *(f"NOT WELL: {one_line(text)}." for text in bad), *([told] if told else [])]
     lines += [one_line(line) for line in _about(incidents, incident_id, environment)]
-    reached = not validates or (standing.whole and all(part["holds"] for part in parts if part["kind"] != WATCH))
+    validated = standing.whole and all(part["holds"] for part in parts if part["kind"] in _VALIDATED_BY)
+    reached = validated or not validates
     if not check_mode:
         lines.append(_clock(seconds, objective, word, contained_seconds, whole_seconds, validates, reached))
     for host in standing.acted:
@@ -155,6 +160,7 @@ def verdict(
     return {
         "verdict": word,
         "failed": word in ("degraded", "failed"),
+        "validated": validated,
         "headline": headline,
         "incident_id": incident_id,
         "lines": lines,

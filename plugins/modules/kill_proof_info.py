@@ -208,6 +208,14 @@ asked:
   description: How many requests were sent.
   returned: success
   type: int
+tenants_asked:
+  description: Of how many of O(tenants) the proof is, at most O(most_tenants); 0 where it is about everybody.
+  returned: success
+  type: int
+tenants_named:
+  description: How many different ones O(tenants) has.
+  returned: success
+  type: int
 committed_seconds_ago:
   description: As given, for whoever has to know what time went by before the module started.
   returned: success
@@ -225,7 +233,7 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import check_seconds
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killprobe import Probe, wish_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreading import reading_from
 
@@ -254,7 +262,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, ("headers",))
 
     def work() -> Outcome:
         for name, least in (("deadline", 0.5), ("interval", 0.02), ("timeout", 0.1)):

@@ -126,6 +126,7 @@ options:
         (the codes C(no_key), C(null), C(nan), C(no_row), C(no_series), C(no_growth), C(idle), C(reset), C(clock),
         C(first_scrape)). A source that is dead (a status, a refusal, a timeout, HTML, a host out of reach) is
         C(no_data) all the same. What is forgiven does not count, and is named. So is a host that never had a figure.
+      - A latency that was waited for in vain, as long as C(max) or longer, is bad, and what was waited is its value.
       - C(growth) judges how the value grows, in C(percent) or as an amount C(per_minute), from C(least) (6) samples on.
         It is that of the straight line through all samples of the watch, or, where that is good, through those of the
         O(window).
@@ -310,6 +311,11 @@ samples:
     error:
       description: The same in one line. Nothing that is secret in an address is in it.
       type: str
+    at_least:
+      description:
+        - Of a latency (V(socketio), or C(measure) is V(milliseconds)) that got no answer in its time, what was waited.
+          Where that is C(max) or more it is judged as that value.
+      type: float
     raw:
       description: Counters, for the next try.
       type: dict
@@ -413,7 +419,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
     login_from,
     postgres_spec,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gateentry import gate, request_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatesample import SOURCES
 
@@ -457,7 +463,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, ("headers", "auth"))
 
     def work() -> Outcome:
         return gate(login_from(params), request_from(params), module.check_mode), None

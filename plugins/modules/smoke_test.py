@@ -231,6 +231,11 @@ steps:
     why:
       description: Why it was not good, or not sent, one line; null where it was good.
       type: str
+    code:
+      description:
+        - Why there was no answer that could be judged, for machines (C(refused), C(timeout), C(unresolved), C(tls),
+          C(closed), C(too_big), C(no_http) or C(unreachable)); null where there was one, or it was not sent.
+      type: str
 base_url:
   description: Where the application was asked.
   returned: success

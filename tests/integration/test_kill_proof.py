@@ -192,7 +192,8 @@ def test_tenants_are_asked_for_one_by_one_or_all_at_once(apps: Applications, ask
     (row,) = query.ok("kill_proof_info", urls=[on.url])["unproven"]
     assert (row["serves"], row["error"]) == ("v2", "it serves V2 for tenant 12 (true)")
     # A sample that misses the last one: no, the last is always in it.
-    assert query.ok("kill_proof_info", urls=[on.url], most_tenants=2)["proven"] is False
+    some = query.ok("kill_proof_info", urls=[on.url], most_tenants=2)
+    assert (some["proven"], some["tenants_asked"], some["tenants_named"]) == (False, 2, len(TENANTS))
     # Two at one port, and each tenant is asked for at each.
     url = share(apps, [(0, "v1")], turning(0.8))
     assert query.ok("kill_proof_info", url=url, processes=2, deadline=10)["proven"] is True
@@ -227,6 +228,10 @@ def test_bad_input_fails_and_headers_stay_secret(apps: Applications, ask: Module
     ]
     for code, options in bad:
         ask.fails(code, "kill_proof_info", **options)
-    done = ask.ok("kill_proof_info", urls=[url], headers={"X-Token": SECRET}, _ansible_inject_invocation=True)
+    # A header that is a number keeps no figure from being one.
+    headers = {"X-Token": SECRET, **{f"X-{digit}": str(digit) for digit in range(10)}}
+    done = ask.ok("kill_proof_info", urls=[url], headers=headers, _ansible_inject_invocation=True)
     assert done["proven"] is True
     assert SECRET not in json.dumps(done)
+    assert isinstance(done["max_seconds"], float)
+    assert "X-7" not in json.dumps(done)

@@ -138,6 +138,17 @@ def test_answers_that_are_none_say_so_in_one_line_each() -> None:
     assert why_not(request) == "connection refused"
 
 
+def test_who_hangs_up_on_tls_has_closed_and_is_not_distrusted() -> None:
+    with answering() as request:
+        secure = Request(request.parts._replace(scheme="https"))
+        with pytest.raises(NoAnswer) as none:
+            ask(secure, 5)
+        assert none.value.code == "closed"
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as request, pytest.raises(NoAnswer) as none:
+        ask(Request(request.parts._replace(scheme="https")), 5)
+    assert none.value.code == "tls"
+
+
 @pytest.mark.parametrize("head", [b"", HEAD + b"1000\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])
 def test_one_letter_at_a_time_ends_when_the_time_is_over(head: bytes) -> None:
     with answering(head, *([b"x"] * 200), pause=0.02) as request:

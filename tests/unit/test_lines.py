@@ -233,6 +233,23 @@ def test_an_objective_that_counts_until_validated_is_met_by_nothing_less() -> No
     assert bad == "Time: NOT VALIDATED after 31.0 s, and the objective is 300 s. Contained after 3.0 s."
     # The watch comes after it.
     assert "validated after" in clock(part("validate"), part("watch", "the metrics are degraded"))
+    # And what is kept for later is about another question.
+    assert "Time: validated after" in clock(part("validate"), part("preserve", "no evidence of redis2"))
+
+
+def test_a_host_without_evidence_makes_the_end_degraded_and_keeps_nobody_from_watching() -> None:
+    def look(*parts: Answer, host: Answer | None = None) -> tuple[bool, bool]:
+        told = judge({"db1": host or answer()}, parts=parts, validates=True)
+        return told["validated"], told["failed"]
+
+    lost = part("preserve", "no evidence of redis2")
+    assert look(part("validate"), part("nothing")) == (True, False)
+    assert look(part("validate"), lost) == (True, True)
+    told = judge({"db1": answer()}, parts=[part("validate"), lost], validates=True)
+    assert not any("V1 itself stays unwell" in line for line in told["lines"])
+    for kind in ("validate", "contain", "select"):
+        assert look(part(kind, "it is not"), part("preserve")) == (False, True)
+    assert look(part("validate"), host=answer(on=1)) == (False, True)
 
 
 def test_what_does_not_hold_is_read_first_and_what_is_left_to_do_last() -> None:

@@ -29,9 +29,9 @@ def gate(verdict: str, **more: Any) -> Facts:
 def decide(facts: Any, escalate: str = "ask", **options: Any) -> Facts:
     result = scenario2_decision(facts, escalate=escalate, **options)
     assert result["decision"] in ("go_on", "hold", "escalate", "ask", "pause", "unknown")
-    assert result["failed"] is (result["decision"] in ("ask", "unknown"))
+    assert result["failed"] is (result["decision"] in ("ask", "unknown") or result["row"] == "ok_not_counted")
     assert result["headline"] in result["lines"]
-    assert bool(result["command"]) is (result["decision"] not in ("go_on", "hold"))
+    assert bool(result["command"]) is (result["decision"] not in ("go_on", "hold") or result["failed"])
     assert all("\n" not in line for line in result["lines"])
     assert (result["decision"] == "escalate") <= (escalate == "auto")
     return result
@@ -58,7 +58,11 @@ def decide(facts: Any, escalate: str = "ask", **options: Any) -> Facts:
         ("ok", {"before": FEW, "gate": gate("ok"), "after": NOBODY}, "hold", "hold"),
         ("ok", {"before": FEW, "gate": gate("ok")}, "hold", "hold"),
         ("ok", {"before": FEW, "gate": gate("ok"), "after": FEW}, "hold", "hold"),
-        ("ok", {"gate": gate("ok")}, "hold", "hold"),
+        ("ok", {"before": NOT_KNOWN, "gate": gate("ok"), "after": FEW}, "hold", "hold"),
+        ("ok_not_counted", {"before": FEW, "gate": gate("ok"), "after": NOT_KNOWN}, "hold", "hold"),
+        ("ok_not_counted", {"before": NOT_KNOWN, "gate": gate("ok")}, "hold", "hold"),
+        ("ok_not_counted", {"gate": gate("ok")}, "hold", "hold"),
+        ("most", {"before": MANY, "gate": gate("ok"), "after": NOT_KNOWN}, "escalate", "ask"),
         ("degraded", {"before": FEW, "gate": gate("degraded")}, "escalate", "ask"),
         ("unstable", {"before": FEW, "gate": gate("unstable")}, "pause", "pause"),
         ("no_data", {"before": FEW, "gate": gate("no_data", metrics={})}, "unknown", "unknown"),
@@ -95,6 +99,18 @@ def test_where_nobody_knows_a_person_gets_both_lines_to_type() -> None:
         "Look at the source that gave no data, then: ansible-playbook chatia.kanban_rollback.scenario2 -i production",
         "Without data nothing goes on by itself. Where it cannot wait, off for everybody: ansible-playbook "
         "chatia.kanban_rollback.scenario1 -i production",
+    ]
+
+
+def test_better_by_the_metrics_alone_holds_and_says_what_is_not_known() -> None:
+    lines = decide({"before": FEW, "gate": gate("ok"), "after": NOT_KNOWN}, arguments=["-i", "production"])["lines"]
+    assert lines[2:] == [
+        "Affected since the switch: not known: no table ErrorLogs",
+        "HOLD: better by the metrics, and who is affected is not known: the selective rollback stays.",
+        "Look at the source that did not say who is affected, then: "
+        "ansible-playbook chatia.kanban_rollback.scenario2 -i production",
+        "Next: find the cause. Then those tenants get it back:",
+        "ansible-playbook chatia.kanban_rollback.reenable -i production -e kanban_reenable=all",
     ]
 
 
@@ -157,5 +173,7 @@ def test_every_input_has_one_decision_and_good_only_where_it_is_known(facts: Any
     assert result["row"] in MATRIX
     if result["decision"] == "hold":
         assert facts["gate"]["verdict"] == "ok"
+        found = [facts[name] for name in ("after", "before") if isinstance(facts.get(name), dict)]
+        assert result["failed"] is (found[:1] in ([], [NOT_KNOWN]))
     if result["decision"] == "escalate":
         assert MANY in (facts.get("before"), facts.get("after")) or facts["gate"]["verdict"] == "degraded"

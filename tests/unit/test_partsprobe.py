@@ -65,6 +65,23 @@ def test_without_the_moment_of_the_commit_no_figure_is_made_up(seconds: list[flo
     assert part["lines"] == ["app1: 1 of 1 processes serve V1"]
 
 
+def test_of_a_list_that_was_asked_for_in_part_no_more_is_said() -> None:
+    names, all_asked = ["app1", "app2"], proof(tenants_asked=20, tenants_named=20)
+    part = proof_part(names, [all_asked, proof(tenants_asked=20, tenants_named=40)], [1.7, 1.7], named=True)
+    assert part["holds"]
+    assert part["good"] == (
+        "every application process serves V1 to 20 of the 40, the others were not asked for, "
+        "the last at most 0.9 s after the commit"
+    )
+    headline = judge({"db1": answer(total=40, changed=40)}, parts=[part], named=True)["headline"]
+    assert "to 20 of the 40, the others" in headline
+    assert "to those of the list" not in headline
+    whole_list = "every application process serves V1 to those of the list"
+    assert proof_part(["app1"], [all_asked], named=True)["good"] == whole_list
+    masked = proof(tenants_asked=MASKED, tenants_named=40)
+    assert proof_part(["app1"], [masked], named=True)["good"] == f"{whole_list} that were asked for"
+
+
 def test_a_process_that_is_not_proven_is_named_with_its_reason() -> None:
     on, silent = process(2, "v2", "it serves V2 (12)"), {**process(3, "unknown", "connection refused"), "pid": None}
     part = proof_part(["app1"], [proof(on, silent)], [5.0])

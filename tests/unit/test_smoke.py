@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from email.message import Message
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _smokefill
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _http, _smokefill
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._jsonpath import PathMissing, steps
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokefill import NotFilled, fill, names_in
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokejudge import judge, saved
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokerun import Walk, go
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokesteps import Expectation, Step, secret_values
 
 SECRET = "tr0ub4dor"
@@ -147,3 +149,19 @@ def test_what_is_saved_is_there_and_not_null() -> None:
 
 def test_all_that_lies_in_a_secret_is_one() -> None:
     assert set(secret_values([{"a": ["x", {"b": 5}], "c": None}, True])) == {"x", "5", "True"}
+
+
+def test_why_there_was_no_answer_is_said_for_machines_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(_request: _http.Request, _seconds: float) -> _http.Reply:
+        raise _http.NoAnswer("its name could not be resolved", "unresolved")
+
+    walk = Walk(_http.base("http://app.example", "base_url"), [Step("x", "GET", "/"), Step("y", "GET", "/")], {}, {})
+    monkeypatch.setattr(_http, "ask", ask)
+    done = go(walk)
+    assert (done["passed"], done["failed_step"]) == (False, "x")
+    assert [(row["code"], row["why"]) for row in done["steps"]] == [
+        ("unresolved", "its name could not be resolved"),
+        (None, "not sent, for a step before it failed"),
+    ]
+    monkeypatch.setattr(_http, "ask", lambda *_given: _http.Reply(503, Message(), b""))
+    assert go(walk)["steps"][0]["code"] is None

@@ -111,9 +111,9 @@ def test_a_gate_that_was_not_watched_has_no_data(nothing: Any) -> None:
     assert gate_facts(nothing) == {"verdict": "no_data", "metrics": {}, "why": "nothing was measured"}
 
 
-def health(passed: bool | None = True, why: str | None = None) -> Answer:
+def health(passed: bool | None = True, why: str | None = None, code: str | None = None) -> Answer:
     """Return what smoke_test answers about health."""
-    return {"passed": passed, "steps": [{"name": "health", "passed": passed, "why": why}]}
+    return {"passed": passed, "steps": [{"name": "health", "passed": passed, "why": why, "code": code}]}
 
 
 BAD = health(False, "it answered 503, not 200")
@@ -133,6 +133,8 @@ def look(*answers: Any, tries: int = 3, outside: dict[str, Any] | None = None, g
         (UNREACHABLE, "unreachable", "app2"),
         (TIMED_OUT, "unreachable", "app2"),
         ({"failed": True, "msg": "no python"}, "silent", "app2: no python"),
+        (health(False, "refused", "refused"), "unhealthy", "app2: refused"),
+        (health(False, "no such name", "unresolved"), "silent", "app2: no such name"),
         (health(None), "unhealthy", "app2: no reason given"),
         ({"passed": True, "steps": []}, "silent", "app2: no reason given"),
         ({}, "silent", "app2: it was not asked, because an earlier step got no answer here"),
@@ -163,6 +165,21 @@ def test_the_controller_is_one_place_however_it_asks() -> None:
     # Who could not ask is no place.
     for silent in (UNREACHABLE, TIMED_OUT, {}, None, {"failed": True, "msg": "no python"}):
         assert look(UNREACHABLE, outside={"db1": silent})["places"] == 1
+
+
+@pytest.mark.parametrize("code", ["unresolved", "tls", "unreachable"])
+def test_who_can_resolve_trust_or_route_nothing_is_no_place_and_no_sign_that_users_are_served(code: str) -> None:
+    blind = health(False, "it saw nothing", code)
+    facts = look(UNREACHABLE, outside={"localhost": BAD, "db1": blind})
+    assert facts["places"] == 1
+    assert facts["users"]["why"] == ["localhost: it answered 503, not 200", "db1: it saw nothing"]
+    # A certificate that nobody trusts keeps users out, too: good is only what was seen to be.
+    facts = look(health(), outside={"db1": blind})
+    assert facts["users"] == {"asked": True, "served": False, "why": ["db1: it saw nothing"]}
+    assert look(health(), outside={"db1": blind, "db2": health()})["users"]["served"] is True
+    for code_of_one_that_is_down in ("refused", "timeout", "closed", None):
+        down = health(False, "it is down", code_of_one_that_is_down)
+        assert look(UNREACHABLE, outside={"db1": down})["places"] == 2
 
 
 def test_the_address_of_users_is_told_and_one_who_is_served_is_enough() -> None:

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may hold a secret is never shown, and what is none takes no figure out of a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._nolog import HIDDEN, harmless, without
+
+NAMES = ("headers", "auth")
+METRIC = {"name": {}, "url": {"no_log": True}, "auth": {"no_log": True}, "headers": {"no_log": True}}
+SPEC: dict[str, Any] = {
+    "login_password": {"no_log": True},
+    "headers": {"no_log": True},
+    "metrics": {"options": METRIC},
+    "one": {"options": METRIC},
+    "samples": {},
+}
+
+
+def test_a_number_or_a_few_letters_are_no_secret() -> None:
+    given = {"X-Company-Id": "1", "X-Number": 7, "X-Long": "20261126", "X-Half": "1.5", "X-On": True, "X-None": None}
+    params = {
+        "headers": {**given, "X-Env": "prod", "Authorization": "Bearer abc", "X-Six": "abcdef", "X-IP": "1.2.3.4"}
+    }
+    assert harmless(SPEC, params, NAMES) == {"1", "7", "20261126", "1.5", "prod"}
+
+
+def test_what_another_option_hides_too_stays_hidden() -> None:
+    metrics = [{"name": "m", "url": "short", "auth": {"a": ["short", {"b": "12"}]}, "headers": None}]
+    params = {"login_password": "1234", "headers": {"a": "1234", "b": "4321"}, "metrics": metrics, "one": metrics[0]}
+    assert harmless(SPEC, params, NAMES) == {"4321", "12"}
+    assert harmless(SPEC, params, ()) == set()
+
+
+def test_none_of_them_is_shown() -> None:
+    metric = {"name": "m", "url": "u", "auth": {"pin": "12"}, "headers": {}}
+    params = {"headers": {"a": "1"}, "metrics": [metric, metric], "one": metric, "samples": [{"headers": 1}], "more": 2}
+    shown = {**metric, "auth": HIDDEN}
+    assert without(SPEC, params, NAMES) == {
+        "headers": HIDDEN, "metrics": [shown, shown], "one": shown, "samples": [{"headers": 1}], "more": 2,
+    }  # fmt: skip
+    assert metric["auth"] == {"pin": "12"}
+    assert without(SPEC, {"metrics": None}, NAMES) == {"metrics": None}
