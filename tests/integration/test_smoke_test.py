@@ -88,7 +88,7 @@ def test_the_first_step_that_is_not_good_ends_the_walk(desk: Helpdesk) -> None:
     assert why(done) == "it answered 404, not 200"
     assert done["steps"][2] == {
         "name": "see the board", "status": None, "ms": None, "passed": None,
-        "why": "not sent, for a step before it failed",
+        "why": "not sent, for a step before it failed", "code": None,
     }  # fmt: skip
     assert len(desk.asked) == 2
 
