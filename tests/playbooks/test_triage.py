@@ -137,6 +137,21 @@ def test_corruption_that_the_application_makes_is_recorded_and_stopped(
     assert counted in recorded[1]["path"][1]["because"]
 
 
+@pytest.mark.timeout(900)
+def test_who_suffers_is_switched_off_and_the_screen_says_that_it_holds(site: Site, application: Application) -> None:
+    """Scenario 1 is within scenario 2, and none of its plays has a say here."""
+    on, variables = site.on(), {**application.variables, **BRIEF, "kanban_investigate_seconds": 1}
+    application.misbehave(slow=1500)
+    site.psql("db1", ERRORS.format(tenants=3))
+    acting = {"kanban_triage_act": True}
+    acted = site.run("triage", whole=True, timeout=280, variables=variables, extra=acting)
+    assert acted.rc == 0, acted.output
+    assert "SCENARIO 2, P1: off for the tenants that suffer most." in acted.text
+    assert "CONTAINED: Kanban V2 is off for the 3 tenants named (3 were switched off now)" in acted.screen
+    assert "NOT CONTAINED" not in acted.text
+    assert site.on() == on - 3
+
+
 def tell_database(host: Host, signal: str) -> None:
     """Send a signal to PostgreSQL: stopped, it accepts and never answers."""
     host.run(["sh", "-c", f"kill -{signal} $(pgrep -x postgres)"])
