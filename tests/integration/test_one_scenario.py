@@ -36,10 +36,10 @@ def plays(name: str) -> Iterator[tuple[str, str, bool]]:
             yield name, play["name"], play["hosts"] in CONTROLLER
 
 
-def acting(directory: Path, name: str, decided: Mapping[str, Any], extra: Mapping[str, str] = NAMED) -> set[str]:
+def acting(directory: Path, name: str, decided: Mapping[str, Any], extra: Mapping[str, str] | None = None) -> set[str]:
     """Run a playbook without its tasks, after that was decided; return the files of which a play has hosts."""
     hosts = playbook.inventory(directory, {}, **TIERS, controller={"localhost": dict(decided)})
-    options = ("--tags", "none", *hosts, *playbook.given(directory, extra))
+    options = ("--tags", "none", *hosts, *playbook.given(directory, NAMED if extra is None else extra))
     run = playbook.run(directory, str(PLAYBOOKS / name), *options)
     assert run.rc == 0, run.output
     ran = re.findall(r"^PLAY \[(.*)\] \**\n(skipping: no hosts matched)?", run.output, re.MULTILINE)
