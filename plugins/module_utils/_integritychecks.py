@@ -13,6 +13,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritys
 
 # The code of a check whose own table is not there.
 OWN_TABLE = "missing_own_table"
+# The severity by which data is corrupt, or not sound: in triage, and after a repair.
+DECIDES = "critical"
 # What the schema lacks; everything else that goes wrong is a failure of the check.
 _LACKING = ("missing_table", "missing_column", "other_schema", "too_little_history")
 
@@ -222,3 +224,9 @@ def summary(findings: Sequence[Finding]) -> dict[str, Any]:
         "not_applicable": by["not_applicable"],
         "not_known": by["timeout"] + by["failed"],
     }
+
+
+def is_lacking(check: Mapping[str, Any]) -> bool:
+    """Tell whether a check's result says nothing here; that one that decides has no table of its own does."""
+    decides_without_table = check.get("code") == OWN_TABLE and check["severity"] == DECIDES
+    return check["status"] == "not_applicable" and not decides_without_table

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import OWN_TABLE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, is_lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
 Answer = Mapping[str, Any]
-DECIDES = "critical"
 
 
 def integrity_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
@@ -42,8 +41,7 @@ def integrity_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str
     lacking: set[str] = set()
     for name, answer in chosen.values():
         for check in answer["checks"]:
-            own = check.get("code") == OWN_TABLE and check["severity"] == DECIDES
-            if check["status"] == "not_applicable" and not own:
+            if is_lacking(check):
                 lacking.add(check["name"])
             elif check["severity"] != DECIDES:
                 _note(noted, check)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
     SHOWN,
     Answer,
@@ -20,7 +21,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import DECIDES
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 _APPROVER = "'<who has looked at it>'"

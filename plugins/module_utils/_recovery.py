@@ -14,9 +14,8 @@ import unicodedata
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import OWN_TABLE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, is_lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import DECIDES
 
 # What a plan lacks only for not being the stop itself: a run in check mode raises no fence and opens no incident.
 OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
@@ -138,8 +137,7 @@ def data_judgement(
     for check in checks.get("checks", []):
         if check["status"] == "not_applicable" and check["name"] in counted:
             why.append(f"{one_line(check['name'])}: it does not apply any more: {one_line(check['why'])}")
-        own_table = check.get("code") == OWN_TABLE and check["severity"] == DECIDES
-        if check["status"] == "ok" or (check["status"] == "not_applicable" and not own_table):
+        if check["status"] == "ok" or is_lacking(check):
             continue
         told = one_line(check["why"] if check["count"] is None else f"counts {check['count']:,}")
         text = f"{one_line(check['name'])}: {told}"

@@ -9,11 +9,11 @@ import json
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, Check
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import DECIDES, worse
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written

@@ -29,7 +29,6 @@ ACTIONS = {
     "two_lanes": ("delete", "none"),
     **dict.fromkeys(ROWWISE, _ON_ROWS),
 }
-DECIDES = "critical"  # Severity of what keeps data from being sound.
 FORMAT = 2  # Of the plan's hash: what it is made of.
 # For the estimate: rows that are changed, and rows that are read where no index helps, in a second.
 _ROWS_A_SECOND, _READ_A_SECOND = 10_000, 5_000_000

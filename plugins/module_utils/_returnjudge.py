@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityfacts import DECIDES, integrity_facts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityfacts import integrity_facts
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsgate import gate_part
 
