@@ -2,8 +2,8 @@
 
 Each stage is a make target that leaves `.cache/junit/<stage>.xml`. Stages with a comma between them run one after the
 other, also when an earlier one fails; the lists run side by side. What a stage prints goes to `.cache/log/<stage>.log`
-and is shown in one piece when it has ended; until then a line a minute says how far each is. The last line is
-`N passed, N failed`, alone, for people and machines; skipped tests stand in the table before it.
+and is shown in one piece when it has ended; until then a line a minute says how far each is. The table at the end
+comes after the names of the cases that failed. The last line is `N passed, N failed`, alone, for people and machines.
 """
 
 from __future__ import annotations
@@ -24,19 +24,27 @@ from tools.gates import CACHE, JUNIT, end, start
 TOTAL_TIMEOUT = 5000
 LOGS = CACHE / "log"
 HEARTBEAT = 60
+# Failed cases that are named, of each stage.
+NAMED = 20
 
 
 @dataclass(frozen=True)
 class Count:
-    """What one stage came to, in test cases."""
+    """What one stage came to, in test cases; `names` are those of the failed ones."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    names: tuple[str, ...] = ()
 
     def __add__(self, other: Count) -> Count:
         """Add two stages."""
-        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+        return Count(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.names + other.names,
+        )
 
 
 def read_junit(path: Path) -> Count:
@@ -48,19 +56,19 @@ def read_junit(path: Path) -> Count:
         cases = list(ElementTree.parse(path).iter("testcase"))  # noqa: S314 - our own file
     except (FileNotFoundError, ElementTree.ParseError):
         return Count()
-    bad: set[tuple[str | None, str | None]] = set()
-    skipped: set[tuple[str | None, str | None]] = set()
-    names: set[tuple[str | None, str | None]] = set()
+    bad: set[str] = set()
+    skipped: set[str] = set()
+    names: set[str] = set()
     for case in cases:
         # pytest writes a second case of the same name for an error in teardown.
-        name = (case.get("classname"), case.get("name"))
+        name = f"{case.get('classname')}::{case.get('name')}"
         names.add(name)
         if case.find("failure") is not None or case.find("error") is not None:
             bad.add(name)
         elif case.find("skipped") is not None:
             skipped.add(name)
     skipped -= bad
-    return Count(len(names - bad - skipped), len(bad), len(skipped))
+    return Count(len(names - bad - skipped), len(bad), len(skipped), tuple(sorted(bad)))
 
 
 class Stage:
@@ -162,6 +170,9 @@ def main(arguments: Sequence[str]) -> int:
     lanes = [Lane(argument.split(",")) for argument in arguments]
     run(lanes, TOTAL_TIMEOUT)
     print()
+    for stage in (stage for lane in lanes for stage in lane.stages):
+        for name in stage.count.names[:NAMED]:
+            print(f"failed: {stage.name}: {name[:200]}")
     total = Count()
     for lane in lanes:
         for name, stage in itertools.zip_longest(lane.names, lane.stages):

@@ -98,6 +98,10 @@ def test_whatever_goes_wrong_is_counted_and_the_rest_runs(
     status, lines = run(place, *lanes)
     assert (status, lines[-1]) == (1, last), lines
     assert said in lines
+    # Those that failed are named where a long log ends.
+    assert [line for line in lines[-9:] if line.startswith("failed:")] == ["failed: wrong: wrong::x"] * (
+        "wrong" in str(lanes)
+    )
 
 
 def test_the_time_is_for_all_and_what_was_not_reached_has_failed(place: Path) -> None:
