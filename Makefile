@@ -1,9 +1,11 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo link lint fix sanity unit servers hosts integration oldest hosts-test hosts-down test demo demo-down bench build docs clean
+.PHONY: help venv venv-unit venv-demo link lint fix sanity unit servers hosts integration oldest drills hosts-test hosts-down test demo demo-down bench build docs clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
 PYTEST := .venv/bin/python -m pytest --durations=15
+# Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
+AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
 COLLECTION := .ansible/collections/ansible_collections/chatia/kanban_rollback
 
 help: ## list the targets
@@ -34,16 +36,19 @@ unit: venv-unit ## test the pure files, with neither Ansible nor a driver instal
 	@.venv-unit/bin/python -m pytest tests/unit --junitxml=.cache/junit/unit.xml
 
 servers: venv ## test against real servers on this machine
-	@$(PYTEST) tests --ignore=tests/unit $(ON_HOSTS:%=--ignore=%) --junitxml=.cache/junit/servers.xml
+	@$(PYTEST) $(AGAIN) tests --ignore=tests/unit $(ON_HOSTS:%=--ignore=%) --junitxml=.cache/junit/servers.xml
 
 hosts: venv ## test on real hosts, as root
-	@$(PYTEST) $(ON_HOSTS) -o cache_dir=.cache/pytest-hosts --junitxml=.cache/junit/hosts.xml
+	@$(PYTEST) $(AGAIN) $(ON_HOSTS) -o cache_dir=.cache/pytest-hosts --junitxml=.cache/junit/hosts.xml
 
 integration: venv ## run servers and hosts side by side; the last line counts them
 	@.venv/bin/python -m tools.summary hosts servers
 
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
+
+drills: venv ## kill the controller at every task of recovery, release and stages (half an hour and more)
+	@$(PYTEST) tests -m drill --ignore=tests/unit
 
 hosts-test: venv ## test the host fixture alone
 	@.venv/bin/python -m pytest tests/hosts

@@ -3,7 +3,8 @@
 Each stage is a make target that leaves `.cache/junit/<stage>.xml`. Stages with a comma between them run one after the
 other, also when an earlier one fails; the lists run side by side. What a stage prints goes to `.cache/log/<stage>.log`
 and is shown in one piece when it has ended; until then a line a minute says how far each is. The table at the end
-comes after the names of the cases that failed. The last line is `N passed, N failed`, alone, for people and machines.
+comes after the names of the cases that failed, and of those that failed once and were tried again. The last line is
+`N passed, N failed`, alone, for people and machines.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tools.gates import CACHE, JUNIT, end, start
 TOTAL_TIMEOUT = 5000
 LOGS = CACHE / "log"
 HEARTBEAT = 60
-# Failed cases that are named, of each stage.
+# Cases that are named, of each stage.
 NAMED = 20
 
 
@@ -79,7 +80,7 @@ class Stage:
         print(f"#### {name} begins", flush=True)
         self.name, self.log = name, LOGS / f"{name}.log"
         # Until something else is known.
-        self.count, self.seconds = Count(failed=1), 0.0
+        self.count, self.seconds, self.again = Count(failed=1), 0.0, list[str]()
         self._began = time.monotonic()
         self._junit = JUNIT / f"{name}.xml"
         self._junit.unlink(missing_ok=True)
@@ -100,8 +101,11 @@ class Stage:
         """
         self.seconds = time.monotonic() - self._began
         print(f"\n#### {self.name}: what it printed in {self.seconds:.0f} s", flush=True)
-        sys.stdout.buffer.write(self.log.read_bytes())
+        said = self.log.read_bytes()
+        sys.stdout.buffer.write(said)
         sys.stdout.buffer.flush()
+        # As pytest-rerunfailures says it.
+        self.again = [line[6:].decode(errors="replace") for line in said.splitlines() if line.startswith(b"RERUN ")]
         if not complaint and self.process.returncode:
             complaint = f"exit status {self.process.returncode}"
         count = read_junit(self._junit)
@@ -171,6 +175,8 @@ def main(arguments: Sequence[str]) -> int:
     run(lanes, TOTAL_TIMEOUT)
     print()
     for stage in (stage for lane in lanes for stage in lane.stages):
+        for name in stage.again[:NAMED]:
+            print(f"tried twice: {stage.name}: {name[:200]}")
         for name in stage.count.names[:NAMED]:
             print(f"failed: {stage.name}: {name[:200]}")
     total = Count()

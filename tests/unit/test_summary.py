@@ -28,7 +28,7 @@ second:
 >@test -e first.done
 beside:
 >@{JUNIT}
->@echo one of beside; {MEET.format(other="first")}; sleep 0.5; echo two of beside
+>@echo RERUN test_y; echo one of beside; {MEET.format(other="first")}; sleep 0.5; echo two of beside
 wrong:
 >@mkdir -p .cache/junit
 >@echo '<testcase classname="$@" name="x"><failure/></testcase>' >.cache/junit/$@.xml; exit 1
@@ -81,6 +81,7 @@ def test_lists_run_side_by_side_and_their_stages_one_after_the_other(place: Path
     assert lines[lines.index("one of first") + 1] == "two of first"
     assert lines[lines.index("one of beside") + 1] == "two of beside"
     assert "first      0 min: one of first" in lines
+    assert "tried twice: beside: test_y" in lines
 
 
 @pytest.mark.parametrize(
