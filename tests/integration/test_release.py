@@ -5,127 +5,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import psycopg2
 import pytest
 
 from tests.integration import playbook
-from tests.integration.fences import TABLES
-from tests.integration.module import Modules
 from tests.integration.place import Database
-from tests.integration.releases import BEFORE, FORGETS, KILLED, MEANWHILE, REMEMBERS
-from tests.playbooks.runner import Run
+from tests.integration.releases import BEFORE, FORGETS, INCIDENT, KILLED, MEANWHILE, RELEASE, REMEMBERS, Stopped
+from tests.playbooks.turns import EACH, killed_in_turn
 from tests.staging.local import Local, ask
 from tests.staging.settings import email, fill
 from tests.support.processes import free_port
 from tests.support.servers import Postgres, Redis, workspace
-
-RELEASE = "chatia.kanban_rollback.release"
-BLOCK = "kanban:emergency:write-block"
-# The run that stopped it gave the incident a name of its own, by which the block is held.
-INCIDENT, ALIAS = "INC-20261125-042", "INC-20261125-041"
-
-
-@dataclass
-class Stopped:
-    """The application, stopped by scenario 3's modules: flag off, fence proven, block held."""
-
-    directory: Path
-    db: Database
-    redis: Redis
-    app: Local
-
-    @property
-    def modules(self) -> Modules:
-        return self.db.modules(incident_id=INCIDENT)
-
-    def stop(self) -> None:
-        """As scenario3.yml does it, by a run whose own name for the incident is its alias."""
-        self.modules.ok("feature_flag", **FLAG, state="disabled")
-        self.modules.ok("incident", aliases=[ALIAS])
-        assert self.modules.ok("write_fence", tables=TABLES)["status"] == "proven"
-        self.block("SET", BLOCK, "true")
-        self.block("SET", f"{{{BLOCK}}}:owner", ALIAS)
-
-    def validate(self, event: str = "data validated") -> None:
-        """As the role that validates the data records it."""
-        self.modules.ok("incident", event={"phase": "validate", "event": event, "data": {"rows": 0}})
-
-    def block(self, *command: Any) -> Any:
-        with self.redis.client() as client:
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]
-
-    @property
-    def refuses(self) -> tuple[bool, bool]:
-        """Whether the database refuses Kanban's writes, and whether the application does."""
-        try:
-            with self.db.connect() as session, session.cursor() as cursor:
-                cursor.execute('DELETE FROM "TicketTags" WHERE false')
-            fenced = False
-        except psycopg2.Error as error:
-            if error.pgcode != "KB001":
-                raise
-            fenced = True
-        return fenced, self.block("GET", BLOCK) == "true"
-
-    def events(self) -> list[tuple[str, str]]:
-        """What release.yml wrote into the ledger, and who did it for which reason."""
-        return self.db.rows("""SELECT event, coalesce(data ->> 'reason', data ->> 'why') FROM kanban_rollback.events
-                               WHERE phase = 'release' ORDER BY at, seq""")
-
-    def leases(self) -> int:
-        return int(self.db.value("SELECT count(*) FROM kanban_rollback.leases"))
-
-    def board(self) -> Any:
-        """Which tags there are, and which card has which."""
-        return self.db.rows('SELECT id, name FROM "Tags" ORDER BY id'), self.db.rows(
-            'SELECT "ticketId", "tagId", count(*) FROM "TicketTags" GROUP BY 1, 2 ORDER BY 1, 2'
-        )
-
-    def options(self, **more: Any) -> list[str]:
-        """What a command to release is typed with; the hosts are this machine."""
-        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        variables = {
-            "kanban_postgresql_host": self.db.server.host,
-            "kanban_postgresql_port": self.db.server.port,
-            "kanban_postgresql_db": self.db.name,
-            "kanban_postgresql_user": self.db.server.user,
-            "kanban_postgresql_password": self.db.server.password,
-            "kanban_redis_host": self.redis.host,
-            "kanban_redis_port": self.redis.port,
-            "kanban_redis_password": self.redis.password,
-            "kanban_app_user": email(1),
-            "kanban_app_password": self.app.secrets.password,
-            "kanban_operator": "ana",
-            "kanban_state_dir": str(self.directory / "state"),
-            "kanban_connect_timeout": 5,
-        }
-        apps = {f"app{number}": {**local, "kanban_app_url": url} for number, url in enumerate(self.app.urls, 1)}
-        apps.update(more.pop("apps", {}))
-        hosts = playbook.inventory(
-            self.directory,
-            variables,
-            ungrouped={"localhost": local},
-            db={"db1": local},
-            redis={"redis1": local},
-            app=apps,
-        )
-        return [*hosts, *playbook.given(self.directory, more)]
-
-    def release(self, *options: str, **more: Any) -> Run:
-        done = playbook.run(self.directory, RELEASE, *self.options(**more), *options)
-        assert self.app.secrets.password not in done.output
-        return done
-
-
-FLAG: dict[str, Any] = {
-    "table": "Companies", "tenant_column": "id", "column": "settings", "path": ["kanbanV2Enabled"],
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -257,19 +149,36 @@ def test_without_an_application_both_are_up_again_and_without_steps_it_is_no_pas
     assert "No smoke test was made: kanban_app_smoke_steps is empty." in untested.screen
 
 
-def test_killed_while_it_is_tested_the_same_command_goes_on(stopped: Stopped) -> None:
+MOMENTS = (
+    "release : Lower the fence",
+    "release : Release the write block",
+    "Make a tag",
+    "Record it, and give the lease back",
+)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("moments", [MOMENTS, pytest.param(EACH, marks=pytest.mark.drill)])
+def test_killed_on_its_way_the_same_command_goes_on(stopped: Stopped, moments: Sequence[str]) -> None:
     stopped.validate()
     before = stopped.board()
-    running = playbook.start(stopped.directory, RELEASE, *stopped.options())
-    running.says("TASK [chatia.kanban_rollback.release : Make a tag")
-    running.kill()
-    running.clear()
-    held = stopped.release()
-    assert held.rc != 0
-    assert "db1: ana is at work on" in held.screen, held.output
-    # Its own time runs out; nobody has to break anything for that.
-    stopped.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
-    done = stopped.release()
+    states: list[tuple[bool, bool]] = [stopped.refuses]
+
+    def left(task: str) -> None:
+        states.append(stopped.refuses)
+        if "Make a tag" in task:
+            held = stopped.release()
+            assert held.rc != 0
+            assert "db1: ana is at work on" in held.screen, held.output
+        # Its own time runs out; nobody has to break anything for that.
+        stopped.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
+        assert set(before[1]) <= set(stopped.board()[1]), task
+
+    done, _tasks = killed_in_turn(
+        lambda: playbook.start(stopped.directory, RELEASE, *stopped.options()), left, moments=moments
+    )
+    # The database lets them through first: an application that may write finds no fence.
+    assert set(states) <= {(True, True), (False, True), (False, False)}
     assert (done.rc, stopped.refuses) == (0, (False, False)), done.output
     assert [event for event, _why in stopped.events()] == ["released"]
     assert stopped.board() == before

@@ -5,94 +5,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration import playbook
-from tests.integration.crowd import FLAG, on, population
-from tests.integration.metrics import Application, application
+from tests.integration.crowd import on
+from tests.integration.metrics import application
 from tests.integration.place import Database
-from tests.playbooks.runner import Run, Running, one_line
+from tests.integration.returns import ALL, SECONDS, Return
+from tests.playbooks.runner import Run, one_line
+from tests.playbooks.turns import EACH, killed_in_turn
 from tests.support.processes import wait_until
 
-CHECKS = [
-    {"name": "lost_tickets", "kind": "null_reference", "table": "tickets", "column": "companyId"},
-    {"name": "odd_tickets", "kind": "sql", "severity": "high", "query": "SELECT id FROM tickets WHERE id < 0"},
-]
-# Metrics of the profile that this application does not have.
-OTHERS = ("socket_latency", "dnd_p95", "query_p95", "memory")
-# Stages with a watch each, one task after the other, on a machine that is shared.
-SECONDS = 500
 pytestmark = pytest.mark.timeout(1500)
-ALL = list(range(1, 21))
-
-
-class Return:
-    """Twenty tenants that a kill has switched off, an application, and the command that brings V2 back."""
-
-    def __init__(self, db: Database, app: Application, directory: Path) -> None:
-        self.db, self.app, self.directory = db, app, directory
-        self.flag = population(db, len(ALL))
-        self.before = db.snapshot("companies").texts
-        self.flag.disable(latch=True)
-        app.says("metrics", {"errorRate": 0.02})
-        self.variables: dict[str, Any] = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "kanban_connect_timeout": 5,
-            "kanban_postgresql_host": db.server.host,
-            "kanban_postgresql_port": db.server.port,
-            "kanban_postgresql_db": db.name,
-            "kanban_postgresql_user": db.server.user,
-            "kanban_postgresql_password": db.server.password,
-            "kanban_operator": "ana",
-            "kanban_state_dir": str(directory / "state"),
-            "kanban_flag": FLAG,
-            "kanban_app_pm2": "",
-            "kanban_metrics": {
-                "error_rate": {"url": f"{app.url}/metrics"},
-                **dict.fromkeys(OTHERS),
-            },
-            "kanban_thresholds": {
-                "error_rate": {"consecutive": 2},
-                **dict.fromkeys(OTHERS),
-            },
-            "kanban_gate_interval": 1,
-            "kanban_watch_minutes": {"test": 0.05, "stage": 0.05},
-            "kanban_sweep_seconds": 2,
-            "kanban_stages": [10, 100],
-        }
-
-    def start(self, *options: str, **extra: Any) -> Running:
-        hosts = playbook.inventory(self.directory, self.variables, db={"db1": {}}, app={"app1": {}})
-        given = {"kanban_redis_hosts": "none", "__kanban_integrity_checks": CHECKS, **extra}
-        return playbook.start(
-            self.directory, "chatia.kanban_rollback.reenable", *hosts, *options, *playbook.given(self.directory, given)
-        )
-
-    def run(self, *options: str, **extra: Any) -> Run:
-        return self.start(*options, **extra).wait(timeout=SECONDS)
-
-    @property
-    def stages(self) -> list[tuple[str, str]]:
-        """What the ledger has of stages since the last kill."""
-        told = self.db.modules().ok("incident_info", incident_id="INC-1", events=0)
-        return [(row["event"], row["name"]) for row in told["stages"]]
-
-    @property
-    def samples(self) -> int:
-        """How many tries of a watch the ledger has."""
-        number: int = self.db.value("SELECT count(*) FROM kanban_rollback.events WHERE source = 'metric_gate'")
-        return number
-
-    def is_free(self) -> bool:
-        """Whether nobody holds the lease."""
-        return not self.db.rows("SELECT name FROM kanban_rollback.leases")
 
 
 @pytest.fixture
@@ -209,6 +137,28 @@ def test_a_lost_terminal_is_gone_on_with_by_anybody(back: Return) -> None:
     assert "gone on with after an earlier run" in screen(run)
     assert back.stages.count(("begun", "stage 10 %")) == 1
     assert back.samples > before
+
+
+MOMENTS = ("reenable : Begin the stage", "Take ten tries", "reenable : End the stage", "End the return")
+
+
+@pytest.mark.parametrize("moments", [MOMENTS, pytest.param(EACH, marks=pytest.mark.drill)])
+def test_killed_on_its_way_the_same_command_goes_on(back: Return, moments: Sequence[str]) -> None:
+    states = [on(back.db)]
+
+    def left(_task: str) -> None:
+        states.append(on(back.db))
+        back.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
+
+    done, _tasks = killed_in_turn(back.start, left, moments=moments)
+    assert done.rc == 0, done.output
+    assert "RETURNED 20 of 20" in screen(done)
+    assert back.db.snapshot("companies").texts == back.before
+    assert [state for state, _same in itertools.groupby(states)] in ([[], [1, 2], ALL], [[], [1, 2]]), (
+        "a stage at a time"
+    )
+    assert back.stages == [(event, f"stage {share} %") for share in (10, 100) for event in ("begun", "passed")]
+    assert back.is_free()
 
 
 def test_a_stop_meanwhile_ends_the_stage_and_voids_what_had_passed(back: Return) -> None:

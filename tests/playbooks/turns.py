@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A playbook that loses its controller at one task, is started again and loses it at the next, and so to its end."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.playbooks.runner import Run, Running
+
+_HEADER = re.compile(r"^(PLAY|TASK) \[(.*?)\] \*+\n", re.MULTILINE)
+# A task that has printed nothing for so long is at work: one that is skipped says so at once.
+_AT_WORK_SECONDS = 0.3
+
+
+# Words that every task has: the drill.
+EACH = ("",)
+
+
+def killed_in_turn(
+    start: Callable[[], Running],
+    left: Callable[[str], None],
+    *,
+    moments: Sequence[str] = EACH,
+    since: str = "",
+    most: int = 80,
+    timeout: float = 200,
+) -> tuple[Run, list[str]]:
+    """Kill it at each task that is not skipped and has words of `moments`, from that play on whose name begins `since`.
+
+    Every run but the last ends so. `left` looks at what each has left, by the name of its last task; what the run had
+    started on this machine is ended after that. Returns the last run, which came to its end, and the tasks; fails when
+    there was no task of one of the moments.
+    """
+    killed: list[str] = []
+    while True:
+        running = start()
+        try:
+            task = _at_work(running, _Due(since, moments, killed), timeout)
+            if task is None:
+                assert all(any(words in task for task in killed) for words in moments), killed
+                return running.wait(timeout=timeout), killed
+            assert len(killed) < most, f"more than {most} tasks: {killed}"
+            running.kill()
+            killed.append(task)
+            left(task)
+        finally:
+            running.clear()
+
+
+@dataclass(frozen=True)
+class _Due:
+    """Which tasks it is to be killed at."""
+
+    since: str
+    moments: Sequence[str]
+    killed: Sequence[str]
+
+    def tasks(self, output: str) -> Iterator[tuple[str, str]]:
+        """Yield the name of each that has begun, with that of its play, and what it has said so far."""
+        _before, *parts = _HEADER.split(output)
+        play, counts = "", not self.since
+        for kind, title, said in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            if kind == "PLAY":
+                play, counts = title, counts or title.startswith(self.since)
+                continue
+            name = f"{play}: {title}"
+            if counts and name not in self.killed and any(words in title for words in self.moments):
+                yield name, said.strip()
+
+
+def _at_work(running: Running, due: _Due, timeout: float) -> str | None:
+    """Wait for a task at which it was not killed yet, and return its name; None when it ends without another."""
+    last, begun = "", 0.0
+    while running.alive:
+        assert running.seconds < timeout, running.output
+        silent = ""
+        for name, said in due.tasks(running.output):
+            if said and not said.startswith("skipping"):
+                return name
+            silent = "" if said else name
+        if silent != last:
+            last, begun = silent, time.monotonic()
+        if silent and time.monotonic() > begun + _AT_WORK_SECONDS:
+            return silent
+        time.sleep(0.02)
+    return None
