@@ -26,7 +26,7 @@ JUNIT = """<?xml version="1.0"?><testsuites><testsuite>
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        (JUNIT, Count(passed=1, failed=2, skipped=1)),
+        (JUNIT, Count(passed=1, failed=2, skipped=1, names=("a::teardown", "a::wrong"))),
         (JUNIT[:200], Count()),
         (None, Count()),
     ],
