@@ -11,7 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 
@@ -116,11 +116,12 @@ def _broken(path: Path, reason: str) -> KanbanError:
     )
 
 
-def file_entry(path: Path) -> Manifest:
-    """Return name, size and SHA-256 of a file, read in pieces; raises OSError."""
+def file_entry(path: Path, look: Callable[[], None] = lambda: None) -> Manifest:
+    """Return name, size and SHA-256 of a file, read in pieces; raises OSError, or what ``look`` raises at a piece."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while True:
+            look()
             block = file.read(_BLOCK_BYTES)
             if not block:
                 return {"name": path.name, "bytes": size, "sha256": digest.hexdigest()}
@@ -128,22 +129,29 @@ def file_entry(path: Path) -> Manifest:
             size += len(block)
 
 
-def file_entries(directory: Path, jobs: int) -> list[Manifest]:
-    """Return the entries of all files of a dump but its manifest, ``jobs`` at a time; raises OSError."""
+def file_entries(directory: Path, jobs: int, look: Callable[[], None] = lambda: None) -> list[Manifest]:
+    """Return the entries of all files of a dump but its manifest, ``jobs`` at a time; raises as ``file_entry`` does."""
     paths = sorted(path for path in directory.iterdir() if path.name != FILE_NAME)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        return list(pool.map(file_entry, paths))
+        return list(pool.map(lambda path: file_entry(path, look), paths))
 
 
-def check_files(directory: Path, manifest: Mapping[str, Any], jobs: int = 2, contents: bool = True) -> None:
+def check_files(
+    directory: Path,
+    manifest: Mapping[str, Any],
+    jobs: int = 2,
+    contents: bool = True,
+    look: Callable[[], None] = lambda: None,
+) -> None:
     """Compare a dump's files with its manifest; raises KanbanError (``checksum_mismatch``) that names what differs.
 
     :param contents: False looks at names and sizes only, which costs nothing.
+    :param look: called for each piece of contents that is read; what it raises ends it.
     """
     wanted = {entry["name"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}
     try:
         if contents:
-            found = {entry["name"]: (entry["bytes"], entry["sha256"]) for entry in file_entries(directory, jobs)}
+            found = {entry["name"]: (entry["bytes"], entry["sha256"]) for entry in file_entries(directory, jobs, look)}
         else:
             sizes = {path.name: path.stat().st_size for path in directory.iterdir() if path.name != FILE_NAME}
             found = {name: (size, wanted.get(name, (0, ""))[1]) for name, size in sizes.items()}
