@@ -14,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighta
     no_application_item,
     purge_items,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightbackup import backup_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import (
     NOTHING,
     Item,
@@ -85,18 +86,20 @@ def preflight(
     metrics: Mapping[str, Any] | None = None,
     thresholds: Mapping[str, Any] | None = None,
     controller: Mapping[str, Any] | None = None,
+    backups: float = 0.0,
 ) -> dict[str, Any]:
     """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
 
     :param groups: the hosts of each tier (db, redis, app) that should have answered; an unused tier is left out.
     :param names: every host of them, once.
-    :param answers: lists in that order, by what was asked: ping, clock, until, info, fence, block, purge, pm2, health,
-        flag, walk, lacking, samples.
+    :param answers: lists in that order, by what was asked: ping, clock, until, info, sources, backup, fence, block,
+        purge, pm2, health, flag, walk, lacking, samples.
     :param skew: seconds that a host's clock may differ from the controller's.
     :param fence: whether a fence is wanted.
     :param scripts: the controller's directory of the break-glass scripts.
     :param metrics: what is measured, by name, and ``thresholds``; None does not look at them.
     :param controller: what the controller's own figures gave.
+    :param backups: seconds that the data of the newest backup may be old; 0 does not look at backups.
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
@@ -105,6 +108,7 @@ def preflight(
     seen = list({host.name: host for hosts in tiers.values() for host in hosts}.values())
     found += reach_items(seen) + clock_items(seen, skew)
     found += database_items(tiers.get("db", []))
+    found += backup_items(tiers.get("db", []), backups) if backups > 0 else []
     found += fence_items(tiers.get("db", [])) if fence else []
     found += block_items(tiers.get("redis", []))
     # Without an application's tier only scenario 3 is used.

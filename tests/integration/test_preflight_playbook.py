@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tests.integration.place import Database
 from tests.integration.preflightplace import KEY, Place
 from tests.integration.test_preflight import CATALOG
 from tests.support.app_process import applications
+from tests.support.binaries import postgres
 from tests.support.processes import free_port
 from tests.support.redis_server import Redis
 from tests.support.servers import workspace
@@ -122,6 +125,31 @@ def test_a_clock_that_is_off_and_tiers_that_are_not_used(place: Place) -> None:
     assert "db1: There is no table 'ErrorLogs'" in screen
     text = (place.directory / "incidents/break-glass/db1.sql").read_text(encoding="utf-8")
     assert "redis-cli" not in text
+
+
+def test_backups_are_asked_where_they_are(place: Place) -> None:
+    """A dump of the collection's own lacks two of the tables; a whole one of pg_dump will do, while it is young."""
+    files = place.directory / "files"
+    files.mkdir()
+    place.variables["kanban_backup_sources"] = [
+        {"kind": "dumps", "path": str(place.directory / "dumps")},
+        {"kind": "pgbackrest", "stanza": "main", "program": str(files / "none")},
+        {"kind": "pg_dump", "path": str(files)},
+    ]
+    rc, output, screen = place.run()
+    assert rc != 0
+    assert re.search(r"db1: There is no usable backup: 1 found, of which the newest, first .*has no rows of", screen), (
+        output
+    )
+    assert "gave no answer: There is no program" in screen
+    server = place.db.server
+    argv = [f"{postgres()}/pg_dump", "-Fc", "-h", server.host, "-p", str(server.port), "-U", server.user]
+    environment = {**os.environ, "PGPASSWORD": server.password}
+    subprocess.run([*argv, "-f", str(files / "whole"), place.db.name], env=environment, check=True, timeout=60)
+    rc, output, screen = place.run()
+    assert rc == 0, output
+    assert "There is no usable backup" not in screen
+    assert "gave no answer: There is no program" in screen
 
 
 def test_each_redis_has_the_line_of_its_own_variables(place: Place) -> None:
