@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import (
     _partsprobe,
     _partsprocesses,
     _partsrecovery,
+    _partsrelease,
     _partsselective,
 )
 
@@ -28,7 +29,7 @@ class FilterModule:
         return {
             "assessment_part": _partsrecovery.assessment_part,
             "block_part": _parts.block_part,
-            "block_released_part": _parts.block_released_part,
+            "block_released_part": _partsrelease.block_released_part,
             "cache_part": _partscache.cache_part,
             "commit_moment": _partsprobe.commit_moment,
             "data_part": _partsdata.data_part,
@@ -36,7 +37,7 @@ class FilterModule:
             "dump_part": _parts.dump_part,
             "expected_hosts": _answers.expected_hosts,
             "evidence_part": _parts.evidence_part,
-            "fence_lowered_part": _parts.fence_lowered_part,
+            "fence_lowered_part": _partsrelease.fence_lowered_part,
             "fence_part": _parts.fence_part,
             "gate_part": _partsgate.gate_part,
             "health_part": _partsprobe.health_part,

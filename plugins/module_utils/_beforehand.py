@@ -64,6 +64,7 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
         now = count(cursor, place)
         names = place.rows.to_switch(cursor, place.scope, enabled, 20)
         default = global_default(cursor, place.target)
+    joined = _foreseen(place, request)
     to_change = now.total - now.on - now.unreadable if enabled else now.on
     result = {
         "changed": to_change > 0,
@@ -79,4 +80,25 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
             "after": {"tenants_on": now.on + to_change if enabled else 0, "tenants_changed": names},
         },
     }
+    if joined:
+        result["incident"] = {
+            "incident_id": joined.incident_id,
+            "requested": request.who.incident_id,
+            "opened_now": joined.opened_now,
+            "in_ledger": not joined.opened_now,
+            "switched_seconds_ago": None,
+            "open_before": joined.open_before[:10],
+        }
     return result
+
+
+def _foreseen(place: Place, request: Request) -> ledger.Joined | None:
+    """Return the incident that the run itself would be known as, so that its plan is told by that name."""
+    if not place.ledger_state.usable:
+        return None
+    try:
+        with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
+            return ledger.foresee_incident(cursor, request.who, request.adopt)
+    except ServerError as error:
+        place.warnings.append(f"The ledger cannot be read ({error.what}).")
+        return None

@@ -108,11 +108,12 @@ class Who:
 
 @dataclass(frozen=True)
 class Joined:
-    """The incident that the ledger knows this one as."""
+    """The incident that the ledger knows this one as; ``adopted``: by an id that it had not known."""
 
     incident_id: str
     opened_now: bool
     open_before: list[dict[str, Any]]
+    adopted: bool = False
 
 
 def join_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
@@ -122,17 +123,23 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
         the same one, and the new id becomes its alias.
     """
     cursor.run(queries.LOCK, {})  # Two controllers that start at once must not open two incidents.
+    joined = foresee_incident(cursor, who, adopt)
+    if joined.opened_now:
+        cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": joined.incident_id})
+    elif joined.adopted:
+        cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": joined.incident_id})
+    return joined
+
+
+def foresee_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
+    """Return what ``join_incident`` would come to, and change nothing."""
     is_open = list_incidents(cursor, only_open=True)
     found = cursor.rows(queries.CANONICAL, {"incident": who.incident_id})
     if found and not found[0][1]:
         return Joined(found[0][0], False, is_open)
     if adopt and is_open:
-        newest = is_open[0]["incident_id"]
-        cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": newest})
-        return Joined(newest, False, is_open)
+        return Joined(is_open[0]["incident_id"], False, is_open, adopted=True)
     *_older, (name, closed) = _namesakes(cursor, who.incident_id)
-    if closed is None:
-        cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": name})
     return Joined(name, closed is None, is_open)
 
 

@@ -125,7 +125,7 @@ def scenario2_decision(
             label = NOT_COUNTED
     row = MATRIX[label]
     decision = "ask" if row.decision == "escalate" and escalate != AUTO else row.decision
-    figures = [f"affected at the ranking: {before_told}"]
+    figures = [f"affected when this run began: {before_told}"]
     if watched:
         figures.insert(0, f"metrics: {gate_line(gate) or one_line(gate.get('verdict') or 'no data')}")
     if part(facts, "after"):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
-    acted,
     expected,
     latest,
     together,
@@ -176,9 +175,17 @@ def _block_line(name: str, answer: Answer, known_as: Sequence[str]) -> str:
     return f"{name}: write block held by {whose}, {until}"
 
 
-def evidence_part(names: Sequence[str], answers: Sequence[Answer], plan: bool = False) -> dict[str, Any]:
-    """Judge what was gathered, per host of any tier."""
+def evidence_part(
+    names: Sequence[str], answers: Sequence[Answer], plan: bool = False, nobody: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Judge what was gathered, per host of any tier.
+
+    :param nobody: patterns of hosts that were typed and name no host.
+    """
     part = Part(PRESERVE, "evidence is kept")
+    for pattern in nobody:
+        part.bad.append(f"no evidence of {one_line(pattern)}: the inventory has no such host")
+        part.lines.append(f"{one_line(pattern)}: NOBODY: mend the name, or say that there is none: =none")
     for name, answer in together(names, answers):
         if not answer.get("path") or answer.get("failed"):
             part.bad.append(f"no evidence of {name}")
@@ -234,50 +241,6 @@ def _previous(name: str, answer: Answer) -> Iterator[str]:
     hours = older["age_seconds"] / 3600
     age = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours"
     yield f"{name}: the last good dump before it is {age} old ({one_line(older['path'])}); keep it until this is over"
-
-
-def fence_lowered_part(
-    names: Sequence[str], flags: Sequence[Answer], answers: Sequence[Answer], plan: bool = False
-) -> dict[str, Any]:
-    """Judge whether people can write again, on every database that the undo acted on.
-
-    :param flags: what each told of itself: its answer to the undo, or to ``incident_info`` where it knows the incident.
-    """
-    part = Part(RELEASE, "the fence is lowered")
-    for name, flag, answer in together(names, flags, answers):
-        if not acted(flag) or not ({"enabled_after", "known_as"} & set(flag) or flag.get("failed")):
-            continue  # A replica, or a database that the incident never touched.
-        if answer.get("failed") or "status" not in answer:
-            part.bad.append(f"the fence on {name} is not known to be lowered")
-            part.lines.append(f"{name}: fence NOT ACCOUNTED FOR: {why_not(answer)}")
-        elif answer.get("changed"):
-            part.lines.append(f"{name}: the fence {'would be' if plan else 'is'} lowered")
-        part.lines += [f"{name}: left behind, without effect: {one_line(row)}" for row in answer.get("left_behind", [])]
-    return part.as_result()
-
-
-def block_released_part(
-    names: Sequence[str], answers: Sequence[Answer], group: str, plan: bool = False
-) -> dict[str, Any]:
-    """Judge whether the write block is gone, on every Redis."""
-    part, asked, replicas = Part(RELEASE, "no write block is held"), set(), []
-    for name, answer in together([] if group == "none" else names, answers):
-        cluster = answer.get("server", {}).get("cluster")
-        if answer.get("skipped"):
-            replicas.append((name, cluster))
-            # It was not asked at all, for something before it failed.
-            part.good = part.good if cluster else ""
-            continue
-        asked.add(cluster)
-        if answer.get("failed") or "held" not in answer or (answer["held"] and not plan):
-            part.bad.append(f"the write block on {name} is not known to be released")
-            part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {why_not(answer)}")
-        elif answer.get("changed"):
-            part.lines.append(f"{name}: the write block {'would be' if plan else 'is'} released")
-    part.bad += [
-        f"the master of {name} was not asked" for name, cluster in replicas if cluster and cluster not in asked
-    ]
-    return part.as_result()
 
 
 def _size(count: float) -> str:

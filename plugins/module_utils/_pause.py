@@ -78,10 +78,7 @@ class Pause:
         if not self._place.ledger_state.usable:
             return self.incident
         with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
-            is_open = ledger.list_incidents(cursor, only_open=True)
-        names = [row["incident_id"] for row in is_open if self.incident in (row["incident_id"], *row["aliases"])]
-        adopted = [row["incident_id"] for row in is_open if self._request.adopt]
-        self.incident = (names or adopted or [self.incident])[0]
+            self.incident = ledger.foresee_incident(cursor, self._request.who, self._request.adopt).incident_id
         return self.incident
 
     def _before(self, incident_id: str) -> dict[str, Any]:

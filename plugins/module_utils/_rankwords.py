@@ -122,7 +122,8 @@ def _now_lines(answer: Answer, name: str) -> list[str]:
     if not now:
         return [f"{name}: the list is frozen; how many are affected now is not known"]
     part = "" if now.get("share") is None else f" ({now['share']:.1%})"
-    return [f"{name}: now {now['affected_on_count']:,} of {now['on_count']:,} tenants that are on are affected{part}"]
+    figures = f"{now['affected_on_count']:,} of {now['on_count']:,}"
+    return [f"{name}: when this run began {figures} tenants that were on were affected{part}"]
 
 
 def _tenant_line(tenant: Mapping[str, Any], gone: bool) -> str:

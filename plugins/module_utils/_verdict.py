@@ -124,7 +124,9 @@ def verdict(
     validated = standing.whole and all(part["holds"] for part in parts if part["kind"] in _VALIDATED_BY)
     reached = validated or not validates
     if not check_mode:
-        lines.append(_clock(seconds, objective, word, contained_seconds, whole_seconds, validates, reached))
+        # Nobody contained anything: then there is no moment of it either.
+        contained = contained_seconds if standing.whole and (contained_seconds or -1) > 0 else None
+        lines.append(_clock(seconds, objective, word, contained, whole_seconds, validates, reached))
     for host in standing.acted:
         lines += [line for line in (database_line(host, what, check_mode), steps_line(host)) if line]
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
@@ -144,12 +146,15 @@ def verdict(
         if stopped:
             lines.append("Next: ask who stopped it again, and why, before this is typed again: it would undo that too.")
         else:
-            lines += [line for part in parts for line in part.get("next", [])]
-            # What was decided comes before what is mended.
+            # What was decided comes before what is mended, and that before anything that goes on from here.
+            to_mend = [line for part in parts if not part["holds"] for line in part.get("next", [])]
+            to_do = [line for part in parts if part["holds"] for line in part.get("next", [])]
             decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
             undo = undo_of(one_line(incident_id), arguments)
             corrupt = any(part["kind"] == RECOVER for part in parts)
-            lines += next_lines(word, what, undo, check_mode, still_open, refused, decided, corrupt)
+            joined = any(row.get("in_ledger") and not row["opened_now"] for row in incidents)
+            ends = next_lines(word, what, undo, check_mode, still_open, refused, decided, corrupt, joined)
+            lines += [*to_mend, *ends, *to_do] if word in ("degraded", "failed") else [*to_do, *ends]
         if not reached and word == "degraded" and not check_mode:
             lines += [
                 "If V1 itself stays unwell, this measures data, health and load, and names the scenario:",

@@ -38,18 +38,35 @@ def _to_type(incident_id: str) -> str:
 
 
 def next_lines(
-    word: str, what: str, undo: str, check_mode: bool, still_open: bool, refused: bool, decided: bool, corrupt: bool
+    word: str,
+    what: str,
+    undo: str,
+    check_mode: bool,
+    still_open: bool,
+    refused: bool,
+    decided: bool,
+    corrupt: bool,
+    joined: bool,
 ) -> list[str]:
+    """Return what is to be done next.
+
+    :param joined: the incident was there before this run, which may know little of what was found in it.
+    """
     # What undoes a misfire would give writes back, and the feature, over data that is corrupt.
     misfire = what == "contain" and not corrupt
+    this = (
+        "all that was stopped in this incident, by earlier runs as well, was a misfire"
+        if joined
+        else "this was a misfire"
+    )
     if check_mode and word in ("degraded", "failed"):
         return ["Next: mend what is named above, and ask for the plan again: as it stands the run would not be whole."]
     if check_mode:
         return ["Next: the same command without --check."]
     if word in ("degraded", "failed"):
         return [
-            *(["If this was a misfire:", undo] if misfire and (word == "degraded" or refused) else []),
             *([] if decided else [_MEND]),
+            *([f"If {this}:", undo] if misfire and (word == "degraded" or refused) else []),
         ]
     if still_open:
         return [
@@ -62,7 +79,7 @@ def next_lines(
                 if refused
                 else []
             ),
-            *(["Next, if this was a misfire:", undo] if misfire else []),
+            *([f"Next, if {this}:", undo] if misfire else []),
             "It is safe to close this terminal.",
         ]
     return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]

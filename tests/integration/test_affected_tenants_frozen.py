@@ -91,7 +91,7 @@ def test_a_list_of_hours_ago_does_not_say_who_is_affected_now(db: Database) -> N
     facts = affected_facts(["db1"], [told])
     assert (ids(told), told["share"], facts["share"]) == (["1", "2"], 0.2, 1.0)
     assert scenario2_decision({"before": facts})["row"] == "most"
-    assert "db1: now 8 of 8 tenants that are on are affected (100.0%)" in ranking_lines(told, "db1")
+    assert "db1: when this run began 8 of 8 tenants that were on were affected (100.0%)" in ranking_lines(told, "db1")
 
 
 def test_the_first_list_counts_and_later_ones_are_history(errors: Errors) -> None:

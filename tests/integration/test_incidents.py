@@ -219,8 +219,20 @@ def test_undo_with_the_id_that_was_typed_after_a_closed_one_of_the_same_name(db:
 def test_a_check_of_a_switch_opens_nothing(db: Database) -> None:
     modules = population(db)
     db.modules().ok("ledger")
-    modules.disable(check=True)
+    foreseen = modules.disable(check=True)["incident"]
     assert db.modules().ok("incident_info")["incidents"] == []
+    assert (foreseen["incident_id"], foreseen["opened_now"]) == ("INC-1", True)
+    # As the run itself then does it: by the name of what is open, and with an id that was closed by a new one.
+    modules.disable()
+    joined = modules.disable("INC-9", check=True, incident_adopt=True)["incident"]
+    assert (joined["incident_id"], joined["opened_now"], joined["in_ledger"]) == ("INC-1", False, True)
+    modules.restore()
+    db.modules().ok("incident", incident_id="INC-1", state="closed")
+    assert (
+        modules.disable(check=True)["incident"]["incident_id"]
+        == modules.disable()["incident"]["incident_id"]
+        != "INC-1"
+    )
 
 
 def kills(db: Database) -> int | None:

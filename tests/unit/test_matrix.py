@@ -83,7 +83,7 @@ def test_the_figures_come_first() -> None:
     result = decide({"before": FEW, "gate": gate("degraded"), "after": FEW}, arguments=["-i", "in production"])
     assert result["lines"] == [
         "Metrics: socketLatencyMs 1,450 ms (at most 1,000 ms)",
-        "Affected at the ranking: 20 of 385 tenants that are on, 5.19 %",
+        "Affected when this run began: 20 of 385 tenants that are on, 5.19 %",
         "Affected since the switch: 20 of 385 tenants that are on, 5.19 %",
         "SCENARIO 1 IS NEXT, TYPE IT: still degraded after the selective rollback.",
         "Next: ansible-playbook chatia.kanban_rollback.scenario1 -i 'in production'",
@@ -94,7 +94,7 @@ def test_the_figures_come_first() -> None:
 def test_where_nobody_knows_a_person_gets_both_lines_to_type() -> None:
     lines = decide({"before": NOT_KNOWN}, arguments=["-i", "production"])["lines"]
     assert lines == [
-        "Affected at the ranking: not known: no table ErrorLogs",
+        "Affected when this run began: not known: no table ErrorLogs",
         "NOT KNOWN: who is affected is not known, so nobody was switched off.",
         "Look at the source that gave no data, then: ansible-playbook chatia.kanban_rollback.scenario2 -i production",
         "Without data nothing goes on by itself. Where it cannot wait, off for everybody: ansible-playbook "

@@ -12,11 +12,13 @@ import pytest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import incident_names, last_known, latest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import (
     block_part,
-    block_released_part,
     dump_part,
     evidence_part,
-    fence_lowered_part,
     fence_part,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrelease import (
+    block_released_part,
+    fence_lowered_part,
 )
 from tests.unit.answers import UNREACHABLE, Answer, answer, judge, replica, text
 
@@ -180,6 +182,24 @@ def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
     assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
     assert block_released_part(["r2"], [REDIS_REPLICA], "redis")["bad"] == ["the master of r2 was not asked"]
     assert not block_released_part(["r1"], [UNREACHABLE], "redis")["holds"]
+
+
+@pytest.mark.parametrize("validation", [None, {"passed": False}, {"passed": True}])
+def test_an_undo_over_data_that_is_not_validated_says_so_and_how_to_stop_again(validation: Any) -> None:
+    lowered = {"changed": True, "status": "lowered"}
+    part = fence_lowered_part(["db1"], [answer()], [lowered], False, [{"validation": validation}], ["-i", "hosts"])
+    sound = bool(validation) and validation["passed"]
+    assert part["holds"], "it is what was asked for"
+    assert ("NOT VALIDATED" in whole(part)) is not sound
+    assert ("ansible-playbook chatia.kanban_rollback.scenario3 -i hosts" in part.get("next", [])) is not sound
+    # Where no fence was up there was nothing to validate.
+    assert "next" not in fence_lowered_part(["db1"], [answer()], [{**lowered, "changed": False}], False, [{"x": 1}])
+
+
+def test_a_group_that_was_typed_and_names_nobody_is_no_evidence() -> None:
+    part = evidence_part([], [], nobody=["apps"])
+    assert part["bad"] == ["no evidence of apps: the inventory has no such host"]
+    assert evidence_part([], [])["bad"] == []
 
 
 def test_a_plan_says_what_would_be_done_and_judges_no_state() -> None:

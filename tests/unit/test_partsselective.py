@@ -66,7 +66,7 @@ def test_a_list_holds_when_the_same_ids_were_read_again_and_are_off() -> None:
         "db1: 2 of 50 tenants that are on (4.0%) have more than 10 errors since 04:21; the worst 2, frozen at 05:21:",
         "  7 (company 7): 40 errors, one every 1.5 s",
         "  9 (company 9): 40 errors, one every 1.5 s",
-        "db1: now 3 of 48 tenants that are on are affected (6.2%)",
+        "db1: when this run began 3 of 48 tenants that were on were affected (6.2%)",
     ]
 
 
@@ -130,7 +130,7 @@ def test_a_decision_holds_unless_a_person_is_needed() -> None:
     hold = decision_part(scenario2_decision({"before": few, "gate": {"verdict": "ok", "metrics": {}}}))
     assert (hold["holds"], hold["good"][:12]) == (True, "HOLD: better")
     assert hold["lines"] == [
-        "Affected at the ranking: 1 of 50 tenants that are on, 2 %",
+        "Affected when this run began: 1 of 50 tenants that are on, 2 %",
         "HOLD: better: the selective rollback stays while the cause is looked for.",
     ]
     assert hold["next"][0].startswith("Next: find the cause")

@@ -225,6 +225,27 @@ def test_an_objective_that_counts_more_than_containment_has_both_clocks() -> Non
     )
 
 
+def test_where_nothing_was_contained_there_is_no_time_of_it() -> None:
+    for found in ({"db1": UNREACHABLE}, {}):
+        lines = judge(found, seconds=9, objective=300, contained_seconds=-1795730395.4 if not found else 8.6)["lines"]
+        assert not any("Contained after" in line for line in lines), lines
+
+
+def test_an_incident_that_was_there_before_is_not_undone_for_this_runs_misfire_alone() -> None:
+    begun = {"incident_id": "INC-7", "opened_now": True, "in_ledger": True}
+    assert "Next, if this was a misfire:" in text(judge({"db1": answer(incident=begun)}))
+    joined = text(judge({"db1": answer(incident={**begun, "opened_now": False})}))
+    assert "Next, if all that was stopped in this incident, by earlier runs as well, was a misfire:" in joined
+
+
+def test_mending_comes_before_what_goes_on_from_here() -> None:
+    plan = {"kind": "preserve", "holds": True, "good": "", "bad": [], "lines": [], "next": ["Next: approve the plan"]}
+    bad = {"kind": "contain", "holds": False, "good": "", "bad": ["the write block on r1 is not held"], "lines": []}
+    lines = judge({"db1": answer()}, parts=[plan, {**bad, "next": ["Next: start r1"]}])["lines"]
+    mend = next(line for line in lines if "type the same command again" in line)
+    assert lines.index("Next: start r1") < lines.index(mend) < lines.index("Next: approve the plan")
+
+
 def test_what_a_part_leaves_to_do_does_not_take_the_place_of_the_same_command_again() -> None:
     part = {"kind": "validate", "holds": False, "good": "", "bad": ["V1 is not proven on app1"], "lines": []}
     lines = judge({"db1": answer()}, parts=[{**part, "next": ["Next, on app1: start process 90 again"]}])["lines"]
