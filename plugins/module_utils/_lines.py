@@ -56,6 +56,12 @@ class Host:
         return int(self.first.get("changed_count", 0)) + int(self.later.get("changed_count", 0))
 
     @property
+    def joined(self) -> bool:
+        """Whether the incident was in the ledger before the kill; a sweep always finds it there."""
+        incident = self.first.get("incident", {})
+        return bool(incident.get("in_ledger")) and not incident.get("opened_now")
+
+    @property
     def failed(self) -> bool:
         """Whether the answer that counts is a failure."""
         return bool(self.last.get("failed")) or not self.answered

@@ -152,7 +152,7 @@ def verdict(
             decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
             undo = undo_of(one_line(incident_id), arguments)
             corrupt = any(part["kind"] == RECOVER for part in parts)
-            joined = any(row.get("in_ledger") and not row["opened_now"] for row in incidents)
+            joined = any(host.joined for host in standing.acted)
             ends = next_lines(word, what, undo, check_mode, still_open, refused, decided, corrupt, joined)
             lines += [*to_mend, *ends, *to_do] if word in ("degraded", "failed") else [*to_do, *ends]
         if not reached and word == "degraded" and not check_mode:

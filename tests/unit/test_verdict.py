@@ -233,7 +233,8 @@ def test_where_nothing_was_contained_there_is_no_time_of_it() -> None:
 
 def test_an_incident_that_was_there_before_is_not_undone_for_this_runs_misfire_alone() -> None:
     begun = {"incident_id": "INC-7", "opened_now": True, "in_ledger": True}
-    assert "Next, if this was a misfire:" in text(judge({"db1": answer(incident=begun)}))
+    swept = answer(incident={**begun, "opened_now": False})
+    assert "Next, if this was a misfire:" in text(judge({"db1": answer(incident=begun)}, later={"db1": swept}))
     joined = text(judge({"db1": answer(incident={**begun, "opened_now": False})}))
     assert "Next, if all that was stopped in this incident, by earlier runs as well, was a misfire:" in joined
 
