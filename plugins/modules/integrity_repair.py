@@ -328,7 +328,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityspec import checks_spec
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairentry import set_integrity
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import RepairRequest
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Request
 
 MOST_SAMPLES = 1000
 NAMES = (
@@ -367,7 +367,7 @@ def main() -> None:
 
     def work() -> Outcome:
         check_seconds("deadline", params["deadline"], 1)
-        request = RepairRequest(
+        request = Request(
             who=who_from(params),
             checks=params["checks"] or [],
             limit_samples=max(0, min(params["limit_samples"], MOST_SAMPLES)),
