@@ -62,7 +62,7 @@ def _repair(work: Work, check_mode: bool) -> None:
     with work.transaction() as cursor:
         planner = Planner(cursor, work.deadline, request.limit_samples)
         plan = planner.make(checks, repairs)
-        plan_hash = plan.hash(request.checks, _where(cursor, work))
+        plan_hash = plan.hash(request.checks, where_of(cursor, work))
         reasons = refusals(plan, request.max_rows, request.max_fraction)
         passage = look_at_fence(cursor, _scopes(planner.touched), work.names or [request.who.incident_id])
         if not request.allow_unfenced:
@@ -92,7 +92,8 @@ def _repair(work: Work, check_mode: bool) -> None:
             work.event(cursor, "rolled back", work.taken_back)
 
 
-def _where(cursor: Cursor, work: Work) -> Where:
+def where_of(cursor: Cursor, work: Work) -> Where:
+    """Return where a plan is approved for; raises ServerError."""
     # An incident that is not in the ledger yet comes to be known by the id that it is given.
     incident, server = work.incident or work.request.who.incident_id, work.facts.server
     earlier = count_repairs(cursor, incident) if work.incident else 0

@@ -83,6 +83,11 @@ class Planner:
 
     def in_time(self) -> None:
         """Give the next statement what is left of the deadline; raises Timeout when nothing is."""
+        self.not_over()
+        self.cursor.row(integrity.TIMEOUT, {"timeout": f"{max(1, int(self.deadline.left * 1000))}ms"})
+
+    def not_over(self) -> None:
+        """Raise Timeout when the deadline is over."""
         if self.deadline.over:
             raise Timeout(
                 "deadline",
@@ -90,7 +95,6 @@ class Planner:
                 "Everything was rolled back: the data is as it was.",
                 "Give it more time (option deadline), and look at the plan's estimate.",
             )
-        self.cursor.row(integrity.TIMEOUT, {"timeout": f"{max(1, int(self.deadline.left * 1000))}ms"})
 
     def _one(self, check: Check, planned: Planned, left: LeftRelations, now: Relations) -> None:
         self.in_time()
