@@ -38,6 +38,24 @@ def ensure_quarantine(cursor: Cursor) -> None:
         )
 
 
+def ensure_nothing_before(cursor: Cursor) -> None:
+    """Let the quarantine take rows that were not there before; raises ServerError where this role may not."""
+    if not cursor.row(queries.REFUSES_NOTHING_BEFORE, {})[0]:
+        return
+    try:
+        with cursor.savepoint():
+            cursor.run(queries.TAKE_NOTHING_BEFORE, {})
+    except ServerError as error:
+        if cursor.is_lost:
+            raise
+        raise ServerError(
+            "no_quarantine",
+            "The ledger's quarantine is of before there were restores, and takes no row that was not there before.",
+            "Without it a restore could not be undone. Nothing was changed.",
+            "Run bootstrap.yml again, which mends it, or use the ledger's owner.",
+        ) from error
+
+
 def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Written) -> list[str]:
     """Do what is planned and count again; return what to tell.
 

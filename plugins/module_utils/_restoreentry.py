@@ -15,10 +15,15 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import find_programs
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan import python_encoding
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Scope
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import checks_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, checks_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import (
+    add_repair,
+    ensure_nothing_before,
+    ensure_quarantine,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairentry import where_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairfence import Passage, look_at_fence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Look, Request, Work
@@ -33,22 +38,28 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import BRINGS_BACK, lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrun import carry_out
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundoentry import undo_repairs, without_fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreapply import BringBack
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorecompare import compare, plan_changed
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreload import Clock, load, look_at_space
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import (
     asked_from,
     late_error,
-    no_order,
     other_database,
-    parents_first,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresequences import put_right
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import (
     Source,
     format_of,
     open_dump,
     open_file,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, find_backed
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, find_backed, in_order
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorewords import (
+    figures_text,
+    shown,
+    warnings_of,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
 
@@ -116,7 +127,7 @@ class Restore:
             plan = planner.make(checks, {check.name: Repair() for check in checks})
             self._took("checks")
             tables = [find_backed(cursor, number, one) for number, one in enumerate(asked)]
-            self.tables, waiting = _ordered(cursor, tables)
+            self.tables, waiting = in_order(cursor, tables)
             space = look_at_space(cursor, self.login, source, self.tables)
             load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over))
             self._took("load")
@@ -131,14 +142,16 @@ class Restore:
             plan_hash = plan.hash([request.essence()], where_of(cursor, work))
             passage = self._judge(cursor, planner)
             work.result = {
-                "plan": self._shown(planner),
+                "plan": shown(plan, self.tables),
                 "plan_hash": plan_hash,
                 "fenced": passage.fenced,
                 "source": {**source.about.as_result(), **space},
                 "timings": self.timings,
-                "warnings": self._warnings(planner, passage, source, space),
-                "diff": {"before": self._figures(), "after": self._figures(planned=True)},
+                "warnings": warnings_of(plan, self.tables, source.about, space),
+                "diff": {"before": figures_text(self.tables), "after": figures_text(self.tables, request.kinds)},
             }
+            if request.allow_unfenced and passage.reasons:
+                work.result["warnings"].append(without_fence(passage.reasons))
             work.result.update(restored=0, repair_id=None, quarantined=0, sequences=[], superseded=[])
             unknown = [reason for reason in plan.refused if reason["code"] == "not_known"]
             if only_look or (not plan.total and not unknown):
@@ -150,8 +163,13 @@ class Restore:
             if request.plan_hash != plan_hash:
                 work.error = hash_error(request.plan_hash, plan_hash)
                 raise Look
-            work.error = _not_yet()
-            raise Look
+            ensure_quarantine(cursor)
+            ensure_nothing_before(cursor)
+            self._apply(cursor, planner, passage, checks)
+            work.result["changed"] = True
+        if work.taken_back:
+            with work.transaction() as cursor:
+                work.event(cursor, "rolled back", work.taken_back)
 
     def _took(self, step: str) -> None:
         self.timings[step] = self.work.deadline.elapsed_ms - sum(self.timings.values())
@@ -209,6 +227,55 @@ class Restore:
         plan.refused = reasons if plan.total or not plan.refused else plan.refused
         return passage
 
+    def _apply(self, cursor: Cursor, planner: Planner, passage: Passage, checks: Sequence[Check]) -> None:
+        """Write what is planned, in the caller's transaction; raises Look where that may not hold."""
+        work, request, result = self.work, self.request, self.work.result
+        told = {
+            "plan_hash": result["plan_hash"],
+            "approved_by": request.approved_by,
+            "operator": request.who.operator,
+            "fenced": passage.fenced,
+            "allow_unfenced": request.allow_unfenced,
+            "allow_late": request.allow_late,
+            "source": result["source"],
+            **{name: result["plan"][name] for name in ("parts", "total_rows")},
+        }
+        counted = {check.name: check.count for check in planner.plan.checks}
+        work.event(cursor, "planned", {**told, "counts": counted})
+        values = {
+            "incident": work.incident,
+            "run": request.who.run_id,
+            "operator": request.who.operator,
+            "approved_by": request.approved_by,
+            "plan_hash": result["plan_hash"],
+        }
+        repair = add_repair(cursor, values, {**request.essence(), "source": result["source"], "parts": told["parts"]})
+        passage.open(cursor)
+        written = Written(cursor)
+        done = BringBack(planner, self.tables, checks, request.inserted, request.kinds, request.limit_samples)
+        try:
+            done.run(repair, written, request.skip_conflicts)
+        except ServerError:
+            raise
+        except KanbanError as error:
+            result["plan"], work.error = shown(planner.plan, self.tables), error
+            work.taken_back = {**told, "why": error.what, "deleted": written.deletions()}
+            raise Look from error
+        changed = [part for part in planner.plan.parts if part.action == "update"]
+        planner.plan.parts = [
+            *changed,
+            *(part for table in self.tables for part in table.compared.parts(request.inserted)),
+        ]
+        sequences, warnings = put_right(cursor, [table for table in self.tables if done.inserted(table)])
+        self._took("apply")
+        result.update(plan=shown(planner.plan, self.tables), repair_id=repair, sequences=sequences)
+        result.update(restored=planner.plan.total, quarantined=planner.plan.total, superseded=done.in_conflict())
+        result["warnings"] += [*done.told, *warnings]
+        figures = {name: result["plan"][name] for name in ("parts", "total_rows")}
+        counts = {check.name: {"before": check.count, "after": check.remaining} for check in planner.plan.checks}
+        about = {"repair_id": repair, "counts": counts, "sequences": sequences, "superseded": result["superseded"]}
+        work.event(cursor, "restored", {**told, **figures, **about})
+
     def _scopes(self, planner: Planner) -> dict[str, Scope]:
         """Return what others are to be kept from: to take away again what comes back, and to write what is written."""
         changed = {table.oid: table.columns for table in planner.touched}
@@ -219,69 +286,3 @@ class Restore:
             if operations:
                 found[str(table)] = Scope(tuple(operations), tuple(changed.get(table.oid, ())))
         return found
-
-    def _shown(self, planner: Planner) -> dict[str, Any]:
-        told = planner.plan.as_result()
-        names = ("checks", "parts", "total_rows", "fraction", "estimate_seconds", "triggers", "refused")
-        shares = {row["table"]: row for row in told["tables"]}
-        tables = []
-        for table in self.tables:
-            share = shares.get(str(table), {"touched": 0, "fraction": 0.0})
-            tables.append({**table.compared.as_result(), "touched": share["touched"], "fraction": share["fraction"]})
-        return {**{name: told[name] for name in names}, "tables": tables}
-
-    def _warnings(
-        self, planner: Planner, passage: Passage, source: Source, space: Mapping[str, int | None]
-    ) -> list[str]:
-        found = []
-        if self.request.allow_unfenced and passage.reasons:
-            found.append(without_fence(passage.reasons))
-        if planner.plan.triggers:
-            found.append(f"Triggers of the application fire: {', '.join(planner.plan.triggers)}.")
-        if space["free_bytes"] is None:
-            found.append("How much space the server has for temporary tables is not known from here.")
-        for table in self.tables:
-            if table.compared.dropped:
-                found.append(f"{table} has no {', '.join(table.compared.dropped)} any more: that stays in the backup.")
-            if table.compared.added:
-                found.append(
-                    f"The backup does not have {', '.join(table.compared.added)} of {table} yet: rows that come back "
-                    "take the default, others keep what they have."
-                )
-        if source.about.database is None:
-            found.append("The backup does not say of which database it is; only its tables' names were compared.")
-        return found
-
-    def _figures(self, planned: bool = False) -> str:
-        lines = []
-        for table in self.tables:
-            compared = table.compared
-            told = [f"{kind} {compared.count(kind)}" for kind in ("missing", "changed", "deleted", "newer")]
-            if planned:
-                told = [
-                    f"{kind} {0 if kind in self.request.kinds else compared.count(kind)}"
-                    for kind in ("missing", "changed", "deleted", "newer")
-                ]
-            lines.append(f"{table}: {', '.join(told)}")
-        return "\n".join(lines) + "\n"
-
-
-def _ordered(cursor: Cursor, tables: Sequence[Backed]) -> tuple[list[Backed], list[dict[str, Any]]]:
-    """Return tables, those that are referred to first, and what to say of circles that cannot wait for the end."""
-    by_oid = {table.oid: table for table in tables}
-    keys = cursor.rows(queries.AMONG, {"tables": list(by_oid)})
-    order, left = parents_first(list(by_oid), {(child, parent) for _name, child, parent, _waits in keys})
-    reasons = []
-    for name, child, parent, waits in keys:
-        if (child, parent) in left and not waits:
-            reasons.append({**no_order([name]), "child": str(by_oid[child]), "parent": str(by_oid[parent])})
-    return [by_oid[oid] for oid in order], reasons
-
-
-def _not_yet() -> KanbanError:
-    return KanbanError(
-        "not_yet",
-        "This version compares, and brings nothing back.",
-        "Nothing was changed.",
-        "Run it in check mode.",
-    )

@@ -14,8 +14,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import refuse_unreadable
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import InSchema
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import Asked, Compared
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import (
+    Asked,
+    Compared,
+    no_order,
+    parents_first,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import Name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorewords import HasCompared
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import dump, undo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint as points
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
@@ -29,7 +35,7 @@ _MOST_NAMING = 4
 
 
 @dataclass
-class Backed(InSchema):
+class Backed(InSchema, HasCompared):
     """A table that is compared. ``leaves``: where its rows lie, itself unless it is partitioned.
 
     ``columns``: those that an INSERT may fill, with their alias in the backup's temporary table; ``given``: the names
@@ -180,3 +186,15 @@ def no_space(what: str) -> ServerError:
         "The backup's rows are compared in temporary tables. Nothing was changed, and nothing is left of them.",
         "Free space there, or set temp_tablespaces of this role to another disk, then run the same command again.",
     )
+
+
+def in_order(cursor: Cursor, tables: Sequence[Backed]) -> tuple[list[Backed], list[dict[str, Any]]]:
+    """Return tables, those that are referred to first, and what to say of circles that cannot wait for the end."""
+    by_oid = {table.oid: table for table in tables}
+    keys = cursor.rows(queries.AMONG, {"tables": list(by_oid)})
+    order, left = parents_first(list(by_oid), {(child, parent) for _name, child, parent, _waits in keys})
+    reasons = []
+    for name, child, parent, waits in keys:
+        if (child, parent) in left and not waits:
+            reasons.append({**no_order([name]), "child": str(by_oid[child]), "parent": str(by_oid[parent])})
+    return [by_oid[oid] for oid in order], reasons
