@@ -28,7 +28,17 @@ except ImportError as error:  # The module tells the user what to install; nothi
     IMPORT_ERROR = error
     sql = None  # type: ignore[assignment]
 
-__all__ = ["CONNECT_SECONDS", "GRACE_SECONDS", "IMPORT_ERROR", "Cursor", "Login", "Session", "identifier", "sql"]
+__all__ = [
+    "CONNECT_SECONDS",
+    "GRACE_SECONDS",
+    "IMPORT_ERROR",
+    "Cursor",
+    "Login",
+    "Session",
+    "identifier",
+    "literal",
+    "sql",
+]
 
 # A server that stops answering is given this long after a statement's own timeout should have ended it.
 GRACE_SECONDS = 3.0
@@ -56,6 +66,11 @@ def _wait(connection: Any) -> None:
 def identifier(*parts: str) -> sql.Identifier:
     """Return a quoted SQL name; ``%`` is doubled because the driver formats the whole statement."""
     return sql.Identifier(*[part.replace("%", "%%") for part in parts])
+
+
+def literal(text: str) -> sql.Composable:
+    """Return a text as SQL, a name's for instance; ``%`` is doubled as in ``identifier``."""
+    return sql.Literal(text.replace("%", "%%"))
 
 
 class Session:

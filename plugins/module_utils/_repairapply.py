@@ -11,7 +11,7 @@ from typing import Any, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, Check
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
@@ -105,7 +105,7 @@ def change_rows(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
         sets = [
             sql.SQL(queries.SET_DEFAULT if name in defaults else queries.SET_CHANGED).format(
                 column=identifier(name),
-                column_text=sql.Literal(name),
+                column_text=literal(name),
                 type=sql.SQL(types[name].replace("%", "%%")),
             )
             for name in table.columns

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import Kept, rows_of_kept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import take_away
@@ -135,9 +135,7 @@ class Back:
 
     def _restore(self, kept: Kept) -> bool:
         def each(shape: str) -> list[sql.Composable]:
-            return [
-                sql.SQL(shape).format(column=identifier(name), column_text=sql.Literal(name)) for name in kept.written
-            ]
+            return [sql.SQL(shape).format(column=identifier(name), column_text=literal(name)) for name in kept.written]
 
         statement = sql.SQL(queries.PUT_BACK).format(
             table=kept.name,

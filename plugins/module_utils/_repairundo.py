@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairback import Back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import SHOWN, Kept, rows_of_kept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import (
@@ -119,7 +119,7 @@ class Undo:
             if not set(columns) & set(kept.written):
                 continue
             same = [
-                sql.SQL(queries.GIVEN_BACK).format(column=identifier(name), column_text=sql.Literal(name))
+                sql.SQL(queries.GIVEN_BACK).format(column=identifier(name), column_text=literal(name))
                 for name in columns
             ]
             statement = sql.SQL(queries.REUSED_BY_CHANGED).format(
@@ -136,8 +136,8 @@ class Undo:
                 continue
             coming = sql.SQL(queries.COMING).format(
                 parents=identifier(schema, table),
-                schema=sql.Literal(schema),
-                name=sql.Literal(table),
+                schema=literal(schema),
+                name=literal(table),
                 same=same_columns("(b.p).{}", parents, "(q.r).{}", columns),
             )
             filled = [sql.SQL("(q.r).{} IS NOT NULL").format(identifier(column)) for column in columns]
@@ -176,7 +176,7 @@ class Undo:
         now = {name: identifier(f"kanban_now_{number}") for number, name in enumerate(kept.written)}
         current = [sql.SQL(", t.{}::text AS {}").format(identifier(name), alias) for name, alias in now.items()]
         differs = [
-            sql.SQL(queries.DIFFERS).format(column_text=sql.Literal(name), column=identifier(name), now=now[name])
+            sql.SQL(queries.DIFFERS).format(column_text=literal(name), column=identifier(name), now=now[name])
             for name in kept.changed
         ]
         along = [
@@ -189,11 +189,11 @@ class Undo:
 
 
 def _moved(name: str) -> sql.Composable:
-    return sql.SQL(queries.MOVED_ALONG).format(column_text=sql.Literal(name), column=identifier(name))
+    return sql.SQL(queries.MOVED_ALONG).format(column_text=literal(name), column=identifier(name))
 
 
 def _along(name: str, still: sql.Composable) -> sql.Composable:
-    return sql.SQL(queries.ALONG).format(moved=_moved(name), still=still, column_text=sql.Literal(name))
+    return sql.SQL(queries.ALONG).format(moved=_moved(name), still=still, column_text=literal(name))
 
 
 def _listed(each: Sequence[sql.Composable]) -> sql.Composable:

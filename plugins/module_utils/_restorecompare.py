@@ -10,7 +10,7 @@ from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import KEY_LETTERS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import refusal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import KINDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, now_of, unique_indexes
@@ -57,7 +57,7 @@ def _sides(cursor: Cursor, table: Backed, samples: int) -> None:
         rest = [column for column in table.both if column.name not in table.key]
         differs = [table.differs(column) for column in rest]
         named = [
-            sql.SQL(queries.NAMED).format(differs=one, column_text=sql.Literal(column.name))
+            sql.SQL(queries.NAMED).format(differs=one, column_text=literal(column.name))
             for one, column in zip(differs, rest)
         ]
         created = [one for one, column in zip(differs, rest) if column.name == table.created]
@@ -239,7 +239,7 @@ def plan_changed(cursor: Cursor, table: Backed) -> None:
     if not table.compared.count("changed"):
         return
     changes = [
-        sql.SQL(queries.CHANGE).format(column_text=sql.Literal(column.name), then=table.alias(column.name))
+        sql.SQL(queries.CHANGE).format(column_text=literal(column.name), then=table.alias(column.name))
         for column in table.both
         if column.name not in table.key
     ]
