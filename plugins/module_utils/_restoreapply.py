@@ -54,7 +54,14 @@ class BringBack:
         self.cursor.run(queries.CREATE_INSERTED, {})
         for turn in range(ROUNDS + 1):
             self.cursor.run(queries.BEGIN_ROUND, {})
-            told = self._write(repair, written)
+            try:
+                told = self._write(repair, written)
+            except ServerError:
+                raise
+            except KanbanError:
+                # The server answers nothing more before that, and what was deleted is still to be asked.
+                self.cursor.run(queries.FORGET_ROUND, {})
+                raise
             found = self._look_again()
             if not found:
                 self.cursor.run(queries.END_ROUND, {})
