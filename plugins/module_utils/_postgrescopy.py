@@ -121,3 +121,4 @@ def _given_up_after(handle: int, seconds: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        timer.join()  # The next program is started by a fork, for which no thread may be left.

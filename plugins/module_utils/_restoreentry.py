@@ -138,6 +138,7 @@ class Restore:
                     plan_changed(cursor, table)
             planner.look()
             self._took("compare")
+            plan.seconds = work.deadline.elapsed_ms / 1000
             self._plan(cursor, planner, reasons, waiting)
             plan_hash = plan.hash([request.essence()], where_of(cursor, work))
             passage = self._judge(cursor, planner)
