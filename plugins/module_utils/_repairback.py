@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import take_away
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import bringback, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo as queries
 
 _GRANT = "Use a superuser, or GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15 and newer)."
@@ -41,6 +41,9 @@ class Back:
     def all(self, kept_rows: list[Kept]) -> list[str]:
         """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
         written = Written(self.cursor)
+        if any(kept.inserted for kept in kept_rows):
+            # Tables may refer to one another in a circle, where the keys can wait.
+            self.cursor.run(bringback.DEFERRED, {})
         for kept in kept_rows:
             if kept.updated:
                 self.in_time()
