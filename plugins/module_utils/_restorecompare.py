@@ -104,6 +104,8 @@ def _twice(cursor: Cursor, table: Backed) -> list[dict[str, Any]]:
 
 def _deleted(cursor: Cursor, table: Backed, kinds: Sequence[str]) -> list[dict[str, Any]]:
     """Tell rows that a repair deleted from others that are missing."""
+    if "missing" not in dict(cursor.rows(queries.COUNTS, table.values)):
+        return []
     then = [list(row[0]) for row in cursor.rows(queries.DELETIONS, table.values)]
     if not then:
         return []

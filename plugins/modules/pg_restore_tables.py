@@ -143,6 +143,7 @@ notes:
     their own, are compared by their text, letter by letter.
   - A column that the table has no more stays in the backup; one that came since takes its default in rows that come
     back, and stays as it is in others. Generated columns are in no backup.
+  - What a repair deleted is known by the quarantine; what retention has purged from it reads as missing.
   - A row whose parent, by a foreign key, is neither there nor comes along stays away (C(without_parent)), as does one
     whose parent's key is another row's by now, and one that has what only one row may have (C(taken)).
   - Without a key a row that moved is one that is missing and one that is newer. Where moving is to delete a row and

@@ -79,7 +79,7 @@ def test_changed_rows_get_their_old_values_back_where_that_is_asked_for(db: Data
 
 def test_only_what_was_approved_and_only_once(db: Database, directory: Path) -> None:
     make(db, *TICKETS)
-    source = backup(db, directory, "dump", "Tickets")
+    source, other = backup(db, directory, "dump", "Tickets"), backup(db, directory, "custom", "Tickets")
     make(db, *LOST)
     modules = ready(db)
     given: dict[str, Any] = {"source": source, "tables": ["Tickets"]}
@@ -88,9 +88,10 @@ def test_only_what_was_approved_and_only_once(db: Database, directory: Path) -> 
     modules.fails("plan_hash_missing", "pg_restore_tables", **given)
     modules.fails("plan_changed", "pg_restore_tables", plan_hash="0" * 64, **given)
     modules.fails("plan_changed", "pg_restore_tables", plan_hash=approved, changed="restore", **given)
-    # The backup need not be the same file: what comes back is.
-    other = backup(db, directory, "custom", "Tickets")
-    assert compare(modules, other, "Tickets")["plan_hash"] != approved
+    # What comes back is approved, and not the file that it comes from.
+    assert compare(modules, other, "Tickets")["plan_hash"] == approved
+    later = backup(db, directory, "custom", "Tickets")
+    assert compare(modules, later, "Tickets")["plan_hash"] != approved
     assert whole(db) == before
     # One more is missing by now.
     make(db, 'DELETE FROM "Tickets" WHERE id = 12')

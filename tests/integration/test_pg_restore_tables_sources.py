@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,3 +212,22 @@ def test_a_deadline_that_is_over(db: Database, directory: Path) -> None:
     result = modules.run("pg_restore_tables", check=True, source=source, tables=["noise"], deadline=1)
     assert result["error"]["code"] in ("deadline", "statement_timeout"), result
     assert processes.wait_until(lambda: not processes.matching(lambda arguments: source["path"] in arguments), 5)
+
+
+def test_a_server_that_freezes_while_it_takes_the_rows(db: Database, directory: Path) -> None:
+    make(db, "CREATE TABLE noise (id integer PRIMARY KEY, text text)")
+    make(db, "INSERT INTO noise SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 200000) AS g")
+    source = backup(db, directory, "custom", "noise", arguments=["--compress=0"])
+    options: dict[str, Any] = {"source": source, "tables": ["noise"], "deadline": 4}
+    copying = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY %%'"
+    with ready(db).start("pg_restore_tables", True, **options) as running:
+        assert processes.wait_until(lambda: bool(db.rows(copying, ())) or not running.runs, 8)
+        (pid,) = db.rows(copying, ())[0]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            result = running.result(timeout=25)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert result["error"]["code"] in ("deadline", "lost_connection"), result
+    assert processes.wait_until(lambda: not db.rows(copying, ()), 10)
+    assert processes.matching(lambda arguments: source["path"] in arguments) == []
