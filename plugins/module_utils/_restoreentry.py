@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairappl
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairentry import where_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairfence import Passage, look_at_fence
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Look, Request, Work
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Look, Work
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
     Repair,
     hash_error,
@@ -47,6 +47,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorepla
     late_error,
     other_database,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorerequest import RestoreRequest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresequences import put_right
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import (
     Source,
@@ -64,35 +65,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
 
 SOURCE = "pg_restore_tables"
-
-
-@dataclass(frozen=True)
-class RestoreRequest(Request):
-    """What is asked for; the fields are the options of ``pg_restore_tables``."""
-
-    tables: Sequence[Any] = ()
-    source: Mapping[str, str] = field(default_factory=dict)
-    changed: str = "report"
-    deleted: str = "report"
-    skip_conflicts: bool = False
-    corrupt_since: str | None = None
-    allow_late: bool = False
-    bin_dir: str | None = None
-
-    @property
-    def inserted(self) -> list[str]:
-        """Kinds of rows that come back."""
-        return ["missing", *(["deleted"] if self.deleted == "restore" else [])]
-
-    @property
-    def kinds(self) -> list[str]:
-        """The same with those that get their old values back."""
-        return [*self.inserted, *(["changed"] if self.changed == "restore" else [])]
-
-    def essence(self) -> dict[str, Any]:
-        """Return what the plan's hash is made of, besides rows. Not the source: the same rows are the same plan."""
-        names = ("tables", "changed", "deleted", "skip_conflicts", "checks")
-        return {name: getattr(self, name) for name in names}
 
 
 def restore_tables(
@@ -118,59 +90,81 @@ class Restore:
 
     def run(self, only_look: bool) -> None:
         """Compare, and apply what was approved; raises KanbanError."""
-        work, request = self.work, self.request
-        asked = asked_from(request.tables)
-        checks = checks_from(request.checks) if request.checks else []
+        work = self.work
+        checks = checks_from(self.request.checks) if self.request.checks else []
         with work.transaction() as cursor:
-            source = self._open(cursor)
-            planner = Planner(cursor, work.deadline, request.limit_samples)
-            plan = planner.make(checks, {check.name: Repair() for check in checks})
-            self._took("checks")
-            tables = [find_backed(cursor, number, one) for number, one in enumerate(asked)]
-            self.tables, waiting = in_order(cursor, tables)
-            space = look_at_space(cursor, self.login, source, self.tables)
-            load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over))
-            self._took("load")
-            self._refuse_source(source)
-            reasons = compare(cursor, self.tables, request.kinds, request.limit_samples, planner.in_time)
-            if "changed" in request.kinds:
-                for table in self.tables:
-                    plan_changed(cursor, table)
-            planner.look()
-            self._took("compare")
-            plan.seconds = work.deadline.elapsed_ms / 1000
-            self._plan(cursor, planner, reasons, waiting)
-            plan_hash = plan.hash([request.essence()], where_of(cursor, work))
+            planner = Planner(cursor, work.deadline, self.request.limit_samples)
+            source, space = self._compare(cursor, planner, checks)
             passage = self._judge(cursor, planner)
-            work.result = {
-                "plan": shown(plan, self.tables),
-                "plan_hash": plan_hash,
-                "fenced": passage.fenced,
-                "source": {**source.about.as_result(), **space},
-                "timings": self.timings,
-                "warnings": warnings_of(plan, self.tables, source.about, space),
-                "diff": {"before": figures_text(self.tables), "after": figures_text(self.tables, request.kinds)},
-            }
-            if request.allow_unfenced and passage.reasons:
-                work.result["warnings"].append(without_fence(passage.reasons))
-            work.result.update(restored=0, repair_id=None, quarantined=0, sequences=[], superseded=[])
-            unknown = [reason for reason in plan.refused if reason["code"] == "not_known"]
-            if only_look or (not plan.total and not unknown):
-                work.result["changed"] = bool(plan.total) and only_look
-                raise Look
-            if plan.refused:
-                work.error = refused_error(plan.refused)
-                raise Look
-            if request.plan_hash != plan_hash:
-                work.error = hash_error(request.plan_hash, plan_hash)
-                raise Look
+            self._report(cursor, planner, passage, source, space)
+            self._end_here(planner, only_look)
             ensure_quarantine(cursor)
             ensure_nothing_before(cursor)
             self._apply(cursor, planner, passage, checks)
             work.result["changed"] = True
         if work.taken_back:
+            # The server counts what was rolled back as well; who measures writes later has to know of it.
             with work.transaction() as cursor:
                 work.event(cursor, "rolled back", work.taken_back)
+
+    def _compare(
+        self, cursor: Cursor, planner: Planner, checks: Sequence[Check]
+    ) -> tuple[Source, Mapping[str, int | None]]:
+        """Count the checks, take the backup's rows in, compare, and plan; return the source and the space for it."""
+        work, request = self.work, self.request
+        asked = asked_from(request.tables)
+        source = self._open(cursor)
+        planner.make(checks, {check.name: Repair() for check in checks})
+        self._took("checks")
+        tables = [find_backed(cursor, number, one) for number, one in enumerate(asked)]
+        self.tables, waiting = in_order(cursor, tables)
+        space = look_at_space(cursor, self.login, source, self.tables)
+        load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over))
+        self._refuse_source(source)
+        self._took("load")
+        reasons = compare(cursor, self.tables, request.kinds, request.limit_samples, planner.in_time)
+        for table in self.tables if "changed" in request.kinds else ():
+            plan_changed(cursor, table)
+        planner.look()
+        self._took("compare")
+        planner.plan.seconds = work.deadline.elapsed_ms / 1000
+        self._plan(cursor, planner, reasons, waiting)
+        return source, space
+
+    def _report(
+        self, cursor: Cursor, planner: Planner, passage: Passage, source: Source, space: Mapping[str, int | None]
+    ) -> None:
+        request, plan, result = self.request, planner.plan, self.work.result
+        result.update(
+            plan=shown(plan, self.tables),
+            plan_hash=plan.hash([request.essence()], where_of(cursor, self.work)),
+            fenced=passage.fenced,
+            source={**source.about.as_result(), **space},
+            timings=self.timings,
+            warnings=warnings_of(plan, self.tables, source.about, space),
+            diff={"before": figures_text(self.tables), "after": figures_text(self.tables, request.kinds)},
+            restored=0,
+            repair_id=None,
+            quarantined=0,
+            sequences=[],
+            superseded=[],
+        )
+        if request.allow_unfenced and passage.reasons:
+            result["warnings"].append(without_fence(passage.reasons))
+
+    def _end_here(self, planner: Planner, only_look: bool) -> None:
+        """Raise Look where nothing is to be written, or may be."""
+        work, plan = self.work, planner.plan
+        unknown = [reason for reason in plan.refused if reason["code"] == "not_known"]
+        if only_look or (not plan.total and not unknown):
+            work.result["changed"] = bool(plan.total) and only_look
+            raise Look
+        if plan.refused:
+            work.error = refused_error(plan.refused)
+            raise Look
+        if self.request.plan_hash != work.result["plan_hash"]:
+            work.error = hash_error(self.request.plan_hash, work.result["plan_hash"])
+            raise Look
 
     def _took(self, step: str) -> None:
         self.timings[step] = self.work.deadline.elapsed_ms - sum(self.timings.values())

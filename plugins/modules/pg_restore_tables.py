@@ -433,10 +433,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityspec import checks_spec
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreentry import (
-    RestoreRequest,
-    restore_tables,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreentry import restore_tables
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorerequest import RestoreRequest
 
 MOST_SAMPLES = 1000
 SOURCE = {
