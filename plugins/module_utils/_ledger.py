@@ -88,6 +88,8 @@ def grant_ledger(cursor: Cursor, role: str) -> bool:
     """Give a role what every module needs on the ledger; tell whether it lacked any of it. Raises ServerError."""
     if not cursor.row(quarantine.STATE, {})[0]:
         cursor.run(quarantine.CREATE, {})  # A ledger of before there was one.
+    if cursor.row(quarantine.REFUSES_NOTHING_BEFORE, {})[0]:
+        cursor.run(quarantine.TAKE_NOTHING_BEFORE, {})
     if cursor.row(queries.IS_GRANTED, {"role": role})[0]:
         return False
     cursor.run(sql.SQL(queries.GRANT).format(role=identifier(role)), {})

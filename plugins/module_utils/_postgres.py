@@ -12,10 +12,10 @@ from __future__ import annotations
 import select
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._login import Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import session as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import explain, explain_connect
 
@@ -28,7 +28,17 @@ except ImportError as error:  # The module tells the user what to install; nothi
     IMPORT_ERROR = error
     sql = None  # type: ignore[assignment]
 
-__all__ = ["CONNECT_SECONDS", "GRACE_SECONDS", "IMPORT_ERROR", "Cursor", "Login", "Session", "identifier", "sql"]
+__all__ = [
+    "CONNECT_SECONDS",
+    "GRACE_SECONDS",
+    "IMPORT_ERROR",
+    "Cursor",
+    "Login",
+    "Session",
+    "identifier",
+    "literal",
+    "sql",
+]
 
 # A server that stops answering is given this long after a statement's own timeout should have ended it.
 GRACE_SECONDS = 3.0
@@ -58,46 +68,9 @@ def identifier(*parts: str) -> sql.Identifier:
     return sql.Identifier(*[part.replace("%", "%%") for part in parts])
 
 
-@dataclass(frozen=True)
-class Login:
-    """Where and as whom to connect; the fields are the modules' ``login_*`` options."""
-
-    host: str = ""
-    port: int = 5432
-    database: str = "postgres"
-    user: str = "postgres"
-    password: str = field(default="", repr=False)
-    unix_socket: str = ""
-    ssl_mode: str = "prefer"
-    ca_cert: str | None = None
-    ssl_cert: str | None = None
-    ssl_key: str | None = None
-    connect_params: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def where(self) -> str:
-        """Host (or socket), port and database, for messages."""
-        return f"{self.unix_socket or self.host or 'local socket'}:{self.port}/{self.database}"
-
-    def as_params(self, application_name: str) -> dict[str, Any]:
-        """Return libpq's parameters; the ones the user adds in ``connect_params`` win."""
-        params: dict[str, Any] = {
-            "host": self.unix_socket or self.host,
-            "port": self.port,
-            "dbname": self.database,
-            "user": self.user,
-            "password": self.password,
-            "sslmode": self.ssl_mode,
-            "sslrootcert": self.ca_cert,
-            "sslcert": self.ssl_cert,
-            "sslkey": self.ssl_key,
-            "application_name": application_name,
-            "client_encoding": "UTF8",
-            "keepalives_idle": 5,
-            "tcp_user_timeout": 10_000,
-        }
-        given = {name: value for name, value in params.items() if value not in ("", None)}
-        return {**given, **self.connect_params}
+def literal(text: str) -> sql.Composable:
+    """Return a text as SQL, a name's for instance; ``%`` is doubled as in ``identifier``."""
+    return sql.Literal(text.replace("%", "%%"))
 
 
 class Session:
@@ -208,6 +181,11 @@ class Cursor:
         """Rows that the last statement touched."""
         return int(self._cursor.rowcount)
 
+    @property
+    def driver(self) -> Any:
+        """The driver's own cursor, for what no statement does: COPY."""
+        return self._cursor
+
     def column_names(self) -> list[str]:  # Of the last result.
         return [column.name for column in self._cursor.description or ()]
 
@@ -277,6 +255,16 @@ class Cursor:
             self.run("ROLLBACK TO SAVEPOINT kanban_step", {})
             raise
         self.run("RELEASE SAVEPOINT kanban_step", {})
+
+
+@contextmanager
+def waiting_by_itself() -> Iterator[None]:
+    """Let the driver wait without us for as long as the block takes: who does so bounds it in another way."""
+    extensions.set_wait_callback(None)
+    try:
+        yield
+    finally:
+        extensions.set_wait_callback(_wait)
 
 
 def _connect(login: Login, application_name: str, seconds: float) -> Any:

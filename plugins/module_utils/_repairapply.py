@@ -11,7 +11,7 @@ from typing import Any, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, Check
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
@@ -38,6 +38,24 @@ def ensure_quarantine(cursor: Cursor) -> None:
         )
 
 
+def ensure_nothing_before(cursor: Cursor) -> None:
+    """Let the quarantine take rows that were not there before; raises ServerError where this role may not."""
+    if not cursor.row(queries.REFUSES_NOTHING_BEFORE, {})[0]:
+        return
+    try:
+        with cursor.savepoint():
+            cursor.run(queries.TAKE_NOTHING_BEFORE, {})
+    except ServerError as error:
+        if cursor.is_lost:
+            raise
+        raise ServerError(
+            "no_quarantine",
+            "The ledger's quarantine is of before there were restores, and takes no row that was not there before.",
+            "Without it a restore could not be undone. Nothing was changed.",
+            "Run bootstrap.yml again, which mends it, or use the ledger's owner.",
+        ) from error
+
+
 def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Written) -> list[str]:
     """Do what is planned and count again; return what to tell.
 
@@ -46,25 +64,25 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Writt
     Raises KanbanError, after which the transaction is to be rolled back.
     """
     cursor = planner.cursor
-    keep = {table.oid: _values(cursor, table, place, repair) for place, table in enumerate(planner.touched)}
+    keep = {table.oid: values_of(cursor, table, place, repair) for place, table in enumerate(planner.touched)}
     for table in planner.touched:
         if table.deleted:
             planner.in_time()
             cursor.run(sql.SQL(queries.KEEP_DELETED).format(table=table.name), keep[table.oid])
-            _expect(table, table.deleted, cursor.rowcount, "were found again")
+            expect(table, table.deleted, cursor.rowcount, "were found again")
     for table in planner.touched:
         if table.updated:
             planner.in_time()
             parked = park_planned(cursor, table.name, table.columns, keep[table.oid])
             written.expect(table.oid, updated=parked + table.updated)
-            _expect(table, table.updated, _update(cursor, table, keep[table.oid]), "could be changed")
+            expect(table, table.updated, change_rows(cursor, table, keep[table.oid]), "could be changed")
     for table in planner.touched:
         if table.deleted:
             planner.in_time()
             cursor.run(sql.SQL(queries.DELETE).format(table=table.name), keep[table.oid])
             written.expect(table.oid, deleted=table.deleted)
             left = cursor.row(sql.SQL(queries.NOT_DELETED).format(table=table.name), keep[table.oid])[0]
-            _expect(table, table.deleted, table.deleted - left, "could be deleted")
+            expect(table, table.deleted, table.deleted - left, "could be deleted")
     planner.in_time()
     cursor.run(queries.IMMEDIATE, {})
     told = written.judge()
@@ -72,13 +90,14 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Writt
     return told
 
 
-def _values(cursor: Cursor, table: Touched, place: int, repair: int) -> dict[str, Any]:
+def values_of(cursor: Cursor, table: Touched, place: int, repair: int) -> dict[str, Any]:
+    """Return what statements on a table of the plan take; raises ServerError."""
     columns = cursor.row(queries.RELATION, {"schema": table.schema, "name": table.table})[1]
     named = {"schema": table.schema, "name": table.table, "columns": columns}
     return {**named, "relation": table.oid, "repair": repair, "place": place}
 
 
-def _update(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
+def change_rows(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
     """Change rows, one statement for each set of columns that take their default: a default is no value in SQL."""
     types = {row[0]: row[1] for row in cursor.rows(queries.TYPES, values)}
     done = 0
@@ -86,7 +105,7 @@ def _update(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
         sets = [
             sql.SQL(queries.SET_DEFAULT if name in defaults else queries.SET_CHANGED).format(
                 column=identifier(name),
-                column_text=sql.Literal(name),
+                column_text=literal(name),
                 type=sql.SQL(types[name].replace("%", "%%")),
             )
             for name in table.columns
@@ -99,7 +118,8 @@ def _update(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
     return done
 
 
-def _expect(table: Touched, planned: int, done: int, what: str) -> None:
+def expect(table: object, planned: int, done: int, what: str) -> None:
+    """Refuse to go on where not all planned rows of a table were done; raises KanbanError."""
     if planned != done:
         raise KanbanError(
             "not_as_planned",

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import Kept, rows_of_kept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import take_away
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import bringback, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo as queries
 
 _GRANT = "Use a superuser, or GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15 and newer)."
@@ -40,6 +41,9 @@ class Back:
     def all(self, kept_rows: list[Kept]) -> list[str]:
         """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
         written = Written(self.cursor)
+        if any(kept.inserted for kept in kept_rows):
+            # Tables may refer to one another in a circle, where the keys can wait.
+            self.cursor.run(bringback.DEFERRED, {})
         for kept in kept_rows:
             if kept.updated:
                 self.in_time()
@@ -49,10 +53,28 @@ class Back:
             if kept.deleted:
                 self._write(kept, queries.DELETED_ROWS, self._insert, written)
         for kept in kept_rows:
-            if kept.updated:
-                self._write(kept, queries.CHANGED_ROWS, self._restore, written)
+            # In the order in which a restore did it, backwards: those that refer come first.
+            steps = [self._take_away, self._change_back]
+            for step in reversed(steps) if self._refers_to_itself(kept) else steps:
+                step(kept, written)
         self.cursor.run(quarantine.IMMEDIATE, {})
         return [*self.told, *written.judge()]
+
+    def _refers_to_itself(self, kept: Kept) -> bool:
+        values = {"table": kept.oid}
+        return bool(kept.inserted and kept.updated and self.cursor.row(queries.REFERS_TO_ITSELF, values)[0])
+
+    def _change_back(self, kept: Kept, written: Written) -> None:
+        if kept.updated:
+            self._write(kept, queries.CHANGED_ROWS, self._restore, written)
+
+    def _take_away(self, kept: Kept, written: Written) -> None:
+        if not kept.inserted:
+            return
+        self.in_time()
+        written.expect(kept.oid, deleted=kept.inserted)
+        if not _tried(kept, lambda table: take_away(self.cursor, table, self.repair)):
+            raise _not_exact(kept, "A trigger of the application, or a policy, keeps some.")
 
     def _write(self, kept: Kept, shape: str, write: Callable[[Kept], bool], written: Written) -> None:
         """Write rows of one table; raises ServerError where they cannot come back as they were."""
@@ -116,9 +138,7 @@ class Back:
 
     def _restore(self, kept: Kept) -> bool:
         def each(shape: str) -> list[sql.Composable]:
-            return [
-                sql.SQL(shape).format(column=identifier(name), column_text=sql.Literal(name)) for name in kept.written
-            ]
+            return [sql.SQL(shape).format(column=identifier(name), column_text=literal(name)) for name in kept.written]
 
         statement = sql.SQL(queries.PUT_BACK).format(
             table=kept.name,

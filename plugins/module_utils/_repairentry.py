@@ -13,19 +13,12 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
     KanbanError,
     ServerError,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Scope
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
-    look_at_ledger,
-    refuse_replica,
-)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import checks_from
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import (
     add_repair,
@@ -34,13 +27,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairappl
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairfence import Passage, look_at_fence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (
+    SOURCE,
     Look,
-    RepairRequest,
+    Request,
     Work,
     count_repairs,
-    find_incident_of,
-    lease,
-    no_incident,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import (
     Where,
@@ -51,37 +42,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     repair_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrun import carry_out
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundoentry import (
-    refuse_purged,
     undo_repairs,
     without_fence,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
 
 
-def set_integrity(login: Login, request: RepairRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
+def set_integrity(login: Login, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
     """Do what was asked for; return the result and the error that it ends with. Raises KanbanError."""
-    deadline = Deadline(request.deadline)
-    session = open_session(login, APPLICATION, deadline)
-    try:
-        facts = look_at_ledger(session, request.who.environment)
-        refuse_replica(facts.server)
-        work = Work(session, facts, request, deadline)
-        find_incident_of(work)
-        run = _repair if request.state == "repaired" else undo_repairs
-        if check_mode:
-            run(work, True)
-        else:
-            if work.incident is None:
-                refuse_purged(work)
-                raise no_incident(request.who.incident_id)
-            with lease(work):
-                run(work, False)
-    finally:
-        session.close()
-    common = {**facts.as_result(), "incident_id": work.incident, "elapsed_ms": deadline.elapsed_ms}
-    warnings = [*facts.warnings, *work.result.pop("warnings", [])]
-    return {"changed": False, **work.result, **common, "warnings": warnings}, work.error
+    return carry_out(login, request, check_mode, SOURCE, _repair if request.state == "repaired" else undo_repairs)
 
 
 def _repair(work: Work, check_mode: bool) -> None:
@@ -91,7 +62,7 @@ def _repair(work: Work, check_mode: bool) -> None:
     with work.transaction() as cursor:
         planner = Planner(cursor, work.deadline, request.limit_samples)
         plan = planner.make(checks, repairs)
-        plan_hash = plan.hash(request.checks, _where(cursor, work))
+        plan_hash = plan.hash(request.checks, where_of(cursor, work))
         reasons = refusals(plan, request.max_rows, request.max_fraction)
         passage = look_at_fence(cursor, _scopes(planner.touched), work.names or [request.who.incident_id])
         if not request.allow_unfenced:
@@ -121,7 +92,8 @@ def _repair(work: Work, check_mode: bool) -> None:
             work.event(cursor, "rolled back", work.taken_back)
 
 
-def _where(cursor: Cursor, work: Work) -> Where:
+def where_of(cursor: Cursor, work: Work) -> Where:
+    """Return where a plan is approved for; raises ServerError."""
     # An incident that is not in the ledger yet comes to be known by the id that it is given.
     incident, server = work.incident or work.request.who.incident_id, work.facts.server
     earlier = count_repairs(cursor, incident) if work.incident else 0
@@ -178,7 +150,7 @@ def _scopes(touched: Sequence[Touched]) -> dict[str, Scope]:
     return found
 
 
-def _warnings(planner: Planner, passage: Passage, request: RepairRequest) -> list[str]:
+def _warnings(planner: Planner, passage: Passage, request: Request) -> list[str]:
     found = []
     if request.allow_unfenced and passage.reasons:
         found.append(without_fence(passage.reasons))

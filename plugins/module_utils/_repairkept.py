@@ -18,7 +18,7 @@ _LIES = ("table", "ctid")  # What tells a row without a key: where its copy lies
 
 @dataclass(frozen=True)
 class Kept(InSchema):
-    """Rows of one table in quarantine: how many were deleted and changed, and which columns were.
+    """Rows of one table in quarantine: how many were deleted, changed and put there, and which columns were changed.
 
     ``along``: columns that changed with them though nobody planned it, by a trigger; ``direct``: some check's own rows
     are among them; ``key``: the table's primary key.
@@ -30,6 +30,7 @@ class Kept(InSchema):
     columns: tuple[str, ...]
     deleted: int
     updated: int
+    inserted: int
     direct: bool
     changed: tuple[str, ...]
     oid: int = 0
@@ -43,9 +44,14 @@ class Kept(InSchema):
         return (*self.changed, *self.along)
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Privileges on the whole table that the undo takes."""
+        return ("SELECT", *(["INSERT"] if self.deleted else []), *(["DELETE"] if self.inserted else []))
+
+    @property
     def scope(self) -> Scope:
         """What the fence is to keep others from meanwhile: the same as for the repair."""
-        operations = (["UPDATE"] if self.updated else []) + (["DELETE"] if self.deleted else [])
+        operations = (["UPDATE"] if self.updated else []) + (["DELETE"] if self.deleted or self.inserted else [])
         return Scope(tuple(operations), self.changed)
 
     @property
@@ -66,5 +72,5 @@ class Kept(InSchema):
 
 
 def rows_of_kept(shape: str, kept: Kept) -> sql.Composable:
-    """Return the deleted, or the changed, rows as SQL."""
+    """Return the deleted, the changed, or the inserted rows as SQL."""
     return sql.SQL(shape).format(table=kept.name)

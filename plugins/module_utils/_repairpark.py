@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import park as queries
 
 
@@ -33,7 +33,7 @@ def _park(
 ) -> int:
     asked, written = {**values, "columns": list(columns)}, 0
     for name, kind, nullable, most in cursor.rows(queries.PARKABLE, asked):
-        named = {"column": identifier(name), "column_text": sql.Literal(name), "type": sql.SQL(kind)}
+        named = {"column": identifier(name), "column_text": literal(name), "type": sql.SQL(kind)}
         aside = sql.SQL(queries.NOWHERE if nullable else queries.ASIDE).format(**named)
         cursor.run(sql.SQL(statement).format(table=table, aside=aside, **named), {**asked, "most": most})
         written += cursor.rowcount

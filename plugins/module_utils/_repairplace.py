@@ -43,11 +43,11 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class RepairRequest:
-    """What is asked for; the fields are the options of ``integrity_repair``."""
+class Request:
+    """What is asked for by options that a repair and a restore share."""
 
     who: ledger.Who
-    state: str = "repaired"
+    state: str
     checks: Sequence[Mapping[str, Any]] = ()
     plan_hash: str | None = None
     approved_by: str | None = None
@@ -69,8 +69,9 @@ class Work:
 
     session: Session
     facts: Facts
-    request: RepairRequest
+    request: Request
     deadline: Deadline
+    source: str = SOURCE
     incident: str | None = None
     known: str | None = None
     names: list[str] = field(default_factory=list)
@@ -99,7 +100,7 @@ class Work:
 
     def event(self, cursor: Cursor, name: str, data: Mapping[str, Any]) -> None:
         """Append an event to the incident's chain, in the same transaction."""
-        ledger.add_event(cursor, str(self.incident), self.request.who.run_id, "recover", SOURCE, name, data)
+        ledger.add_event(cursor, str(self.incident), self.request.who.run_id, "recover", self.source, name, data)
 
 
 def find_incident_of(work: Work) -> None:

@@ -77,12 +77,17 @@ class Planner:
             planned = Planned(check.name, check.kind, repairs[check.name], check.tolerate)
             self.plan.checks.append(planned)
             self._one(check, planned, left, now)
-        self._look()
+        self.look()
         self.plan.seconds = self.deadline.elapsed_ms / 1000
         return self.plan
 
     def in_time(self) -> None:
         """Give the next statement what is left of the deadline; raises Timeout when nothing is."""
+        self.not_over()
+        self.cursor.row(integrity.TIMEOUT, {"timeout": f"{max(1, int(self.deadline.left * 1000))}ms"})
+
+    def not_over(self) -> None:
+        """Raise Timeout when the deadline is over."""
         if self.deadline.over:
             raise Timeout(
                 "deadline",
@@ -90,7 +95,6 @@ class Planner:
                 "Everything was rolled back: the data is as it was.",
                 "Give it more time (option deadline), and look at the plan's estimate.",
             )
-        self.cursor.row(integrity.TIMEOUT, {"timeout": f"{max(1, int(self.deadline.left * 1000))}ms"})
 
     def _one(self, check: Check, planned: Planned, left: LeftRelations, now: Relations) -> None:
         self.in_time()
@@ -119,7 +123,7 @@ class Planner:
                 self.cursor.run(queries.FORGET_CHECK, {})
             elif rows:
                 self._follow()
-                left.changed([table.oid for table in self._tables()])
+                left.changed([table.oid for table in self.tables()])
         self.used[check.name] = {*left.used, *now.used}
         planned.status = "corrupt" if planned.count > check.tolerate else "ok"
         if planned.count and planned.status == "ok":
@@ -129,11 +133,11 @@ class Planner:
         level, goes_on = 0, True
         while goes_on:
             self.in_time()
-            names = {table.oid: table.name for table in self._tables() if table.deleted}
+            names = {table.oid: table.name for table in self.tables() if table.deleted}
             goes_on = follow(self.cursor, level, names, self.keys)
             level += 1
 
-    def _tables(self) -> list[Touched]:
+    def tables(self) -> list[Touched]:
         found = []
         for oid, schema, name, _partitioned, inherited, direct, deleted, updated in self.cursor.rows(
             queries.TOUCHED, {}
@@ -149,9 +153,9 @@ class Planner:
             found.append(Touched(oid, schema, name, direct, deleted, updated, tuple(row[0] for row in columns)))
         return found
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Fill in figures, samples and what speaks against the plan."""
-        tables = {table.oid: table for table in self._tables()}
+        tables = {table.oid: table for table in self.tables()}
         names = {oid: table.name for oid, table in tables.items() if table.deleted}
         self.touched = [tables[oid] for oid in children_first(list(tables), self.keys)]
         for table in self.touched:

@@ -129,9 +129,12 @@ def may_make_plans(cursor: Cursor) -> None:
         )
 
 
-def may_bring_back(cursor: Cursor, table: int, name: str, deleted: int, columns: Sequence[str]) -> None:
-    """Refuse an undo that this role may not do to one table, before anything is; raises ServerError."""
-    missing, grant = lacking(cursor, table, BRINGS_BACK if deleted else CHANGES, columns)
+def may_bring_back(cursor: Cursor, table: int, name: str, words: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse an undo that this role may not do to one table, before anything is; raises ServerError.
+
+    :param words: privileges on the whole table that it takes.
+    """
+    missing, grant = lacking(cursor, table, words, columns)
     if missing:
         raise ServerError(
             "missing_privilege",

@@ -23,7 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityr
     same,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import Repair
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import repair as queries
@@ -94,7 +94,7 @@ class LeftRelations(Relations):
         changed = {row[0] for row in self._cursor.rows(queries.SET_COLUMNS, values)}
         columns = [
             sql.SQL(queries.CHANGED_COLUMN).format(
-                column_text=sql.Literal(column.name),
+                column_text=literal(column.name),
                 column=identifier(column.name),
                 type=sql.SQL(column.type_name.replace("%", "%%")),
             )

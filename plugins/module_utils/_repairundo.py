@@ -9,9 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairback import Back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import SHOWN, Kept, rows_of_kept
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import (
+    note_put,
+    put_conflicts,
+    same_columns,
+    same_of,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import may_bring_back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo as queries
@@ -39,15 +45,21 @@ class Undo:
                 raise _other_schema(f"{schema}.{table}", columns, found[0][1] if found else None)
             self.kept.append(self._kept(row, found[0]))
         self.cursor.run(queries.CREATE_BACK, {})
+        self.cursor.run(queries.CREATE_PUT, {})
         for kept in self.kept:
             if kept.updated:
                 self.in_time()
                 paired, _differs, along = self._paired(kept)
                 statement = sql.SQL(queries.PAIR).format(paired=paired, along=along)
                 self.cursor.run(statement, kept.values(self.repair))
+            if kept.inserted:
+                self.in_time()
+                note_put(self.cursor, kept, self.repair)
         for kept in self.kept:
             self.in_time()
-            may_bring_back(self.cursor, kept.oid, str(kept), kept.deleted, kept.written)
+            may_bring_back(self.cursor, kept.oid, str(kept), kept.words, kept.written)
+            for why, rows in put_conflicts(self.cursor, kept, self.repair):
+                self._note(kept, why, rows)
             if kept.deleted:
                 self._reused(kept)
                 self._parents(kept, queries.DELETED_ROWS, kept.insertable)
@@ -64,11 +76,11 @@ class Undo:
         return told
 
     def _kept(self, row: Sequence[Any], found: Sequence[Any]) -> Kept:
-        place, schema, table, columns, deleted, updated, direct, changed = row
+        place, schema, table, columns, deleted, updated, inserted, direct, changed = row
         oid, _columns, insertable = found
         key = tuple(row[0] for row in self.cursor.rows(integrity.PRIMARY_KEY, {"table": oid}))
         lists = (oid, tuple(insertable), key)
-        kept = Kept(place, schema, table, tuple(columns), deleted, updated, direct, tuple(changed), *lists)
+        kept = Kept(place, schema, table, tuple(columns), deleted, updated, inserted, direct, tuple(changed), *lists)
         others = [name for name in insertable if name not in changed]
         if not updated or not others:
             return kept
@@ -79,8 +91,11 @@ class Undo:
         return replace(kept, along=tuple(name for name, differs in zip(others, moved) if differs))
 
     def counts(self) -> list[dict[str, Any]]:
-        """Return how many rows of which table come back."""
-        return [{"table": str(kept), "deleted": kept.deleted, "changed": kept.updated} for kept in self.kept]
+        """Return how many rows of which table were deleted, changed and put there."""
+        return [
+            {"table": str(kept), "deleted": kept.deleted, "changed": kept.updated, "inserted": kept.inserted}
+            for kept in self.kept
+        ]
 
     def _note(self, kept: Kept, why: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
@@ -94,7 +109,7 @@ class Undo:
                 shown=kept.shown,
                 rows=rows_of_kept(queries.DELETED_ROWS, kept),
                 table=kept.name,
-                same=_same("t", columns, "r", columns),
+                same=same_of("t", columns, "r", columns),
             )
             found = self.cursor.rows(statement, {**kept.values(self.repair), "columns": columns})
             self._note(kept, f"another row has its {', '.join(columns)} by now ({index})", found)
@@ -104,7 +119,7 @@ class Undo:
             if not set(columns) & set(kept.written):
                 continue
             same = [
-                sql.SQL(queries.GIVEN_BACK).format(column=identifier(name), column_text=sql.Literal(name))
+                sql.SQL(queries.GIVEN_BACK).format(column=identifier(name), column_text=literal(name))
                 for name in columns
             ]
             statement = sql.SQL(queries.REUSED_BY_CHANGED).format(
@@ -121,9 +136,9 @@ class Undo:
                 continue
             coming = sql.SQL(queries.COMING).format(
                 parents=identifier(schema, table),
-                schema=sql.Literal(schema),
-                name=sql.Literal(table),
-                same=_pairs("(b.p).{}", parents, "(q.r).{}", columns),
+                schema=literal(schema),
+                name=literal(table),
+                same=same_columns("(b.p).{}", parents, "(q.r).{}", columns),
             )
             filled = [sql.SQL("(q.r).{} IS NOT NULL").format(identifier(column)) for column in columns]
             statement = sql.SQL(queries.WITHOUT_PARENT).format(
@@ -131,7 +146,7 @@ class Undo:
                 rows=rows_of_kept(shape, kept),
                 filled=sql.SQL(" AND ").join(filled),
                 parents=identifier(schema, table),
-                same=_same("p", parents, "r", columns),
+                same=same_of("p", parents, "r", columns),
                 coming=coming,
             )
             found = self.cursor.rows(statement, kept.values(self.repair))
@@ -161,40 +176,28 @@ class Undo:
         now = {name: identifier(f"kanban_now_{number}") for number, name in enumerate(kept.written)}
         current = [sql.SQL(", t.{}::text AS {}").format(identifier(name), alias) for name, alias in now.items()]
         differs = [
-            sql.SQL(queries.DIFFERS).format(column_text=sql.Literal(name), column=identifier(name), now=now[name])
+            sql.SQL(queries.DIFFERS).format(column_text=literal(name), column=identifier(name), now=now[name])
             for name in kept.changed
         ]
         along = [
             _along(name, sql.SQL(queries.STILL).format(column=identifier(name), now=now[name])) for name in kept.along
         ]
         paired = sql.SQL(queries.PAIRED_BY_KEY).format(
-            current=sql.SQL("").join(current), rows=rows, table=kept.name, same=_same("t", kept.key, "n", kept.key)
+            current=sql.SQL("").join(current), rows=rows, table=kept.name, same=same_of("t", kept.key, "n", kept.key)
         )
         return paired, sql.SQL("({})").format(sql.SQL(" OR ").join(differs)), _listed(along)
 
 
 def _moved(name: str) -> sql.Composable:
-    return sql.SQL(queries.MOVED_ALONG).format(column_text=sql.Literal(name), column=identifier(name))
+    return sql.SQL(queries.MOVED_ALONG).format(column_text=literal(name), column=identifier(name))
 
 
 def _along(name: str, still: sql.Composable) -> sql.Composable:
-    return sql.SQL(queries.ALONG).format(moved=_moved(name), still=still, column_text=sql.Literal(name))
+    return sql.SQL(queries.ALONG).format(moved=_moved(name), still=still, column_text=literal(name))
 
 
 def _listed(each: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(each))
-
-
-def _same(alias: str, theirs: Sequence[str], record: str, ours: Sequence[str]) -> sql.Composable:
-    return _pairs(f"{alias}.{{}}", theirs, f"(q.{record}).{{}}", ours)
-
-
-def _pairs(left: str, theirs: Sequence[str], right: str, ours: Sequence[str]) -> sql.Composable:
-    each = [
-        sql.SQL(" = ").join([sql.SQL(left).format(identifier(one)), sql.SQL(right).format(identifier(other))])
-        for one, other in zip(theirs, ours)
-    ]
-    return sql.SQL(" AND ").join(each)
 
 
 def _other_schema(table: str, columns: Sequence[str], now: Sequence[str] | None) -> KanbanError:

@@ -23,6 +23,7 @@ description:
   - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error, and never written over;
     so is one that a cascade would take along and the plan did not see.
   - O(state=undone) brings back what repairs of the incident took away, newest first, where nothing is in the way of it.
+    Restores of M(chatia.kanban_rollback.pg_restore_tables) are among them; what those put there is deleted again.
     Where the incident has had no repair, those of its namesakes are meant, for an id whose incident was closed stands
     for a new one (C(X-2) for C(X)), and what was repaired under C(X) is still to be brought back.
 options:
@@ -106,6 +107,7 @@ notes:
     on. Nothing to repair is no change, whatever O(plan_hash) is.
 seealso:
   - module: chatia.kanban_rollback.integrity_info
+  - module: chatia.kanban_rollback.pg_restore_tables
   - module: chatia.kanban_rollback.write_fence
   - module: chatia.kanban_rollback.incident
 """
@@ -251,7 +253,8 @@ undone:
   type: list
   elements: int
 tables:
-  description: How many C(deleted) and C(changed) rows of which table come back.
+  description:
+    - How many C(deleted) and C(changed) rows of which table come back, and how many C(inserted) ones go.
   returned: when O(state=undone)
   type: list
   elements: dict
@@ -328,7 +331,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityspec import checks_spec
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairentry import set_integrity
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import RepairRequest
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Request
 
 MOST_SAMPLES = 1000
 NAMES = (
@@ -367,7 +370,7 @@ def main() -> None:
 
     def work() -> Outcome:
         check_seconds("deadline", params["deadline"], 1)
-        request = RepairRequest(
+        request = Request(
             who=who_from(params),
             checks=params["checks"] or [],
             limit_samples=max(0, min(params["limit_samples"], MOST_SAMPLES)),

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 # Beside the ledger's first tables, so that an older collection goes on with theirs. A row's text is the server's own
-# of the whole record: with the settings of the repair's session it comes back exactly, whatever its types are.
+# of the whole record: with the settings of the repair's session it comes back exactly, whatever its types are. A row
+# that was deleted has no ``after``; one that a restore put there has no ``before``.
 CREATE = """
 CREATE TABLE IF NOT EXISTS kanban_rollback.repairs (
   repair_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -29,11 +30,17 @@ CREATE TABLE IF NOT EXISTS kanban_rollback.quarantined (
   check_name text NOT NULL,
   via text,
   changed text[],
-  before text NOT NULL,
+  before text,
   after text
 );
 CREATE INDEX IF NOT EXISTS quarantined_repair ON kanban_rollback.quarantined (repair_id, place);
 """
+# A ledger of before there were restores.
+REFUSES_NOTHING_BEFORE = """
+SELECT EXISTS (SELECT FROM pg_attribute AS a
+               WHERE a.attrelid = to_regclass('kanban_rollback.quarantined') AND a.attname = 'before' AND a.attnotnull)
+"""
+TAKE_NOTHING_BEFORE = "ALTER TABLE kanban_rollback.quarantined ALTER before DROP NOT NULL"
 # What is there of it, and whether this role may make it; and whether it may write there.
 STATE = """
 SELECT q.oid IS NOT NULL,

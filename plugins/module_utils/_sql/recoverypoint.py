@@ -65,24 +65,31 @@ WITH ours AS (
          OR (r.at <= %(since)s::timestamptz AND r.undone_at > %(since)s::timestamptz))
 )
 SELECT {fields}, q.sign FROM (
-  SELECT before::{table} AS r, sign FROM ours
+  SELECT before::{table} AS r, sign FROM ours WHERE before IS NOT NULL
   UNION ALL
   SELECT after::{table}, -sign FROM ours WHERE after IS NOT NULL
   OFFSET 0
 ) AS q
 """
-# Rows in quarantine that were in the dump's time; those that came back since; and those of them that the dump lacks.
+# Rows that went since the dump and are not back; those that came since; and those of them that the dump lacks. A repair
+# takes rows away and its undo brings them back; a restore puts rows there and its undo takes them away.
 OUR_ROWS = """
-SELECT count(*) FILTER (WHERE r.at > %(since)s::timestamptz AND r.undone_at IS NULL),
-       count(*) FILTER (WHERE r.undone_at > %(since)s::timestamptz),
-       count(*) FILTER (WHERE r.undone_at > %(since)s::timestamptz AND r.at <= %(since)s::timestamptz)
-FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
-WHERE r.incident_id = %(incident)s AND q.schema_name = %(schema)s AND q.table_name = %(name)s AND q.after IS NULL
+WITH ours AS (
+  SELECT q.before IS NULL AS put, r.at > %(since)s::timestamptz AS done_since,
+         r.undone_at > %(since)s::timestamptz AS undone_since, r.undone_at IS NULL AS in_force
+  FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
+  WHERE r.incident_id = %(incident)s AND q.schema_name = %(schema)s AND q.table_name = %(name)s
+    AND (q.after IS NULL OR q.before IS NULL)
+)
+SELECT count(*) FILTER (WHERE CASE WHEN put THEN undone_since AND NOT done_since ELSE done_since AND in_force END),
+       count(*) FILTER (WHERE CASE WHEN put THEN done_since AND in_force ELSE undone_since END),
+       count(*) FILTER (WHERE CASE WHEN put THEN done_since AND in_force ELSE undone_since AND NOT done_since END)
+FROM ours
 """
 OUR_DELETIONS = """
 SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
-WHERE r.incident_id = %(incident)s AND q.schema_name = %(schema)s AND q.table_name = %(name)s AND q.after IS NULL
-  AND r.at > %(since)s::timestamptz
+WHERE r.incident_id = %(incident)s AND q.schema_name = %(schema)s AND q.table_name = %(name)s
+  AND (q.after IS NULL AND r.at > %(since)s::timestamptz OR q.before IS NULL AND r.undone_at > %(since)s::timestamptz)
 """
 # Of repairs that were rolled back: the counters have their deletions all the same.
 ROLLED_BACK = """

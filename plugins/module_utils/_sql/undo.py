@@ -7,7 +7,8 @@ from __future__ import annotations
 
 TABLES = """
 SELECT q.place, q.schema_name, q.table_name, q.columns, count(*) FILTER (WHERE q.after IS NULL),
-       count(*) FILTER (WHERE q.after IS NOT NULL), bool_or(q.via IS NULL),
+       count(*) FILTER (WHERE q.after IS NOT NULL AND q.before IS NOT NULL), count(*) FILTER (WHERE q.before IS NULL),
+       bool_or(q.via IS NULL),
        ARRAY(SELECT DISTINCT c.name FROM kanban_rollback.quarantined AS o, unnest(o.changed) AS c(name)
              WHERE o.repair_id = %(repair)s AND o.place = q.place ORDER BY 1)
 FROM kanban_rollback.quarantined AS q
@@ -44,13 +45,17 @@ _ROWS = """
  WHERE q.repair_id = %(repair)s AND q.place = %(place)s AND {which} OFFSET 0) AS q
 """
 DELETED_ROWS = _ROWS.replace("{which}", "q.after IS NULL")
-CHANGED_ROWS = _ROWS.replace("{which}", "q.after IS NOT NULL")
-# Another row has its key by now, and is not one that gives it back.
+CHANGED_ROWS = _ROWS.replace("{which}", "q.after IS NOT NULL AND q.before IS NOT NULL")
+# Rows that a restore put there; ``r`` is what they were then.
+INSERTED_ROWS = _ROWS.replace("{which}", "q.before IS NULL").replace("q.before::{table}", "q.after::{table}")
+# Another row has its key by now, and is none that gives it back or goes.
 REUSED = """
 SELECT {shown}, count(*) OVER () FROM {rows} JOIN {table} AS t ON {same}
 WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
                   WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid
                     AND b.changed && %(columns)s::text[])
+  AND NOT EXISTS (SELECT FROM pg_temp.kanban_put AS b
+                  WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid)
 LIMIT %(most)s
 """
 # The same for a row that changed; what it does not give back is as it is now.
@@ -63,6 +68,8 @@ JOIN {table} AS t ON {same}
 WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
                   WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid
                     AND b.changed && %(columns)s::text[])
+  AND NOT EXISTS (SELECT FROM pg_temp.kanban_put AS b
+                  WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid)
 LIMIT %(most)s
 """
 GIVEN_BACK = "t.{column} = CASE WHEN {column_text} = ANY (q.changed) THEN (q.r).{column} ELSE o.{column} END"
@@ -144,4 +151,50 @@ AS_ORIGIN = "SELECT set_config('session_replication_role', 'origin', true)"
 # The transaction that rows written by now have: at a savepoint it is one of its own, and no function tells it.
 OUR_TRANSACTION = """
 UPDATE kanban_rollback.repairs SET undone_by = undone_by WHERE repair_id = %(repair)s RETURNING xmin::text
+"""
+
+# Rows that a restore put there, found again as changed ones are; where they lie, for as long as the undo lasts.
+CREATE_PUT = """
+CREATE TEMPORARY TABLE IF NOT EXISTS kanban_put (
+  repair bigint NOT NULL, place int NOT NULL, leaf oid NOT NULL, at tid NOT NULL, kept tid NOT NULL,
+  PRIMARY KEY (repair, leaf, at)
+) ON COMMIT DROP
+"""
+PUT_BY_KEY = """
+SELECT q.kept, q.r, t.tableoid AS leaf, t.ctid AS at, (t.*)::text = q.after AS same
+FROM {rows} LEFT JOIN {table} AS t ON {same}
+"""
+PUT_BY_TEXT = """
+SELECT q.kept, q.r, t.leaf, t.at, TRUE AS same
+FROM (SELECT q.*, row_number() OVER (PARTITION BY q.after) AS number FROM {rows}) AS q
+LEFT JOIN (
+  SELECT t.tableoid AS leaf, t.ctid AS at, (t.*)::text AS text, row_number() OVER (PARTITION BY (t.*)::text) AS number
+  FROM {table} AS t
+) AS t ON t.text = q.after AND t.number = q.number
+"""
+NOTE_PUT = """
+INSERT INTO pg_temp.kanban_put SELECT %(repair)s, %(place)s, q.leaf, q.at, q.kept FROM ({put}) AS q WHERE q.same
+"""
+PUT_CHANGED = """
+SELECT {shown}, count(*) OVER () FROM ({put}) AS q WHERE q.same IS NOT TRUE LIMIT %(most)s
+"""
+# Rows that refer to one of these, and neither go with it nor get back what they referred to before.
+REFERRING = """
+SELECT {shown}, count(*) OVER ()
+FROM {rows} JOIN pg_temp.kanban_put AS b ON b.repair = %(repair)s AND b.place = %(place)s AND b.kept = q.kept
+JOIN {child} AS t ON {same}
+WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_put AS o
+                  WHERE o.repair = %(repair)s AND o.leaf = t.tableoid AND o.at = t.ctid)
+  AND NOT EXISTS (SELECT FROM pg_temp.kanban_back AS o
+                  WHERE o.repair = %(repair)s AND o.leaf = t.tableoid AND o.at = t.ctid
+                    AND o.changed && %(columns)s::text[])
+LIMIT %(most)s
+"""
+TAKE_AWAY = """
+DELETE FROM {table} AS t USING pg_temp.kanban_put AS b
+WHERE b.repair = %(repair)s AND b.place = %(place)s AND t.tableoid = b.leaf AND t.ctid = b.at
+"""
+REFERS_TO_ITSELF = """
+SELECT EXISTS (SELECT FROM pg_constraint AS c
+               WHERE c.contype = 'f' AND c.conrelid = %(table)s AND c.confrelid = %(table)s)
 """

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking the backup's rows into temporary tables: piece by piece, within the deadline, where there is room for them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Callable, Iterator, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._copyblocks import Header
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import near_names
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgrescopy import copy_in
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import Source
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, no_space
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
+
+LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+_MARGIN = 1.1
+
+
+def free_space(cursor: Cursor, login: Login) -> int | None:
+    """Return how many bytes are free where temporary tables lie; None where nobody can tell from here."""
+    if not login.unix_socket and login.host not in LOCAL_HOSTS and not login.host.startswith("/"):
+        return None
+    place = cursor.row(queries.TEMPORARY_PLACE, {})[0]
+    try:
+        disk = os.statvfs(place) if place else None
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize if disk else None
+
+
+def look_at_space(cursor: Cursor, login: Login, source: Source, tables: Sequence[Backed]) -> dict[str, int | None]:
+    """Return how many bytes the backup's rows take, about, and how many are free; raises ServerError for too few."""
+    names = [table.oid for table in tables]
+    leaves = cursor.row(queries.SIZE, {"tables": names})[0]
+    # A table that was emptied says nothing of how large it was; a file of this one table alone does.
+    alone = source.about.bytes if len(tables) == 1 else 0
+    needed, free = int(max(leaves * _MARGIN, alone)), free_space(cursor, login)
+    if free is not None and free < needed:
+        raise no_space(f"The backup's rows take about {needed >> 20} MB, and {free >> 20} MB are free for them.")
+    return {"needed_bytes": needed, "free_bytes": free}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The deadline; ``in_time`` also gives the next statement what is left of it. Both raise Timeout."""
+
+    deadline: Deadline
+    in_time: Callable[[], None]
+    not_over: Callable[[], None]
+
+
+def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock) -> None:
+    """Fill the temporary tables; raises KanbanError where the backup is not whole, or does not fit."""
+    by_name = {}
+    for table in tables:
+        columns = [
+            sql.SQL("{} {}").format(table.alias(column.name), sql.SQL(column.type_name.replace("%", "%%")))
+            for column in table.columns
+        ]
+        statement = sql.SQL(queries.CREATE_BACKUP).format(backup=table.backup, columns=sql.SQL(", ").join(columns))
+        cursor.run(statement, {})
+        by_name[table.schema, table.table] = table
+        by_name.update(dict.fromkeys(table.leaves, table))
+    try:
+        for header, pieces in source.streams(by_name, clock.not_over):
+            _take(cursor, by_name[header.schema, header.table], header, pieces, clock)
+    except ServerError as error:
+        if error.code == "disk_full":
+            raise no_space(f"The server's disk is full: {error.what}") from error
+        raise
+    for table in tables:
+        _refuse_lacking(source, table, [str(one) for one in tables])
+        clock.in_time()
+        cursor.run(sql.SQL(queries.ANALYZE).format(backup=table.backup), {})
+
+
+def _take(
+    cursor: Cursor,
+    table: Backed,
+    header: Header,
+    pieces: Iterator[bytes],
+    clock: Clock,
+) -> None:
+    clock.in_time()
+    known = {column.name for column in table.columns}
+    for name in header.columns:
+        if name not in known and name not in table.dropped:
+            table.dropped[name] = f"d{len(table.dropped)}"
+            statement = sql.SQL(queries.ADD_DROPPED).format(backup=table.backup, column=table.alias(name))
+            cursor.run(statement, {})
+    statement = sql.SQL(queries.COPY).format(
+        backup=table.backup,
+        columns=sql.SQL(", ").join([table.alias(name) for name in header.columns]),
+        encoding=sql.Literal(header.encoding),
+    )
+    try:
+        rows = copy_in(cursor, statement, pieces, clock.deadline.left, clock.not_over)
+    except ServerError as error:
+        if not str(error.details.get("sqlstate")).startswith(("22", "23")):
+            raise
+        raise _does_not_fit(table, error) from error
+    table.compared.rows_in_backup += rows
+    named = known & set(header.columns)
+    table.given = named if table.given is None else table.given & named
+
+
+def _does_not_fit(table: Backed, error: ServerError) -> KanbanError:
+    line = error.details.get("line")
+    where = f" (row {line} of its rows)" if line else ""
+    return KanbanError(
+        "dump_does_not_fit",
+        f"A row of {table} in the backup{where} is none that its columns could hold now "
+        f"(SQLSTATE {error.details.get('sqlstate')}).",
+        "The backup is damaged, or a column has another type by now. Nothing was changed.",
+        "Use another backup; or restore this one into a scratch database and bring its rows to the new type there.",
+        table=str(table),
+        line=line,
+    )
+
+
+def _refuse_lacking(source: Source, table: Backed, names: Sequence[str]) -> None:
+    if table.given is None:
+        raise BadInput(
+            "not_in_backup",
+            f"{source.about.path} has no rows of {table}, not even none.",
+            "All that is there now would read as newer. Nothing was changed.",
+            "Name tables that are in the backup, by the names that they had then.",
+            near=near_names(str(table), names),
+        )
+    table.compared.dropped, table.compared.added = list(table.dropped), table.added
+    if not table.both:
+        raise BadInput(
+            "other_schema",
+            f"{table} has no column any more that it has in the backup.",
+            "There is nothing by which to compare them. Nothing was changed.",
+            "Use another backup.",
+        )
+    table.key = table.key if set(table.key) <= table.given else []
+    table.compared.by = "key" if table.key else "row"
+    proven = source.about.rows.get((table.schema, table.table))
+    if proven is not None and proven != table.compared.rows_in_backup:
+        raise KanbanError(
+            "dump_unreadable",
+            f"Of {proven} rows of {table} the backup gave {table.compared.rows_in_backup}.",
+            "It is not what was proven when it was made. Nothing was changed.",
+            "Use another backup; keep this one until it is known what happened to it.",
+        )

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a restore is asked for, what the comparison came to, and what of it comes back. Neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Collection, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import Part, refusal
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About
+
+# What may become of a row, as results name it. Only the first three ever come back.
+KINDS = (
+    "missing",
+    "changed",
+    "deleted",
+    "newer",
+    "reused",
+    "without_parent",
+    "taken",
+    "superseded",
+)
+_ASKED = ("name", "tenant", "created")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A table that is asked for. ``created``: the column that tells a row from another one that took its key."""
+
+    name: str
+    tenant: str | None = None
+    created: str | None = None
+
+
+def asked_from(given: Sequence[Any]) -> list[Asked]:
+    """Return the tables of the option ``tables``, names or maps; raises BadInput."""
+    found = []
+    for one in given:
+        options = {"name": one} if isinstance(one, str) else one
+        if not isinstance(options, Mapping) or set(options) - set(_ASKED) or not options.get("name"):
+            raise BadInput(
+                "bad_tables",
+                f"An entry of tables is {one!r}.",
+                "It is not clear which table is meant. Nothing was changed.",
+                f"Give names, or maps of {', '.join(_ASKED)}.",
+            )
+        found.append(Asked(**{name: str(value) for name, value in options.items() if value}))
+    names = [asked.name for asked in found]
+    if not found or len(set(names)) < len(names):
+        raise BadInput(
+            "bad_tables",
+            "A table is named twice." if found else "No table is named.",
+            "Each is compared once, and what is not named stays as it is. Nothing was changed.",
+            "Correct the option tables.",
+        )
+    return found
+
+
+@dataclass
+class Compared:
+    """What a table's comparison came to. ``by``: key, or row: whole rows, as often as they are there.
+
+    ``counts`` are rows by kind; ``sums``, by kind, tell whether what would come back is still the same.
+    """
+
+    table: str
+    by: str = "key"
+    rows_in_backup: int = 0
+    rows_now: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    tenants: list[dict[str, Any]] = field(default_factory=list)
+    tenants_count: int | None = None
+    samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    sums: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def count(self, *kinds: str) -> int:
+        """Return how many rows are of these kinds."""
+        return sum(self.counts.get(kind, 0) for kind in kinds)
+
+    def parts(self, inserted: Collection[str]) -> list[Part]:
+        """Return what an apply inserts; what it changes is in the repair's own plan."""
+        return [
+            Part(kind, self.table, "insert", self.counts[kind], sums=self.sums[kind])
+            for kind in inserted
+            if self.counts.get(kind)
+        ]
+
+    def as_result(self) -> dict[str, Any]:
+        """Return it as results show it."""
+        names = ("table", "by", "rows_in_backup", "rows_now")
+        told = {name: getattr(self, name) for name in names}
+        lists = ("columns", "tenants", "tenants_count", "samples")
+        return {
+            **told,
+            **{kind: self.count(kind) for kind in KINDS},
+            **{name: getattr(self, name) for name in lists},
+            "dropped_columns": self.dropped,
+            "added_columns": self.added,
+        }
+
+
+def late_error(about: About, corrupt_since: str | None) -> KanbanError | None:
+    """Return why a backup may not be used: it shows the data after it began to be corrupt; None where it does not.
+
+    Raises BadInput for a time that is none.
+    """
+    if not corrupt_since:
+        return None
+    since = _moment(corrupt_since)
+    if about.taken_at is None:
+        return KanbanError(
+            "backup_time_unknown",
+            f"{about.path} does not say when it was made, and the data is corrupt since {corrupt_since}.",
+            "It may have what is wrong in it, and would bring that back. Nothing was changed.",
+            "Use a backup that tells its time, or say that you know it: allow_late.",
+        )
+    if _moment(about.taken_at) >= since:
+        return KanbanError(
+            "backup_too_late",
+            f"{about.path} shows the data at {about.taken_at}, and it is corrupt since {corrupt_since}.",
+            "It has what is wrong in it, and would bring that back. Nothing was changed.",
+            "Use an older backup; to use this one for what it still has: allow_late.",
+        )
+    return None
+
+
+def _moment(text: str) -> datetime:
+    plain = text.strip().replace("Z", "+00:00")
+    for shape in ("%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z"):
+        try:
+            return datetime.strptime(plain, shape).astimezone(timezone.utc)
+        except ValueError:
+            continue
+    raise BadInput(
+        "bad_time",
+        f"corrupt_since is {text!r}.",
+        "Without the moment nobody can tell which backup is from before it. Nothing was changed.",
+        "Give it with its zone, for instance 2026-11-25T02:45:00-03:00.",
+    )
+
+
+def other_database(about: About, name: str, cluster: str) -> BadInput | None:
+    """Return why these rows are none of this database, as far as the source tells; None where nothing says so."""
+    if about.cluster is not None and about.cluster != cluster:
+        what = f"is a dump of the database {about.database!r} on another server, or of that name"
+    elif about.cluster is None and about.database is not None and about.database != name:
+        what = f"is of the database {about.database!r}, and this one is {name!r}"
+    else:
+        return None
+    return BadInput(
+        "other_database",
+        f"{about.path} {what}.",
+        "Compared with it everything would be another row. Nothing was changed.",
+        "Name a backup of this database.",
+    )
+
+
+def no_order(names: Sequence[str]) -> dict[str, Any]:
+    """Return the reason of tables that refer to one another in a circle."""
+    what = (
+        f"The foreign keys {', '.join(names)} lead in a circle, and not all of them can wait for the end of the "
+        "transaction, so there is no order in which the rows could come back."
+    )
+    return refusal("circular", what, via=list(names))
+
+
+def parents_first(tables: Sequence[int], edges: Collection[tuple[int, int]]) -> tuple[list[int], set[tuple[int, int]]]:
+    """Return tables so that those that are referred to come first, and the edges that this order does not satisfy.
+
+    :param edges: (child, parent); a table that refers to itself is no matter, for one statement writes all its rows.
+    """
+    left, ordered = list(tables), []
+    while left:
+        free = [table for table in left if not any(child == table and parent in left for child, parent in _true(edges))]
+        ordered += free or left[:1]
+        left = [table for table in left if table not in ordered]
+    return ordered, {edge for edge in _true(edges) if ordered.index(edge[0]) < ordered.index(edge[1])}
+
+
+def _true(edges: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [(child, parent) for child, parent in edges if child != parent]

@@ -1,0 +1,487 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_restore_tables
+short_description: Bring rows of tables back from a dump by comparing, never by overwriting
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Compares tables with their rows in a backup, by key, or by whole rows as often as they are there where there is no
+    key. Tells per table, and per tenant, what is missing, changed and newer.
+  - In check mode that report, and its hash, is all. Outside of it, and with that hash, missing rows come back, changed
+    rows get their old values back where O(changed=restore), and newer rows stay, all in one transaction.
+  - Nothing of a backup is run. The data between C(COPY ... FROM stdin) and its end is read into temporary tables of the
+    module's own session, which are gone with it, and compared there. No other database is made, and nothing is written
+    to the log of the server until rows come back.
+  - What is changed is kept in the ledger's quarantine first, and what is put back is noted there, so that
+    O(state=undone) takes exactly that away again. O(checks) count before and after; where one counts more after,
+    everything is rolled back.
+options:
+  state:
+    description:
+      - V(restored) compares, and brings back. V(undone) undoes what restores of this module and repairs of
+        M(chatia.kanban_rollback.integrity_repair) did in the incident, newest first; sequences stay as they are.
+    type: str
+    choices: [restored, undone]
+    default: restored
+  source:
+    description: What to compare with. Required for O(state=restored).
+    type: dict
+    suboptions:
+      kind:
+        description:
+          - V(dump) is a directory that M(chatia.kanban_rollback.pg_dump) made; each of its files is compared with its
+            manifest first. V(file) is what C(pg_dump) itself wrote, in the custom, directory, tar or plain format, the
+            plain one packed by gzip or not, with rows as COPY and not as INSERT.
+        type: str
+        choices: [dump, file]
+        required: true
+      path:
+        description: Where it lies, on the host that runs the module.
+        type: path
+        required: true
+  tables:
+    description:
+      - Which tables, by name or as maps. Required for O(state=restored).
+      - A map has C(name), C(tenant), the column that says whose a row is, and C(created), the column that tells a row
+        from another one that took its key. Without C(created) such a row reads as changed.
+    type: list
+    elements: raw
+  changed:
+    description: Whether rows that are there and differ are only told, or get their old values back.
+    type: str
+    choices: [report, restore]
+    default: report
+  deleted:
+    description:
+      - Whether rows are only told, or come back, which repairs of M(chatia.kanban_rollback.integrity_repair) deleted
+        and which were not undone.
+    type: str
+    choices: [report, restore]
+    default: report
+  checks:
+    description:
+      - Post-conditions, as in M(chatia.kanban_rollback.integrity_info). None of them may count more after than before.
+        How they would be mended is not looked at.
+    required: false
+  skip_conflicts:
+    description:
+      - Where a check counts more afterwards, leave out the rows of ours that it names and try again, up to three times,
+        rather than refuse all. They are told as RV(superseded).
+    type: bool
+    default: false
+  corrupt_since:
+    description:
+      - When the data began to be corrupt, with its zone. A backup that shows the data at that moment or later, or that
+        does not tell when it was made, is refused.
+    type: str
+  allow_late:
+    description: Use such a backup all the same. An override to be given with a reason; it is recorded.
+    type: bool
+    default: false
+  plan_hash:
+    description: Hash of the report that was approved. Without it, or with another one, nothing is changed.
+    type: str
+  approved_by:
+    description: Who approved it, for the record.
+    type: str
+  max_rows:
+    description: More rows than this are not brought back.
+    type: int
+    default: 100000
+  max_fraction:
+    description:
+      - A plan that touches more than this share of any table is not applied. The share is of the rows that are there
+        now or in the backup, whichever are more. For a table that was emptied it has to be V(1).
+    type: float
+    default: 0.5
+  allow_unfenced:
+    description:
+      - Go on also where the fence (M(chatia.kanban_rollback.write_fence)) does not keep others from deleting rows of
+        these tables, or from changing the columns that get old values back. An override to be given with a reason; it
+        is recorded.
+    type: bool
+    default: false
+  lease_by_force:
+    description: Take the recovery lease from whoever holds it. An override to be given with a reason.
+    type: bool
+    default: false
+  deadline:
+    description: Seconds for all of it; what is not done by then is rolled back.
+    type: float
+    default: 600
+  limit_samples:
+    description: How many rows of each kind to name for each table, at most 1000.
+    type: int
+    default: 10
+  bin_dir:
+    description: Directory of C(pg_restore). Left out, it is looked for as in M(chatia.kanban_rollback.pg_dump).
+    type: path
+extends_documentation_fragment:
+  - chatia.kanban_rollback.integrity_checks
+  - chatia.kanban_rollback.postgres
+  - chatia.kanban_rollback.incident
+attributes:
+  check_mode:
+    support: full
+    description: Compares, or tells what would be undone. Takes no row locks.
+    details: The backup's rows are taken into temporary tables here too.
+  diff_mode:
+    support: full
+    description: Shows how many rows of each kind a table has before and after.
+notes:
+  - The role needs SELECT and INSERT on the tables, UPDATE of the columns for O(changed=restore), TEMPORARY on the
+    database, and membership in a role that may pass the fence; for O(state=undone) DELETE as well. To set a sequence
+    it needs UPDATE on it.
+  - A key is the primary key, else a unique index of columns that are never NULL. Types that have no equality, or one of
+    their own, are compared by their text, letter by letter.
+  - A column that the table has no more stays in the backup; one that came since takes its default in rows that come
+    back, and stays as it is in others. Generated columns are in no backup.
+  - What a repair deleted is known by the quarantine; what retention has purged from it reads as missing.
+  - A row whose parent, by a foreign key, is neither there nor comes along stays away (C(without_parent)), as does one
+    whose parent's key is another row's by now, and one that has what only one row may have (C(taken)).
+  - Without a key a row that moved is one that is missing and one that is newer. Where moving is to delete a row and
+    insert another one, bringing the old one back makes two; that is what O(checks) are for.
+  - Triggers of the application fire. Where one changes or deletes rows that the plan does not name, all is rolled back.
+    Where one makes something else of a row that comes back, that is a warning.
+  - Samples name rows by their key; without one, by up to four of their numbers and UUIDs. What else a row holds is
+    never shown.
+  - The rows need space for temporary tables on the server, about as much as the tables themselves. It is looked at
+    first where the server is on the host that runs the module.
+  - Of a file it is known whose database it is only where it says so. A plain one says so only with C(--create), and
+    says when it was made only with C(--verbose). Such a time has no zone, and is taken as one of this host.
+requirements:
+  - pg_restore, not older than the server and than the pg_dump that made the backup, on the host that runs the module;
+    a plain file needs none
+seealso:
+  - module: chatia.kanban_rollback.pg_dump
+  - module: chatia.kanban_rollback.integrity_repair
+  - module: chatia.kanban_rollback.recovery_point_info
+"""
+
+EXAMPLES = r"""
+- name: See what is missing
+  chatia.kanban_rollback.pg_restore_tables: &wanted
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    source:
+      kind: dump
+      path: /var/lib/kanban/dumps/INC-20261125-042
+    corrupt_since: "2026-11-25T02:45:00-03:00"
+    tables:
+      - {name: Tickets, tenant: companyId, created: createdAt}
+      - TicketTags
+    checks:
+      - name: orphan_tags
+        kind: orphan
+        table: Tags
+        column: companyId
+        references: {table: Companies, column: id}
+  check_mode: true
+  register: compared
+
+- name: Bring just that back
+  chatia.kanban_rollback.pg_restore_tables:
+    <<: *wanted
+    plan_hash: "{{ compared.plan_hash }}"
+    approved_by: ana
+
+- name: Take it away again
+  chatia.kanban_rollback.pg_restore_tables:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    state: undone
+"""
+
+RETURN = r"""
+plan_hash:
+  description: Hash of the present plan.
+  returned: when O(state=restored)
+  type: str
+plan:
+  description: What was compared, and what is planned or was done.
+  returned: when O(state=restored)
+  type: dict
+  contains:
+    tables:
+      description: What each table came to, those that are referred to before those that refer to them.
+      type: list
+      elements: dict
+      contains:
+        table:
+          description: Schema and name.
+          type: str
+        by:
+          description: C(key), or C(row) for whole rows as often as they are there.
+          type: str
+        rows_in_backup:
+          description: Rows in the backup.
+          type: int
+        rows_now:
+          description: Rows that are there.
+          type: int
+        missing:
+          description: Rows of the backup that are not there. They come back.
+          type: int
+        changed:
+          description: Rows of the same key that differ. They get their old values back with O(changed=restore).
+          type: int
+        newer:
+          description: Rows that are not in the backup. They stay.
+          type: int
+        deleted:
+          description: Missing rows that an approved repair deleted. They come back with O(deleted=restore).
+          type: int
+        reused:
+          description: Rows whose key another row has by now. They never come back.
+          type: int
+        without_parent:
+          description: Rows that would lead to nothing, or to a row that took the key of theirs. They stay away.
+          type: int
+        taken:
+          description: Missing rows that have what only one row may have, and another has by now. They stay away.
+          type: int
+        superseded:
+          description: Rows that were left out, with O(skip_conflicts), because a check names them.
+          type: int
+        columns:
+          description: Which columns differ in how many rows.
+          type: list
+          elements: dict
+          sample: [{"column": "kanbanLane", "rows": 12}]
+        tenants:
+          description: Up to 100 tenants of whom most differs, each with its rows by kind.
+          type: list
+          elements: dict
+          sample: [{"tenant": "7", "missing": 103, "newer": 4}]
+        tenants_count:
+          description: How many tenants there are of whom something differs; none without a tenant's column.
+          type: int
+        samples:
+          description: By kind, C(key) of some rows, C(columns) that differ, C(times) where there is no key.
+          type: dict
+          sample: {"missing": [{"key": {"id": "17"}}], "changed": [{"key": {"id": "4"}, "columns": ["kanbanLane"]}]}
+        dropped_columns:
+          description: Columns that only the backup has.
+          type: list
+          elements: str
+        added_columns:
+          description: Columns that the backup does not have yet.
+          type: list
+          elements: str
+        touched:
+          description: Rows that are, or were, written.
+          type: int
+        fraction:
+          description: Which share that is.
+          type: float
+    parts:
+      description: What is done to which table, as in M(chatia.kanban_rollback.integrity_repair).
+      type: list
+      elements: dict
+      sample: [{"check": "missing", "table": "public.Tickets", "action": "insert", "rows": 103, "via": null,
+                "effect": null}]
+    checks:
+      description: What each of O(checks) counts before (C(count)) and after (C(remaining)).
+      type: list
+      elements: dict
+    total_rows:
+      description: Rows that are written, together.
+      type: int
+    fraction:
+      description: The greatest share of a table that is touched.
+      type: float
+    estimate_seconds:
+      description: About how many seconds it takes to apply.
+      type: float
+    triggers:
+      description: Triggers of the application that fire.
+      type: list
+      elements: str
+    refused:
+      description:
+        - Why the plan could not be applied as it is, each with C(code) and C(what), for instance C(not_fenced),
+          C(too_many_rows), C(too_large_fraction), C(missing_privilege), C(no_default), C(circular), C(not_unique),
+          C(deletions_unknown), C(not_known), C(no_open_incident).
+      type: list
+      elements: dict
+source:
+  description: What was compared with; C(taken_at) and C(database) as far as it tells, and how much space there is.
+  returned: when O(state=restored)
+  type: dict
+  sample: {"kind": "dump", "format": "directory", "path": "/var/lib/kanban/dumps/INC-1", "database": "chatia_db",
+           "taken_at": "2026-11-25T02:10:00.000000Z", "bytes": 1048576, "needed_bytes": 9437184, "free_bytes": null}
+fenced:
+  description: Whether the fence keeps others away from what comes back, and lets this session pass.
+  returned: success
+  type: bool
+restored:
+  description: Rows that came back, those that got their old values back included.
+  returned: when O(state=restored)
+  type: int
+superseded:
+  description: Tables with rows that were left out because a check names them, each with C(rows) and C(samples).
+  returned: when O(state=restored)
+  type: list
+  elements: dict
+sequences:
+  description: Sequences that were behind the rows that came back, with C(before) and C(after); C(set) tells if it was.
+  returned: when O(state=restored)
+  type: list
+  elements: dict
+repair_id:
+  description: Number of the restore in C(kanban_rollback.repairs); none where nothing was done.
+  returned: when O(state=restored)
+  type: int
+quarantined:
+  description: Rows that were put into C(kanban_rollback.quarantined), those that came back included.
+  returned: when O(state=restored)
+  type: int
+timings:
+  description: Milliseconds for what was done, by step; C(load) is taking the backup's rows in.
+  returned: when O(state=restored)
+  type: dict
+  sample: {"checks": 120, "load": 2100, "compare": 900, "apply": 300}
+undone:
+  description: Numbers of the restores and repairs that were, or would be, undone.
+  returned: when O(state=undone)
+  type: list
+  elements: int
+tables:
+  description: How many C(deleted), C(changed) and C(inserted) rows of which table are undone.
+  returned: when O(state=undone)
+  type: list
+  elements: dict
+conflicts:
+  description: Up to 100 rows that are in the way, as in M(chatia.kanban_rollback.integrity_repair).
+  returned: when O(state=undone)
+  type: list
+  elements: dict
+conflicts_count:
+  description: How many there are.
+  returned: when O(state=undone)
+  type: int
+refused:
+  description: Why it could not be undone as it is, as in RV(plan.refused).
+  returned: when O(state=undone)
+  type: list
+  elements: dict
+incident_id:
+  description: The id that the ledger knows the incident by; none where it has no open one.
+  returned: success
+  type: str
+ledger:
+  description: Whether the ledger was there, its version and environment.
+  returned: success
+  type: dict
+database:
+  description: Which database this was.
+  returned: success
+  type: dict
+elapsed_ms:
+  description: Milliseconds for all of it.
+  returned: success
+  type: int
+in_conflict:
+  description: Where a check counts more afterwards, tables with rows of ours that it names, as RV(superseded).
+  returned: failure
+  type: list
+  elements: dict
+lease:
+  description: Who holds the lease, when another run has it.
+  returned: failure
+  type: dict
+error:
+  description:
+    - On failure, what is wrong, why it matters and what to do. Where a plan was made it is in the result as well.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description:
+        - A short, stable word for machines, for instance C(plan_hash_missing), C(plan_changed), C(row_changed),
+          C(post_condition), C(not_planned), C(conflict), C(dump_unreadable), C(dump_truncated), C(dump_does_not_fit),
+          C(checksum_mismatch), C(other_database), C(not_in_backup), C(rows_as_inserts), C(backup_too_late),
+          C(backup_time_unknown), C(no_space), or a code of RV(plan.refused).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
+    PSYCOPG2,
+    check_seconds,
+    login_from,
+    postgres_spec,
+    who_from,
+    who_spec,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityspec import checks_spec
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreentry import restore_tables
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorerequest import RestoreRequest
+
+MOST_SAMPLES = 1000
+SOURCE = {
+    "kind": {"type": "str", "choices": ["dump", "file"], "required": True},
+    "path": {"type": "path", "required": True},
+}
+OPTIONS = {
+    "state": {"type": "str", "choices": ["restored", "undone"], "default": "restored"},
+    "source": {"type": "dict", "options": SOURCE},
+    "tables": {"type": "list", "elements": "raw"},
+    "changed": {"type": "str", "choices": ["report", "restore"], "default": "report"},
+    "deleted": {"type": "str", "choices": ["report", "restore"], "default": "report"},
+    "checks": {**checks_spec()["checks"], "required": False},
+    "skip_conflicts": {"type": "bool", "default": False},
+    "corrupt_since": {"type": "str"},
+    "allow_late": {"type": "bool", "default": False},
+    "plan_hash": {"type": "str"},
+    "approved_by": {"type": "str"},
+    "max_rows": {"type": "int", "default": 100000},
+    "max_fraction": {"type": "float", "default": 0.5},
+    "allow_unfenced": {"type": "bool", "default": False},
+    "lease_by_force": {"type": "bool", "default": False},
+    "deadline": {"type": "float", "default": 600},
+    "limit_samples": {"type": "int", "default": 10},
+    "bin_dir": {"type": "path"},
+}
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={**postgres_spec(), **who_spec(), **OPTIONS},
+        required_if=[("state", "restored", ["source", "tables"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        check_seconds("deadline", params["deadline"], 1)
+        given = {name: params[name] for name in OPTIONS}
+        given["limit_samples"] = max(0, min(params["limit_samples"], MOST_SAMPLES))
+        lists = {"checks": params["checks"] or [], "tables": params["tables"] or []}
+        request = RestoreRequest(who=who_from(params), **{**given, **lists, "source": params["source"] or {}})
+        return restore_tables(login_from(params), request, module.check_mode)
+
+    run(module, work, PSYCOPG2)
+
+
+if __name__ == "__main__":
+    main()
