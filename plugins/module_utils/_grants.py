@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Granting roles what the modules read of the application's tables: those columns and no others."""
+"""Granting roles what the modules need of the ledger and read of the application's tables: those columns, no others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranksql import given_query
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as integrity_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
 
 _LETTERS = 60  # Of a query, for a person to know it by.
@@ -122,3 +123,15 @@ def _names(role: str, table: Table) -> dict[str, sql.Composable]:
         "schema": identifier(table.schema),
         "table": identifier(table.schema, table.name),
     }
+
+
+def grant_ledger(cursor: Cursor, role: str) -> bool:
+    """Give a role what every module needs on the ledger; tell whether it lacked any of it. Raises ServerError."""
+    if not cursor.row(quarantine.STATE, {})[0]:
+        cursor.run(quarantine.CREATE, {})  # A ledger of before there was one.
+    if cursor.row(quarantine.REFUSES_NOTHING_BEFORE, {})[0]:
+        cursor.run(quarantine.TAKE_NOTHING_BEFORE, {})
+    if cursor.row(ledger.IS_GRANTED, {"role": role})[0]:
+        return False
+    cursor.run(sql.SQL(ledger.GRANT).format(role=identifier(role)), {})
+    return True

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
@@ -81,18 +81,6 @@ def make_ledger(cursor: Cursor, environment: str | None) -> bool:
         cursor.run(queries.SET_META, {"key": "version", "value": str(queries.VERSION)})
     if environment:
         cursor.run(queries.SET_META, {"key": "environment", "value": environment})
-    return True
-
-
-def grant_ledger(cursor: Cursor, role: str) -> bool:
-    """Give a role what every module needs on the ledger; tell whether it lacked any of it. Raises ServerError."""
-    if not cursor.row(quarantine.STATE, {})[0]:
-        cursor.run(quarantine.CREATE, {})  # A ledger of before there was one.
-    if cursor.row(quarantine.REFUSES_NOTHING_BEFORE, {})[0]:
-        cursor.run(quarantine.TAKE_NOTHING_BEFORE, {})
-    if cursor.row(queries.IS_GRANTED, {"role": role})[0]:
-        return False
-    cursor.run(sql.SQL(queries.GRANT).format(role=identifier(role)), {})
     return True
 
 

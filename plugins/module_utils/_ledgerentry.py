@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._grants import (
     Reads,
     find_reads,
+    grant_ledger,
     grant_reads,
     revoke_reads,
 )
@@ -83,7 +84,7 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
         target = find_target(cursor, request.flag) if request.flag else None
         reads, mends = _rights(cursor, request)
         for role in request.grant_to:
-            changed = ledger.grant_ledger(cursor, role) or changed
+            changed = grant_ledger(cursor, role) or changed
             changed = (target is not None and _grant_flag(cursor, role, target)) or changed
             # After the flag's, so that what comes with that is not granted twice.
             granted += grant_reads(cursor, role, reads)
