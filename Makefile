@@ -47,7 +47,7 @@ integration: venv ## run servers and hosts side by side; the last line counts th
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
 
-drills: venv ## kill the controller at every task of recovery, release and stages (half an hour and more)
+drills: venv ## kill the controller at every task of recovery, release and stages, and what else is too long for test (an hour)
 	@$(PYTEST) tests -m drill --ignore=tests/unit
 
 hosts-test: venv ## test the host fixture alone

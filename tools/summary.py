@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 from tools.gates import CACHE, JUNIT, end, start
 
 # In seconds, for all stages. Under an hour and a half, so that a stage that hangs still leaves time for the count.
-TOTAL_TIMEOUT = 5000
+TOTAL_TIMEOUT = 5200
 LOGS = CACHE / "log"
 HEARTBEAT = 60
 # Cases that are named, of each stage.

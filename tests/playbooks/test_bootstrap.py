@@ -164,6 +164,7 @@ def test_a_group_without_hosts_is_no_success(site: Site) -> None:
         assert "NOBODY in apps" in run.text
 
 
+@pytest.mark.drill
 def test_absent_leaves_what_others_put_there_and_says_where(site: Site, least: dict[str, Any]) -> None:
     db1 = site.fleet["db1"]
     # The directory of the team was there before, and so were its rights.
@@ -203,6 +204,7 @@ def test_absent_leaves_what_others_put_there_and_says_where(site: Site, least: d
         db1.run(["rm", "-rf", kept])
 
 
+@pytest.mark.drill
 def test_a_record_that_others_wrote_or_that_names_other_things_removes_nothing(
     site: Site, least: dict[str, Any]
 ) -> None:
@@ -227,6 +229,7 @@ def test_a_record_that_others_wrote_or_that_names_other_things_removes_nothing(
     redis1.run(["redis-cli", "PING"])
 
 
+@pytest.mark.drill
 def test_a_driver_goes_unless_something_else_needs_it_by_now(site: Site, least: dict[str, Any]) -> None:
     redis1 = site.fleet["redis1"]
     # Two packages of nothing: they stand for a driver that was installed, and for what somebody installed upon it.

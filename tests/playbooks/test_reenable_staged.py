@@ -80,6 +80,7 @@ def test_a_stage_in_which_errors_are_logged_is_off_again_and_mended_it_goes_on(
     assert site.rows() == before
 
 
+@pytest.mark.drill
 def test_two_primaries_have_a_share_each_and_one_gate_and_a_dead_controller_loses_nothing(site: Site) -> None:
     before = [site.rows(name) for name in PRIMARIES]
     for name in PRIMARIES:
