@@ -68,7 +68,9 @@ def test_writes_stay_refused_where_somebody_stopped_it_again_while_it_was_undone
     assert site.redis("GET", BLOCK) == "true"
 
 
-@pytest.mark.parametrize("nobody_on", [False, True], ids=["some on", "nobody on"])
+@pytest.mark.parametrize(
+    "nobody_on", [pytest.param(False, id="some on"), pytest.param(True, id="nobody on", marks=pytest.mark.drill)]
+)
 @pytest.mark.parametrize(
     "moment", [AS_THE_LEASE_IS_GIVEN_BACK, AS_THE_FENCE_IS_LOWERED], ids=["before writes", "after the fence"]
 )
