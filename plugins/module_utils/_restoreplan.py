@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any, Collection, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backup import moment_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import Part, refusal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About
@@ -131,13 +131,10 @@ def late_error(about: About, corrupt_since: str | None) -> KanbanError | None:
     return None
 
 
-def _moment(text: str) -> datetime:
-    plain = text.strip().replace("Z", "+00:00")
-    for shape in ("%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z"):
-        try:
-            return datetime.strptime(plain, shape).astimezone(timezone.utc)
-        except ValueError:
-            continue
+def _moment(text: str) -> float:
+    moment = moment_of(text)
+    if moment is not None:
+        return moment
     raise BadInput(
         "bad_time",
         f"corrupt_since is {text!r}.",
