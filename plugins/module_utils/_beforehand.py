@@ -81,15 +81,21 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
         },
     }
     if joined:
-        result["incident"] = {
-            "incident_id": joined.incident_id,
-            "requested": request.who.incident_id,
-            "opened_now": joined.opened_now,
-            "in_ledger": not joined.opened_now,
-            "switched_seconds_ago": None,
-            "open_before": joined.open_before[:10],
-        }
+        # One that is yet to be opened is in no ledger.
+        foreseen = {"in_ledger": not joined.opened_now, "switched_seconds_ago": None}
+        result["incident"] = {**incident_result(joined.incident_id, request.who.incident_id, joined), **foreseen}
     return result
+
+
+def incident_result(incident_id: str, requested: str, joined: ledger.Joined | None) -> dict[str, Any]:
+    """Return a module's ``incident`` result: as which one a run is known, and which were open before."""
+    return {
+        "incident_id": incident_id,
+        "requested": requested,
+        "opened_now": bool(joined and joined.opened_now),
+        "in_ledger": joined is not None,
+        "open_before": joined.open_before[:10] if joined else [],
+    }
 
 
 def _foreseen(place: Place, request: Request) -> ledger.Joined | None:

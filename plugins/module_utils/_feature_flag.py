@@ -8,7 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import keeper_for, open_incident
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import (
+    incident_result,
+    keeper_for,
+    open_incident,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
@@ -190,15 +194,8 @@ class Switch:
 
     def incident_result(self) -> dict[str, Any]:
         """Return the module's ``incident`` result: as which one this run is known, and which were open before."""
-        before = self._joined.open_before if self._joined else []
-        return {
-            "incident_id": self.incident,
-            "requested": self._request.who.incident_id,
-            "opened_now": bool(self._joined and self._joined.opened_now),
-            "in_ledger": self._joined is not None,
-            "switched_seconds_ago": self._switched_ago,
-            "open_before": before[:10],
-        }
+        found = incident_result(self.incident, self._request.who.incident_id, self._joined)
+        return {**found, "switched_seconds_ago": self._switched_ago}
 
     def _verdict(self, outcome: Outcome) -> KanbanError | None:
         if not outcome.counted:

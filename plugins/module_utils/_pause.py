@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import open_incident
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import incident_result, open_incident
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import (
     Latch,
@@ -116,13 +116,7 @@ class Pause:
 
     def incident_result(self) -> dict[str, Any]:
         """Return the module's ``incident`` result."""
-        return {
-            "incident_id": self.incident,
-            "requested": self._request.who.incident_id,
-            "opened_now": bool(self._joined and self._joined.opened_now),
-            "in_ledger": self._joined is not None,
-            "open_before": self._joined.open_before[:10] if self._joined else [],
-        }
+        return incident_result(self.incident, self._request.who.incident_id, self._joined)
 
     def _not_paused(self, reason: str | None) -> KanbanError:
         return KanbanError(
