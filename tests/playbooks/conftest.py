@@ -9,8 +9,10 @@ The fleet is not the session's of tests/hosts: these tests need an independent s
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +55,14 @@ def application(site: Site) -> Iterator[Application]:
     """The staging application under pm2 on app1 and app2; the site's database is the application's meanwhile."""
     with running(site) as started:
         yield started
+
+
+@pytest.fixture
+def least(site: Site) -> dict[str, Any]:
+    """The inventory's variables of a host whose database is reached as the role that bootstrap.yml made."""
+    return {
+        "ansible_become": False,
+        "kanban_postgresql_host": site.fleet["db1"].address,
+        "kanban_postgresql_user": "kanban_rollback",
+        "kanban_postgresql_password": secrets.token_hex(16),
+    }

@@ -12,8 +12,8 @@ import pytest
 
 from tests.hosts.host import Host
 from tests.playbooks.application import Application
+from tests.playbooks.bootstraps import CATALOG
 from tests.playbooks.place import Site
-from tests.playbooks.test_bootstrap import CATALOG
 
 HASTY = {"kanban_connect_timeout": 3}
 # Where the application itself is not there.

@@ -13,9 +13,9 @@ import psycopg2
 import pytest
 
 from tests.hosts.host import Host
+from tests.playbooks.bootstraps import CATALOG
 from tests.playbooks.place import BLOCK, ON, TENANTS, TICKETS, Site
 from tests.playbooks.runner import Run
-from tests.playbooks.test_bootstrap import CATALOG
 
 ALL = {"kanban_reenable": "all"}
 HASTY = {"kanban_connect_timeout": 3, "kanban_drain_seconds": 2, "kanban_sweep_seconds": 2}
