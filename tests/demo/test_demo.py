@@ -158,6 +158,7 @@ def test_up_undo_up_down(checkout: Checkout) -> None:
     assert_the_whole_story(checkout)
 
 
+@pytest.mark.drill
 @as_root
 def test_an_ordinary_user_does_the_same(checkout: Checkout) -> None:
     nobody = accounts.unprivileged()
@@ -170,6 +171,7 @@ def test_an_ordinary_user_does_the_same(checkout: Checkout) -> None:
     assert_the_whole_story(checkout)
 
 
+@pytest.mark.drill
 @as_root
 def test_a_checkout_that_the_servers_account_cannot_reach(checkout: Checkout) -> None:
     checkout.path.chmod(0o700)
@@ -233,6 +235,7 @@ def test_the_playbook_of_a_killed_up_goes_with_the_servers(checkout: Checkout) -
     assert not checkout.processes()
 
 
+@pytest.mark.drill
 def test_found_repaired_and_everybody_back_on(checkout: Checkout) -> None:
     data = shape(TENANTS, TICKETS)
     damage = data.expected_corruption()

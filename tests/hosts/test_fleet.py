@@ -174,7 +174,14 @@ def test_down_leaves_what_others_put_into_the_state_directory(state: Path) -> No
     assert [path.name for path in state.iterdir()] == ["notes"]
 
 
-@pytest.mark.parametrize("killed_at", ["first key", "first container", "last container"])
+@pytest.mark.parametrize(
+    "killed_at",
+    [
+        pytest.param("first key", marks=pytest.mark.drill),
+        pytest.param("first container", marks=pytest.mark.drill),
+        "last container",
+    ],
+)
 def test_up_and_down_work_after_a_killed_up(state: Path, killed_at: str) -> None:
     killed = subprocess.Popen(
         [sys.executable, "-m", "tests.hosts", "--state", str(state), "up", "--with", "db3"],

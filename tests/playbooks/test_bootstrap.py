@@ -81,6 +81,7 @@ def talkative(site: Site) -> Iterator[Any]:
     db1.psql("SELECT pg_reload_conf()")
 
 
+@pytest.mark.drill
 def test_the_roles_password_is_in_no_log_and_lets_it_in(site: Site, least: dict[str, Any], talkative: Any) -> None:
     first = bootstrap(site, least)
     assert first.rc == 0, first.output

@@ -39,6 +39,7 @@ def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
     assert {again.recap(host)["changed"] for host in ("db1", "db2", "redis1", "app1", "app2")} == {0}
 
 
+@pytest.mark.drill
 def test_absent_removes_nothing_anywhere_unless_every_database_was_asked(site: Site, least: dict[str, Any]) -> None:
     assert bootstrap(site, least).rc == 0
     laid_down = traces(site)
@@ -158,6 +159,7 @@ def test_a_driver_goes_unless_something_else_needs_it_by_now(site: Site, least: 
         redis1.run(["sh", "-c", "dpkg --purge kanban-needs-it kanban-driver; rm -rf /root/kanban-*"], check=False)
 
 
+@pytest.mark.drill
 def test_absent_with_an_open_incident_goes_by_break_glass_only(site: Site, least: dict[str, Any]) -> None:
     before = site.psql("db1", CATALOG)
     assert bootstrap(site, least).rc == 0

@@ -44,6 +44,7 @@ def test_who_holds_a_row_is_named_with_the_line_that_ends_it_and_the_next_run_co
     assert site.rows() == before
 
 
+@pytest.mark.drill
 def test_who_holds_a_row_is_ended_where_that_was_asked_for(site: Site) -> None:
     with contextlib.closing(site.connect()) as session:
         hold(session)
@@ -54,7 +55,7 @@ def test_who_holds_a_row_is_ended_where_that_was_asked_for(site: Site) -> None:
             session.cursor().execute("SELECT 1")
 
 
-@pytest.mark.parametrize("seconds_open", [0.0, 4.0])
+@pytest.mark.parametrize("seconds_open", [0.0, pytest.param(4.0, marks=pytest.mark.drill)])
 def test_a_transaction_from_before_the_kill_cannot_bring_the_flag_back(site: Site, seconds_open: float) -> None:
     before = site.rows()
     with contextlib.closing(site.connect()) as session, session.cursor() as cursor:
@@ -84,6 +85,7 @@ def test_a_transaction_from_before_the_kill_cannot_bring_the_flag_back(site: Sit
     assert site.rows() == before
 
 
+@pytest.mark.drill
 def test_a_transaction_that_stays_open_is_named_and_what_it_writes_later_is_turned_back(site: Site) -> None:
     with contextlib.closing(site.connect(application="nightly")) as session, session.cursor() as cursor:
         cursor.execute('SELECT settings FROM "Companies" WHERE id = 3')

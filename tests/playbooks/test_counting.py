@@ -47,6 +47,7 @@ def test_independent_primaries_are_summed_up(site: Site) -> None:
     assert [site.rows("db1"), site.rows("db3")] == before
 
 
+@pytest.mark.drill
 def test_two_databases_of_one_server_are_summed_up(site: Site) -> None:
     other = f"{site.database}_other"
     site.fleet["db1"].psql(f"CREATE DATABASE {other} TEMPLATE {site.database}")
@@ -59,7 +60,7 @@ def test_two_databases_of_one_server_are_summed_up(site: Site) -> None:
         site.fleet["db1"].psql(f"DROP DATABASE {other} WITH (FORCE)")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["black hole", pytest.param("power lost", marks=pytest.mark.drill)])
 def test_one_dead_host_delays_nobody_and_is_named(site: Site, fault: str) -> None:
     site.disconnect()
     site.fault("db3", FAULTS[fault])
@@ -88,6 +89,7 @@ def test_a_host_that_dies_in_the_middle_of_the_kill_is_given_up_as_well(site: Si
     assert "db3: NOT ACCOUNTED FOR" in run.screen
 
 
+@pytest.mark.drill
 def test_a_host_that_died_behind_an_open_ssh_connection_does_not_keep_the_others_off(site: Site) -> None:
     before = site.rows("db1")
     hosts = {name: over_tcp(site) for name in ("db3", "db1")}
@@ -113,6 +115,7 @@ def test_an_undo_goes_on_where_it_can_and_names_where_it_cannot(site: Site) -> N
     assert "db3: NOT ACCOUNTED FOR" in run.screen
 
 
+@pytest.mark.drill
 def test_an_undo_that_reaches_nobody_says_so_on_the_last_screen(site: Site) -> None:
     assert site.run("scenario3", hosts=("db1",)).rc == 0
     site.disconnect()
@@ -143,6 +146,7 @@ def test_a_replica_whose_primary_is_dead_contains_nothing(site: Site) -> None:
     assert "db2: a replica whose primary did not answer: its tenants are NOT accounted for" in run.screen
 
 
+@pytest.mark.drill
 def test_a_replica_alone_in_the_group_contains_nothing(site: Site) -> None:
     run = site.run("scenario3", hosts=("db2",))
     assert run.rc != 0
@@ -156,6 +160,7 @@ def test_an_empty_group_is_a_failure(site: Site) -> None:
     assert "FAILED: the group 'db' has no hosts" in run.screen
 
 
+@pytest.mark.drill
 def test_a_group_that_is_not_there_is_a_failure(site: Site) -> None:
     run = site.run("scenario3", extra={"kanban_db_hosts": "postgres"})
     assert run.rc != 0
@@ -175,6 +180,7 @@ def test_a_limit_without_localhost_contains_what_it_names_and_fails_for_nobody_c
     assert "db3: NOT ACCOUNTED FOR: was not asked" in counted.screen
 
 
+@pytest.mark.drill
 def test_an_undo_under_a_limit_without_localhost_fails_as_well(site: Site) -> None:
     assert site.run("scenario3", hosts=("db1",)).rc == 0
     run = site.run("reenable", "--limit", "db1", hosts=("db1", "db3"), extra={"kanban_reenable": "all"})
@@ -182,6 +188,7 @@ def test_an_undo_under_a_limit_without_localhost_fails_as_well(site: Site) -> No
     assert run.rc != 0
 
 
+@pytest.mark.drill
 def test_a_dead_host_ahead_in_the_queue_keeps_the_next_waiting_for_its_time_limit_at_most(site: Site) -> None:
     site.disconnect()
     site.fault("db3", Host.blackhole)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.hosts.host import Host
 from tests.playbooks.place import ON, TENANTS, Site
 
@@ -99,6 +101,7 @@ def test_another_environments_ledger_is_refused_before_anything_changes(site: Si
     assert site.incidents() == []
 
 
+@pytest.mark.drill
 def test_an_incident_of_the_day_before_yesterday_is_named_on_the_first_lines(site: Site) -> None:
     first = site.run("scenario3")
     site.psql("db1", "UPDATE kanban_rollback.incidents SET opened_at = now() - interval '50 hours'")
@@ -107,6 +110,7 @@ def test_an_incident_of_the_day_before_yesterday_is_named_on_the_first_lines(sit
     assert f"Incident {first.incident} is open since" in again.screen
 
 
+@pytest.mark.drill
 def test_a_lease_that_a_colleague_holds_refuses_the_undo_and_is_overridden_on_the_record(site: Site) -> None:
     before = site.rows()
     incident = site.run("scenario3").incident
@@ -125,6 +129,7 @@ def test_a_lease_that_a_colleague_holds_refuses_the_undo_and_is_overridden_on_th
     assert "joão" in events(site)
 
 
+@pytest.mark.drill
 def test_a_lease_whose_holder_is_gone_ends_by_itself(site: Site) -> None:
     incident = site.run("scenario3").incident
     hold_lease(site, incident)
@@ -147,6 +152,7 @@ def test_two_controllers_at_once_are_one_incident(site: Site) -> None:
     assert site.rows() == before
 
 
+@pytest.mark.drill
 def test_two_undoes_at_once_do_not_undo_each_other(site: Site) -> None:
     before = site.rows()
     assert site.run("scenario3").rc == 0

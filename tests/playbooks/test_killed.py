@@ -31,7 +31,7 @@ def complete(site: Site, before: str) -> None:
     assert site.rows() == before
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", [MOMENTS[0], pytest.param(MOMENTS[1], marks=pytest.mark.drill)])
 def test_killed_at(site: Site, moment: str) -> None:
     before = site.rows()
     running = site.start("scenario3", hosts=("db1",))
@@ -40,6 +40,7 @@ def test_killed_at(site: Site, moment: str) -> None:
     complete(site, before)
 
 
+@pytest.mark.drill
 def test_killed_while_the_kill_waits_for_a_row(site: Site) -> None:
     before = site.rows()
     with contextlib.closing(site.connect()) as session:

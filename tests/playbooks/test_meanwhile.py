@@ -58,6 +58,7 @@ def test_stopped_again_after_an_undo_it_takes_another_dump_and_a_block_that_went
     assert site.fleet["db1"].run(["sh", "-c", dumps + site.database]).stdout.strip() == "2"
 
 
+@pytest.mark.drill
 def test_writes_stay_refused_where_somebody_stopped_it_again_while_it_was_undone(site: Site) -> None:
     assert site.run("scenario3", variables=HASTY, whole=True).rc == 0
     site.psql("db1", STOPPED_AGAIN)
@@ -72,7 +73,11 @@ def test_writes_stay_refused_where_somebody_stopped_it_again_while_it_was_undone
     "nobody_on", [pytest.param(False, id="some on"), pytest.param(True, id="nobody on", marks=pytest.mark.drill)]
 )
 @pytest.mark.parametrize(
-    "moment", [AS_THE_LEASE_IS_GIVEN_BACK, AS_THE_FENCE_IS_LOWERED], ids=["before writes", "after the fence"]
+    "moment",
+    [
+        pytest.param(AS_THE_LEASE_IS_GIVEN_BACK, id="before writes"),
+        pytest.param(AS_THE_FENCE_IS_LOWERED, id="after the fence", marks=pytest.mark.drill),
+    ],
 )
 def test_the_later_stop_wins_whenever_it_comes_and_whatever_was_on(site: Site, moment: str, nobody_on: bool) -> None:
     if nobody_on:
@@ -89,6 +94,7 @@ def test_the_later_stop_wins_whenever_it_comes_and_whatever_was_on(site: Site, m
     assert undone.seconds < 60
 
 
+@pytest.mark.drill
 def test_a_stop_meanwhile_is_no_success_without_the_fence_either(site: Site) -> None:
     assert site.run("scenario3", variables=HASTY).rc == 0
     site.psql("db1", KILL_AGAIN + AS_THE_LEASE_IS_GIVEN_BACK)
@@ -98,6 +104,7 @@ def test_a_stop_meanwhile_is_no_success_without_the_fence_either(site: Site) -> 
     assert site.on() == 0
 
 
+@pytest.mark.drill
 def test_tenants_that_went_off_meanwhile_are_no_success_without_the_fence_either(site: Site) -> None:
     assert site.run("scenario3", variables=HASTY).rc == 0
     site.psql("db1", STOPPED_AGAIN)
@@ -106,6 +113,7 @@ def test_tenants_that_went_off_meanwhile_are_no_success_without_the_fence_either
     assert f"0 tenants are on, and {ON} were when they had been put back: somebody stopped it again" in undone.screen
 
 
+@pytest.mark.drill
 def test_the_last_screen_says_whether_the_incident_is_still_open(site: Site) -> None:
     assert site.run("scenario3", variables=HASTY).rc == 0
     undone = site.run("reenable", extra=ALL)

@@ -51,6 +51,7 @@ def test_ready_after_a_bootstrap_and_nothing_is_changed(
     assert (site.psql("db1", CATALOG), site.places(), site.redis("KEYS", "cache:*")) == before
 
 
+@pytest.mark.drill
 def test_without_a_bootstrap_it_says_what_to_run(site: Site, tmp_path: Path) -> None:
     run = site.run("preflight", whole=True, variables={"kanban_incidents_dir": str(tmp_path / "incidents")})
     assert run.rc != 0
@@ -58,6 +59,7 @@ def test_without_a_bootstrap_it_says_what_to_run(site: Site, tmp_path: Path) -> 
         assert words in run.screen
 
 
+@pytest.mark.drill
 def test_a_dead_host_is_named_and_the_others_are_looked_at(site: Site, ready: dict[str, Any]) -> None:
     site.disconnect()
     site.fault("db1", Host.blackhole)
@@ -83,6 +85,7 @@ def test_the_script_stops_and_undoes_it_with_psql_alone(site: Site, ready: dict[
     assert incident.startswith("BREAK-GLASS-")
 
 
+@pytest.mark.drill
 def test_what_the_script_switched_reenable_puts_back(site: Site, ready: dict[str, Any]) -> None:
     before = site.rows()
     assert site.run("preflight", whole=True, variables=ready, extra=NO_APPLICATION).rc == 0

@@ -112,6 +112,7 @@ def test_two_primaries_have_a_share_each_and_one_gate_and_a_dead_controller_lose
     assert [site.rows(name) for name in PRIMARIES] == before
 
 
+@pytest.mark.drill
 def test_nothing_begins_where_a_database_does_not_answer_or_writes_are_refused(site: Site) -> None:
     assert site.run("scenario3", whole=True).rc == 0
     refused = site.run("reenable", whole=True, variables=ALONE, extra=CHECKS)

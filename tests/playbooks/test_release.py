@@ -132,6 +132,7 @@ def test_released_to_people_at_work_and_what_fails_then_is_refused_again_with_no
     assert site.psql("db1", TEST_COMPANY) == company
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(600)
 def test_nobody_who_could_test_it_is_no_release_and_an_override_is_on_record(
     site: Site, application: Application

@@ -196,6 +196,7 @@ def test_half_of_the_tenants_is_scenario_1_at_once(site: Site) -> None:
     assert stats(run)["kanban_decision"] == "escalate"
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_good_and_bad_in_turn_pauses_the_roll_out(site: Site) -> None:
     two = ("db1", "db3")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.playbooks.place import ON, TENANTS, Site
 
 
@@ -45,6 +47,7 @@ def test_the_plan_changes_nothing_and_shows_the_tenants(site: Site) -> None:
     assert site.psql("db1", "SELECT to_regnamespace('kanban_rollback') IS NULL") == "t"
 
 
+@pytest.mark.drill
 def test_two_names_of_one_database_count_once(site: Site) -> None:
     twins = {"db1": {}, "db1-by-another-name": {"same_as": "db1"}}
     run = site.run("scenario3", hosts=twins)

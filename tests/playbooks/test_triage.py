@@ -137,6 +137,7 @@ def test_corruption_that_the_application_makes_is_recorded_and_stopped(
     assert counted in recorded[1]["path"][1]["because"]
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_who_suffers_is_switched_off_and_the_screen_says_that_it_holds(site: Site, application: Application) -> None:
     """Scenario 1 is within scenario 2, and none of its plays has a say here."""
@@ -157,6 +158,7 @@ def tell_database(host: Host, signal: str) -> None:
     host.run(["sh", "-c", f"kill -{signal} $(pgrep -x postgres)"])
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_what_hangs_is_not_known_and_costs_its_time_once(site: Site) -> None:
     tell_database(site.fleet["db1"], "STOP")

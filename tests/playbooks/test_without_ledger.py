@@ -64,6 +64,7 @@ def test_prior_values_go_to_a_private_file_that_the_undo_reads(site: Site, fruga
     assert site.rows() == before
 
 
+@pytest.mark.drill
 def test_a_ledger_made_later_takes_the_file_over(site: Site, frugal: dict[str, Any]) -> None:
     before = site.rows()
     first = site.run("scenario3", hosts={"db1": frugal})
@@ -77,6 +78,7 @@ def test_a_ledger_made_later_takes_the_file_over(site: Site, frugal: dict[str, A
     assert site.incidents() == [first.incident]
 
 
+@pytest.mark.drill
 def test_what_no_file_can_take_stands_on_the_last_screen_in_the_form_that_the_undo_reads(
     site: Site, frugal: dict[str, Any]
 ) -> None:

@@ -186,7 +186,14 @@ def redis_comes_back(site: Site) -> Any:
 
 
 @pytest.mark.usefixtures("redis_comes_back")
-@pytest.mark.parametrize("fault", [stop_redis, freeze_redis, Host.blackhole], ids=["dead", "frozen", "black hole"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(stop_redis, id="dead"),
+        pytest.param(freeze_redis, id="frozen", marks=pytest.mark.drill),
+        pytest.param(Host.blackhole, id="black hole", marks=pytest.mark.drill),
+    ],
+)
 def test_a_redis_that_does_not_answer_neither_stops_nor_delays_the_rest(site: Site, fault: Any) -> None:
     before = site.rows()
     site.disconnect()
@@ -204,6 +211,7 @@ def test_a_redis_that_does_not_answer_neither_stops_nor_delays_the_rest(site: Si
     assert site.rows() == before
 
 
+@pytest.mark.drill
 @pytest.mark.usefixtures("redis_comes_back")
 def test_a_block_with_an_expiry_is_renewed_to_the_end_and_said_when_it_is_lost(site: Site) -> None:
     expiring = {**HASTY, "kanban_write_block_ttl": 600}
@@ -235,6 +243,7 @@ def test_a_dead_application_host_and_a_dead_replica_stop_nothing(site: Site) -> 
     assert site.redis("GET", BLOCK) == "true"
 
 
+@pytest.mark.drill
 def test_a_block_of_somebody_else_is_kept_counted_and_released_by_name_only(site: Site) -> None:
     site.redis("MSET", BLOCK, "true", f"{{{BLOCK}}}:owner", "INC-OF-MARIA")
     run = site.run("scenario3", whole=True)
@@ -250,6 +259,7 @@ def test_a_block_of_somebody_else_is_kept_counted_and_released_by_name_only(site
     assert site.redis("EXISTS", BLOCK) == "0"
 
 
+@pytest.mark.drill
 def test_two_operators_at_the_same_moment_refuse_writes_once(site: Site) -> None:
     before = site.rows()
     running = [site.start("scenario3", whole=True) for _time in range(2)]
