@@ -25,7 +25,8 @@ def test_the_plan_of_a_first_installation_changes_nothing(site: Site) -> None:
     assert plan.rc == 0, plan.output
 
 
-def test_made_once_and_enough_for_a_role_that_may_do_nothing_else(site: Site, least: dict[str, Any]) -> None:
+def test_made_once_enough_for_a_role_that_may_do_nothing_else_and_gone_again(site: Site, least: dict[str, Any]) -> None:
+    catalog, nothing = site.psql("db1", CATALOG), traces(site)
     first = bootstrap(site, least)
     assert first.rc == 0, first.output
     assert first.recap("db1")["changed"] > 0
@@ -58,6 +59,10 @@ def test_made_once_and_enough_for_a_role_that_may_do_nothing_else(site: Site, le
             ["psql", "-XqAt", "-d", site.database, "-f", "-"], user="postgres", stdin=with_role + statement, check=False
         )
         assert "permission denied" in asked.stderr, statement
+
+    gone = bootstrap(site, least, kanban_state="absent")
+    assert gone.rc == 0, gone.output
+    assert (site.psql("db1", CATALOG), traces(site)) == (catalog, nothing)
 
 
 def test_a_group_without_hosts_is_no_success(site: Site) -> None:

@@ -14,6 +14,7 @@ from tests.playbooks.bootstraps import CATALOG, bootstrap, traces
 from tests.playbooks.place import Site
 
 
+@pytest.mark.drill
 def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
     before, nothing = site.psql("db1", CATALOG), traces(site)
     assert bootstrap(site, least).rc == 0
