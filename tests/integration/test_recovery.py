@@ -174,6 +174,7 @@ def test_what_is_not_approved_is_not_done(place: Place) -> None:
         assert place.events == []
 
 
+@pytest.mark.drill
 def test_an_override_is_recorded_before_it_is_used(place: Place) -> None:
     place.variables["kanban_dump_tables"] = []
     stopped = place.run()
@@ -216,7 +217,7 @@ def test_a_row_that_changed_since_the_plan_is_looked_at_again(place: Place) -> N
     assert whole(place.db, *TABLES) == before
 
 
-MOMENTS = ("Repair what was approved", "Count again what is corrupt", "Account for every row", "Record it, for")
+MOMENTS = ("Repair what was approved",)
 
 
 @pytest.mark.timeout(1200)
