@@ -9,7 +9,7 @@ people's own.
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
@@ -58,6 +58,9 @@ def comparison_part(
         part.bad += _in_the_way(name, plan, check_mode)
     if not names:
         part.bad.append("no data is compared, for no primary answered")
+    if part.bad:
+        # Who asks for a restore has lost something, whatever the checks say: this is no misfire.
+        part.kind = RECOVER
     if whole["rows"]:
         part.kind, part.good = RECOVER, f"the plan would bring {whole['rows']:,} rows back"
         part.lines.append(f"Plan {whole['hash']}" + (f", in full in {file} on the controller" if file else ""))
@@ -102,7 +105,7 @@ def _lines(plan: Answer, since: Answer) -> Iterator[str]:
         return
     made = plan["plan"]
     for table in made["tables"]:
-        yield from _table_lines(table)
+        yield from _table_lines(table, {row["check"] for row in made["parts"] if row["table"] == table["table"]})
     for row in made["parts"]:
         verb = "set back" if row["action"] == "update" else "bring back"
         yield f"plan: {verb} {row['rows']:,} {one_line(row['check'])} rows of {one_line(row['table'])}"
@@ -117,7 +120,7 @@ def _source_line(source: Mapping[str, Any]) -> str:
     return f"compared with the {what}, " + (f"the data at {taken}" if taken else "which does not say of when it is")
 
 
-def _table_lines(table: Mapping[str, Any]) -> Iterator[str]:
+def _table_lines(table: Mapping[str, Any], coming: Collection[str]) -> Iterator[str]:
     name = one_line(table["table"])
     told = ", ".join(f"{table[kind]:,} {kind}" for kind in _FIGURES if table[kind])
     line = f"{name}: {table['rows_in_backup']:,} rows in the backup, {table['rows_now']:,} now: {told or 'the same'}"
@@ -126,9 +129,11 @@ def _table_lines(table: Mapping[str, Any]) -> Iterator[str]:
         yield named(f"{name}: missing", table, "missing")
     if table["changed"]:
         columns = ", ".join(f"{one_line(row['column'])} in {row['rows']:,}" for row in table["columns"][:SHOWN])
-        yield named(f"{name}: changed: {columns}", table, "changed")
-    if table["deleted"]:
-        yield named(f"{name}: a repair deleted {table['deleted']:,} of them", table, "deleted")
+        stay = "" if "changed" in coming else "; they stay, and kanban_restore_changed=restore sets them back"
+        yield named(f"{name}: changed: {columns}{stay}", table, "changed")
+    if table["deleted"] and "deleted" not in coming:
+        what = f"{table['deleted']:,} rows that a repair deleted stay away"
+        yield named(f"{name}: {what}; kanban_restore_deleted=restore brings them back", table, "deleted")
     yield from away_lines(table)
 
 

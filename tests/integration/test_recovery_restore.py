@@ -84,8 +84,8 @@ def typed(run: Run) -> dict[str, object]:
     return found
 
 
-@pytest.mark.timeout(600)
-def test_compared_approved_brought_back_validated_and_away_again(damaged: Damaged) -> None:
+@pytest.mark.timeout(400)
+def test_compared_refused_where_it_is_late_approved_brought_back_and_validated(damaged: Damaged) -> None:
     place, db = damaged.place, damaged.place.db
     stopped = place.run(**RESTORE, kanban_restore_source=damaged.source)
     assert stopped.rc == 0, stopped.output
@@ -94,13 +94,13 @@ def test_compared_approved_brought_back_validated_and_away_again(damaged: Damage
         ("Tickets", f"{GONE} missing, {MOVED} changed"),
         ("Tags", f"{NEWER} newer; tenants 1 ({NEWER} newer)"),
     ):
-        assert re.search(rf"public\.{table}: \d+ rows in the backup, \d+ now: {re.escape(words)}", stopped.screen), (
-            stopped.screen
-        )
+        line = rf"public\.{table}: \d+ rows in the backup, \d+ now: {re.escape(words)}"
+        assert re.search(line, stopped.screen), stopped.screen
     assert f"the plan would bring {damaged.coming} rows back" in stopped.screen
-    assert "changed: lastMessage in 7" in stopped.screen
+    assert f"changed: lastMessage in {MOVED}" in stopped.screen
     assert "the incident was opened then, and no check tells an earlier moment" in stopped.screen
     assert "Not validated: that comes with the restore" in stopped.screen
+    # What undoes a misfire would switch V2 on over this.
     assert "misfire" not in stopped.screen
     # What people wrote is theirs.
     assert "Olá" not in stopped.output
@@ -114,14 +114,19 @@ def test_compared_approved_brought_back_validated_and_away_again(damaged: Damage
     assert kept["databases"]["db1"]["source"]["path"] == damaged.source["path"]
     assert kept["since"]["db1"]["at"] in stopped.screen
 
-    # The dump of this run shows the data after that.
-    dumps = list((place.directory / "dumps").iterdir())
-    own = {"kind": "dump", "path": str(dumps[0])}
-    late = place.run(**{**given, "kanban_restore_source": own}, kanban_approved_by="ana")
+    # The run's own dump shows the data as it is.
+    own = {"kind": "dump", "path": str(next((place.directory / "dumps").iterdir()))}
+    late = place.run(
+        **{**given, "kanban_restore_source": own},
+        kanban_approved_by="ana",
+        kanban_dump_tables=[],
+        kanban_sweep_seconds=1,
+    )
     assert late.rc != 0
     assert "CONTAINED: Kanban V2 is off" in late.screen, late.output
     assert "the data on db1 is not compared with a backup" in late.screen
-    assert "Use an older backup" in late.text
+    assert f"{own['path']} shows the data at" in late.screen
+    assert "Not validated: not every database was compared with its backup" in late.screen
     assert (whole(db, *TABLES), place.events) == (damaged.now, [])
 
     done = place.run(**given, kanban_approved_by="ana")
@@ -130,34 +135,71 @@ def test_compared_approved_brought_back_validated_and_away_again(damaged: Damage
     assert "0 writes were accepted since the fence" in done.screen
     assert re.search(rf"public\.Tickets: \d+ rows in the dump, \d+ now: {GONE} brought back", done.screen), done.screen
     assert place.events == [("recover", "planned"), ("recover", "restored"), ("validate", "data validated")]
-    after = whole(db, *TABLES)
+    as_restored(damaged)
+
+
+def as_restored(damaged: Damaged) -> None:
+    """See that what was missing is there, and that what was changed or is newer stayed."""
+    after = whole(damaged.place.db, *TABLES)
     assert after['"TicketTags"'] == damaged.then['"TicketTags"']
     assert set(damaged.now['"Tickets"']) < set(after['"Tickets"'])
     assert len(after['"Tickets"']) == len(damaged.then['"Tickets"'])
     assert after['"Tags"'] == damaged.now['"Tags"']
 
-    again = place.run(**given, kanban_approved_by="ana")
-    assert again.rc == 0, again.output
-    assert "nothing to bring back, the data is validated" in again.screen
-    assert whole(db, *TABLES) == after
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_typed_again_there_is_nothing_left_and_an_undo_takes_it_away_again(damaged: Damaged) -> None:
+    place, db = damaged.place, damaged.place.db
+    # Where nothing is named all else is done, and the backup that there is, is said.
+    named = place.run(**RESTORE, kanban_backup_sources=[{"kind": "pg_dump", "path": damaged.source["path"]}])
+    assert named.rc != 0
+    assert "CONTAINED: Kanban V2 is off" in named.screen, named.output
+    assert "the dump is proven" in named.screen
+    assert "kanban_restore_source is not given, so there is nothing to compare with; the newest usable" in named.screen
+    assert damaged.source["path"] in named.screen
+    assert whole(db, *TABLES) == damaged.now
+
+    given = typed(place.run(**RESTORE, kanban_restore_source=damaged.source))
+    unnamed = place.run(**given)
+    assert unnamed.rc != 0
+    assert "Not restored: kanban_approved_by is not given" in unnamed.screen, unnamed.output
+    for words in (
+        f"{damaged.coming} rows came back, the data is validated",
+        "nothing to bring back, the data is validated",
+    ):
+        run = place.run(**given, kanban_approved_by="ana")
+        assert run.rc == 0, run.output
+        assert words in run.screen
+        as_restored(damaged)
 
     back = place.run(kanban_recovery="undo", kanban_approved_by="ana")
     assert back.rc == 0, back.output
     assert f"and {GONE} that a restore put there went" in back.screen
     assert whole(db, *TABLES) == damaged.now
-    assert db.modules().ok("incident_info", incident_id=done.incident)["validation"] is None
+    assert db.modules().ok("incident_info", incident_id=back.incident)["validation"] is None
 
 
-def test_without_a_source_all_else_is_done_and_the_backup_that_there_is_is_named(damaged: Damaged) -> None:
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_a_late_backup_comes_back_where_that_is_overridden_with_a_reason_which_is_recorded(damaged: Damaged) -> None:
     place = damaged.place
-    place.variables["kanban_backup_sources"] = [{"kind": "pg_dump", "path": damaged.source["path"]}]
-    run = place.run(**RESTORE)
-    assert run.rc != 0
-    assert "CONTAINED: Kanban V2 is off" in run.screen, run.output
-    assert "the dump is proven" in run.screen
-    assert "kanban_restore_source is not given, so there is nothing to compare with; the newest usable" in run.screen
-    assert damaged.source["path"] in run.screen
-    assert whole(place.db, *TABLES) == damaged.now
+    broken = {"what": ["late_backup"], "reason": "the tags went after that hour"}
+    asked = {**RESTORE, "kanban_restore_source": damaged.source, "kanban_corrupt_since": "2020-01-01T00:00:00Z"}
+    refused = place.run(**asked)
+    assert "it is corrupt since 2020-01-01" in refused.screen, refused.output
+    # Who asks for this has lost something, whatever the checks say.
+    assert "misfire" not in refused.screen
+    given = typed(place.run(**asked, kanban_break_glass=broken))
+    assert given["kanban_break_glass"] == broken
+    done = place.run(**given, kanban_approved_by="ana")
+    assert done.rc == 0, done.output
+    assert place.events[0] == ("recover", "override")
+    assert (
+        place.db.value("SELECT data->>'reason' FROM kanban_rollback.events WHERE event = 'override'")
+        == broken["reason"]
+    )
+    as_restored(damaged)
 
 
 @pytest.mark.drill
