@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown i
     what_is_left,
     who_needs_it,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reads import check_queries, mends, reads
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reads import check_queries, mends, reads, restores
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._scram import scram_verifier
 
 
@@ -28,6 +28,7 @@ class FilterModule:
             "check_queries": check_queries,
             "mends": mends,
             "reads": reads,
+            "restores": restores,
             "scram_verifier": scram_verifier,
             "what_is_left": what_is_left,
             "who_needs_it": who_needs_it,

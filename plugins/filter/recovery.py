@@ -13,6 +13,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery i
     plan_of_all,
     why_not_to_recover,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverysource import (
+    corrupt_since,
+    without_source,
+)
 
 
 class FilterModule:
@@ -21,8 +25,10 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
         return {
+            "corrupt_since": corrupt_since,
             "data_judgement": data_judgement,
             "plan_document": plan_document,
             "plan_of_all": plan_of_all,
             "why_not_to_recover": why_not_to_recover,
+            "without_source": without_source,
         }

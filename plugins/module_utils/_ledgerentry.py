@@ -100,7 +100,10 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
 def _rights(cursor: Cursor, request: LedgerRequest) -> tuple[Reads, Mends]:
     if not request.grant_to:
         return Reads(), Mends()
-    return find_reads(cursor, request.reads, request.queries), find_mends(cursor, request.repairs)
+    reads, mends = find_reads(cursor, request.reads, request.queries), find_mends(cursor, request.repairs)
+    for table, columns in mends.parents(cursor):
+        reads.add(table, columns)
+    return reads, mends
 
 
 def _grant_flag(cursor: Cursor, role: str, target: Target) -> bool:

@@ -20,10 +20,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     warnings_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrestore import conflict_lines, restored_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
-_APPROVER = "'<who has looked at it>'"
+APPROVER = "'<who has looked at it>'"
+# What is done, by ``kanban_recovery``, and what the data is not where that failed.
+_WORDS = {
+    "surgical": ("repair", "repaired"),
+    "restore": ("restore", "restored"),
+    "undo": ("undo", "as before the repair"),
+}
 
 
 def assessment_part(
@@ -53,7 +60,7 @@ def assessment_part(
             part.lines.append(f"{name}: data NOT ASSESSED: {why_not(checks)}")
         else:
             corrupt = corrupt or checks["corrupt"]
-            part.lines += [f"{name}: {line}" for line in _check_lines(checks)]
+            part.lines += [f"{name}: {line}" for line in check_lines(checks)]
         if "plan" in plan:
             part.lines += [f"{name}: {line}" for line in (*_plan_lines(plan), *_not_in_plan(checks, plan))]
             # Where nothing is to be repaired nothing is in the way of it, but for checks that did not count.
@@ -96,11 +103,12 @@ def _to_apply(made: str, arguments: Sequence[str]) -> list[str]:
     return [
         "Next: let somebody else look at the plan. What it takes away is kept, and kanban_recovery=undo brings it "
         "back. To apply it:",
-        f"{command} -e kanban_approved_by={_APPROVER}",
+        f"{command} -e kanban_approved_by={APPROVER}",
     ]
 
 
-def _check_lines(checks: Answer) -> Iterator[str]:
+def check_lines(checks: Answer) -> Iterator[str]:
+    """Yield what the checks counted on one database."""
     lacking = checks.get("not_applicable") or []
     yield f"{len(checks['counts'])} checks counted in {checks['elapsed_ms'] / 1000:.1f} s" + (
         f"; {len(lacking)} do not apply here: {one_line(', '.join(lacking))}" if lacking else ""
@@ -163,30 +171,33 @@ def recovery_part(
 ) -> dict[str, Any]:
     """Judge the repair, or its undo.
 
-    :param answers: as ``integrity_repair`` gives them; ``why_nots``: what spoke against doing it anywhere.
-    :param what: ``kanban_recovery``; ``rows``: how many the plan of all has.
+    :param answers: as ``integrity_repair`` gives them, or ``pg_restore_tables``; ``why_nots``: what spoke against doing
+        it anywhere.
+    :param what: surgical, restore, undo or none; ``rows``: how many the plan of all has.
     """
-    part, done = Part(RECOVER, ""), 0
-    undo = what == "undo"
+    part, done, undo = Part(RECOVER, ""), 0, what == "undo"
     if what == "none":
         part.kind = NOTHING
         return part.as_result()
+    (noun, state), (work, worked) = _WORDS[what], _WORDS["restore" if what == "restore" else "surgical"]
     if why_nots:
-        part.bad.append("the repair was not done: " + "; ".join(why_nots))
-        part.lines += [f"Not repaired: {one_line(text)}" for text in why_nots]
+        part.bad.append(f"the {work} was not done: " + "; ".join(why_nots))
+        part.lines += [f"Not {worked}: {one_line(text)}" for text in why_nots]
         return part.as_result()
     for name, answer in together(names, answers):
         if answer.get("failed") or ("undone" if undo else "plan") not in answer:
-            part.bad.append(f"the data on {name} is not {'as before the repair' if undo else 'repaired'}")
+            part.bad.append(f"the data on {name} is not {state}")
             # It may still be at work on the host, and then the next run finds it done.
             code = (answer.get("error") or {}).get("code")
             lost = answer.get("unreachable") or "timedout" in answer or code == "lost_connection"
-            state = "NOT KNOWN to be done, the same command tells" if lost else "NOT DONE"
-            part.lines.append(f"{name}: {'undo' if undo else 'repair'} {state}: {why_not(answer)}")
+            how = "NOT KNOWN to be done, the same command tells" if lost else "NOT DONE"
+            part.lines.append(f"{name}: {noun} {how}: {why_not(answer)}")
             part.lines += [f"{name}: in the way: {_conflict(row)}" for row in answer.get("conflicts", [])[:SHOWN]]
+            part.lines += [f"{name}: {line}" for line in conflict_lines(answer)]
         else:
             done += 1
-            part.lines += [f"{name}: {line}" for line in (_undone if undo else _repaired)(answer, plan)]
+            told = {"restore": restored_lines, "undo": _undone}.get(what, _repaired)
+            part.lines += [f"{name}: {line}" for line in told(answer, plan)]
             # A look at it does not fail; what it would come to does.
             if undo and answer.get("conflicts_count"):
                 part.bad.append(f"{answer['conflicts_count']:,} rows on {name} cannot come back")
@@ -195,22 +206,44 @@ def recovery_part(
                 hard = [reason for reason in answer.get("refused", []) if reason["code"] not in OF_A_PLAN]
                 part.bad += [f"the undo on {name} could not be done: {one_line(reason['what'])}" for reason in hard]
     if not done and not part.bad:
-        part.bad.append("nothing was repaired, for no primary answered")
+        part.bad.append(f"nothing was {worked}, for no primary answered")
     changed = [answer for answer in answers if answer and answer.get("changed")]
-    if undo:
-        part.good = "the repair is undone" if changed else "no repair was there to undo"
-    else:
-        kept = sum(int(answer.get("quarantined") or 0) for answer in changed)
-        part.good = f"{kept or rows:,} rows {'would be ' if plan else ''}repaired" if changed else "nothing to repair"
-    if changed and undo and not plan:
-        part.next += [
+    part.good = _good(changed, what, rows, plan)
+    if changed and not plan:
+        part.next += _after(changed, what, arguments)
+    return part.as_result()
+
+
+def _good(changed: Sequence[Answer], what: str, rows: int, plan: bool) -> str:
+    if what == "undo":
+        return "the repair is undone" if changed else "no repair was there to undo"
+    if not changed:
+        return "nothing to bring back" if what == "restore" else "nothing to repair"
+    kept = sum(int(answer.get("quarantined") or 0) for answer in changed)
+    if what == "restore":
+        return f"{kept or rows:,} rows {'would come' if plan else 'came'} back"
+    return f"{kept or rows:,} rows {'would be ' if plan else ''}repaired"
+
+
+def _after(changed: Sequence[Answer], what: str, arguments: Sequence[str]) -> list[str]:
+    """Return what is left to type when it is done."""
+    if what == "undo":
+        return [
             "Next: what the repair had mended is corrupt again. This assesses it anew, and shows the plan:",
             command_of("scenario3", arguments),
         ]
-    if changed and not undo and not plan:
-        command = command_of("scenario3", [*arguments, "-e", "kanban_recovery=undo"])
-        part.next += ["To bring back what the repair took away:", f"{command} -e kanban_approved_by={_APPROVER}"]
-    return part.as_result()
+    undone = command_of("scenario3", [*arguments, "-e", "kanban_recovery=undo"])
+    if what == "surgical":
+        return ["To bring back what the repair took away:", f"{undone} -e kanban_approved_by={APPROVER}"]
+    checks = [check for answer in changed for check in answer["plan"]["checks"]]
+    left = [check for check in checks if (check["remaining"] or 0) > check["tolerate"]]
+    names = ", ".join(dict.fromkeys(one_line(check["name"]) for check in left))
+    more = [
+        f"Next: what the checks still find ({names}) is no matter of the backup. This plans its repair:",
+        command_of("scenario3", arguments),
+    ]
+    away = ["To take away again what came back:", f"{undone} -e kanban_approved_by={APPROVER}"]
+    return [*(more if left else []), *away]
 
 
 def _conflict(row: Mapping[str, Any]) -> str:
@@ -238,9 +271,10 @@ def _undone(answer: Answer, plan: bool) -> Iterator[str]:
         yield "no repair of this incident is there to undo"
     for table in answer.get("tables", []):
         would = "would come back" if plan else "came back"
+        again = f", and {table['inserted']:,} that a restore put there {'would go' if plan else 'went'}"
         yield (
             f"repair {table['repair_id']}: {table['deleted']:,} deleted and {table['changed']:,} changed rows of "
-            f"{one_line(table['table'])} {would}"
+            f"{one_line(table['table'])} {would}" + (again if table.get("inserted") else "")
         )
     for row in answer.get("conflicts", [])[:SHOWN]:
         yield f"in the way: {_conflict(row)}"

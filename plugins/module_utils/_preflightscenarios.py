@@ -119,7 +119,9 @@ def repair_check(lacks: Sequence[str], grants: Sequence[str], error: KanbanError
     what = f"repair: not ready, because this role lacks {'; '.join(lacks[:NAMED])}"
     what += f" and {len(lacks) - NAMED} more." if len(lacks) > NAMED else "."
     why = "The stop works without; what is corrupt could be counted and not mended by this role."
-    todo = f"{' '.join(grants)} bootstrap.yml grants it (kanban_role_repairs), as the tables' owner."
+    todo = (
+        f"{' '.join(grants)} bootstrap.yml grants it (kanban_role_repairs, kanban_role_restores), as the tables' owner."
+    )
     return Check("repair", False, SHOULD, what, why, todo)
 
 

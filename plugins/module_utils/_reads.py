@@ -63,6 +63,15 @@ def mends(checks: Sequence[Mapping[str, Any]]) -> list[Read]:
     return [mend for mend in found if mend["table"]]
 
 
+def restores(tables: Sequence[Any]) -> list[Read]:
+    """Return that rows of these tables come back, as the option ``repairs`` of ``ledger``.
+
+    :param tables: the option ``tables`` of ``pg_restore_tables``, names or maps with one.
+    """
+    names = [table["name"] if isinstance(table, Mapping) else table for table in tables]
+    return [{"table": name, "restore": True} for name in names if name]
+
+
 def _of_check(check: Mapping[str, Any]) -> Iterator[Read]:
     """Yield what one check reads: what it compares, what names a row in its samples, and its time.
 

@@ -49,7 +49,9 @@ def plan_document(answer: Answer) -> dict[str, Any]:
     if "plan" not in answer:
         return {"why_not": why_not(answer)}
     names = ("plan_hash", "plan", "fenced", "database", "incident_id")
-    return {name: answer.get(name) for name in names}
+    # A plan of a restore comes from somewhere; a repair's own comes from the data.
+    compared = {"source": answer["source"]} if "source" in answer else {}
+    return {**{name: answer.get(name) for name in names}, **compared}
 
 
 def _person(name: str | None) -> str:

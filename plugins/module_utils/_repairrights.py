@@ -1,23 +1,26 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a repair and its undo need of the application's tables: named where it lacks, and granted to roles."""
+"""What repairs, restores and their undo need of the application's tables: named where it lacks, granted to roles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import resolve_column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircascade import read_foreign_keys
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo
 
 # A row is put into quarantine whole, so it is read whole; what was deleted is inserted again by the undo.
 CHANGES, DELETES, BRINGS_BACK = ("SELECT",), ("SELECT", "DELETE"), ("SELECT", "INSERT")
 _BOTH = ("SELECT", "INSERT", "DELETE")
+# What came back goes again by the undo, and any column may get its old value.
+_RESTORES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _TODO = "Grant it: {} (bootstrap.yml does, by kanban_role_repairs), or use another role."
 
 
@@ -36,11 +39,12 @@ def lacking(
 
 @dataclass
 class Mends:
-    """Tables by id, each with the columns that are set there and whether rows of it are deleted."""
+    """Tables by id, each with the columns that are set there, and whether rows of it are deleted, or come back."""
 
     names: dict[int, tuple[str, str]] = field(default_factory=dict)
     deletes: set[int] = field(default_factory=set)
     columns: dict[int, dict[str, None]] = field(default_factory=dict)
+    restores: set[int] = field(default_factory=set)
 
     def add(self, table: int, name: tuple[str, str], deletes: bool, columns: Sequence[str]) -> None:
         """Add what is done to a table."""
@@ -53,11 +57,30 @@ class Mends:
         """Return the tables on which a role (this one) lacks something, with what and the line that grants it."""
         found = []
         for table, columns in self.columns.items():
-            words = _BOTH if table in self.deletes else CHANGES
+            words = _RESTORES if table in self.restores else _BOTH if table in self.deletes else CHANGES
             missing, grant = lacking(cursor, table, words, list(columns), role)
             if missing:
                 found.append((".".join(self.names[table]), missing, grant))
+        for _sequence, name, words, grant in self._sequences(cursor, role):
+            if words:
+                found.append((name, words, grant))
         return found
+
+    def sequences(self, cursor: Cursor) -> list[tuple[str, str]]:
+        """Return the sequences that a restore sets, each with its schema."""
+        return [sequence for sequence, _name, _words, _grant in self._sequences(cursor, None)]
+
+    def _sequences(self, cursor: Cursor, role: str | None) -> Iterator[tuple[tuple[str, str], str, Sequence[str], str]]:
+        if self.restores:
+            for row in cursor.rows(queries.SEQUENCES, {"tables": sorted(self.restores), "role": role}):
+                schema, name, missing, grant = row
+                yield (schema, name), f"sequence {schema}.{name}", missing, grant
+
+    def parents(self, cursor: Cursor) -> Iterator[tuple[Table, Sequence[str]]]:
+        """Yield what rows that come back lead to: who brings them back looks whether it is there."""
+        for table in sorted(self.restores):
+            for _key, schema, name, _validated, _columns, parents in cursor.rows(undo.PARENTS, {"table": table}):
+                yield find_table(cursor, f"{schema}.{name}")[0], parents
 
 
 def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
@@ -74,6 +97,8 @@ def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
         except BadInput:
             continue
         found.add(table.oid, (table.schema, table.name), bool(repair.get("delete")), named)
+        if repair.get("restore"):
+            found.restores.add(table.oid)
     level = set(found.deletes)
     while level:
         before = set(found.deletes)
@@ -113,6 +138,8 @@ def revoke_mends(cursor: Cursor, role: str, mends: Mends) -> None:
     """Take it away again; raises ServerError."""
     for name in mends.names.values():
         cursor.run(sql.SQL(queries.REVOKE_MEND).format(table=identifier(*name), role=identifier(role)), {})
+    for name in mends.sequences(cursor):
+        cursor.run(sql.SQL(queries.REVOKE_SEQUENCE).format(sequence=identifier(*name), role=identifier(role)), {})
     for (database,) in cursor.rows(queries.WITH_TEMPORARY, {"role": role}):
         named = {"database": identifier(database), "role": identifier(role)}
         cursor.run(sql.SQL(queries.REVOKE_TEMPORARY).format(**named), {})

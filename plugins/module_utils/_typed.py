@@ -15,6 +15,8 @@ _PLAIN = re.compile(r"[\w.:@%+/-]+(?:[\w.:@%+/,!&*-]*)")
 # Words that YAML reads as text as they stand.
 _WORDS = re.compile(r"[^\W\d_](?:[\w .;()/%+-]*[\w.)%])? [\w .;()/%+-]*[\w.)%]")
 _MARKS = re.compile(r"[^\w .;()/%+-]+")
+# Of a map, what YAML reads as the text that it is without quotes: a word, a path, an identifier.
+_LEAF = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z_/](?:[\w.:@%+/-]*[\w.@%+/-])?", re.IGNORECASE)
 _PLAYBOOK = "ansible-playbook chatia.kanban_rollback."
 
 
@@ -27,7 +29,8 @@ def extra_vars(variables: Mapping[str, Any], result_format: str = "yaml") -> lis
     """Return the arguments that give these variables again; empty ones are left out.
 
     :param result_format: how the line is shown. As JSON each double quote has a backslash before it, and what is pasted
-        so is a variable lost without a word: a sentence then keeps its words and loses the marks that need quotes.
+        so is a variable lost without a word: a sentence then keeps its words and loses the marks that need quotes, and
+        a map has no quotes where YAML needs none.
     """
     given = [(name, value) for name, value in variables.items() if value not in (None, "")]
     return [text for name, value in given for text in ("-e", _given(name, value, result_format))]
@@ -41,7 +44,23 @@ def _given(name: str, value: Any, result_format: str) -> str:
         return f"{name}={text}"
     if _WORDS.fullmatch(text):
         return f"{{{name}: {text}}}"
-    return json.dumps({name: value}, ensure_ascii=False)
+    bare = _bare(value) if result_format == "json" and isinstance(value, Mapping) else None
+    return json.dumps({name: value}, ensure_ascii=False) if bare is None else f"{{{name}: {bare}}}"
+
+
+def _bare(value: Any) -> str | None:
+    """Return a value of a map as YAML without quotes; None where it cannot do without."""
+    if isinstance(value, Mapping):
+        inner = [(_bare(str(name)), _bare(each)) for name, each in value.items()]
+        shown = [f"{name}: {each}" for name, each in inner if name is not None and each is not None]
+        return f"{{{', '.join(shown)}}}" if len(shown) == len(inner) else None
+    if isinstance(value, (list, tuple)):
+        each = [_bare(one) for one in value]
+        return None if None in each else f"[{', '.join(map(str, each))}]"
+    if isinstance(value, (bool, int)):
+        return str(value).lower()
+    text = str(value)
+    return text if isinstance(value, str) and (_LEAF.fullmatch(text) or _WORDS.fullmatch(text)) else None
 
 
 def as_screen(lines: Sequence[str], result_format: str = "json") -> Any:

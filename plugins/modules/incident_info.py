@@ -115,7 +115,7 @@ stages:
 validation:
   description:
     - The newest validation of the data of O(incident_id), C(passed) or not, with C(at) and C(data), its figures. Null
-      where there is none, or where somebody has switched off, repaired or undone a repair since.
+      where there is none, or where somebody has switched off, repaired, restored or undone that since.
   returned: success
   type: dict
 lease:

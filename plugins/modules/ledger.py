@@ -86,7 +86,8 @@ options:
     default: []
   repairs:
     description:
-      - What O(grant_to) gets to mend, and to bring back, by M(chatia.kanban_rollback.integrity_repair), table by table.
+      - What O(grant_to) gets to mend, and to bring back, by M(chatia.kanban_rollback.integrity_repair) and
+        M(chatia.kanban_rollback.pg_restore_tables), table by table.
         What goes along by foreign keys is found from the catalog and granted as well, for the repair itself deletes
         and changes those rows. With any table it also gets C(TEMPORARY) on the database. A table or column that is not
         there is left out.
@@ -107,6 +108,13 @@ options:
         type: list
         elements: str
         default: []
+      restore:
+        description:
+          - Whether M(chatia.kanban_rollback.pg_restore_tables) brings rows of it back. This grants C(SELECT),
+            C(INSERT), C(UPDATE) and C(DELETE), C(SELECT) and C(UPDATE) on its sequences, and reading the columns that
+            its foreign keys lead to. Nothing else goes along.
+        type: bool
+        default: false
   latch:
     description:
       - Install the latch of O(flag), dormant. It lets every write pass until M(chatia.kanban_rollback.feature_flag)
@@ -217,6 +225,7 @@ MEND = {
     "table": {"type": "str", "required": True},
     "delete": {"type": "bool", "default": False},
     "columns": {"type": "list", "elements": "str", "default": []},
+    "restore": {"type": "bool", "default": False},
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.fences import TABLES, board
 from tests.integration.place import Database
 from tests.integration.points import MORE, dump, look, past, table, writes
-from tests.integration.repairs import ready
+from tests.integration.repairs import INCIDENT, ready
 from tests.integration.restores import backup, restore
 
 
@@ -49,7 +49,11 @@ def test_an_undo_leaves_a_recovery_point_as_it_was(db: Database, directory: Path
     source = backup(db, directory, "custom", "Tags", "TicketTags", "Tickets")
     db.rows('DELETE FROM "TicketTags" WHERE "ticketId" < 4')
     modules = ready(db, TABLES)
+    modules.ok("incident", event={"phase": "validate", "event": "data validated", "data": {"writes": 0}})
+    assert db.modules().ok("incident_info", incident_id=INCIDENT)["validation"]["passed"]
     restore(modules, source, "TicketTags", max_fraction=1.0)
+    # What was validated is not what is there now.
+    assert db.modules().ok("incident_info", incident_id=INCIDENT)["validation"] is None
     # The dump has the rows that came back, and then they go again.
     measuring = dump(db, directory / "dump").having(tables=TABLES)
     modules.ok("pg_restore_tables", state="undone")

@@ -15,6 +15,7 @@ from tests.integration.integrity import CHECKS
 from tests.integration.least import GRANTED, GRANTS, Place, bootstrapped
 from tests.integration.module import Result
 from tests.integration.repairs import FENCED, whole
+from tests.integration.restores import backup, compare, restore
 
 # As the profile fences it.
 LANES = {"name": "Tickets", "operations": ["UPDATE", "DELETE", "TRUNCATE"], "columns": ["kanbanLane", "kanbanOrder"]}
@@ -101,3 +102,39 @@ def test_preflight_names_what_a_repair_would_lack_and_that_is_no_must(place: Pla
         (grant,) = GRANTS.findall(check["todo"])
         assert grant == f"GRANT {right} TO {place.role};"
         place.db.rows(grant)
+
+
+def test_it_restores_where_that_was_asked_for_and_is_left_with_nothing(place: Place) -> None:
+    db, named = place.db, ("Tags", "Tickets", "TicketTags")
+    place.bootstrap(kanban_role_repairs=False, kanban_role_restores=True)
+    words = ("SELECT", "INSERT", "UPDATE", "DELETE")
+    sequences = {(f"{name}_id_seq", word) for name in named for word in ("SELECT", "UPDATE")}
+    granted = set(db.rows(GRANTED, (place.role,)))
+    assert granted >= {*((name, word) for name in named for word in words), *sequences}
+    # What rows lead to is read, and no more.
+    assert {(name, word) for name, word in granted if word != "SELECT" and name not in named} == {
+        one for one in sequences if one[1] != "SELECT"
+    }
+    source = backup(db, place.directory, "custom", *named)
+    before = whole(db, *(f'"{name}"' for name in named))
+    db.rows('DELETE FROM "TicketTags" WHERE "tagId" IN (SELECT id FROM "Tags" ORDER BY id DESC LIMIT 3)')
+    db.rows('DELETE FROM "Tags" WHERE id IN (SELECT id FROM "Tags" ORDER BY id DESC LIMIT 3)')
+    db.rows("""UPDATE "Tickets" SET "lastMessage" = 'x' WHERE id < 4""")
+    db.rows("""SELECT setval('"Tags_id_seq"', 1)""")
+    damaged = whole(db, *before)
+    place.modules.ok("incident", incident_id="INC-8")
+    modules = place.modules.having(incident_id="INC-8", run_id="run-8", allow_unfenced=True)
+    for right in ('INSERT ON public."Tags"', "TEMPORARY ON DATABASE kanban"):
+        db.rows(f"REVOKE {right} FROM {place.role}")
+        lacks = modules.run("pg_restore_tables", True, source=source, tables=[*named])
+        assert f"GRANT {right} TO {place.role};" in json.dumps(lacks, ensure_ascii=False).replace('\\"', '"')
+        db.rows(f"GRANT {right} TO {place.role}")
+    assert compare(modules, source, *named)["plan"]["total_rows"] > 0
+    done = restore(modules, source, *named, changed="restore")
+    assert whole(db, *before) == before
+    assert [(one["sequence"], one["set"]) for one in done["sequences"]] == [("public.Tags_id_seq", True)]
+    modules.ok("pg_restore_tables", state="undone")
+    assert whole(db, *before) == damaged
+    place.modules.ok("incident", incident_id="INC-8", state="closed")
+    place.bootstrap("absent")
+    assert db.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (place.role,)) == []

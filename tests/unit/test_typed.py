@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,30 @@ def test_where_quotes_would_be_escaped_a_sentence_keeps_its_words() -> None:
     assert extra_vars({"x": 'crash, says "Ana": não abre'}, "json") == ["-e", "{x: crash says Ana não abre}"]
     assert extra_vars({"x": "a,b"}, "json") == ["-e", "x=a,b"]
     assert extra_vars({"x": "INC {{ 7 }}"}, "json") == ["-e", "{x: INC 7}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "bare"),
+    [
+        ({"kind": "dump", "path": "/srv/a-b/INC-1"}, "{kind: dump, path: /srv/a-b/INC-1}"),
+        ({"what": ["late_backup"], "rows": 3, "on_it": True}, "{what: [late_backup], rows: 3, on_it: true}"),
+        ({"reason": "nobody else is awake"}, "{reason: nobody else is awake}"),
+        # What YAML would take for a moment, another type or another map keeps its quotes.
+        ({"target": "2026-11-25T02:45:00Z"}, None),
+        ({"path": "/srv/a b"}, None),
+        ({"path": "Yes"}, None),
+        ({"path": "a: b"}, None),
+        ({"path": "a, b"}, None),
+        ({"path": "~"}, None),
+        ({"path": "12"}, None),
+        ({"on": "a"}, None),
+        ({"path": None}, None),
+    ],
+)
+def test_a_map_has_no_quotes_where_they_would_be_escaped_and_yaml_needs_none(value: Any, bare: str | None) -> None:
+    whole = json.dumps({"x": value}, ensure_ascii=False)
+    assert extra_vars({"x": value}, "json") == ["-e", whole if bare is None else f"{{x: {bare}}}"]
+    assert extra_vars({"x": value}) == ["-e", whole]
 
 
 def test_what_is_empty_is_left_out() -> None:

@@ -250,7 +250,7 @@ ORDER BY at DESC, run_id DESC, seq DESC
 LIMIT 200
 """
 
-# What was found out about the data holds until somebody switches off again, or repairs or undoes a repair.
+# What was found out about the data holds until somebody switches off again, repairs, restores or undoes that.
 VALIDATION = """
 SELECT event, at, data::text
 FROM kanban_rollback.events
@@ -258,7 +258,7 @@ WHERE incident_id = %(incident)s AND phase = 'validate' AND source = 'incident' 
   AND LEAST(at, COALESCE(data ->> 'since', at))
       > COALESCE((SELECT max(at) FROM kanban_rollback.events
                      WHERE (phase = 'contain' AND source = 'feature_flag' AND event = 'disabled')
-                        OR (phase = 'recover' AND event IN ('repaired', 'undone'))), '')
+                        OR (phase = 'recover' AND event IN ('repaired', 'restored', 'undone'))), '')
 ORDER BY at DESC, run_id DESC, seq DESC
 LIMIT 1
 """

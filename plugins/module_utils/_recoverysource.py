@@ -1,0 +1,61 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a restore of scenario 3 compares with: since when the data counts as corrupt, and which backup there would be.
+
+Pure: neither Ansible nor a driver.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+
+# Checks that tell when it began by hours that are not as usual; the times of others are those of rows.
+BY_HOURS = ("mass_delete", "timeline")
+
+
+def corrupt_since(checks: Answer, given: str, opened: str | None, began: float) -> dict[str, str]:
+    """Return since when one database's data counts as corrupt: ``at``, with its zone, and ``by``, what says so.
+
+    :param checks: as ``integrity_info`` gives them; ``given``: ``kanban_corrupt_since``, which goes before them.
+    :param opened: when the ledger opened the incident, where it has; ``began``: when this run did, in seconds since
+        1970. Somebody had seen by then that something was wrong.
+    """
+    if given:
+        return {"at": given, "by": "kanban_corrupt_since says so"}
+    told = [
+        (str(check["first_at"]), one_line(check["name"]))
+        for check in checks.get("checks", [])
+        if check["kind"] in BY_HOURS and check["status"] == "corrupt" and check.get("first_at")
+    ]
+    if told:
+        at, name = min(told)
+        return {"at": at, "by": f"the check {name} tells it"}
+    if opened:
+        return {"at": opened, "by": "the incident was opened then, and no check tells an earlier moment"}
+    at = datetime.fromtimestamp(began, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"at": at, "by": "this run began then, and no check tells an earlier moment"}
+
+
+def without_source(backups: Answer, since: Mapping[str, str]) -> str:
+    """Return what to say where no source is named: that, and which usable backup from before the corruption there is.
+
+    :param backups: as ``backup_info`` gives it, asked for what is from before that moment; empty where nobody asked.
+    """
+    lacks = "kanban_restore_source is not given, so there is nothing to compare with"
+    if not backups or backups.get("skipped"):
+        return f"{lacks}: name a backup; where kanban_backup_sources says where they are, the newest is named here"
+    if "sources" not in backups:
+        return f"{lacks}, and which backups there are is not known: {why_not(backups)}"
+    newest: Mapping[str, Any] | None = backups.get("before")
+    if not newest:
+        return f"{lacks}, and no usable backup is from before {since['at']}: {one_line(backups.get('before_why'))}"
+    where = f" in {one_line(newest['path'])}" if newest.get("path") else ""
+    return (
+        f"{lacks}; the newest usable backup from before {since['at']} is {one_line(newest['label'])} "
+        f"({one_line(newest['kind'])}){where}, with the data of {newest['as_of']}"
+    )
