@@ -61,20 +61,19 @@ class Mends:
             missing, grant = lacking(cursor, table, words, list(columns), role)
             if missing:
                 found.append((".".join(self.names[table]), missing, grant))
-        for _sequence, name, words, grant in self._sequences(cursor, role):
-            if words:
-                found.append((name, words, grant))
+        for (schema, name), missing, grant in self._sequences(cursor, role):
+            if missing:
+                found.append((f"sequence {schema}.{name}", missing, grant))
         return found
 
     def sequences(self, cursor: Cursor) -> list[tuple[str, str]]:
         """Return the sequences that a restore sets, each with its schema."""
-        return [sequence for sequence, _name, _words, _grant in self._sequences(cursor, None)]
+        return [name for name, _missing, _grant in self._sequences(cursor, None)]
 
-    def _sequences(self, cursor: Cursor, role: str | None) -> Iterator[tuple[tuple[str, str], str, Sequence[str], str]]:
-        if self.restores:
-            for row in cursor.rows(queries.SEQUENCES, {"tables": sorted(self.restores), "role": role}):
-                schema, name, missing, grant = row
-                yield (schema, name), f"sequence {schema}.{name}", missing, grant
+    def _sequences(self, cursor: Cursor, role: str | None) -> list[tuple[tuple[str, str], list[str], str]]:
+        values = {"tables": sorted(self.restores), "role": role}
+        rows = cursor.rows(queries.SEQUENCES, values) if self.restores else []
+        return [((schema, name), list(missing), grant) for schema, name, missing, grant in rows]
 
     def parents(self, cursor: Cursor) -> Iterator[tuple[Table, Sequence[str]]]:
         """Yield what rows that come back lead to: who brings them back looks whether it is there."""
