@@ -40,7 +40,7 @@ class Tool:
 
     def __init__(self, program: str, user: str | None, env_dir: str | None = None) -> None:
         """Look up program and account; raises KanbanError."""
-        self.account = _account(user)
+        self._account = _account(user)
         path = os.pathsep.join(dict.fromkeys([*os.environ.get("PATH", "").split(os.pathsep), *_DIRECTORIES]))
         found = shutil.which(os.path.expanduser(program), path=path)
         if found is None:
@@ -50,12 +50,12 @@ class Tool:
                 "Install it on this host, run this on the host that has it, or give its whole path as program.",
             )
         self.program = found
-        self.environment = {
+        self._environment = {
             **{name: value for name, value in os.environ.items() if name.startswith(_PREFIXES) or name == "TZ"},
             **(_variables(env_dir) if env_dir else {}),
             "PATH": path,
-            "HOME": self.account.pw_dir,
-            "USER": self.account.pw_name,
+            "HOME": self._account.pw_dir,
+            "USER": self._account.pw_name,
             "LC_ALL": "C",
         }
 
@@ -65,7 +65,7 @@ class Tool:
         :param seconds: the whole time of the source, for the message.
         """
         try:
-            return self._ask([*self.prefix(), *argv], deadline, seconds)
+            return self._ask([*self._prefix(), *argv], deadline, seconds)
         except KanbanError as error:
             if error.code != "client_not_started":
                 raise
@@ -75,7 +75,7 @@ class Tool:
     def _ask(self, command: Sequence[str], deadline: Deadline, seconds: float) -> str:
         output: list[bytes] = []
         size = 0
-        with child(command, self.environment, None, signal.SIGTERM, subprocess.PIPE) as process:
+        with child(command, self._environment, None, signal.SIGTERM, subprocess.PIPE) as process:
             said = Said(process.stderr)
             stream = process.stdout.fileno() if process.stdout else -1
             while True:
@@ -103,15 +103,11 @@ class Tool:
                 raise self._failed(process.returncode, said.text)
         return text
 
-    def prefix(self, ending: int | None = None) -> list[str]:
-        """Return the words before a command by which root becomes the account.
-
-        :param ending: the signal that the kernel sends it when this process dies; becoming somebody else forgets it.
-        """
-        if os.geteuid() != 0 or self.account.pw_uid == 0:
+    def _prefix(self) -> list[str]:
+        if os.geteuid() != 0 or self._account.pw_uid == 0:
             return []
-        given = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--init-groups"]
-        return ["setpriv", *given, *(["--pdeathsig", signal.Signals(ending).name] if ending else [])]
+        given = [f"--reuid={self._account.pw_uid}", f"--regid={self._account.pw_gid}", "--init-groups"]
+        return ["setpriv", *given]
 
     def _failed(self, status: int, text: str) -> KanbanError:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -120,11 +116,11 @@ class Tool:
         return source_error(
             "tool_failed",
             f"{name} ended with status {status}{last}.",
-            f"Run {name} by hand as {self.account.pw_name}; perhaps it needs another user or configuration.",
+            f"Run {name} by hand as {self._account.pw_name}; perhaps it needs another user or configuration.",
         )
 
     def _without_secrets(self, text: str) -> str:
-        for name, value in self.environment.items():
+        for name, value in self._environment.items():
             if len(value) >= 6 and re.search("KEY|SECRET|PASS|TOKEN|CRED", name):
                 text = text.replace(value, "***")
         return text

@@ -88,7 +88,13 @@ class Planner:
 
     def not_over(self) -> None:
         """Raise Timeout when the deadline is over."""
-        ensure_not_over(self.deadline)
+        if self.deadline.over:
+            raise Timeout(
+                "deadline",
+                "The deadline was over before the repair was done.",
+                "Everything was rolled back: the data is as it was.",
+                "Give it more time (option deadline), and look at the plan's estimate.",
+            )
 
     def _one(self, check: Check, planned: Planned, left: LeftRelations, now: Relations) -> None:
         self.in_time()
@@ -247,14 +253,3 @@ def _follows(key: ForeignKey, rows: int) -> dict[str, Any]:
         "change them as well, without a copy in quarantine."
     )
     return refusal("follows_update", what, table=key.place, via=key.name, effect=key.on_update, rows=rows)
-
-
-def ensure_not_over(deadline: Deadline) -> None:
-    """Raise Timeout when a deadline is over."""
-    if deadline.over:
-        raise Timeout(
-            "deadline",
-            "The deadline was over before the repair was done.",
-            "Everything was rolled back: the data is as it was.",
-            "Give it more time (option deadline), and look at the plan's estimate.",
-        )

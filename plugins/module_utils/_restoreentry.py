@@ -9,10 +9,12 @@ with what is there at its one moment, and written where that was approved. Nothi
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import find_programs
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan import python_encoding
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Scope
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, checks_from
@@ -40,7 +42,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwrit
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreapply import BringBack
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorecompare import compare, plan_changed
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreload import Clock, load, look_at_space
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreopen import open_source
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import (
     asked_from,
     late_error,
@@ -48,13 +49,19 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorepla
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorerequest import RestoreRequest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresequences import put_right
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About, Source
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import (
+    Source,
+    format_of,
+    open_dump,
+    open_file,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, find_backed, in_order
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorewords import (
     figures_text,
     shown,
     warnings_of,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
 
 SOURCE = "pg_restore_tables"
@@ -85,37 +92,35 @@ class Restore:
         """Compare, and apply what was approved; raises KanbanError."""
         work = self.work
         checks = checks_from(self.request.checks) if self.request.checks else []
-        # Before the transaction: what takes long to be there must not keep the server from cleaning up meanwhile.
-        with ExitStack() as opened:
-            source = open_source(work, self.request, opened, self._find, self._refuse_source)
-            self._took("open")
-            with work.transaction() as cursor:
-                planner = Planner(cursor, work.deadline, self.request.limit_samples)
-                space = self._compare(cursor, planner, checks, source)
-                opened.close()
-                passage = self._judge(cursor, planner)
-                self._report(cursor, planner, passage, source, space)
-                self._end_here(planner, only_look)
-                ensure_quarantine(cursor)
-                ensure_nothing_before(cursor)
-                self._apply(cursor, planner, passage, checks)
-                work.result["changed"] = True
+        with work.transaction() as cursor:
+            planner = Planner(cursor, work.deadline, self.request.limit_samples)
+            source, space = self._compare(cursor, planner, checks)
+            passage = self._judge(cursor, planner)
+            self._report(cursor, planner, passage, source, space)
+            self._end_here(planner, only_look)
+            ensure_quarantine(cursor)
+            ensure_nothing_before(cursor)
+            self._apply(cursor, planner, passage, checks)
+            work.result["changed"] = True
         if work.taken_back:
             # The server counts what was rolled back as well; who measures writes later has to know of it.
             with work.transaction() as cursor:
                 work.event(cursor, "rolled back", work.taken_back)
 
     def _compare(
-        self, cursor: Cursor, planner: Planner, checks: Sequence[Check], source: Source
-    ) -> Mapping[str, int | None]:
-        """Count the checks, take the backup's rows in, compare, and plan; return the space that there was for it."""
+        self, cursor: Cursor, planner: Planner, checks: Sequence[Check]
+    ) -> tuple[Source, Mapping[str, int | None]]:
+        """Count the checks, take the backup's rows in, compare, and plan; return the source and the space for it."""
         work, request = self.work, self.request
+        asked = asked_from(request.tables)
+        source = self._open(cursor)
         planner.make(checks, {check.name: Repair() for check in checks})
         self._took("checks")
-        self.tables, waiting = in_order(cursor, self._find(cursor))
+        tables = [find_backed(cursor, number, one) for number, one in enumerate(asked)]
+        self.tables, waiting = in_order(cursor, tables)
         space = look_at_space(cursor, self.login, source, self.tables)
         load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over))
-        self._refuse_source(source.about)
+        self._refuse_source(source)
         self._took("load")
         reasons = compare(cursor, self.tables, request.kinds, request.limit_samples, planner.in_time)
         for table in self.tables if "changed" in request.kinds else ():
@@ -124,7 +129,7 @@ class Restore:
         self._took("compare")
         planner.plan.seconds = work.deadline.elapsed_ms / 1000
         self._plan(cursor, planner, reasons, waiting)
-        return space
+        return source, space
 
     def _report(
         self, cursor: Cursor, planner: Planner, passage: Passage, source: Source, space: Mapping[str, int | None]
@@ -164,13 +169,24 @@ class Restore:
     def _took(self, step: str) -> None:
         self.timings[step] = self.work.deadline.elapsed_ms - sum(self.timings.values())
 
-    def _find(self, cursor: Cursor) -> list[Backed]:
-        return [find_backed(cursor, number, one) for number, one in enumerate(asked_from(self.request.tables))]
+    def _open(self, cursor: Cursor) -> Source:
+        path, session = Path(self.request.source["path"]), self.work.session
+        encoding = python_encoding(cursor.row(recoverypoint.MOMENT, {})[3])
+        kind = self.request.source["kind"]
+        program = ""
+        if kind == "dump" or format_of(path) not in ("plain", "gzip"):
+            major = session.server_version // 10000
+            program = find_programs(self.request.bin_dir, major, self.work.facts.server.version).path("pg_restore")
+        source: Source = open_dump(path, program, encoding) if kind == "dump" else open_file(path, program, encoding)
+        # A script tells who it is only when it has been read.
+        if source.about.taken_at or source.about.database:
+            self._refuse_source(source)
+        return source
 
-    def _refuse_source(self, about: About) -> None:
+    def _refuse_source(self, source: Source) -> None:
         server = self.work.facts.server
-        late = None if self.request.allow_late else late_error(about, self.request.corrupt_since)
-        for error in (other_database(about, server.database, server.cluster), late):
+        late = None if self.request.allow_late else late_error(source.about, self.request.corrupt_since)
+        for error in (other_database(source.about, server.database, server.cluster), late):
             if error:
                 raise error
 

@@ -146,7 +146,7 @@ def _moment(text: str) -> float:
 def other_database(about: About, name: str, cluster: str) -> BadInput | None:
     """Return why these rows are none of this database, as far as the source tells; None where nothing says so."""
     if about.cluster is not None and about.cluster != cluster:
-        what = f"is of the database {about.database!r} on another server, or of that name"
+        what = f"is a dump of the database {about.database!r} on another server, or of that name"
     elif about.cluster is None and about.database is not None and about.database != name:
         what = f"is of the database {about.database!r}, and this one is {name!r}"
     else:

@@ -16,7 +16,7 @@ description:
     key. Tells per table, and per tenant, what is missing, changed and newer.
   - In check mode that report, and its hash, is all. Outside of it, and with that hash, missing rows come back, changed
     rows get their old values back where O(changed=restore), and newer rows stay, all in one transaction.
-  - Nothing of a dump is run. The data between C(COPY ... FROM stdin) and its end is read into temporary tables of the
+  - Nothing of a backup is run. The data between C(COPY ... FROM stdin) and its end is read into temporary tables of the
     module's own session, which are gone with it, and compared there. No other database is made, and nothing is written
     to the log of the server until rows come back.
   - What is changed is kept in the ledger's quarantine first, and what is put back is noted there, so that
@@ -39,37 +39,13 @@ options:
           - V(dump) is a directory that M(chatia.kanban_rollback.pg_dump) made; each of its files is compared with its
             manifest first. V(file) is what C(pg_dump) itself wrote, in the custom, directory, tar or plain format, the
             plain one packed by gzip or not, with rows as COPY and not as INSERT.
-          - V(pgbackrest) restores a scratch instance from a repository of pgBackRest to just before a moment, compares
-            with that, and removes it.
         type: str
-        choices: [dump, file, pgbackrest]
+        choices: [dump, file]
         required: true
       path:
-        description: Where a dump or file lies, on the host that runs the module.
+        description: Where it lies, on the host that runs the module.
         type: path
-      stanza:
-        description: Whose backups, for O(source.kind=pgbackrest).
-        type: str
-      target:
-        description:
-          - The moment to go back to, with its zone; what was committed before it comes along. Left out, it is
-            O(corrupt_since), which the check C(timeline) of M(chatia.kanban_rollback.integrity_info) proposes.
-        type: str
-      config:
-        description: Configuration file of pgBackRest, where it is not the usual one.
-        type: path
-      repo:
-        description: Which repository of several; that of the backup which serves, where left out.
-        type: int
-      user:
-        description: As root, the account that runs pgBackRest and the instance. PostgreSQL does not run as root.
-        type: str
-      scratch_dir:
-        description:
-          - Where the scratch instance lies. Its disk has to have room for the whole database, and 5 per cent of it, at
-            most 10 GB, stay free. Best not the disk of the server's own data.
-          - Left out, C(~/.local/state/kanban_rollback/scratch).
-        type: path
+        required: true
   tables:
     description:
       - Which tables, by name or as maps. Required for O(state=restored).
@@ -160,12 +136,6 @@ attributes:
     support: full
     description: Shows how many rows of each kind a table has before and after.
 notes:
-  - A scratch instance has a socket of its own in a directory that only its account enters, listens to no network,
-    archives nothing, loads no library of production's, and runs at the lowest priority (C(nice), C(ionice)). Of other
-    databases of the cluster only holes are restored. It is there for as long as its rows are read, in check mode too,
-    and is gone afterwards, also when the module is killed; what a machine that went down left, the next run removes.
-  - The moment of a point in time is found by the first commit after it, so the file of the log that has this commit
-    must be archived.
   - The role needs SELECT and INSERT on the tables, UPDATE of the columns for O(changed=restore), TEMPORARY on the
     database, and membership in a role that may pass the fence; for O(state=undone) DELETE as well. To set a sequence
     it needs UPDATE on it.
@@ -189,8 +159,6 @@ notes:
 requirements:
   - pg_restore, not older than the server and than the pg_dump that made the backup, on the host that runs the module;
     a plain file needs none
-  - for O(source.kind=pgbackrest), pgbackrest and the server's programs of the same major version as the server, on the
-    host that runs the module, and setpriv (util-linux) where that is root
 seealso:
   - module: chatia.kanban_rollback.pg_dump
   - module: chatia.kanban_rollback.integrity_repair
@@ -223,19 +191,6 @@ EXAMPLES = r"""
     <<: *wanted
     plan_hash: "{{ compared.plan_hash }}"
     approved_by: ana
-
-- name: Compare with the moment before the corruption, from a backup and the log
-  chatia.kanban_rollback.pg_restore_tables:
-    login_db: chatia_db
-    incident_id: INC-20261125-042
-    source:
-      kind: pgbackrest
-      stanza: crm
-      scratch_dir: /mnt/scratch
-    corrupt_since: "2026-11-25T02:45:00-03:00"
-    tables: [Tickets, TicketTags]
-    deadline: 3600
-  check_mode: true
 
 - name: Take it away again
   chatia.kanban_rollback.pg_restore_tables:
@@ -389,9 +344,7 @@ quarantined:
   returned: when O(state=restored)
   type: int
 timings:
-  description: >-
-    Milliseconds for what was done, by step; C(open) is finding the backup, for a point in time making the scratch
-    instance, C(load) taking its rows in.
+  description: Milliseconds for what was done, by step; C(load) is taking the backup's rows in.
   returned: when O(state=restored)
   type: dict
   sample: {"checks": 120, "load": 2100, "compare": 900, "apply": 300}
@@ -455,8 +408,7 @@ error:
         - A short, stable word for machines, for instance C(plan_hash_missing), C(plan_changed), C(row_changed),
           C(post_condition), C(not_planned), C(conflict), C(dump_unreadable), C(dump_truncated), C(dump_does_not_fit),
           C(checksum_mismatch), C(other_database), C(not_in_backup), C(rows_as_inserts), C(backup_too_late),
-          C(backup_time_unknown), C(no_space), C(wal_missing), C(restore_failed), C(scratch_not_started),
-          or a code of RV(plan.refused).
+          C(backup_time_unknown), C(no_space), or a code of RV(plan.refused).
       type: str
     what:
       description: What is wrong.
@@ -486,19 +438,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorereq
 
 MOST_SAMPLES = 1000
 SOURCE = {
-    "kind": {"type": "str", "choices": ["dump", "file", "pgbackrest"], "required": True},
-    "path": {"type": "path"},
-    "stanza": {"type": "str"},
-    "target": {"type": "str"},
-    "config": {"type": "path"},
-    "repo": {"type": "int"},
-    "user": {"type": "str"},
-    "scratch_dir": {"type": "path"},
+    "kind": {"type": "str", "choices": ["dump", "file"], "required": True},
+    "path": {"type": "path", "required": True},
 }
-NEEDED = [("kind", "dump", ["path"]), ("kind", "file", ["path"]), ("kind", "pgbackrest", ["stanza"])]
 OPTIONS = {
     "state": {"type": "str", "choices": ["restored", "undone"], "default": "restored"},
-    "source": {"type": "dict", "options": SOURCE, "required_if": NEEDED},
+    "source": {"type": "dict", "options": SOURCE},
     "tables": {"type": "list", "elements": "raw"},
     "changed": {"type": "str", "choices": ["report", "restore"], "default": "report"},
     "deleted": {"type": "str", "choices": ["report", "restore"], "default": "report"},

@@ -212,14 +212,3 @@ SELECT COALESCE(
 SIZE = """
 SELECT COALESCE(sum(pg_table_size(t.oid)), 0)::bigint FROM unnest(%(tables)s::oid[]) AS t(oid)
 """
-
-# What a scratch instance has to know of production: what its first superuser is called, how large the databases are,
-# and when a file of the log was last archived. The size of a database is told to whom may connect to it.
-POINT_FACTS = """
-SELECT (SELECT rolname::text FROM pg_roles WHERE oid = 10),
-       pg_database_size(current_database()),
-       (SELECT COALESCE(sum(pg_database_size(d.oid)), 0)::bigint FROM pg_database AS d
-        WHERE d.datname <> current_database() AND has_database_privilege(d.oid, 'CONNECT')),
-       (SELECT extract(epoch FROM s.last_archived_time)::float8 FROM pg_stat_archiver AS s),
-       extract(epoch FROM clock_timestamp())::float8
-"""
