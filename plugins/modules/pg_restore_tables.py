@@ -438,12 +438,22 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorereq
 
 MOST_SAMPLES = 1000
 SOURCE = {
-    "kind": {"type": "str", "choices": ["dump", "file"], "required": True},
-    "path": {"type": "path", "required": True},
+    "kind": {"type": "str", "choices": ["dump", "file", "pgbackrest"], "required": True},
+    "path": {"type": "path"},
+    "stanza": {"type": "str"},
+    "target": {"type": "str"},
+    "repo": {"type": "int"},
+    "program": {"type": "path"},
+    "config": {"type": "path"},
+    "env_dir": {"type": "path"},
+    "user": {"type": "str"},
+    "scratch_dir": {"type": "path"},
+    "min_free": {"type": "bytes", "default": "1G"},
 }
+NEEDED = [("kind", "dump", ["path"]), ("kind", "file", ["path"]), ("kind", "pgbackrest", ["stanza"])]
 OPTIONS = {
     "state": {"type": "str", "choices": ["restored", "undone"], "default": "restored"},
-    "source": {"type": "dict", "options": SOURCE},
+    "source": {"type": "dict", "options": SOURCE, "required_if": NEEDED},
     "tables": {"type": "list", "elements": "raw"},
     "changed": {"type": "str", "choices": ["report", "restore"], "default": "report"},
     "deleted": {"type": "str", "choices": ["report", "restore"], "default": "report"},
