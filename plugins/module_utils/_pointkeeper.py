@@ -61,6 +61,7 @@ class Order:
     environment: Mapping[str, str]
     without_secrets: Callable[[str], str]
     target: str
+    timeline: int
     database: str
     others: Collection[str]
     postgres: str
@@ -199,7 +200,7 @@ class Keeper:
         control = parse_control(listing([order.controldata, str(data)]).decode("ascii", "replace"))
         command = restore_command(order.stanza, str(directory))
         try:
-            text = settings_text(control, str(directory), command, order.target, order.major)
+            text = settings_text(control, str(directory), command, order.target, order.timeline, order.major)
         except (KeyError, ValueError) as error:
             raise restore_failed(f"pg_control does not tell {error}", str(directory)) from error
         (data / "standby.signal").unlink(missing_ok=True)
@@ -242,7 +243,7 @@ class Keeper:
         """Raise what ends all of it: the module is gone, or the disk is about to be full."""
         if select.select([self._life], [], [], 0)[0]:
             raise _Over
-        free = free_bytes(self._directory or Path("/"))
+        free = free_bytes(self._directory) if self._directory else self._order.min_free
         if free < self._order.min_free:
             raise disk_filled(str(self._directory), free, self._order.min_free)
 

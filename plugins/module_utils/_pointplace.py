@@ -47,6 +47,8 @@ def choose_parent(given: str | None, home: str) -> Path:
     except OSError as error:
         raise unusable(str(usable[0]), error.strerror or error) from error
     longest = parent / f"{PREFIX}{'0' * 12}" / "socket" / f".s.PGSQL.{PORT}"
+    if "," in str(parent):
+        raise unusable(str(parent), "PostgreSQL takes a comma in its path for the end of it")
     if len(os.fsencode(longest)) > _LONGEST_SOCKET:
         raise unusable(str(parent), "its path is too long for the socket of an instance in it")
     return parent

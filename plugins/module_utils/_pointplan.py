@@ -113,8 +113,12 @@ def parse_control(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _colon, value in pairs}
 
 
-def settings_text(control: Mapping[str, str], directory: str, command: str, target: str, major: int) -> str:
-    """Return the instance's postgresql.conf. Raises KeyError or ValueError where pg_control does not tell what it must.
+def settings_text(
+    control: Mapping[str, str], directory: str, command: str, target: str, timeline: int, major: int
+) -> str:
+    """Return the instance's postgresql.conf; raises KeyError or ValueError where pg_control does not tell what it must.
+
+    :param timeline: production's own, which is followed.
 
     It is promoted at the target: a paused one would keep the locks of what was going on then, as of a TRUNCATE, and
     pg_dump would wait for them for ever.
@@ -146,7 +150,7 @@ def settings_text(control: Mapping[str, str], directory: str, command: str, targ
         "recovery_target_time": target,
         "recovery_target_inclusive": "off",
         "recovery_target_action": "promote",
-        "recovery_target_timeline": "latest",
+        "recovery_target_timeline": str(timeline),
         "hot_standby": "off",
         **needed,
         # Little memory, and nothing that has to outlive anything.

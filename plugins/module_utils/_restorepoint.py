@@ -60,6 +60,7 @@ class _Production:
     data_directory: str | None
     tablespaces: Sequence[int]
     encoding: str
+    timeline: int
     now: float
 
 
@@ -118,6 +119,7 @@ def point_in_time(work: Work, request: RestoreRequest) -> Iterator[Point]:
         environment=tool.environment,
         without_secrets=tool.without_secrets,
         target=as_target(moment),
+        timeline=production.timeline,
         database=server.database,
         others=others,
         postgres=programs.path("postgres"),

@@ -120,8 +120,9 @@ def test_a_plain_role_and_a_careless_setup(point: Place) -> None:
            BEGIN IF inet_server_addr() IS NULL THEN RAISE EXCEPTION 'not by a socket'; END IF; END $$""",
         "CREATE EVENT TRIGGER no_entry ON login EXECUTE FUNCTION no_entry()",
     )
-    role = db.role("plain", 'SELECT ON "Tickets"')
     ready(db)
+    ledger = ("USAGE ON SCHEMA kanban_rollback", "SELECT ON ALL TABLES IN SCHEMA kanban_rollback")
+    role = db.role("plain", 'SELECT ON "Tickets"', *ledger)
     try:
         since = point.go_on()
         given = {"incident_id": "INC-1", "run_id": "run-1", "allow_unfenced": True}

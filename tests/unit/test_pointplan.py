@@ -70,13 +70,14 @@ def test_the_log_comes_by_a_command_for_a_shell_and_for_a_setting() -> None:
     assert command.endswith(' --no-archive-async archive-get %f "%p"')
     assert "'--config=/etc/it'\"'\"'s 100%%.conf'" in command
     assert "--repo" not in command
-    text = plan.settings_text(plan.parse_control(CONTROL), "/s", command, "2026-11-27 02:00:00+00", 17)
+    text = plan.settings_text(plan.parse_control(CONTROL), "/s", command, "2026-11-27 02:00:00+00", 3, 17)
     lines = text.splitlines()
     quotes = "''\"''\"''"
     assert any(f"it{quotes}s 100%%.conf" in line for line in lines if line.startswith("restore_command"))
     for line in (
         "listen_addresses = ''",
         "archive_mode = 'off'",
+        "recovery_target_timeline = '3'",
         "max_connections = '100'",
         # It may have been raised since the backup.
         "max_prepared_transactions = '64'",
@@ -84,9 +85,9 @@ def test_the_log_comes_by_a_command_for_a_shell_and_for_a_setting() -> None:
         "event_triggers = 'off'",
     ):
         assert line in lines
-    assert "event_triggers" not in plan.settings_text(plan.parse_control(CONTROL), "/s", command, "t", 16)
+    assert "event_triggers" not in plan.settings_text(plan.parse_control(CONTROL), "/s", command, "t", 1, 16)
     with pytest.raises(KeyError):
-        plan.settings_text({}, "/s", command, "t", 17)
+        plan.settings_text({}, "/s", command, "t", 1, 17)
 
 
 def test_rows_are_asked_for_by_exact_names() -> None:
@@ -186,7 +187,8 @@ def test_a_place_is_chosen_and_a_long_path_is_none(tmp_path: Path) -> None:
     assert place.choose_parent(str(tmp_path), home) == tmp_path
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
-    for wrong in (str(deep), str(tmp_path / "nowhere")):
+    (tmp_path / "a,b").mkdir()
+    for wrong in (str(deep), str(tmp_path / "a,b"), str(tmp_path / "nowhere")):
         with pytest.raises(KanbanError) as caught:
             place.choose_parent(wrong, home)
         assert caught.value.code == "scratch_unusable"
