@@ -15,7 +15,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 Table = Tuple[str, str]
 
 # ISO 8601 with a zone; a blank for the T, for YAML makes a date of a moment without quotes and Ansible text of that.
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
+# Seconds may be left out, as where an hour is named.
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)", re.IGNORECASE
+)
 _CLUSTER = re.compile(r"\d{15,20}")
 
 
@@ -126,6 +129,7 @@ def moment_of(text: str) -> float | None:
     day, clock, fraction, zone = found.groups()
     zone = "+00:00" if zone in "zZ" else zone if ":" in zone else f"{zone[:3]}:{zone[3:]}"
     try:
+        clock = clock if clock.count(":") == 2 else f"{clock}:00"
         return datetime.fromisoformat(f"{day}T{clock}.{(fraction or '').ljust(6, '0')[:6]}{zone}").timestamp()
     except ValueError:
         return None

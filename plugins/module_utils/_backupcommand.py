@@ -40,7 +40,7 @@ class Tool:
 
     def __init__(self, program: str, user: str | None, env_dir: str | None = None) -> None:
         """Look up program and account; raises KanbanError."""
-        self._account = _account(user)
+        self.account = _account(user)
         path = os.pathsep.join(dict.fromkeys([*os.environ.get("PATH", "").split(os.pathsep), *_DIRECTORIES]))
         found = shutil.which(os.path.expanduser(program), path=path)
         if found is None:
@@ -50,12 +50,12 @@ class Tool:
                 "Install it on this host, run this on the host that has it, or give its whole path as program.",
             )
         self.program = found
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if name.startswith(_PREFIXES) or name == "TZ"},
             **(_variables(env_dir) if env_dir else {}),
             "PATH": path,
-            "HOME": self._account.pw_dir,
-            "USER": self._account.pw_name,
+            "HOME": self.account.pw_dir,
+            "USER": self.account.pw_name,
             "LC_ALL": "C",
         }
 
@@ -75,7 +75,7 @@ class Tool:
     def _ask(self, command: Sequence[str], deadline: Deadline, seconds: float) -> str:
         output: list[bytes] = []
         size = 0
-        with child(command, self._environment, None, signal.SIGTERM, subprocess.PIPE) as process:
+        with child(command, self.environment, None, signal.SIGTERM, subprocess.PIPE) as process:
             said = Said(process.stderr)
             stream = process.stdout.fileno() if process.stdout else -1
             while True:
@@ -104,23 +104,24 @@ class Tool:
         return text
 
     def _prefix(self) -> list[str]:
-        if os.geteuid() != 0 or self._account.pw_uid == 0:
+        if os.geteuid() != 0 or self.account.pw_uid == 0:
             return []
-        given = [f"--reuid={self._account.pw_uid}", f"--regid={self._account.pw_gid}", "--init-groups"]
+        given = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--init-groups"]
         return ["setpriv", *given]
 
     def _failed(self, status: int, text: str) -> KanbanError:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        last = f": {self._without_secrets(lines[-1])[:300]}" if lines else ""
+        last = f": {self.without_secrets(lines[-1])[:300]}" if lines else ""
         name = os.path.basename(self.program)
         return source_error(
             "tool_failed",
             f"{name} ended with status {status}{last}.",
-            f"Run {name} by hand as {self._account.pw_name}; perhaps it needs another user or configuration.",
+            f"Run {name} by hand as {self.account.pw_name}; perhaps it needs another user or configuration.",
         )
 
-    def _without_secrets(self, text: str) -> str:
-        for name, value in self._environment.items():
+    def without_secrets(self, text: str) -> str:
+        """Return what a tool said without what its environment must not tell."""
+        for name, value in self.environment.items():
             if len(value) >= 6 and re.search("KEY|SECRET|PASS|TOKEN|CRED", name):
                 text = text.replace(value, "***")
         return text

@@ -22,6 +22,26 @@ def info_argv(program: str, stanza: str, config: str | None, repo: int | None) -
     return [program, *given, f"--stanza={stanza}", "--output=json", "--log-level-console=off", "info"]
 
 
+def set_argv(program: str, stanza: str, config: str | None, repo: int | None, label: str) -> list[str]:
+    """Return the command that tells more of one backup."""
+    return [*info_argv(program, stanza, config, repo)[:-1], f"--set={label}", "info"]
+
+
+def parse_set(text: str, stanza: str, label: str) -> tuple[list[str] | None, list[int]]:
+    """Return the databases of one backup (None: an old pgBackRest, which does not tell) and oids of its tablespaces.
+
+    Raises KanbanError for what is not understood.
+    """
+    try:
+        one = next(each for each in json.loads(text) if each["name"] == stanza)
+        row = next(each for each in one["backup"] if each["label"] == label)
+        told = row.get("database-ref")
+        names = None if told is None else [str(each["name"]) for each in told]
+        return names, [int(each["oid"]) for each in row.get("tablespace") or ()]
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise bad_answer("pgbackrest info --set", error) from error
+
+
 def parse_info(text: str, stanza: str, source: int) -> tuple[list[Backup], list[str]]:
     """Return the backups of a stanza and warnings; raises KanbanError where the stanza is not there or not whole."""
     try:

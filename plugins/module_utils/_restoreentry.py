@@ -9,6 +9,7 @@ with what is there at its one moment, and written where that was approved. Nothi
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -47,6 +48,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorepla
     late_error,
     other_database,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorepoint import point_in_time
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorerequest import RestoreRequest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresequences import put_right
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import (
@@ -73,18 +75,21 @@ def restore_tables(
     """Do what was asked for; return the result and the error that it ends with. Raises KanbanError."""
 
     def restore(work: Work, only_look: bool) -> None:
-        Restore(work, request, login).run(only_look)
+        with ExitStack() as scratch:
+            Restore(work, request, login, scratch).run(only_look)
 
     return carry_out(login, request, check_mode, SOURCE, restore if request.state == "restored" else undo_repairs)
 
 
 @dataclass
 class Restore:
-    """One restore: what is compared, and what the plan is."""
+    """One restore: what is compared, and what the plan is. ``scratch`` holds what only the rows are needed from."""
 
     work: Work
     request: RestoreRequest
     login: Login
+    scratch: ExitStack
+    point: Source | None = None
     tables: list[Backed] = field(default_factory=list)
     timings: dict[str, int] = field(default_factory=dict)
 
@@ -92,6 +97,9 @@ class Restore:
         """Compare, and apply what was approved; raises KanbanError."""
         work = self.work
         checks = checks_from(self.request.checks) if self.request.checks else []
+        if self.request.source["kind"] == "pgbackrest":
+            self.point = self.scratch.enter_context(point_in_time(work, self.request))
+            self._took("restore")
         with work.transaction() as cursor:
             planner = Planner(cursor, work.deadline, self.request.limit_samples)
             source, space = self._compare(cursor, planner, checks)
@@ -120,6 +128,7 @@ class Restore:
         self.tables, waiting = in_order(cursor, tables)
         space = look_at_space(cursor, self.login, source, self.tables)
         load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over))
+        self.scratch.close()
         self._refuse_source(source)
         self._took("load")
         reasons = compare(cursor, self.tables, request.kinds, request.limit_samples, planner.in_time)
@@ -170,6 +179,8 @@ class Restore:
         self.timings[step] = self.work.deadline.elapsed_ms - sum(self.timings.values())
 
     def _open(self, cursor: Cursor) -> Source:
+        if self.point:
+            return self.point
         path, session = Path(self.request.source["path"]), self.work.session
         encoding = python_encoding(cursor.row(recoverypoint.MOMENT, {})[3])
         kind = self.request.source["kind"]

@@ -121,7 +121,8 @@ def late_error(about: About, corrupt_since: str | None) -> KanbanError | None:
             "It may have what is wrong in it, and would bring that back. Nothing was changed.",
             "Use a backup that tells its time, or say that you know it: allow_late.",
         )
-    if _moment(about.taken_at) >= since:
+    taken = _moment(about.taken_at)
+    if taken > since or (taken == since and not about.exclusive):
         return KanbanError(
             "backup_too_late",
             f"{about.path} shows the data at {about.taken_at}, and it is corrupt since {corrupt_since}.",

@@ -16,7 +16,7 @@ class RestoreRequest(Request):
     """What is asked for; the fields are the options of ``pg_restore_tables``."""
 
     tables: Sequence[Any] = ()
-    source: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
     changed: str = "report"
     deleted: str = "report"
     skip_conflicts: bool = False

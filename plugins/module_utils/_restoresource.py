@@ -4,7 +4,7 @@
 """Where rows come back from: a dump of ours, or a file of pg_dump. Neither Ansible nor a driver.
 
 A source says whose it is and from when, and gives tables' rows as COPY writes them. Whatever else is to be restored
-from need only do the same.
+from need only do the same, as a point in time does (``_pointscratch``).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class About:
     """Whose rows they are. ``taken_at``: the moment that they show, None where nothing tells.
 
     ``cluster`` and ``database`` are None where it is not known; ``rows``: how many a table has, where that was proven.
+    ``exclusive``: what came at ``taken_at`` itself is not in it; ``facts``: what else results show.
     """
 
     kind: str
@@ -59,11 +60,13 @@ class About:
     cluster: str | None = None
     bytes: int = 0
     rows: Mapping[Name, int] = field(default_factory=dict)
+    exclusive: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def as_result(self) -> dict[str, object]:
         """Return it as results show it."""
         names = ("kind", "format", "path", "taken_at", "database", "bytes")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, **self.facts}
 
 
 class Source(Protocol):

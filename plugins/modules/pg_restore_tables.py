@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pg_restore_tables
-short_description: Bring rows of tables back from a dump by comparing, never by overwriting
+short_description: Bring rows of tables back from a dump or a point in time by comparing, never by overwriting
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
@@ -16,9 +16,12 @@ description:
     key. Tells per table, and per tenant, what is missing, changed and newer.
   - In check mode that report, and its hash, is all. Outside of it, and with that hash, missing rows come back, changed
     rows get their old values back where O(changed=restore), and newer rows stay, all in one transaction.
-  - Nothing of a backup is run. The data between C(COPY ... FROM stdin) and its end is read into temporary tables of the
+  - Of a dump nothing is run. The data between C(COPY ... FROM stdin) and its end is read into temporary tables of the
     module's own session, which are gone with it, and compared there. No other database is made, and nothing is written
     to the log of the server until rows come back.
+  - From pgBackRest rows come as they were just before a moment. It restores this one database into a scratch instance
+    on the host that runs the module, which reads the log up to there and gives its rows by C(pg_dump); they are then
+    compared in the same way. The instance is gone as soon as the rows are here, and in any other case as well.
   - What is changed is kept in the ledger's quarantine first, and what is put back is noted there, so that
     O(state=undone) takes exactly that away again. O(checks) count before and after; where one counts more after,
     everything is rolled back.
@@ -38,14 +41,52 @@ options:
         description:
           - V(dump) is a directory that M(chatia.kanban_rollback.pg_dump) made; each of its files is compared with its
             manifest first. V(file) is what C(pg_dump) itself wrote, in the custom, directory, tar or plain format, the
-            plain one packed by gzip or not, with rows as COPY and not as INSERT.
+            plain one packed by gzip or not, with rows as COPY and not as INSERT. V(pgbackrest) is a moment, from the
+            stanza O(source.stanza) of pgBackRest.
         type: str
-        choices: [dump, file]
+        choices: [dump, file, pgbackrest]
         required: true
       path:
-        description: Where it lies, on the host that runs the module.
+        description: Where a V(dump) or a V(file), which need it, lies, on the host that runs the module.
         type: path
-        required: true
+      stanza:
+        description: The stanza of this server, for V(pgbackrest), which needs it.
+        type: str
+      target:
+        description:
+          - The moment, with its zone, just before which rows are wanted. What was committed then or later is not in
+            it. Left out, it is O(corrupt_since). What the check V(timeline) of M(chatia.kanban_rollback.integrity_info)
+            tells can be given as it stands.
+        type: str
+      repo:
+        description: The number of the one repository to restore from. Left out, all are looked at.
+        type: int
+      program:
+        description: pgBackRest's program, by name or whole path. Left out, it is C(pgbackrest).
+        type: path
+      config:
+        description: pgBackRest's configuration file, where it is not its default.
+        type: path
+      env_dir:
+        description: A directory whose files are variables for pgBackRest, as in M(chatia.kanban_rollback.backup_info).
+        type: path
+      user:
+        description:
+          - The account that pgBackRest and the scratch instance run as, where this runs as root. PostgreSQL never runs
+            as root. Left out, it is who owns the server's data, if the server is here and tells this role where it is.
+            Where this does not run as root, it is who this runs as.
+        type: str
+      scratch_dir:
+        description:
+          - A directory on a local disk in which the scratch instance makes its own. Left out, it is the account's home
+            or C(/var/tmp), whichever has more room. The socket lies there too, so its path may have about 60 bytes.
+        type: path
+      min_free:
+        description:
+          - What must stay free on the disk of O(source.scratch_dir), in bytes or like V(1G). It is looked at before and
+            all the time, for the database may live on the same disk.
+        type: bytes
+        default: 1G
   tables:
     description:
       - Which tables, by name or as maps. Required for O(state=restored).
@@ -113,7 +154,9 @@ options:
     type: bool
     default: false
   deadline:
-    description: Seconds for all of it; what is not done by then is rolled back.
+    description:
+      - Seconds for all of it; what is not done by then is rolled back. For V(pgbackrest) give as long as a restore of
+        this database takes, and as the log since the backup takes to be read.
     type: float
     default: 600
   limit_samples:
@@ -121,7 +164,9 @@ options:
     type: int
     default: 10
   bin_dir:
-    description: Directory of C(pg_restore). Left out, it is looked for as in M(chatia.kanban_rollback.pg_dump).
+    description:
+      - Directory of C(pg_restore), and for V(pgbackrest) of C(postgres), C(pg_controldata) and C(pg_dump). Left out, it
+        is looked for as in M(chatia.kanban_rollback.pg_dump).
     type: path
 extends_documentation_fragment:
   - chatia.kanban_rollback.integrity_checks
@@ -131,7 +176,9 @@ attributes:
   check_mode:
     support: full
     description: Compares, or tells what would be undone. Takes no row locks.
-    details: The backup's rows are taken into temporary tables here too.
+    details:
+      - The backup's rows are taken into temporary tables here too. With O(source.kind=pgbackrest) the scratch instance
+        is restored here, and applying restores it again and compares anew.
   diff_mode:
     support: full
     description: Shows how many rows of each kind a table has before and after.
@@ -156,7 +203,23 @@ notes:
     first where the server is on the host that runs the module.
   - Of a file it is known whose database it is only where it says so. A plain one says so only with C(--create), and
     says when it was made only with C(--verbose). Such a time has no zone, and is taken as one of this host.
+  - The scratch instance has settings of its own and none of production's but the limits that recovery demands. It
+    archives nothing, replicates nothing, loads no library and runs no trigger at login; it listens to no address, has
+    one socket in a directory that only its account enters, and lets that account in as the bootstrap superuser. It has
+    the least priority for processor and disk, and is the first to go when memory runs out.
+  - pgBackRest's locks for it lie in the scratch directory and it writes no log, so no command of production's has to
+    wait, and nobody's log directory has to be writable. For the same reason C(pgbackrest stop) does not stop it.
+  - A process of its own session keeps the instance. When the module ends, by whatever way, it ends the instance and
+    removes its directory. What a host that lost power left is removed by the next run of the same account in the same
+    O(source.scratch_dir), known by a marker, and never while anybody uses it.
+  - Needed on its disk is about the size of this database, as it is or as it was in the backup, a tenth more, and 512 MB
+    for the log. What the log changes in other databases takes space as well.
+  - The point in time is reached where a transaction at or after it is archived. On a server on which nothing was
+    written since, or whose last file of the log is not full, C(SELECT pg_switch_wal()) has it archived.
+  - A backup from before a failover does as well. Of several timelines in the archive the server's own is followed.
 requirements:
+  - for V(pgbackrest), pgBackRest, the server's programs of the server's own version (12 or newer) on the host that runs
+    the module, and setpriv of util-linux where this runs as root
   - pg_restore, not older than the server and than the pg_dump that made the backup, on the host that runs the module;
     a plain file needs none
 seealso:
@@ -191,6 +254,23 @@ EXAMPLES = r"""
     <<: *wanted
     plan_hash: "{{ compared.plan_hash }}"
     approved_by: ana
+
+- name: See what is missing of how it was just before ten to three, by pgBackRest
+  chatia.kanban_rollback.pg_restore_tables:
+    login_db: chatia_db
+    incident_id: INC-20261125-042
+    source:
+      kind: pgbackrest
+      stanza: main
+      scratch_dir: /srv/scratch
+    corrupt_since: "2026-11-25T02:50:00-03:00"
+    tables:
+      - {name: Tickets, tenant: companyId, created: createdAt}
+      - TicketTags
+    deadline: 3600
+  become: true
+  become_user: postgres
+  check_mode: true
 
 - name: Take it away again
   chatia.kanban_rollback.pg_restore_tables:
@@ -312,7 +392,10 @@ plan:
       type: list
       elements: dict
 source:
-  description: What was compared with; C(taken_at) and C(database) as far as it tells, and how much space there is.
+  description:
+    - What was compared with; C(taken_at) and C(database) as far as it tells, and how much space the server has for the
+      rows. For V(pgbackrest) C(taken_at) is the target, C(label) the backup, and C(stopped_before) when the first
+      transaction was committed that is not in it, as the scratch instance said it.
   returned: when O(state=restored)
   type: dict
   sample: {"kind": "dump", "format": "directory", "path": "/var/lib/kanban/dumps/INC-1", "database": "chatia_db",
@@ -344,7 +427,9 @@ quarantined:
   returned: when O(state=restored)
   type: int
 timings:
-  description: Milliseconds for what was done, by step; C(load) is taking the backup's rows in.
+  description:
+    - Milliseconds for what was done, by step; C(load) is taking the backup's rows in, C(restore) making the scratch
+      instance and reading the log.
   returned: when O(state=restored)
   type: dict
   sample: {"checks": 120, "load": 2100, "compare": 900, "apply": 300}
@@ -397,6 +482,10 @@ lease:
   description: Who holds the lease, when another run has it.
   returned: failure
   type: dict
+missing_wal:
+  description: The first file of the log that the archive did not give, where it is known.
+  returned: failure
+  type: str
 error:
   description:
     - On failure, what is wrong, why it matters and what to do. Where a plan was made it is in the result as well.
@@ -409,6 +498,10 @@ error:
           C(post_condition), C(not_planned), C(conflict), C(dump_unreadable), C(dump_truncated), C(dump_does_not_fit),
           C(checksum_mismatch), C(other_database), C(not_in_backup), C(rows_as_inserts), C(backup_too_late),
           C(backup_time_unknown), C(no_space), or a code of RV(plan.refused).
+        - With pgBackRest also C(no_program), C(bad_stanza), C(no_stanza), C(tool_failed), C(no_backup), C(no_target),
+          C(target_in_future), C(database_not_in_backup), C(tablespace_since_backup), C(wal_missing),
+          C(wal_not_archived), C(archive_get_failed), C(restore_failed), C(no_server_programs), C(as_root),
+          C(scratch_unusable), C(scratch_not_ready), C(scratch_failed), C(scratch_lost), C(scratch_unreadable).
       type: str
     what:
       description: What is wrong.
@@ -438,12 +531,22 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorereq
 
 MOST_SAMPLES = 1000
 SOURCE = {
-    "kind": {"type": "str", "choices": ["dump", "file"], "required": True},
-    "path": {"type": "path", "required": True},
+    "kind": {"type": "str", "choices": ["dump", "file", "pgbackrest"], "required": True},
+    "path": {"type": "path"},
+    "stanza": {"type": "str"},
+    "target": {"type": "str"},
+    "repo": {"type": "int"},
+    "program": {"type": "path"},
+    "config": {"type": "path"},
+    "env_dir": {"type": "path"},
+    "user": {"type": "str"},
+    "scratch_dir": {"type": "path"},
+    "min_free": {"type": "bytes", "default": "1G"},
 }
+NEEDED = [("kind", "dump", ["path"]), ("kind", "file", ["path"]), ("kind", "pgbackrest", ["stanza"])]
 OPTIONS = {
     "state": {"type": "str", "choices": ["restored", "undone"], "default": "restored"},
-    "source": {"type": "dict", "options": SOURCE},
+    "source": {"type": "dict", "options": SOURCE, "required_if": NEEDED},
     "tables": {"type": "list", "elements": "raw"},
     "changed": {"type": "str", "choices": ["report", "restore"], "default": "report"},
     "deleted": {"type": "str", "choices": ["report", "restore"], "default": "report"},

@@ -209,6 +209,20 @@ SELECT COALESCE(
           WHERE d.datname = current_database()), ''),
   (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'data_directory'))
 """
+# What a scratch instance has to know of production: sizes, who may read everything there, and where nothing of it may
+# be written. The bootstrap superuser has this oid, whatever its name. The timeline is that of its own history: the
+# newest in the archive may be that of somebody's trial.
+PRODUCTION = """
+SELECT pg_database_size(current_database()),
+       (SELECT COALESCE(sum(pg_database_size(d.oid)), 0)::bigint FROM pg_database AS d
+        WHERE d.datname <> current_database() AND has_database_privilege(d.oid, 'CONNECT')),
+       (SELECT r.rolname::text FROM pg_roles AS r WHERE r.oid = 10),
+       (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'data_directory'),
+       ARRAY(SELECT s.oid::bigint FROM pg_tablespace AS s WHERE s.oid >= 16384 ORDER BY 1),
+       current_setting('server_encoding'),
+       ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer,
+       extract(epoch FROM clock_timestamp())::float8
+"""
 SIZE = """
 SELECT COALESCE(sum(pg_table_size(t.oid)), 0)::bigint FROM unnest(%(tables)s::oid[]) AS t(oid)
 """
