@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import HOUR
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backuplines import (
+    is_recent,
+    log_text,
+    newest_text,
+    of_each_database,
+    silent_sources,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import (
     Answer,
     Item,
@@ -27,45 +33,25 @@ def backup_items(hosts: Sequence[Seen], most: float) -> list[Item]:
     :param hosts: with ``sources``, what is to be asked, and ``backup``, as ``backup_info`` gives it.
     :param most: seconds that a backup's data may be old.
     """
+    asked = {host.name: host for host in hosts if host.reached and is_primary(host) and host.of("sources")}
     found: list[Item] = []
-    by_cluster: dict[str, list[Seen]] = {}
-    for host in [host for host in hosts if host.reached and is_primary(host) and host.of("sources")]:
-        by_cluster.setdefault(host.cluster, []).append(host)
-    for group in by_cluster.values():
-        host = next((one for one in group if _is_recent(one.of("backup"))), group[0])
-        found += _items(host, host.of("backup"), most)
+    for name, answer in of_each_database((host.cluster, host.name, host.of("backup")) for host in asked.values()):
+        found += _items(asked[name], answer, most)
     return found
-
-
-def _is_recent(answer: Answer) -> bool:
-    return bool(answer.get("recent") or answer.get("recent_with_log"))
 
 
 def _items(host: Seen, answer: Answer, most: float) -> list[Item]:
     if "sources" not in answer:
         return [failure_item("backup", host, answer, _WHY, "Correct kanban_backup_sources.")]
     found = []
-    if not _is_recent(answer):
+    if not is_recent(answer):
         todo = "Mend the backup, or make one; kanban_backup_max_age says how old it may be."
-        found.append(Item("backup", host.name, False, True, _age(answer, most), _WHY, todo))
-    for source in [one for one in answer["sources"] if one["error"]]:
-        error = source["error"]
-        what = f"Backups: {source['name']} gave no answer: {error['what']}"
+        found.append(Item("backup", host.name, False, True, newest_text(answer, most), _WHY, todo))
+    for what, error in silent_sources(answer):
         # Where another source has one that is young enough, nothing is lost yet.
         found.append(Item("backup", host.name, False, False, what, error["why"], error["todo"]))
-    archiver = answer["archiver"]
-    if archiver["healthy"] is False and (answer["newest"] or {}).get("physical"):
-        what = f"The log is not archived as it should be: {archiver['why']}."
+    if answer["archiver"]["healthy"] is False and (answer["newest"] or {}).get("physical"):
         todo = "Mend archiving; the server's log says what fails."
-        found.append(Item("backup", host.name, False, False, what, "What was written since is in no backup.", todo))
+        why = "What was written since is in no backup."
+        found.append(Item("backup", host.name, False, False, log_text(answer), why, todo))
     return found
-
-
-def _age(answer: Answer, most: float) -> str:
-    limit = f"at most {most / HOUR:,.1f} h are allowed."
-    newest = answer["furthest"] or answer["newest"]
-    if not newest:
-        return str(answer["newest_why"])
-    age = newest["reach"]["age_seconds"]
-    old = "of which nobody can tell how old its data is" if age is None else f"whose data is {age / HOUR:,.1f} h old"
-    return f"The newest usable backup is {newest['label']} ({newest['kind']}), {old}; {limit}"

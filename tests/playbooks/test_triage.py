@@ -101,7 +101,9 @@ def test_what_is_measured_decides_and_nothing_is_switched(site: Site, applicatio
 def test_corruption_that_the_application_makes_is_recorded_and_stopped(
     site: Site, application: Application, tmp_path: Path
 ) -> None:
-    type_it, on = triage(site, application), site.on()
+    # There are no backups where they are said to be.
+    sources = [{"kind": "dumps", "path": "/var/backups/none", "name": "nightly"}]
+    type_it, on = triage(site, application, kanban_backup_sources=sources), site.on()
     application.misbehave(duplicate_tags=1)
     duplicates = 'SELECT count(*) - count(DISTINCT ("ticketId", "tagId")) FROM "TicketTags"'
     with application.load(tmp_path / "account", tenants=range(1, 31), rate=20):
@@ -119,6 +121,7 @@ def test_corruption_that_the_application_makes_is_recorded_and_stopped(
         assert f"2. Is data corrupt? YES: duplicate_ticket_tags {counted}" in run.screen
     (incident,) = site.incidents()
     assert f"Recorded on db1 in incident {incident}, opened for it" in p2.screen
+    assert "db1: NO BACKUP THAT IS YOUNG ENOUGH. There is no usable backup: 0 found; 1 of 1 sources" in p2.screen
     assert site.on() == on
 
     acted = type_it(kanban_triage_act=True)
@@ -126,6 +129,8 @@ def test_corruption_that_the_application_makes_is_recorded_and_stopped(
     assert site.on() == 0
     assert site.redis("GET", "kanban:emergency:write-block") == "true"
     assert acted.text.index("Going on with scenario3.") < acted.text.index("Switch the flag off")
+    assert acted.text.index("Switch the flag off") < acted.text.index("Ask the backups"), "nothing waits for backups"
+    assert "db1: Backups: nightly gave no answer: /var/backups/none cannot be read" in acted.screen
     assert f"Incident {incident}" in acted.screen
     assert acted.screen.count("CONTAINED") == 1
     assert site.incidents() == [incident]
