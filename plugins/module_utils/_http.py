@@ -83,13 +83,14 @@ def under(parts: SplitResult, path: str, query: Sequence[tuple[str, str]] = ()) 
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. ``parts``: of the whole URL."""
+    """What to ask. ``parts``: of the whole URL; ``ca_certs``: whom to trust, a file, and not the system's."""
 
     parts: SplitResult
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     validate_certs: bool = True
+    ca_certs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def ask(request: Request, seconds: float, most: int = MAX_BYTES) -> Reply:
     :param seconds: for all of it, however slowly the answer drips.
     :param most: bytes of the body beyond which it is no answer.
     """
-    with closing(Conversation(request.parts, seconds, request.validate_certs)) as conversation:
+    with closing(Conversation(request.parts, seconds, request.validate_certs, request.ca_certs)) as conversation:
         return conversation.ask(replace(request, headers={"Connection": "close", **request.headers}), most)
 
 
@@ -141,9 +142,11 @@ class Conversation:
     Behind one port there may be several processes: over one connection the same one answers.
     """
 
-    def __init__(self, parts: SplitResult, seconds: float, validate_certs: bool = True) -> None:
+    def __init__(
+        self, parts: SplitResult, seconds: float, validate_certs: bool = True, ca_certs: str | None = None
+    ) -> None:
         self._seconds, self._deadline = seconds, Deadline(seconds)
-        self._connection = connection(parts, validate_certs, seconds)
+        self._connection = connection(parts, validate_certs, seconds, ca_certs)
         self._connection.response_class = functools.partial(_Response, self._deadline)  # type: ignore[assignment]
 
     def close(self) -> None:
@@ -210,17 +213,27 @@ def target(parts: SplitResult) -> str:
     return quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
 
 
-def connection(parts: SplitResult, validate_certs: bool, seconds: float) -> http.client.HTTPConnection:
-    """Return a connection that is yet to be made; ``seconds`` for each step of it."""
+def connection(
+    parts: SplitResult, validate_certs: bool, seconds: float, ca_certs: str | None = None
+) -> http.client.HTTPConnection:
+    """Return a connection that is yet to be made; ``seconds`` for each step of it. Raises BadInput for ``ca_certs``."""
     host = parts.hostname or ""
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, parts.port, timeout=seconds)
-    return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=_context(validate_certs))
+    return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=_context(validate_certs, ca_certs))
 
 
-@functools.lru_cache(maxsize=2)
-def _context(validate_certs: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+@functools.lru_cache(maxsize=4)
+def _context(validate_certs: bool, ca_certs: str | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_certs)
+    except OSError as error:
+        raise BadInput(
+            "bad_ca_certs",
+            f"ca_certs cannot be read as certificates ({type(error).__name__}).",
+            "Without them it is not known who answers. Nothing was sent.",
+            "Give the path of a readable PEM file with the authority's certificates, or leave it out for the system's.",
+        ) from None
     if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -129,7 +129,7 @@ class Modules:
         """Return the same with further options for every call."""
         return Modules({**self.options, **options}, self.environment, self.prefix)
 
-    def start(self, name: str, check: bool = False, **options: Any) -> Running:
+    def start(self, name: str, /, check: bool = False, **options: Any) -> Running:
         """Start a module and return at once."""
         internal = {
             "_ansible_check_mode": check,
@@ -147,18 +147,18 @@ class Modules:
         }
         return Running(name, json.dumps({"ANSIBLE_MODULE_ARGS": given}), environment, self.prefix)
 
-    def run(self, name: str, check: bool = False, **options: Any) -> Result:
+    def run(self, name: str, /, check: bool = False, **options: Any) -> Result:
         """Run a module and return its result, whatever it is."""
         with self.start(name, check, **options) as running:
             return running.result()
 
-    def ok(self, name: str, check: bool = False, **options: Any) -> Result:
+    def ok(self, name: str, /, check: bool = False, **options: Any) -> Result:
         """Run a module that must succeed."""
         result = self.run(name, check, **options)
         assert not result.get("failed"), result
         return result
 
-    def fails(self, code: str, name: str, check: bool = False, **options: Any) -> Result:
+    def fails(self, code: str, name: str, /, check: bool = False, **options: Any) -> Result:
         """Run a module that must fail with an error of this code, and say what is wrong, why it matters, what to do."""
         return failed(self.run(name, check, **options), code)
 
