@@ -10,10 +10,9 @@ from typing import Any, Iterable, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backup import moment_of, utc
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverysource import earliest
 
 _HOUR = 3600
-# Checks that look for the hour in which it began; the first row that another one names may be far older than that.
-_TELL_THE_HOUR = ("timeline", "mass_delete")
 
 
 def is_recent(answer: Answer) -> bool:
@@ -88,12 +87,7 @@ def when_it_began(integrity: Answer) -> dict[str, Any]:
 
     The earliest that a check of hours tells; where none does, that of the rows that other checks found.
     """
-    told = [
-        (str(check["first_at"]), str(check["name"]), check["kind"] in _TELL_THE_HOUR)
-        for check in integrity.get("checks") or []
-        if check.get("status") == "corrupt" and check.get("first_at")
-    ]
-    at, name, _by_hours = min([one for one in told if one[2]] or told, default=(None, None, None))
+    at, name, _by_hours = earliest(integrity)
     return {"at": at, "check": name}
 
 

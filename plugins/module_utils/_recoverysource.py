@@ -14,8 +14,21 @@ from typing import Any, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 
-# Checks that tell when it began by hours that are not as usual; the times of others are those of rows.
+# Checks that tell when it began by hours that are not as usual; the first row of others may be far older than that.
 BY_HOURS = ("mass_delete", "timeline")
+
+
+def earliest(checks: Answer) -> tuple[str | None, str | None, bool]:
+    """Return since when data is corrupt by the checks of ``integrity_info``, which check tells it, and if by the hour.
+
+    The earliest that a check of hours tells; where none does, that of the rows that other checks found.
+    """
+    told = [
+        (str(check["first_at"]), str(check["name"]), check["kind"] in BY_HOURS)
+        for check in checks.get("checks") or []
+        if check.get("status") == "corrupt" and check.get("first_at")
+    ]
+    return min([one for one in told if one[2]] or told, default=(None, None, False))
 
 
 def corrupt_since(checks: Answer, given: str, opened: str | None, began: float) -> dict[str, str]:
@@ -27,14 +40,9 @@ def corrupt_since(checks: Answer, given: str, opened: str | None, began: float) 
     """
     if given:
         return {"at": given, "by": "kanban_corrupt_since says so"}
-    told = [
-        (str(check["first_at"]), one_line(check["name"]))
-        for check in checks.get("checks", [])
-        if check["kind"] in BY_HOURS and check["status"] == "corrupt" and check.get("first_at")
-    ]
-    if told:
-        at, name = min(told)
-        return {"at": at, "by": f"the check {name} tells it"}
+    at, name, by_hours = earliest(checks)
+    if at and by_hours:
+        return {"at": at, "by": f"the check {one_line(name)} tells it"}
     if opened:
         return {"at": opened, "by": "the incident was opened then, and no check tells an earlier moment"}
     at = datetime.fromtimestamp(began, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
