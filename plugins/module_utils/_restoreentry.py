@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import find_programs
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan import python_encoding
@@ -121,7 +121,7 @@ class Restore:
         """Count the checks, take the backup's rows in, compare, and plan; return the source and the space for it."""
         work, request = self.work, self.request
         asked = asked_from(request.tables)
-        source = self._open(cursor)
+        source = self._open(cursor, planner.not_over)
         planner.make(checks, {check.name: Repair() for check in checks})
         self._took("checks")
         tables = [find_backed(cursor, number, one) for number, one in enumerate(asked)]
@@ -178,7 +178,7 @@ class Restore:
     def _took(self, step: str) -> None:
         self.timings[step] = self.work.deadline.elapsed_ms - sum(self.timings.values())
 
-    def _open(self, cursor: Cursor) -> Source:
+    def _open(self, cursor: Cursor, look: Callable[[], None]) -> Source:
         if self.point:
             return self.point
         path, session = Path(self.request.source["path"]), self.work.session
@@ -188,7 +188,11 @@ class Restore:
         if kind == "dump" or format_of(path) not in ("plain", "gzip"):
             major = session.server_version // 10000
             program = find_programs(self.request.bin_dir, major, self.work.facts.server.version).path("pg_restore")
-        source: Source = open_dump(path, program, encoding) if kind == "dump" else open_file(path, program, encoding)
+        source: Source
+        if kind == "dump":
+            source = open_dump(path, program, encoding, look)
+        else:
+            source = open_file(path, program, encoding)
         # A script tells who it is only when it has been read.
         if source.about.taken_at or source.about.database:
             self._refuse_source(source)

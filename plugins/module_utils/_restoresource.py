@@ -129,10 +129,13 @@ class Plain:
             raise _truncated(self.about.path, "it ends within rows" if script.truncated else "its last line is missing")
 
 
-def open_dump(path: Path, pg_restore: str, encoding: str) -> Dump:
-    """Return a dump of this collection, all of whose files are as its manifest says; raises KanbanError."""
+def open_dump(path: Path, pg_restore: str, encoding: str, look: Look) -> Dump:
+    """Return a dump of this collection, all of whose files are as its manifest says; raises KanbanError.
+
+    :param look: called for each piece of its files; what it raises ends the reading.
+    """
     manifest = read_manifest(path)
-    check_files(path, manifest)
+    check_files(path, manifest, look=look)
     database = manifest["database"]
     about = About(
         "dump",

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import gzip
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +61,10 @@ def _without_end(path: Path) -> None:
     path.write_bytes(text[: text.rindex(b"\n\\.\n") + 4])
 
 
+def _cut_manifest(path: Path) -> None:
+    _cut(path / "manifest.json")
+
+
 def _empty(path: Path) -> None:
     path.write_bytes(b"")
 
@@ -72,6 +74,7 @@ def _empty(path: Path) -> None:
     [
         ("dump", _flip_rows, "checksum_mismatch"),
         ("dump", _cut_rows, "checksum_mismatch"),
+        ("dump", _cut_manifest, "manifest_broken"),
         ("custom", _cut, "dump_unreadable"),
         ("custom", _flip, "dump_unreadable"),
         ("custom", _empty, "dump_truncated"),
@@ -121,6 +124,8 @@ def test_files_that_are_no_backups(db: Database, directory: Path) -> None:
     refused(db, modules, "dump_unreadable", {"kind": "file", "path": str(directory / "bare")})
     (directory / "text").write_text("Lorem ipsum\n")
     refused(db, modules, "dump_truncated", {"kind": "file", "path": str(directory / "text")})
+    (directory / "nothing").write_bytes(gzip.compress(b""))
+    refused(db, modules, "dump_truncated", {"kind": "file", "path": str(directory / "nothing")})
     (directory / "packed").write_bytes(b"\x28\xb5\x2f\xfd" + b"x" * 100)
     told = refused(db, modules, "dump_unreadable", {"kind": "file", "path": str(directory / "packed")})
     assert "zstd -d" in told["error"]["what"]
@@ -203,31 +208,3 @@ def test_a_whole_file_of_which_one_table_is_wanted(db: Database, directory: Path
     # As a mail or an editor may have left it.
     path.write_bytes(gzip.compress(path.read_bytes().replace(b"\n", b"\r\n")))
     assert figures(compare(modules, source, "noise"), "noise") == {}
-
-
-def test_a_deadline_that_is_over(db: Database, directory: Path) -> None:
-    make(db, *NOISE, "INSERT INTO noise SELECT g, repeat('x', 900) FROM generate_series(20001, 300000) AS g")
-    modules = ready(db)
-    source = backup(db, directory, "custom", "noise", arguments=["--compress=0"])
-    result = modules.run("pg_restore_tables", check=True, source=source, tables=["noise"], deadline=1)
-    assert result["error"]["code"] in ("deadline", "statement_timeout"), result
-    assert processes.wait_until(lambda: not processes.matching(lambda arguments: source["path"] in arguments), 5)
-
-
-def test_a_server_that_freezes_while_it_takes_the_rows(db: Database, directory: Path) -> None:
-    make(db, "CREATE TABLE noise (id integer PRIMARY KEY, text text)")
-    make(db, "INSERT INTO noise SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 200000) AS g")
-    source = backup(db, directory, "custom", "noise", arguments=["--compress=0"])
-    options: dict[str, Any] = {"source": source, "tables": ["noise"], "deadline": 4}
-    copying = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY %%'"
-    with ready(db).start("pg_restore_tables", True, **options) as running:
-        assert processes.wait_until(lambda: bool(db.rows(copying, ())) or not running.runs, 8)
-        (pid,) = db.rows(copying, ())[0]
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            result = running.result(timeout=25)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-    assert result["error"]["code"] in ("deadline", "lost_connection"), result
-    assert processes.wait_until(lambda: not db.rows(copying, ()), 10)
-    assert processes.matching(lambda arguments: source["path"] in arguments) == []
