@@ -198,7 +198,7 @@ class Reading:
 
 def read_journal(lines: Iterable[bytes]) -> Reading:
     """Verify a journal line by line, as a file gives them; nothing of it is kept in memory."""
-    reading, previous = Reading(), ""
+    reading, previous, run = Reading(), "", "run"
     for line in lines:
         try:
             event, stored = event_of(line)
@@ -207,11 +207,12 @@ def read_journal(lines: Iterable[bytes]) -> Reading:
             reading.cut = not line.endswith(b"\n")
             why = "" if reading.cut else "changed"
         else:
+            run = reading.run_id or event.run_id
             why = break_of(event, stored, reading.lines + 1, previous)
             if reading.lines and (event.run_id, event.incident_id) != (reading.run_id, reading.incident_id):
                 why = why or "changed"
         if why:
-            reading.broken_at = f"{reading.run_id or 'run'}/{reading.lines + 1}: {why}"
+            reading.broken_at = f"{run}/{reading.lines + 1}: {why}"
         if why or reading.cut:
             break
         previous = stored

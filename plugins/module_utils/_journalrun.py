@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import JournalFile, incident_folder
 
 # Lines that wait in memory until the incident is known.
-MOST_WAITING = 2000
+MOST_WAITING = 500
 # Roles and modules that act under an incident, whether or not a ledger has it.
 _ACTING_ROLES = ("contain", "selective")
 _ACTING = (
