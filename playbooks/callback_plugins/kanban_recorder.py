@@ -173,7 +173,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         changed = bool(result.is_changed())
         told = answer if ours and "censored" not in answer else {}
         self._recorder.task_ended(
-            Task(host, str(task.get_name()), role, module, began, now, changed, result=told, **status)
+            Task(host, str(task.name or action), role, module, began, now, changed, result=told, **status)
         )
 
     def _name(self, answer: Mapping[str, Any]) -> None:
