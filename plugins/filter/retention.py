@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import journal_screen, journals_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import open_incidents, what_is_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import retention_screen
 
@@ -17,6 +18,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
         return {
+            "journal_screen": journal_screen,
+            "journals_over": journals_over,
             "open_incidents": open_incidents,
             "retention_screen": retention_screen,
             "what_is_over": what_is_over,

@@ -44,6 +44,18 @@ class Event:
         return hashlib.sha256(f"{self.previous}\n{body}".encode()).hexdigest()
 
 
+def break_of(event: Event, stored: str, place: int, previous: str) -> str:
+    """Return why an event does not follow in its chain, ``missing`` or ``changed``; empty when it does.
+
+    :param stored: its hash as it was kept.
+    :param place: which number it should have, from 1.
+    :param previous: the hash that was kept for the event before; empty for the first.
+    """
+    if event.seq != place:
+        return "missing"
+    return "changed" if event.previous != previous or event.hash != stored else ""
+
+
 def broken_links(events: Sequence[tuple[Event, str]]) -> list[str]:
     """Return where the chains are broken, as ``run/seq: why``; empty when every chain holds.
 
@@ -56,11 +68,9 @@ def broken_links(events: Sequence[tuple[Event, str]]) -> list[str]:
     for run, chain in runs.items():
         previous = ""
         for place, (event, stored) in enumerate(sorted(chain, key=lambda link: link[0].seq), start=1):
-            if event.seq != place:
-                found.append(f"{run}/{place}: missing")
-                break
-            if event.previous != previous or event.hash != stored:
-                found.append(f"{run}/{place}: changed")
+            why = break_of(event, stored, place, previous)
+            if why:
+                found.append(f"{run}/{place}: {why}")
                 break
             previous = stored
     return found

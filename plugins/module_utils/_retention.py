@@ -25,6 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanife
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import is_file_of
 
 DAY = 86400
@@ -58,7 +59,7 @@ class Known:
 
 def folders(incident_id: str) -> set[str]:
     """Return the names that an incident's directory can have: the playbooks', and the module's own choice."""
-    return {re.sub(r"[^A-Za-z0-9._-]+", "-", incident_id), safe_name(incident_id)}
+    return {incident_folder(incident_id), safe_name(incident_id)}
 
 
 def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> dict[str, Any]:

@@ -21,12 +21,14 @@ def retention_screen(
     known: Mapping[str, Any],
     days: int,
     check_mode: bool = False,
+    journals: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Return ``failed``, ``headline`` and ``lines`` of the last screen.
 
     :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
         removals, ``quarantine``, what the ledger purged, and ``error``; an empty one for a host that gave none.
     :param known: of ``open_incidents``.
+    :param journals: of ``journal_screen``, what is to be said of the controller's journals.
     """
     if known["silent"]:
         return _unknown(known["silent"])
@@ -53,7 +55,11 @@ def retention_screen(
     if not hosts:
         amiss.append("No host is in the inventory's groups, so nothing was looked into.")
     headline = _headline(count, rows, days, bool(amiss), check_mode)
-    return {"failed": bool(amiss), "headline": headline, "lines": [headline, *amiss, *lines]}
+    told = journals or {"amiss": [], "lines": []}
+    if told["amiss"]:
+        headline += " NOT EVERY JOURNAL IS WHOLE."
+    amiss += told["amiss"]
+    return {"failed": bool(amiss), "headline": headline, "lines": [headline, *amiss, *lines, *told["lines"]]}
 
 
 def _headline(count: int, rows: int, days: int, is_amiss: bool, check_mode: bool) -> str:

@@ -79,6 +79,8 @@ def run_playbook(
     environment = {
         **os.environ,
         "ANSIBLE_HOME": str(RESULTS / "ansible"),
+        # What runs keep on the controller.
+        "HOME": str(RESULTS / "home"),
         "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
     }
     environment.update(ANSIBLE_NOCOLOR="1", ANSIBLE_FORCE_COLOR="0")

@@ -186,7 +186,9 @@ class Site:
         for name, value in {**({} if whole else NO_OTHER_TIER), **(extra or {})}.items():
             argv += ["-e", json.dumps({name: value})]
         path = str(CHECKOUT / "playbooks" / f"{playbook}.yml")
-        running = Running([*argv, path], self._log(playbook), variables=environment or {})
+        # What a run keeps on the controller goes with the test.
+        around = {"HOME": str(self.directory), **(environment or {})}
+        running = Running([*argv, path], self._log(playbook), variables=around)
         self.running.append(running)
         return running
 

@@ -43,7 +43,7 @@ def test_stop_and_undo_by_full_name(site: Site, installed: Path, tmp_path: Path)
             [beside("ansible-playbook"), "-i", str(inventory), *options, f"{COLLECTION}.{name}"],
             tmp_path / f"{name}.log",
             cwd=tmp_path,
-            variables={"ANSIBLE_COLLECTIONS_PATH": str(installed)},
+            variables={"ANSIBLE_COLLECTIONS_PATH": str(installed), "HOME": str(tmp_path)},
         )
         site.running.append(running)
         return running
@@ -54,6 +54,9 @@ def test_stop_and_undo_by_full_name(site: Site, installed: Path, tmp_path: Path)
     assert f"{installed}/ansible_collections/chatia/kanban_rollback/roles" in run.output
     assert "No config file found" in run.output or "config file = None" in run.output
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
+    # The recorder is loaded by itself.
+    (journal,) = (tmp_path / ".local/state/kanban_rollback/incidents" / run.incident).glob("journal-*.jsonl")
+    assert '"event":"run ended"' in journal.read_text(encoding="ascii").splitlines()[-1]
     undone = play("reenable", "-e", "kanban_reenable=all").wait()
     assert undone.rc == 0, undone.output
     assert f"RESTORED: {ON} tenants are as before" in undone.screen

@@ -1,0 +1,223 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The flight recorder: what a run did, host by host, as lines of JSON in the incident's directory."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: kanban_recorder
+type: notification
+short_description: Record a run in its incident's directory
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Lies beside the playbooks, so it is loaded for each of them without any configuration, also where they run by their
+    full name from an installed collection.
+  - Writes C(journal-<run>.jsonl) below C(kanban_incidents_dir) on the controller; see docs/journal.md. What cannot be
+    written is said in one warning at the end, and fails or delays nothing.
+"""
+
+import functools
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible.template import Templar
+
+try:
+    from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder, Task
+except ImportError:
+    # The playbooks without their collection: there is nothing that could be recorded.
+    Recorder = None  # type: ignore[assignment,misc]
+
+COLLECTION = "chatia.kanban_rollback."
+# What belongs to the first line, by the profile's variables; each is templated by itself, and may be wrong.
+_WHO = {"operator": "kanban_operator", "environment": "kanban_environment"}
+# Tasks that a worker has and that have not ended; more than any number of forks.
+_MOST_STARTED = 20000
+_MOST_TROUBLED = 100
+# What the roles hand on at the end (set_stats), for AWX and for this.
+_EXIT = (
+    "kanban_decision",
+    "kanban_incident_id",
+    "kanban_plan_hash",
+    "kanban_scenario",
+    "kanban_severity",
+    "kanban_verdict",
+)
+_COUNTS = ("ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
+
+
+def _safely(hook: Callable[..., None]) -> Callable[..., None]:
+    """Let no error of the recorder's own leave a hook: the run matters, its record does not."""
+
+    @functools.wraps(hook)
+    def safe(self: CallbackModule, *arguments: Any, **options: Any) -> None:
+        try:
+            hook(self, *arguments, **options)
+        except Exception as error:
+            self.fail(error)
+
+    return safe
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """Ansible's events, in the recorder's words."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "kanban_recorder"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.disabled = Recorder is None
+        self._recorder: Recorder | None = None
+        self._play: Any = None
+        self._started: dict[tuple[str, str], float] = {}
+        self._failure = ""
+
+    def fail(self, error: Exception) -> None:
+        """Record nothing more; said at the end, by the error's kind, for its text may hold anything."""
+        self._failure = self._failure or type(error).__name__
+
+    @_safely
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Begin a run."""
+        file = Path(str(playbook._file_name))
+        facts = {"version": _version(file.parent), "host": socket.gethostname(), "check_mode": _check_mode()}
+        self._failure = ""
+        self._started.clear()
+        self._recorder = Recorder(time.time(), file.stem, facts)
+
+    @_safely
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Begin a play."""
+        self._play = play
+        if self._recorder is not None:
+            self._recorder.play_began(time.time(), str(play.get_name()))
+
+    @_safely
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        """Begin a task on a host; before the one that names the run, read who and where."""
+        if len(self._started) < _MOST_STARTED:
+            self._started[host.get_name(), task._uuid] = time.time()
+        if self._recorder is not None and self._recorder.named is None and _role(task) == "run":
+            found = self._variables(host, task)
+            self._recorder.about(found.pop("directory", ""), found)
+
+    @_safely
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Record a task's end."""
+        self._ended(result)
+
+    @_safely
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Record a task's end."""
+        self._ended(result, failed=True, ignored=bool(ignore_errors))
+
+    @_safely
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Record a task's end."""
+        self._ended(result, unreachable=True)
+
+    @_safely
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """Count it."""
+        self._started.pop((result._host.get_name(), result._task._uuid), None)
+        if self._recorder is not None:
+            self._recorder.skipped()
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """End the run, and say in one line what was not recorded."""
+        self._end(stats)
+        recorder, self._recorder = self._recorder, None
+        problem = self._failure or (recorder.problem if recorder is not None else "")
+        if problem:
+            self._display.warning(f"The run's journal is not whole, the run itself is not affected: {problem}")
+
+    @_safely
+    def _end(self, stats: Any) -> None:
+        if self._recorder is None:
+            return
+        told = stats.custom.get("_run", {})
+        facts = {name: str(told[name])[:100] for name in _EXIT if name in told}
+        troubled = sorted({*stats.failures, *stats.dark})
+        recap = {name: sum(getattr(stats, name).values()) for name in _COUNTS}
+        recap["failed"], recap["unreachable"] = recap.pop("failures"), recap.pop("dark")
+        data = {"exit": facts, "hosts": len(stats.processed), "recap": recap, "troubled": troubled[:_MOST_TROUBLED]}
+        self._recorder.end(time.time(), data)
+
+    def _ended(self, result: Any, **status: bool) -> None:
+        now = time.time()
+        host, task = result._host.get_name(), result._task
+        began = self._started.pop((host, task._uuid), None)
+        if self._recorder is None or self._failure:
+            return
+        action, role = str(task.action), _role(task)
+        module = action.removeprefix(COLLECTION)
+        # Reading a result makes a copy of it, so only those that can tell something are read.
+        names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
+        ours = action.startswith(COLLECTION)
+        answer: Mapping[str, Any] = result._result if (ours or names) and not task.no_log else {}
+        if names:
+            self._name(answer)
+        changed = bool(result.is_changed())
+        told = answer if ours and "censored" not in answer else {}
+        self._recorder.task_ended(
+            Task(host, str(task.name or action), role, module, began, now, changed, result=told, **status)
+        )
+
+    def _name(self, answer: Mapping[str, Any]) -> None:
+        facts = answer.get("ansible_facts") or {}
+        run, found = facts.get("__run"), facts.get("__reenable_incident") or {}
+        if self._recorder is None:
+            return
+        named = self._recorder.named
+        # What a person gave may be an alias: then the ledger's answer is waited for.
+        if found.get("agreed") and named is not None and not named.given:
+            self._recorder.join(str(found["incident_id"]))
+        if run:
+            self._recorder.name(Named(str(run["id"]), str(run["incident_id"]), str(run["given"]).lower() == "true"))
+
+    def _variables(self, host: Any, task: Any) -> dict[str, str]:
+        """Return who runs this and where incidents are kept. What an inventory has wrong is left out."""
+        variables = self._play.get_variable_manager().get_vars(play=self._play, host=host, task=task)
+        templar = Templar(loader=self._play.get_loader(), variables=variables)
+        found = {}
+        for name, variable in {**_WHO, "directory": "kanban_incidents_dir"}.items():
+            try:
+                found[name] = str(templar.template(variables[variable]))[:1000]
+            except Exception as error:
+                self._display.vvv(f"kanban_recorder: {variable}: {type(error).__name__}")
+        return found
+
+
+def _role(task: Any) -> str:
+    return str(task._role.get_name()).rpartition(".")[2] if task._role else ""
+
+
+def _check_mode() -> bool:
+    return bool(context.CLIARGS.get("check"))
+
+
+def _version(playbooks: Path) -> str:
+    """Return the collection's version: of a tarball's manifest, or of the checkout."""
+    try:
+        manifest = json.loads((playbooks.parent / "MANIFEST.json").read_text(encoding="utf-8"))
+        return str(manifest["collection_info"]["version"])
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
+        found = re.search(r"^version: *(\S+)", (playbooks.parent / "galaxy.yml").read_text(encoding="utf-8"), re.M)
+    except OSError:
+        return ""
+    return found[1] if found else ""

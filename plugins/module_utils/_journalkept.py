@@ -1,0 +1,90 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which journals are over, and what the last screen says of all of them. Pure: nothing is removed here."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY, Known
+
+# Incidents, or journals that do not hold, that are named one by one.
+SHOWN = 10
+
+
+def _known(known: Mapping[str, Any]) -> Known:
+    return Known(frozenset(known["names"]), frozenset(known["closed"]), tuple(known["prior_files"]))
+
+
+def journals_over(answer: Mapping[str, Any], known: Mapping[str, Any], days: int, now: float) -> list[str]:
+    """Return the paths of journals that are older than the retention and whose incident is closed everywhere.
+
+    :param answer: of ``journal_info``; empty where it gave none.
+    :param known: of ``open_incidents``. While a host is silent nothing is over.
+    :param now: seconds since 1970.
+    """
+    if known["silent"]:
+        return []
+    said = _known(known)
+    return [
+        one["path"]
+        for one in answer.get("journals", [])
+        if (now - one["mtime"]) / DAY > days
+        and said.is_closed_folder(one["folder"])
+        and not said.is_open_folder(one["folder"])
+    ]
+
+
+def journal_screen(
+    answer: Mapping[str, Any], known: Mapping[str, Any], removed: Sequence[Mapping[str, Any]], check_mode: bool
+) -> dict[str, list[str]]:
+    """Return ``amiss`` and ``lines``: for each incident whether its journals hold, and what was removed.
+
+    :param removed: results of the removals.
+    """
+    if "journals" not in answer:
+        return {"amiss": [f"JOURNALS NOT VERIFIED: {one_line(str(answer.get('msg') or 'no answer'))}"], "lines": []}
+    said = _known(known)
+    amiss = [f"JOURNAL NOT WHOLE: {one['path']}: {_why(one)}" for one in answer["journals"] if not one["holds"]]
+    more = [f"{len(amiss) - SHOWN} more journals are not whole"] if len(amiss) > SHOWN else []
+    amiss = amiss[:SHOWN] + more
+    amiss += [
+        f"NOT REMOVED: {one['item']}: {one_line(str(one.get('msg', '')))}" for one in removed if one.get("failed")
+    ]
+    gone = [one["item"] for one in removed if one.get("changed") and not one.get("failed")]
+    word = "would remove" if check_mode else "removed"
+    lines = [f"{word} journals of closed incidents: {len(gone)}"] if gone else []
+    if answer.get("left_out"):
+        lines.append(f"journals: {answer['left_out']} older ones were not read")
+    return {"amiss": amiss, "lines": lines + _of_incidents(answer["journals"], said)}
+
+
+def _why(one: Mapping[str, Any]) -> str:
+    if one.get("unread"):
+        return f"it was not read: {one_line(str(one['unread']))}"
+    return f"its chain of hashes breaks at {one_line(str(one['broken_at']))}"
+
+
+def _of_incidents(journals: Sequence[Mapping[str, Any]], known: Known) -> list[str]:
+    """Return a line for each incident, those that are open first, then by the newest journal."""
+    folders: dict[str, list[Mapping[str, Any]]] = {}
+    for one in journals:
+        folders.setdefault(one["folder"], []).append(one)
+    order = sorted(folders, key=lambda name: not known.is_open_folder(name))
+    lines = [_of_incident(name, folders[name], known) for name in order[:SHOWN]]
+    return lines + ([f"journals of {len(order) - SHOWN} more incidents"] if len(order) > SHOWN else [])
+
+
+def _of_incident(name: str, journals: Sequence[Mapping[str, Any]], known: Known) -> str:
+    state = "open" if known.is_open_folder(name) else "closed" if known.is_closed_folder(name) else "in no ledger"
+    whole = [one for one in journals if one["holds"]]
+    parts = [f"{len(whole)} of {len(journals)} {'holds' if len(whole) == 1 else 'hold'}"]
+    cut = sum(1 for one in whole if one["cut"])
+    unended = sum(1 for one in whole if not one["cut"] and not one["ended"])
+    if cut:
+        parts.append(f"{cut} cut in the last line, nothing before it was changed")
+    if unended:
+        parts.append(f"{unended} without its run's end (under way, killed, or the last lines are gone)")
+    return f"journals of {one_line(name)} ({state}): {'; '.join(parts)}"

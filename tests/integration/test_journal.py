@@ -1,0 +1,129 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recorder of a run: what it writes and where, what report.yml makes of it, and that it never stands in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.crowd import on, population
+from tests.integration.journals import Place, lines, tasks
+from tests.integration.module import Modules
+from tests.integration.place import Database
+
+OPEN = "INC-OPEN"
+HOSTILE = "<script>{{ 7*7 }}</script>"
+DAY = 86400
+
+
+@pytest.fixture
+def place(db: Database, directory: Path) -> Place:
+    """Fifty companies that are on, one of them with a secret, in an incident that is open already."""
+    population(db)
+    db.rows("UPDATE companies SET settings = settings || %s WHERE id = 1", (json.dumps({"token": HOSTILE}),))
+    db.modules().ok("incident", incident_id=OPEN, run_id="before")
+    return Place(db, directory)
+
+
+def test_a_run_is_recorded_in_the_incident_that_it_joins(place: Place) -> None:
+    run = place.run("scenario3")
+    assert (run.rc, on(place.db)) == (0, []), run.output
+    assert "journal is not whole" not in run.output
+    # In the incident that was joined, not under the name that the controller gave, and once.
+    (file,) = place.incidents.rglob("journal-*")
+    assert file.parent.name == OPEN
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.stat().st_mode & 0o777 for path in (place.incidents, file.parent)] == [0o700, 0o700]
+    found = lines(file)
+    first, last = found[0], found[-1]
+    assert {line["incident_id"] for line in found} == {OPEN}
+    assert [line["seq"] for line in found] == list(range(1, len(found) + 1))
+    assert (first["event"], first["data"]["operator"], first["data"]["playbook"]) == ("run began", "rui", "scenario3")
+    assert first["data"]["requested"] != OPEN
+    assert first["data"]["version"] == "0.1.0"
+    assert (last["event"], last["data"]["exit"]["kanban_verdict"]) == ("run ended", "contained")
+    assert last["data"]["recap"]["failed"] == 0
+    kill = tasks(found, "feature_flag")[0]
+    assert kill["figures"]["changed_count"] == 50
+    assert (kill["host"], kill["ledger_incident"], kill["role"]) == ("db1", OPEN, "contain")
+    assert kill["started"] < kill["ended"]
+    # The ledger's events of the same run are found by what a line says.
+    runs = place.db.rows("SELECT DISTINCT run_id FROM kanban_rollback.events WHERE incident_id = %s", (OPEN,))
+    assert (first["run_id"],) in runs
+    text = file.read_text(encoding="ascii")
+    assert not [secret for secret in (place.db.server.password, "script", "7*7") if secret in text]
+    # The report: the journal, one in which a number is changed, one that is cut, and one that is old.
+    whole = file.read_bytes()
+    changed, cut, old = (file.with_name(f"journal-{name}.jsonl") for name in ("changed", "cut", "old"))
+    changed.write_bytes(whole.replace(b'"changed_count":50', b'"changed_count":49'))
+    cut.write_bytes(whole[:-7])
+    old.write_bytes(whole)
+    os.utime(old, (time.time() - 100 * DAY,) * 2)
+    report = place.run("report")
+    assert report.rc != 0
+    assert f"JOURNAL NOT WHOLE: {changed}: its chain of hashes breaks at {first['run_id']}/" in report.screen
+    assert f"journals of {OPEN} (open): 3 of 4 hold; 1 cut in the last line, nothing before it" in report.screen
+    # What is old stays while the incident is open.
+    assert old.exists()
+
+
+@pytest.mark.drill
+def test_journals_of_a_closed_incident_go_with_their_age(place: Place) -> None:
+    runs = [place.run("scenario3") for _number in range(2)]
+    assert [run.rc for run in runs] == [0, 0]
+    one, two = place.journals(OPEN)
+    assert [tasks(lines(path), "feature_flag")[0]["figures"]["changed_count"] for path in (one, two)] == [50, 0]
+    place.db.modules().ok("incident", incident_id=OPEN, run_id="after", state="closed")
+    os.utime(one, (time.time() - 100 * DAY,) * 2)
+    plan = place.run("report", "--check")
+    assert "would remove journals of closed incidents: 1" in plan.screen
+    assert f"journals of {OPEN} (closed): 2 of 2 hold" in plan.screen
+    assert "removed journals of closed incidents: 1" in place.run("report").screen
+    assert place.journals(OPEN) == [two]
+
+
+@pytest.mark.drill
+def test_a_disk_that_is_full_or_read_only_fails_nothing(place: Place) -> None:
+    if os.geteuid():
+        pytest.skip("only root mounts a disk")
+    place.incidents.mkdir()
+    for options, incident in (("size=24k", "INC-FULL"), ("size=1m,ro", "INC-READ-ONLY")):
+        # Seen by this run alone; what is on it is kept beside.
+        mount = 'mount -t tmpfs -o "$1" none "$2"; shift 2; "$@"; rc=$?; cp -a "$OLDPWD/incidents" "$0" || :; exit $rc'
+        kept = place.directory / incident
+        script = f'cd "{place.directory}"; cd .; {mount}'
+        prefix = ("unshare", "-m", "sh", "-c", script, str(kept), options, str(place.incidents))
+        run = place.run("scenario3", prefix=prefix, kanban_incident_id=incident, kanban_evidence_seconds=0)
+        assert run.rc in (0, 2), run.output
+        assert "CONTAINED" in run.screen, run.output
+        assert run.output.count("The run's journal is not whole") == 1, run.output
+        assert on(place.db) == []
+        found = list(kept.glob("*/journal-*"))
+        assert [line["seq"] for path in found for line in lines(path)] == list(
+            range(1, sum(len(lines(path)) for path in found) + 1)
+        )
+        assert bool(found) == (incident == "INC-FULL")
+
+
+@pytest.mark.drill
+def test_a_controller_that_is_killed_leaves_whole_lines(place: Place) -> None:
+    running = place.start("scenario3")
+    try:
+        running.says("Stopped: what holds now")
+        running.kill()
+    finally:
+        running.clear()
+    (file,) = place.journals(OPEN)
+    (told,) = Modules({}).ok("journal_info", path=str(place.incidents))["journals"]
+    assert (told["holds"], told["ended"], told["cut"]) == (True, False, False)
+    assert told["lines"] == len(lines(file))
+    # Without any ledger and without a home of its own the stop is recorded all the same, or not at all.
+    run = place.run("scenario3", kanban_incidents_dir="/proc/none", kanban_incident_id="INC-2")
+    assert run.output.count("The run's journal is not whole") == 1, run.output
+    assert "/proc/none" in run.output
