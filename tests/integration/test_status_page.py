@@ -135,9 +135,7 @@ def test_too_many_requests_errors_and_lost_answers_double_nothing(page: StatusPa
         # Opened, and nobody hears of it.
         {"on": "POST /incidents", "lost": True},
     )
-    began = time.monotonic()
     done = ok(page, **FIRST)
-    assert time.monotonic() - began > 1
     assert (done["changed"], done["actions"], done["retries"]) == (True, ["open"], 4)
     assert page.written == ["POST /incidents"]
     assert [one["prior"] for one in done["components"]] == ["operational", "degraded_performance"]
