@@ -93,7 +93,7 @@ def test_a_disk_that_is_full_or_read_only_fails_nothing(place: Place) -> None:
     if os.geteuid():
         pytest.skip("only root mounts a disk")
     place.incidents.mkdir()
-    for options, incident in (("size=24k", "INC-FULL"), ("size=1m,ro", "INC-READ-ONLY")):
+    for options, incident in (("size=12k", "INC-FULL"), ("size=1m,ro", "INC-READ-ONLY")):
         # Seen by this run alone; what is on it is kept beside.
         mount = 'mount -t tmpfs -o "$1" none "$2"; shift 2; "$@"; rc=$?; cp -a "$OLDPWD/incidents" "$0" || :; exit $rc'
         kept = place.directory / incident
