@@ -105,9 +105,7 @@ def backup_lines(
     # A replica does not archive, so its primary's answer is told where there is one.
     rows = sorted((row for row in asked if row[1]), key=lambda row: not _database(row[1]).get("writable"))
     lines = []
-    for name, answer in of_each_database(
-        (str(_database(answer).get("cluster", "")), name, answer) for name, answer, _moment in rows
-    ):
+    for name, answer in of_each_database((_cluster(answer), name, answer) for name, answer, _moment in rows):
         lines += [f"{name}: {one_line(text)}" for text in _of_database(answer, most)]
         if "sources" in answer:
             lines.append(f"{name}: {one_line(_before(answer, began[name]))}")
@@ -121,12 +119,13 @@ def incident_backup_lines(names: Sequence[str], asked: Sequence[Answer], most: f
         what ``backup_info`` answered for the moment at which that was opened, empty where there was none.
     :param most: see ``newest_text``.
     """
+    results = {name: loop["results"] for name, loop in together(names, asked) if loop.get("results")}
     lines = []
-    for name, loop in together(names, asked):
-        for number, answer in enumerate(loop.get("results") or []):
+    # What there is now is the same for all incidents.
+    for name, first in of_each_database((_cluster(some[0]), name, some[0]) for name, some in results.items()):
+        lines += [f"{name}: {one_line(text)}" for text in _of_database(first, most)]
+        for answer in results[name]:
             incident = answer.get("item") or {}
-            # What there is now is the same for all of them.
-            lines += [f"{name}: {one_line(text)}" for text in _of_database(answer, most) if not number]
             if "sources" in answer:
                 until = f" and closed {incident['closed_at']}" if incident.get("closed_at") else ""
                 since = f"{one_line(incident['incident_id'])}, opened {incident['opened_at']}{until}"
@@ -158,3 +157,7 @@ def _span(seconds: float) -> str:
 
 def _database(answer: Answer) -> Mapping[str, Any]:
     return answer.get("database") or {}
+
+
+def _cluster(answer: Answer) -> str:
+    return str(_database(answer).get("cluster", ""))

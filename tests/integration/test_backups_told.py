@@ -86,7 +86,7 @@ def told(db: Database, directory: Path) -> Told:
 def test_triage_says_what_there_is_to_come_back_to_and_is_kept_by_nothing(told: Told) -> None:
     began = datetime.fromtimestamp(time.time() // HOUR * HOUR - 3 * HOUR, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     label = Path(told.variables["kanban_backup_sources"][0]["path"]).name
-    # Another host of the same database, whose list nobody has tried.
+    # Another host of the same database, with a list that nobody has tried.
     told.hosts["db2"] = {"kanban_backup_sources": [{"kind": "tape"}]}
     found = told.run("triage")
     for line in (
@@ -99,6 +99,7 @@ def test_triage_says_what_there_is_to_come_back_to_and_is_kept_by_nothing(told: 
     ):
         assert line in found.screen, found.output
     assert "db2: It is not known what backups there are: value of kind must be one of" in found.screen
+    assert found.recap("db2")["failed"] == 0
     # What is decided is told first, and asked only then.
     assert found.screen.index("1. Has a person declared") < found.screen.index("db1: NO BACKUP")
     assert found.text.index("Walk the decision tree") < found.text.index("Ask the backups")
@@ -112,6 +113,7 @@ def test_the_report_says_what_precedes_each_incident(db: Database, told: Told) -
         ('INC-CLOSED', 'staging', now() - interval '6 hours', now() - interval '1 hour'),
         ('INC-PAST', 'staging', now() - interval '9 days', now() - interval '8 days')""")
     told.variables["kanban_backup_sources"].pop()
+    told.hosts["db2"] = {"kanban_backup_sources": [{"kind": "tape"}]}
     found = told.run("report", "--check")
     assert found.rc == 0, found.output
     label = Path(told.variables["kanban_backup_sources"][0]["path"]).name
@@ -130,3 +132,5 @@ def test_the_report_says_what_precedes_each_incident(db: Database, told: Told) -
     assert -1 not in places, (order, places)
     assert "INC-PAST" not in found.screen
     assert found.screen.count("The newest usable backup is") == 1
+    assert "db2: It is not known what backups there are: value of kind must be one of" in found.screen
+    assert found.recap("db2")["failed"] == 0

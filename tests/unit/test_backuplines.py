@@ -126,7 +126,8 @@ def test_the_report_says_for_each_incident_what_precedes_it() -> None:
             {**answer(before_why="There is none."), "item": second},
         ]
     }
-    assert incident_backup_lines(["db0", "db1"], [{}, asked], HOUR)[2:] == [
+    # Another host of the same database has the same.
+    assert incident_backup_lines(["db0", "db1", "db2"], [{}, asked, asked], HOUR)[2:] == [
         "db1: INC-2, opened 2026-11-25T03:00:00Z: the data from before it comes back from F0 (pgbackrest) and its log, "
         "up to that moment.",
         "db1: INC-1, opened 2026-11-25T03:00:00Z and closed 2026-11-25T04:00:00Z: the data from before it DOES NOT "
