@@ -43,8 +43,9 @@ options:
             lane. Give it the severity V(low), or O(checks[].share=0) where each ticket must have a lane.
           - V(timeline) counts the hours of O(checks[].window_hours) in which more or fewer rows begin than is usual for
             that hour on such a day, workday or weekend, by the median of O(checks[].baseline_days);
-            RV(ignore:checks[].first_at) is the hour of departure. It does not apply where there are no rows from 14
-            days before.
+            RV(ignore:checks[].first_at) is the hour of departure, which M(chatia.kanban_rollback.pg_restore_tables)
+            takes as it stands for the moment to go back to. It does not apply where there are no rows from 14 days
+            before.
           - V(mass_delete) does the same for hours with too few, for rows that are gone leave nothing else behind. Where
             a column tells when rows were deleted, name it in O(checks[].time) and say O(checks[].departure=more). What
             is gone of all ages alike is found by V(missing_since) only.

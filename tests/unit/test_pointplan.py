@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -171,6 +172,10 @@ def test_only_what_a_dead_run_left_is_swept(tmp_path: Path) -> None:
         (tmp_path / "else" / place.MARKER).write_text(began)
         (tmp_path / f"{place.PREFIX}link").symlink_to(tmp_path / "else")
         place.remove_dead(dead, me + 1)
+        # A postmaster that outlived its keeper holds the lock.
+        with (dead / place.MARKER).open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            place.sweep(tmp_path)
         assert dead.exists()
         place.sweep(tmp_path)
         assert not dead.exists()
