@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -186,18 +188,25 @@ def test_only_what_a_dead_run_left_is_swept(tmp_path: Path) -> None:
     assert not lives.exists()
 
 
-def test_a_place_is_chosen_and_a_long_path_is_none(tmp_path: Path) -> None:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory whose path leaves room for a socket's, which pytest's own does not always."""
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+
+
+def test_a_place_is_chosen_and_a_long_path_is_none(short: Path) -> None:
     home = "/nonexistent"
-    assert place.choose_parent(None, str(tmp_path)).is_dir()
-    assert place.choose_parent(str(tmp_path), home) == tmp_path
-    deep = tmp_path / ("d" * 100)
+    assert place.choose_parent(None, str(short)).is_dir()
+    assert place.choose_parent(str(short), home) == short
+    deep = short / ("d" * 100)
     deep.mkdir()
-    (tmp_path / "a,b").mkdir()
-    for wrong in (str(deep), str(tmp_path / "a,b"), str(tmp_path / "nowhere")):
+    (short / "a,b").mkdir()
+    for wrong in (str(deep), str(short / "a,b"), str(short / "nowhere")):
         with pytest.raises(KanbanError) as caught:
             place.choose_parent(wrong, home)
         assert caught.value.code == "scratch_unusable"
-    place.refuse_full(tmp_path, 1, 0)
+    place.refuse_full(short, 1, 0)
     with pytest.raises(KanbanError) as caught:
-        place.refuse_full(tmp_path, 1 << 60, 0)
+        place.refuse_full(short, 1 << 60, 0)
     assert caught.value.code == "no_space"
