@@ -168,12 +168,14 @@ def recovery_part(
     rows: int,
     arguments: Sequence[str],
     plan: bool = False,
+    again: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Judge the repair, or its undo.
+    """Judge the repair, or its undo, or the restore.
 
     :param answers: as ``integrity_repair`` gives them, or ``pg_restore_tables``; ``why_nots``: what spoke against doing
         it anywhere.
     :param what: surgical, restore, undo or none; ``rows``: how many the plan of all has.
+    :param again: what a line to type needs that compares anew.
     """
     part, done, undo = Part(RECOVER, ""), 0, what == "undo"
     if what == "none":
@@ -205,6 +207,11 @@ def recovery_part(
                 # Of a fence that only the stop itself would raise.
                 hard = [reason for reason in answer.get("refused", []) if reason["code"] not in OF_A_PLAN]
                 part.bad += [f"the undo on {name} could not be done: {one_line(reason['what'])}" for reason in hard]
+    if again and any(answer and answer.get("in_conflict") for answer in answers):
+        part.next += [
+            "Next: look at the rows that are in the way. This leaves them out, and shows the plan for that:",
+            command_of("scenario3", [*again, "-e", "kanban_restore_conflicts=skip"]),
+        ]
     if not done and not part.bad:
         part.bad.append(f"nothing was {worked}, for no primary answered")
     changed = [answer for answer in answers if answer and answer.get("changed")]

@@ -115,7 +115,12 @@ def why_not_to_recover(
 
 
 def data_judgement(
-    checks: Answer, point: Answer, plan: Answer, fenced: bool = True, dumped: bool = True
+    checks: Answer,
+    point: Answer,
+    plan: Answer,
+    fenced: bool = True,
+    dumped: bool = True,
+    restored: Answer | None = None,
 ) -> dict[str, Any]:
     """Return whether one database's data is sound: ``passed``, ``why`` (what is not), ``noted`` and the figures.
 
@@ -126,8 +131,11 @@ def data_judgement(
     :param checks: as ``integrity_info`` gives them; ``point`` as ``recovery_point_info``; ``plan`` as
         ``integrity_repair``, which says what is mended.
     :param fenced: whether there is to be a fence; ``dumped``: whether there is to be a dump.
+    :param restored: as ``pg_restore_tables`` gives it, where rows were to come back: rows that are gone no check finds.
     """
     why: list[str] = []
+    if restored is not None and (restored.get("failed") or "plan" not in restored):
+        why.append(f"what was to come back from the backup did not: {why_not(restored)}")
     noted: list[str] = []
     looked = plan.get("plan", {}).get("checks", [])
     mended = {row["name"] for row in looked if row["action"] != "none"}

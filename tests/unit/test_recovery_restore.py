@@ -12,13 +12,17 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partscomparison import comparison_part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import recovery_part
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import plan_document, plan_of_all
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import (
+    data_judgement,
+    plan_document,
+    plan_of_all,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverysource import (
     corrupt_since,
     without_source,
 )
 from tests.unit.answers import UNREACHABLE
-from tests.unit.test_recovery import check, counted, planned
+from tests.unit.test_recovery import check, counted, planned, point
 
 SINCE = {"at": "2026-11-25T02:45:00Z", "by": "the check tags_per_hour tells it"}
 OPENED = "2026-11-25T03:00:00Z"
@@ -140,8 +144,9 @@ def test_a_restore_that_was_rolled_back_names_the_rows_that_a_check_named() -> N
     named = {"table": "public.TicketTags", "rows": 2, "samples": [{"key": {"ticketId": "1", "tagId": "2"}}]}
     error = {"code": "post_condition", "what": "After the restore two_lanes counts 2."}
     answer = {**compared(), "failed": True, "msg": "m", "error": error, "in_conflict": [named]}
-    part = recovery_part(["db1"], [answer], [], "restore", 3, [])
+    part = recovery_part(["db1"], [answer], [], "restore", 3, [], again=APPLY)
     assert part["bad"] == ["the data on db1 is not restored"]
+    assert shlex.split(part["next"][1])[2:] == [*APPLY, "-e", "kanban_restore_conflicts=skip"]
     assert part["lines"] == [
         "db1: restore NOT DONE: After the restore two_lanes counts 2.",
         "db1: in the way: public.TicketTags: 2 rows that a check names: ticketId 1, tagId 2",
@@ -210,3 +215,11 @@ def test_without_a_source_it_is_said_what_could_be_named(backups: dict[str, Any]
 def test_the_file_has_the_whole_comparison_with_where_it_came_from() -> None:
     assert plan_document(compared())["source"]["path"] == "/srv/d"
     assert "source" not in plan_document(planned("1", "aa", 3))
+
+
+@pytest.mark.parametrize("restored", [{}, {"skipped": True}, {**compared(), "failed": True, "msg": "rolled back"}])
+def test_data_that_rows_were_to_come_back_to_does_not_pass_without_them(restored: dict[str, Any]) -> None:
+    judged = data_judgement(counted(check("a", 0)), point(), compared(), restored=restored)
+    assert not judged["passed"]
+    assert judged["why"][0].startswith("what was to come back from the backup did not")
+    assert data_judgement(counted(check("a", 0)), point(), compared(), restored=compared())["passed"]
