@@ -163,7 +163,7 @@ def event_of(line: bytes) -> tuple[Event, str]:
     if not all(isinstance(text, str) for text in texts) or event.phase not in PHASES:
         raise ValueError("a field of another kind")
     # A number such as 1.0 or true would pass for the place that it equals.
-    if type(event.seq) is not int or not isinstance(event.data, dict):
+    if not isinstance(event.seq, int) or isinstance(event.seq, bool) or not isinstance(event.data, dict):
         raise ValueError("a field of another kind")
     return event, str(stored)
 

@@ -152,7 +152,7 @@ class Recorder:
     def _of_result(task: Task, data: dict[str, Any]) -> None:
         """Add what a result tells beside its figures: tries, the error's code, the incident in the ledger."""
         attempts = task.result.get("attempts")
-        if type(attempts) is int:
+        if isinstance(attempts, int) and not isinstance(attempts, bool):
             data["attempts"] = attempts
         error = task.result.get("error")
         if isinstance(error, Mapping) and journal.is_word(error.get("code")):

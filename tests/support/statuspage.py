@@ -78,7 +78,7 @@ class Handler(web.Handler):
 
     def fault(self, path: str) -> dict[str, Any]:
         with _LOCK:
-            for fault in _FAULTS:
+            for fault in list(_FAULTS):
                 method, _space, rest = fault["on"].partition(" ")
                 if self.command == method and rest in path:
                     _FAULTS.remove(fault)
