@@ -88,6 +88,8 @@ def test_what_was_deleted_comes_back_while_people_go_on_and_then_they_work_again
     variables = {
         **application.variables,
         **HASTY,
+        # Four processes and their people are at work on this machine, too.
+        "kanban_evidence_seconds": 40,
         "kanban_operator": "ana",
         "kanban_incidents_dir": str(tmp_path / "incidents"),
     }
