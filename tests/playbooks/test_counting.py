@@ -65,7 +65,7 @@ def test_one_dead_host_delays_nobody_and_is_named(site: Site, fault: str) -> Non
     site.disconnect()
     site.fault("db3", FAULTS[fault])
     # Longer than the kill takes on a busy machine: who waited for the dead host would be seen to.
-    running = site.start("scenario3", hosts=("db3", "db1", "db2"), variables={**HASTY, "kanban_connect_timeout": 10})
+    running = site.start("scenario3", hosts=("db3", "db1", "db2"), variables={**HASTY, "kanban_connect_timeout": 25})
     running.says(CONTAINED, timeout=100)
     # A host that has lost its power is known to be gone at once.
     assert fault != "black hole" or "UNREACHABLE" not in running.output
