@@ -257,7 +257,8 @@ def test_killed_at_each_task_it_is_as_before_or_as_approved_and_the_next_run_goe
         lambda: place.start(**given, kanban_approved_by="ana"), left, moments=EACH, since="5. Assess"
     )
     assert done.rc == 0, done.output
-    assert {"Compare with the backup", "Bring back what was approved"} <= {task.partition(": ")[2] for task in tasks}
+    for words in ("Compare with the backup", "Bring back what was approved", "Account for every row of the dump"):
+        assert any(words in task for task in tasks), tasks
     assert "the data is validated" in done.screen
     assert len(states) == 2, "before, and as approved"
     assert whole(db, *TABLES) == states[-1]
