@@ -81,12 +81,28 @@ def _safely(hook: Callable[..., None]) -> Callable[..., None]:
     return safe
 
 
+def _silent(name: str) -> Callable[..., None]:
+    """Return a hook that says nothing: of what it is told something is said elsewhere, or nothing was done."""
+
+    def hook(self: CallbackModule, *_arguments: Any, **_options: Any) -> None:
+        """Say nothing."""
+
+    hook.__name__ = name
+    return _safely(hook)
+
+
 class CallbackModule(Default):  # type: ignore[misc]
     """Ansible's events, as lines for a person."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "chatia.kanban_rollback.live"
+
+    v2_playbook_on_include = _silent("v2_playbook_on_include")
+    v2_playbook_on_no_hosts_matched = _silent("v2_playbook_on_no_hosts_matched")
+    v2_runner_item_on_ok = _silent("v2_runner_item_on_ok")
+    v2_runner_item_on_skipped = _silent("v2_runner_item_on_skipped")
+    v2_runner_on_async_ok = _silent("v2_runner_on_async_ok")
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +111,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._live: live.Live | None = None
         self._profile: Profile | None = None
         self._directory = self._failure = self._ended_on = ""
-        self._broke = False
+        self._asked = self._broke = False
 
     def broke(self, error: Exception) -> None:
         """Say once that this view failed, by the error's kind, for its text may hold anything."""
@@ -138,13 +154,14 @@ class CallbackModule(Default):  # type: ignore[misc]
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """Begin a task on a host; before the first of ours, say where this is."""
         now, step = time.time(), self._step(host, task)
-        if self._profile is None and role_of(task).startswith(COLLECTION):
+        if not self._asked and role_of(task).startswith(COLLECTION):
+            # Once, also where that fails.
+            self._asked = True
             self._profile = Profile(self._play, host, task, self._display.vvv)
             facts = self._profile.facts()
             self._directory = str(facts["directory"] or "")
             self._print(self._run.about(facts))
-        limit = self._profile.limit(task) if self._profile and step.ours and self.terminal.is_live else None
-        self._print(self._run.host_began(now, step, limit))
+        self._print(self._run.host_began(now, step, self._profile.limit(step.host, task) if self._profile else None))
 
     @_safely
     def v2_runner_on_ok(self, result: Any) -> None:
@@ -174,32 +191,12 @@ class CallbackModule(Default):  # type: ignore[misc]
     @_safely
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Say a failure: in one line where the run goes on by itself, else as Ansible does."""
-        handled = bool(ignore_errors) or is_rescued(result._task)
-        step = self._failed(result, live.FAILED, handled)
-        if handled:
-            self._warn(result)
-            self._print(self._run.ended(step))
-            return
-        self._failure = self._failure or f"{step.host}: {step.result.get('msg', step.name)}"
-        if str(result._task.action) in _FAIL and role_of(result._task).startswith(COLLECTION):
-            # How a run of ours ends after its screen; the last lines say it.
-            self._failure, self._ended_on = str(step.result.get("msg", "")), step.host
-            self._run.skipped(step.host, step.task)
-            self._print(self._run.task_began(step.at))
-            return
-        self._in_full("v2_runner_on_failed", step, result)
+        self._trouble("v2_runner_on_failed", result, live.FAILED, bool(ignore_errors) or is_rescued(result._task))
 
     @_safely
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Say that a host is gone: in one line where the run goes on by itself, else as Ansible does."""
-        handled = bool(result._task.ignore_unreachable)
-        step = self._failed(result, live.UNREACHABLE, handled)
-        if handled:
-            self._warn(result)
-            self._print(self._run.ended(step))
-            return
-        self._failure = self._failure or f"{step.host} could not be reached: {step.result.get('msg', '')}"
-        self._in_full("v2_runner_on_unreachable", step, result)
+        self._trouble("v2_runner_on_unreachable", result, live.UNREACHABLE, bool(result._task.ignore_unreachable))
 
     @_safely
     def v2_runner_on_skipped(self, result: Any) -> None:
@@ -218,31 +215,11 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._slow()
 
     @_safely
-    def v2_runner_on_async_ok(self, result: Any) -> None:
-        """Say nothing: its task ends."""
-
-    @_safely
-    def v2_runner_item_on_ok(self, result: Any) -> None:
-        """Say nothing: its task ends."""
-
-    @_safely
-    def v2_runner_item_on_skipped(self, result: Any) -> None:
-        """Say nothing: its task ends."""
-
-    @_safely
     def v2_runner_item_on_failed(self, result: Any) -> None:
         """Say the failure of an item as Ansible does, unless the run goes on by itself."""
         if not is_rescued(result._task):
             self._print(self._run.heading())
             self._show_default("v2_runner_item_on_failed", result)
-
-    @_safely
-    def v2_playbook_on_include(self, included_file: Any) -> None:
-        """Say nothing."""
-
-    @_safely
-    def v2_playbook_on_no_hosts_matched(self) -> None:
-        """Say nothing: the play has nobody, and so no heading."""
 
     @_safely
     def v2_on_file_diff(self, result: Any) -> None:
@@ -277,14 +254,22 @@ class CallbackModule(Default):  # type: ignore[misc]
         module = action[len(COLLECTION) :] if ours else action
         return live.Step(time.time(), task._uuid, host.get_name(), name, role, module, ours)
 
-    def _failed(self, result: Any, state: str, handled: bool) -> live.Step:
+    def _trouble(self, hook: str, result: Any, state: str, handled: bool) -> None:
         step = self._step(result._host, result._task)
         step.state, step.handled, step.result = state, handled, result._result
-        return step
-
-    def _in_full(self, hook: str, step: live.Step, result: Any) -> None:
+        if handled:
+            self._warn(result)
+            self._print(self._run.ended(step))
+            return
+        message = str(step.result.get("msg", step.name))
         self._run.skipped(step.host, step.task)
-        self._print([*self._run.task_began(step.at), *self._run.heading()])
+        self._print(self._run.task_began(step.at))
+        if str(result._task.action) in _FAIL and role_of(result._task).startswith(COLLECTION):
+            # How a run of ours ends after its screen; the last lines say it.
+            self._failure, self._ended_on = message, step.host
+            return
+        self._failure = self._failure or f"{step.host}: {message}"
+        self._print(self._run.heading())
         self._show_default(hook, result)
 
     def _show_default(self, hook: str, result: Any) -> None:

@@ -27,7 +27,9 @@ OK, FAILED, UNREACHABLE = "ok", "failed", "unreachable"
 _MOST_DATABASES = 5
 _NUMBER = re.compile(r"(\d+)\.")
 _SECONDS = re.compile(r"\d+(?:\.\d+)?")
-_CLOSE = "This terminal may be closed while it watches: the same command again goes on with it."
+_CLOSE = "This terminal may be closed while it watches: the same command again goes on from there."
+_SAFE = "It is safe to close this terminal."
+# A step that took longer says so.
 _LONG_SECONDS = 5.0
 Facts = Mapping[str, Any]
 
@@ -222,7 +224,8 @@ class Live:
             lines += [Line(f"{ended}, {took}. The exit status is not 0.", BAD), Line(clean(failure, text.LONGEST), BAD)]
         if place:
             lines.append(Line(f"Journal: {clean(place, text.LONGEST)}", text.PLAIN, None))
-        return [*lines, Line("It is safe to close this terminal.", GOOD)]
+        closed = "This terminal may be closed; what stands above says what is next." if failure else _SAFE
+        return [*lines, Line(closed, text.PLAIN if failure else GOOD)]
 
     def heading(self) -> list[Line]:
         """Return the heading of the play that is under way, where it was not said yet."""

@@ -37,7 +37,7 @@ def integrity_said(result: Result, _plan: bool) -> str:
 def repair_said(result: Result, plan: bool) -> str:
     """Return what came of a plan, a repair or its undo."""
     if "undone" in result and "plan" not in result:
-        return f"{many(len(rows_of(result['undone'])), 'repair', 'repairs')} {'would be' if plan else 'are'} undone"
+        return f"{many(len(rows_of(result['undone'])), 'repair', 'repairs')} {'would be ' if plan else ''}undone"
     planned = map_of(result.get("plan"))
     rows, refused = count_of(planned.get("total_rows")), len(rows_of(planned.get("refused")))
     if result.get("repair_id") is None:
@@ -49,7 +49,7 @@ def repair_said(result: Result, plan: bool) -> str:
 def restore_said(result: Result, plan: bool) -> str:
     """Return what came of a comparison with a backup, a restore or its undo."""
     if "undone" in result and "plan" not in result:
-        return f"{many(len(rows_of(result['undone'])), 'restore', 'restores')} {'would be' if plan else 'are'} undone"
+        return f"{many(len(rows_of(result['undone'])), 'restore', 'restores')} {'would be ' if plan else ''}undone"
     tables = [map_of(table) for table in rows_of(map_of(result.get("plan")).get("tables"))]
     if result.get("repair_id") is not None:
         return f"{number(result.get('restored'))} rows are back, {number(result.get('quarantined'))} in quarantine"
@@ -115,7 +115,9 @@ def point_said(result: Result, _plan: bool) -> str:
     )
     writes = point.get("writes")
     against = (
-        "writes against the fence not measured" if not point.get("measured") else f"{number(writes)} writes got past it"
+        "writes against the fence not measured"
+        if not point.get("measured")
+        else f"{number(writes)} writes got past the fence"
     )
     return joined(rows, against) if "accounted" in result else ""
 

@@ -31,8 +31,8 @@ def flag_said(result: Result, plan: bool) -> str:
     again = count_of(sweep.get("switched_again"))
     return joined(
         f"{total - on:,} of {total:,} tenants off{'' if sweep else seconds_of(result.get('contained_ms'))}",
-        f"{switched:,} of them switched now" if count_of(switched) and not sweep else "",
         f"{on:,} STILL ON" if on else "",
+        f"{switched:,} switched now" if count_of(switched) and not sweep else "",
         f"{again:,} were written back and are off again" if again else "",
         "every earlier transaction has ended" if sweep.get("settled") else "",
         "EARLIER TRANSACTIONS ARE STILL OPEN" if sweep.get("settled") is False else "",
@@ -74,6 +74,9 @@ def block_said(result: Result, plan: bool) -> str:
     acked = result.get("replicas_acked")
     return joined(
         f"block {would}held {'until it is released' if ends is None else f'for {number(ends)} s'}",
+        f"by {result.get('owner') or 'nobody who says so'}, not by this incident"
+        if result.get("ours") is False
+        else "",
         "taken over" if result.get("taken_over") else "",
         "another incident's, prolonged" if result.get("prolonged") else "",
         "" if acked is None else f"{many(acked, 'replica has', 'replicas have')} it",

@@ -96,7 +96,7 @@ def step(seconds: float, name: str, names: Sequence[str], told: str, kind: str =
 
 def screen(message: Any) -> list[Line]:
     """Return a screen's lines, whole: a list or a text of several lines."""
-    texts = message if isinstance(message, (list, tuple)) else str(message).split("\n")
+    texts = message if isinstance(message, (list, tuple)) else str(message).rstrip("\n").split("\n")
     lines = [visible(str(text).expandtabs().rstrip()) for text in texts]
     return [Line(line, PLAIN, None if any(mark in line for mark in _TO_COPY) else _indent(line) + 2) for line in lines]
 

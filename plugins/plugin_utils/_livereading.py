@@ -30,21 +30,31 @@ class Profile:
         self._templar = Templar(loader=play.get_loader(), variables=self._variables)
         self._note = note
         self._limits: dict[str, float | None] = {}
+        self._jobs: dict[str, float] = {}
 
     def facts(self) -> dict[str, Any]:
         """Return what the first lines say; what an inventory has wrong is left out."""
         found = {name: self._read(variable) for name, variable in _ABOUT.items()}
         return {**found, "hosts": {tier: self._read(variable) or [] for tier, variable in _TIERS.items()}}
 
-    def limit(self, task: Any) -> float | None:
-        """Return how many seconds a task may take; none where it does not say, or not so that it can be read."""
-        for given in (task.async_val, task.timeout):
-            key = str(given)
-            if key not in self._limits:
-                self._limits[key] = self._seconds(given)
-            if self._limits[key]:
-                return self._limits[key]
-        return None
+    def limit(self, host: str, task: Any) -> float | None:
+        """Return how many seconds a task of ours may take on a host; none where it does not say, or is not ours."""
+        if task.action.endswith("async_status"):
+            # Whoever asks for a job waits for as long as the job may take.
+            return self._jobs.get(host)
+        if not task.action.startswith(COLLECTION):
+            return None
+        job = self._known(task.async_val)
+        if job:
+            self._jobs[host] = job
+        return job or self._known(task.timeout)
+
+    def _known(self, given: Any) -> float | None:
+        # Most tasks have one of few texts, and many hosts the same task.
+        key = str(given)
+        if key not in self._limits:
+            self._limits[key] = self._seconds(given)
+        return self._limits[key] or None
 
     def _seconds(self, given: Any) -> float | None:
         try:
