@@ -238,8 +238,8 @@ class CallbackModule(Default):  # type: ignore[misc]
             self._print(self._run.task_began(time.time()))
             self._recap(stats, sorted(troubled - {self._ended_on}))
         told = stats.custom.get("_run", {})
-        failure = (self._failure or f"failed on: {text.hosts(sorted(troubled))}") if troubled else ""
-        self._print(self._run.last(time.time(), failure, str(told.get("kanban_verdict", "")), self._place()))
+        verdict = str(told.get("kanban_verdict", ""))
+        self._print(self._run.last(time.time(), bool(troubled), self._failure, verdict, self._place()))
 
     @property
     def _run(self) -> live.Live:
@@ -266,7 +266,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._print(self._run.task_began(step.at))
         if str(result._task.action) in _FAIL and role_of(result._task).startswith(COLLECTION):
             # How a run of ours ends after its screen; the last lines say it.
-            self._failure, self._ended_on = message, step.host
+            self._ended_on = step.host
             return
         self._failure = self._failure or f"{step.host}: {message}"
         self._print(self._run.heading())

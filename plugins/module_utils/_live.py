@@ -27,8 +27,9 @@ OK, FAILED, UNREACHABLE = "ok", "failed", "unreachable"
 _MOST_DATABASES = 5
 _NUMBER = re.compile(r"(\d+)\.")
 _SECONDS = re.compile(r"\d+(?:\.\d+)?")
-_CLOSE = "This terminal may be closed while it watches: the same command again goes on from there."
+_CLOSE = "This terminal may be closed while it watches; the same command again goes on."
 _SAFE = "It is safe to close this terminal."
+_LEFT = "This terminal may be closed; what stands above says what holds and what is next."
 # A step that took longer says so.
 _LONG_SECONDS = 5.0
 Facts = Mapping[str, Any]
@@ -206,26 +207,27 @@ class Live:
         line, self._watch = self.status(at), ""
         return [*self.heading(), Line(line, text.PLAIN, 7)] if line else []
 
-    def last(self, at: float, failure: str, verdict: str, place: str) -> list[Line]:
+    def last(self, at: float, failed: bool, failure: str, verdict: str, place: str) -> list[Line]:
         """Return the last lines.
 
-        :param failure: what ended the run badly, in words; empty where nothing did.
+        :param failed: whether the exit status is not 0.
+        :param failure: what ended the run badly, in words; empty where nothing did, or where a screen has said it.
         :param verdict: what the roles handed on, for instance ``contained``; may be empty.
         :param place: where the journal is; empty where there is none.
         """
         lines = [*self.task_began(at), *self._end_watch(at), Line("")]
         took = f"after {text.clock(at - self._began)}, {text.moment(at)}"
-        if not failure:
+        if not failed:
             word = f" ({clean(verdict, 40)})" if verdict else ""
             done = "PLANNED, nothing was changed" if self._check_mode else f"DONE{word}"
             lines.append(Line(f"{done} {took}.", GOOD))
         else:
             ended = text.ENDS.get(verdict, "ENDED WITH A FAILURE")
-            lines += [Line(f"{ended}, {took}. The exit status is not 0.", BAD), Line(clean(failure, text.LONGEST), BAD)]
+            lines.append(Line(f"{ended}, {took}. The exit status is not 0.", BAD))
+            lines += [Line(clean(failure, text.LONGEST), BAD)] if failure else []
         if place:
             lines.append(Line(f"Journal: {clean(place, text.LONGEST)}", text.PLAIN, None))
-        closed = "This terminal may be closed; what stands above says what is next." if failure else _SAFE
-        return [*lines, Line(closed, text.PLAIN if failure else GOOD)]
+        return [*lines, Line(_LEFT) if failed else Line(_SAFE, GOOD)]
 
     def heading(self) -> list[Line]:
         """Return the heading of the play that is under way, where it was not said yet."""

@@ -204,7 +204,7 @@ def test_a_job_is_known_again_by_its_id() -> None:
 )
 def test_last_lines(failure: str, verdict: str, check_mode: bool, word: str) -> None:
     made = live(check_mode=check_mode)
-    lines = made.last(AT + 31, failure, verdict, "/srv/INC-1")
+    lines = made.last(AT + 31, bool(failure), failure, verdict, "/srv/INC-1")
     assert lines[0].text == ""
     assert lines[1].text.startswith(word)
     assert not failure or failure in texts(lines)
