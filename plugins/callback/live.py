@@ -111,16 +111,14 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._live: live.Live | None = None
         self._profile: Profile | None = None
         self._directory = self._failure = self._ended_on = ""
-        self._asked = self._broke = False
+        self._asked = False
 
     def broke(self, error: Exception) -> None:
-        """Say once that this view failed, by the error's kind, for its text may hold anything."""
-        if not self._broke:
-            self._broke = True
-            self._display.warning(
-                f"The live view has an error of its own ({type(error).__name__}); the run is not affected. "
-                "What it cannot show is shown as Ansible does."
-            )
+        """Say that this view failed, by the error's kind, for its text may hold anything; a warning is said once."""
+        self._display.warning(
+            f"The live view has an error of its own ({type(error).__name__}); the run is not affected. "
+            "What it cannot show is shown as Ansible does."
+        )
 
     @_safely
     def v2_playbook_on_start(self, playbook: Any) -> None:
