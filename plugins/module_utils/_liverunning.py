@@ -49,7 +49,8 @@ class Running:
             return ""
         began, _host, longest = min(slow, key=lambda row: row[0])
         where = hosts([host for _began, host, doing in slow if doing.name == longest.name])
-        limit = f" of at most {clock(longest.limit)}" if longest.limit else ""
+        limit = f", at most {clock(longest.limit)}" if longest.limit else ""
         others = len({doing.name for _began, _host, doing in slow}) - 1
         more = f", and {others} more" if others else ""
-        return f"{clean(longest.name, 200)} [{where}] for {clock(at - began)}{limit}{more}"
+        # The figures first: a narrow terminal cuts the rest.
+        return f"for {clock(at - began)}{limit}: {clean(longest.name, 200)} [{where}]{more}"

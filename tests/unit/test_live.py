@@ -161,12 +161,12 @@ def test_what_is_slow_is_said_with_its_limit() -> None:
     for host, limit in (("db1", 35.0), ("db2", 35.0)):
         made.host_began(AT, step(host), limit)
     assert made.status(AT + 0.9) == ""
-    assert made.status(AT + 12) == "00:12 / 02:00  Switch it off [db1, db2] for 00:12 of at most 00:35"
+    assert made.status(AT + 12) == "00:12 / 02:00  for 00:12, at most 00:35: Switch it off [db1, db2]"
     made.host_began(AT + 2, step(task="t2", name="Other"), None)
-    assert made.status(AT + 12).endswith("of at most 00:35, and 1 more")
+    assert made.status(AT + 12).endswith("[db1, db2], and 1 more")
     assert texts([*made.ended(step(at=AT + 6)), *made.task_began(AT + 6)])[-1].endswith("[db1]: took 00:06")
     # As a line that stays, below its heading where there is none yet.
-    assert texts(made.slow(AT + 12))[-1].startswith("00:12 / 02:00  Switch it off [db2]")
+    assert texts(made.slow(AT + 12))[-1].startswith("00:12 / 02:00  for 00:12, at most 00:35: Switch it off [db2]")
     made.play_began(AT + 13, "2. Next", "scenario3", False)
     assert made.slow(AT + 14) == []
 
