@@ -20,10 +20,16 @@ _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 NOTHING = "–"
 
 
+def visible(text: str) -> str:
+    """Return text with what does something instead of being seen replaced: it moves no cursor. Blanks stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("�" if unicodedata.category(letter) in _INVISIBLE else letter for letter in text)
+
+
 def clean(text: object, most: int) -> str:
     """Return text on one line, cut, without characters that do something instead of being seen."""
-    line = " ".join(str(text).split())
-    seen = "".join("�" if unicodedata.category(letter) in _INVISIBLE else letter for letter in line[: most + 1])
+    seen = visible(" ".join(str(text).split())[: most + 1])
     return seen if len(seen) <= most else f"{seen[:most]}…"
 
 

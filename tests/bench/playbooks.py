@@ -83,7 +83,7 @@ def run_playbook(
         "HOME": str(RESULTS / "home"),
         "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
     }
-    environment.update(ANSIBLE_NOCOLOR="1", ANSIBLE_FORCE_COLOR="0")
+    environment.update(ANSIBLE_NOCOLOR="1", ANSIBLE_FORCE_COLOR="0", ANSIBLE_STDOUT_CALLBACK="default")
     started = time.monotonic()
     process = subprocess.Popen(
         command,

@@ -128,6 +128,8 @@ def assert_the_whole_story(checkout: Checkout) -> None:
     output = checkout.up("--stop")
     assert f"{expected} of {TENANTS} tenants are on" in output.split("AFTER")[0]
     assert f"0 of {TENANTS} tenants are on" in output.split("AFTER")[1]
+    # The run is shown by the live view, as in any checkout.
+    assert f"Switch the flag off [demo-db]: {TENANTS} of {TENANTS} tenants off" in output
     off = checkout.flags()
     assert on(off) == 0
     assert sum(off.values()) == TENANTS
@@ -203,6 +205,8 @@ def up_in_its_playbook(checkout: Checkout) -> Iterator[subprocess.Popen[str]]:
     (checkout.path / "playbooks/scenario3.yml").write_text(
         "- hosts: db\n  gather_facts: false\n  tasks: [{ansible.builtin.command: sleep 50}]\n"
     )
+    # Ansible itself says when a task begins.
+    checkout.environment["ANSIBLE_STDOUT_CALLBACK"] = "default"
     command = checkout.command("-m", "tests.demo", "up", "--tenants", "10", "--tickets", "10")
     with subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout

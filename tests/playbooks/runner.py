@@ -31,7 +31,9 @@ def beside(program: str) -> str:
 def environment(**more: str) -> dict[str, str]:
     """Return an environment in which the caller's own Ansible settings play no part."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "JOB_ID"))}
-    return {**kept, "ANSIBLE_HOME": str(ANSIBLE), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8", **more}
+    # Most tests read what Ansible itself shows, also where the checkout's ansible.cfg has the live view.
+    fixed = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "default", "LC_ALL": "C.UTF-8"}
+    return {**kept, "ANSIBLE_HOME": str(ANSIBLE), **fixed, **more}
 
 
 def one_line(text: str) -> str:

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is under way at the moment, and for how long, for the live view. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livetext import clock, hosts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
+
+# What ends sooner is said when it has ended.
+SLOW_SECONDS = 1.0
+
+
+@dataclass
+class _Doing:
+    began: float
+    name: str
+    limit: float | None
+
+
+class Running:
+    """Tasks that were begun on a host and have not ended; as many as there are forks."""
+
+    def __init__(self) -> None:
+        """Nothing is under way."""
+        self._doing: dict[tuple[str, str], _Doing] = {}
+
+    def clear(self) -> None:
+        """Forget all of it: a play has ended."""
+        self._doing.clear()
+
+    def began(self, at: float, host: str, task: str, name: str, limit: float | None) -> None:
+        """Begin a task on a host; ``limit`` is how many seconds it may take."""
+        self._doing[host, task] = _Doing(at, name, limit)
+
+    def ended(self, host: str, task: str) -> float | None:
+        """End it; return when it began, none where that was not seen."""
+        doing = self._doing.pop((host, task), None)
+        return None if doing is None else doing.began
+
+    def text(self, at: float) -> str:
+        """Return what has been under way longest, where it is slow: what, where, for how long, and how long it may."""
+        slow = [(doing.began, host, doing) for (host, _task), doing in self._doing.items()]
+        slow = [row for row in slow if at - row[0] >= SLOW_SECONDS]
+        if not slow:
+            return ""
+        began, _host, longest = min(slow, key=lambda row: row[0])
+        where = hosts([host for _began, host, doing in slow if doing.name == longest.name])
+        limit = f", at most {clock(longest.limit)}" if longest.limit else ""
+        others = len({doing.name for _began, _host, doing in slow}) - 1
+        more = f", and {others} more" if others else ""
+        # The figures first: a narrow terminal cuts the rest.
+        return f"for {clock(at - began)}{limit}: {clean(longest.name, 200)} [{where}]{more}"
