@@ -15,6 +15,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import is_stop, numbers, steps_of
 
 SEVERITIES: Mapping[str, str] = {"scenario1": "P0", "scenario2": "P1", "scenario3": "P0 critical", "": ""}
+# The playbook that runs a scenario's own playbook on a team's staging.
+REHEARSAL = "rehearse"
 # From the mildest: a run that goes on from one to another counts as the graver.
 _GRAVER = ("", "scenario2", "scenario1", "scenario3")
 _STOPPING = ("feature_flag", "write_fence", "write_block")
@@ -49,7 +51,24 @@ def scenario_of(run: RunRecord) -> str:
     if run.playbook in SCENARIOS:
         return run.playbook
     decided = str(run.exit.get("kanban_scenario") or "")
-    return decided if decided in SCENARIOS else ""
+    return decided if decided in SCENARIOS else _by_what_was_done(run)
+
+
+def _by_what_was_done(run: RunRecord) -> str:
+    """Return the scenario of a run that carries out one of them, as a rehearsal does, by what it did."""
+    if any(step.source in ("write_fence", "write_block") and step.role == "contain" for step in run.steps):
+        return "scenario3"
+    if any(step.role == "selective" for step in run.steps):
+        return "scenario2"
+    return "scenario3" if run.of("pg_dump") else "scenario1" if any(map(is_stop, run.steps)) else ""
+
+
+def stop_began(run: RunRecord) -> str:
+    """Return when the clock of the objective began: a rehearsal has prepared and broken things before."""
+    kill = next((step.play for step in run.steps if is_stop(step)), None)
+    if run.playbook == REHEARSAL and kill is not None:
+        return next((play.began for play in run.plays if play.number == kill), run.reading.began_at)
+    return run.reading.began_at
 
 
 def graver(scenarios: Sequence[str]) -> str:
@@ -122,7 +141,7 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
     found.update({"reenabled": None, "ended": None, "detected": detected})
     stopping = [run for run in runs if scenario_of(run)]
     if runs:
-        found["began"] = (stopping or runs)[0].reading.began_at
+        found["began"] = stop_began((stopping or runs)[0])
         found["ended"] = runs[-1].reading.last_at if runs[-1].reading.ended else None
     triages = [run.reading.began_at for run in runs if run.playbook == "triage"]
     if not detected and triages:

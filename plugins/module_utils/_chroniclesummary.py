@@ -57,6 +57,8 @@ def summary_of(
         "metrics": facts.metrics(done),
         "stages": facts.stages(done),
         "preserved": facts.preserved(done),
+        "backup": facts.backup(done),
+        "looks": facts.looks(done),
         "decision": _decision(done, scenario),
         "timeline": lines,
         "timeline_left_out": left_out,
