@@ -20,8 +20,11 @@ SCHEMA = 1
 MOST_SHOWN = 500
 MOST_DRAWN = 50
 _WHOLE = ("contain", "validate", "whole")
+# Seconds below so many have two digits.
+_SMALL = 10
 # What is told of a trend, in the order of the columns.
 _TOLD = ("median", "last", "worst")
+_COLUMNS = ("col_disable", "col_verify", "col_total")
 _FIELDS = ("incident_id", "rehearsal", "began", "scenario", "severity", "environment", "version", "state", "green")
 
 
@@ -86,12 +89,12 @@ def _verdict(label: Labels, row: Mapping[str, Any]) -> str:
 
 
 def _seconds(label: Labels, value: Any) -> str:
-    return f"{value:,.1f}" if number(value) else label("not_measured")
+    return label.count(value, 2 if number(value) and value < _SMALL else 1)
 
 
 def index_markdown(index: Mapping[str, Any], label: Labels) -> str:
     """Return index.md."""
-    lines = [f"# {label('history')}", ""]
+    lines = [f"# {label('history')} ({label('seconds')})", ""]
     rows = []
     for row in index["incidents"][:MOST_SHOWN]:
         kind = label("rehearsal" if row["rehearsal"] else "incident")
@@ -106,8 +109,8 @@ def index_markdown(index: Mapping[str, Any], label: Labels) -> str:
                 *(_seconds(label, seconds[name]) for name in ("disable", "verify", "total")),
             ]
         )
-    heads = [label(n) for n in ("date", "what", "incident_id", "scenario", "verdict", "time_disable", "time_verify")]
-    lines += table([*heads, label("time_total")], rows) if rows else [label("no_history"), ""]
+    heads = [label(name) for name in ("date", "kind", "incident_id", "scenario", "verdict", *_COLUMNS)]
+    lines += table(heads, rows) if rows else [label("no_history"), ""]
     left = len(index["incidents"]) - MOST_SHOWN
     lines += [label("left_out", n=left), ""] if left > 0 else []
     for name, steps in index["trends"].items():
@@ -134,8 +137,7 @@ def index_page(index: Mapping[str, Any], label: Labels) -> str:
         scenario = label(row["scenario"] or "no_scenario")
         began = (row["began"] or "–")[:16].replace("T", " ")
         rows.append([text(row["incident_id"]), text(began), text(what), text(scenario), verdict, *seconds])
-    heads = [label(name) for name in ("incident_id", "date", "what", "scenario", "verdict")]
-    heads += [label(name) for name in ("time_disable", "time_verify", "time_total")]
+    heads = [label(name) for name in ("incident_id", "date", "kind", "scenario", "verdict", *_COLUMNS)]
     shown = html_table(f"{label('history')} ({label('seconds')})", heads, rows, numbers=(5, 6, 7))
     left = len(index["incidents"]) - MOST_SHOWN
     note = f"<p>{text(label('left_out', n=left))}</p>" if left > 0 else ""

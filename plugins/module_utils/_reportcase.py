@@ -65,10 +65,7 @@ class Case:
 
     def count(self, value: Any) -> str:
         """Return a number in the way of the language."""
-        if not number(value):
-            return self.label("not_measured")
-        text = f"{value:,}"
-        return text if self.label.locale == "en" else text.replace(",", " ").replace(".", ",").replace(" ", ".")
+        return self.label.count(value)
 
     def time(self, seconds: Any) -> str:
         """Return seconds as a time that can be compared at a glance."""

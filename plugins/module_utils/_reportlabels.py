@@ -203,6 +203,10 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "count": ("Runs", "Execuções"),
     "trend": ("Trend", "Tendência"),
     "trend_title": ("{name}: last {n} runs, oldest first", "{name}: últimas {n} execuções, da mais antiga"),
+    "kind": ("Kind", "Tipo"),
+    "col_disable": ("Disable", "Desligar"),
+    "col_verify": ("Verify", "Verificar"),
+    "col_total": ("Total", "Total"),
     "no_history": ("Nothing is on record yet.", "Ainda não há nada registrado."),
     "green": ("green", "verde"),
     "not_green": ("not green", "não verde"),
@@ -248,6 +252,9 @@ class Labels:
             text = text.replace(f"{{{key}}}", str(value))
         return text
 
-    def either(self, name: str, value: bool | None) -> str:
-        """Return yes, no or that it was not measured."""
-        return self("not_measured" if value is None else "yes" if value else "no")
+    def count(self, value: object, digits: int | None = None) -> str:
+        """Return a number in the way of the language; what is none was not measured."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return self("not_measured")
+        text = f"{value:,}" if digits is None else f"{value:,.{digits}f}"
+        return text if self.locale == "en" else text.replace(",", " ").replace(".", ",").replace(" ", ".")

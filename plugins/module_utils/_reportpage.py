@@ -9,6 +9,7 @@ Foreign text comes in through ``text`` alone, which makes it harmless; what othe
 from __future__ import annotations
 
 import html
+import re
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
@@ -17,6 +18,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportstyl
 # No script may run, and nothing may be loaded, wherever the file is opened.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 LONG = 200
+_TAG = re.compile(r"<[^>]*>")
+# What has no place to break a line at may be broken anywhere.
+_UNBROKEN = re.compile(r"\S{25}")
 
 
 def text(value: object, most: int = LONG) -> str:
@@ -58,14 +62,18 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], num
 
     :param heads: text; ``rows``: cells in HTML; ``numbers``: columns that stand to the right.
     """
-    kinds = [' class="n"' if place in numbers else "" for place in range(len(heads))]
-    head = "".join(f'<th scope="col" role="columnheader"{kind}>{text(name)}</th>' for name, kind in zip(heads, kinds))
+    columns = [' class="n"' if place in numbers else "" for place in range(len(heads))]
+    head = "".join(f'<th scope="col" role="columnheader"{kind}>{text(name)}</th>' for name, kind in zip(heads, columns))
+
+    def kind(place: int, cell: str) -> str:
+        return columns[place] or (' class="w"' if _UNBROKEN.search(_TAG.sub(" ", cell)) else "")
+
     body = "".join(
         '<tr role="row">'
         + "".join(
-            f'<th scope="row" role="rowheader"{kinds[0]}>{cell}</th>'
+            f'<th scope="row" role="rowheader"{kind(0, cell)}>{cell}</th>'
             if place == 0
-            else f'<td role="cell"{kinds[place]} data-label="{text(heads[place])}">{cell}</td>'
+            else f'<td role="cell"{kind(place, cell)} data-label="{text(heads[place])}">{cell}</td>'
             for place, cell in enumerate(row)
         )
         + "</tr>\n"

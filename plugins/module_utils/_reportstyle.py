@@ -17,7 +17,7 @@ STYLE = """
 --good:#7ddca6;--good-back:#12301f;--bad:#ff9a9a;--bad-back:#3a1719;--open:#f2cd7a;--open-back:#332708;--link:#8cc1ff;
 --bar:#6aa9f0;--bar2:#c39af0;--track:#2a3543}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--back);color:var(--ink);overflow-wrap:anywhere;
+body{margin:0;background:var(--back);color:var(--ink);overflow-wrap:break-word;
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 header,main,footer,nav{max-width:64rem;margin:0 auto;padding:0 1rem}
 header{padding-top:1.5rem}
@@ -48,6 +48,7 @@ caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(5
 th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--soft);font-weight:600}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+.w,dd,li,blockquote{overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:minmax(9rem,15rem) 1fr;gap:.3rem 1rem;margin:0}
 dt{color:var(--soft)}dd{margin:0}
 blockquote{margin:.25rem 0 1rem;padding:.1rem 0 .1rem .9rem;border-left:.25rem solid var(--line);white-space:pre-wrap}
@@ -60,7 +61,7 @@ svg .track{fill:var(--track)}svg .bar{fill:var(--bar)}svg .bar2{fill:var(--bar2)
 svg .grid{stroke:var(--line)}svg .spark{fill:none;stroke:var(--bar);stroke-width:2}svg .dot{fill:var(--bar)}
 svg.small{width:9rem;height:2rem;margin:0}
 footer{color:var(--soft);padding-bottom:2rem;font-size:.9rem}
-@media (max-width:40rem){
+@media (max-width:40rem){body{overflow-wrap:anywhere}
 h1{font-size:1.3rem}section{padding:.8rem}
 dl{grid-template-columns:1fr;gap:0}dt{margin-top:.5rem}
 table,tbody,tr,td,tbody th{display:block}

@@ -220,15 +220,15 @@ def test_only_plain_names_and_numbers_are_kept_of_a_result() -> None:
     }
 
 
-def test_a_hundred_thousand_lines_are_summed_up_in_seconds() -> None:
+def test_many_lines_are_summed_up_in_bounded_memory_and_time() -> None:
     story = stopped()
-    for number in range(100_000):
+    for number in range(20_000):
         story.task(10 + number / 100, "pm2_info", {"alive": 2}, host=f"app{number % 500}", role="processes")
     began = time.perf_counter()
     told = summed(story.end(2000, "contained"))
-    assert time.perf_counter() - began < 8
+    assert time.perf_counter() - began < 3
     assert told["notes"] == [
-        {"what": "steps_left_out", "journal": "journal-run-1.jsonl", "where": str(100_002 - MOST_STEPS)}
+        {"what": "steps_left_out", "journal": "journal-run-1.jsonl", "where": str(20_002 - MOST_STEPS)}
     ]
     assert len(told["timeline"]) <= MOST_LINES
     assert told["seconds"]["contain"] == 2.0
