@@ -86,7 +86,7 @@ def journal_screen(
     ]
     gone = [one["item"] for one in removed if one.get("changed") and not one.get("failed")]
     word = "would remove" if check_mode else "removed"
-    lines = [f"{word} journals of closed incidents: {len(gone)}"] if gone else []
+    lines = [f"{word} journals and records of closed incidents: {len(gone)}"] if gone else []
     if answer.get("left_out"):
         lines.append(f"journals: {answer['left_out']} older ones were not read")
     return {"amiss": amiss, "lines": lines + _of_incidents(answer["journals"], said)}

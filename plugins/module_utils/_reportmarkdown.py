@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean, code, table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import Block
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase import Case
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import HEADINGS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import HEADINGS, LONGEST_SECTION
 
 MOST_ROWS = 200
 MOST_NAMES = 20
@@ -23,8 +23,12 @@ MOST_NAMES = 20
 
 def quoted(text: str) -> list[str]:
     """Return people's words as a quotation: their line ends stay, nothing in them is markup of ours or HTML."""
-    lines = text.replace("&", "&amp;").replace("<", "&lt;").splitlines()
-    return [f"> {line}".rstrip() for line in lines]
+    lines = []
+    for line in text.splitlines():
+        # How far a list is set in means something.
+        indent = " " * min(12, len(line) - len(line.lstrip(" ")))
+        lines.append(f"> {indent}{clean(line, LONGEST_SECTION).replace('&', '&amp;').replace('<', '&lt;')}".rstrip())
+    return lines
 
 
 def names(values: Sequence[Any], most: int = MOST_NAMES) -> str:

@@ -96,9 +96,9 @@ def test_journals_of_a_closed_incident_go_with_their_age(place: Place) -> None:
     place.db.modules().ok("incident", incident_id=OPEN, run_id="after", state="closed")
     os.utime(one, (time.time() - 100 * DAY,) * 2)
     plan = place.run("report", "--check")
-    assert "would remove journals of closed incidents: 1" in plan.screen
+    assert "would remove journals and records of closed incidents: 1" in plan.screen
     assert f"journals of {OPEN} (closed): 2 of 2 hold" in plan.screen
-    assert "removed journals of closed incidents: 1" in place.run("report").screen
+    assert "removed journals and records of closed incidents: 1" in place.run("report").screen
     assert place.journals(OPEN) == [two]
 
 

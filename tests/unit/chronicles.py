@@ -120,6 +120,7 @@ def repaired(began: float = 600.0) -> Story:
 
 
 HOSTILE = "<script>document.title='owned'</script>{{ 7*7 }}\n@channel \U0001f525\u202e" + "x" * 10_000
+HEALTH = "Ask the application whether it is healthy"
 METRICS = [
     {"name": "error_rate", "verdict": "ok", "value": 0.02, "max": 0.1, "unit": "%"},
     {"name": "socket_latency", "verdict": "degraded", "value": 1240.5, "max": 1000, "unit": "ms"},
@@ -138,7 +139,7 @@ def eventful(operator: str = "rui", host: str = "db2") -> list[Story]:
     stop.task(9, "evidence", {"complete": True}, host="db1", role="preserve", took=3)
     stop.task(42, "pg_dump", {"rows": 9_120_331, "bytes": 1_234_567, "toc_entries": 12, "elapsed_ms": 31_000},
               {"database": "7/1"}, role="preserve", took=31)  # fmt: skip
-    stop.task(44, "smoke_test", {"passed": False}, host="app1", role="walk", failed=True)
+    stop.task(44, "smoke_test", {"passed": False}, host="app1", role="walk", failed=True, task=HEALTH)
     checks = [
         {"name": "orphan_tags", "status": "corrupt", "count": 1204},
         {"name": "lanes", "status": "ok", "count": 0},
