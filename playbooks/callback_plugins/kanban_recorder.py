@@ -20,8 +20,6 @@ description:
 """
 
 import functools
-import json
-import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -29,18 +27,20 @@ from pathlib import Path
 from typing import Any
 
 from ansible import context
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 
 try:
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder, Task
+    from ansible_collections.chatia.kanban_rollback.plugins.module_utils._version import collection_version
 except ImportError:
     # The playbooks without their collection: there is nothing that could be recorded.
     Recorder = None  # type: ignore[assignment,misc]
 
 COLLECTION = "chatia.kanban_rollback."
 # What belongs to the first line, by the profile's variables; each is templated by itself, and may be wrong.
-_WHO = {"operator": "kanban_operator", "environment": "kanban_environment"}
+_WHO = {"operator": "kanban_operator", "environment": "kanban_environment", "rehearsal": "kanban_rehearsal"}
 # Tasks that a worker has and that have not ended; more than any number of forks.
 _MOST_STARTED = 20000
 _MOST_TROUBLED = 100
@@ -93,7 +93,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Begin a run."""
         file = Path(str(playbook._file_name))
-        facts = {"version": _version(file.parent), "host": socket.gethostname(), "check_mode": _check_mode()}
+        facts = {
+            "version": collection_version(file.parent.parent),
+            "host": socket.gethostname(),
+            "check_mode": _check_mode(),
+        }
         self._failure = ""
         self._started.clear()
         self._recorder = Recorder(time.time(), file.stem, facts)
@@ -112,7 +116,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._started[host.get_name(), task._uuid] = time.time()
         if self._recorder is not None and self._recorder.named is None and _role(task) == "run":
             found = self._variables(host, task)
-            self._recorder.about(found.pop("directory", ""), found)
+            rehearsal = boolean(found.pop("rehearsal", False), strict=False)
+            self._recorder.about(found.pop("directory", ""), {**found, "rehearsal": rehearsal})
 
     @_safely
     def v2_runner_on_ok(self, result: Any) -> None:
@@ -167,7 +172,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         # Reading a result makes a copy of it, so only those that can tell something are read.
         names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
         ours = action.startswith(COLLECTION)
-        answer: Mapping[str, Any] = result._result if (ours or names) and not task.no_log else {}
+        job = module == "ansible.builtin.async_status" and role == "preserve"
+        answer: Mapping[str, Any] = result._result if (ours or names or job) and not task.no_log else {}
+        if job and "toc_entries" in answer:
+            # The dump is a job: what became of it is what this one was told.
+            module, ours = "pg_dump", True
         if names:
             self._name(answer)
         changed = bool(result.is_changed())
@@ -207,17 +216,3 @@ def _role(task: Any) -> str:
 
 def _check_mode() -> bool:
     return bool(context.CLIARGS.get("check"))
-
-
-def _version(playbooks: Path) -> str:
-    """Return the collection's version: of a tarball's manifest, or of the checkout."""
-    try:
-        manifest = json.loads((playbooks.parent / "MANIFEST.json").read_text(encoding="utf-8"))
-        return str(manifest["collection_info"]["version"])
-    except (OSError, ValueError, KeyError):
-        pass
-    try:
-        found = re.search(r"^version: *(\S+)", (playbooks.parent / "galaxy.yml").read_text(encoding="utf-8"), re.M)
-    except OSError:
-        return ""
-    return found[1] if found else ""

@@ -23,9 +23,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
 # The newest so many are read.
 MOST_JOURNALS = 1000
 _LOOK_EVERY = 1000
+# Files and directories of an incident that name people; its journals and its timings are not among them.
+RECORDS = (
+    "incident*.md", "postmortem*.md", "checklists*.md", "report.html", "words.md", "messages", "plan-*.json",
+    ".report.lock",
+)  # fmt: skip
 
 
-class _TooLong(Exception):
+class TooLong(Exception):
     """The time is over."""
 
 
@@ -47,7 +52,23 @@ def read_journals(path: str, seconds: float) -> dict[str, Any]:
             "Look at its owner and mode, or at kanban_incidents_dir.",
         ) from None
     journals = [_read(file, status, deadline) for file, status in files[:MOST_JOURNALS]]
-    return {"changed": False, "journals": journals, "left_out": len(files[MOST_JOURNALS:])}
+    records = _records(Path(path))
+    return {"changed": False, "journals": journals, "left_out": len(files[MOST_JOURNALS:]), "records": records}
+
+
+def _records(root: Path) -> list[dict[str, Any]]:
+    """Return what beside journals has people's names in it, by directory."""
+    found = []
+    try:
+        for folder in sorted(root.iterdir()):
+            if folder.is_dir() and not folder.is_symlink():
+                paths = sorted({str(path) for pattern in RECORDS for path in folder.glob(pattern)})
+                if paths:
+                    found.append({"folder": folder.name, "paths": paths})
+    except OSError:
+        # That it cannot be read was said by then, or it has gone meanwhile.
+        pass
+    return found[:MOST_JOURNALS]
 
 
 def _files(root: Path) -> list[tuple[Path, os.stat_result]]:
@@ -67,20 +88,21 @@ def _read(file: Path, status: os.stat_result, deadline: Deadline) -> dict[str, A
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as opened:
-            reading = read_journal(_lines(opened, deadline))
+            reading = read_journal(lines_of(opened, deadline))
     except OSError as error:
         return {**told, "holds": False, "unread": error.strerror or str(error)}
-    except _TooLong:
+    except TooLong:
         return {**told, "holds": False, "unread": "there was no time left for it"}
     if reading.lines and reading.holds and incident_folder(reading.incident_id) != file.parent.name:
         reading.broken_at = f"{reading.run_id}/1: of another incident"
     return {**told, **reading.as_result(), "unread": ""}
 
 
-def _lines(opened: BinaryIO, deadline: Deadline) -> Iterator[bytes]:
+def lines_of(opened: BinaryIO, deadline: Deadline) -> Iterator[bytes]:
+    """Return the lines of a journal, none longer than one can be; raises TooLong when the time is over."""
     for number in itertools.count():
         if number % _LOOK_EVERY == 0 and deadline.over:
-            raise _TooLong
+            raise TooLong
         line = opened.readline(LONGEST_LINE)
         if not line:
             return

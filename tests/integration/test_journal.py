@@ -71,6 +71,20 @@ def test_a_run_is_recorded_in_the_incident_that_it_joins(place: Place) -> None:
     assert f"journals of {OPEN} (open): 3 of 4 hold; 1 cut in the last line, nothing before it" in report.screen
     # What is old stays while the incident is open.
     assert old.exists()
+    # The reports, and that what was changed is not believed in them.
+    folder = file.parent
+    made = ("incident.md", "postmortem.md", "checklists.md", "timings.json", "report.html", "words.md")
+    assert [(folder / name).stat().st_mode & 0o777 for name in made] == [0o600] * len(made)
+    assert f"{OPEN} (contained): written: words.md, incident.md" in report.screen
+    told = json.loads((folder / "timings.json").read_text(encoding="utf-8"))
+    assert (told["scenario"], told["environment"], told["companies"], told["rehearsal"]) == ("scenario3", "", 50, False)
+    assert told["objective"]["met"] is True
+    record = (folder / "incident.md").read_text(encoding="utf-8")
+    assert "50 de 50 que tinham, 50 no total" in record
+    assert "`rui`" in record
+    index = json.loads((place.incidents / "index.json").read_text(encoding="utf-8"))
+    assert [row["incident_id"] for row in index["incidents"]] == [OPEN]
+    assert "index of 1 incidents and rehearsals" in report.screen
 
 
 @pytest.mark.drill
@@ -82,9 +96,9 @@ def test_journals_of_a_closed_incident_go_with_their_age(place: Place) -> None:
     place.db.modules().ok("incident", incident_id=OPEN, run_id="after", state="closed")
     os.utime(one, (time.time() - 100 * DAY,) * 2)
     plan = place.run("report", "--check")
-    assert "would remove journals of closed incidents: 1" in plan.screen
+    assert "would remove journals and records of closed incidents: 1" in plan.screen
     assert f"journals of {OPEN} (closed): 2 of 2 hold" in plan.screen
-    assert "removed journals of closed incidents: 1" in place.run("report").screen
+    assert "removed journals and records of closed incidents: 1" in place.run("report").screen
     assert place.journals(OPEN) == [two]
 
 
