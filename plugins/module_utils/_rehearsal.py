@@ -72,10 +72,13 @@ def rehearsal_decision(
         return {**found, "puts_back": bool(left) and not at_work, "refused": at_work}
     refused = [
         f"{name} has no hosts, so nothing could be rehearsed there. Mend the name, or say that there is none: "
-        f"kanban_{tier}_hosts=none."
+        f"kanban_{tier}_hosts={NO_GROUP}."
         for tier, name in patterns.items()
-        if not names[tier] and (name != NO_GROUP or tier == "db")
+        if tier != "db" and not names[tier] and name != NO_GROUP
     ]
+    refused += (
+        [] if names["db"] else [f"{patterns['db']} has no hosts, and a rehearsal needs a database. Mend the name."]
+    )
     lost = headless(names["db"], answers["info"])
     for name, info, _events, flag, fenced, checks, data in rows:
         if name in lost:

@@ -43,7 +43,7 @@ def _is_about(check: Answer, kind: Answer) -> bool:
         return False
     if kind["kind"] == DUPLICATE:
         return set(check.get("columns") or []) == set(kind["columns"])
-    return kind["kind"] == ORPHAN and check.get("column") == kind["column"]
+    return bool(kind["kind"] == ORPHAN and check.get("column") == kind["column"])
 
 
 def rehearsal_verified(
@@ -163,7 +163,7 @@ def _put_back(decision: Mapping[str, Any], back: Sequence[str], check_mode: bool
 
 def _scenario(verdict: Mapping[str, Any]) -> list[str]:
     if not verdict.get("final"):
-        return ["THE SCENARIO did not come to its last screen; see above where it ended."]
+        return ["THE SCENARIO did not come to the verdict of a stop; see above where it ended, or what it decided."]
     found = [f"THE SCENARIO: {one_line(verdict['headline'])}"] if verdict["failed"] else []
     if not verdict["met"]:
         found.append(f"OBJECTIVE: {verdict['seconds']:.1f} s, and it is {verdict['objective']:.0f} s.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.journals import lines, tasks
 from tests.integration.place import Database
 from tests.integration.rehearsals import Staging
 
