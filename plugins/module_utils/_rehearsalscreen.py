@@ -165,7 +165,8 @@ def _scenario(verdict: Mapping[str, Any]) -> list[str]:
     if not verdict.get("final"):
         return ["THE SCENARIO did not come to the verdict of a stop; see above where it ended, or what it decided."]
     found = [f"THE SCENARIO: {one_line(verdict['headline'])}"] if verdict["failed"] else []
-    if not verdict["met"]:
+    # What never came is no time that was too long.
+    if verdict["seconds"] > verdict["objective"]:
         found.append(f"OBJECTIVE: {verdict['seconds']:.1f} s, and it is {verdict['objective']:.0f} s.")
     return found
 

@@ -98,7 +98,7 @@ def verdict(
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
-    Also ``final``, ``seconds``, the ``objective`` that they count against, and whether it is ``met``.
+    Also ``final``, ``seconds``, and the ``objective`` that they count against.
 
     :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
     :param what: ``contain`` or ``restore``.
@@ -174,7 +174,6 @@ def verdict(
         "final": final,
         "seconds": round(seconds, 1),
         "objective": objective,
-        "met": reached and word not in ("degraded", "failed") and seconds <= objective,
     }
 
 
