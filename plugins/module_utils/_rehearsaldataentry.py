@@ -11,11 +11,13 @@ from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _rehearsaldata as data
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
     look_at_ledger,
     refuse_replica,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsalremove import remove, standing
@@ -102,8 +104,8 @@ def _present(session: Session, request: Request, incident: str | None, check_mod
         try:
             # One transaction a kind: what the schema does not take leaves the others whole.
             with session.transaction(request.deadline, LOCK_SECONDS, mode, SETTINGS) as cursor:
+                _may(cursor, find_table(cursor, planting.table)[0])
                 shape = Shape(cursor, planting, request.zone)
-                _may(cursor, shape)
                 told.planted.append(
                     _plan(cursor, shape)
                     if check_mode or shape.why_not
@@ -123,13 +125,13 @@ def _forbidden(error: KanbanError) -> bool:
     return error.code in ("not_planned", "missing_table", "missing_column") or state[:2] in (_INTEGRITY, _TOO_LONG)
 
 
-def _may(cursor: Cursor, shape: Shape) -> None:
+def _may(cursor: Cursor, table: Table) -> None:
     """Refuse, before anything is planted, a role that could not take it away again; raises ServerError."""
-    missing, grants = lacking_to_rehearse(cursor, shape.table.oid)
+    missing, grants = lacking_to_rehearse(cursor, table.oid)
     if missing:
         raise ServerError(
             "missing_privilege",
-            f"This role lacks {' and '.join(missing)} on {shape.table}, or on its sequences.",
+            f"This role lacks {' and '.join(missing)} on {table}, or on its sequences.",
             "What is planted has to be taken away again. Nothing was changed.",
             f"Grant it: {' '.join(grants)} (bootstrap.yml does, by kanban_role_rehearses), or use another role.",
             missing=missing,

@@ -118,8 +118,8 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
             assert (early.rc, place.open()) == (2, [(incident, scenario)]), early.output
             assert "it may be at work" in early.screen
             if says == "Stopped: what holds now":
-                assert redis.run("GET", "kanban:emergency:write-block") == b"true"
-                place.db.rows("""UPDATE kanban_rollback.events SET at = replace(at, '2026-', '2025-')""")
+                assert redis.run("GET", "kanban:emergency:write-block") == "true"
+                place.db.rows("""UPDATE kanban_rollback.events SET at = '2020' || substr(at, 5)""")
                 later = place.rehearse(**given)
             else:
                 later = place.rehearse("-e", "kanban_rehearse=put_back", **given)
