@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -24,6 +25,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
+
+_MOST_LACKING = 10_000
 
 
 def change_flag(
@@ -60,8 +63,12 @@ def change_flag(
     return evidence.told({**result, **stage, **_common(place, started)}), error
 
 
-def read_flag(login: Login, request: Request, names: int) -> dict[str, Any]:
-    """Return what ``feature_flag_info`` shows; takes no row locks. Raises KanbanError."""
+def read_flag(login: Login, request: Request, names: int, share: float | None = None) -> dict[str, Any]:
+    """Return what ``feature_flag_info`` shows; takes no row locks. Raises KanbanError.
+
+    :param names: how many ids of tenants that are on to return.
+    :param share: of all that would have to be on; who lacks for it is returned then.
+    """
     started = time.monotonic()
     place = look(login, request)
     try:
@@ -77,6 +84,9 @@ def read_flag(login: Login, request: Request, names: int) -> dict[str, Any]:
                 "tenants_on": place.rows.to_switch(cursor, place.scope, False, names) if names else [],
                 "global_default": global_default(cursor, place.target),
             }
+            if share is not None:
+                lack = min(_MOST_LACKING, max(0, math.ceil(now.total * share) - now.on))
+                result["tenants_lacking"] = place.rows.to_switch(cursor, place.scope, True, lack) if lack else []
     finally:
         place.close()
     return {**result, **_common(place, started)}

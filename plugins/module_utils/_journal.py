@@ -69,6 +69,7 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
     "pg_restore_tables": ("plan_hash", "fenced", "restored", "quarantined", "conflicts_count", "elapsed_ms"),
     "pm2_info": ("ok", "online", "alive", "restarts", "complete", "error_lines_recent", "elapsed_ms"),
     "recovery_point_info": ("accounted", "elapsed_ms"),
+    "rehearsal_data": ("rows", "removed", "gone", "left"),
     "redis_stats_info": ("ping_ms", "elapsed_ms"),
     "slow_queries_info": ("available", "running_count", "elapsed_ms"),
     "smoke_test": ("passed", "elapsed_ms"),
@@ -107,6 +108,8 @@ _PHASE_OF_ROLE = {
     "reenable": "re-enable",
     "verdict": "report",
     "report": "report",
+    # An exercise is none of an incident's own phases.
+    "rehearse": "report",
 }
 _PHASE_OF_PLAYBOOK = {"triage": "assess", "release": "release", "reenable": "re-enable"}
 

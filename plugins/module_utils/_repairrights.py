@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What repairs, restores and their undo need of the application's tables: named where it lacks, granted to roles."""
+"""What repairs, restores and rehearsals need of the application's tables: named where it lacks, granted to roles."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ CHANGES, DELETES, BRINGS_BACK = ("SELECT",), ("SELECT", "DELETE"), ("SELECT", "I
 _BOTH = ("SELECT", "INSERT", "DELETE")
 # What came back goes again by the undo, and any column may get its old value.
 _RESTORES = ("SELECT", "INSERT", "UPDATE", "DELETE")
+# A restore sets sequences; who plants rows takes numbers from them.
+_SETS, _DRAWS = ("SELECT", "UPDATE"), ("USAGE",)
 _TODO = "Grant it: {} (bootstrap.yml does, by kanban_role_repairs), or use another role."
 
 
@@ -39,12 +41,16 @@ def lacking(
 
 @dataclass
 class Mends:
-    """Tables by id, each with the columns that are set there, and whether rows of it are deleted, or come back."""
+    """Tables by id, each with the columns that are set there, and whether rows of it are deleted, or come back.
+
+    In those of ``rehearses`` rows are planted and taken away again.
+    """
 
     names: dict[int, tuple[str, str]] = field(default_factory=dict)
     deletes: set[int] = field(default_factory=set)
     columns: dict[int, dict[str, None]] = field(default_factory=dict)
     restores: set[int] = field(default_factory=set)
+    rehearses: set[int] = field(default_factory=set)
 
     def add(self, table: int, name: tuple[str, str], deletes: bool, columns: Sequence[str]) -> None:
         """Add what is done to a table."""
@@ -57,7 +63,8 @@ class Mends:
         """Return the tables on which a role (this one) lacks something, with what and the line that grants it."""
         found = []
         for table, columns in self.columns.items():
-            words = _RESTORES if table in self.restores else _BOTH if table in self.deletes else CHANGES
+            both = table in self.deletes or table in self.rehearses
+            words = _RESTORES if table in self.restores else _BOTH if both else CHANGES
             missing, grant = lacking(cursor, table, words, list(columns), role)
             if missing:
                 found.append((".".join(self.names[table]), missing, grant))
@@ -67,19 +74,24 @@ class Mends:
         return found
 
     def sequences(self, cursor: Cursor) -> list[tuple[str, str]]:
-        """Return the sequences that a restore sets, each with its schema."""
-        return [name for name, _missing, _grant in self._sequences(cursor, None)]
+        """Return the sequences that a restore sets or a rehearsal draws from, each with its schema."""
+        return list(dict.fromkeys(name for name, _missing, _grant in self._sequences(cursor, None)))
 
     def _sequences(self, cursor: Cursor, role: str | None) -> list[tuple[tuple[str, str], list[str], str]]:
-        values = {"tables": sorted(self.restores), "role": role}
-        rows = cursor.rows(queries.SEQUENCES, values) if self.restores else []
+        rows = []
+        for tables, words in ((self.restores, _SETS), (self.rehearses, _DRAWS)):
+            values = {"tables": sorted(tables), "words": list(words), "role": role}
+            rows += cursor.rows(queries.SEQUENCES, values) if tables else []
         return [((schema, name), list(missing), grant) for schema, name, missing, grant in rows]
 
     def parents(self, cursor: Cursor) -> Iterator[tuple[Table, Sequence[str]]]:
-        """Yield what rows that come back lead to: who brings them back looks whether it is there."""
+        """Yield what is read beside: what rows that come back lead to, for it has to be there."""
         for table in sorted(self.restores):
             for _key, schema, name, _validated, _columns, parents in cursor.rows(undo.PARENTS, {"table": table}):
                 yield find_table(cursor, f"{schema}.{name}")[0], parents
+        # What leads to a row that was planted keeps it from going.
+        for key in read_foreign_keys(cursor, sorted(self.rehearses)):
+            yield Table(key.child, key.schema, key.table, None), key.columns
 
 
 def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
@@ -98,6 +110,8 @@ def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
         found.add(table.oid, (table.schema, table.name), bool(repair.get("delete")), named)
         if repair.get("restore"):
             found.restores.add(table.oid)
+        if repair.get("rehearse"):
+            found.rehearses.add(table.oid)
     level = set(found.deletes)
     while level:
         before = set(found.deletes)
@@ -108,6 +122,13 @@ def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
                 found.add(key.child, (key.schema, key.table), False, key.set_columns)
         level = found.deletes - before
     return found
+
+
+def lacking_to_rehearse(cursor: Cursor, table: int) -> tuple[list[str], list[str]]:
+    """Return what this role lacks to plant rows in a table and to take them away, and what grants it."""
+    found = Mends(columns={table: {}}, names={table: ("", "")}, rehearses={table})
+    rows = found.lacking(cursor)
+    return [word for _name, missing, _grant in rows for word in missing], [grant for *_rest, grant in rows]
 
 
 def grant_mends(cursor: Cursor, role: str, mends: Mends) -> tuple[list[str], list[dict[str, str]]]:

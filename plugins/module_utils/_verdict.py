@@ -98,6 +98,8 @@ def verdict(
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
+    Also ``final``, ``seconds``, and the ``objective`` that they count against.
+
     :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
     :param what: ``contain`` or ``restore``.
     :param seconds: since the run began until the last that counts against ``objective``.
@@ -169,6 +171,9 @@ def verdict(
         "headline": headline,
         "incident_id": incident_id,
         "lines": lines,
+        "final": final,
+        "seconds": round(seconds, 1),
+        "objective": objective,
     }
 
 

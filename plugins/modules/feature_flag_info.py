@@ -19,6 +19,11 @@ options:
     description: How many ids of tenants that are on to return, at most 10000.
     type: int
     default: 100
+  share:
+    description:
+      - From 0 to 1. Names in RV(tenants_lacking) who of those that are off would have to be on, too, for so many of all
+        to be on; at most 10000.
+    type: float
   environment:
     description: Refuse a ledger that is marked with another environment.
     type: str
@@ -60,6 +65,11 @@ enabled:
 tenants_on:
   description: The first O(names) of them.
   returned: success
+  type: list
+  elements: str
+tenants_lacking:
+  description: Tenants that are off, the first in the order of their ids, as many as O(share) lacks.
+  returned: when O(share) is given
   type: list
   elements: str
 flag_values:
@@ -110,6 +120,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
     postgres_spec,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagentry import read_flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import Who
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Request
@@ -122,6 +133,7 @@ def main() -> None:
             **postgres_spec(),
             **flag_spec(),
             "names": {"type": "int", "default": 100},
+            "share": {"type": "float"},
             "environment": {"type": "str"},
         },
         supports_check_mode=True,
@@ -131,7 +143,15 @@ def main() -> None:
     def work() -> Outcome:
         who = Who(incident_id="", run_id="", environment=params["environment"])
         request = Request(flag=flag_from(params), state="read", who=who, tenants=params["tenants"])
-        return read_flag(login_from(params), request, min(params["names"], 10000)), None
+        share = params["share"]
+        if share is not None and not 0 <= share <= 1:
+            raise BadInput(
+                "bad_share",
+                f"share is {share:g}; it is from 0 to 1.",
+                "Nobody can tell who would have to be on for it.",
+                "Give for instance 0.3 for 30 per cent.",
+            )
+        return read_flag(login_from(params), request, min(params["names"], 10000), share), None
 
     run(module, work, PSYCOPG2)
 

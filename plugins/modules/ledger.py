@@ -86,8 +86,9 @@ options:
     default: []
   repairs:
     description:
-      - What O(grant_to) gets to mend, and to bring back, by M(chatia.kanban_rollback.integrity_repair) and
-        M(chatia.kanban_rollback.pg_restore_tables), table by table.
+      - What O(grant_to) gets to mend, to bring back, and to rehearse with, table by table, by
+        M(chatia.kanban_rollback.integrity_repair), M(chatia.kanban_rollback.pg_restore_tables) and
+        M(chatia.kanban_rollback.rehearsal_data).
         What goes along by foreign keys is found from the catalog and granted as well, for the repair itself deletes
         and changes those rows. With any table it also gets C(TEMPORARY) on the database. A table or column that is not
         there is left out.
@@ -113,6 +114,13 @@ options:
           - Whether M(chatia.kanban_rollback.pg_restore_tables) brings rows of it back. This grants C(SELECT),
             C(INSERT), C(UPDATE) and C(DELETE), C(SELECT) and C(UPDATE) on its sequences, and reading the columns that
             its foreign keys lead to. Nothing else goes along.
+        type: bool
+        default: false
+      rehearse:
+        description:
+          - Whether M(chatia.kanban_rollback.rehearsal_data) plants rows in it and takes them away again. This grants
+            C(SELECT), C(INSERT) and C(DELETE), C(USAGE) on its sequences, and reading the columns that lead to it. Not
+            for production.
         type: bool
         default: false
   latch:
@@ -226,6 +234,7 @@ MEND = {
     "delete": {"type": "bool", "default": False},
     "columns": {"type": "list", "elements": "str", "default": []},
     "restore": {"type": "bool", "default": False},
+    "rehearse": {"type": "bool", "default": False},
 }
 
 

@@ -26,12 +26,15 @@ CONTROLLER = ("localhost", "{{ 'localhost' | chatia.kanban_rollback.loaded }}")
 HALVES = {"triage_act.yml", "triage_decide.yml"}
 
 
-def plays(name: str) -> Iterator[tuple[str, str, bool]]:
-    """Yield each play of a playbook and of those within it, in order: its file, its name, whether the controller's."""
+def plays(name: str, rehearsed: str = "") -> Iterator[tuple[str, str, bool]]:
+    """Yield each play of a playbook and of those within it, in order: its file, its name, whether the controller's.
+
+    :param rehearsed: the one that rehearse.yml chooses by the command line.
+    """
     for play in yaml.safe_load((PLAYBOOKS / name).read_text(encoding="utf-8")):
         inner = play.get("ansible.builtin.import_playbook")
         if inner:
-            yield from plays(inner)
+            yield from plays(rehearsed if "{{" in inner else inner, rehearsed)
         else:
             yield name, play["name"], play["hosts"] in CONTROLLER
 
@@ -43,7 +46,7 @@ def acting(directory: Path, name: str, decided: Mapping[str, Any], extra: Mappin
     run = playbook.run(directory, str(PLAYBOOKS / name), *options)
     assert run.rc == 0, run.output
     ran = re.findall(r"^PLAY \[(.*)\] \**\n(skipping: no hosts matched)?", run.output, re.MULTILINE)
-    known = list(plays(name))
+    known = list(plays(name, f"{(extra or {}).get('kanban_rehearse', '')}.yml"))
     assert [told for told, _skipped in ran] == [play for _file, play, _controllers in known], run.output
     acted = zip(known, ran, strict=True)
     return {file for (file, _play, controllers), (_told, skipped) in acted if not controllers and not skipped}
@@ -81,3 +84,20 @@ def test_triage_that_decided_on_nothing_has_no_host_of_any(directory: Path) -> N
 def test_triage_goes_on_to_scenario_1_by_way_of_scenario_2(directory: Path) -> None:
     worse = triage("scenario2", __decision={"decision": "escalate"})
     assert acting(directory, "triage_act.yml", worse) == {*HALVES, "scenario2.yml", "scenario1.yml"}
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("scenario", ["scenario1", "scenario2", "scenario3"])
+def test_a_rehearsal_has_hosts_of_its_scenario_alone(directory: Path, scenario: str) -> None:
+    decided = {"__rehearse_runs": True, "__decision": {"decision": "hold"}}
+    wanted = {"rehearse.yml", f"{scenario}.yml"}
+    assert acting(directory, "rehearse.yml", decided, {"kanban_rehearse": scenario}) == wanted
+
+
+@pytest.mark.drill
+def test_a_rehearsal_that_escalates_goes_on_to_scenario_1_and_one_that_puts_back_to_none(directory: Path) -> None:
+    escalates = {"__rehearse_runs": True, "__decision": {"decision": "escalate"}}
+    wanted = {"rehearse.yml", "scenario2.yml", "scenario1.yml"}
+    assert acting(directory, "rehearse.yml", escalates, {"kanban_rehearse": "scenario2"}) == wanted
+    idle = {"__rehearse_runs": False}
+    assert acting(directory, "rehearse.yml", idle, {**NAMED, "kanban_rehearse": "scenario3"}) == {"rehearse.yml"}

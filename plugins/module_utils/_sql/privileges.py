@@ -61,14 +61,14 @@ WITH_TEMPORARY = """
 SELECT d.datname::text FROM pg_database AS d, aclexplode(d.datacl) AS g
 WHERE d.datname = current_database() AND g.grantee = %(role)s::regrole AND g.privilege_type = 'TEMPORARY'
 """
-# Sequences that fill columns of tables, and what a role (this one, where none is named) lacks to set them.
+# Sequences that fill columns of tables, and what of some words a role (this one, where none is named) lacks on them.
 SEQUENCES = """
 SELECT n.nspname::text, s.relname::text, missing,
        format('GRANT %%s ON SEQUENCE %%I.%%I TO %%I;', array_to_string(missing, ', '), n.nspname, s.relname, who.role)
 FROM (SELECT COALESCE(%(role)s::name, current_user) AS role) AS who, pg_depend AS d
 JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
 JOIN pg_namespace AS n ON n.oid = s.relnamespace,
-LATERAL (SELECT ARRAY(SELECT word FROM unnest(ARRAY['SELECT', 'UPDATE']) AS word
+LATERAL (SELECT ARRAY(SELECT word FROM unnest(%(words)s::text[]) AS word
                       WHERE NOT has_sequence_privilege(who.role, s.oid, word)) AS missing) AS lacks
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
   AND d.refobjid = ANY (%(tables)s::oid[])

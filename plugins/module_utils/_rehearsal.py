@@ -1,0 +1,199 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a rehearsal may begin: the right place, at rest, and nobody at work. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import refuse_production
+
+SCENARIOS = ("scenario1", "scenario2", "scenario3")
+PUT_BACK = "put_back"
+# By this an incident of a rehearsal is known in a ledger; the scenario follows.
+OPENED_FOR = "rehearsal of "
+# A run that wrote nothing for so long is at work no more: each try of a watch is written down.
+SIGN_OF_LIFE_SECONDS = 120
+NO_GROUP = "none"
+_HELD = ("proven", "draining", "unproven")
+
+
+def rehearsal_place(environment: str, wanted: str) -> list[str]:
+    """Return why nothing is rehearsed here, asked before any host is; empty where nothing speaks against it."""
+    if wanted not in (*SCENARIOS, PUT_BACK):
+        return [
+            f"kanban_rehearse is {one_line(wanted)!r}: what would be rehearsed is not known. "
+            f"It is one of {', '.join((*SCENARIOS, PUT_BACK))}."
+        ]
+    try:
+        refuse_production(environment, None)
+    except BadInput as error:
+        return [one_line(error)]
+    return []
+
+
+def left_over(info: Answer) -> Mapping[str, Any]:
+    """Return the rehearsal that a ledger has open, the newest; an empty map where there is none."""
+    return next((row for row in info.get("open") or [] if is_rehearsal(row)), {})
+
+
+def is_rehearsal(incident: Mapping[str, Any]) -> bool:
+    """Whether an incident was opened by a rehearsal."""
+    return str(incident.get("scenario") or "").startswith(OPENED_FOR)
+
+
+def rehearsal_decision(
+    names: Mapping[str, Sequence[str]],
+    answers: Mapping[str, Sequence[Answer]],
+    *,
+    wanted: str,
+    patterns: Mapping[str, str],
+    fence: bool = True,
+) -> dict[str, Any]:
+    """Return what this run does: ``goes`` (rehearses), ``puts_back`` what a run before left, or ``refused``, and why.
+
+    :param names: hosts by tier, ``db``, ``redis``, ``app``.
+    :param answers: of those hosts, in their order: ``info`` (incident_info), ``events`` (the same of what is left),
+        ``flag``, ``fence``, ``checks``, ``data`` of databases, ``block`` of Redis, ``health`` of the application.
+    :param patterns: how each tier was named; ``none`` where there is none on purpose.
+    """
+    rows = list(together(names["db"], *(answers[one] for one in ("info", "events", "flag", "fence", "checks", "data"))))
+    left = {str(name): left_over(info)["incident_id"] for name, info, *_rest in rows if left_over(info)}
+    lines = [line for name, info, *_rest in rows for line in _about(str(name), info)]
+    found: dict[str, Any] = {"goes": False, "puts_back": False, "refused": [], "left": left, "lines": lines}
+    if left or wanted == PUT_BACK:
+        asked = [] if wanted == PUT_BACK else rows
+        at_work = [line for name, _info, events, *_rest in asked for line in _alive(name, events)]
+        return {**found, "puts_back": bool(left) and not at_work, "refused": at_work}
+    refused = [
+        f"{name} has no hosts, so nothing could be rehearsed there. Mend the name, or say that there is none: "
+        f"kanban_{tier}_hosts={NO_GROUP}."
+        for tier, name in patterns.items()
+        if tier != "db" and not names[tier] and name != NO_GROUP
+    ]
+    refused += (
+        [] if names["db"] else [f"{patterns['db']} has no hosts, and a rehearsal needs a database. Mend the name."]
+    )
+    lost = headless(names["db"], answers["info"])
+    for name, info, _events, flag, fenced, checks, data in rows:
+        if name in lost:
+            refused.append(f"{name}: a replica whose primary did not answer: its tenants are not accounted for.")
+        elif info.get("database", {}).get("writable", True):
+            whys = _database(info, flag, fenced if fence else {}, checks, data, wanted)
+            refused += [f"{name}: {why}" for why in whys]
+    refused += _twins(names["db"], answers["info"])
+    refused += [f"{name}: {why}" for name, block in together(names["redis"], answers["block"]) for why in _block(block)]
+    refused += [
+        f"{name}: not healthy before anything was broken: {why_not(health)}"
+        for name, health in together(names["app"], answers["health"])
+        if health.get("failed") or not health.get("passed")
+    ]
+    return {**found, "goes": not refused, "refused": refused}
+
+
+def _twins(names: Sequence[str], infos: Sequence[Answer]) -> list[str]:
+    """Return which hosts lead to one database: both would plant, and neither would find what it planted."""
+    led: dict[str, str] = {}
+    found = []
+    for name, info in together(names, infos):
+        database = info.get("database") or {}
+        if database.get("writable"):
+            first = led.setdefault(str(database["cluster"]), str(name))
+            if first != name:
+                found.append(f"{first} and {name} lead to one database. Name one of them: -e kanban_db_hosts={first}.")
+    return found
+
+
+def _about(name: str, info: Answer) -> list[str]:
+    database = info.get("database")
+    if not database:
+        return []
+    marked = info["database"].get("ledger_environment") or "no environment"
+    kind = "" if database["writable"] else ", a replica"
+    return [f"{name}: {one_line(database['name'])} at {one_line(database['address'])}{kind}, marked {one_line(marked)}"]
+
+
+def _alive(name: Any, events: Answer) -> list[str]:
+    """Return that the rehearsal is still at work, by the last that it wrote and the same server's clock."""
+    told = events.get("events") or []
+    now = str((events.get("database") or {}).get("now") or "")
+    try:
+        ago = (_moment(now) - _moment(told[-1]["at"])).total_seconds()
+    except (IndexError, ValueError):
+        return []
+    if ago >= SIGN_OF_LIFE_SECONDS:
+        return []
+    return [
+        f"{name}: a rehearsal is open, and wrote its last line {max(0, ago):.0f} s ago: it may be at work, and two "
+        f"would undo each other. Wait until it ends or {SIGN_OF_LIFE_SECONDS} s are over; if you know that it is dead: "
+        f"-e kanban_rehearse={PUT_BACK}."
+    ]
+
+
+def _moment(text: str) -> datetime:
+    """Return a moment as the ledger writes it; raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+
+
+def _database(info: Answer, flag: Answer, fence: Answer, checks: Answer, data: Answer, wanted: str) -> list[str]:
+    if "database" not in info:
+        return [f"{why_not(info)}. Nothing is broken before every host has said yes."]
+    try:
+        refuse_production(info["database"].get("ledger_environment") or "named", None)
+    except BadInput as error:
+        return [one_line(error)]
+    found = [
+        f"incident {one_line(row['incident_id'])} is open since {row['opened_at']}: somebody may be at work on it. "
+        "End and close it first (reenable.yml -e kanban_reenable=all -e kanban_close=true)."
+        for row in info.get("open") or []
+    ]
+    ledger = info.get("ledger") or {}
+    if ledger.get("present") and not ledger.get("usable"):
+        found.append("its ledger cannot be used by this role, so nothing could be put back. See bootstrap.yml.")
+    found += _flag(flag)
+    if fence.get("status") in _HELD or fence.get("failed") or fence.get("unreachable"):
+        why = "a fence is up" if fence.get("status") in _HELD else f"its fence cannot be read: {why_not(fence)}"
+        found.append(f"{why}. Whose it is says write_fence_info; nothing is rehearsed over what somebody refuses.")
+    if not checks.get("complete"):
+        unknown = ", ".join(checks.get("not_known") or []) or why_not(checks)
+        found.append(f"its data could not be counted beforehand ({unknown}), so nobody could tell what was planted.")
+    return found + _data(data, wanted)
+
+
+def _flag(flag: Answer) -> list[str]:
+    if "enabled" not in flag:
+        return [f"its flag cannot be read: {why_not(flag)}."]
+    if not flag["total"]:
+        return ["there is no tenant here, so nobody could be switched on, or off. Load test data first."]
+    if flag.get("unreadable_count"):
+        return [
+            f"the settings of {flag['unreadable_count']} tenants are text that is no JSON: no scenario could end well. "
+            "Mend them first."
+        ]
+    return []
+
+
+def _data(data: Answer, wanted: str) -> list[str]:
+    """Return what keeps test data from being planted. Scenario 3 stops also what is not there; scenario 2 cannot."""
+    if "planted" not in data and wanted != "scenario1":
+        return [f"{why_not(data)}. {one_line((data.get('error') or {}).get('todo', ''))}".strip()]
+    if wanted == "scenario2" and not data.get("rows"):
+        whys = "; ".join(one_line(row["why"]) for row in data["planted"])
+        return [f"no error could be planted ({whys}), so scenario 2 would find nobody to switch off."]
+    return []
+
+
+def _block(block: Answer) -> list[str]:
+    if "held" not in block:
+        return [f"its write block cannot be read: {why_not(block)}."]
+    if block.get("value") is None:
+        return []
+    return [
+        f"a write block is there, of {one_line(block.get('owner') or 'nobody that it names')}. Release it first, "
+        "for a scenario that ends would leave it to nobody."
+    ]

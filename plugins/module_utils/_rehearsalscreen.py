@@ -1,0 +1,205 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rehearsal came to: verified, put back, how long each step took, and the last screen. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal import PUT_BACK
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import DUPLICATE, ORPHAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
+
+# What these kinds find depends on the hour, not on what is planted.
+_BY_TIME = ("timeline", "mass_delete", "missing_since", "sql")
+
+
+def grown(before: Answer, after: Answer, checks: Sequence[Answer], kinds: Sequence[Answer], data: Answer) -> list[str]:
+    """Return what the checks of the data count now that was not planted, or lack of what was; empty where it fits.
+
+    :param checks: of the profile; ``kinds`` what was asked for, and ``data`` what ``rehearsal_data`` said of each.
+    """
+    if not after.get("complete"):
+        return [f"its data could not be counted after the scenario: {why_not(after)}"]
+    planted = [(kind, row["rows"]) for kind, row in zip(kinds, data.get("planted") or [])]
+    found = []
+    for check in checks:
+        then, now = ((answer.get("counts") or {}).get(check["name"]) for answer in (before, after))
+        if check["kind"] in _BY_TIME or then is None or now is None:
+            continue
+        due = sum(rows for kind, rows in planted if _is_about(check, kind))
+        # A copy of a row that another check names is named by it, too.
+        along = 0 if due else sum(rows for kind, rows in planted if kind["table"] == check.get("table"))
+        if now - then < due or now - then > due + along:
+            found.append(f"{check['name']} counts {now - then} more than before, and {due} were planted")
+    return found
+
+
+def _is_about(check: Answer, kind: Answer) -> bool:
+    if check.get("table") != kind["table"] or check["kind"] != kind["kind"]:
+        return False
+    if kind["kind"] == DUPLICATE:
+        return set(check.get("columns") or []) == set(kind["columns"])
+    return bool(kind["kind"] == ORPHAN and check.get("column") == kind["column"])
+
+
+def rehearsal_verified(
+    names: Sequence[str],
+    answers: Mapping[str, Sequence[Answer]],
+    *,
+    checks: Sequence[Answer],
+    applications: Sequence[str] = (),
+    walks: bool = False,
+) -> list[str]:
+    """Return what the hosts show after the scenario that is not as it should be; empty where all is.
+
+    :param names: databases that were acted on. ``answers`` of them, in their order: ``flag`` (of those who should be
+        off), ``before`` and ``after`` (integrity_info), ``kinds`` (a list), ``data``; of applications ``health`` and
+        ``walk``.
+    """
+    bad = []
+    rows = together(names, *(answers[one] for one in ("flag", "before", "after", "kinds", "data")))
+    for name, flag, before, after, kinds, data in rows:
+        if flag.get("enabled") != 0:
+            left = f"{flag['enabled']} tenants still have it" if "enabled" in flag else why_not(flag)
+            bad.append(f"{name}: the flag is not off: {left}")
+        bad += [f"{name}: {line}" for line in grown(before, after, checks, kinds or [], data)]
+    for name, health, walk in together(applications, answers["health"], answers["walk"]):
+        asked = {"not healthy": health, **({"V1 is not served": walk} if walks else {})}
+        bad += [f"{name}: {what}: {why_not(answer)}" for what, answer in asked.items() if not answer.get("passed")]
+    return bad
+
+
+def rehearsal_back(
+    names: Sequence[str], answers: Mapping[str, Sequence[Answer]], redis: Sequence[str], failures: Mapping[str, str]
+) -> list[str]:
+    """Return what is not as before the rehearsal; empty where all is put back.
+
+    :param answers: of the databases, in their order: ``flag`` (feature_flag), ``data`` (rehearsal_data); ``block`` of
+        Redis (write_block_info).
+    :param failures: what went wrong while it was put back, by host.
+    """
+    bad = [f"{name}: {one_line(why)}" for name, why in failures.items()]
+    for name, flag, data in together(names, answers["flag"], answers["data"]):
+        if name in failures:
+            continue
+        if "enabled_after" not in flag or flag.get("failed"):
+            bad.append(f"{name}: the flag was not put back: {why_not(flag)}")
+        if "removed" not in data or data.get("failed"):
+            bad.append(f"{name}: the planted rows were not taken away: {why_not(data)}")
+        elif data["left"]:
+            bad.append(f"{name}: {data['left']} planted rows stay, for rows of others lead to them")
+    for name, block in together(redis, answers["block"]):
+        if name not in failures and ("held" not in block or block.get("value") is not None):
+            why = "it is there" if "held" in block else why_not(block)
+            bad.append(f"{name}: the write block is not released: {why}")
+    return bad
+
+
+def rehearsal_notes(names: Sequence[str], enabled: Sequence[Answer], data: Sequence[Answer]) -> list[str]:
+    """Return what was, or would be, set up on each database: who was switched on, what was planted, what was not."""
+    found = []
+    for name, flag, planted in together(names, enabled, data):
+        told = [f"{flag['changed_count']} tenants switched on for it"] if "changed_count" in flag else []
+        for row in planted.get("planted") or []:
+            why = f" ({one_line(row['why'])})" if row["why"] else ""
+            told.append(f"{row['rows']} of {row['kind']} in {row['table']}{why}")
+        found += [f"{name}: {'; '.join(told)}"] if told else []
+    return found
+
+
+def rehearsal_screen(
+    decision: Mapping[str, Any],
+    *,
+    wanted: str,
+    verdict: Mapping[str, Any],
+    seconds: Mapping[str, float | None],
+    not_set_up: Sequence[str] = (),
+    verified: Sequence[str] = (),
+    back: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    check_mode: bool = False,
+    arguments: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the last screen: ``verdict``, ``failed``, ``headline``, ``lines``.
+
+    ``verdict``: rehearsed, failed (a step was not as it should be), put_back, refused or planned.
+
+    :param verdict: of the scenario, as ``verdict`` returns it; empty where it did not come to its end.
+    :param seconds: ``disable``, ``verify``, ``total``; null where that was not measured.
+    :param not_set_up: what kept the scenario from being run; ``verified`` and ``back`` what is not as it should be.
+    """
+    again = command_of("rehearse", arguments)
+    if decision["refused"]:
+        return _screen("refused", "REFUSED: nothing was changed.", [*decision["refused"], *decision["lines"]], again)
+    if wanted == PUT_BACK or decision["puts_back"]:
+        return _put_back(decision, back, check_mode, again)
+    if check_mode:
+        said = f"PLAN, nothing was changed: {wanted} may be rehearsed here."
+        return _screen("planned", said, [*notes, *decision["lines"]], again)
+    bad = [*(f"NOT SET UP: {line}" for line in not_set_up), *(f"NOT VERIFIED: {line}" for line in verified)]
+    bad += [] if not_set_up else _scenario(verdict)
+    bad += [f"NOT AS BEFORE: {line}" for line in back]
+    end = "and all is as before." if not back else "and NOT all is as before."
+    headline = f"{'NOT GREEN' if bad else 'REHEARSED'}: {wanted}, {end}"
+    return _screen("failed" if bad else "rehearsed", headline, [*bad, *_table(seconds, verdict), *notes], again)
+
+
+def _put_back(decision: Mapping[str, Any], back: Sequence[str], check_mode: bool, again: str) -> dict[str, Any]:
+    named = ", ".join(sorted({one_line(one) for one in decision["left"].values()}))
+    if not named:
+        return _screen("put_back", "NOTHING TO PUT BACK: no ledger has a rehearsal open.", [], "")
+    if check_mode:
+        return _screen("planned", f"PLAN, nothing was changed: what {named} left would be put back.", [], again)
+    bad = [f"NOT AS BEFORE: {line}" for line in back]
+    headline = f"PUT BACK: what the rehearsal {named} left is as before. Nothing was rehearsed now."
+    if bad:
+        headline = f"PUT BACK IN PART: what the rehearsal {named} left. Nothing was rehearsed now."
+    return _screen("failed" if bad else "put_back", headline, bad, again)
+
+
+def _scenario(verdict: Mapping[str, Any]) -> list[str]:
+    if not verdict.get("final"):
+        return ["THE SCENARIO did not come to the verdict of a stop; see above where it ended, or what it decided."]
+    found = [f"THE SCENARIO: {one_line(verdict['headline'])}"] if verdict["failed"] else []
+    # What never came is no time that was too long.
+    if verdict["seconds"] > verdict["objective"]:
+        found.append(f"OBJECTIVE: {verdict['seconds']:.1f} s, and it is {verdict['objective']:.0f} s.")
+    return found
+
+
+def _table(seconds: Mapping[str, float | None], verdict: Mapping[str, Any]) -> list[str]:
+    """Return the plan's table of timings."""
+    rows = (
+        ("Time to disable feature flag", "disable"),
+        ("Time to verify", "verify"),
+        ("Total rollback time", "total"),
+    )
+    told = {name: seconds.get(name) for _what, name in rows}
+    lines = [f"{what}: {_seconds(told[name])}" for what, name in rows]
+    if verdict.get("final"):
+        lines.append(f"Objective: {verdict['seconds']:.1f} of {verdict['objective']:.0f} s")
+    return lines
+
+
+def _seconds(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1f} s"
+
+
+def _screen(word: str, headline: str, lines: Sequence[str], again: str) -> dict[str, Any]:
+    todo = {
+        "refused": "Next: mend what the lines say, and type it again:",
+        "failed": "Next: mend what is not as it should be, and type it again; it puts back first what is left:",
+        "put_back": "Next, the rehearsal:",
+        "planned": "Next, without --check:",
+        "rehearsed": "Next: the report (report.yml), and within the week the same again:",
+    }
+    return {
+        "verdict": word,
+        "failed": word in ("refused", "failed"),
+        "headline": headline,
+        "lines": [headline, *map(one_line, lines), *([todo[word], again] if again else [])],
+    }

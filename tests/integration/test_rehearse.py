@@ -1,0 +1,194 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rehearse.yml: the scenario's real playbook on staging, verified, timed, and everything as before to the letter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.journals import lines, tasks
+from tests.integration.place import Database
+from tests.integration.redisplace import RedisPlace
+from tests.integration.rehearsals import Staging
+
+
+@pytest.fixture
+def place(db: Database, directory: Path) -> Staging:
+    """Forty tenants of which twelve are on, and rows that are corrupt already."""
+    return Staging.load(db, directory)
+
+
+def test_scenario_3_is_rehearsed_and_everything_is_as_before(place: Staging) -> None:
+    before = place.rows()
+    run = place.rehearse()
+    assert run.rc == 0, run.output
+    assert place.rows() == before
+    assert place.open() == []
+    for said in (
+        "REHEARSED: scenario3, and all is as before.",
+        "Time to disable feature flag: ",
+        "Time to verify: ",
+        "Total rollback time: ",
+        "db1: 8 tenants switched on for it; 7 of duplicate in public.TicketTags; 7 of orphan in public.Tags",
+    ):
+        assert said in run.screen, run.output
+    # One run, one incident, one journal: of the scenario's own tasks.
+    ((incident, seconds),) = place.db.rows(
+        """SELECT incident_id, data -> 'seconds' FROM kanban_rollback.events WHERE event = 'rehearsal ended'"""
+    )
+    assert seconds["disable"] + seconds["verify"] == pytest.approx(seconds["total"], abs=0.2)
+    (file,) = place.journals(incident)
+    found = lines(file)
+    on, off, *_later = tasks(found, "feature_flag")
+    assert [on["figures"]["changed_count"], off["figures"]["changed_count"]] == [8, 20]
+    assert [one["figures"]["removed"] for one in tasks(found, "rehearsal_data")][-1] == 14
+    assert found[-1]["data"]["exit"] == {
+        "kanban_incident_id": incident,
+        "kanban_plan_hash": found[-1]["data"]["exit"]["kanban_plan_hash"],
+        "kanban_scenario": "scenario3",
+        "kanban_verdict": "contained",
+    }
+
+
+# Nothing is watched for long, and the one metric is good.
+OTHERS = ("socket_latency", "dnd_p95", "query_p95", "memory")
+SHORT: dict[str, Any] = {
+    "kanban_watch_minutes": {"scenario1": 0, "scenario2": 0.05},
+    "kanban_metrics": {"error_rate": {"source": "sql", "where": "db", "query": "SELECT 0"}, **dict.fromkeys(OTHERS)},
+    "kanban_thresholds": {"error_rate": {"consecutive": 2}, **dict.fromkeys(OTHERS)},
+    "kanban_gate_interval": 1,
+    "kanban_gate_initial_delay": 0,
+}
+
+
+@pytest.mark.drill
+def test_scenario_1_is_rehearsed_with_what_the_team_breaks(place: Staging) -> None:
+    before = place.rows()
+    broken, mended = place.directory / "broken", place.directory / "mended"
+    for name, file in (("break", broken), ("mend", mended)):
+        task = {"name": name, "ansible.builtin.file": {"path": str(file), "state": "touch", "mode": "0600"}}
+        (place.directory / f"{name}.yml").write_text(json.dumps([task]))
+    files = {f"kanban_rehearse_{name}": [str(place.directory / f"{name}.yml")] for name in ("break", "mend")}
+    run = place.rehearse("-e", "kanban_rehearse=scenario1", **SHORT, **files)
+    assert run.rc == 0, run.output
+    assert "REHEARSED: scenario1, and all is as before." in run.screen
+    assert (broken.exists(), mended.exists()) == (True, True)
+    assert (place.rows(), place.open()) == (before, [])
+
+
+@pytest.mark.drill
+def test_scenario_2_is_rehearsed_with_errors_that_it_ranks(place: Staging) -> None:
+    before = place.rows()
+    # Errors of the load itself would be ranked as well.
+    run = place.rehearse("-e", "kanban_rehearse=scenario2", **SHORT, kanban_rehearse_rows=40, kanban_share_limit=0.9)
+    assert run.rc == 0, run.output
+    assert "of errors in public.ErrorLogs" in run.screen
+    assert "REHEARSED: scenario2, and all is as before." in run.screen
+    assert (place.rows(), place.open()) == (before, [])
+
+
+@pytest.mark.drill
+def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> None:
+    before = place.rows()
+    with RedisPlace.started() as redis:
+        server = redis.server
+        given = {
+            "kanban_redis_hosts": "db",
+            "kanban_redis_host": server.host,
+            "kanban_redis_port": server.port,
+            "kanban_redis_password": server.password,
+        }
+        for says in ("Plant test data", "Stopped: what holds now", "Lower the fence"):
+            running = place.begin(**given)
+            try:
+                running.says(says)
+                running.kill()
+            finally:
+                running.clear()
+            assert place.rows() != before, says
+            ((incident, scenario),) = place.open()
+            assert scenario == "rehearsal of scenario3"
+            # It may be at work still, for all that the next one can know.
+            early = place.rehearse(**given)
+            assert (early.rc, place.open()) == (2, [(incident, scenario)]), early.output
+            assert "it may be at work" in early.screen
+            if says == "Stopped: what holds now":
+                assert redis.run("GET", "kanban:emergency:write-block") == "true"
+                place.db.rows("""UPDATE kanban_rollback.events SET at = '2020' || substr(at, 5)""")
+                later = place.rehearse(**given)
+            else:
+                later = place.rehearse("-e", "kanban_rehearse=put_back", **given)
+            assert later.rc == 0, later.output
+            assert f"PUT BACK: what the rehearsal {incident} left is as before." in later.screen
+            assert (place.rows(), place.open()) == (before, [])
+            assert redis.run("GET", "kanban:emergency:write-block") is None
+        nothing = place.rehearse("-e", "kanban_rehearse=put_back", **given)
+        assert nothing.rc == 0, nothing.output
+        assert "NOTHING TO PUT BACK" in nothing.screen
+
+
+@pytest.mark.drill
+def test_it_is_refused_and_nothing_is_changed(place: Staging) -> None:
+    before = place.rows()
+    for environment in ("Production", ""):
+        run = place.rehearse(kanban_environment=environment)
+        assert (run.rc, place.db.has_ledger()) == (2, False), run.output
+        assert "REFUSED: nothing was changed." in run.screen
+    plan = place.rehearse("--check")
+    assert (plan.rc, place.db.has_ledger()) == (0, False), plan.output
+    assert "PLAN, nothing was changed: scenario3 may be rehearsed here." in plan.screen
+    assert "7 of duplicate in public.TicketTags" in plan.screen
+    modules = place.db.modules(incident_id="INC-9")
+    modules.ok("incident")
+    assert "incident INC-9 is open since" in place.rehearse().screen
+    modules.ok("write_fence", tables=["Tags"])
+    modules.ok("incident", state="closed")
+    assert "a fence is up" in place.rehearse().screen
+    modules.ok("write_fence", state="absent")
+    place.db.modules().ok("ledger", environment="production")
+    marked = place.rehearse()
+    assert "belongs to environment 'production'" in marked.screen
+    assert (marked.rc, place.rows(), place.open()) == (2, before, [])
+
+
+@pytest.mark.drill
+def test_what_does_not_verify_is_put_back_all_the_same(place: Staging) -> None:
+    before = place.rows()
+    # Somebody breaks more than the rehearsal did.
+    script = """UPDATE "Tickets" SET "kanbanLane" = 999999999 WHERE id = 5"""
+    place.db.rows('ALTER TABLE "Tickets" DROP CONSTRAINT "Tickets_kanbanLane_fkey"')
+    task = {
+        "name": "Break more",
+        "community.postgresql.postgresql_query": {
+            "login_host": "{{ kanban_postgresql_host }}",
+            "login_port": "{{ kanban_postgresql_port }}",
+            "login_user": "{{ kanban_postgresql_user }}",
+            "login_password": "{{ kanban_postgresql_password }}",
+            "login_db": "{{ kanban_postgresql_db }}",
+            "query": script,
+        },
+    }
+    (place.directory / "break.yml").write_text(json.dumps([task]))
+    run = place.rehearse(
+        kanban_rehearse_break=[str(place.directory / "break.yml")], kanban_rto_seconds={"scenario3": 0.1}
+    )
+    assert run.rc == 2, run.output
+    assert "NOT GREEN: scenario3, and all is as before." in run.screen
+    assert "NOT VERIFIED: db1: invalid_lanes counts 1 more than before, and 0 were planted" in run.screen
+    assert "OBJECTIVE: " in run.screen
+    place.db.rows("""UPDATE "Tickets" SET "kanbanLane" = NULL WHERE id = 5""")
+    now = place.rows()
+    assert {name: rows for name, rows in now.items() if rows != before[name]}.keys() <= {'"Tickets"'}
+    assert place.open() == []
+    # A step of the team's that fails keeps the scenario from being run, and nothing from being put back.
+    (place.directory / "break.yml").write_text(json.dumps([{"name": "Fail", "ansible.builtin.fail": {"msg": "no"}}]))
+    run = place.rehearse(kanban_rehearse_break=[str(place.directory / "break.yml")])
+    assert run.rc == 2, run.output
+    assert "NOT SET UP: db1: no" in run.screen
+    assert "CONTAINED" not in run.screen
+    assert (place.rows(), place.open()) == (now, [])
