@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import context
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 
@@ -40,7 +41,7 @@ except ImportError:
 
 COLLECTION = "chatia.kanban_rollback."
 # What belongs to the first line, by the profile's variables; each is templated by itself, and may be wrong.
-_WHO = {"operator": "kanban_operator", "environment": "kanban_environment"}
+_WHO = {"operator": "kanban_operator", "environment": "kanban_environment", "rehearsal": "kanban_rehearsal"}
 # Tasks that a worker has and that have not ended; more than any number of forks.
 _MOST_STARTED = 20000
 _MOST_TROUBLED = 100
@@ -112,7 +113,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._started[host.get_name(), task._uuid] = time.time()
         if self._recorder is not None and self._recorder.named is None and _role(task) == "run":
             found = self._variables(host, task)
-            self._recorder.about(found.pop("directory", ""), found)
+            rehearsal = boolean(found.pop("rehearsal", False), strict=False)
+            self._recorder.about(found.pop("directory", ""), {**found, "rehearsal": rehearsal})
 
     @_safely
     def v2_runner_on_ok(self, result: Any) -> None:
@@ -167,7 +169,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         # Reading a result makes a copy of it, so only those that can tell something are read.
         names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
         ours = action.startswith(COLLECTION)
-        answer: Mapping[str, Any] = result._result if (ours or names) and not task.no_log else {}
+        job = module == "ansible.builtin.async_status" and role == "preserve"
+        answer: Mapping[str, Any] = result._result if (ours or names or job) and not task.no_log else {}
+        if job and "toc_entries" in answer:
+            # The dump is a job: what became of it is what this one was told.
+            module, ours = "pg_dump", True
         if names:
             self._name(answer)
         changed = bool(result.is_changed())

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 PHASES = ("contain", "preserve", "assess", "recover", "validate", "release", "re-enable", "report")
+# Made once: json.dumps makes one for each call, and a journal has many lines.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,8 @@ class Event:
     @property
     def hash(self) -> str:
         """The chain's next link, 64 hexadecimal digits."""
-        body = json.dumps(
-            [self.incident_id, self.run_id, self.seq, self.at, self.phase, self.source, self.event, self.data],
-            sort_keys=True,
-            separators=(",", ":"),
+        body = _CANONICAL.encode(
+            [self.incident_id, self.run_id, self.seq, self.at, self.phase, self.source, self.event, self.data]
         )
         return hashlib.sha256(f"{self.previous}\n{body}".encode()).hexdigest()
 

@@ -104,7 +104,7 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
     else:
         joined = ledger.join_incident(cursor, who, request.adopt)
         incident, opened, before = joined.incident_id, joined.opened_now, joined.open_before
-    changed = opened
+    changed, recorded = opened, None
     for alias in request.aliases:
         changed = ledger.add_alias(cursor, alias, incident) or changed
     if request.lease == "held":
@@ -116,11 +116,19 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
     if request.event:
         data = request.event.get("data") or {}
         ledger.add_event(cursor, incident, who.run_id, request.event["phase"], "incident", request.event["event"], data)
-        changed = True
+        changed, recorded = True, request.event["event"]
     if request.state == "closed":
         changed = ledger.close_incident(cursor, incident, who.operator) or changed
     kills = ledger.count_kills(cursor)
-    return {"changed": changed, "incident_id": incident, "opened_now": opened, "open_before": before, "kills": kills}
+    told = {"event": recorded} if recorded else {}
+    return {
+        "changed": changed,
+        "incident_id": incident,
+        "opened_now": opened,
+        "open_before": before,
+        "kills": kills,
+        **told,
+    }
 
 
 def _unknown(cursor: Any, incident_id: str) -> BadInput:

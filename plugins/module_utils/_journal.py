@@ -14,7 +14,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import PHASES, Event, break_of
 
@@ -196,8 +196,11 @@ class Reading:
         return {**vars(self), "holds": self.holds}
 
 
-def read_journal(lines: Iterable[bytes]) -> Reading:
-    """Verify a journal line by line, as a file gives them; nothing of it is kept in memory."""
+def read_journal(lines: Iterable[bytes], see: Callable[[Event], None] | None = None) -> Reading:
+    """Verify a journal line by line, as a file gives them; nothing of it is kept in memory.
+
+    :param see: is called with each event that follows in its chain.
+    """
     reading, previous, run = Reading(), "", "run"
     for line in lines:
         try:
@@ -217,6 +220,8 @@ def read_journal(lines: Iterable[bytes]) -> Reading:
             break
         previous = stored
         _count(reading, event)
+        if see is not None:
+            see(event)
     return reading
 
 

@@ -25,7 +25,7 @@ MOST_JOURNALS = 1000
 _LOOK_EVERY = 1000
 
 
-class _TooLong(Exception):
+class TooLong(Exception):
     """The time is over."""
 
 
@@ -67,20 +67,21 @@ def _read(file: Path, status: os.stat_result, deadline: Deadline) -> dict[str, A
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as opened:
-            reading = read_journal(_lines(opened, deadline))
+            reading = read_journal(lines_of(opened, deadline))
     except OSError as error:
         return {**told, "holds": False, "unread": error.strerror or str(error)}
-    except _TooLong:
+    except TooLong:
         return {**told, "holds": False, "unread": "there was no time left for it"}
     if reading.lines and reading.holds and incident_folder(reading.incident_id) != file.parent.name:
         reading.broken_at = f"{reading.run_id}/1: of another incident"
     return {**told, **reading.as_result(), "unread": ""}
 
 
-def _lines(opened: BinaryIO, deadline: Deadline) -> Iterator[bytes]:
+def lines_of(opened: BinaryIO, deadline: Deadline) -> Iterator[bytes]:
+    """Return the lines of a journal, none longer than one can be; raises TooLong when the time is over."""
     for number in itertools.count():
         if number % _LOOK_EVERY == 0 and deadline.over:
-            raise _TooLong
+            raise TooLong
         line = opened.readline(LONGEST_LINE)
         if not line:
             return

@@ -16,6 +16,7 @@ from typing import Any, Callable, Mapping, NamedTuple
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _journal as journal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import details
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import JournalFile, incident_folder
 
 # Lines that wait in memory until the incident is known.
@@ -157,6 +158,9 @@ class Recorder:
         error = task.result.get("error")
         if isinstance(error, Mapping) and journal.is_word(error.get("code")):
             data["error"] = str(error["code"])
+        told = details(task.module, task.result)
+        if told:
+            data["details"] = told
         incident = task.result.get("incident")
         found = None
         if isinstance(incident, Mapping) and incident.get("in_ledger"):

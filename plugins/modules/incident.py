@@ -127,6 +127,10 @@ kills:
   description: How many kills the ledger has recorded, as RV(chatia.kanban_rollback.incident_info#module:kills).
   returned: when not in check mode
   type: int
+event:
+  description: The event that was appended.
+  returned: when O(event) is given, and not in check mode
+  type: str
 latch_left:
   description: Latches that could only be made pass-throughs, with the reason.
   returned: when O(state=closed) or O(latch=lowered)

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read an incident's directory on the controller: its journals and people's words. Neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, read_run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import TooLong, lines_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import PREFIX, SUFFIX, incident_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import LARGEST_FILE, Words, read_words
+
+# The newest so many journals of one incident are read.
+MOST_JOURNALS = 200
+WORDS_FILE = "words.md"
+# A moment that leaves no doubt: with a date and a zone.
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(?:\.\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)\b",
+)
+
+
+def read_summary(path: str, incident_id: str, objectives: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Return ``summary``, ``found`` (whether there is a journal) and ``warnings``; raises BadInput."""
+    directory = directory_of(path, incident_id)
+    runs, warnings = read_runs(directory, incident_id, Deadline(seconds))
+    words = words_in(directory)
+    summary = summary_of(incident_id, runs, objectives, moment_in(words.said.get("detected_at", "")))
+    return {"changed": False, "found": bool(runs), "summary": summary, "warnings": warnings}
+
+
+def directory_of(path: str, incident_id: str) -> Path:
+    """Return the directory of an incident; raises BadInput for an empty id."""
+    if not incident_id.strip():
+        raise BadInput(
+            "no_incident",
+            "No incident is named.",
+            "Every incident has a directory of its own, and this is about one of them.",
+            "Give incident_id.",
+        )
+    return Path(path) / incident_folder(incident_id)
+
+
+def read_runs(directory: Path, incident_id: str, deadline: Deadline) -> tuple[list[RunRecord], list[str]]:
+    """Return what the journals of an incident say, and what could not be read; raises BadInput.
+
+    A journal of another incident that lies here is not believed.
+    """
+    runs, warnings = [], []
+    files = _journals(directory)
+    if len(files) > MOST_JOURNALS:
+        warnings.append(f"{len(files) - MOST_JOURNALS} older journals of {incident_id} were not read.")
+    for file in files[-MOST_JOURNALS:]:
+        try:
+            handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as opened:
+                run = read_run(lines_of(opened, deadline), file.name)
+        except TooLong:
+            warnings.append(f"{file.name} was not read to its end, and is left out: there was no time left.")
+            continue
+        except OSError as error:
+            warnings.append(f"{file.name} was not read: {error.strerror or error}.")
+            continue
+        if not run.reading.lines:
+            warnings.append(f"{file.name} has no whole line.")
+        elif incident_folder(run.reading.incident_id) != directory.name:
+            warnings.append(f"{file.name} is a journal of another incident, and is left out.")
+        else:
+            runs.append(run)
+    return runs, warnings
+
+
+def _journals(directory: Path) -> list[Path]:
+    """Return regular files, by their name, which begins with the moment of the run."""
+    try:
+        found = [file for file in directory.glob(f"{PREFIX}*{SUFFIX}") if stat.S_ISREG(file.lstat().st_mode)]
+        if directory.exists():
+            os.listdir(directory)
+    except OSError as error:
+        raise BadInput(
+            "unreadable_directory",
+            f"{directory} cannot be read: {error.strerror or error}.",
+            "What happened in this incident is not known here.",
+            "Look at its owner and mode, or at kanban_incidents_dir.",
+        ) from None
+    return sorted(found)
+
+
+def words_in(directory: Path) -> Words:
+    """Return people's own words; none where there is no file that can be read."""
+    try:
+        handle = os.open(directory / WORDS_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as opened:
+            return read_words(opened.read(LARGEST_FILE * 4).decode("utf-8", "replace"))
+    except OSError:
+        return Words()
+
+
+def moment_in(text: str) -> str | None:
+    """Return the first moment with a date and a zone, UTC as in a journal; null where there is none."""
+    found = _MOMENT.search(text)
+    if found is None:
+        return None
+    zone = "+0000" if found[4] in ("Z", "UTC") else found[4].replace(":", "")
+    try:
+        at = datetime.strptime(f"{found[1]}T{found[2]}{found[3] or ':00'}{zone}", "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return None
+    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

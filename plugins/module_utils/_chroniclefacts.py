@@ -1,0 +1,256 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures of an incident, from what its runs did. Pure: neither Ansible nor a driver.
+
+Null is what was not measured, never 0. Two hosts that lead to one database count once, by the identity of the database.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
+
+
+def number(value: Any) -> bool:
+    """Whether it is a number, which yes and no are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def numbers(values: Iterable[Any]) -> list[Any]:
+    """Return those of some values that are numbers."""
+    return [value for value in values if number(value)]
+
+
+def steps_of(runs: Iterable[RunRecord], *sources: str) -> list[Step]:
+    """Return the steps of some modules over all runs that were no plan, oldest first."""
+    return sorted((step for run in runs if not run.is_plan for step in run.of(*sources)), key=lambda step: step.at)
+
+
+def by_place(steps: Iterable[Step]) -> dict[str, list[Step]]:
+    """Return steps by the database that they acted on, in their order."""
+    found: dict[str, list[Step]] = {}
+    for step in steps:
+        found.setdefault(step.place, []).append(step)
+    return found
+
+
+def sum_of(values: Iterable[Any]) -> Any:
+    """Return the sum; null where there is none, or one of them is not known."""
+    known = list(values)
+    return sum(known) if known and all(number(value) for value in known) else None
+
+
+def first_figure(steps: Sequence[Step], name: str) -> Any:
+    """Return the first figure of that name that is a number; null where there is none."""
+    return next((step.figures[name] for step in steps if number(step.figures.get(name))), None)
+
+
+def last_figure(steps: Sequence[Step], name: str) -> Any:
+    """Return the last figure of that name that is a number; null where there is none."""
+    return first_figure(list(reversed(steps)), name)
+
+
+def is_stop(step: Step) -> bool:
+    """Whether it switched off for the stop itself: a replica has nothing to switch."""
+    return step.source == "feature_flag" and step.role == "contain" and step.details.get("writable") is not False
+
+
+def companies(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return how many companies there are, had the feature, and were switched off.
+
+    ``complete`` is false where a host that was to be switched never answered: then only ``switched_off`` has a number,
+    and it is at least that many.
+    """
+    told = steps_of(runs, "feature_flag", "affected_tenants_info")
+    answered = [step for step in told if step.ok or "enabled_after" in step.figures]
+    hosts = {step.host for step in answered if step.source == "feature_flag"}
+    silent = {step.host for step in told if is_stop(step) and step.host not in hosts}
+    places = [_of_place(steps) for steps in by_place(answered).values()]
+    places = [place for place in places if place]
+    complete = bool(places) and not silent
+    names = ("total", "on_before", "on_after")
+    summed = {name: sum_of(place[name] for place in places) if complete else None for name in names}
+    off = sum_of(place["switched_off"] for place in places)
+    share = round(off / summed["on_before"], 4) if number(off) and summed["on_before"] else None
+    return {**summed, "switched_off": off, "share": share, "complete": complete}
+
+
+def _of_place(steps: Sequence[Step]) -> dict[str, Any]:
+    """Return the figures of one database; empty where nothing was stopped there."""
+    stops = [step for step in steps if is_stop(step)]
+    if not stops:
+        return {}
+    asked = [step for step in steps if step.source == "affected_tenants_info"]
+    meant = max(numbers(step.figures.get("total") for step in stops), default=None)
+    total = last_figure(asked, "total")
+    # Of some tenants that are named a kill tells no more than their number.
+    whole = total is None or (meant is not None and meant >= total)
+    on_before = first_figure(stops, "enabled_before") if whole and not asked else first_figure(asked, "on_count")
+    after = stops[-1].figures.get("enabled_after") if whole else None
+    if not whole:
+        after = last_figure([step for step in asked if step.at > stops[-1].at], "on_count")
+    return {
+        "total": total if total is not None else meant,
+        "on_before": on_before,
+        "on_after": after if number(after) else None,
+        "switched_off": _switched(steps),
+    }
+
+
+def _switched(steps: Sequence[Step]) -> Any:
+    """Return how many were switched off; those of a second stop after a return are the same ones again."""
+    most = here = 0
+    seen = False
+    for step in steps:
+        if step.source != "feature_flag" or not number(step.figures.get("changed_count")):
+            continue
+        if is_stop(step):
+            here, seen = here + step.figures["changed_count"], True
+        elif step.role == "reenable" and step.figures["changed_count"]:
+            here = 0
+        most = max(most, here)
+    return most if seen else None
+
+
+def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return how many users are affected, as it was counted last."""
+    counted = [step for run in runs if not run.is_plan for step in run.steps if number(step.figures.get("users_count"))]
+    places = by_place(sorted(counted, key=lambda step: step.at))
+    return {"affected": sum_of(steps[-1].figures["users_count"] for steps in places.values())}
+
+
+def errors(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return errors that were counted by tenant, and lines of error in the application's logs, by the last look."""
+    ranked = by_place(steps_of(runs, "affected_tenants_info"))
+    logged: dict[str, Step] = {step.host: step for step in steps_of(runs, "pm2_info")}
+    return {
+        "by_tenants": sum_of(last_figure(steps, "errors_total") for steps in ranked.values()),
+        "affected_companies": sum_of(last_figure(steps, "affected_count") for steps in ranked.values()),
+        "log_lines": sum_of(step.figures.get("error_lines_recent") for step in logged.values()),
+    }
+
+
+def records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """Return rows by table: ``repaired`` in place, ``deleted`` into quarantine, ``restored`` from a backup."""
+    found: dict[str, dict[str, Any]] = {}
+    for step in steps_of(runs, "integrity_repair", "pg_restore_tables"):
+        if step.role != "recover" or not step.ok or not step.changed:
+            continue
+        undone = bool(step.details.get("undone"))
+        for row in step.details.get("tables") or []:
+            table = found.setdefault(row["table"], {"repaired": 0, "deleted": 0, "restored": 0})
+            changed, deleted, inserted = (row.get(name) or 0 for name in ("changed", "deleted", "inserted"))
+            if undone:
+                # What an undo brings back was repaired before, and is so no more.
+                table["repaired"] = max(0, table["repaired"] - changed)
+                table["deleted"] = max(0, table["deleted"] - deleted)
+                table["restored"] = max(0, table["restored"] - inserted)
+            else:
+                table["repaired"] += changed
+                table["deleted"] += deleted
+                table["restored"] += inserted
+    return [{"table": name, **counts} for name, counts in sorted(found.items())]
+
+
+def integrity(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return how many rows were corrupt at first and by the last count, and what each check found."""
+    counted = [step for step in steps_of(runs, "integrity_info") if step.role in ("assess", "validate", "triage")]
+    whole = [step for step in counted if step.ok and step.figures.get("complete")]
+    places = by_place(whole)
+    validated = any(step.details.get("recorded") == "data validated" for step in steps_of(runs, "incident"))
+    after = None
+    if whole and (validated or any(step.role == "validate" for step in whole)):
+        after = sum_of(_corrupt(steps[-1]) for steps in places.values())
+    return {
+        "before": sum_of(_corrupt(steps[0]) for steps in places.values()),
+        "after": after,
+        "checks": _checks(places, after is not None),
+    }
+
+
+def _corrupt(step: Step) -> Any:
+    return step.figures.get("total_count")
+
+
+def _checks(places: Mapping[str, Sequence[Step]], has_after: bool) -> list[dict[str, Any]]:
+    before: dict[str, list[Any]] = {}
+    after: dict[str, list[Any]] = {}
+    status: dict[str, str] = {}
+    for steps in places.values():
+        for row in steps[0].details.get("checks") or []:
+            before.setdefault(row["name"], []).append(row.get("count"))
+            status.setdefault(row["name"], row["status"])
+        for row in (steps[-1].details.get("checks") or []) if has_after else []:
+            after.setdefault(row["name"], []).append(row.get("count"))
+            status[row["name"]] = row["status"]
+    return [
+        {"name": name, "status": status[name], "before": sum_of(counts), "after": sum_of(after.get(name, []))}
+        for name, counts in before.items()
+    ]
+
+
+def recovery_point(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return whether it is measured what was written after the fence, and how many rows that is."""
+    last = [steps[-1] for steps in by_place(steps_of(runs, "recovery_point_info")).values()]
+    points = [step.details.get("point") or {} for step in last]
+    measured = bool(points) and all(point.get("measured") is True for point in points)
+    return {"measured": measured, "writes_after": sum_of(p.get("writes") for p in points) if measured else None}
+
+
+def metrics(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the last judgement of the metrics with their values and limits."""
+    judged = [step for step in steps_of(runs, "metric_gate") if step.details.get("metrics")]
+    if not judged:
+        return {"verdict": None, "settled": None, "watched_seconds": None, "at": None, "rows": []}
+    last = judged[-1]
+    rows = [
+        {name: row.get(name) for name in ("name", "verdict", "value", "max", "min", "critical", "unit", "growth")}
+        for row in last.details["metrics"]
+    ]
+    figures = last.figures
+    return {
+        "verdict": figures.get("verdict"),
+        "settled": figures.get("settled"),
+        "watched_seconds": max(numbers(step.figures.get("watched_seconds") for step in judged), default=None),
+        "at": last.at,
+        "rows": rows,
+    }
+
+
+def stages(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """Return what came back: for each switch of a return how many it switched, and how many had the feature."""
+    found = []
+    for step in steps_of(runs, "feature_flag"):
+        figures = step.figures
+        if step.role != "reenable" or not step.ok or not step.changed or not number(figures.get("changed_count")):
+            continue
+        stage = step.details.get("stage") or {}
+        found.append(
+            {
+                "at": step.at,
+                "host": step.host,
+                "switched": figures["changed_count"],
+                "on_after": figures.get("enabled_after"),
+                "had_it": stage.get("had_it"),
+                "tenants": stage.get("tenants"),
+                "back": (figures.get("enabled_after") or 0) >= (figures.get("enabled_before") or 0),
+            }
+        )
+    return found
+
+
+def preserved(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return what was kept: proven dumps with rows and bytes, and of how many hosts the evidence is whole."""
+    dumps = [step for step in steps_of(runs, "pg_dump") if step.ok and number(step.figures.get("toc_entries"))]
+    last = [steps[-1] for steps in by_place(dumps).values()]
+    evidence = [step for step in steps_of(runs, "evidence") if step.ok]
+    return {
+        "dumps": len(last) if steps_of(runs, "pg_dump") else None,
+        "dump_hosts": sorted({step.host for step in last}),
+        "rows": sum_of(step.figures.get("rows") for step in last),
+        "bytes": sum_of(step.figures.get("bytes") for step in last),
+        "evidence_hosts": sorted({step.host for step in evidence}),
+        "evidence_complete": all(step.figures.get("complete") is True for step in evidence) if evidence else None,
+    }

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a result tells beyond single figures, for the journal: rows by table, checks, metrics. Pure.
+
+Only names that the profile gives (tables, checks, metrics) with numbers and words of ours; a name that is not plain is
+left out with its figures. Nothing that somebody wrote into the database.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable, Dict, Iterable, Mapping
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import is_figure, is_word
+
+# So many tables, checks or metrics of one result; a line of a journal has an end.
+MOST = 60
+_PLAIN = re.compile(r"[A-Za-z0-9_%][A-Za-z0-9_.$/:%-]{0,99}")
+_EVENT = re.compile(r"[a-z][a-z_ -]{0,59}")
+_CHANGES = {"delete": "deleted", "update": "changed", "insert": "inserted"}
+
+Details = Dict[str, Any]
+
+
+def details(module: str, result: Mapping[str, Any]) -> Details:
+    """Return what is kept of a module's result beside its figures; empty for most.
+
+    :param module: its short name, for instance ``integrity_repair``.
+    """
+    kept: Details = {}
+    database = result.get("database")
+    if isinstance(database, Mapping) and is_plain(database.get("cluster")):
+        # By this two hosts that lead to one database count once.
+        kept["database"] = database["cluster"]
+        if isinstance(database.get("writable"), bool):
+            kept["writable"] = database["writable"]
+    if module in _READERS:
+        kept.update(_READERS[module](result))
+    return kept
+
+
+def is_plain(value: Any) -> bool:
+    """Whether it is a name without anything that could be markup, a template or a line's end."""
+    return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
+
+
+def _rows(given: Any) -> list[Mapping[str, Any]]:
+    return [row for row in given if isinstance(row, Mapping)] if isinstance(given, list) else []
+
+
+def _numbers(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return those of the fields that are numbers, or null: what was not measured is no 0."""
+    return {
+        name: row[name]
+        for name in names
+        if name in row and (row[name] is None or (is_figure(row[name]) and not isinstance(row[name], (bool, str))))
+    }
+
+
+def _repaired(result: Mapping[str, Any]) -> Details:
+    """Return rows by table: what a repair deleted, changed or inserted, or what an undo brought back of that."""
+    if "undone" in result:
+        back = [
+            {"table": row["table"], **_numbers(row, _CHANGES.values())}
+            for row in _rows(result.get("tables"))
+            if is_plain(row.get("table"))
+        ]
+        return {"undone": True, "tables": back[:MOST]}
+    plan = result.get("plan")
+    found: dict[str, dict[str, Any]] = {}
+    for part in _rows(plan.get("parts")) if isinstance(plan, Mapping) else []:
+        table, change, rows = part.get("table"), _CHANGES.get(str(part.get("action"))), part.get("rows")
+        if change and is_plain(table) and isinstance(rows, int):
+            counts = found.setdefault(str(table), {"table": table, "deleted": 0, "changed": 0, "inserted": 0})
+            counts[change] += rows
+    return {"tables": list(found.values())[:MOST]} if isinstance(plan, Mapping) else {}
+
+
+def _checks(result: Mapping[str, Any]) -> Details:
+    kept = [
+        {"name": row["name"], "status": row["status"], **_numbers(row, ("count", "affected_tenants"))}
+        for row in _rows(result.get("checks"))
+        if is_plain(row.get("name")) and is_word(row.get("status"))
+    ]
+    return {"checks": kept[:MOST]} if kept else {}
+
+
+def _metrics(result: Mapping[str, Any]) -> Details:
+    kept = []
+    for row in _rows(result.get("metrics")):
+        if not is_plain(row.get("name")) or not is_word(row.get("verdict")):
+            continue
+        limit = row.get("threshold")
+        found = {"name": row["name"], "verdict": row["verdict"], **_numbers(row, ("value",))}
+        if isinstance(limit, Mapping):
+            found.update(_numbers(limit, ("max", "min", "critical")))
+            found.update({name: limit[name] for name in ("unit", "growth") if is_plain(limit.get(name))})
+        kept.append(found)
+    return {"metrics": kept[:MOST]} if kept else {}
+
+
+def _point(result: Mapping[str, Any]) -> Details:
+    point = result.get("recovery_point")
+    if not isinstance(point, Mapping) or not isinstance(point.get("measured"), bool):
+        return {}
+    return {"point": {"measured": point["measured"], **_numbers(point, ("writes",))}}
+
+
+def _flag(result: Mapping[str, Any]) -> Details:
+    kept: Details = {}
+    stage, sweep, latch = result.get("stage"), result.get("sweep"), result.get("latch")
+    if isinstance(stage, Mapping):
+        kept["stage"] = _numbers(stage, ("had_it", "before", "tenants"))
+    if isinstance(sweep, Mapping):
+        kept["sweep"] = {name: sweep[name] for name in ("settled", "switched_again") if is_figure(sweep.get(name))}
+    if isinstance(latch, Mapping) and isinstance(latch.get("raised"), bool):
+        kept["latch"] = latch["raised"]
+    return kept
+
+
+def _incident(result: Mapping[str, Any]) -> Details:
+    """Return which event was put into the ledger (a word of the roles), and whether the latch was lowered."""
+    kept: Details = {}
+    event = result.get("event")
+    if isinstance(event, str) and _EVENT.fullmatch(event):
+        kept["recorded"] = event
+    if "latch_left" in result:
+        kept["latch"] = bool(result["latch_left"])
+    return kept
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Details]] = {
+    "feature_flag": _flag,
+    "incident": _incident,
+    "integrity_info": _checks,
+    "integrity_repair": _repaired,
+    "metric_gate": _metrics,
+    "pg_restore_tables": _repaired,
+    "recovery_point_info": _point,
+}

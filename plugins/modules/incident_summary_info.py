@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident_summary_info
+short_description: Sum up an incident from the journals of its runs
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Reads the journals of one incident on the controller and returns what messages and reports are filled from.
+    Reads only.
+  - What was not measured is null, never 0. A journal that is cut or broken is read up to there, and that is said in
+    RV(summary.notes).
+  - Names of hosts, operators and tables are data; who shows them makes them harmless.
+options:
+  path:
+    description: Directory of the incidents' records.
+    type: path
+    required: true
+  incident_id:
+    description: The incident, by the id that the ledger knows it by.
+    type: str
+    required: true
+  objectives:
+    description: The objectives in seconds, by scenario.
+    type: dict
+  deadline:
+    description: Seconds that reading may take; what was not read by then is said to be.
+    type: float
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+seealso:
+  - module: chatia.kanban_rollback.journal_info
+  - module: chatia.kanban_rollback.incident_info
+"""
+
+EXAMPLES = r"""
+- name: Sum up an incident
+  chatia.kanban_rollback.incident_summary_info:
+    path: ~/.local/state/kanban_rollback/incidents
+    incident_id: INC-20261125-001
+    objectives: {scenario1: 300, scenario2: 1800, scenario3: 120}
+  register: told
+"""
+
+RETURN = r"""
+found:
+  description: Whether there is a journal of the incident.
+  returned: success
+  type: bool
+summary:
+  description: The incident; C(docs/report.md) describes every field.
+  returned: success
+  type: dict
+  contains:
+    incident_id:
+      description: The incident.
+      type: str
+    scenario:
+      description: C(scenario1), C(scenario2) or C(scenario3), the gravest that was run; empty where none was.
+      type: str
+    severity:
+      description: C(P0), C(P1) or C(P0 critical); empty where no scenario was run.
+      type: str
+    state:
+      description: C(open), C(contained), C(degraded), C(failed), C(recovered), C(released) or C(reenabled).
+      type: str
+    moments:
+      description: >-
+        C(began), C(detected), C(contained), C(decided), C(validated), C(recovery_began), C(data_validated),
+        C(released), C(reenabled) and C(ended), UTC or null.
+      type: dict
+    seconds:
+      description: C(contain), C(validate) and C(whole), from the beginning of the first run; null where not measured.
+      type: dict
+    objective:
+      description: C(scenario), C(seconds), C(took) and C(met); null where not measured.
+      type: dict
+    companies:
+      description: >-
+        C(total), C(switched_off), C(on_before), C(on_after), C(share) of those that had it, and C(complete), whether
+        every host answered.
+      type: dict
+    records:
+      description: C(repaired), C(deleted) and C(restored) rows by C(table).
+      type: list
+      elements: dict
+    timeline:
+      description: >-
+        At most 200 lines with C(at), C(phase), C(host), C(hosts), C(what) (a word), C(failed), C(figures), C(run_id).
+      type: list
+      elements: dict
+    runs:
+      description: >-
+        The runs with C(run_id), C(playbook), C(operator), C(host), C(began), C(ended), C(verdict), C(plan),
+        C(journal), C(holds), C(broken_at), C(cut), C(lines), C(hosts) and C(troubled).
+      type: list
+      elements: dict
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A short, stable word for machines, C(unreadable_directory) or C(no_incident).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import read_summary
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "incident_id": {"type": "str", "required": True},
+            "objectives": {"type": "dict"},
+            "deadline": {"type": "float", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        return read_summary(params["path"], params["incident_id"], params["objectives"] or {}, params["deadline"]), None
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

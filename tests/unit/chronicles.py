@@ -1,0 +1,118 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Journals as runs leave them, line by line, with moments that a test can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _journal as journal
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, read_run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
+
+NOW = 1_800_000_000.0
+INCIDENT = "INC-20270115-001"
+OBJECTIVES = {"scenario1": 300, "scenario2": 1800, "scenario3": 120}
+ON = {"total": 400, "enabled_before": 120, "enabled_after": 0, "changed_count": 120}
+
+
+def at(seconds: float) -> str:
+    """Return the moment so many seconds after ``NOW`` as a journal has it."""
+    return journal.moment(NOW + seconds)
+
+
+@dataclass
+class Story:
+    """One run; each call adds a line."""
+
+    playbook: str = "scenario3"
+    began: float = 0.0
+    run_id: str = "run-1"
+    incident: str = INCIDENT
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    lines: list[bytes] = field(default_factory=list)
+    plays: int = 0
+
+    def __post_init__(self) -> None:
+        self._previous = ""
+        first = {
+            "schema": 1, "playbook": self.playbook, "version": "0.1.0", "host": "controller", "check_mode": False,
+            "requested": self.incident, "operator": "rui", "environment": "staging", **self.facts,
+        }  # fmt: skip
+        self.add(self.began, "contain", journal.RECORDER, journal.RUN_BEGAN, first)
+
+    def add(self, when: float, phase: str, source: str, event: str, data: Mapping[str, Any]) -> Story:
+        """Add any line."""
+        made = Event(
+            self.incident, self.run_id, len(self.lines) + 1, at(when), phase, source, event, data, self._previous
+        )
+        self.lines.append(journal.line_of(made))
+        self._previous = made.hash
+        return self
+
+    def play(self, when: float, heading: str) -> Story:
+        """Begin a play."""
+        self.plays += 1
+        return self.add(when, "contain", journal.RECORDER, journal.PLAY_BEGAN, {"play": heading, "number": self.plays})
+
+    def task(
+        self,
+        when: float,
+        source: str,
+        figures: Mapping[str, Any] | None = None,
+        details: Mapping[str, Any] | None = None,
+        *,
+        host: str = "db1",
+        role: str = "contain",
+        phase: str = "",
+        took: float = 1.0,
+        **more: Any,
+    ) -> Story:
+        """Add the end of a task."""
+        data = {
+            "host": host, "task": f"{source} of {role}", "role": role, "play": self.plays, "started": at(when - took),
+            "ended": at(when), "seconds": took, "changed": True, "failed": False, "unreachable": False,
+            "figures": dict(figures or {}), **more,
+        }  # fmt: skip
+        if details:
+            data["details"] = dict(details)
+        return self.add(when, phase or journal.phase_of(role, self.playbook), source, journal.TASK_ENDED, data)
+
+    def end(self, when: float, verdict: str, **facts: str) -> Story:
+        """End the run."""
+        recap = dict.fromkeys(("ok", "changed", "failed", "unreachable", "skipped", "rescued", "ignored"), 0)
+        data = {"exit": {"kanban_verdict": verdict, **facts}, "hosts": 2, "recap": recap, "troubled": []}
+        return self.add(when, "report", journal.RECORDER, journal.RUN_ENDED, data)
+
+    @property
+    def record(self) -> RunRecord:
+        """What is kept of it."""
+        return read_run(self.lines, f"journal-{self.run_id}.jsonl")
+
+
+def stopped(playbook: str = "scenario3", began: float = 0.0, **more: Any) -> Story:
+    """Return a stop of one database, contained after two seconds."""
+    story = Story(playbook, began, **more).play(began, "1. Contain")
+    story.task(began + 1, "feature_flag", ON, {"database": "7/1", "writable": True})
+    if playbook == "scenario3":
+        story.task(began + 2, "write_fence", {"status": "proven"}, {"database": "7/1"})
+    return story.play(began + 3, "2. Stopped")
+
+
+def repaired(began: float = 600.0) -> Story:
+    """Return the run that repairs and validates."""
+    story = Story("scenario3", began, "run-2").play(began, "1. Contain")
+    story.task(began + 1, "feature_flag", {**ON, "enabled_before": 0, "changed_count": 0}, {"database": "7/1"})
+    story.play(began + 5, "7. Recover")
+    rows = [{"table": "public.Tags", "deleted": 5, "changed": 0, "inserted": 0},
+            {"table": "public.Tickets", "deleted": 0, "changed": 6, "inserted": 0}]  # fmt: skip
+    story.task(began + 9, "integrity_repair", {"quarantined": 11}, {"database": "7/1", "tables": rows}, role="recover")
+    checks = [{"name": "orphan_tags", "status": "ok", "count": 0}]
+    story.task(began + 10, "integrity_info", {"total_count": 0, "complete": True}, {"checks": checks}, role="validate")
+    point = {"point": {"measured": True, "writes": 0}}
+    story.task(began + 11, "recovery_point_info", {"accounted": True}, point, role="validate")
+    story.task(began + 12, "incident", {}, {"recorded": "data validated"}, role="validate")
+    return story.end(began + 13, "contained")

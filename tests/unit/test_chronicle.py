@@ -1,0 +1,234 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The summary of an incident: what its journals say, what they do not say, and that it is quick."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import MOST_STEPS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import moment_in, read_summary
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclelines import MOST_LINES, WORDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import details
+from tests.unit.chronicles import INCIDENT, OBJECTIVES, ON, Story, at, repaired, stopped
+
+
+def summed(*stories: Story) -> dict[str, Any]:
+    return summary_of(INCIDENT, [story.record for story in stories], OBJECTIVES)
+
+
+def test_a_stop_and_its_repair_and_the_return() -> None:
+    first = stopped()
+    checks = [{"name": "orphan_tags", "status": "corrupt", "count": 5}]
+    first.task(5, "integrity_info", {"total_count": 11, "complete": True}, {"checks": checks}, role="assess")
+    first.end(20, "contained")
+    release = Story("release", 900, "run-3").task(905, "incident", {}, {"recorded": "released"}, role="release")
+    back = Story("reenable", 1000, "run-4")
+    back.task(1005, "feature_flag", {**ON, "enabled_before": 0, "enabled_after": 120}, role="reenable")
+    told = summed(first, repaired(), release.end(910, "degraded"), back.end(1010, "restored"))
+    assert (told["scenario"], told["severity"], told["state"]) == ("scenario3", "P0 critical", "reenabled")
+    assert told["moments"] == {
+        "began": at(0), "detected": None, "contained": at(2), "decided": None, "validated": None,
+        "recovery_began": at(608), "data_validated": at(612), "released": at(905), "reenabled": at(1010),
+        "ended": at(1010),
+    }  # fmt: skip
+    assert told["seconds"] == {"contain": 2.0, "validate": 612.0, "whole": 905.0}
+    assert told["objective"] == {"scenario": "scenario3", "seconds": 120.0, "took": 2.0, "met": True}
+    assert told["companies"] == {
+        "total": 400, "on_before": 120, "on_after": 0, "switched_off": 120, "share": 1.0, "complete": True,
+    }  # fmt: skip
+    assert told["integrity"]["checks"] == [{"name": "orphan_tags", "status": "ok", "before": 5, "after": 0}]
+    assert (told["integrity"]["before"], told["integrity"]["after"]) == (11, 0)
+    assert told["recovery_point"] == {"measured": True, "writes_after": 0}
+    assert [row["table"] for row in told["records"]] == ["public.Tags", "public.Tickets"]
+    assert told["records"][0] == {"table": "public.Tags", "repaired": 0, "deleted": 5, "restored": 0}
+    words = [line["what"] for line in told["timeline"]]
+    assert words[:3] == ["began", "kill", "fence"]
+    assert {"repaired", "data_validated", "released", "returned"} <= set(words) <= set(WORDS)
+    assert [run["playbook"] for run in told["runs"]] == ["scenario3", "scenario3", "release", "reenable"]
+
+
+def test_what_was_not_measured_is_null() -> None:
+    told = summed(Story("scenario1").end(5, "failed"))
+    assert (told["scenario"], told["state"], told["moments"]["contained"]) == ("", "open", None)
+    assert set(told["seconds"].values()) == {None}
+    assert told["objective"] == {"scenario": "", "seconds": None, "took": None, "met": None}
+    assert told["users"] == {"affected": None}
+    assert set(told["errors"].values()) == {None}
+    assert told["companies"]["switched_off"] is None
+    assert told["integrity"] == {"before": None, "after": None, "checks": []}
+    assert told["recovery_point"] == {"measured": False, "writes_after": None}
+    # Nobody looked whether V1 works, so the objective of scenario 1 is neither met nor missed.
+    silent = summed(stopped("scenario1").end(9, "contained"))
+    assert (silent["moments"]["contained"], silent["objective"]["met"]) == (at(1), None)
+
+
+def test_scenario_1_is_validated_by_the_first_look_at_the_metrics() -> None:
+    story = stopped("scenario1")
+    story.task(8, "kill_proof_info", {"proven": True}, host="app1", role="prove")
+    story.task(9, "smoke_test", {"passed": True}, host="app1", role="walk")
+    rows = {"metrics": [{"name": "error_rate", "verdict": "ok", "value": 0.02, "max": 0.1, "unit": "%"}]}
+    story.play(10, "5. Validate").task(12, "metric_gate", {"verdict": "ok", "settled": True}, rows, role="observe")
+    story.play(13, "7. Watch")
+    for second in range(20, 400, 10):
+        told: dict[str, Any] = {"verdict": "ok", "settled": True, "watched_seconds": second}
+        story.task(second, "metric_gate", told, rows, role="observe")
+    summary = summed(story.end(500, "contained"))
+    assert (summary["moments"]["validated"], summary["seconds"]["validate"]) == (at(12), 12.0)
+    assert summary["objective"]["met"] is True
+    assert summary["metrics"]["watched_seconds"] == 390
+    assert summary["metrics"]["rows"][0]["max"] == 0.1
+    assert len([line for line in summary["timeline"] if line["what"] == "metrics"]) == 2
+    failed = stopped("scenario1").task(9, "smoke_test", {"passed": False}, host="app1", role="walk")
+    assert summed(failed.end(10, "contained"))["moments"]["validated"] is None
+
+
+def test_two_hosts_that_lead_to_one_database_count_once() -> None:
+    story = Story("scenario3").play(0, "1. Contain")
+    story.task(1, "feature_flag", ON, {"database": "7/1", "writable": True})
+    story.task(1, "feature_flag", {**ON, "enabled_before": 0, "changed_count": 0}, {"database": "7/1"}, host="db2")
+    story.task(1, "feature_flag", {**ON, "total": 10, "enabled_before": 3, "changed_count": 3}, host="db3")
+    companies = summed(story.end(3, "contained"))["companies"]
+    assert (companies["total"], companies["on_before"], companies["switched_off"]) == (410, 123, 123)
+
+
+def test_a_host_without_an_answer_makes_a_sum_unknown_and_the_stop_not_whole() -> None:
+    story = Story("scenario3").play(0, "1. Contain").task(1, "feature_flag", ON, {"database": "7/1"})
+    story.task(2, "feature_flag", host="db2", unreachable=True)
+    told = summed(story.end(3, "degraded"))
+    assert told["companies"] == {
+        "total": None, "on_before": None, "on_after": None, "switched_off": 120, "share": None, "complete": False,
+    }  # fmt: skip
+    assert (told["moments"]["contained"], told["state"], told["objective"]["met"]) == (None, "degraded", None)
+    # Typed again when the host is back: the clock runs from the first try.
+    again = Story("scenario3", 60, "run-2").play(60, "1. Contain").task(61, "feature_flag", ON, {"database": "7/1"})
+    again.task(62, "feature_flag", ON, {"database": "8/1"}, host="db2")
+    assert summed(story, again.end(63, "contained"))["seconds"]["contain"] == 62.0
+
+
+def test_scenario_2_counts_the_list_against_all() -> None:
+    story = Story("scenario2").play(0, "1. Rank")
+    asked = {"total": 400, "on_count": 100, "affected_count": 20, "users_count": 57, "errors_total": 900}
+    story.task(1, "affected_tenants_info", asked, {"database": "7/1"}, role="selective").play(2, "3. Contain")
+    some = {"total": 20, "enabled_before": 20, "enabled_after": 0, "changed_count": 20}
+    story.task(3, "feature_flag", some, {"database": "7/1", "writable": True})
+    story.play(4, "7. Decide").task(309, "ansible.builtin.set_stats", host="localhost", role="selective")
+    told = summed(story.end(320, "contained", kanban_decision="hold"))
+    assert told["companies"] == {
+        "total": 400, "on_before": 100, "on_after": None, "switched_off": 20, "share": 0.2, "complete": True,
+    }  # fmt: skip
+    assert (told["users"]["affected"], told["errors"]["by_tenants"]) == (57, 900)
+    assert (told["severity"], told["objective"]["took"]) == ("P1", 309.0)
+    assert told["decision"]["matrix"] == "hold"
+
+
+def test_a_plan_did_nothing_and_an_undo_takes_back() -> None:
+    plan = stopped(facts={"check_mode": True}).end(5, "planned")
+    told = summed(plan)
+    assert (told["scenario"], told["timeline"], told["runs"][0]["plan"]) == ("", [], True)
+    undo = Story("scenario3", 700, "run-3").play(700, "7. Recover")
+    rows = [{"table": "public.Tags", "deleted": 5, "changed": 0, "inserted": 0}]
+    undo.task(701, "integrity_repair", {}, {"undone": True, "tables": rows}, role="recover")
+    found = {row["table"]: row for row in summed(repaired(), undo.end(705, "contained"))["records"]}
+    assert found["public.Tags"]["deleted"] == 0
+    assert found["public.Tickets"]["repaired"] == 6
+
+
+@pytest.mark.parametrize(
+    ("recorded", "state"),
+    [("data validated", "recovered"), ("data not validated", "contained")],
+)
+def test_the_state_is_what_was_recorded_last(recorded: str, state: str) -> None:
+    story = stopped().task(9, "incident", {}, {"recorded": recorded}, role="validate")
+    assert summed(story.end(10, "contained"))["state"] == state
+
+
+def test_a_return_that_was_stopped_again_is_none() -> None:
+    back = Story("reenable", 100, "run-2")
+    on_again = {**ON, "enabled_before": 0, "enabled_after": 120}
+    back.task(101, "feature_flag", on_again, {"database": "7/1"}, role="reenable")
+    again = stopped(began=200, run_id="run-3").end(210, "contained")
+    told = summed(stopped().end(9, "contained"), back.end(105, "restored"), again)
+    assert (told["state"], told["moments"]["reenabled"]) == ("contained", None)
+    # The same companies a second time are not twice as many.
+    assert told["companies"]["switched_off"] == 120
+    # A stage, or the one who tries it, is not everybody.
+    stage = Story("reenable", 100, "run-2")
+    stage.task(101, "feature_flag", {**ON, "enabled_after": 12}, {"stage": {"had_it": 120}}, role="reenable")
+    told = summed(stopped().end(9, "contained"), stage.end(105, "restored"))
+    assert (told["state"], told["stages"][0]["had_it"]) == ("contained", 120)
+
+
+def test_journals_that_are_cut_changed_or_of_another_incident(tmp_path: Path) -> None:
+    place = tmp_path / INCIDENT
+    place.mkdir()
+    whole = stopped().end(9, "contained")
+    (place / "journal-1.jsonl").write_bytes(b"".join(whole.lines)[:-7])
+    changed = b"".join(repaired().lines).replace(b'"deleted":5', b'"deleted":4')
+    (place / "journal-2.jsonl").write_bytes(changed)
+    (place / "journal-3.jsonl").write_bytes(b"".join(stopped(incident="INC-2").lines))
+    (place / "journal-4.jsonl").write_bytes(b"{")
+    (place / "journal-5.jsonl").symlink_to(place / "journal-1.jsonl")
+    found = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)
+    notes = {note["journal"]: note["what"] for note in found["summary"]["notes"]}
+    assert notes == {"journal-1.jsonl": "journal_cut", "journal-2.jsonl": "journal_broken"}
+    # Nothing behind the change is believed.
+    assert found["summary"]["records"] == []
+    assert len(found["warnings"]) == 2
+    assert read_summary(str(tmp_path), "INC-NONE", {}, 30)["found"] is False
+    with pytest.raises(BadInput):
+        read_summary(str(tmp_path), " ", {}, 30)
+    late = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 0)
+    assert "no time left" in late["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2027-01-15T09:12Z", "2027-01-15T09:12:00.000000Z"),
+        ("since 2027-01-15 06:12:30 -03:00, by support", "2027-01-15T09:12:30.000000Z"),
+        ("2027-01-15 09:12", None),
+        ("2027-99-15 09:12Z", None),
+        ("09:12", None),
+    ],
+)
+def test_a_moment_that_people_wrote_counts_where_it_leaves_no_doubt(text: str, found: str | None) -> None:
+    assert moment_in(text) == found
+
+
+def test_only_plain_names_and_numbers_are_kept_of_a_result() -> None:
+    parts = [{"table": name, "action": "delete", "rows": 3} for name in ("public.Tags", "<b>", "a\nb", "{{ 7*7 }}")]
+    kept = details("integrity_repair", {"plan": {"parts": [*parts, {"table": "t", "action": "delete", "rows": "x"}]}})
+    assert kept == {"tables": [{"table": "public.Tags", "deleted": 3, "changed": 0, "inserted": 0}]}
+    checks = [{"name": "orphans", "status": "ok", "count": None, "why": "text"}, {"name": "<b>", "status": "ok"}]
+    assert details("integrity_info", {"checks": checks})["checks"] == [
+        {"name": "orphans", "status": "ok", "count": None}
+    ]
+    assert details("feature_flag", {"database": {"cluster": "7/1", "writable": True, "name": "secret"}}) == {
+        "database": "7/1", "writable": True,
+    }  # fmt: skip
+    assert details("incident", {"event": "<b>"}) == details("pm2_info", {"plan": {}}) == {}
+    assert details("recovery_point_info", {"recovery_point": {"measured": False, "writes": None, "why": "text"}}) == {
+        "point": {"measured": False, "writes": None}
+    }
+
+
+def test_a_hundred_thousand_lines_are_summed_up_in_seconds() -> None:
+    story = stopped()
+    for number in range(100_000):
+        story.task(10 + number / 100, "pm2_info", {"alive": 2}, host=f"app{number % 500}", role="processes")
+    began = time.perf_counter()
+    told = summed(story.end(2000, "contained"))
+    assert time.perf_counter() - began < 8
+    assert told["notes"] == [
+        {"what": "steps_left_out", "journal": "journal-run-1.jsonl", "where": str(100_002 - MOST_STEPS)}
+    ]
+    assert len(told["timeline"]) <= MOST_LINES
+    assert told["seconds"]["contain"] == 2.0
