@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import split_message
 
 SCHEMA = 1
 PENDING, SENT, FAILED, UNKNOWN, DRY = "pending", "sent", "failed", "unknown", "dry_run"
@@ -142,13 +143,16 @@ def wanted(given: Mapping[str, Any], incident: str, at: str, dry_run: bool) -> M
         raise _bad(
             "bad_route", f"{wrong[0][:60]!r} is no route", "Give slack:#channel, mail:list, pagerduty or status_page"
         )
+    subject, text = (given["subject"], given["text"]) if given["subject"] else split_message(given["text"])
+    if not subject.strip():
+        raise _bad("no_words", f"The message {given['key']} says nothing", "Give subject or text")
     return Message(
         key=given["key"],
         kind=given["kind"],
         incident=incident,
         at=at,
-        subject=given["subject"],
-        text=given["text"],
+        subject=subject,
+        text=text,
         locale=given["locale"],
         severity=given["severity"],
         mention=given["mention"],

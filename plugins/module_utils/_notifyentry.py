@@ -14,6 +14,7 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import moment
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
     FAILED,
     MAIL,
@@ -70,7 +71,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
     at = time.time()
     return Request(
         incident=params["incident_id"].strip(),
-        directory=Path(params["directory"]),
+        directory=Path(params["path"]) / incident_folder(params["incident_id"].strip()),
         # A millisecond apart, so that they are told in their order.
         messages=[
             wanted(given, params["incident_id"].strip(), moment(at + number / 1000), params["dry_run"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, Iterator
+from typing import Iterator
 
 LONGEST_NAME, LONGEST_WORDS = 200, 10_000
 LONGEST_SUBJECT = 200
@@ -96,9 +96,3 @@ def split_message(rendered: str) -> tuple[str, str]:
     """Return the subject and the body of what a template gave: its first line, and what follows."""
     subject, _newline, body = str(rendered).strip().partition("\n")
     return subject.strip(), re.sub(r"\n{3,}", "\n\n", body.strip())
-
-
-def as_result(rendered: str) -> dict[str, Any]:
-    """Return subject and body under the names that the module ``notify`` takes."""
-    subject, text = split_message(rendered)
-    return {"subject": line_of(subject), "text": text}

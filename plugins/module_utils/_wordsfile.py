@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import (
     LARGEST_FILE,
     read_words,
@@ -19,9 +20,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words impo
 NAME = "words.md"
 
 
-def words_of(directory: str, locale: str, check: bool) -> dict[str, Any]:
+def words_of(root: str, incident_id: str, locale: str, check: bool) -> dict[str, Any]:
     """Return what people wrote, and make the file where it is missing; raises KanbanError where it can be neither."""
-    path = Path(directory) / NAME
+    path = Path(root) / incident_folder(incident_id) / NAME
     try:
         text, made = _read(path), False
         if text is None:

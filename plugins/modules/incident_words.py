@@ -15,9 +15,13 @@ description:
   - Makes C(words.md) in an incident's directory with headings to write below, where it is missing, and reads it.
     What is there is never written over.
 options:
-  directory:
-    description: Directory of the incident on this machine.
+  path:
+    description: Directory of the incidents' records.
     type: path
+    required: true
+  incident_id:
+    description: The incident.
+    type: str
     required: true
   locale:
     description: Language of the headings of a new file. One that is not known is English.
@@ -37,7 +41,8 @@ seealso:
 EXAMPLES = r"""
 - name: Read what people wrote
   chatia.kanban_rollback.incident_words:
-    directory: ~/.local/state/kanban_rollback/incidents/INC-20261125-042
+    path: ~/.local/state/kanban_rollback/incidents
+    incident_id: INC-20261125-042
     locale: pt_BR
   delegate_to: localhost
   register: said
@@ -92,13 +97,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile 
 def main() -> None:
     """Read the options, do the work, end."""
     module = AnsibleModule(
-        argument_spec={"directory": {"type": "path", "required": True}, "locale": {"type": "str", "default": "en"}},
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "incident_id": {"type": "str", "required": True},
+            "locale": {"type": "str", "default": "en"},
+        },
         supports_check_mode=True,
     )
     params = module.params
 
     def work() -> Outcome:
-        return words_of(params["directory"], params["locale"], module.check_mode), None
+        return words_of(params["path"], params["incident_id"], params["locale"], module.check_mode), None
 
     run(module, work)
 

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Keeps messages in an outbox, C(<directory>/messages/<key>.json) with its words as C(.md), and sends each by all its
+  - Keeps messages in an outbox, C(messages/<key>.json) with its words as C(.md), and sends each by all its
     routes side by side - Slack, mail, PagerDuty, an Atlassian Statuspage. What is kept first is not lost with a run.
   - A message that was sent by a route is never sent there again. What a service certainly did not take is tried again
     within O(deadline), and by the next call. Where a request went out and no answer came, PagerDuty and the page are
@@ -23,8 +23,8 @@ options:
     description: The incident, by which PagerDuty and the page know again what is told of it.
     type: str
     required: true
-  directory:
-    description: Directory of the incident on this machine. It is made, C(0700), where it is missing.
+  path:
+    description: Directory of the incidents' records. The incident's is made in it, C(0700), where it is missing.
     type: path
     required: true
   messages:
@@ -45,9 +45,9 @@ options:
         type: str
         required: true
       subject:
-        description: One line.
+        description: One line. Left out, it is the first of O(messages[].text).
         type: str
-        required: true
+        default: ""
       text:
         description: What follows; empty, the subject says it all.
         type: str
@@ -229,7 +229,7 @@ EXAMPLES = r"""
 - name: Tell Slack and the pager
   chatia.kanban_rollback.notify:
     incident_id: INC-20261125-042
-    directory: ~/.local/state/kanban_rollback/incidents/INC-20261125-042
+    path: ~/.local/state/kanban_rollback/incidents
     messages:
       - key: scenario3-announce
         kind: announce
@@ -247,7 +247,7 @@ EXAMPLES = r"""
 - name: Send what was not sent
   chatia.kanban_rollback.notify:
     incident_id: INC-20261125-042
-    directory: ~/.local/state/kanban_rollback/incidents/INC-20261125-042
+    path: ~/.local/state/kanban_rollback/incidents
     slack:
       token: "{{ vault_slack_token }}"
   delegate_to: localhost
@@ -364,8 +364,7 @@ def spec() -> dict[str, Any]:
     message = {
         "key": {"type": "str", "required": True, "no_log": False},
         "kind": {"type": "str", "required": True},
-        "subject": {"type": "str", "required": True},
-        **{name: text() for name in ("text", "locale", "severity", "mention")},
+        **{name: text() for name in ("subject", "text", "locale", "severity", "mention")},
         "routes": {"type": "list", "elements": "str", "default": []},
         "pager": {"type": "str", "choices": ["trigger", "acknowledge", "resolve"], "default": "trigger"},
         "component_status": {"type": "str", "choices": COMPONENT, "default": ""},
@@ -403,7 +402,7 @@ def spec() -> dict[str, Any]:
     services = {"slack": slack, "mail": mail, "pagerduty": pagerduty, "status_page": page}
     return {
         "incident_id": {"type": "str", "required": True},
-        "directory": {"type": "path", "required": True},
+        "path": {"type": "path", "required": True},
         "messages": {"type": "list", "elements": "dict", "default": [], "options": message},
         "state": {"type": "str", "choices": ["sent", "listed"], "default": "sent"},
         "again": {"type": "bool", "default": False},

@@ -39,10 +39,9 @@ def message(key: str = "scenario3-announce", *routes: str, **more: Any) -> dict[
 
 
 def call(directory: Path, *messages: dict[str, Any], check: bool = False, **options: Any) -> Result:
-    incident = directory / "incident"
-    given = {"incident_id": ID, "directory": str(incident), "deadline": 20, **options}
+    given: dict[str, Any] = {"incident_id": ID, "path": str(directory), "deadline": 20, **options}
     done = Modules({}).run("notify", check, messages=list(messages), **given)
-    kept = [path.read_text() for path in incident.rglob("*") if path.is_file()]
+    kept = [path.read_text() for path in (directory / ID).rglob("*") if path.is_file()]
     assert not [secret for secret in SECRETS if any(secret in text for text in (json.dumps(done), *kept))]
     return done
 
@@ -73,7 +72,7 @@ def test_all_are_told_once_and_nothing_in_it_is_anything_but_text(told: Told, tm
         first = message("scenario3-announce", *ALL, mention="slack:#incidents", component_status="under_maintenance")
         tried = ok(tmp_path, first, check=True, **services)
         assert (tried["changed"], [one["route"] for one in tried["would_send"]]) == (False, sorted(ALL))
-        assert not (tmp_path / "incident").exists()
+        assert not (tmp_path / ID).exists()
         assert (told.asked(), mail.mails, page.incidents) == ([], [], [])
         done = ok(tmp_path, first, **services)
         assert (by(done, "sent"), done["not_sent"], done["unknown"]) == (sorted(ALL), [], [])
@@ -99,7 +98,7 @@ def test_all_are_told_once_and_nothing_in_it_is_anything_but_text(told: Told, tm
     assert (letter["Bcc"], over.get_content().strip()) == (None, "Over")
     assert (incident["status"], len(incident["incident_updates"])) == ("resolved", 2)
     # What is kept is its owner's alone.
-    outbox = tmp_path / "incident/messages"
+    outbox = tmp_path / ID / "messages"
     assert {path.stat().st_mode & 0o777 for path in outbox.iterdir()} == {0o600}
     assert [path.stat().st_mode & 0o777 for path in (outbox, outbox.parent)] == [0o700, 0o700]
     assert (outbox / "scenario3-announce.md").read_text() == f"Off: {HOSTILE}\n\n**Why:** {HOSTILE}\n"
@@ -172,22 +171,32 @@ def test_a_route_that_hangs_keeps_no_other_and_nobody_beyond_the_deadline(told: 
 
 def test_two_runs_at_once_tell_nothing_twice_and_leave_no_half_file(told: Told, tmp_path: Path) -> None:
     told.order({"on": "chat.postMessage", "hang": 0.5, "times": 2})
-    given = {"incident_id": ID, "directory": str(tmp_path / "incident"), "slack": told.slack, "pagerduty": told.pager}
+    given: dict[str, Any] = {
+        "incident_id": ID,
+        "path": str(tmp_path),
+        "slack": told.slack,
+        "pagerduty": told.pager,
+    }
     messages = [message(f"m{number}", "slack:#incidents", "pagerduty") for number in range(5)]
     with Modules({}).start("notify", messages=messages, **given) as one, \
             Modules({}).start("notify", messages=messages, **given) as two:  # fmt: skip
         both = [one.result(), two.result()]
     assert not [done for done in both if done.get("failed")], both
     assert (len(told.posts()), len(told.events())) == (5, 5)
-    files = sorted((tmp_path / "incident/messages").glob("*.json"))
+    files = sorted((tmp_path / ID / "messages").glob("*.json"))
     assert [json.loads(path.read_text())["key"] for path in files] == [f"m{number}" for number in range(5)]
     assert {route["status"] for path in files for route in json.loads(path.read_text())["routes"]} == {"sent"}
 
 
 def test_a_run_that_is_killed_while_it_sends_has_said_so(told: Told, tmp_path: Path) -> None:
     told.order({"on": "chat.postMessage", "hang": 30}, {"on": "enqueue", "hang": 30})
-    given = {"incident_id": ID, "directory": str(tmp_path / "incident"), "slack": told.slack, "pagerduty": told.pager}
-    file = tmp_path / "incident/messages/one.json"
+    given: dict[str, Any] = {
+        "incident_id": ID,
+        "path": str(tmp_path),
+        "slack": told.slack,
+        "pagerduty": told.pager,
+    }
+    file = tmp_path / ID / "messages/one.json"
     with Modules({}).start("notify", messages=[message("one", "slack:#incidents", "pagerduty")], **given) as running:
         until = time.monotonic() + 20
         while not file.exists() or file.read_text().count("the run ended while it was being sent") < 2:
@@ -236,10 +245,10 @@ def test_mail_that_some_do_not_get_a_server_that_refuses_and_a_password_in_the_c
     tmp_path: Path, directory: Path
 ) -> None:
     lists = {"lists": {"executives": ["ceo@chatia.example", "gone@chatia.example"]}}
-    with mail_server(tmp_path, **{"RCPT_TO:<GONE": "550 no such mailbox"}) as mail:
+    with mail_server(tmp_path, refuses={"RCPT TO:<GONE": "550 no such mailbox"}) as mail:
         done = ok(tmp_path, message("one", "mail:executives"), mail={**mail.options, **lists})
         assert why(done, "sent") == ["not taken for 1 of 2 addresses"]
-    with mail_server(tmp_path, MAIL="451 later") as busy:
+    with mail_server(tmp_path, refuses={"MAIL": "451 later"}) as busy:
         done = ok(tmp_path, message("two", "mail:executives"), mail={**busy.options, **lists}, deadline=1)
         assert why(done) == ["the sender is refused (451)"]
     with mail_server(tmp_path, Certificates.make(directory / "tls")) as safe:
@@ -277,12 +286,12 @@ def test_what_cannot_be_kept_is_not_sent_and_a_dry_run_sends_nothing(told: Told,
 
 
 def test_peoples_words_are_made_once_and_read(tmp_path: Path) -> None:
-    given = {"directory": str(tmp_path / "a/b"), "locale": "pt_BR"}
+    given: dict[str, Any] = {"path": str(tmp_path / "a"), "incident_id": ID, "locale": "pt_BR"}
     assert (Modules({}).run("incident_words", True, **given)["changed"], os.listdir(tmp_path)) == (True, [])
     made = Modules({}).ok("incident_words", **given)
-    file = tmp_path / "a/b/words.md"
+    file = tmp_path / "a" / ID / "words.md"
     assert (made["changed"], made["words"], file.stat().st_mode & 0o777) == (True, {}, 0o600)
     file.write_text(file.read_text().replace("## Causa raiz\n", f"## Causa raiz\n{HOSTILE}\n") + "## Else\nx\n")
     read = Modules({}).ok("incident_words", **given)
     assert (read["changed"], read["words"], read["unknown"]) == (False, {"root_cause": HOSTILE}, ["Else"])
-    failed(Modules({}).run("incident_words", directory="/proc/none"), "no_words")
+    failed(Modules({}).run("incident_words", path="/proc/none", incident_id=ID), "no_words")

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tests.support.redis_server import Certificates
 
@@ -125,17 +125,22 @@ class MailServer:
 
 
 def _parsed(text: str) -> EmailMessage:
-    return cast(EmailMessage, email.message_from_bytes(text.encode("latin-1"), policy=email.policy.default))
+    return email.message_from_bytes(text.encode("latin-1"), policy=email.policy.default)
 
 
 @contextmanager
 def mail_server(
-    directory: Path, certificates: Certificates | None = None, *, lost: bool = False, hang: float = 0, **refuses: str
+    directory: Path,
+    certificates: Certificates | None = None,
+    *,
+    lost: bool = False,
+    hang: float = 0,
+    refuses: dict[str, str] | None = None,
 ) -> Iterator[MailServer]:
-    """Run one; ``refuses`` is by the command, for instance ``RCPT="550 no"``."""
+    """Run one; ``refuses``: replies by the beginning of a command, for instance ``RCPT TO:<X``."""
     record = directory / f"mails-{len(list(directory.glob('mails-*')))}"
     record.touch()
-    how = How(record, {name.replace("_", " "): text for name, text in refuses.items()}, certificates, lost, hang)
+    how = How(record, refuses or {}, certificates, lost, hang)
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"how": how}))
     server.daemon_threads = True
     pid = os.fork()
