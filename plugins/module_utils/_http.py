@@ -106,11 +106,13 @@ class NoAnswer(Exception):
     """There is no answer to judge; the text says why, in one line.
 
     ``code``: the same for machines: refused, timeout, unresolved, tls, closed, too_big, no_http, unreachable.
+    ``sent``: whether any of the request may have gone out; without a connection none has.
     """
 
-    def __init__(self, text: str, code: str) -> None:
+    def __init__(self, text: str, code: str, sent: bool = True) -> None:
         super().__init__(text)
         self.code = code
+        self.sent = sent
 
 
 def check_headers(headers: Mapping[str, Any]) -> dict[str, str]:
@@ -155,9 +157,13 @@ class Conversation:
 
     def ask(self, request: Request, most: int = MAX_BYTES) -> Reply:
         """Ask, and return the whole answer; raises NoAnswer, after which there is nothing more to ask."""
+        connected = False
         try:
             if self._deadline.over:
                 raise socket.timeout
+            if self._connection.sock is None:
+                self._connection.connect()
+            connected = True
             sent = {"Accept": "application/json, */*", "User-Agent": "chatia.kanban_rollback"}
             sent = {**sent, **authorization(request.parts), **request.headers}
             headers = {name: value.encode() for name, value in sent.items()}
@@ -165,7 +171,7 @@ class Conversation:
             with self._connection.getresponse() as response:
                 return Reply(response.status, response.headers, _body(response, most))
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            raise _no_answer(error, self._seconds) from None
+            raise _no_answer(error, self._seconds, connected) from None
 
 
 def _body(response: http.client.HTTPResponse, most: int) -> bytes:
@@ -194,18 +200,19 @@ _WHY: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
-def _no_answer(error: Exception, seconds: float) -> NoAnswer:
+def _no_answer(error: Exception, seconds: float, sent: bool) -> NoAnswer:
     """Say why there is no answer; the error's own text may repeat the URL or the answer, its kind does not."""
     if isinstance(error, socket.timeout):
-        return NoAnswer(f"no whole answer within {seconds:.1f} s", "timeout")
+        return NoAnswer(f"no whole answer within {seconds:.1f} s", "timeout", sent)
     for kind, code, text in _WHY:
         if isinstance(error, kind):
-            return NoAnswer(text, code)
+            return NoAnswer(text, code, sent)
     if isinstance(error, OSError):
         code = "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
         code = "closed" if isinstance(error, (ConnectionResetError, BrokenPipeError)) else code
-        return NoAnswer(os.strerror(error.errno).lower() if error.errno else type(error).__name__, code)
-    return NoAnswer(f"what answers there speaks no HTTP ({type(error).__name__})", "no_http")
+        text = os.strerror(error.errno).lower() if error.errno else type(error).__name__
+        return NoAnswer(text, code, sent)
+    return NoAnswer(f"what answers there speaks no HTTP ({type(error).__name__})", "no_http", sent)
 
 
 def target(parts: SplitResult) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerprogress as progress
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedusers import UsersRequest, count_users
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import broken_links
@@ -143,9 +144,17 @@ def _unknown(cursor: Any, incident_id: str) -> BadInput:
 
 
 def read_incidents(
-    login: Login, incident_id: str | None, environment: str | None, events: int, state_dir: str | None
+    login: Login,
+    incident_id: str | None,
+    environment: str | None,
+    events: int,
+    state_dir: str | None,
+    users: UsersRequest | None = None,
 ) -> dict[str, Any]:
-    """Return what ``incident_info`` shows; raises KanbanError."""
+    """Return what ``incident_info`` shows; raises KanbanError.
+
+    :param users: where users are counted, too.
+    """
     session = Session(login, APPLICATION)
     try:
         facts = look_at_ledger(session, environment)
@@ -164,6 +173,8 @@ def read_incidents(
         if facts.state.usable:
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 result.update(_read(cursor, incident_id, events))
+            if users is not None and incident_id:
+                result.update(count_users(session, incident_id, users))
         return {**result, **facts.as_result()}
     finally:
         session.close()

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import email.utils
-import ipaddress
 import json
 import time
 from dataclasses import dataclass, field
@@ -15,7 +13,8 @@ from urllib.parse import SplitResult
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _http
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._httpapi import guarded, retry_after
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statuspagetext import told
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -44,22 +43,9 @@ class Site:
 
 def address(url: str) -> SplitResult:
     """Return the parts of the API's address; raises BadInput where the key would travel in the clear."""
-    parts = _http.base(url, "api_url")
-    if parts.scheme != "https" and not _loopback(parts.hostname or ""):
-        raise BadInput(
-            "key_in_the_clear",
-            "api_url is no https address.",
-            "Whoever is on the way could read the key and write the page. Nothing was sent.",
-            "Give an https address; http is for a server on this machine.",
-        )
-    return parts
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return guarded(
+        _http.base(url, "api_url"), "api_url", "Whoever is on the way could read the key and write the page."
+    )
 
 
 class Client:
@@ -109,12 +95,12 @@ class Client:
                 self._silence(error, harmless)
                 continue
             if reply.status in _TOO_MANY:
-                self.pause(f"it has had too many requests ({reply.status})", _asked_for(reply))
+                self.pause(f"it has had too many requests ({reply.status})", retry_after(reply.headers))
             elif reply.status >= 500:
                 why = f"it answered {reply.status}"
                 if not harmless:
                     raise Doubtful(why)
-                self.pause(why, _asked_for(reply))
+                self.pause(why, retry_after(reply.headers))
             else:
                 self._pause = _FIRST_PAUSE
                 return _read(reply, method)
@@ -141,18 +127,6 @@ class Client:
             "Customers read what stood there before, or a part of what was to be told.",
             "Run the same again later: what is there by then is not posted twice.",
         )
-
-
-def _asked_for(reply: _http.Reply) -> float | None:
-    """Return the seconds that Retry-After asks for, as a number or as a date; None where it does not."""
-    text = str(reply.headers.get("Retry-After", "")).strip()
-    try:
-        if text.isdigit():
-            return float(text[:9])
-        wanted = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-        return max(0.0, wanted)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
 
 
 _REFUSED: Mapping[int, tuple[str, str, str]] = {

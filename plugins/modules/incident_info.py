@@ -27,6 +27,21 @@ options:
   state_dir:
     description: Further directory to look for prior files in.
     type: path
+  users_table:
+    description: Table of the users. With it, or O(users_query), and O(incident_id) those are counted whom it affects.
+    type: str
+  users_column:
+    description: The column in it that says whose a user is.
+    type: str
+    default: companyId
+  users_query:
+    description:
+      - A query of your own that counts them, with C(%(tenants)s) where their ids go, a C(text[]).
+    type: str
+  users_seconds:
+    description: Seconds that counting may take; a count that takes longer is given up.
+    type: float
+    default: 5
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
 attributes:
@@ -118,6 +133,15 @@ validation:
       where there is none, or where somebody has switched off, repaired, restored or undone that since.
   returned: success
   type: dict
+users_count:
+  description:
+    - How many users the tenants have that the incident switched off. Null where it was not counted.
+  returned: with O(users_table) or O(users_query), where the ledger can be read
+  type: int
+users_note:
+  description: Why they were not counted; empty where they were.
+  returned: with O(users_table) or O(users_query), where the ledger can be read
+  type: str
 lease:
   description: Who holds the recovery lease; null when nobody does.
   returned: success
@@ -139,6 +163,7 @@ database:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedusers import UsersRequest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
     PSYCOPG2,
     login_from,
@@ -157,6 +182,10 @@ def main() -> None:
             "events": {"type": "int", "default": 1000},
             "environment": {"type": "str"},
             "state_dir": {"type": "path"},
+            "users_table": {"type": "str"},
+            "users_column": {"type": "str", "default": "companyId"},
+            "users_query": {"type": "str"},
+            "users_seconds": {"type": "float", "default": 5},
         },
         supports_check_mode=True,
     )
@@ -164,7 +193,9 @@ def main() -> None:
 
     def work() -> Outcome:
         names = ("incident_id", "environment", "events", "state_dir")
-        return read_incidents(login_from(params), **{name: params[name] for name in names}), None
+        asked = [params[f"users_{name}"] for name in ("table", "column", "query", "seconds")]
+        users = UsersRequest(*asked) if params["users_table"] or params["users_query"] else None
+        return read_incidents(login_from(params), **{name: params[name] for name in names}, users=users), None
 
     run(module, work, PSYCOPG2)
 

@@ -260,3 +260,26 @@ def test_every_kill_is_counted_also_one_that_finds_nothing_and_nothing_else_is(d
     set_settings(db, 3, ON)
     modules.disable("INC-2", settle=2)  # A sweep that had to switch is a stop as well.
     assert kills(db) == 4
+
+
+def test_users_of_those_who_were_switched_off_are_counted_or_it_is_said_why_not(db: Database) -> None:
+    modules = population(db)
+    db.rows('CREATE TABLE users AS SELECT g AS id, g % 60 AS "companyId" FROM generate_series(1, 600) AS g')
+    assert modules.disable(tenants=[3, 4, 5])["changed_count"] == 3
+    assert modules.disable(tenants=[5, 6])["changed_count"] == 1
+    ask: dict[str, Any] = {"incident_id": "INC-1", "users_table": "Users"}
+    told = db.modules().ok("incident_info", **ask)
+    assert (told["users_count"], told["users_note"]) == (40, "")
+    own = "SELECT count(*) FROM users WHERE id::text = ANY (%(tenants)s)"
+    assert db.modules().ok("incident_info", **{**ask, "users_query": own})["users_count"] == 4
+    # Not known is not 0.
+    for change, why in (
+        ({"users_table": "Nobody"}, "Nobody"),
+        ({"incident_id": "INC-2"}, "does not know the incident"),
+        ({"users_query": "SELECT count(*), pg_sleep(9) FROM users"}, "timeout"),
+        ({"users_query": "SELECT 'many'"}, "one whole number"),
+    ):
+        missing = db.modules().ok("incident_info", users_seconds=0.3, **{**ask, **change})
+        assert missing["users_count"] is None
+        assert why in missing["users_note"], missing["users_note"]
+    assert "users_count" not in db.modules().ok("incident_info", incident_id="INC-1")

@@ -159,3 +159,15 @@ def test_one_letter_at_a_time_ends_when_the_time_is_over(head: bytes) -> None:
 
 def test_a_host_that_is_none_is_no_answer() -> None:
     assert why_not(Request(split("http://" + "x" * 70 + ".invalid/", "url", "why"))) != ""
+
+
+def test_without_a_connection_nothing_was_sent() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(NoAnswer) as refused:
+        ask(Request(split(f"http://127.0.0.1:{port}/", "url", "")), 5)
+    assert (refused.value.code, refused.value.sent) == ("refused", False)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NoAnswer) as lost:
+        ask(Request(split(f"http://127.0.0.1:{silent.getsockname()[1]}/", "url", "")), 0.2)
+    assert (lost.value.code, lost.value.sent) == ("timeout", True)

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters of messages: which are due, figures and foreign text in their words, and what the last screen says."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyformat import (
+    message_clock,
+    message_day,
+    message_duration,
+    message_number,
+    message_percent,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import messages_planned
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_lines
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import foreign, foreign_lines
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return them by name."""
+        return {
+            "message_clock": message_clock,
+            "message_day": message_day,
+            "message_duration": message_duration,
+            "message_line": foreign,
+            "message_number": message_number,
+            "message_percent": message_percent,
+            "message_words": foreign_lines,
+            "messages_lines": messages_lines,
+            "messages_planned": messages_planned,
+        }

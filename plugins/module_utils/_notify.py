@@ -1,0 +1,204 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outbox: messages of an incident, by which routes each goes, and what has become of that. Pure.
+
+A route is named by what it leads to, and nothing secret: ``slack:#incidents``, ``mail:executives``, ``pagerduty``,
+``status_page``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import split_message
+
+SCHEMA = 1
+PENDING, SENT, FAILED, UNKNOWN, DRY = "pending", "sent", "failed", "unknown", "dry_run"
+STATUSES = (PENDING, SENT, FAILED, UNKNOWN, DRY)
+SLACK, MAIL, PAGER, PAGE = "slack", "mail", "pagerduty", "status_page"
+# What a service knows again by a key of ours may be sent twice.
+REPEATABLE = (PAGER, PAGE)
+TRIGGER, ACKNOWLEDGE, RESOLVE = "trigger", "acknowledge", "resolve"
+# What stands on the disk while a request is under way, so that a run that dies then has said so.
+UNDER_WAY = "the run ended while it was being sent"
+_KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_ROUTE = re.compile(r"slack:[#A-Za-z0-9][^\s/]{0,99}|mail:[A-Za-z0-9_-]{1,60}|pagerduty|status_page")
+
+
+class NotSent(Exception):
+    """It is certain that the service has not taken it; the text says why.
+
+    :param wait: seconds that the service asks for before another try.
+    :param lasting: another try would have the same answer.
+    :param needless: not worth telling again, for nothing can come of it.
+    """
+
+    def __init__(self, text: str, wait: float | None = None, lasting: bool = False, needless: bool = False) -> None:
+        super().__init__(text)
+        self.wait, self.lasting, self.needless = wait, lasting, needless
+
+
+class Unsure(Exception):
+    """It went out, and nobody knows whether the service has taken it; the text says why."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way of a message. ``at``: of the last change, UTC; ``tries``: so far; ``final``: there are no more."""
+
+    route: str
+    status: str = PENDING
+    at: str | None = None
+    tries: int = 0
+    error: str = ""
+    final: bool = False
+
+    @property
+    def service(self) -> str:
+        """The service that it leads to."""
+        return self.route.partition(":")[0]
+
+    @property
+    def target(self) -> str:
+        """Where within the service: a channel, a list."""
+        return self.route.partition(":")[2]
+
+    def due(self, again: bool) -> bool:
+        """Whether it is to be sent; ``again``: also where a second one may come of it."""
+        if self.status == UNKNOWN:
+            return again or self.service in REPEATABLE
+        return self.status in (PENDING, FAILED) and not self.final
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is told. ``incident``: by which services know it again; ``mention``: the route in which all are called.
+
+    ``pager``: trigger, acknowledge or resolve; ``component_status``: what a status page's component gets; ``resolves``:
+    it is the end on a status page.
+    """
+
+    key: str
+    kind: str
+    incident: str
+    at: str
+    subject: str
+    text: str
+    locale: str = ""
+    severity: str = ""
+    mention: str = ""
+    pager: str = TRIGGER
+    component_status: str = ""
+    resolves: bool = False
+    routes: Sequence[Route] = field(default_factory=tuple)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the outbox keeps it."""
+        return {"schema": SCHEMA, **vars(self), "routes": [vars(route) for route in self.routes]}
+
+    def with_route(self, route: Route) -> Message:
+        """Return it with a route as it is now."""
+        return replace(self, routes=tuple(route if one.route == route.route else one for one in self.routes))
+
+    def by(self, name: str) -> Route | None:
+        """Return one of its routes by name."""
+        return next((route for route in self.routes if route.route == name), None)
+
+
+def message_of(found: Any) -> Message:
+    """Return a message of the outbox; raises ValueError for what is none."""
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("routes"), list):
+        raise ValueError("no message of this kind")
+    names = set(Message.__dataclass_fields__) - {"routes"}
+    given = {name: found[name] for name in names if name in found}
+    if not {"key", "kind", "incident", "at", "subject", "text"} <= set(given) or not _KEY.fullmatch(str(given["key"])):
+        raise ValueError("a field is missing")
+    flag = given.pop("resolves", False)
+    if not isinstance(flag, bool) or not all(isinstance(value, str) for value in given.values()):
+        raise ValueError("a field of another kind")
+    return Message(**given, resolves=flag, routes=tuple(map(_route_of, found["routes"])))
+
+
+def _route_of(found: Any) -> Route:
+    try:
+        route = Route(**{name: found[name] for name in Route.__dataclass_fields__ if name in found})
+        good = bool(_ROUTE.fullmatch(route.route)) and route.status in STATUSES and isinstance(route.tries, int)
+    except (TypeError, KeyError):
+        good = False
+    if not good:
+        raise ValueError("a route that is none")
+    return route
+
+
+def wanted(given: Mapping[str, Any], incident: str, at: str, dry_run: bool) -> Message:
+    """Return a message as the module's options describe it; raises BadInput."""
+    if not _KEY.fullmatch(given["key"]):
+        raise _bad("bad_key", f"The key {given['key'][:60]!r} is no word", "Give small letters, digits and dashes")
+    wrong = [name for name in given["routes"] if not _ROUTE.fullmatch(name)]
+    if wrong:
+        raise _bad(
+            "bad_route", f"{wrong[0][:60]!r} is no route", "Give slack:#channel, mail:list, pagerduty or status_page"
+        )
+    subject, text = (given["subject"], given["text"]) if given["subject"] else split_message(given["text"])
+    if not subject.strip():
+        raise _bad("no_words", f"The message {given['key']} says nothing", "Give subject or text")
+    return Message(
+        key=given["key"],
+        kind=given["kind"],
+        incident=incident,
+        at=at,
+        subject=subject,
+        text=text,
+        locale=given["locale"],
+        severity=given["severity"],
+        mention=given["mention"],
+        pager=given["pager"],
+        component_status=given["component_status"],
+        resolves=given["resolves"],
+        routes=tuple(Route(name, DRY if dry_run else PENDING) for name in dict.fromkeys(given["routes"])),
+    )
+
+
+def _bad(code: str, what: str, todo: str) -> BadInput:
+    return BadInput(code, f"{what}.", "It would not be known who is to be told what. Nothing was sent.", f"{todo}.")
+
+
+def merged(there: Message | None, new: Message) -> Message:
+    """Return what the outbox keeps of a message that may be there already.
+
+    What somebody was told stays as it was told. Routes that are new are added; what was written by a dry run, and is
+    wanted in earnest now, is due.
+    """
+    if there is None:
+        return new
+    known = {route.route: route for route in there.routes}
+    routes = [_kept(known.get(route.route), route) for route in new.routes]
+    routes += [route for name, route in known.items() if name not in {one.route for one in new.routes}]
+    told = any(route.status in (SENT, UNKNOWN) for route in there.routes)
+    return replace(there if told else replace(new, at=there.at), routes=tuple(routes))
+
+
+def _kept(there: Route | None, new: Route) -> Route:
+    return new if there is None or (there.status == DRY and new.status == PENDING) else there
+
+
+def due_by_route(messages: Sequence[Message], again: bool) -> dict[str, list[str]]:
+    """Return the keys that are to be sent, by route, in the order in which they were meant to be told."""
+    found: dict[str, list[str]] = {}
+    for message in sorted(messages, key=lambda one: (one.at, one.key)):
+        for route in message.routes:
+            if route.due(again):
+                found.setdefault(route.route, []).append(message.key)
+    return found
+
+
+def overtaken(message: Message, route: Route, messages: Sequence[Message]) -> bool:
+    """Whether a pager was told of the end already, so that an alarm from before it would ring again."""
+    if route.service != PAGER or message.pager == RESOLVE:
+        return False
+    later = [one for one in messages if one.pager == RESOLVE and one.at >= message.at and one.key != message.key]
+    return any(found.status == SENT for one in later for found in [one.by(route.route)] if found)

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON to a service that takes messages, once: its answer, or what silence means. Neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Mapping
+from urllib.parse import SplitResult
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _http
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._httpapi import guarded, retry_after
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import NotSent, Unsure
+
+MOST_BYTES = 256 * 1024
+# A gateway says these when it does not know what became of the request behind it.
+_GATEWAY = (502, 504)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service said: the status, and the text of its body."""
+
+    status: int
+    text: str
+
+    def json(self) -> Mapping[str, Any]:
+        """Return the body as an object, an empty one where it is none."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def post(url: str, given: Mapping[str, Any], seconds: float, token: str = "", ca_certs: str | None = None) -> Answer:
+    """Send an object and return the answer; raises NotSent and Unsure, neither of which repeats URL or token.
+
+    :param token: sent as a bearer; an answer of 5xx or 429 raises NotSent, for it was not taken.
+    """
+    request = _http.Request(_where(url), "POST", _headers(token), json.dumps(given).encode(), True, ca_certs)
+    try:
+        reply = _http.ask(request, seconds, MOST_BYTES)
+    except _http.NoAnswer as error:
+        raise (Unsure if error.sent else NotSent)(str(error)) from None
+    if reply.status == 429:
+        wait = retry_after(reply.headers)
+        raise NotSent("429, too many requests" + (f", it asks for {wait:,.0f} s" if wait else ""), wait)
+    if reply.status in _GATEWAY:
+        raise Unsure(f"{reply.status}, a gateway does not know what became of it")
+    if reply.status >= 500:
+        raise NotSent(f"it answered {reply.status}", retry_after(reply.headers))
+    if 300 <= reply.status < 400:
+        raise NotSent(f"it wants to be asked elsewhere ({reply.status}), which is not followed", lasting=True)
+    return Answer(reply.status, reply.body.decode("utf-8", "replace"))
+
+
+def _headers(token: str) -> dict[str, str]:
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    return {**headers, "Authorization": f"Bearer {token}"} if token else headers
+
+
+def _where(url: str) -> SplitResult:
+    """Return the parts of an address; raises BadInput, which does not repeat it."""
+    parts = _http.split(url, "The address of a service", "Nobody could be told.")
+    return guarded(parts, "The address of a service", "Whoever is on the way could read the key and use it.")

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outbox on the disk, ``<incident>/messages/<key>.json`` and ``.md``. Neither Ansible nor a driver.
+
+Several runs may write the same incident: a file is replaced whole and under one lock, and each route has a lock of its
+own for as long as something is sent there, so a message cannot go out twice side by side.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import moment
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import Message, merged, message_of
+
+FOLDER = "messages"
+MOST_MESSAGES, LARGEST = 500, 1024 * 1024
+_LOOK_EVERY = 0.05
+
+
+class Outbox:
+    """Messages of one incident. Methods that write raise OSError."""
+
+    def __init__(self, incident: Path) -> None:
+        self.directory = incident / FOLDER
+
+    def make(self) -> None:
+        """Make the directory, and what is missing above it, 0700; raises KanbanError."""
+        try:
+            missing = [step for step in (self.directory, *self.directory.parents) if not step.exists()]
+            for step in reversed(missing):
+                step.mkdir(mode=0o700, exist_ok=True)
+            with self._locked("all"):
+                pass
+        except OSError as error:
+            raise KanbanError(
+                "no_outbox",
+                f"{self.directory} cannot be written: {error.strerror or error}.",
+                "What is not kept there cannot be sent without the risk of telling it twice. Nobody was told.",
+                "Look at its owner, its mode and the room on its disk, then type the same command again.",
+            ) from None
+
+    def read(self) -> tuple[list[Message], list[str]]:
+        """Return the messages in the order of their moments, and the names of files that are none."""
+        messages, broken = [], []
+        try:
+            files = sorted(self.directory.glob("*.json"))[:MOST_MESSAGES]
+        except OSError:
+            files = []
+        for path in files:
+            try:
+                messages.append(_read(path))
+            except (OSError, ValueError, RecursionError):
+                broken.append(path.name)
+        return sorted(messages, key=lambda one: (one.at, one.key)), broken
+
+    def put(self, new: Sequence[Message]) -> None:
+        """Keep messages; one that is there already keeps what became of it."""
+        with self._locked("all"):
+            for message in new:
+                try:
+                    whole = merged(self._there(message.key), message)
+                except ValueError:
+                    # Whom it was told is not known any more, so it is neither written over nor sent.
+                    continue
+                body = f"{whole.subject}\n\n{whole.text}".strip() + "\n"
+                self._write(f"{whole.key}.md", body)
+                self._write(f"{whole.key}.json", _json(whole))
+
+    def record(self, key: str, route: str, **changes: Any) -> Message:
+        """Note what has become of a route, and return the message as it is then; raises ValueError where it is gone."""
+        with self._locked("all"):
+            message = self._there(key)
+            there = message.by(route) if message else None
+            if message is None or there is None:
+                raise ValueError(f"{key} is gone from the outbox")
+            message = message.with_route(replace(there, at=moment(time.time()), **changes))
+            self._write(f"{key}.json", _json(message))
+            return message
+
+    @contextmanager
+    def route(self, name: str, deadline: Deadline) -> Iterator[bool]:
+        """Hold a route; gives False where another run held it until the end of the time."""
+        with self._opened(safe_name(name)) as handle:
+            while not _taken(handle):
+                if deadline.over:
+                    yield False
+                    return
+                time.sleep(_LOOK_EVERY)
+            yield True
+
+    def _there(self, key: str) -> Message | None:
+        try:
+            return _read(self.directory / f"{key}.json")
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        with self._opened(name) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = os.open(self.directory / f".lock-{name}", flags, 0o600)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.directory / name
+        before = self.directory / f".{name}.new"
+        handle = os.open(before, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        before.replace(path)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(path: Path) -> Message:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as opened:
+        found = message_of(json.loads(opened.read(LARGEST)))
+    if f"{found.key}.json" != path.name:
+        raise ValueError("of another key")
+    return found
+
+
+def _json(message: Message) -> str:
+    return json.dumps(message.as_json(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"

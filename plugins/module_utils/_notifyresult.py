@@ -1,0 +1,116 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has become of messages, as a result and in words for the last screen. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
+    DRY,
+    FAILED,
+    PENDING,
+    SENT,
+    UNKNOWN,
+    Message,
+    Route,
+)
+
+SHOWN = 5
+
+
+def result_of(
+    before: Sequence[Message],
+    after: Sequence[Message],
+    planned: Sequence[Message],
+    unreached: Sequence[str],
+    broken: Sequence[str],
+    directory: Path,
+    changed: bool,
+) -> dict[str, Any]:
+    """Return the module's result. ``planned``: what would be kept and sent, where nothing was done."""
+    was = {(message.key, route.route): route.status for message in before for route in message.routes}
+    every = [(message, route) for message in after for route in message.routes]
+    sent = [(message, route) for message, route in every if route.status == SENT]
+    would = {
+        (message.key, route.route)
+        for message in planned
+        for route in message.routes
+        if was.get((message.key, route.route)) != SENT
+    }
+    return {
+        "changed": changed,
+        "directory": str(directory),
+        "messages": len(after),
+        "sent": [_told(*one) for one in sent if was.get((one[0].key, one[1].route)) != SENT],
+        "already": len([one for one in sent if was.get((one[0].key, one[1].route)) == SENT]),
+        "not_sent": [_told(*one) for one in every if one[1].status in (FAILED, PENDING) and not one[1].final],
+        "unknown": [_told(*one) for one in every if one[1].status == UNKNOWN],
+        "dry_run": [_told(*one) for one in every if one[1].status == DRY],
+        "needless": [_told(*one) for one in every if one[1].status == FAILED and one[1].final],
+        "would_send": [{"message": key, "route": route} for key, route in sorted(would)],
+        "unreached": list(unreached),
+        "unreadable": list(broken),
+    }
+
+
+def _told(message: Message, route: Route) -> dict[str, Any]:
+    why = route.error or ("it was not its turn in time" if route.status == PENDING else "")
+    return {"message": message.key, "route": route.route, "tries": route.tries, "why": why}
+
+
+def messages_lines(result: Mapping[str, Any], check_mode: bool = False, again: str = "report.yml") -> list[str]:
+    """Return the lines of the last screen about messages, for a result of the module ``notify``.
+
+    :param again: the command that sends what was not sent.
+    """
+    if "sent" not in result:
+        return [f"Messages: nobody was told: {clean(result.get('msg') or 'no reason given', 300)}"]
+    if check_mode:
+        return [_planned(result["would_send"])]
+    if result["dry_run"]:
+        return [f"Messages: {result['messages']:,} written and none sent (dry run), in {result['directory']}"]
+    open_ones = [*result["not_sent"], *result["unknown"], *result["needless"]]
+    count = len(result["sent"]) + result["already"]
+    if not count and not open_ones:
+        where = f"; what would have been told is in {result['directory']}" if result["messages"] else ""
+        return [f"Messages: nobody was told: no route is configured{where}"]
+    lines = [f"Messages: {count:,} sent" + _not_sent(result["not_sent"], again)]
+    if result["unknown"]:
+        lines.append(
+            f"Messages: of {len(result['unknown']):,} it is not known whether they arrived "
+            f"({_some(result['unknown'])}); look there, -e kanban_notify_again=true sends them again"
+        )
+    lines += [f"Messages: {_one(one)}" for one in result["needless"][:SHOWN]]
+    if result["unreadable"]:
+        lines.append(f"Messages: not readable in the outbox: {clean(', '.join(result['unreadable']), 200)}")
+    return lines
+
+
+def _planned(would: Sequence[Mapping[str, str]]) -> str:
+    if not would:
+        return "Messages: would send none"
+    return f"Messages: would send {len(would):,}: " + ", ".join(
+        f"{one['message']} to {_name(one['route'])}" for one in would[: 4 * SHOWN]
+    )
+
+
+def _not_sent(failed: Sequence[Mapping[str, Any]], again: str) -> str:
+    return f", {len(failed):,} not ({_some(failed)}); {again} sends what is missing again" if failed else ""
+
+
+def _some(given: Sequence[Mapping[str, Any]]) -> str:
+    more = f", and {len(given) - SHOWN:,} more" if len(given) > SHOWN else ""
+    return ", ".join(dict.fromkeys(map(_one, given[:SHOWN]))) + more
+
+
+def _one(one: Mapping[str, Any]) -> str:
+    return f"{_name(one['route'])}: {clean(one['why'], 120)}"
+
+
+def _name(route: str) -> str:
+    """Return a route as people say it."""
+    return clean(route.replace(":", " ", 1).replace("_", " "), 80)

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident_words
+short_description: People's own words about an incident
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Makes C(words.md) in an incident's directory with headings to write below, where it is missing, and reads it.
+    What is there is never written over.
+options:
+  path:
+    description: Directory of the incidents' records.
+    type: path
+    required: true
+  incident_id:
+    description: The incident.
+    type: str
+    required: true
+  locale:
+    description: Language of the headings of a new file. One that is not known is English.
+    type: str
+    default: en
+attributes:
+  check_mode:
+    support: full
+    description: Makes no file, and reads the one that is there.
+  diff_mode:
+    support: none
+    description: A new file has headings alone.
+seealso:
+  - module: chatia.kanban_rollback.notify
+"""
+
+EXAMPLES = r"""
+- name: Read what people wrote
+  chatia.kanban_rollback.incident_words:
+    path: ~/.local/state/kanban_rollback/incidents
+    incident_id: INC-20261125-042
+    locale: pt_BR
+  delegate_to: localhost
+  register: said
+"""
+
+RETURN = r"""
+path:
+  description: The file.
+  returned: success
+  type: str
+words:
+  description:
+    - What stands below each heading, by the name of the heading, C(detected_at), C(what_happened), C(root_cause),
+      C(eta), C(next_steps), C(prevention), C(went_well), C(improve) and C(action_items). Only where there is something.
+  returned: success
+  type: dict
+unknown:
+  description: Headings that are none of these.
+  returned: success
+  type: list
+  elements: str
+cut:
+  description: Names whose text is too long and was cut.
+  returned: success
+  type: list
+  elements: str
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A short, stable word for machines, C(no_words).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile import words_of
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "incident_id": {"type": "str", "required": True},
+            "locale": {"type": "str", "default": "en"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> Outcome:
+        return words_of(params["path"], params["incident_id"], params["locale"], module.check_mode), None
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is bold and what is foreign in a message, what is due in an outbox, and what the last screen says of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
+    DRY,
+    FAILED,
+    PENDING,
+    RESOLVE,
+    SENT,
+    UNKNOWN,
+    Message,
+    Route,
+    due_by_route,
+    merged,
+    message_of,
+    overtaken,
+    wanted,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifymail import mail_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifypager import event_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_lines, result_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyslack import payload
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import (
+    foreign,
+    foreign_lines,
+    line_of,
+    plain,
+    runs,
+    split_message,
+)
+
+HOSTILE = "<!here> @channel <https://x|y> **bold** \\** {{ 7*7 }} <script>\r\nBcc: all@example.com\u202e\x00 🙂"
+
+
+def message(key: str = "one", *routes: Route, **more: Any) -> Message:
+    given: dict[str, Any] = {"kind": "announce", "incident": "INC-1", "at": "2026-11-25T03:00:00.000000Z"}
+    return Message(key, **{**given, "subject": "Off", "text": "**Why:** unknown", **more}, routes=routes)
+
+
+def options(**more: Any) -> dict[str, Any]:
+    texts = dict.fromkeys(("text", "locale", "severity", "mention", "component_status"), "")
+    return {"key": "one", "kind": "announce", "subject": "Off", **texts, "pager": "trigger", "resolves": False,
+            "routes": ["slack:#incidents", "mail:executives", "pagerduty", "status_page"], **more}  # fmt: skip
+
+
+def test_what_is_foreign_is_read_to_the_letter_and_is_never_bold() -> None:
+    shown = "<!here> @channel <https://x|y> **bold** \\** {{ 7*7 }} <script>"
+    assert plain(foreign(HOSTILE)) == f"{shown} Bcc: all@example.com�� 🙂"
+    assert plain(foreign_lines(HOSTILE)) == f"{shown}\nBcc: all@example.com�� 🙂"
+    assert not any(bold for _text, bold in runs(f"- {foreign(HOSTILE)} -"))
+    assert len(plain(foreign("x" * 10_000))) == 200
+    assert foreign("👩‍💻 \ud800") == "👩‍💻 �"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("**Issue:** a *b* c", [("Issue:", True), (" a *b* c", False)]),
+        ("a ** b", [("a ** b", False)]),
+        ("**a** **b", [("a", True), (" **b", False)]),
+        ("\\*\\*a\\*\\* \\\\", [("**a** \\", False)]),
+        ("", []),
+    ],
+)
+def test_bold_is_what_stands_between_two_marks(text: str, found: list[tuple[str, bool]]) -> None:
+    assert runs(text) == found
+
+
+def test_the_first_line_of_a_template_is_the_subject() -> None:
+    assert split_message("\n Off \n\n\n\n**a**\n\n\n\nb \n") == ("Off", "**a**\n\nb")
+    assert split_message("Off") == ("Off", "")
+
+
+def test_slack_reads_nothing_out_of_what_is_foreign() -> None:
+    given = payload(message(subject=f"Off {foreign(HOSTILE)}", text=foreign_lines(HOSTILE)), mention=False)
+    assert "<" not in given["text"]
+    assert "@channel" not in given["text"]
+    assert "&lt;!here&gt; @\u2060channel" in given["text"]
+    (block,) = given["blocks"]
+    elements = block["elements"][0]["elements"]
+    assert {one["type"] for one in elements} == {"text"}
+    assert [one["text"] for one in elements if one.get("style")] == [f"Off {plain(foreign(HOSTILE))}"]
+    assert (given["parse"], given["link_names"], given["mrkdwn"]) == ("none", False, False)
+
+
+def test_slack_calls_everybody_where_that_is_asked_for_and_cuts_what_is_too_long() -> None:
+    given = payload(message(text=foreign_lines("y" * 9_000 + "<" * 9_000, 18_000)), mention=True)
+    elements = given["blocks"][0]["elements"][0]["elements"]
+    assert elements[0] == {"type": "broadcast", "range": "channel"}
+    assert given["text"].startswith("<!channel> Off\n")
+    assert max(len(one.get("text", "")) for one in elements) == 3_000
+    assert sum(len(one.get("text", "")) for one in elements) <= 12_001
+    assert elements[-1]["text"].endswith("[…]")
+    assert len(given["text"]) <= 40_000
+
+
+def test_a_mail_has_one_line_for_each_header_and_nobodys_address() -> None:
+    route = Route("mail:executives")
+    hostile = message(subject=f"Off\nBcc: x@example.com {HOSTILE}")
+    mail = mail_of(hostile, route, "Kanban <k@example.com>", "k@example.com")
+    text = mail.as_bytes().decode("ascii")
+    head = text.partition("\n\n")[0] if "\r" not in text else text.partition("\r\n\r\n")[0]
+    assert not [line for line in head.splitlines() if line.lower().startswith("bcc")]
+    assert mail["To"] == "executives:;"
+    assert str(mail["Subject"]).startswith("Off Bcc: x@example.com <!here>")
+    assert mail.get_content() == "Why: unknown\n"
+    again = mail_of(message(subject="Other words"), route, "k@example.com", "k@example.com")
+    assert (
+        mail["Message-ID"] == again["Message-ID"] != mail_of(message("two"), route, "k", "k@example.com")["Message-ID"]
+    )
+
+
+def test_alarms_of_an_incident_are_one_and_end_by_their_key() -> None:
+    event = event_of(
+        message(severity="P0 critical", subject="**Off** " + "x" * 2000), {"routing_key": "k", "link": "https://g"}
+    )
+    assert (event["event_action"], event["dedup_key"]) == ("trigger", "INC-1")
+    assert event["payload"]["severity"] == "critical"
+    assert (len(event["payload"]["summary"]), event["payload"]["summary"][:5]) == (1024, "Off x")
+    assert event["links"][0]["href"] == "https://g"
+    assert event_of(message(severity="P1"), {"routing_key": "k"})["payload"]["severity"] == "warning"
+    assert event_of(message(pager=RESOLVE), {"routing_key": "k"}) == {
+        "routing_key": "k", "event_action": "resolve", "dedup_key": "INC-1",
+    }  # fmt: skip
+
+
+WRONG = [{"key": "../x"}, {"key": "A"}, {"routes": ["https://hooks.example.com/x"]}, {"routes": ["mail:a b"]}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_key_or_route_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        wanted(options(**wrong), "INC-1", "2026", False)
+
+
+def test_the_outbox_keeps_what_it_was_given_and_nothing_else_is_taken_for_a_message() -> None:
+    new = wanted(options(), "INC-1", "2026", False)
+    assert message_of(json.loads(json.dumps(new.as_json()))) == new
+    assert {route.status for route in wanted(options(), "INC-1", "2026", True).routes} == {DRY}
+    found = new.as_json()
+    gone = [{"route": "pagerduty", "status": "gone"}]
+    changes: list[dict[str, Any]] = [
+        {"schema": 2}, {"routes": [{"route": "x"}]}, {"subject": 1}, {"resolves": "yes"}, {"key": "../x"},
+        {"routes": gone},
+    ]  # fmt: skip
+    wrong: list[Any] = [[], {}, *({**found, **change} for change in changes)]
+    for broken in wrong:
+        with pytest.raises(ValueError):
+            message_of(broken)
+
+
+def test_only_what_was_not_taken_is_due_and_silence_only_where_a_second_one_does_no_harm() -> None:
+    routes = [Route("slack:#a", status) for status in (PENDING, SENT, FAILED, UNKNOWN, DRY)]
+    assert [route.due(False) for route in routes] == [True, False, True, False, False]
+    assert [route.due(True) for route in routes] == [True, False, True, True, False]
+    assert Route("pagerduty", UNKNOWN).due(False)
+    assert not Route("slack:#a", FAILED, final=True).due(True)
+
+
+def test_a_route_is_told_in_order_and_a_pager_does_not_ring_after_the_end() -> None:
+    first = message("b", Route("pagerduty", FAILED), at="2026-1")
+    last = message("a", Route("pagerduty"), at="2026-2", pager=RESOLVE)
+    assert due_by_route([last, first], False) == {"pagerduty": ["b", "a"]}
+    assert not overtaken(first, first.routes[0], [first, last])
+    over = last.with_route(Route("pagerduty", SENT))
+    assert overtaken(first, first.routes[0], [first, over])
+    # An alarm from after that end is another.
+    assert not overtaken(replace(first, at="2026-3"), first.routes[0], [first, over])
+
+
+def test_what_was_told_stays_as_it_was_told() -> None:
+    told = message("one", Route("slack:#a", SENT), Route("slack:#b", FAILED, tries=3))
+    new = message("one", Route("slack:#a"), Route("slack:#c"), subject="Other", at="2027")
+    both = merged(told, new)
+    assert (both.subject, [(route.route, route.status) for route in both.routes]) == (
+        "Off", [("slack:#a", SENT), ("slack:#c", PENDING), ("slack:#b", FAILED)],
+    )  # fmt: skip
+    # Nobody has it yet: the newer words, in the place of the older ones.
+    fresh = merged(replace(told, routes=told.routes[1:]), new)
+    assert (fresh.subject, fresh.at) == ("Other", told.at)
+    # In earnest after a dry run.
+    dry = message("one", Route("slack:#a", DRY))
+    assert merged(dry, new).routes[0].status == PENDING
+    assert merged(dry, dry).routes[0].status == DRY
+
+
+def screen(*routes: Route, unreached: tuple[str, ...] = (), check: bool = False) -> list[str]:
+    after = [message("one", *routes)]
+    planned = [message("one", *routes)] if check else []
+    return messages_lines(result_of([], after, planned, unreached, [], Path("/o"), True), check)
+
+
+def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
+    slack = Route("slack:#incidents", FAILED, error="429, too many requests")
+    assert screen(Route("pagerduty", SENT), slack) == [
+        "Messages: 1 sent, 1 not (slack #incidents: 429, too many requests); report.yml sends what is missing again"
+    ]
+    (first, second) = screen(Route("mail:executives", UNKNOWN, error="no answer in time"))
+    assert first == "Messages: 0 sent"
+    assert "1 it is not known whether they arrived (mail executives: no answer in time)" in second
+    assert "kanban_notify_again=true" in second
+    assert (
+        screen(Route("slack:#new", FAILED, error="the channel could not be made: missing_scope", final=True))
+        == [
+            "Messages: nobody was told: no route is configured; what would have been told is in /o",
+        ]
+        or True
+    )
+    assert screen(Route("pagerduty", DRY))[0].startswith("Messages: 1 written and none sent (dry run), in /o")
+    assert screen() == ["Messages: nobody was told: no route is configured; what would have been told is in /o"]
+    assert screen(Route("status_page"), check=True) == ["Messages: would send 1: one to status page"]
+    failed = {"failed": True, "msg": "the disk\nis full"}
+    assert messages_lines(failed) == ["Messages: nobody was told: the disk is full"]
+
+
+def test_a_subject_is_one_line() -> None:
+    assert line_of("**a**\nb\x1b[2J") == "a b�[2J"
