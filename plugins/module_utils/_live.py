@@ -156,10 +156,13 @@ class Live:
         began = self.running.ended(step.host, step.task)
         lines = self._introduce(step.result) if step.ours and step.result else []
         job, module = step.result.get("ansible_job_id"), step.module
-        if isinstance(job, str):
-            begins = step.ours and not step.result.get("finished")
-            module = self._jobs.setdefault(job, module) if begins else self._jobs.get(job, module)
-        if step.state == OK and (step.role == "observe" or not (step.ours or step.changed)):
+        is_ours = step.ours
+        if isinstance(job, str) and step.ours:
+            self._jobs[job] = module
+        elif isinstance(job, str) and job in self._jobs and step.result.get("finished") and "erased" not in step.result:
+            # What came of a job is asked by a module of Ansible's.
+            is_ours, module = True, self._jobs[job]
+        if step.state == OK and (step.role == "observe" or not (is_ours or step.changed)):
             return self._under_heading(step.at, lines)
         told, kind = self._told(step, module)
         if step.state != OK:

@@ -41,7 +41,7 @@ class Profile:
         """Return how many seconds a task of ours may take on a host; none where it does not say, or is not ours."""
         if task.action.endswith("async_status"):
             # Whoever asks for a job waits for as long as the job may take.
-            return self._jobs.get(host)
+            return self._jobs.get(host) if task.until else None
         if not task.action.startswith(COLLECTION):
             return None
         job = self._known(task.async_val)

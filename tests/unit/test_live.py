@@ -188,8 +188,12 @@ def test_a_job_is_known_again_by_its_id() -> None:
     begun = {"ansible_job_id": "j1.2", "started": 1, "finished": 0}
     assert "begun; it goes on" in texts(made.ended(step(module="pg_dump", result=begun)))[-1]
     done = {"ansible_job_id": "j1.2", "finished": 1, "rows": 5, "bytes": 2e6, "tables": [{}], "verified": "toc"}
-    asked = step(task="t2", module="ansible.builtin.async_status", ours=False, changed=True, result=done)
-    assert "5 rows of 1 table, 2.0 MB, proven" in texts(made.ended(asked))[-1]
+    # Also one that was there already, so that nothing was changed.
+    for changed in (True, False):
+        asked = step(task="t2", module="ansible.builtin.async_status", ours=False, changed=changed, result=done)
+        assert "5 rows of 1 table, 2.0 MB, proven" in texts(made.ended(asked))[-1]
+    cleared = {"ansible_job_id": "j1.2", "erased": "/root/.ansible_async/j1.2", "finished": 1}
+    assert made.ended(step(task="t3", module="ansible.builtin.async_status", ours=False, result=cleared)) == []
 
 
 @pytest.mark.parametrize(
