@@ -22,7 +22,7 @@ _GRAVER = ("", "scenario2", "scenario1", "scenario3")
 _STOPPING = ("feature_flag", "write_fence", "write_block")
 # They look at the application for reasons of their own.
 _LATER = ("release", "reenable")
-_TESTS = {"kill_proof_info": "proven", "smoke_test": "passed", "cache_purge": "complete"}
+_TESTS = {"kill_proof_info": "proven", "smoke_test": "passed", "cache_purge": "complete", "pm2_info": "ok"}
 
 
 def seconds_between(began: str | None, ended: str | None) -> float | None:
@@ -207,11 +207,15 @@ def state_of(runs: Sequence[RunRecord], found: Mapping[str, str | None]) -> str:
 
 
 def objective_of(
-    scenario: str, found: Mapping[str, str | None], objectives: Mapping[str, Any]
+    scenario: str, runs: Sequence[RunRecord], found: Mapping[str, str | None], objectives: Mapping[str, Any]
 ) -> tuple[dict[str, float | None], dict[str, Any]]:
-    """Return ``seconds`` and ``objective``: what counts is the stop, for scenario 1 the validated application."""
+    """Return ``seconds`` and ``objective``: what counts is the stop, for scenario 1 the validated application.
+
+    The objective is that of the gravest scenario, and counts from the first run of that one.
+    """
     began = found["began"]
-    ends = {"scenario1": found["validated"], "scenario2": found["decided"] or found["contained"]}
+    its = moments([run for run in runs if scenario_of(run) == scenario], None) if scenario else found
+    ends = {"scenario1": its["validated"], "scenario2": its["decided"] or its["contained"]}
     whole = max((at for at in (found["validated"], found["data_validated"], found["released"]) if at), default=None)
     seconds = {
         "contain": seconds_between(began, found["contained"]),
@@ -219,6 +223,6 @@ def objective_of(
         "whole": seconds_between(began, whole),
     }
     limit = next((float(given) for given in numbers([objectives.get(scenario)])), None)
-    took = seconds_between(began, ends.get(scenario, found["contained"])) if scenario else None
+    took = seconds_between(its["began"], ends.get(scenario, its["contained"])) if scenario else None
     met = took <= limit if took is not None and limit is not None else None
     return seconds, {"scenario": scenario, "seconds": limit, "took": took, "met": met}

@@ -39,6 +39,9 @@ def test_the_index_has_every_run_and_each_steps_trend(tmp_path: Path) -> None:
     for number, took in enumerate((3.0, 5.0, 4.0)):
         began = f"2027-01-1{number}T08:00:00.000000Z"
         timings(tmp_path, f"R{number}", began=began, seconds={"disable": took, "verify": None, "total": None})
+    # Newer, and no green rehearsal: an incident, and a rehearsal that took too long.
+    timings(tmp_path, "I", began="2027-01-19T08:00:00.000000Z", scenario="", rehearsal=False)
+    timings(tmp_path, "L", began="2027-01-18T08:00:00.000000Z", scenario="", green=False)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/timings.json").write_text('{"schema": 1, "steps": []}')
     (tmp_path / "half").mkdir()
@@ -47,7 +50,7 @@ def test_the_index_has_every_run_and_each_steps_trend(tmp_path: Path) -> None:
     assert told["files"] == ["index.json", "index.md", "index.html"]
     assert told["warnings"] == ["1 files of timings are not as we write them, and were left out."]
     index = json.loads((tmp_path / "index.json").read_text())
-    assert [row["incident_id"] for row in index["incidents"]] == ["R2", "R1", "R0"]
+    assert [row["incident_id"] for row in index["incidents"]] == ["I", "L", "R2", "R1", "R0"]
     contain = index["trends"]["scenario3"][0]
     assert contain == {
         "step": "contain", "count": 3, "median": 4.0, "last": 4.0, "worst": 5.0, "values": [3.0, 5.0, 4.0],
