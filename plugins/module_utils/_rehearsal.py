@@ -23,12 +23,20 @@ NO_GROUP = "none"
 _HELD = ("proven", "draining", "unproven")
 
 
-def rehearsal_place(environment: str, wanted: str) -> list[str]:
-    """Return why nothing is rehearsed here, asked before any host is; empty where nothing speaks against it."""
+def rehearsal_place(environment: str, wanted: str, recovery: str = "none") -> list[str]:
+    """Return why nothing is rehearsed here, asked before any host is; empty where nothing speaks against it.
+
+    :param recovery: what the scenario would do about corrupt rows; a repair mends those of before as well.
+    """
     if wanted not in (*SCENARIOS, PUT_BACK):
         return [
             f"kanban_rehearse is {one_line(wanted)!r}: what would be rehearsed is not known. "
             f"It is one of {', '.join((*SCENARIOS, PUT_BACK))}."
+        ]
+    if recovery != "none":
+        return [
+            f"kanban_recovery is {one_line(recovery)!r}: it would change rows that the rehearsal did not plant, and "
+            "they would not come back by it. Leave it out; the scenario ends with the plan."
         ]
     try:
         refuse_production(environment, None)

@@ -99,14 +99,21 @@ def rehearsal_back(
     return bad
 
 
-def rehearsal_notes(names: Sequence[str], enabled: Sequence[Answer], data: Sequence[Answer]) -> list[str]:
-    """Return what was, or would be, set up on each database: who was switched on, what was planted, what was not."""
+def rehearsal_notes(
+    names: Sequence[str], enabled: Sequence[Answer], data: Sequence[Answer], restored: Sequence[Answer] = ()
+) -> list[str]:
+    """Return what was, or would be, set up on each database: who was switched on, what was planted, what was not.
+
+    :param restored: answers to the undo; whose flag somebody changed since is left alone, and said.
+    """
     found = []
-    for name, flag, planted in together(names, enabled, data):
+    for name, flag, planted, back in together(names, enabled, data, restored):
         told = [f"{flag['changed_count']} tenants switched on for it"] if "changed_count" in flag else []
         for row in planted.get("planted") or []:
             why = f" ({one_line(row['why'])})" if row["why"] else ""
             told.append(f"{row['rows']} of {row['kind']} in {row['table']}{why}")
+        others = [*(back.get("changed_since") or []), *(back.get("missing") or [])]
+        told += [f"left alone, for somebody changed them meanwhile: {', '.join(map(str, others))}"] if others else []
         found += [f"{name}: {'; '.join(told)}"] if told else []
     return found
 

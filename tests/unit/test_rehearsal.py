@@ -67,6 +67,7 @@ def test_production_is_refused_before_anybody_is_asked(environment: str) -> None
 def test_a_place_that_nobody_names_could_be_production() -> None:
     assert "could be production" in rehearsal_place("", "scenario3")[0]
     assert "'scenario4'" in rehearsal_place("staging", "scenario4")[0]
+    assert "Leave it out" in rehearsal_place("staging", "scenario3", "surgical")[0]
     assert [rehearsal_place("staging", one) for one in ("scenario1", "put_back")] == [[], []]
 
 
@@ -267,6 +268,12 @@ def test_one_thing_that_is_not_well_is_not_green(other: dict[str, Any], said: st
 
 def test_what_is_not_measured_is_said_to_be_so() -> None:
     assert "Time to verify: not measured" in screen(seconds={"disable": 1.0, "verify": None, "total": None})[2]
+
+
+def test_who_was_changed_meanwhile_is_named() -> None:
+    told = rehearsal_notes(["db1"], [{}], [{}], [{"changed_since": ["7"], "missing": ["9"]}])
+    assert told == ["db1: left alone, for somebody changed them meanwhile: 7, 9"]
+    assert rehearsal_notes(["db1"], [{}], [{}]) == []
 
 
 def test_other_ends() -> None:
