@@ -40,6 +40,7 @@ def messages_planned(
     step: str = "",
     locale: str = "en",
     channel: bool = False,
+    channels: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the messages of a point without their words: what ``notify`` takes, and ``about``, figures for them.
 
@@ -49,6 +50,7 @@ def messages_planned(
     :param verdict: what the last screen says, for instance ``degraded``.
     :param step: what came back, for instance ``all`` or ``stage-50``.
     :param channel: whether the incident has a channel of its own.
+    :param channels: other names for channels.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
     own = f"slack:{incident_channel(summary)}" if channel and incident_channel(summary) else ""
@@ -58,7 +60,11 @@ def messages_planned(
         for kind in KINDS[one]:
             ways = [own if route == OWN_CHANNEL else route for route in (routes.get(place) or {}).get(kind) or ()]
             about = about_of(summary, known, verdict, step)
-            found.append(_message(kind, known, one, [way for way in dict.fromkeys(ways) if way], about, locale))
+            message = _message(kind, known, one, [way for way in dict.fromkeys(ways) if way], about, locale)
+            names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
+            message["routes"] = [names.get(route, route) for route in message["routes"]]
+            message["mention"] = names.get(message["mention"], message["mention"])
+            found.append(message)
     return found
 
 
@@ -119,7 +125,6 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
         "normalised": _normalised(total, errors.get("affected_companies")),
         "rows": _rows(summary.get("records")),
         "recovered_from": _recovered_from(summary.get("records") or []),
-        "channel": incident_channel(summary),
     }
 
 

@@ -119,7 +119,8 @@ options:
         type: str
         default: https://slack.com/api
       create:
-        description: Channels that are made before the first message to them, where the token may.
+        description:
+          - Channels that are made before the first message to them, where the token may; a C(*) stands for anything.
         type: list
         elements: str
         default: []
