@@ -20,8 +20,6 @@ description:
 """
 
 import functools
-import json
-import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +33,7 @@ from ansible.template import Templar
 
 try:
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder, Task
+    from ansible_collections.chatia.kanban_rollback.plugins.module_utils._version import collection_version
 except ImportError:
     # The playbooks without their collection: there is nothing that could be recorded.
     Recorder = None  # type: ignore[assignment,misc]
@@ -94,7 +93,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Begin a run."""
         file = Path(str(playbook._file_name))
-        facts = {"version": _version(file.parent), "host": socket.gethostname(), "check_mode": _check_mode()}
+        facts = {
+            "version": collection_version(file.parent.parent),
+            "host": socket.gethostname(),
+            "check_mode": _check_mode(),
+        }
         self._failure = ""
         self._started.clear()
         self._recorder = Recorder(time.time(), file.stem, facts)
@@ -213,17 +216,3 @@ def _role(task: Any) -> str:
 
 def _check_mode() -> bool:
     return bool(context.CLIARGS.get("check"))
-
-
-def _version(playbooks: Path) -> str:
-    """Return the collection's version: of a tarball's manifest, or of the checkout."""
-    try:
-        manifest = json.loads((playbooks.parent / "MANIFEST.json").read_text(encoding="utf-8"))
-        return str(manifest["collection_info"]["version"])
-    except (OSError, ValueError, KeyError):
-        pass
-    try:
-        found = re.search(r"^version: *(\S+)", (playbooks.parent / "galaxy.yml").read_text(encoding="utf-8"), re.M)
-    except OSError:
-        return ""
-    return found[1] if found else ""

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import journal_screen, journals_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import (
+    journal_screen,
+    journals_over,
+    records_over,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import (
+    incident_to_close,
+    incidents_to_report,
+    ledgers_of,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportscreen import report_screen
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import open_incidents, what_is_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import retention_screen
 
@@ -20,7 +30,12 @@ class FilterModule:
         return {
             "journal_screen": journal_screen,
             "journals_over": journals_over,
+            "incident_to_close": incident_to_close,
+            "incidents_to_report": incidents_to_report,
+            "ledgers_of": ledgers_of,
             "open_incidents": open_incidents,
+            "records_over": records_over,
+            "report_screen": report_screen,
             "retention_screen": retention_screen,
             "what_is_over": what_is_over,
         }

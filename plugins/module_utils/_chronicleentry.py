@@ -76,7 +76,17 @@ def read_runs(directory: Path, incident_id: str, deadline: Deadline) -> tuple[li
             warnings.append(f"{file.name} is a journal of another incident, and is left out.")
         else:
             runs.append(run)
-    return runs, warnings
+    return _once(runs, warnings), warnings
+
+
+def _once(runs: list[RunRecord], warnings: list[str]) -> list[RunRecord]:
+    """Return each run once: of copies of a journal the one that tells most counts."""
+    found: dict[tuple[str, str, str], RunRecord] = {}
+    for run in sorted(runs, key=lambda run: (not run.reading.ended, -run.reading.lines, run.file)):
+        first = found.setdefault((run.reading.run_id, run.reading.began_at, run.playbook), run)
+        if first is not run:
+            warnings.append(f"{run.file} is another copy of {first.file}, and is counted once.")
+    return list(found.values())
 
 
 def _journals(directory: Path) -> list[Path]:

@@ -8,12 +8,16 @@ Null is what was not measured, never 0. Two hosts that lead to one database coun
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
 
+if TYPE_CHECKING:
+    # Hosts have Python 3.8 perhaps, which does not know it.
+    from typing import TypeGuard
 
-def number(value: Any) -> bool:
+
+def number(value: Any) -> TypeGuard[float]:
     """Whether it is a number, which yes and no are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -254,3 +258,30 @@ def preserved(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "evidence_hosts": sorted({step.host for step in evidence}),
         "evidence_complete": all(step.figures.get("complete") is True for step in evidence) if evidence else None,
     }
+
+
+def backup(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return how many seconds of data the newest backup lacked, as it was asked first; null where nobody asked."""
+    asked = steps_of(runs, "backup_info")
+    lost = numbers(step.figures.get("lost_seconds") for step in asked)
+    recent = [step.figures["recent"] for step in asked if isinstance(step.figures.get("recent"), bool)]
+    return {"lost_seconds": lost[0] if lost else None, "recent": recent[0] if recent else None}
+
+
+def looks(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return what was looked at after the stop: whether all hosts were well at their last look; null without one."""
+    kinds = {
+        "cache": ("cache_purge", "complete", ""),
+        "proof": ("kill_proof_info", "proven", ""),
+        "health": ("smoke_test", "passed", "healthy"),
+        "walk": ("smoke_test", "passed", "through"),
+        "processes": ("pm2_info", "ok", ""),
+    }
+    return {name: _look(steps_of(runs, source), figure, word) for name, (source, figure, word) in kinds.items()}
+
+
+def _look(steps: Sequence[Step], figure: str, word: str) -> bool | None:
+    last = {step.host: step for step in steps if word in step.task and step.role != "release"}
+    if not last:
+        return None
+    return all(step.ok and step.figures.get(figure) is not False for step in last.values())

@@ -12,7 +12,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import scenario_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import phase_of
 
 MOST_LINES = 200
 # Hosts that did the same thing in one run have a line each up to so many, and one together beyond.
@@ -140,7 +140,7 @@ def _of_run(run: RunRecord) -> list[dict[str, Any]]:
 
 def _edge(run: RunRecord, what: str, at: str) -> dict[str, Any]:
     figures = {"playbook": run.playbook, "verdict": run.verdict if what == "ended" else ""}
-    phase = "contain" if scenario_of(run) and what == "began" else "report" if what == "ended" else "assess"
+    phase = "report" if what == "ended" else phase_of("", run.playbook)
     return {
         "at": at,
         "phase": phase,

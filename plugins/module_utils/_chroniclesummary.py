@@ -32,7 +32,7 @@ def summary_of(
     done = [run for run in ordered if not run.is_plan]
     scenario = when.graver([when.scenario_of(run) for run in done])
     moments = when.moments(done, detected)
-    seconds, objective = when.objective_of(scenario, moments, objectives)
+    seconds, objective = when.objective_of(scenario, done, moments, objectives)
     lines, left_out = timeline(done)
     told = done or ordered
     return {
@@ -57,6 +57,8 @@ def summary_of(
         "metrics": facts.metrics(done),
         "stages": facts.stages(done),
         "preserved": facts.preserved(done),
+        "backup": facts.backup(done),
+        "looks": facts.looks(done),
         "decision": _decision(done, scenario),
         "timeline": lines,
         "timeline_left_out": left_out,

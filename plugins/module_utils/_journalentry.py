@@ -23,6 +23,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
 # The newest so many are read.
 MOST_JOURNALS = 1000
 _LOOK_EVERY = 1000
+# Files and directories of an incident that name people; its journals and its timings are not among them.
+RECORDS = (
+    "incident*.md", "postmortem*.md", "checklists*.md", "report.html", "words.md", "messages", "plan-*.json",
+    ".report.lock",
+)  # fmt: skip
 
 
 class TooLong(Exception):
@@ -47,7 +52,23 @@ def read_journals(path: str, seconds: float) -> dict[str, Any]:
             "Look at its owner and mode, or at kanban_incidents_dir.",
         ) from None
     journals = [_read(file, status, deadline) for file, status in files[:MOST_JOURNALS]]
-    return {"changed": False, "journals": journals, "left_out": len(files[MOST_JOURNALS:])}
+    records = _records(Path(path))
+    return {"changed": False, "journals": journals, "left_out": len(files[MOST_JOURNALS:]), "records": records}
+
+
+def _records(root: Path) -> list[dict[str, Any]]:
+    """Return what beside journals has people's names in it, by directory."""
+    found = []
+    try:
+        for folder in sorted(root.iterdir()):
+            if folder.is_dir() and not folder.is_symlink():
+                paths = sorted({str(path) for pattern in RECORDS for path in folder.glob(pattern)})
+                if paths:
+                    found.append({"folder": folder.name, "paths": paths})
+    except OSError:
+        # That it cannot be read was said by then, or it has gone meanwhile.
+        pass
+    return found[:MOST_JOURNALS]
 
 
 def _files(root: Path) -> list[tuple[Path, os.stat_result]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY, Known
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import moment_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY, Known, folders
 
 # Incidents, or journals that do not hold, that are named one by one.
 SHOWN = 10
@@ -37,6 +38,36 @@ def journals_over(answer: Mapping[str, Any], known: Mapping[str, Any], days: int
     ]
 
 
+def records_over(
+    answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
+) -> list[str]:
+    """Return the paths of records with people's names whose incident was closed that long ago in every ledger.
+
+    Timings stay, for there is nobody's name in them.
+
+    :param answer: of ``journal_info``.
+    :param known: of ``open_incidents``. While a host is silent nothing is over.
+    :param answers: of ``incident_info``, which say when incidents were closed.
+    """
+    if known["silent"]:
+        return []
+    said = _known(known)
+    closed: dict[str, float] = {}
+    for row in (row for one in answers for row in one.get("incidents") or []):
+        at = moment_of(row.get("closed_at"))
+        for name in (folder for one in [row["incident_id"], *row.get("aliases", [])] for folder in folders(one)):
+            # Where it cannot be told when, it was just now.
+            closed[name] = max(closed.get(name, 0.0), now if at is None else at)
+    return [
+        path
+        for one in answer.get("records", [])
+        if (now - closed.get(one["folder"], now)) / DAY > days
+        and said.is_closed_folder(one["folder"])
+        and not said.is_open_folder(one["folder"])
+        for path in one["paths"]
+    ]
+
+
 def journal_screen(
     answer: Mapping[str, Any], known: Mapping[str, Any], removed: Sequence[Mapping[str, Any]], check_mode: bool
 ) -> dict[str, list[str]]:
@@ -55,7 +86,7 @@ def journal_screen(
     ]
     gone = [one["item"] for one in removed if one.get("changed") and not one.get("failed")]
     word = "would remove" if check_mode else "removed"
-    lines = [f"{word} journals of closed incidents: {len(gone)}"] if gone else []
+    lines = [f"{word} journals and records of closed incidents: {len(gone)}"] if gone else []
     if answer.get("left_out"):
         lines.append(f"journals: {answer['left_out']} older ones were not read")
     return {"amiss": amiss, "lines": lines + _of_incidents(answer["journals"], said)}

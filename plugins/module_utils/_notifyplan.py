@@ -9,6 +9,7 @@ next: the same command again has the same keys, and another stop after a return 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import seconds_between
@@ -144,3 +145,17 @@ def _recovered_from(records: Sequence[Mapping[str, Any]]) -> str:
     restored = any(row.get("restored") for row in records)
     cleaned = any(row.get("repaired") or row.get("deleted") for row in records)
     return "both" if restored and cleaned else "backup" if restored else "cleanup" if cleaned else ""
+
+
+def incidents_to_tell(answers: Sequence[Mapping[str, Any]], now: float | None = None) -> list[str]:
+    """Return the incidents of which what was not sent is worth sending: open ones, and those closed a day ago at most.
+
+    :param answers: of the module ``incident_info``, one for each database.
+    :param now: seconds since 1970; left out, the present.
+    """
+    moment = datetime.now(timezone.utc) if now is None else datetime.fromtimestamp(now, timezone.utc)
+    yesterday = (moment - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = [row for answer in answers for row in [*(answer.get("open") or []), *(answer.get("incidents") or [])]]
+    return list(
+        dict.fromkeys(row["incident_id"] for row in rows if not row.get("closed_at") or row["closed_at"] >= yesterday)
+    )

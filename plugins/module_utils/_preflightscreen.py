@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighta
     purge_items,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightbackup import backup_items
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthistory import history_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import (
     NOTHING,
     Item,
@@ -61,6 +62,8 @@ _NAMES = (
     "application",
     "clock",
     "settings",
+    "rehearsal",
+    "review",
     "repair",
     "orm_saves",
     "fence_triggers",
@@ -87,6 +90,7 @@ def preflight(
     thresholds: Mapping[str, Any] | None = None,
     controller: Mapping[str, Any] | None = None,
     backups: float = 0.0,
+    history: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
 
@@ -100,6 +104,7 @@ def preflight(
     :param metrics: what is measured, by name, and ``thresholds``; None does not look at them.
     :param controller: what the controller's own figures gave.
     :param backups: seconds that the data of the newest backup may be old; 0 does not look at backups.
+    :param history: ``answer`` of ``incident_history`` and what else ``history_items`` takes; None does not look at it.
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
@@ -118,6 +123,7 @@ def preflight(
     if application and metrics is not None:
         found += metric_items(application, controller or {}, metrics, thresholds or {})
     found += _contacts(contacts)
+    found += history_items(**history) if history is not None else []
     items = sorted(
         found, key=lambda item: (item.ok is None, not item.must, _ORDER.get(item.name, len(_ORDER)), item.host)
     )

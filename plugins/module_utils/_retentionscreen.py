@@ -22,16 +22,20 @@ def retention_screen(
     days: int,
     check_mode: bool = False,
     journals: Mapping[str, Sequence[str]] | None = None,
+    reports: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Return ``failed``, ``headline`` and ``lines`` of the last screen.
 
     :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
         removals, ``quarantine``, what the ledger purged, and ``error``; an empty one for a host that gave none.
     :param known: of ``open_incidents``.
-    :param journals: of ``journal_screen``, what is to be said of the controller's journals.
+    :param journals: of ``journal_screen``, what is to be said of the controller's journals; ``reports`` of
+        ``report_screen``.
     """
+    written = reports or {"amiss": [], "lines": []}
     if known["silent"]:
-        return _unknown(known["silent"])
+        found = _unknown(known["silent"])
+        return {**found, "lines": [*found["lines"], *written["amiss"], *written["lines"]]}
     lines: list[str] = []
     amiss: list[str] = []
     count = rows = 0
@@ -58,8 +62,14 @@ def retention_screen(
     told = journals or {"amiss": [], "lines": []}
     if told["amiss"]:
         headline += " NOT EVERY JOURNAL IS WHOLE."
-    amiss += told["amiss"]
-    return {"failed": bool(amiss), "headline": headline, "lines": [headline, *amiss, *lines, *told["lines"]]}
+    if written["amiss"]:
+        headline += " NOT EVERY REPORT IS AS IT SHOULD BE."
+    amiss += [*told["amiss"], *written["amiss"]]
+    return {
+        "failed": bool(amiss),
+        "headline": headline,
+        "lines": [headline, *amiss, *written["lines"], *lines, *told["lines"]],
+    }
 
 
 def _headline(count: int, rows: int, days: int, is_amiss: bool, check_mode: bool) -> str:

@@ -94,6 +94,11 @@ journals:
     mtime:
       description: When it was last written, in seconds since 1970.
       type: float
+records:
+  description: What beside journals has people's names in it, with C(folder), its directory's name, and C(paths).
+  returned: success
+  type: list
+  elements: dict
 left_out:
   description: How many older ones were not read.
   returned: success

@@ -71,6 +71,20 @@ def test_a_run_is_recorded_in_the_incident_that_it_joins(place: Place) -> None:
     assert f"journals of {OPEN} (open): 3 of 4 hold; 1 cut in the last line, nothing before it" in report.screen
     # What is old stays while the incident is open.
     assert old.exists()
+    # The reports, and that what was changed is not believed in them.
+    folder = file.parent
+    made = ("incident.md", "postmortem.md", "checklists.md", "timings.json", "report.html", "words.md")
+    assert [(folder / name).stat().st_mode & 0o777 for name in made] == [0o600] * len(made)
+    assert f"{OPEN} (contained): written: words.md, incident.md" in report.screen
+    told = json.loads((folder / "timings.json").read_text(encoding="utf-8"))
+    assert (told["scenario"], told["environment"], told["companies"], told["rehearsal"]) == ("scenario3", "", 50, False)
+    assert told["objective"]["met"] is True
+    record = (folder / "incident.md").read_text(encoding="utf-8")
+    assert "50 de 50 que tinham, 50 no total" in record
+    assert "`rui`" in record
+    index = json.loads((place.incidents / "index.json").read_text(encoding="utf-8"))
+    assert [row["incident_id"] for row in index["incidents"]] == [OPEN]
+    assert "index of 1 incidents and rehearsals" in report.screen
 
 
 @pytest.mark.drill
@@ -79,13 +93,43 @@ def test_journals_of_a_closed_incident_go_with_their_age(place: Place) -> None:
     assert [run.rc for run in runs] == [0, 0]
     one, two = place.journals(OPEN)
     assert [tasks(lines(path), "feature_flag")[0]["figures"]["changed_count"] for path in (one, two)] == [50, 0]
-    place.db.modules().ok("incident", incident_id=OPEN, run_id="after", state="closed")
+    plan = place.run("report", "--check", kanban_close=True)
+    assert f"{OPEN} would be closed" in plan.screen
+    assert place.db.modules().ok("incident_info")["open"]
+    assert not (place.incidents / OPEN / "incident.md").exists()
+    closed = place.run("report", kanban_close=True)
+    assert closed.rc == 0, closed.output
+    assert f"{OPEN} is closed" in closed.screen
+    assert place.db.modules().ok("incident_info")["open"] == []
+    assert "Encerrado" in (place.incidents / OPEN / "incident.md").read_text(encoding="utf-8")
+    # Twice is one too many: none is open.
+    again = place.run("report", kanban_close=True)
+    assert again.rc != 0
+    assert "NOTHING WAS CLOSED: none is open" in again.screen
     os.utime(one, (time.time() - 100 * DAY,) * 2)
     plan = place.run("report", "--check")
-    assert "would remove journals of closed incidents: 1" in plan.screen
+    assert "would remove journals and records of closed incidents: 1" in plan.screen
     assert f"journals of {OPEN} (closed): 2 of 2 hold" in plan.screen
-    assert "removed journals of closed incidents: 1" in place.run("report").screen
+    assert "removed journals and records of closed incidents: 1" in place.run("report").screen
     assert place.journals(OPEN) == [two]
+    # What names people goes that long after the end of the incident, and timings stay.
+    place.db.rows("UPDATE kanban_rollback.incidents SET opened_at = '2026-01-01', closed_at = '2026-01-02' RETURNING 1")
+    os.utime(two, (time.time() - 100 * DAY,) * 2)
+    last = place.run("report", kanban_incident_id="INC-NONE")
+    assert last.rc == 0, last.output
+    assert "INC-NONE: no journal of it lies on this controller" in last.screen
+    assert sorted(path.name for path in (place.incidents / OPEN).iterdir()) == ["evidence", "timings.json"]
+    assert OPEN in (place.incidents / "index.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.drill
+def test_while_the_ledger_is_silent_the_reports_come_from_the_journals(place: Place) -> None:
+    assert place.run("scenario3").rc == 0
+    report = place.run("report", kanban_postgresql_password="wrong", kanban_postgresql_port=1)
+    assert report.rc != 0
+    assert "NOTHING WAS PURGED, on any host" in report.screen
+    assert "These reports come from the journals alone" in report.screen
+    assert "apenas dos diários" in (place.incidents / OPEN / "incident.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.drill

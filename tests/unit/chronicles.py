@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _journal as journal
@@ -116,3 +117,54 @@ def repaired(began: float = 600.0) -> Story:
     story.task(began + 11, "recovery_point_info", {"accounted": True}, point, role="validate")
     story.task(began + 12, "incident", {}, {"recorded": "data validated"}, role="validate")
     return story.end(began + 13, "contained")
+
+
+HOSTILE = "<script>document.title='owned'</script>{{ 7*7 }}\n@channel \U0001f525\u202e" + "x" * 10_000
+HEALTH = "Ask the application whether it is healthy"
+METRICS = [
+    {"name": "error_rate", "verdict": "ok", "value": 0.02, "max": 0.1, "unit": "%"},
+    {"name": "socket_latency", "verdict": "degraded", "value": 1240.5, "max": 1000, "unit": "ms"},
+    {"name": "memory", "verdict": "no_data", "value": None, "max": 20, "unit": "%", "growth": "percent"},
+]
+
+
+def eventful(operator: str = "rui", host: str = "db2") -> list[Story]:
+    """Return the runs of an incident in which much happened: stop, repair, release, stages, one of them withdrawn."""
+    stop = Story("scenario3", facts={"operator": operator}).play(0, "1. Contain")
+    for number, name in enumerate(("db1", host), start=7):
+        stop.task(number - 6, "feature_flag", ON, {"database": f"{number}/1", "writable": True}, host=name)
+        stop.task(number - 5, "write_fence", {"status": "proven"}, {"database": f"{number}/1"}, host=name)
+    stop.task(3.4, "write_block", {"held": True, "ours": True}, host="redis1")
+    stop.play(4, "4. Preserve")
+    stop.task(9, "evidence", {"complete": True}, host="db1", role="preserve", took=3)
+    stop.task(42, "pg_dump", {"rows": 9_120_331, "bytes": 1_234_567, "toc_entries": 12, "elapsed_ms": 31_000},
+              {"database": "7/1"}, role="preserve", took=31)  # fmt: skip
+    stop.task(44, "smoke_test", {"passed": False}, host="app1", role="walk", failed=True, task=HEALTH)
+    checks = [
+        {"name": "orphan_tags", "status": "corrupt", "count": 1204},
+        {"name": "lanes", "status": "ok", "count": 0},
+    ]
+    for number, name in enumerate(("db1", host), start=7):
+        whole = {"database": f"{number}/1", "checks": checks}
+        stop.task(50, "integrity_info", {"total_count": 1204, "complete": True}, whole, host=name, role="assess")
+    stop.end(60, "contained", kanban_plan_hash="0" * 64)
+    release = Story("release", 1500, "run-3").task(1505, "incident", {}, {"recorded": "released"}, role="release")
+    back = Story("reenable", 90_000, "run-4").play(90_000, "8. Stage by stage")
+    for place, (on, before) in enumerate(((12, 0), (60, 12), (40, 60), (120, 60))):
+        figures = {"total": 120, "enabled_before": before, "enabled_after": on, "changed_count": abs(on - before)}
+        stage = {"database": "7/1", "stage": {"had_it": 120, "before": before, "tenants": on}}
+        back.task(90_010 + place * 60, "feature_flag", figures, stage, role="reenable")
+        told = {"verdict": "degraded" if place == 2 else "ok", "settled": True, "watched_seconds": 3600}
+        back.play(90_020 + place * 60, "Watch")
+        back.task(90_030 + place * 60, "metric_gate", told, {"metrics": METRICS}, host="localhost", role="observe")
+    back.task(90_400, "incident", {}, {"latch": False}, role="reenable")
+    return [stop, repaired(), release.end(1510, "released"), back.end(90_420, "restored")]
+
+
+def lay_down(root: Path, *stories: Story) -> Path:
+    """Write runs as journals into their incident's directory, and return that."""
+    place = root / INCIDENT
+    place.mkdir(parents=True, exist_ok=True)
+    for number, story in enumerate(stories):
+        (place / f"journal-{number}.jsonl").write_bytes(b"".join(story.lines))
+    return place

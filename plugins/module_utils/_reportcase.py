@@ -1,0 +1,162 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a report is made of, and its figures as people read them. Pure: neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import seconds_between, seen
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import Labels
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import Words
+
+MINUTE, HOUR = 60, 3600
+
+
+@dataclass(frozen=True)
+class Case:
+    """One incident and all that is known of it.
+
+    ``ledgers``: what each database's ledger said, with ``host``; empty where none was read. ``messages``: the outbox,
+    each as its file has it. ``spans``: of each run, when which host was at work in which phase. ``places``: ``dumps``,
+    ``evidence`` and ``runbook``, paths on their hosts.
+    """
+
+    summary: Mapping[str, Any]
+    label: Labels
+    words: Words = field(default_factory=Words)
+    ledgers: Sequence[Mapping[str, Any]] = ()
+    messages: Sequence[Mapping[str, Any]] = ()
+    contacts: Sequence[Mapping[str, Any]] = ()
+    spans: Sequence[Mapping[str, Any]] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    dashboard_url: str = ""
+
+    @property
+    def opened_at(self) -> str | None:
+        """When a ledger had it opened; null where none was read."""
+        return min((str(row["opened_at"]) for row in self.ledgers if row.get("opened_at")), default=None)
+
+    @property
+    def closed_at(self) -> str | None:
+        """When the last ledger had it closed; null while one has it open, or none was read."""
+        closed = [row.get("closed_at") for row in self.ledgers]
+        return max(map(str, closed)) if closed and all(closed) else None
+
+    @property
+    def resolved_at(self) -> str | None:
+        """The moment from which follow-ups count: the stop, or the last that is known."""
+        moments = self.summary["moments"]
+        found = moments["contained"] or moments["ended"] or moments["began"]
+        return None if found is None else str(found)
+
+    def routes(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Yield each message with each of its routes."""
+        for message in self.messages:
+            for route in message.get("routes") or []:
+                if isinstance(route, Mapping):
+                    yield message, route
+
+    # Figures as people read them; what was not measured says so.
+
+    def count(self, value: Any) -> str:
+        """Return a number in the way of the language."""
+        return self.label.count(value)
+
+    def time(self, seconds: Any) -> str:
+        """Return seconds as a time that can be compared at a glance."""
+        if not number(seconds):
+            return self.label("not_measured")
+        if seconds < MINUTE:
+            return f"{self.count(round(float(seconds), 1))} s"
+        whole = round(seconds)
+        if whole < HOUR:
+            return f"{whole // MINUTE} min" + (f" {whole % MINUTE:02d} s" if whole % MINUTE else "")
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
+
+    def moment(self, at: str | None) -> str:
+        """Return a moment to the second."""
+        return f"{at[:10]} {at[11:19]}" if at else self.label("not_on_record")
+
+    def later(self, at: str | None, hours: float) -> str:
+        """Return the moment so many hours later, to the minute."""
+        found = seen(at) if at else None
+        return (found + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M UTC") if found else self.label("not_measured")
+
+    def objective(self) -> str:
+        """Return whether the objective was met, with the time against it."""
+        goal = self.summary["objective"]
+        if goal["met"] is None:
+            return self.label("not_measured")
+        took = self.label("took_of", took=self.time(goal["took"]), limit=self.time(goal["seconds"]))
+        return f"{self.label('met' if goal['met'] else 'missed')}: {took}"
+
+    def point(self) -> str:
+        """Return what was written after the fence."""
+        writes = self.summary["recovery_point"]["writes_after"]
+        return self.label("writes_after", n=self.count(writes)) if number(writes) else self.label("not_measured")
+
+    def companies(self) -> str:
+        """Return how many companies were switched off, of how many."""
+        told = self.summary["companies"]
+        if not number(told["switched_off"]):
+            return self.label("not_measured")
+        off = self.count(told["switched_off"])
+        if not told["complete"]:
+            return self.label("at_least", off=off)
+        return self.label(
+            "companies_of", off=off, before=self.count(told["on_before"]), total=self.count(told["total"])
+        )
+
+    def duration(self) -> str:
+        """Return from the first moment that is known to the last that ends the trouble."""
+        moments = self.summary["moments"]
+        ends = (moments["validated"], moments["data_validated"], moments["released"])
+        ended = max((at for at in ends if at), default=None)
+        return self.time(seconds_between(moments["detected"] or moments["began"], ended))
+
+    def done(self, line: Mapping[str, Any]) -> str:
+        """Return what a line of the timeline says, in words."""
+        return self.label(f"do_{line['what']}", playbook=line["figures"].get("playbook") or "?")
+
+    def figures(self, line: Mapping[str, Any]) -> str:
+        """Return the figures of a line of the timeline."""
+        told = {name: value for name, value in line["figures"].items() if name != "playbook" and value != ""}
+        if line["what"] in ("kill", "sweep", "returned", "withdrawn") and number(told.get("changed_count")):
+            return f"{self.count(told['changed_count'])} / {self.count(told.get('total'))}"
+        if line["what"] in ("plan", "fence_lowered"):
+            return ""
+        return ", ".join(self.count(value) if number(value) else str(value) for value in told.values())
+
+    def moments(self) -> list[tuple[str, str]]:
+        """Return the moments by name; a decision after a watch is only made in scenario 2."""
+        told = self.summary["moments"]
+        return [
+            (self.label(name), self.moment(at) + (" UTC" if at else ""))
+            for name, at in told.items()
+            if at or name != "decided" or self.summary["scenario"] == "scenario2"
+        ]
+
+    def title(self) -> str:
+        """Return what it is: an incident or a rehearsal, by its id."""
+        kind = self.label("rehearsal" if self.summary["rehearsal"] else "incident")
+        return f"{kind} {self.summary['incident_id']}"
+
+    def scenario(self) -> str:
+        """Return the scenario in words."""
+        return self.label(self.summary["scenario"] or "no_scenario")
+
+    def unmeasured(self) -> list[str]:
+        """Return what ought to have been measured and was not, in words."""
+        summary, label = self.summary, self.label
+        lacking = {
+            "objective": summary["objective"]["met"] is None,
+            "users": not number(summary["users"]["affected"]),
+            "recovery_point": summary["scenario"] == "scenario3" and not summary["recovery_point"]["measured"],
+            "metrics": summary["metrics"]["verdict"] is None,
+        }
+        return [label(name) for name, is_lacking in lacking.items() if is_lacking]

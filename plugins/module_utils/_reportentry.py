@@ -1,0 +1,177 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``incident_report`` does: read an incident's directory, write its reports. Neither Ansible nor a driver."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import (
+    WORDS_FILE,
+    directory_of,
+    moment_in,
+    read_runs,
+    words_in,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import Block, BrokenMarkers, merged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase import Case
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import undecided
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportfiles import (
+    alone,
+    read_bytes,
+    read_json,
+    write_whole,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporthtml import report_page
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import Labels
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmarkdown import record
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmarkdownlists import checklist
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportpostmortem import postmortem
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportspans import spans_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import timings
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import words_file
+
+MESSAGES, MOST_MESSAGES, LARGEST_MESSAGE = "messages", 200, 262144
+TIMINGS = "timings.json"
+_MARKDOWN: Mapping[str, Callable[[Case], Sequence[Block]]] = {
+    "incident.md": record,
+    "postmortem.md": postmortem,
+    "checklists.md": checklist,
+}
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What is asked; the fields are the options of ``incident_report``."""
+
+    path: str
+    incident_id: str
+    locale: str = "pt_BR"
+    objectives: Mapping[str, Any] = field(default_factory=dict)
+    ledgers: Sequence[Mapping[str, Any]] = ()
+    contacts: Sequence[Mapping[str, Any]] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    dashboard_url: str = ""
+    deadline: float = 60.0
+
+
+def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
+    """Write what changed; return ``found``, ``files`` with what became of each, ``undecided``; raises KanbanError.
+
+    Without a journal of the incident there is nothing to write, and ``found`` is false.
+    """
+    deadline = Deadline(request.deadline)
+    directory = directory_of(request.path, request.incident_id)
+    runs, warnings = read_runs(directory, request.incident_id, deadline)
+    if not runs:
+        return {"changed": False, "found": False, "files": [], "undecided": [], "warnings": warnings}
+    with alone(directory, deadline, check_mode):
+        writer = _Writer(directory, check_mode, warnings)
+        writer.words(request.locale)
+        words = words_in(directory)
+        detected = moment_in(words.said.get("detected_at", ""))
+        summary = summary_of(request.incident_id, runs, request.objectives, detected)
+        case = Case(
+            summary=summary,
+            label=Labels(request.locale),
+            words=words,
+            ledgers=request.ledgers,
+            messages=messages_in(directory),
+            contacts=request.contacts,
+            spans=spans_of(runs),
+            places=request.places,
+            dashboard_url=request.dashboard_url,
+        )
+        for name, blocks in _MARKDOWN.items():
+            writer.markdown(name, blocks(case), case.label)
+        writer.whole(TIMINGS, json.dumps(timings(summary, runs), indent=1, sort_keys=True) + "\n")
+        # Last, for it says which labels the others lacked.
+        writer.whole("report.html", report_page(case))
+    return {
+        "changed": any(one["changed"] for one in writer.files),
+        "found": True,
+        "files": writer.files,
+        "undecided": undecided(case),
+        "state": summary["state"],
+        "objective": summary["objective"],
+        "missing_labels": sorted(case.label.missing),
+        "warnings": warnings,
+    }
+
+
+class _Writer:
+    def __init__(self, directory: Path, check_mode: bool, warnings: list[str]) -> None:
+        self.files: list[dict[str, Any]] = []
+        self._directory = directory
+        self._check_mode = check_mode
+        self._warnings = warnings
+
+    def words(self, locale: str) -> None:
+        """Make the file for people's own words, unless there is one, whatever it holds."""
+        path = self._directory / WORDS_FILE
+        if os.path.lexists(path) or self._check_mode:
+            return
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as opened:
+                opened.write(words_file(locale))
+        except FileExistsError:
+            return
+        except OSError as error:
+            self._warnings.append(f"{WORDS_FILE} could not be made: {error.strerror or error}.")
+            return
+        self.files.append({"name": WORDS_FILE, "path": str(path), "changed": True, "note": ""})
+
+    def markdown(self, name: str, blocks: Sequence[Block], label: Labels) -> None:
+        """Renew the blocks of a file that people edit; where its markers are broken, write another one beside it."""
+        path = self._directory / name
+        said = (label("by_hand"), label("not_by_hand"), label("newer"))
+        try:
+            found = read_bytes(path)
+            text = None if found is None else found.decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            self._beside(name, blocks, said, f"{name} could not be read ({error}) and was left as it is")
+            return
+        try:
+            content = merged(blocks, text, *said)
+        except BrokenMarkers as error:
+            self._beside(
+                name, blocks, said, f"the markers in {name} do not fit together ({error}), so it was left as it is"
+            )
+            return
+        self._write(path, content, "")
+
+    def _beside(self, name: str, blocks: Sequence[Block], said: tuple[str, str, str], why: str) -> None:
+        beside = name.replace(".md", ".new.md")
+        self._warnings.append(f"{why}; what is new is in {beside}.")
+        self._write(self._directory / beside, merged(blocks, None, *said), why)
+
+    def whole(self, name: str, content: str) -> None:
+        """Write a file that nobody edits."""
+        self._write(self._directory / name, content, "")
+
+    def _write(self, path: Path, content: str, note: str) -> None:
+        try:
+            changed = write_whole(path, content.encode("utf-8", "replace"), self._check_mode)
+        except OSError as error:
+            self._warnings.append(f"{path.name} could not be written: {error.strerror or error}.")
+            self.files.append({"name": path.name, "path": str(path), "changed": False, "note": "not written"})
+            return
+        self.files.append({"name": path.name, "path": str(path), "changed": changed, "note": note})
+
+
+def messages_in(directory: Path) -> list[dict[str, Any]]:
+    """Return the messages of an incident, oldest first; what is none is left out."""
+    try:
+        files = sorted((directory / MESSAGES).glob("*.json"))[:MOST_MESSAGES]
+    except OSError:
+        return []
+    found = [read_json(file, LARGEST_MESSAGE) for file in files]
+    return sorted((one for one in found if isinstance(one, dict)), key=lambda one: str(one.get("at") or ""))

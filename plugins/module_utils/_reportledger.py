@@ -1,0 +1,136 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which incidents are reported on, which is closed, and what of a ledger's answer a report needs. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY
+
+# Incidents of one run; each asks every database once.
+MOST = 20
+_OVERRIDES = ("override", "validation overridden", "lease taken by force")
+_LONGEST = 300
+
+
+def moment_of(text: Any) -> float | None:
+    """Return a moment of the ledger in seconds since 1970; null where there is none."""
+    try:
+        return datetime.strptime(str(text)[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
+
+
+def incidents_to_report(
+    answers: Sequence[Mapping[str, Any]], journals: Mapping[str, Any], given: str, days: float, now: float
+) -> dict[str, Any]:
+    """Return ``incidents``, ids that are reported on, the newest first, and ``left_out``, how many more there were.
+
+    Those that are open in a ledger, those that were closed or have left a journal within some days, and the one that is
+    named, however old it is.
+
+    :param answers: of ``incident_info``, one for each host; empty ones for hosts that gave none.
+    :param journals: of ``journal_info``.
+    :param given: the id that a person gave, or an alias of it; may be empty.
+    :param now: seconds since 1970.
+    """
+    rows = [row for answer in answers for row in answer.get("incidents") or []]
+    found: dict[str, float] = {}
+    for row in rows:
+        closed = moment_of(row.get("closed_at"))
+        if closed is None or (now - closed) / DAY <= days:
+            _add(found, row["incident_id"], moment_of(row.get("opened_at")) or now)
+    for one in journals.get("journals") or []:
+        if one.get("incident_id") and (now - one["mtime"]) / DAY <= days:
+            _add(found, one["incident_id"], one["mtime"])
+    named = _known_as(rows, given)
+    if named:
+        return {"incidents": [named], "left_out": 0}
+    order = sorted(found, key=lambda name: -found[name])
+    return {"incidents": order[:MOST], "left_out": len(order[MOST:])}
+
+
+def _add(found: dict[str, float], name: str, at: float) -> None:
+    """Take an incident once; two ids that share a directory are one."""
+    folder = incident_folder(name)
+    same = next((known for known in found if incident_folder(known) == folder), name)
+    found[same] = max(at, found.get(same, 0.0))
+
+
+def _known_as(rows: Iterable[Mapping[str, Any]], given: str) -> str:
+    name = given.strip()
+    names = (row["incident_id"] for row in rows if name in (row["incident_id"], *(row.get("aliases") or [])))
+    return next(names, name)
+
+
+def incident_to_close(answers: Sequence[Mapping[str, Any]], given: str, silent: Sequence[str]) -> dict[str, str]:
+    """Return ``incident_id``, which incident is closed, or ``why_not``.
+
+    Without a name it is the one that is open; where several are, or a ledger did not answer, a person has to say which.
+    """
+    if silent:
+        return {"incident_id": "", "why_not": "not every ledger answered, so it is not known what is open"}
+    rows = [row for answer in answers for row in answer.get("incidents") or []]
+    still = {row["incident_id"] for row in rows if not row.get("closed_at")}
+    if given.strip():
+        name = _known_as(rows, given)
+        if name not in {row["incident_id"] for row in rows}:
+            return {"incident_id": "", "why_not": f"no ledger knows {name}"}
+        return {"incident_id": name, "why_not": ""}
+    if len(still) == 1:
+        return {"incident_id": still.pop(), "why_not": ""}
+    why = f"{len(still)} are open, so it has to be named by kanban_incident_id" if still else "none is open"
+    return {"incident_id": "", "why_not": why}
+
+
+def ledgers_of(hosts: Sequence[str], answers: Sequence[Mapping[str, Any]], incident_id: str) -> list[dict[str, Any]]:
+    """Return what each ledger says of one incident, each database once, in a bounded size.
+
+    :param answers: one for each host, with ``results`` of ``incident_info`` for the incidents by ``item``.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for host, answer in zip(hosts, answers):
+        for result in answer.get("results") or []:
+            if result.get("item") != incident_id or not result.get("known_as"):
+                continue
+            place = str((result.get("database") or {}).get("cluster") or host)
+            found.setdefault(place, _of_ledger(host, result))
+    return list(found.values())
+
+
+def _of_ledger(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    rows: list[Mapping[str, Any]] = [one for one in result.get("incidents") or [] if _is(one, result)]
+    row = rows[0] if rows else {}
+    events = result.get("events") or []
+    triages = [event["data"] for event in events if event.get("event") == "triage"]
+    return {
+        "host": host,
+        "opened_at": row.get("opened_at"),
+        "closed_at": row.get("closed_at"),
+        "aliases": row.get("aliases") or [],
+        "chain_broken_at": result.get("chain_broken_at") or [],
+        "latched_writes": result.get("latched_writes") or 0,
+        "events": len(events),
+        "triage": {"path": [_step(step) for step in triages[-1].get("path") or []][:20]} if triages else {},
+        "overrides": [_override(event) for event in events if event.get("event") in _OVERRIDES][:20],
+    }
+
+
+def _is(row: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+    return bool(row["incident_id"] == result["known_as"])
+
+
+def _step(step: Any) -> dict[str, str]:
+    told = step if isinstance(step, Mapping) else {}
+    return {name: str(told.get(name) or "")[:_LONGEST] for name in ("question", "answer", "because")}
+
+
+def _override(event: Mapping[str, Any]) -> str:
+    data = event.get("data") or {}
+    what = data.get("what") or event.get("event")
+    what = ", ".join(map(str, what)) if isinstance(what, list) else str(what)
+    return f"{event.get('at', '')[:19]} {what}: {data.get('reason') or ''} ({data.get('operator') or ''})"[:_LONGEST]

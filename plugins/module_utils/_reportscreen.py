@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the last screen of report.yml says of reports: which were written, what is open, what was closed. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+
+# Open boxes that are named for each incident.
+_NAMED = 3
+
+
+def report_screen(
+    written: Sequence[Mapping[str, Any]],
+    choice: Mapping[str, Any],
+    *,
+    silent: Sequence[str] = (),
+    closing: Mapping[str, Any] | None = None,
+    history: Mapping[str, Any] | None = None,
+    check_mode: bool = False,
+) -> dict[str, list[str]]:
+    """Return ``amiss`` and ``lines``.
+
+    :param written: results of ``incident_report``, each with ``item``.
+    :param choice: of ``incidents_to_report``.
+    :param silent: of ``open_incidents``: reports come from the journals alone then.
+    :param closing: ``wanted``, ``incident_id``, ``why_not``, and ``answers``, what the databases said; none where
+        nothing was to be closed.
+    :param history: of ``incident_history``.
+    """
+    amiss: list[str] = []
+    lines: list[str] = []
+    for result in written:
+        name = one_line(result.get("item") or "")
+        if result.get("failed") or "files" not in result:
+            amiss.append(f"REPORT NOT WRITTEN: {name}: {one_line(result.get('msg') or 'no answer')}")
+            continue
+        lines.append(_line(name, result, check_mode))
+        amiss += [f"{name}: {one_line(text)}" for text in result.get("warnings") or []]
+    if choice.get("left_out"):
+        lines.append(f"{choice['left_out']} more incidents were not reported on: name one by kanban_incident_id")
+    if silent and written:
+        lines.append("These reports come from the journals alone: not every ledger answered")
+    if closing and closing.get("wanted"):
+        told = _closed(closing, check_mode)
+        (lines if told["well"] else amiss).append(told["line"])
+    if history and history.get("failed"):
+        amiss.append(f"THE INDEX WAS NOT WRITTEN: {one_line(history.get('msg') or 'no answer')}")
+    elif history and history.get("files"):
+        lines.append(f"index of {history['incidents']} incidents and rehearsals: {', '.join(history['files'])}")
+    return {"amiss": amiss, "lines": lines}
+
+
+def _line(name: str, result: Mapping[str, Any], check_mode: bool) -> str:
+    if not result.get("found"):
+        return f"{name}: no journal of it lies on this controller, so there is no report"
+    changed = [one["name"] for one in result["files"] if one["changed"]]
+    word = "would be written" if check_mode else "written"
+    text = f"{name} ({result['state']}): " + (f"{word}: {', '.join(changed)}" if changed else "nothing new to write")
+    if result["files"]:
+        text += f", in {result['files'][-1]['path'].rpartition('/')[0]}"
+    undecided = result.get("undecided") or []
+    if undecided:
+        rest = f" and {len(undecided) - _NAMED} more" if len(undecided) > _NAMED else ""
+        text += f"; open in its checklists: {', '.join(undecided[:_NAMED])}{rest}"
+    return text
+
+
+def _closed(closing: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Return whether the incident was closed everywhere it is known, and the line that says so."""
+    name = one_line(closing.get("incident_id") or "")
+    if not name:
+        return {
+            "well": False,
+            "line": f"NOTHING WAS CLOSED: {one_line(closing.get('why_not') or 'it is not known why')}",
+        }
+    failed = [answer for answer in closing.get("answers") or [] if answer.get("failed") or answer.get("unreachable")]
+    if failed:
+        why = one_line(failed[0].get("msg") or "no reason given")
+        return {"well": False, "line": f"{name} IS NOT CLOSED EVERYWHERE: {why}"}
+    if check_mode:
+        return {"well": True, "line": f"{name} would be closed"}
+    return {"well": True, "line": f"{name} is closed"}

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long an incident or a rehearsal took, step by step, without anybody's name in it. Pure.
+
+docs/report.md describes the file. It outlives the retention, so it has the number of hosts and not their names.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number, numbers
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import seen
+
+SCHEMA = 1
+STEPS = (
+    "kill", "fence", "block", "sweep", "evidence", "dump", "check", "plan", "repair", "restore", "point", "cache",
+    "proof", "walk",
+)  # fmt: skip
+# Which states mean that the stop held, for a rehearsal that counts.
+GREEN_STATES = ("contained", "recovered", "released", "reenabled")
+_SOURCES = {
+    "feature_flag": "kill",
+    "write_fence": "fence",
+    "integrity_repair": "repair",
+    "pg_restore_tables": "restore",
+    "write_block": "block",
+    "evidence": "evidence",
+    "pg_dump": "dump",
+    "integrity_info": "check",
+    "recovery_point_info": "point",
+    "cache_purge": "cache",
+    "kill_proof_info": "proof",
+    "smoke_test": "walk",
+}
+
+
+def timings(summary: Mapping[str, Any], runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the timings of an incident; null is what was not measured."""
+    seconds = summary["seconds"]
+    contain, validate = seconds["contain"], seconds["validate"]
+    verify = round(validate - contain, 1) if number(contain) and number(validate) and validate >= contain else None
+    done = [run for run in runs if not run.is_plan]
+    return {
+        "schema": SCHEMA,
+        "incident_id": summary["incident_id"],
+        "rehearsal": summary["rehearsal"],
+        "began": summary["moments"]["began"],
+        "scenario": summary["scenario"],
+        "severity": summary["severity"],
+        "environment": summary["environment"],
+        "version": summary["version"],
+        "state": summary["state"],
+        "green": summary["state"] in GREEN_STATES and summary["objective"]["met"] is True,
+        "objective": {name: summary["objective"][name] for name in ("seconds", "took", "met")},
+        "seconds": {"disable": contain, "verify": verify, "total": seconds["whole"]},
+        "steps": steps_of_runs(done),
+        "hosts": max(numbers(run.hosts for run in done), default=None),
+        "runs": len(done),
+        "companies": summary["companies"]["switched_off"],
+    }
+
+
+def steps_of_runs(runs: Sequence[RunRecord]) -> dict[str, float]:
+    """Return the seconds of each step in the first run that did it, those of the host that took longest."""
+    found: dict[str, float] = {}
+    for run in sorted(runs, key=lambda run: run.reading.began_at):
+        here: dict[str, float] = {}
+        for step in run.steps:
+            name, took = step_name(step), _took(step)
+            if name and took is not None and step.ok:
+                here[name] = max(took, here.get(name, 0.0))
+        for name, took in here.items():
+            found.setdefault(name, took)
+    return {name: round(found[name], 3) for name in STEPS if name in found}
+
+
+def step_name(step: Step) -> str:
+    """Return which of ``STEPS`` it is; empty for what has no time of its own."""
+    name = _SOURCES.get(step.source, "")
+    if step.source == "feature_flag" and "sweep" in step.details:
+        name = "sweep"
+    elif name in ("repair", "restore") and step.role != "recover":
+        name = "plan"
+    # The task that begins a dump says nothing yet, and lowering a fence is no part of raising it.
+    begun = name == "dump" and not number(step.figures.get("toc_entries"))
+    lowered = name == "fence" and step.figures.get("status") == "absent"
+    return "" if begun or lowered or step.role in ("release", "reenable", "triage", "selective") else name
+
+
+def _took(step: Step) -> float | None:
+    """Return seconds; what went on beside other tasks tells its own time."""
+    own = step.figures.get("elapsed_ms")
+    if step.source in ("pg_dump", "feature_flag") and number(own):
+        return float(own) / 1000
+    started = step.started
+    if not started:
+        return None
+    first, last = seen(started), seen(step.at)
+    return max(0.0, (last - first).total_seconds()) if first and last else None
+
+
+def is_timings(found: Any) -> bool:
+    """Whether it is a file of ours, of a schema that is known, with the fields that are read."""
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        return False
+    texts = ("incident_id", "scenario", "severity", "environment", "version", "state")
+    maps = ("objective", "seconds", "steps")
+    return (
+        all(isinstance(found.get(name), str) for name in texts)
+        and all(isinstance(found.get(name), dict) for name in maps)
+        and isinstance(found.get("rehearsal"), bool)
+        and isinstance(found.get("green"), bool)
+        and (found.get("began") is None or isinstance(found.get("began"), str))
+    )

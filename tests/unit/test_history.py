@@ -1,0 +1,130 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The index of incidents and rehearsals, what outlives the retention, and when preflight warns."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._historyentry import write_history
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import read_journals
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import records_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthistory import history_items
+from tests.unit.chronicles import INCIDENT, NOW, OBJECTIVES, eventful, lay_down
+from tests.unit.test_report import incident, report
+
+DAY = 86400
+
+
+def timings(root: Path, name: str, **more: Any) -> None:
+    """Lay down the timings of one rehearsal."""
+    told = {
+        "schema": 1, "incident_id": name, "rehearsal": True, "began": "2027-01-10T08:00:00.000000Z",
+        "scenario": "scenario3", "severity": "P0 critical", "environment": "staging", "version": "0.1.0",
+        "state": "contained", "green": True, "objective": {"seconds": 120, "took": 3.0, "met": True},
+        "seconds": {"disable": 3.0, "verify": 20.0, "total": 40.0}, "steps": {"kill": 0.05, "dump": 30.0},
+        "hosts": 3, "runs": 1, "companies": 120, **more,
+    }  # fmt: skip
+    (root / name).mkdir(exist_ok=True)
+    (root / name / "timings.json").write_text(json.dumps(told))
+
+
+def test_the_index_has_every_run_and_each_steps_trend(tmp_path: Path) -> None:
+    for number, took in enumerate((3.0, 5.0, 4.0)):
+        began = f"2027-01-1{number}T08:00:00.000000Z"
+        timings(tmp_path, f"R{number}", began=began, seconds={"disable": took, "verify": None, "total": None})
+    # Newer, and no green rehearsal: an incident, and a rehearsal that took too long.
+    timings(tmp_path, "I", began="2027-01-19T08:00:00.000000Z", scenario="", rehearsal=False)
+    timings(tmp_path, "L", began="2027-01-18T08:00:00.000000Z", scenario="", green=False)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/timings.json").write_text('{"schema": 1, "steps": []}')
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/timings.json").write_text('{"sche')
+    told = write_history(str(tmp_path), "en", "0.1.0", 30, check_mode=False)
+    assert told["files"] == ["index.json", "index.md", "index.html"]
+    assert told["warnings"] == ["1 files of timings are not as we write them, and were left out."]
+    index = json.loads((tmp_path / "index.json").read_text())
+    assert [row["incident_id"] for row in index["incidents"]] == ["I", "L", "R2", "R1", "R0"]
+    contain = index["trends"]["scenario3"][0]
+    assert contain == {
+        "step": "contain", "count": 3, "median": 4.0, "last": 4.0, "worst": 5.0, "values": [3.0, 5.0, 4.0],
+    }  # fmt: skip
+    assert "| contained | 3 | 4.00 | 4.00 | 5.00 |" in (tmp_path / "index.md").read_text()
+    assert (tmp_path / "index.html").stat().st_mode & 0o777 == 0o600
+    assert told["last_green"]["incident_id"] == "R2"
+    assert not write_history(str(tmp_path), "en", "", 30, check_mode=False)["changed"]
+    assert write_history(str(tmp_path), "en", "9", 30, check_mode=True)["last_green"] is None
+    assert write_history(str(tmp_path / "none"), "en", "9", 30, check_mode=False)["incidents"] == 0
+
+
+def test_a_thousand_incidents_are_indexed_quickly(tmp_path: Path) -> None:
+    for number in range(1000):
+        timings(tmp_path, f"R{number}")
+    began = time.perf_counter()
+    assert write_history(str(tmp_path), "pt_BR", "0.1.0", 30, check_mode=False)["incidents"] == 1000
+    assert time.perf_counter() - began < 4
+
+
+def test_records_that_name_people_go_and_timings_stay(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    (place / "messages").mkdir()
+    (place / "plan-0123.json").write_text("{}")
+    report(tmp_path)
+    write_history(str(tmp_path), "en", "", 30, check_mode=False)
+    answer = read_journals(str(tmp_path), 60)
+    known: dict[str, Any] = {"names": [], "closed": [INCIDENT], "prior_files": [], "silent": []}
+
+    def over(days_ago: float | None, **more: Any) -> list[str]:
+        ledger = [{"incidents": [incident(INCIDENT, days_ago, 200)]}]
+        return [Path(path).name for path in records_over(answer, {**known, **more}, ledger, 90, NOW)]
+
+    assert over(100) == [
+        ".report.lock", "checklists.md", "incident.md", "messages", "plan-0123.json", "postmortem.md", "report.html",
+        "words.md",
+    ]  # fmt: skip
+    assert over(80) == over(None) == []
+    assert over(100, names=[INCIDENT]) == over(100, silent=["db2: gone"]) == over(100, closed=[]) == []
+    # One ledger has it closed for long, another for a day.
+    young = [{"incidents": [incident(INCIDENT, 100)]}, {"incidents": [incident(INCIDENT, 1)]}]
+    assert records_over(answer, known, young, 90, NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("green", "reviewed", "said"),
+    [
+        ({"began": "2027-01-12T08:00:00.000000Z"}, "2026-12-20", []),
+        ({"began": "2027-01-02T08:00:00.000000Z"}, "2026-12-20", ["was 13 days ago, more than 7"]),
+        (None, "2026-12-20", ["No green rehearsal of version 0.1.0 is on record here"]),
+        ({"began": "2027-01-12T08:00:00.000000Z"}, "", ["reviewed last is not known"]),
+        ({"began": "2027-01-12T08:00:00.000000Z"}, "soon", ["is no date: soon"]),
+        ({"began": "2027-01-12T08:00:00.000000Z"}, "2026-10-13", ["was due on 2027-01-13"]),
+    ],
+)
+def test_preflight_warns_of_a_stale_rehearsal_and_of_the_review(
+    green: dict[str, Any] | None, reviewed: str, said: list[str]
+) -> None:
+    asked = {"version": "0.1.0", "days": 7, "reviewed_on": reviewed, "now": NOW}
+    items = history_items({"last_green": green}, **asked)  # type: ignore[arg-type]
+    assert [text in item.line for item, text in zip(items, said, strict=True)] == [True] * len(said)
+    # It warns, and never keeps anybody from being ready.
+    assert not any(item.must for item in items)
+    (unknown, *_rest) = history_items({"failed": True, "msg": "no"}, **asked)  # type: ignore[arg-type]
+    assert unknown.ok is None
+
+
+def test_a_rehearsal_is_green_when_it_held_in_time(tmp_path: Path) -> None:
+    runs = eventful()
+    place = lay_down(tmp_path, *runs)
+    report(tmp_path)
+    assert json.loads((place / "timings.json").read_text())["green"] is True
+    from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
+
+    late = {**OBJECTIVES, "scenario3": 1}
+    write_report(ReportRequest(str(tmp_path), INCIDENT, objectives=late), check_mode=False)
+    assert json.loads((place / "timings.json").read_text())["green"] is False

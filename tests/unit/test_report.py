@@ -1,0 +1,311 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reports of an incident: boxes by evidence, files that people keep, foreign text, timings, the last screen."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import action_items
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportitems import ITEMS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import _TEXTS, LOCALES, Labels
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import (
+    MOST,
+    incident_to_close,
+    incidents_to_report,
+    ledgers_of,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportscreen import report_screen
+from tests.unit.chronicles import HEALTH, HOSTILE, INCIDENT, NOW, OBJECTIVES, Story, eventful, lay_down, stopped
+
+DAY = 86400
+
+
+def report(root: Path, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+    return write_report(ReportRequest(str(root), INCIDENT, objectives=OBJECTIVES, **options), check_mode)
+
+
+def boxes(place: Path) -> dict[str, str]:
+    """Return each line of the checklists by what its box says."""
+    lines = (place / "checklists.md").read_text(encoding="utf-8").splitlines()
+    return {found[2]: line for line in lines if (found := re.match(r"- \[(.)\] \*\*(.+?)\*\*", line))}
+
+
+def message(place: Path, kind: str, route: str, status: str = "sent") -> None:
+    (place / "messages").mkdir(exist_ok=True)
+    routes = [{"route": route, "status": status, "at": "", "tries": 1, "error": ""}]
+    told = {"key": kind, "kind": kind, "at": "2027-01-15T08:00:09Z", "subject": "P0", "routes": routes}
+    (place / f"messages/{kind}.json").write_text(json.dumps(told))
+
+
+def test_boxes_are_ticked_by_evidence_or_open_with_the_reason(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    message(place, "initial_oncall", "slack:#incident-20270115-0800")
+    message(place, "initial_stakeholders", "mail:tech_leads", "failed")
+    message(place, "user_notice", "mail:users", "dry_run")
+    (place / "words.md").write_text("## Causa raiz\nx\n## Ações\n- Index - Owner: Ana - Due: 2027-01-20\n")
+    told = report(tmp_path, locale="en")
+    found = boxes(place)
+    ticked = {text for text, line in found.items() if line.startswith("- [x]")}
+    assert {
+        "Incident severity confirmed", "On-call engineer notified", "Feature flag disabled (or selective)",
+        "Incident channel created (#incident-YYYYMMDD-HHMM)", "Root cause identified", "Data integrity audit complete",
+        "Action items have an owner and a due date", "System stable for 30+ minutes", "Metrics back to normal",
+    } <= ticked  # fmt: skip
+    assert "message initial_stakeholders did not arrive: mail:tech_leads" in found["Stakeholders notified"]
+    assert "was a dry run" in found["Users notified (if P0)"]
+    assert "240 switched off, 0 on" in found["Feature flag disabled (or selective)"]
+    assert "says that it did not go well" in found["System health verified"]
+    assert "no such step" in found["Database backup confirmed recent (< 1h)"]
+    assert any(
+        line.startswith("- [ ]") and "2027-01-16 08:00 UTC and 2027-01-17 08:00 UTC" in line for line in found.values()
+    )
+    assert "Stakeholders notified" in told["undecided"]
+    assert "On-call engineer notified" not in told["undecided"]
+    # In a scenario 2 nobody has to tell users, and it has no list for data.
+    other = lay_down(tmp_path / "two", stopped("scenario2").end(9, "contained"))
+    report(tmp_path / "two", locale="en")
+    assert boxes(other)["Users notified (if P0)"] == "- [x] **Users notified (if P0)** — not needed: P1"
+    assert "Data integrity audit complete" not in boxes(other)
+
+
+def test_the_tasks_that_look_at_the_application_have_the_names_that_are_looked_for() -> None:
+    roles = Path(__file__).parents[2] / "roles"
+    assert f"name: {HEALTH}" in (roles / "walk/tasks/health.yml").read_text()
+    assert "name: Walk through the application" in (roles / "walk/tasks/main.yml").read_text()
+
+
+def test_what_people_wrote_stays_and_only_what_differs_is_written(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    plan = report(tmp_path, check_mode=True)
+    assert plan["changed"]
+    assert sorted(path.name for path in place.iterdir()) == [f"journal-{number}.jsonl" for number in range(4)]
+    assert report(tmp_path)["changed"]
+    assert not report(tmp_path)["changed"]
+    assert not report(tmp_path, check_mode=True)["changed"]
+    assert {path.stat().st_mode & 0o777 for path in place.glob("*.*") if path.suffix != ".jsonl"} == {0o600}
+    written = place / "postmortem.md"
+    mine = written.read_text(encoding="utf-8").replace("(a preencher)", "Faltava um índice", 1) + "\nMeu fim\n"
+    written.write_text(mine, encoding="utf-8")
+    (place / "words.md").write_text("## Root cause\nIt was <b>me</b> & `you`\n")
+    assert report(tmp_path)["changed"]
+    kept = written.read_text(encoding="utf-8")
+    assert "Faltava um índice" in kept
+    assert kept.endswith("\nMeu fim\n")
+    assert "> It was &lt;b>me&lt;/b> &amp; `you`" in kept
+    assert (place / "words.md").read_text() == "## Root cause\nIt was <b>me</b> & `you`\n"
+    # Markers that somebody broke: theirs is left alone, ours comes beside it, and that is said.
+    written.write_text(kept.replace("<!-- kanban:end head -->", ""), encoding="utf-8")
+    broken = written.read_bytes()
+    told = report(tmp_path)
+    assert written.read_bytes() == broken
+    assert "Causa raiz" in (place / "postmortem.new.md").read_text(encoding="utf-8")
+    assert "postmortem.new.md" in told["warnings"][0]
+    # No text at all, a link elsewhere, a directory in the way: said, and the others are written.
+    written.write_bytes(b"\xff\xfe")
+    (place / "timings.json").unlink()
+    (place / "timings.json").mkdir()
+    (place / "report.html").unlink()
+    (tmp_path / "elsewhere").write_text("theirs")
+    (place / "report.html").symlink_to(tmp_path / "elsewhere")
+    told = report(tmp_path)
+    assert len(told["warnings"]) == 2
+    assert (tmp_path / "elsewhere").read_text() == "theirs"
+    assert not (place / "report.html").is_symlink()
+    assert not list(place.glob(".*.tmp"))
+
+
+def test_nothing_foreign_is_markup(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful(operator=HOSTILE, host=HOSTILE))
+    message(place, HOSTILE[:40].replace("/", "-"), HOSTILE)
+    (place / "words.md").write_text(f"## Root cause\n{HOSTILE}\n<!-- kanban:end cause -->\n")
+    report(tmp_path, contacts=[{"role": HOSTILE}], dashboard_url=HOSTILE)
+    for name in ("incident.md", "postmortem.md", "checklists.md"):
+        text = (place / name).read_text(encoding="utf-8")
+        # What looks like an element stands in code, or is none.
+        for line in text.splitlines():
+            assert "<script" not in re.sub(r"(`+).+?\1", "", line), (name, line[:200])
+            assert len(line) < 12_000
+        assert "\u202e" not in text
+        assert text.count("<!-- kanban:begin") == text.count("<!-- kanban:end")
+    assert not report(tmp_path, contacts=[{"role": HOSTILE}], dashboard_url=HOSTILE)["changed"]
+    page = (place / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert page.count("{{ 7*7 }}") > 3
+
+
+def test_two_at_once_never_leave_half_a_file(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    report(tmp_path)
+    with (place / ".report.lock").open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BadInput) as error:
+            report(tmp_path, deadline=0.5)
+        assert error.value.code == "busy"
+        # A plan waits for nobody.
+        assert not report(tmp_path, check_mode=True)["changed"]
+    assert not report(tmp_path)["changed"]
+
+
+def test_timings_name_nobody(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful(operator="Ana Maria", host="db-of-ana"))
+    report(tmp_path)
+    text = (place / "timings.json").read_text()
+    assert "Ana" not in text
+    assert "ana" not in text.replace("kanban", "")
+    told = json.loads(text)
+    assert told["seconds"] == {"disable": 3.4, "verify": 608.6, "total": 1505.0}
+    assert told["steps"]["dump"] == 31.0
+    assert (told["green"], told["rehearsal"], told["hosts"], told["companies"]) == (True, False, 2, 240)
+
+
+def test_without_a_journal_there_is_no_report(tmp_path: Path) -> None:
+    (tmp_path / INCIDENT).mkdir()
+    assert report(tmp_path) == {"changed": False, "found": False, "files": [], "undecided": [], "warnings": []}
+    assert not list((tmp_path / INCIDENT).iterdir())
+
+
+def test_a_run_that_was_cut_is_reported_up_to_there(tmp_path: Path) -> None:
+    story = Story("scenario3").play(0, "1. Contain").task(1, "feature_flag", {"total": 5, "changed_count": 5})
+    place = lay_down(tmp_path, story)
+    file = place / "journal-0.jsonl"
+    file.write_bytes(file.read_bytes()[:-9])
+    told = report(tmp_path, locale="en")
+    assert told["state"] == "open"
+    assert "is cut in its last line" in (place / "incident.md").read_text()
+
+
+def test_both_languages_have_every_text_and_one_that_lacks_is_said() -> None:
+    for name, texts in {**_TEXTS, **ITEMS}.items():
+        assert len(texts) == len(LOCALES), name
+        assert len({frozenset(re.findall(r"{(\w+)}", text)) for text in texts}) == 1, name
+    label = Labels("fr")
+    assert (label("yes"), label.missing) == ("yes", {"fr"})
+    assert Labels("pt_BR").count(1234.5) == "1.234,5"
+    assert Labels("pt_BR").count(None) == "não medido"
+    assert Labels("en")("nothing of ours") == "nothing of ours"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("- Add an index - Owner: Ana - Due: 2026-12-01", ("Add an index", "Ana", "2026-12-01", False)),
+        ("* [x] Criar - Responsável: Rui - Prazo: amanhã", ("Criar", "Rui", "amanhã", True)),
+        ("- Due first - Due: 1 - Owner: B", ("Due first", "B", "1", False)),
+        ("nobody's", ("nobody's", "", "", False)),
+    ],
+)
+def test_action_items_as_people_write_them(line: str, found: tuple[str, str, str, bool]) -> None:
+    (item,) = action_items(f"\n{line}\n- \n")
+    assert tuple(item.values()) == found
+
+
+def incident(name: str, closed: float | None = None, opened: float = 1.0, **more: Any) -> dict[str, Any]:
+    """Return an incident as a ledger has it, closed so many days before ``NOW``."""
+    from datetime import UTC, datetime
+
+    def at(days: float) -> str:
+        return datetime.fromtimestamp(NOW - days * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    return {"incident_id": name, "aliases": [], "opened_at": at(opened), **more, "closed_at": closed and at(closed)}
+
+
+def test_which_incidents_are_reported_on() -> None:
+    rows = [incident("INC-OPEN", opened=40), incident("INC-LATE", 2), incident("INC-OLD", 9, 10, aliases=["INC-ALIAS"])]
+    journals = {"journals": [{"incident_id": "INC-LOST", "mtime": NOW - DAY}, {"incident_id": "", "mtime": NOW}]}
+    chosen = incidents_to_report([{"incidents": rows}, {}], journals, "", 7, NOW)
+    assert chosen == {"incidents": ["INC-LATE", "INC-LOST", "INC-OPEN"], "left_out": 0}
+    # Named, it is that one however old, by its alias too.
+    assert incidents_to_report([{"incidents": rows}], {}, " INC-ALIAS ", 7, NOW)["incidents"] == ["INC-OLD"]
+    many = [incident(f"INC-{number}") for number in range(30)]
+    assert incidents_to_report([{"incidents": many}], {}, "", 7, NOW)["left_out"] == 30 - MOST
+
+
+def test_which_incident_is_closed() -> None:
+    one, two = incident("INC-1", aliases=["A"]), incident("INC-2")
+    answers = [{"incidents": [one, incident("INC-0", 3)]}]
+    assert incident_to_close(answers, "", []) == {"incident_id": "INC-1", "why_not": ""}
+    assert incident_to_close(answers, "A", [])["incident_id"] == "INC-1"
+    for given, silent, rows, why in (
+        ("", ["db2: gone"], [one], "not every ledger answered"),
+        ("", [], [one, two], "2 are open"),
+        ("", [], [], "none is open"),
+        ("INC-9", [], [one], "no ledger knows INC-9"),
+    ):
+        told = incident_to_close([{"incidents": rows}], given, silent)
+        assert told["incident_id"] == ""
+        assert why in told["why_not"]
+
+
+def test_each_ledger_counts_once_and_only_what_a_report_needs_is_taken() -> None:
+    path = [{"question": "corrupt?", "answer": "yes", "because": "x" * 900, "facts": {"secret": 1}}]
+    events = [
+        {"event": "triage", "data": {"path": path}},
+        {
+            "event": "override",
+            "at": "2027-01-15T08:00:00.1Z",
+            "data": {"what": ["lease"], "reason": "r", "operator": "o"},
+        },
+    ]
+    answer = {
+        "item": "INC-1", "known_as": "INC-1", "incidents": [incident("INC-1")], "events": events,
+        "database": {"cluster": "7/1"},
+    }  # fmt: skip
+    (told,) = ledgers_of(["db1", "db2"], [{"results": [answer]}, {"results": [answer]}], "INC-1")
+    assert told["host"] == "db1"
+    assert set(told["triage"]["path"][0]) == {"question", "answer", "because"}
+    assert len(told["triage"]["path"][0]["because"]) == 300
+    assert told["overrides"] == ["2027-01-15T08:00:00 lease: r (o)"]
+    assert ledgers_of(["db1"], [{"results": [{**answer, "failed": True, "known_as": None}]}], "INC-1") == []
+
+
+def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
+    good = {
+        "item": "INC-1", "found": True, "state": "contained", "undecided": ["a", "b", "c", "d"],
+        "files": [{"name": "incident.md", "path": "/x/INC-1/incident.md", "changed": True}],
+        "warnings": ["a.md was left\nalone"],
+    }  # fmt: skip
+    bad = {"item": "INC-2", "failed": True, "msg": "busy"}
+    none = {"item": "INC-3", "found": False, "files": []}
+    told = report_screen(
+        [good, bad, none], {"left_out": 2}, silent=["db1: gone"], history={"incidents": 3, "files": ["index.md"]}
+    )
+    assert told["amiss"] == ["INC-1: a.md was left alone", "REPORT NOT WRITTEN: INC-2: busy"]
+    assert told["lines"] == [
+        "INC-1 (contained): written: incident.md, in /x/INC-1; open in its checklists: a, b, c and 1 more",
+        "INC-3: no journal of it lies on this controller, so there is no report",
+        "2 more incidents were not reported on: name one by kanban_incident_id",
+        "These reports come from the journals alone: not every ledger answered",
+        "index of 3 incidents and rehearsals: index.md",
+    ]
+    closing: dict[str, Any] = {"wanted": True, "incident_id": "INC-1", "answers": [{}]}
+    assert report_screen([], {}, closing=closing)["lines"] == ["INC-1 is closed"]
+    assert report_screen([], {}, closing=closing, check_mode=True)["lines"] == ["INC-1 would be closed"]
+    failed = report_screen([], {}, closing={**closing, "answers": [{"failed": True, "msg": "no"}]})
+    assert failed["amiss"] == ["INC-1 IS NOT CLOSED EVERYWHERE: no"]
+    refused = report_screen([], {}, closing={"wanted": True, "incident_id": "", "why_not": "none is open"})
+    assert refused["amiss"] == ["NOTHING WAS CLOSED: none is open"]
+    assert report_screen([], {}, closing={"wanted": False})["lines"] == []
+
+
+def test_no_temporary_file_is_left_where_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = lay_down(tmp_path, *eventful())
+
+    def full(*_given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    told = report(tmp_path)
+    assert [one for one in told["files"] if one["changed"]] == [told["files"][0]]
+    assert "No space left on device" in told["warnings"][0]
+    assert not list(place.glob(".*.tmp"))
