@@ -36,7 +36,7 @@ _WEBHOOK_BLOCKS = ("invalid_blocks", "invalid_payload")
 
 
 class Slack:
-    """One workspace. ``options``: token, webhooks (URL by channel), api_url, create (patterns of channels to make), ca_certs."""
+    """One workspace. ``options``: those of the module; ``create`` has patterns of channels."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._token: str = options.get("token") or ""

@@ -286,13 +286,13 @@ already:
   returned: success
   type: int
 not_sent:
-  description: What was certainly not taken, or not sent in time; the next call tries again.
+  description: What was not taken, or not sent in time, or may be sent twice; the next call tries again.
   returned: success
   type: list
   elements: dict
   contains: *told
 unknown:
-  description: What went out without an answer.
+  description: What went out without an answer, and is sent again with O(again) alone.
   returned: success
   type: list
   elements: dict
