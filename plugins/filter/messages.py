@@ -14,8 +14,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyform
     message_number,
     message_percent,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import messages_planned
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_lines
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import (
+    incidents_to_tell,
+    messages_planned,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_again, messages_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import foreign, foreign_lines
 
 
@@ -25,6 +28,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
         return {
+            "incidents_to_tell": incidents_to_tell,
             "message_clock": message_clock,
             "message_day": message_day,
             "message_duration": message_duration,
@@ -32,6 +36,7 @@ class FilterModule:
             "message_number": message_number,
             "message_percent": message_percent,
             "message_words": foreign_lines,
+            "messages_again": messages_again,
             "messages_lines": messages_lines,
             "messages_planned": messages_planned,
         }

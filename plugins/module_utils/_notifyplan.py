@@ -9,6 +9,7 @@ next: the same command again has the same keys, and another stop after a return 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import seconds_between
@@ -40,6 +41,7 @@ def messages_planned(
     step: str = "",
     locale: str = "en",
     channel: bool = False,
+    channels: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the messages of a point without their words: what ``notify`` takes, and ``about``, figures for them.
 
@@ -49,6 +51,7 @@ def messages_planned(
     :param verdict: what the last screen says, for instance ``degraded``.
     :param step: what came back, for instance ``all`` or ``stage-50``.
     :param channel: whether the incident has a channel of its own.
+    :param channels: other names for channels.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
     own = f"slack:{incident_channel(summary)}" if channel and incident_channel(summary) else ""
@@ -58,7 +61,11 @@ def messages_planned(
         for kind in KINDS[one]:
             ways = [own if route == OWN_CHANNEL else route for route in (routes.get(place) or {}).get(kind) or ()]
             about = about_of(summary, known, verdict, step)
-            found.append(_message(kind, known, one, [way for way in dict.fromkeys(ways) if way], about, locale))
+            message = _message(kind, known, one, [way for way in dict.fromkeys(ways) if way], about, locale)
+            names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
+            message["routes"] = [names.get(route, route) for route in message["routes"]]
+            message["mention"] = names.get(message["mention"], message["mention"])
+            found.append(message)
     return found
 
 
@@ -119,7 +126,6 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
         "normalised": _normalised(total, errors.get("affected_companies")),
         "rows": _rows(summary.get("records")),
         "recovered_from": _recovered_from(summary.get("records") or []),
-        "channel": incident_channel(summary),
     }
 
 
@@ -139,3 +145,17 @@ def _recovered_from(records: Sequence[Mapping[str, Any]]) -> str:
     restored = any(row.get("restored") for row in records)
     cleaned = any(row.get("repaired") or row.get("deleted") for row in records)
     return "both" if restored and cleaned else "backup" if restored else "cleanup" if cleaned else ""
+
+
+def incidents_to_tell(answers: Sequence[Mapping[str, Any]], now: float | None = None) -> list[str]:
+    """Return the incidents of which what was not sent is worth sending: open ones, and those closed a day ago at most.
+
+    :param answers: of the module ``incident_info``, one for each database.
+    :param now: seconds since 1970; left out, the present.
+    """
+    moment = datetime.now(timezone.utc) if now is None else datetime.fromtimestamp(now, timezone.utc)
+    yesterday = (moment - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = [row for answer in answers for row in [*(answer.get("open") or []), *(answer.get("incidents") or [])]]
+    return list(
+        dict.fromkeys(row["incident_id"] for row in rows if not row.get("closed_at") or row["closed_at"] >= yesterday)
+    )

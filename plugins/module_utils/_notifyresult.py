@@ -47,8 +47,8 @@ def result_of(
         "messages": len(after),
         "sent": [_told(*one) for one in sent if was.get((one[0].key, one[1].route)) != SENT],
         "already": len([one for one in sent if was.get((one[0].key, one[1].route)) == SENT]),
-        "not_sent": [_told(*one) for one in every if one[1].status in (FAILED, PENDING) and not one[1].final],
-        "unknown": [_told(*one) for one in every if one[1].status == UNKNOWN],
+        "not_sent": [_told(*one) for one in every if one[1].due(False)],
+        "unknown": [_told(*one) for one in every if one[1].status == UNKNOWN and not one[1].due(False)],
         "dry_run": [_told(*one) for one in every if one[1].status == DRY],
         "needless": [_told(*one) for one in every if one[1].status == FAILED and one[1].final],
         "would_send": [{"message": key, "route": route} for key, route in sorted(would)],
@@ -67,6 +67,8 @@ def messages_lines(result: Mapping[str, Any], check_mode: bool = False, again: s
 
     :param again: the command that sends what was not sent.
     """
+    if not result or result.get("skipped"):
+        return ["Messages: nobody was told: no route is configured"]
     if "sent" not in result:
         return [f"Messages: nobody was told: {clean(result.get('msg') or 'no reason given', 300)}"]
     if check_mode:
@@ -87,6 +89,28 @@ def messages_lines(result: Mapping[str, Any], check_mode: bool = False, again: s
     lines += [f"Messages: {_one(one)}" for one in result["needless"][:SHOWN]]
     if result["unreadable"]:
         lines.append(f"Messages: not readable in the outbox: {clean(', '.join(result['unreadable']), 200)}")
+    return lines
+
+
+def messages_again(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each incident of which something was sent again, or is still not sent.
+
+    :param results: of the module ``notify`` for one incident each, with the loop's ``__communicate_incident``.
+    """
+    lines = []
+    for result in results:
+        incident = clean(result.get("__communicate_incident") or "", 80)
+        if "sent" not in result:
+            lines.append(f"Messages of {incident}: not sent: {clean(result.get('msg') or 'no reason given', 300)}")
+            continue
+        parts = [f"{len(result['sent']):,} sent now"] if result["sent"] else []
+        parts += [f"{len(result['not_sent']):,} not sent ({_some(result['not_sent'])})"] if result["not_sent"] else []
+        if result["unknown"]:
+            parts.append(
+                f"{len(result['unknown']):,} of which it is not known whether they arrived "
+                f"({_some(result['unknown'])}), which -e kanban_notify_again=true sends again"
+            )
+        lines += [f"Messages of {incident}: {'; '.join(parts)}"] if parts else []
     return lines
 
 

@@ -10,6 +10,7 @@ letters are escaped.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from typing import Any, Mapping
 
@@ -35,13 +36,13 @@ _WEBHOOK_BLOCKS = ("invalid_blocks", "invalid_payload")
 
 
 class Slack:
-    """One workspace. ``options``: token, webhooks (URL by channel), api_url, create (channels to make), ca_certs."""
+    """One workspace. ``options``: those of the module; ``create`` has patterns of channels."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._token: str = options.get("token") or ""
         self._webhooks: Mapping[str, str] = options.get("webhooks") or {}
         self._url: str = options["api_url"].rstrip("/")
-        self._create = frozenset(options.get("create") or ())
+        self._create = tuple(options.get("create") or ())
         self._ca_certs: str | None = options.get("ca_certs")
         # The ids of channels that were made by this run.
         self._made: dict[str, str] = {}
@@ -69,7 +70,7 @@ class Slack:
 
     def _channel(self, name: str, seconds: float) -> str:
         """Return how a channel is named to the API; one that is to be made is made first, once."""
-        if name not in self._create:
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._create):
             return name
         if name not in self._made:
             answer = self._call("conversations.create", {"name": name.lstrip("#"), "is_private": False}, seconds).json()

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import (
+    HEADINGS,
     LARGEST_FILE,
     read_words,
     words_file,
@@ -40,7 +41,7 @@ def words_of(root: str, incident_id: str, locale: str, check: bool) -> dict[str,
     return {
         "changed": made,
         "path": str(path),
-        "words": dict(words.said),
+        "words": {name: words.said.get(name, "") for name in HEADINGS},
         "unknown": list(words.unknown),
         "cut": list(words.cut),
     }

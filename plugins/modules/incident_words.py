@@ -56,7 +56,8 @@ path:
 words:
   description:
     - What stands below each heading, by the name of the heading, C(detected_at), C(what_happened), C(root_cause),
-      C(eta), C(next_steps), C(prevention), C(went_well), C(improve) and C(action_items). Only where there is something.
+      C(eta), C(next_steps), C(prevention), C(went_well), C(improve) and C(action_items); empty where
+      there is nothing.
   returned: success
   type: dict
 unknown:

@@ -119,7 +119,8 @@ options:
         type: str
         default: https://slack.com/api
       create:
-        description: Channels that are made before the first message to them, where the token may.
+        description:
+          - Channels that are made before the first message to them, where the token may; a C(*) stands for anything.
         type: list
         elements: str
         default: []
@@ -285,13 +286,13 @@ already:
   returned: success
   type: int
 not_sent:
-  description: What was certainly not taken, or not sent in time; the next call tries again.
+  description: What was not taken, or not sent in time, or may be sent twice; the next call tries again.
   returned: success
   type: list
   elements: dict
   contains: *told
 unknown:
-  description: What went out without an answer.
+  description: What went out without an answer, and is sent again with O(again) alone.
   returned: success
   type: list
   elements: dict

@@ -157,6 +157,8 @@ class Site:
             {
                 "kanban_postgresql_db": self.database,
                 "kanban_environment": "staging",
+                # Messages have tests of their own.
+                "kanban_notify": False,
                 # The application itself is not there: one file stands for its logs.
                 "kanban_app_log_files": ["/etc/os-release"],
                 **variables,

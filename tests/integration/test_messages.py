@@ -1,0 +1,168 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run tells people, by all ways at once, one of which hangs; it neither waits for that nor fails by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration import playbook
+from tests.integration.crowd import on, population
+from tests.integration.journals import Place
+from tests.integration.place import Database
+from tests.support.mailserver import MailServer, mail_server
+from tests.support.statuspage import KEY, PAGE, StatusPage, status_page
+from tests.support.telling import ROUTING_KEY, TOKEN, Told, telling
+
+OPEN = "INC-OPEN"
+HOSTILE = "<script>{{ 7*7 }}</script> **@channel** <!here> 🙂 " + "x" * 10_000
+SECRETS = (TOKEN, ROUTING_KEY, KEY)
+
+
+@pytest.fixture
+def place(db: Database, directory: Path) -> Place:
+    """Fifty companies that are on, with ten users each, in an incident that is open already; and people's own words."""
+    population(db)
+    db.rows('CREATE TABLE users AS SELECT g AS id, g % 50 + 1 AS "companyId" FROM generate_series(1, 500) AS g')
+    db.modules().ok("incident", incident_id=OPEN, run_id="before")
+    words = directory / "incidents" / OPEN / "words.md"
+    words.parent.mkdir(parents=True)
+    words.write_text(f"## What happened\n{HOSTILE}\n## Previsão de resolução completa\n2 horas\n")
+    return Place(db, directory)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[Told]:
+    with telling(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> Iterator[MailServer]:
+    with mail_server(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[StatusPage]:
+    with status_page(tmp_path) as running:
+        yield running
+
+
+def services(told: Told, mail: MailServer, page: StatusPage) -> dict[str, Any]:
+    return {
+        "kanban_notify": True,
+        "kanban_notify_dry_run": False,
+        "kanban_notify_seconds": 3,
+        "kanban_notify_slack_token": TOKEN,
+        "kanban_notify_slack_api_url": told.slack["api_url"],
+        "kanban_notify_mail_host": "localhost",
+        "kanban_notify_mail_port": mail.port,
+        "kanban_notify_mail_tls": "none",
+        "kanban_notify_mail_from": "kanban@chatia.example",
+        "kanban_notify_mail_lists": {"tech_leads": ["lead@chatia.example"], "executives": ["ceo@chatia.example"]},
+        "kanban_notify_pagerduty_key": ROUTING_KEY,
+        "kanban_notify_pagerduty_url": told.pager["url"],
+        "kanban_notify_status_page_key": KEY,
+        "kanban_notify_status_page_id": PAGE,
+        "kanban_notify_status_page_component": "Kanban",
+        "kanban_notify_status_page_url": page.url,
+    }
+
+
+def outbox(place: Place) -> dict[str, dict[str, str]]:
+    """Return what became of each message, by route."""
+    found = [json.loads(path.read_text()) for path in (place.incidents / OPEN / "messages").glob("*.json")]
+    return {one["key"]: {route["route"]: route["status"] for route in one["routes"]} for one in found}
+
+
+def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
+    place: Place, told: Told, mail: MailServer, page: StatusPage
+) -> None:
+    given = services(told, mail, page)
+    team = place.directory / "team/pt_BR"
+    team.mkdir(parents=True)
+    (team / "initial_stakeholders.md.j2").write_text(
+        "Nossa equipe: {{ facts.companies.switched_off }}\n{{ words.what_happened }}\n"
+    )
+    given["kanban_notify_templates"] = str(team.parent)
+    # The pager hangs; one channel has had too many.
+    too_many = {"on": "chat.postMessage", "has": "#incidents", "status": 429, "headers": {"Retry-After": "60"}}
+    told.order({"on": "enqueue", "hang": 60, "times": 9}, {**too_many, "times": 9})
+    typed = playbook.given(place.directory, {"kanban_reason": HOSTILE.partition(" 🙂")[0]})
+    run = place.run("scenario3", *typed, **given)
+    assert (run.rc, on(place.db)) == (0, []), run.output
+    assert "Messages: " in run.screen, run.output
+    assert not [secret for secret in SECRETS if secret in run.output]
+    # The run ended well, said what holds, and then whom it did not reach.
+    found = outbox(place)
+    assert set(found) == {f"scenario3-{key}" for key in (
+        "announce", "initial-oncall", "initial-stakeholders", "user-notice", "update-contained")}  # fmt: skip
+    assert found["scenario3-announce"] == {"slack:#incidents": "failed"}
+    assert "slack #incidents: 429, too many requests, it asks for 60 s" in run.screen
+    assert found["scenario3-initial-oncall"]["pagerduty"] == "unknown"
+    assert "pagerduty: no whole answer" in run.screen, run.screen
+    (incident,) = page.incidents
+    assert (page.status("cmpkanban"), incident["status"]) == ("under_maintenance", "investigating")
+    channel = next(name for name in found["scenario3-initial-oncall"] if name.startswith("slack:#incident-"))
+    assert found["scenario3-initial-oncall"][channel] == "sent"
+    posts = told.posts()
+    assert not [post for post in posts if "<!here>" in post["text"] or "@channel" in post["text"]]
+    # The figures of this very run, and nothing that was not measured as 0.
+    (oncall,) = [post["text"] for post in posts if post["channel"].startswith("C")][:1]
+    assert "Companies desabilitadas: 50 de 50; ainda ligadas: 0" in oncall
+    assert "Motivo: &lt;script&gt;{{ 7*7 }}&lt;/script&gt; **@\u2060channel** &lt;!here&gt;" in oncall
+    letters = {to[0]: letter for to, letter in mail.mails if str(letter["Subject"]) == "Nossa equipe: 50"}
+    assert set(letters) == {"lead@chatia.example", "ceo@chatia.example"}
+    assert letters["lead@chatia.example"].get_content().startswith("<script>{{ 7*7 }}</script>")
+    update = (place.incidents / OPEN / "messages/scenario3-update-contained.md").read_text()
+    assert "**Usuários afetados:** 500" in update
+    assert "**Previsão:** 2 horas" in update
+    # What is missing is sent, and nothing else.
+    count = (len(mail.mails), len(page.written))
+    told.order()
+    again = place.run("report", **given)
+    assert f"Messages of {OPEN}: 3 sent now" in again.output, again.output
+    assert (len(mail.mails), len(page.written)) == count
+    assert told.events() == ["trigger"]
+    assert [post["text"][:10] for post in told.posts("#incidents")] == ["<!channel>", "P0 critica"]
+
+
+@pytest.mark.drill
+def test_containment_is_as_fast_where_slack_hangs_and_a_plan_tells_nobody(
+    place: Place, told: Told, mail: MailServer, page: StatusPage
+) -> None:
+    given = {**services(told, mail, page), "kanban_locale": "es"}
+    told.order({"on": "/api/", "hang": 60, "times": 99}, {"on": "enqueue", "hang": 60, "times": 99})
+    plan = place.run("scenario3", "--check", **given)
+    assert "Messages: would send " in plan.output, plan.output
+    assert (told.asked(), mail.mails, page.written) == ([], [], [])
+    assert not (place.incidents / OPEN / "messages").exists()
+    run = place.run("scenario3", **given)
+    assert run.rc == 0, run.output
+    assert "in English, for there is no text of the language es" in run.output
+    # What holds was said before anybody was told, and what follows did not wait for it.
+    lines = [json.loads(line) for path in place.journals(OPEN) for line in path.read_text().splitlines()]
+    plays = {line["data"]["number"]: line["data"]["seconds"] for line in lines if line["event"] == "play ended"}
+    assert plays[3] < 15, plays
+    begins = [line["seq"] for line in lines if line["event"] == "play began" and line["data"]["number"] == 3]
+    asked = [line for line in lines if line["data"].get("role") == "communicate" and line["seq"] < begins[-1]]
+    assert asked == []
+    # Nobody is told where there is no way, and a broken template keeps no run from its end.
+    alone = place.run("scenario3", kanban_notify=True, kanban_environment="production")
+    assert "Messages: nobody was told: no route is configured" in alone.output
+    team = place.directory / "team/pt_BR"
+    team.mkdir(parents=True)
+    (team / "update.md.j2").write_text("{{ nothing.like.that }}")
+    dry = place.run("scenario3", kanban_notify=True, kanban_notify_templates=str(team.parent))
+    assert (dry.rc, "Messages: nobody was told: " in dry.output) == (0, True), dry.output
+    # A directory that cannot be written, neither.
+    no_place = place.run("scenario3", kanban_notify=True, kanban_incidents_dir="/proc/none")
+    assert no_place.rc == 0, no_place.output
+    assert "Messages: nobody was told" in no_place.output
