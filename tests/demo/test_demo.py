@@ -184,6 +184,7 @@ def test_a_checkout_that_the_servers_account_cannot_reach(checkout: Checkout) ->
     assert checkout.files() == before
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     "moment", ["servers/postgresql/initial-password", "servers/redis/redis.conf", "connection.json"]
 )
@@ -230,6 +231,7 @@ def test_an_interrupted_up_says_so_and_leaves_no_playbook_running(checkout: Chec
     assert not plays(checkout)
 
 
+@pytest.mark.drill
 def test_the_playbook_of_a_killed_up_goes_with_the_servers(checkout: Checkout) -> None:
     with up_in_its_playbook(checkout) as victim:
         victim.kill()

@@ -202,6 +202,7 @@ def test_who_did_not_answer_is_named_and_the_rest_is_there(place: Place) -> None
         assert secret not in json.dumps(data) + text + output
 
 
+@pytest.mark.drill
 def test_the_applications_processes_and_what_its_logs_say_of_sockets(place: Place, pm2_daemon: Daemon) -> None:
     lines = f"console.log('Socket.IO client {{{{ 7 * 7 }}}} connected'); console.error('Error: {PM2_SECRET}');"
     pm2_daemon.start(f"{lines} setInterval(() => {{}}, 1000);", "api")
@@ -240,6 +241,7 @@ def told(place: Place, crm: Database) -> Place:
     return place
 
 
+@pytest.mark.drill
 def test_the_same_answers_change_nothing(told: Place) -> None:
     rc, output = told.run(KEEP, "--check")
     assert rc == 0, output
@@ -257,6 +259,7 @@ def test_the_same_answers_change_nothing(told: Place) -> None:
     ]
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("disk", ["size=4k", "ro"])
 def test_a_disk_that_is_full_or_read_only_is_said_and_fails_nothing(told: Place, disk: str) -> None:
     told.incidents.mkdir()

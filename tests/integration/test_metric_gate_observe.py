@@ -129,6 +129,7 @@ def watch(db: Database, directory: Path) -> Iterator[Watch]:
         yield Watch(db, app, directory)
 
 
+@pytest.mark.drill
 def test_a_plan_takes_one_sample_and_keeps_nothing(watch: Watch) -> None:
     left = watch.run("--check")
     assert (left["try"], left["ledger_kept"], watch.events) == (1, False, [])
@@ -150,6 +151,7 @@ def test_degraded_ends_a_watch_and_without_a_ledger_it_is_judged_as_well(watch: 
     assert "not in the ledger: another run could not go on with this" in watch.output
 
 
+@pytest.mark.drill
 def test_a_whole_watch_takes_its_time_and_no_longer(watch: Watch) -> None:
     watch.variables.update(observe_end="whole", observe_seconds=5, observe_interval=2)
     began = time.monotonic()
@@ -162,6 +164,7 @@ def test_a_whole_watch_takes_its_time_and_no_longer(watch: Watch) -> None:
     assert last == "ok"
 
 
+@pytest.mark.drill
 def test_the_first_ok_takes_as_many_as_its_thresholds_say(watch: Watch) -> None:
     left = watch.run()
     assert (left["try"], left["passed"], left["resumed"], left["watch"]) == (2, True, False, 1)
@@ -206,6 +209,7 @@ def test_hosts_that_are_gone_are_no_data_by_name_and_end_nothing(watch: Watch) -
     assert "NO DATA (app2: could not be reached" in watch.output
 
 
+@pytest.mark.drill
 def test_a_metric_that_may_be_silent_may_not_be_dead(watch: Watch) -> None:
     """As the profile has drag and drop, and growth of the memory, which a watch that ends early does not judge."""
     performance = f"{watch.app.url}/performance"
@@ -229,6 +233,7 @@ def test_a_metric_that_may_be_silent_may_not_be_dead(watch: Watch) -> None:
     assert "dnd p95 NO DATA (app1: HTTP 503), memory growth NO DATA (app1: HTTP 503)" in watch.output
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(("seconds", "passed"), [(70, True), (51, False)])
 def test_a_whole_watch_that_was_unstable_says_so_and_passes_only_if_its_end_was_steady(
     watch: Watch, seconds: int, passed: bool
@@ -250,6 +255,7 @@ def test_a_whole_watch_that_was_unstable_says_so_and_passes_only_if_its_end_was_
     assert ("are not steady: good in the end, but unstable from" in watch.output) is not passed
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [

@@ -57,10 +57,12 @@ def triage(acts: str, **more: Any) -> dict[str, Any]:
     return {"__triage": {"acts": acts, "reason": "", "scenario": acts}, **more}
 
 
+@pytest.mark.drill
 def test_scenario_2_that_holds_has_no_host_of_scenario_1(directory: Path) -> None:
     assert acting(directory, "scenario2.yml", {"__decision": {"decision": "hold"}}) == {"scenario2.yml"}
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("extra", [{}, NAMED], ids=["groups", "named"])
 def test_scenario_2_that_escalates_has_the_hosts_of_scenario_1(directory: Path, extra: Mapping[str, str]) -> None:
     decided = {"__decision": {"decision": "escalate"}}
@@ -72,11 +74,13 @@ def test_triage_acts_on_what_it_decided_alone(directory: Path, acts: str) -> Non
     assert acting(directory, "triage_act.yml", triage(acts)) == {*HALVES, f"{acts}.yml"}
 
 
+@pytest.mark.drill
 def test_triage_that_holds_in_scenario_2_has_no_host_of_scenario_1(directory: Path) -> None:
     held = triage("scenario2", __decision={"decision": "hold"})
     assert acting(directory, "triage_act.yml", held, {}) == {*HALVES, "scenario2.yml"}
 
 
+@pytest.mark.drill
 def test_triage_that_decided_on_nothing_has_no_host_of_any(directory: Path) -> None:
     assert acting(directory, "triage_act.yml", triage("")) == HALVES
 

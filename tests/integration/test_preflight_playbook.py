@@ -111,6 +111,7 @@ def test_every_missing_thing_is_a_line_with_what_to_do_in_order(place: Place) ->
     assert [int(number) for number in re.findall(r'"(\d+)\. ', screen)] == list(range(1, screen.count("To do:") + 1))
 
 
+@pytest.mark.drill
 def test_a_clock_that_is_off_and_tiers_that_are_not_used(place: Place) -> None:
     programs = place.directory / "programs"
     programs.mkdir()
@@ -131,6 +132,7 @@ def test_a_clock_that_is_off_and_tiers_that_are_not_used(place: Place) -> None:
     assert "redis-cli" not in text
 
 
+@pytest.mark.drill
 def test_backups_are_asked_where_they_are(place: Place) -> None:
     """A dump of the collection's own lacks two of the tables; a whole one of pg_dump will do, while it is young."""
     files = place.directory / "files"
@@ -156,6 +158,7 @@ def test_backups_are_asked_where_they_are(place: Place) -> None:
     assert "gave no answer: There is no program" in screen
 
 
+@pytest.mark.drill
 def test_each_redis_has_the_line_of_its_own_variables(place: Place) -> None:
     """They are read on the host that they belong to, as the modules read them."""
     place.variables["kanban_redis_db"] = 4
@@ -177,6 +180,7 @@ def test_each_redis_has_the_line_of_its_own_variables(place: Place) -> None:
     assert place.cache.password not in text
 
 
+@pytest.mark.drill
 def test_a_trigger_that_gets_around_the_fence_is_a_line(place: Place) -> None:
     place.db.rows("CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
     place.db.rows('CREATE TRIGGER touch BEFORE UPDATE ON "Tickets" FOR EACH ROW EXECUTE FUNCTION touch()')
@@ -185,6 +189,7 @@ def test_a_trigger_that_gets_around_the_fence_is_a_line(place: Place) -> None:
     assert "db1: public.Tickets has triggers of its own (touch) that run for each updated row" in screen
 
 
+@pytest.mark.drill
 def test_a_fence_that_is_not_installed_is_a_line(place: Place) -> None:
     place.db.modules().ok("write_fence", state="absent", purge=True, force=True)
     rc, _output, screen = place.run()
@@ -209,6 +214,7 @@ def test_a_limit_without_the_controller_is_no_pass(place: Place) -> None:
     assert "nobody counted" in re.sub(r"\s+", " ", output)
 
 
+@pytest.mark.drill
 def test_a_user_who_may_not_hold_the_block_is_told_what_to_grant_and_no_key_is_written(place: Place) -> None:
     with place.cache.client() as client:
         client.acl_setuser(
@@ -224,6 +230,7 @@ def test_a_user_who_may_not_hold_the_block_is_told_what_to_grant_and_no_key_is_w
         client.acl_deluser("reader")
 
 
+@pytest.mark.drill
 def test_what_scenarios_1_and_2_lack_is_named_host_by_host(place: Place) -> None:
     place.db.rows('DROP TABLE "ErrorLogs"')
     dead = f"http://127.0.0.1:{free_port()}"

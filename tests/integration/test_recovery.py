@@ -147,6 +147,7 @@ def test_found_planned_approved_repaired_validated_and_back(place: Place) -> Non
     assert place.db.modules().ok("incident_info", incident_id=done.incident)["validation"] is None
 
 
+@pytest.mark.drill
 def test_nothing_corrupt_is_validated_at_once(db: Database, directory: Path) -> None:
     data = load(db, corruption=False)
     run = Place(db, data, directory).run()
@@ -192,6 +193,7 @@ def test_an_override_is_recorded_before_it_is_used(place: Place) -> None:
     assert "rows and writes since the stop were not compared: there is no dump" in run.screen
 
 
+@pytest.mark.drill
 def test_without_a_proven_dump_nothing_is_repaired(place: Place) -> None:
     stopped = place.run()
     place.variables["kanban_postgresql_bin_dir"] = str(place.directory)
@@ -202,6 +204,7 @@ def test_without_a_proven_dump_nothing_is_repaired(place: Place) -> None:
     assert "Not repaired: no proven dump of the tables is there" in run.screen, run.output
 
 
+@pytest.mark.drill
 def test_a_row_that_changed_since_the_plan_is_looked_at_again(place: Place) -> None:
     place.variables["kanban_dump_tables"] = []
     stopped = place.run()

@@ -117,6 +117,7 @@ def test_what_overrides_needs_a_reason_and_is_on_record(stopped: Stopped) -> Non
     assert stopped.events()[0] == ("validation overridden", "{{ 7 * 7 }} support cannot work")
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(("when", "lowered"), [(BEFORE, 0), (MEANWHILE, 1)], ids=["before", "meanwhile"])
 def test_a_later_stop_wins(stopped: Stopped, when: str, lowered: int) -> None:
     stopped.validate()

@@ -183,6 +183,7 @@ def test_a_stop_meanwhile_ends_the_stage_and_voids_what_had_passed(back: Return)
     assert "stage 10 %, then stage 100 % would come" in screen(plan)
 
 
+@pytest.mark.drill
 def test_a_lease_that_another_run_took_leaves_the_stage_to_it(back: Return) -> None:
     back.variables["kanban_watch_minutes"] = {"stage": 0.5}
     running = back.start()
@@ -197,6 +198,7 @@ def test_a_lease_that_another_run_took_leaves_the_stage_to_it(back: Return) -> N
     assert (on(back.db), back.stages, back.is_free()) == ([1, 2], [("begun", "stage 10 %")], False)
 
 
+@pytest.mark.drill
 def test_one_tenant_tries_it_whether_it_had_the_feature_or_not(back: Return) -> None:
     back.db.rows("INSERT INTO companies VALUES (99, '{}')")
     nobody = back.run(kanban_reenable="test")
@@ -219,6 +221,7 @@ def test_one_tenant_tries_it_whether_it_had_the_feature_or_not(back: Return) -> 
     assert on(back.db) == [*ALL, 99]
 
 
+@pytest.mark.drill
 def test_it_is_refused_while_writes_are_or_another_incident_is_open(back: Return) -> None:
     back.db.modules().ok("write_fence", tables=["tickets"], incident_id="INC-1")
     run = back.run()

@@ -138,6 +138,7 @@ def test_shown_acted_on_and_verified_are_the_same(errors: Errors, directory: Pat
     assert off(errors.db) == [1, 2]
 
 
+@pytest.mark.drill
 def test_the_default_of_all_tenants_is_not_switched_with_some(errors: Errors, directory: Path) -> None:
     """It is what everybody has who has no row of their own; an inventory may have it switched with all of them."""
     db = errors.db
@@ -151,6 +152,7 @@ def test_the_default_of_all_tenants_is_not_switched_with_some(errors: Errors, di
     assert [tuple(row) for row in rows] == [(2, "disabled"), (None, "enabled")]
 
 
+@pytest.mark.drill
 def test_whoever_froze_first_is_followed(errors: Errors, directory: Path) -> None:
     """Another controller's list came between our ranking and our event: its ids are switched, not ours."""
     theirs = errors.rank(tenants=["3"])
@@ -184,6 +186,7 @@ def test_a_ledger_that_takes_no_list_in_time_delays_no_switch(errors: Errors, di
     assert "this run acts on it, another ranks anew" in said
 
 
+@pytest.mark.drill
 def test_without_a_table_of_errors_nobody_is_switched_and_the_reason_is_kept(errors: Errors, directory: Path) -> None:
     errors.db.rows('DROP TABLE "ErrorLogs"')
     told = play(errors, directory)
@@ -202,6 +205,7 @@ def test_nobody_affected_freezes_switches_and_opens_nothing(errors: Errors, dire
     assert listed(play(errors, directory)) == ["3"]
 
 
+@pytest.mark.drill
 def test_a_watch_without_a_list_has_an_incident_that_is_said(errors: Errors, directory: Path) -> None:
     """The series is kept there, so that the same command goes on with it."""
     errors.db.rows('TRUNCATE "ErrorLogs"')
@@ -219,6 +223,7 @@ def test_a_watch_without_a_list_has_an_incident_that_is_said(errors: Errors, dir
     assert again["flag"]["incident"]["opened_now"] is False
 
 
+@pytest.mark.drill
 def test_who_was_deleted_since_is_left_out_and_fails_nothing(errors: Errors, directory: Path) -> None:
     play(errors, directory)
     errors.db.rows('DELETE FROM "Companies" WHERE id = 2')

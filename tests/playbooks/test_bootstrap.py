@@ -16,6 +16,7 @@ from tests.playbooks.bootstraps import CATALOG, bootstrap, traces
 from tests.playbooks.place import ON, TENANTS, Site
 
 
+@pytest.mark.drill
 def test_the_plan_of_a_first_installation_changes_nothing(site: Site) -> None:
     before = site.psql("db1", CATALOG)
     nothing = traces(site)

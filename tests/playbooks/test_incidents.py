@@ -72,6 +72,7 @@ def contain_apart(site: Site) -> None:
         assert alone.rc == 0, alone.output
 
 
+@pytest.mark.drill
 def test_two_ledgers_with_different_incidents_are_contained_but_undone_only_by_name(site: Site) -> None:
     for host, incident in (("db1", "INC-20261124-100"), ("db3", "INC-20261124-200")):
         alone = site.run("scenario3", hosts=(host,), extra={"kanban_incident_id": incident})

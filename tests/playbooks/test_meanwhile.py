@@ -42,6 +42,7 @@ CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
 NOBODY_ON = """UPDATE "Companies" SET settings = settings - 'kanbanV2Enabled' WHERE id % 3 = 0"""
 
 
+@pytest.mark.drill
 def test_stopped_again_after_an_undo_it_takes_another_dump_and_a_block_that_went_meanwhile_is_told(site: Site) -> None:
     before = site.rows()
     first = site.run("scenario3", variables=HASTY, whole=True)

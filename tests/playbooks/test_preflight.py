@@ -69,6 +69,7 @@ def test_a_dead_host_is_named_and_the_others_are_looked_at(site: Site, ready: di
     assert "db2: It is a replica, and its primary did not answer" in run.screen
 
 
+@pytest.mark.drill
 def test_the_script_stops_and_undoes_it_with_psql_alone(site: Site, ready: dict[str, Any]) -> None:
     before = site.rows()
     assert site.run("preflight", whole=True, variables=ready, extra=NO_APPLICATION).rc == 0
