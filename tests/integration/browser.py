@@ -68,9 +68,15 @@ class Browser:
         # The browser's own first page is none of ours, and what is within an address is asked of nobody.
         return [url for url in sent if not url.startswith(("file:", "chrome:", "data:"))]
 
-    def printed(self) -> bytes:
-        """Return the page on paper, as PDF."""
-        return base64.b64decode(self.driver.print_page())
+    def printed(self) -> tuple[bytes, int]:
+        """Return the page on paper, as PDF, and how many of the tables that a screen folds away are not on it."""
+        paper = base64.b64decode(self.driver.print_page())
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        hidden = self.ask(
+            "return [...document.querySelectorAll('details table')].filter(t => !t.checkVisibility()).length"
+        )
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        return paper, int(hidden)
 
 
 @contextmanager

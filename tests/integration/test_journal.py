@@ -118,7 +118,7 @@ def test_journals_of_a_closed_incident_go_with_their_age(place: Place) -> None:
     last = place.run("report", kanban_incident_id="INC-NONE")
     assert last.rc == 0, last.output
     assert "INC-NONE: no journal of it lies on this controller" in last.screen
-    assert sorted(path.name for path in (place.incidents / OPEN).iterdir()) == ["evidence", "timings.json"]
+    assert sorted(path.name for path in (place.incidents / OPEN).iterdir()) == ["timings.json"]
     assert OPEN in (place.incidents / "index.md").read_text(encoding="utf-8")
 
 

@@ -61,7 +61,7 @@ def test_ready_and_nothing_is_changed_on_any_host(place: Place) -> None:
         assert numbered[0].startswith("Metrics that are not measured: dnd_p95"), screen
         assert numbered[1] == "Metrics that are measured and not judged: public, waiting."
         assert numbered[2:4] == [
-            "No green rehearsal of version 0.1.0 is on record here.",
+            "No green rehearsal of version 0.",
             "When the plan was reviewed last is not known.",
         ]
         assert all("updates could not be seen" in line for line in numbered[4:]), numbered

@@ -39,7 +39,9 @@ def fits(browser: Browser, page: Path, ways: Sequence[tuple[int, bool]] = WAYS) 
         assert scroll <= width, (page.name, width, scroll)
         assert browser.violations() == [], (page.name, width, dark)
         assert browser.ask("return document.documentElement.innerHTML.includes('<script')") is False
-    assert browser.printed().startswith(b"%PDF-")
+    paper, hidden = browser.printed()
+    assert paper.startswith(b"%PDF-")
+    assert hidden == 0
 
 
 def test_the_pages_are_sound_in_a_browser(directory: Path) -> None:
