@@ -59,7 +59,7 @@ def services(told: Told, mail: MailServer, page: StatusPage) -> dict[str, Any]:
     return {
         "kanban_notify": True,
         "kanban_notify_dry_run": False,
-        "kanban_notify_seconds": 3,
+        "kanban_notify_seconds": 5,
         "kanban_notify_slack_token": TOKEN,
         "kanban_notify_slack_api_url": told.slack["api_url"],
         "kanban_notify_mail_host": "localhost",
@@ -130,7 +130,8 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     again = place.run("report", **given)
     assert f"Messages of {OPEN}: 3 sent now" in again.output, again.output
     assert (len(mail.mails), len(page.written)) == count
-    assert told.events() == ["trigger"]
+    # What hung may have arrived after all; it is one alarm.
+    assert {(body["event_action"], body["dedup_key"]) for body in told.asked("enqueue")} == {("trigger", OPEN)}
     assert [post["text"][:10] for post in told.posts("#incidents")] == ["<!channel>", "P0 critica"]
 
 

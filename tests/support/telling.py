@@ -35,7 +35,7 @@ class Handler(web.Handler):
         text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         body = json.loads(text)
         if path == "/_order":
-            _FAULTS.extend(body)
+            _FAULTS[:] = [*_FAULTS, *body] if body else []
             self.send(200, {})
             return
         if path == "/_scopes":
@@ -142,7 +142,7 @@ class Told:
         return [body["event_action"] for body in self.asked("enqueue", "taken")]
 
     def order(self, *faults: dict[str, Any]) -> None:
-        """Let things go wrong: ``on`` a part of the path, ``has`` a part of the body, ``times``.
+        """Let things go wrong: ``on`` a part of the path, ``has`` a part of the body, ``times``; none: no more.
 
         ``status`` with ``headers`` and ``answer``; ``hang`` seconds first; ``closed`` without an answer.
         """
