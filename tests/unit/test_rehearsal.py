@@ -1,33 +1,17 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a rehearsal may begin, what it leaves to be put back, and what its last screen says."""
+"""Where a rehearsal may begin, and what an earlier one left."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal import (
     rehearsal_decision,
     rehearsal_place,
-)
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import (
-    PLANTED,
-    REMOVED,
-    Planted,
-    asked,
-    still_planted,
-)
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsalscreen import (
-    grown,
-    rehearsal_back,
-    rehearsal_notes,
-    rehearsal_screen,
-    rehearsal_verified,
 )
 from tests.unit.answers import UNREACHABLE, Answer, database
 
@@ -146,170 +130,3 @@ def test_what_an_earlier_one_left_comes_first() -> None:
     assert "its last line 61 s ago" in found["refused"][0]
     assert decide("put_back", events=alive, **other)["puts_back"]
     assert decide("put_back") == {**decide("put_back"), "goes": False, "puts_back": False, "refused": []}
-
-
-CHECKS: list[Answer] = [
-    {"name": "orphans", "kind": "orphan", "table": "Tags", "column": "companyId"},
-    {"name": "others", "kind": "orphan", "table": "Tags", "column": "nextLaneId"},
-    {"name": "lanes", "kind": "invalid_reference", "table": "Tickets"},
-    {"name": "hours", "kind": "timeline", "table": "Tags"},
-]
-KINDS: list[Answer] = [{"kind": "orphan", "table": "Tags", "column": "companyId"}]
-DATA: Answer = {"planted": [{"rows": 5}]}
-
-
-def counted(**counts: int) -> Answer:
-    return {"complete": True, "counts": {"orphans": 2, "others": 0, "lanes": 1, "hours": 0, **counts}}
-
-
-@pytest.mark.parametrize(
-    ("after", "bad"),
-    [
-        (counted(orphans=7), []),
-        (counted(orphans=7, hours=3), []),
-        # A copy of a row that another check names is named by it too.
-        (counted(orphans=7, others=5), []),
-        (counted(orphans=7, others=6), ["others counts 6 more than before, and 0 were planted"]),
-        (counted(orphans=6), ["orphans counts 4 more than before, and 5 were planted"]),
-        (counted(orphans=8), ["orphans counts 6 more than before, and 5 were planted"]),
-        (counted(orphans=7, lanes=2), ["lanes counts 1 more than before, and 0 were planted"]),
-        (counted(orphans=7, lanes=0), ["lanes counts -1 more than before, and 0 were planted"]),
-        ({"complete": False, "msg": "late"}, ["its data could not be counted after the scenario: late"]),
-    ],
-)
-def test_the_checks_count_what_was_planted_and_nothing_else(after: Answer, bad: list[str]) -> None:
-    assert grown(counted(), after, CHECKS, KINDS, DATA) == bad
-
-
-def verified(**other: Any) -> list[str]:
-    answers: dict[str, Any] = {
-        "flag": {"enabled": 0},
-        "before": counted(),
-        "after": counted(orphans=7),
-        "kinds": KINDS,
-        "data": DATA,
-    }
-    answers.update({"health": {"passed": True}, "walk": {"passed": True}, **other})
-    seen = {name: [answer] for name, answer in answers.items()}
-    return rehearsal_verified(["db1"], seen, checks=CHECKS, applications=["app1"], walks=True)
-
-
-def test_flag_data_and_application_are_looked_at_again() -> None:
-    assert verified() == []
-    assert verified(flag={"enabled": 3}) == ["db1: the flag is not off: 3 tenants still have it"]
-    assert "could not be reached" in verified(flag=UNREACHABLE)[0]
-    assert verified(health={"failed": True, "msg": "502"}) == ["app1: not healthy: 502"]
-    assert verified(walk={"passed": False, "msg": "version 2"}) == ["app1: V1 is not served: version 2"]
-
-
-def back(**other: Any) -> list[str]:
-    answers: dict[str, Any] = {
-        "flag": {"enabled_after": 3},
-        "data": {"removed": 5, "left": 0},
-        "block": GOOD["block"],
-        **other,
-    }
-    failures = answers.pop("failures", {})
-    return rehearsal_back(["db1"], {name: [answer] for name, answer in answers.items()}, ["redis1"], failures)
-
-
-def test_what_is_not_as_before_is_named() -> None:
-    assert back() == []
-    assert "the flag was not put back" in back(flag=UNREACHABLE)[0]
-    assert "2 planted rows stay" in back(data={"removed": 3, "left": 2})[0]
-    assert "were not taken away" in back(data={})[0]
-    assert back(block={"held": True, "value": "true"}) == ["redis1: the write block is not released: it is there"]
-    assert back(failures={"db1": "held by\npid 7"}, flag={}) == ["db1: held by pid 7"]
-
-
-GOES: Answer = {"goes": True, "puts_back": False, "refused": [], "left": {}, "lines": []}
-VERDICT: Answer = {
-    "final": True,
-    "failed": False,
-    "met": True,
-    "seconds": 2.0,
-    "objective": 120,
-    "headline": "CONTAINED",
-}
-SECONDS = {"disable": 2.04, "verify": 20.0, "total": 22.04}
-
-
-def screen(decision: Answer = GOES, **other: Any) -> tuple[str, bool, str]:
-    options = {"wanted": "scenario3", "verdict": VERDICT, "seconds": SECONDS, **other}
-    shown = rehearsal_screen(decision, arguments=["-i", "x"], **options)
-    return shown["verdict"], shown["failed"], "\n".join(shown["lines"])
-
-
-def test_a_green_rehearsal_shows_the_plans_three_timings() -> None:
-    word, failed, text = screen(notes=rehearsal_notes(["db1"], [{"changed_count": 4}], [GOOD["data"]]))
-    assert (word, failed) == ("rehearsed", False)
-    assert "Time to disable feature flag: 2.0 s\nTime to verify: 20.0 s\nTotal rollback time: 22.0 s" in text
-    assert "db1: 4 tenants switched on for it; 5 of orphan in public.Tags" in text
-    assert "ansible-playbook chatia.kanban_rollback.rehearse -i x" in text
-
-
-@pytest.mark.parametrize(
-    ("other", "said"),
-    [
-        ({"verified": ["db1: x"]}, "NOT GREEN: scenario3, and all is as before.\nNOT VERIFIED: db1: x"),
-        ({"back": ["db1: y"]}, "and NOT all is as before.\nNOT AS BEFORE: db1: y"),
-        ({"not_set_up": ["db1: z"], "verdict": {}}, "NOT SET UP: db1: z\nTime"),
-        ({"verdict": {}}, "THE SCENARIO did not come to"),
-        ({"verdict": {**VERDICT, "final": False}}, "THE SCENARIO did not come to"),
-        ({"verdict": {**VERDICT, "failed": True}}, "THE SCENARIO: CONTAINED\nTime"),
-        ({"verdict": {**VERDICT, "seconds": 121.0}}, "OBJECTIVE: 121.0 s, and it is 120 s."),
-    ],
-)
-def test_one_thing_that_is_not_well_is_not_green(other: dict[str, Any], said: str) -> None:
-    word, failed, text = screen(**other)
-    assert (word, failed) == ("failed", True)
-    assert said in text
-
-
-def test_what_is_not_measured_is_said_to_be_so() -> None:
-    assert "Time to verify: not measured" in screen(seconds={"disable": 1.0, "verify": None, "total": None})[2]
-
-
-def test_who_was_changed_meanwhile_is_named() -> None:
-    told = rehearsal_notes(["db1"], [{}], [{}], [{"changed_since": ["7"], "missing": ["9"]}])
-    assert told == ["db1: left alone, for somebody changed them meanwhile: 7, 9"]
-    assert rehearsal_notes(["db1"], [{}], [{}]) == []
-
-
-def test_other_ends() -> None:
-    assert screen({**GOES, "goes": False, "refused": ["db1: no"]})[:2] == ("refused", True)
-    left = {**GOES, "goes": False, "puts_back": True, "left": {"db1": "INC-1"}}
-    assert screen(left)[:2] == ("put_back", False)
-    assert screen(left, back=["db1: y"])[:2] == ("failed", True)
-    assert "PUT BACK IN PART" in screen(left, back=["db1: y"])[2]
-    assert (
-        screen({**GOES, "goes": False}, wanted="put_back")[2] == "NOTHING TO PUT BACK: no ledger has a rehearsal open."
-    )
-    assert screen(check_mode=True)[:2] == ("planned", False)
-    assert screen(left, check_mode=True)[:2] == ("planned", False)
-
-
-def test_what_is_asked_for_is_whole_and_bounded() -> None:
-    kinds = [{"kind": "errors", "table": "E", "column": "c", "tenants": ["1", "2"], "text": None, "columns": []}]
-    (found,) = asked(kinds, 25)
-    assert (found.rows, found.each, found.tenants) == (25, 12, ("1", "2"))
-    assert asked([{**kinds[0], "rows": 1}], 25)[0].each == 1
-    for bad, rows in (
-        (kinds, 0),
-        (kinds, 10_001),
-        ([{**kinds[0], "rows": 10_001}], 5),
-        ([{"kind": "orphan", "table": "T"}], 5),
-    ):
-        with pytest.raises(BadInput):
-            asked(bad, rows)
-
-
-def test_what_is_on_record_is_what_no_removal_finished() -> None:
-    one = Planted("orphan", "public", "Tags", 2, ("id",), (("1", "2"),))
-    keyless = Planted("duplicate", "public", "T", 3, texts=("(1)", "(2)"), counts=(2, 1), before=(0, 1))
-    told = [(PLANTED, json.dumps(row.as_data())) for row in (one, keyless)]
-    part, whole = ((REMOVED, json.dumps({"left": left})) for left in (1, 0))
-    assert still_planted(told) == [one, keyless]
-    assert still_planted([*told, part]) == [one, keyless]
-    assert still_planted([*told, part, whole]) == []
-    assert still_planted([*told, whole, told[0]]) == [one]
