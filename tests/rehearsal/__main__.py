@@ -1,11 +1,12 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the stages of molecule/ call: ``python -m tests.rehearsal up|steady|hurts|corrupt|home|record|down``."""
+"""What the stages of molecule/ call: ``python -m tests.rehearsal up|steady|hurts|corrupt|plan|home|record|down``."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
 from tests.hosts.machine import HostsError, what_is_missing
@@ -37,6 +38,10 @@ def _home(_options: argparse.Namespace) -> list[str]:
     return ["everybody has gone home"]
 
 
+def _plan(_options: argparse.Namespace) -> list[str]:
+    return [json.dumps(record.plan(estate.find()))]
+
+
 def _record(options: argparse.Namespace) -> list[str]:
     return record.keep(estate.find(), options.name)
 
@@ -54,6 +59,7 @@ def main() -> int:
         ("up", _up, "make hosts, application and people anew"),
         ("steady", _steady, "wait until all is well, and say the figures"),
         ("corrupt", _corrupt, "wait until something of each kind is corrupt"),
+        ("plan", _plan, "print incident and hash of the plan that the last run has left"),
         ("home", _home, "send the people home, so that their accounts can be compared"),
         ("down", _down, "remove every trace"),
     ):

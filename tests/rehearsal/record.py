@@ -30,6 +30,12 @@ def stopped(estate: Estate) -> Timings:
     raise AssertionError(f"no journal of a stop below {estate.incidents}")
 
 
+def plan(estate: Estate) -> dict[str, str]:
+    """Return what the last run hands on to who approves its plan: incident and hash."""
+    exit_data = parsed(journals(estate)[-1].read_text(encoding="ascii"))[-1]["data"]["exit"]
+    return {name: exit_data[name] for name in ("kanban_incident_id", "kanban_plan_hash")}
+
+
 def keep(estate: Estate, name: str) -> list[str]:
     """Keep the record of a rehearsal outside its estate, and return it for people."""
     timings = stopped(estate)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -25,14 +24,10 @@ from tests.hosts.machine import HostsError, locked, what_is_missing
 from tests.playbooks.runner import ANSIBLE, Running, beside
 from tests.rehearsal.estate import STATE, take_down
 from tests.rehearsal.record import RECORDS
+from tests.rehearsal.stages import LIMITS, Stages
 from tests.rehearsal.timings import Timings, table
 
 SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
-# Seconds for each stage, several times what it takes on two idle cores. The image of the hosts may have to be made.
-LIMITS = {"create": 900, "prepare": 240, "converge": 480, "verify": 180, "side_effect": 480}
-_OTHER_SECONDS = 120
-_STAGE = re.compile(r"\[\w+ > (\w+)\] Executing$")
-_FAILED = re.compile(r"\[\w+ > (\w+)\] .*Executed: Failed")
 
 
 @dataclass
@@ -55,38 +50,7 @@ class Played:
         return [f"{self.scenario} {how} in {self.seconds:.0f} s ({stages})", *(f"  {line}" for line in told)]
 
 
-class Watched:
-    """A stage's clock, by what molecule says."""
-
-    def __init__(self, say: Callable[[str], None], limits: dict[str, int] | None = None) -> None:
-        self.stages: list[tuple[str, float]] = []
-        self.failed = ""
-        self._say, self._limits = say, LIMITS if limits is None else limits
-        self._name, self._began, self._rest = "start", 0.0, ""
-
-    def read(self, text: str, now: float) -> None:
-        """Take what was said since the last time."""
-        self._say(text)
-        *whole, self._rest = (self._rest + text).split("\n")
-        for line in whole:
-            if found := _STAGE.search(line):
-                self.end(now)
-                self._name, self._began = found[1], now
-            if not self.failed and (found := _FAILED.search(line)):
-                self.failed = found[1]
-
-    def end(self, now: float) -> None:
-        """End the stage that is on."""
-        if self._name != "start":
-            self.stages.append((self._name, now - self._began))
-
-    def late(self, now: float) -> str:
-        """Say which stage has had its time; empty while none has."""
-        limit = self._limits.get(self._name, _OTHER_SECONDS)
-        return f"{self._name} was not done after {limit} s" if now - self._began > limit else ""
-
-
-def play(scenario: str, limits: dict[str, int] | None = None) -> Played:
+def play(scenario: str, limits: Mapping[str, float] = LIMITS) -> Played:
     """Play one scenario to its end, and leave nothing of it but its record and its log."""
     played, log = Played(scenario), RECORDS / f"{scenario}.log"
     (RECORDS / f"{scenario}.json").unlink(missing_ok=True)
@@ -102,23 +66,22 @@ def play(scenario: str, limits: dict[str, int] | None = None) -> Played:
             "PYTHONUNBUFFERED": "1",
         },
     )
-    watched = Watched(lambda text: print(text, end="", flush=True), limits)
+    stages = Stages(limits)
     try:
-        with log.open(encoding="utf-8", errors="replace") as said:
+        with log.open(encoding="utf-8", errors="replace") as file:
             alive = True
             while alive and not played.problem:
                 alive = running.alive
-                watched.read(said.read(), running.seconds)
-                played.problem = watched.late(running.seconds)
+                said = file.read()
+                print(said, end="", flush=True)
+                stages.read(said, running.seconds)
+                played.problem = stages.late(running.seconds)
                 time.sleep(0.1)
-        watched.end(running.seconds)
-        if not played.problem:
-            done = running.wait(timeout=running.seconds + 10)
-            played.problem = (
-                "" if done.rc == 0 else f"molecule ended with {done.rc}, in {watched.stages[-1:]}; see {log}"
-            )
+        stages.end(running.seconds)
+        if not played.problem and running.wait(timeout=running.seconds + 10).rc != 0:
+            played.problem = f"{stages.failed or 'molecule'} failed, see {log}"
     finally:
-        played.seconds, played.stages = running.seconds, watched.stages
+        played.seconds, played.stages = running.seconds, stages.ended
         running.clear()
         take_down()
         for path in (ANSIBLE / "tmp").glob("molecule.*"):
