@@ -20,7 +20,7 @@ from tests.hosts.host import until
 from tests.staging import account
 from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, Entry, Report
 
-RATE = 10
+RATE = 6
 # They go home by themselves, whatever became of the rehearsal.
 MOST_SECONDS = 1800
 _ROOT = Path(__file__).resolve().parents[2]
