@@ -1,6 +1,7 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo link lint fix sanity unit servers hosts integration oldest drills hosts-test hosts-down test demo demo-down bench build docs clean
+.PHONY: help venv venv-unit venv-demo venv-rehearse link lint fix sanity unit servers hosts integration oldest drills rehearse \
+  rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
 PYTEST := .venv/bin/python -m pytest --durations=15
@@ -19,6 +20,9 @@ venv-unit: link
 
 venv-demo: link
 	@tools/venv .venv-demo requirements/demo.txt
+
+venv-rehearse: link
+	@tools/venv .venv-rehearse requirements/rehearse.txt
 
 link:
 	@test -e $(COLLECTION)/galaxy.yml || { mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION); }
@@ -50,11 +54,20 @@ oldest: link ## run the integration tests with the oldest Ansible that is suppor
 drills: venv ## kill the controller at every task of recovery, release and stages, and what else is too long for test (an hour)
 	@$(PYTEST) tests -m drill --ignore=tests/unit
 
+rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them
+	@.venv-rehearse/bin/python -m tests.rehearsal.run
+
+rehearse-1 rehearse-2 rehearse-3: venv-rehearse
+	@.venv-rehearse/bin/python -m tests.rehearsal.run scenario$(@:rehearse-%=%)
+
+rehearse-triage: venv-rehearse
+	@.venv-rehearse/bin/python -m tests.rehearsal.run triage
+
 hosts-test: venv ## test the host fixture alone
 	@.venv/bin/python -m pytest tests/hosts
 
 hosts-down: ## remove hosts that a killed run has left
-	@for state in .cache/hosts* .cache/bench/hosts; do \
+	@for state in .cache/hosts* .cache/bench/hosts .cache/rehearsal/hosts; do \
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
 
 test: venv ## run lint, sanity, unit and servers, and hosts beside them; the last line counts them
@@ -78,4 +91,4 @@ docs: venv ## write the reference of modules and roles to .cache/docs
 	@.venv/bin/python -m tools.docs
 
 clean: demo-down hosts-down ## remove environments, caches and the demo
-	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .cache .ansible
+	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .venv-rehearse .cache .ansible

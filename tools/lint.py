@@ -12,7 +12,7 @@ from tools.tree import NAME, NAMESPACE, build, collection_copy
 
 # Through the link, so that mypy names the files as their imports do.
 PLUGINS = f".ansible/collections/ansible_collections/{NAMESPACE}/{NAME}/plugins"
-TYPED = (PLUGINS.replace("plugins", "playbooks/callback_plugins"), "tools", "tests")
+TYPED = (PLUGINS.replace("plugins", "playbooks/callback_plugins"), "tools", "tests", "molecule")
 
 
 def gates(copy: Path, tarball: Path) -> list[Gate]:

@@ -14,7 +14,7 @@ class HostSpec:
     group: str
     role: str
     primary: str = ""
-    """For a replica: the host that it streams from."""
+    """For a replica: the host that it streams from; for a Sentinel: the master that it is to watch."""
 
 
 STANDARD = (
@@ -24,8 +24,12 @@ STANDARD = (
     HostSpec("app1", "app", "app"),
     HostSpec("app2", "app", "app"),
 )
-# By name, for those who ask: an independent primary with data of its own.
-OPTIONAL = {"db3": HostSpec("db3", "db", "postgres-primary")}
+# By name, for those who ask: an independent primary with data of its own; a replica of Redis, and who fails over to it.
+OPTIONAL = {
+    "db3": HostSpec("db3", "db", "postgres-primary"),
+    "redis2": HostSpec("redis2", "redis", "redis-replica", primary="redis1"),
+    "sentinel1": HostSpec("sentinel1", "sentinel", "redis-sentinel", primary="redis1"),
+}
 GROUPS = ("db", "redis", "app")
 
 

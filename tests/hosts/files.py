@@ -57,7 +57,7 @@ def write_before_boot(state: Path, specs: Sequence[HostSpec], addresses: dict[st
         kind, key, *_comment = (shared / "ssh_host_ed25519_key.pub").read_text().split()
         known.append(f"{addresses[spec.name]} {kind} {key}\n")
         write(shared / "authorized_keys", public)
-        replicas = [other.name for other in specs if other.primary == spec.name]
+        replicas = [other.name for other in specs if other.role == "postgres-replica" and other.primary == spec.name]
         facts = {
             "KANBAN_ROLE": spec.role,
             "KANBAN_GATEWAY": gateway,
@@ -86,7 +86,7 @@ def write_inventory(state: Path, hosts: Sequence[Host]) -> None:
     }
     group_vars = {"db": {"ansible_become": True, "ansible_become_user": "postgres"}}
     groups: dict[str, object] = {}
-    for group in GROUPS:
+    for group in dict.fromkeys([*GROUPS, *(host.group for host in hosts)]):
         members = {host.name: {"ansible_host": host.address} for host in hosts if host.group == group}
         groups[group] = {"hosts": members} | ({"vars": group_vars[group]} if group in group_vars else {})
     write(state / INVENTORY, "---\n" + "\n".join(_yaml({"all": {"vars": shared_vars, "children": groups}})) + "\n")

@@ -23,6 +23,11 @@ _ASKED = {
     "postgres-primary": "SELECT NOT pg_is_in_recovery()",
     "postgres-replica": "SELECT status = 'streaming' FROM pg_stat_wal_receiver",
 }
+# What Redis and Sentinel say then, by the port that they listen on and the section of INFO.
+_INFORMED = {
+    "redis-replica": (6379, "replication", "master_link_status:up"),
+    "redis-sentinel": (26379, "sentinel", "master0:name=mymaster,status=ok"),
+}
 
 
 def until(ready: Callable[[], bool], what: str, *, timeout: float, pause: float = 0.1) -> None:
@@ -148,6 +153,9 @@ class Host:
             # A replica refuses sessions until it has caught up, and a primary that lost its power until it is repaired.
             asked = ["psql", "-XqAt", "-d", "postgres", "-c", _ASKED[self.role]]
             return self.run(asked, user="postgres", check=False).stdout.strip() == "t"
+        if over and self.role in _INFORMED:
+            port, section, expected = _INFORMED[self.role]
+            return expected in self.run(["redis-cli", "-p", str(port), "INFO", section], check=False).stdout
         return over
 
     def _namespace(self) -> str:

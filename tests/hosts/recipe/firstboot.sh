@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a host what it is for, once. What it is stands in /etc/kanban-host/environment (see kanban-firstboot.service):
-# KANBAN_ROLE, and for databases KANBAN_PRIMARY (an address) or KANBAN_REPLICAS (names of slots to make).
+# KANBAN_ROLE, and KANBAN_PRIMARY (whose replica, or whose Sentinel it is: an address) or KANBAN_REPLICAS (names of slots
+# to make).
 set -eu
 data=/var/lib/postgresql/17/main
 bin=/usr/lib/postgresql/17/bin
@@ -50,10 +51,29 @@ postgres_replica() {
     enable_now postgresql.service
 }
 
+redis_replica() {
+    # Into the file itself: a failover rewrites it, and has to find the line that it changes.
+    printf 'replicaof %s 6379\n' "$KANBAN_PRIMARY" >>/etc/redis/redis.conf
+    enable_now redis-server.service
+}
+
+redis_sentinel() {
+    # It writes what it learns into this file. One alone is a majority of one; seconds, for rehearsals are short.
+    {
+        printf 'port 26379\nbind 0.0.0.0\nprotected-mode no\ndir /var/lib/redis\n'
+        printf 'logfile /var/log/redis/redis-sentinel.log\npidfile /run/sentinel/redis-sentinel.pid\n'
+        printf 'sentinel monitor mymaster %s 6379 1\n' "$KANBAN_PRIMARY"
+        printf 'sentinel down-after-milliseconds mymaster 2000\nsentinel failover-timeout mymaster 10000\n'
+    } >/etc/redis/sentinel.conf
+    enable_now redis-sentinel.service
+}
+
 case $KANBAN_ROLE in
     postgres-primary) postgres_primary ;;
     postgres-replica) postgres_replica ;;
     redis) enable_now redis-server.service ;;
+    redis-replica) redis_replica ;;
+    redis-sentinel) redis_sentinel ;;
     # node and pm2 are there; what runs under them is brought by whoever needs it.
     app) ;;
     *)

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nobody has V2, by primary and replica; evidence is kept and is nobody else's to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.playbooks.place import IS_ON
+from tests.rehearsal.asked import kept, psql
+from tests.staging.settings import DATA
+
+testinfra_hosts = ["ansible://db"]
+
+
+def test_nobody_has_v2(host: Any) -> None:
+    assert psql(host, f'SELECT count(*) FILTER (WHERE {IS_ON}), count(*) FROM "Companies"') == f"0|{DATA.tenants}"
+
+
+def test_the_replica_still_streams(host: Any) -> None:
+    if psql(host, "SELECT pg_is_in_recovery()") == "f":
+        pytest.skip("the primary")
+    assert psql(host, "SELECT status FROM pg_stat_wal_receiver") == "streaming"
+
+
+def test_evidence_is_for_its_owner_alone(host: Any) -> None:
+    modes = {mode for mode, _path in kept(host)}
+    assert modes <= {"d700", "f600"}
+    assert "f600" in modes

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stopped in the plan's two minutes while people work; of them nobody was told of a write that the fence refused."""
+
+from __future__ import annotations
+
+import datetime
+
+from tests.rehearsal import estate, record
+from tests.rehearsal.timings import OBJECTIVES, parsed
+from tests.staging.account import MESSAGE, acknowledged
+
+testinfra_hosts = ["local://"]
+
+
+def test_contained_within_two_minutes() -> None:
+    timings = record.stopped(estate.find())
+    assert timings.scenario == "scenario3"
+    assert timings.disabled is not None
+    print(f"contained after {timings.disabled:g} s under load")
+    assert timings.disabled <= OBJECTIVES["scenario3"]
+
+
+def test_no_write_of_the_board_is_acknowledged_any_more_and_messages_are() -> None:
+    here = estate.find()
+    journal = parsed(record.journals(here)[0].read_text(encoding="ascii"))
+    ended = datetime.datetime.fromisoformat(journal[-1]["at"]).timestamp()
+    for crowd in here.crowds:
+        since = [entry.operation for entry in acknowledged(crowd.path, since=ended)]
+        assert set(since) == {MESSAGE}, crowd.name

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nobody lost what they were told was done, and no inbound message was refused or lost, from the first minute on."""
+
+from __future__ import annotations
+
+import contextlib
+
+from tests.rehearsal import estate
+
+testinfra_hosts = ["local://"]
+
+
+def test_no_acknowledged_write_and_no_message_is_missing() -> None:
+    here = estate.find()
+    for crowd in here.crowds:
+        assert not crowd.at_work, f"{crowd.name} has to be home"
+        with contextlib.closing(here.site.connect()) as session:
+            report = crowd.verify(session)
+        lost = report.missing if crowd.name == "sound" else [thing for thing in report.missing if "message:" in thing]
+        print(f"{crowd.name}: {report.acknowledged} acknowledged, {len(lost)} missing")
+        assert lost == []
+        # What is there twice was planted, and was mended.
+        assert report.unexpected == [] or crowd.name != "sound"
+        assert crowd.refused_messages() == []
+        assert report.acknowledged > 100

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""People at work on the application, in a process of their own, with the account of what they were told was done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from psycopg2.extensions import connection
+
+from tests.hosts.host import until
+from tests.staging import account
+from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, Entry, Report
+
+RATE = 6
+# They go home by themselves, whatever became of the rehearsal.
+MOST_SECONDS = 1800
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Some people: those of ``tenants``, whose account has this ``name``. Without ``urls`` it can only be ended."""
+
+    directory: Path
+    name: str
+    urls: Sequence[str] = ()
+    tenants: range = range(0)
+    password: str = field(default="", repr=False)
+
+    @property
+    def path(self) -> Path:
+        """The account."""
+        return self.directory / f"{self.name}.account"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.directory / f"{self.name}.pid"
+
+    def begin(self) -> None:
+        """Let them begin, or go on with the account that is there."""
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        urls = [word for url in self.urls for word in ("--url", url)]
+        tenants = f"{self.tenants.start}-{self.tenants.stop - 1}"
+        how = ["--account", str(self.path), "--tenants", tenants, "--rate", str(RATE), "--seconds", str(MOST_SECONDS)]
+        with (self.directory / f"{self.name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.staging.load", *urls, *how],
+                cwd=_ROOT,
+                env=os.environ | {"STAGING_PASSWORD": self.password},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._pid_file.write_text(str(process.pid))
+
+    @property
+    def at_work(self) -> bool:
+        """Whether they are: the process is theirs, and no other that got its number since."""
+        try:
+            command = Path("/proc", self._pid_file.read_text(), "cmdline").read_bytes()
+        except OSError:
+            return False
+        # Of one that has ended and that nobody has asked about, nothing is there to read.
+        return os.fsencode(self.path) in command
+
+    def end(self, *, check: bool = True) -> None:
+        """Send them home: what was sent is still answered and noted. Without ``check`` they are killed in the end."""
+        if self.at_work:
+            pid = int(self._pid_file.read_text())
+            os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + 30
+            while self.at_work and (check or time.monotonic() < deadline):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"the people of {self.name} have not gone home within 30 s")
+                time.sleep(0.05)
+            if self.at_work:
+                os.kill(pid, signal.SIGKILL)
+                until(lambda: not self.at_work, "a killed process to be gone", timeout=10)
+        self._pid_file.unlink(missing_ok=True)
+
+    def answered(self, since: float) -> list[Entry]:
+        """Return the writes whose fate is known since a Unix time."""
+        return [entry for entry in account.read(self.path) if (entry.until or 0) >= since]
+
+    def messages(self, outcome: str = ACKNOWLEDGED, *, since: float = 0) -> list[Entry]:
+        """Return the inbound messages sent since a Unix time of which this became."""
+        found = [entry for entry in account.read(self.path) if entry.operation == MESSAGE and entry.at >= since]
+        return [entry for entry in found if entry.outcome == outcome]
+
+    def refused_messages(self) -> list[Entry]:
+        """Return the inbound messages that were refused: nothing may ever refuse one."""
+        return self.messages(REFUSED)
+
+    def verify(self, session: connection) -> Report:
+        """Compare the account with the database; they have gone home."""
+        return account.verify(self.path, session)

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journals of a rehearsal, and what is kept of it when its hosts are gone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.hosts import files
+from tests.rehearsal.estate import CHECKOUT, Estate
+from tests.rehearsal.timings import Timings, parsed, table, timings_of
+
+RECORDS = CHECKOUT / ".cache" / "rehearsals"
+
+
+def journals(estate: Estate) -> list[Path]:
+    """Return the journals of all runs, oldest first."""
+    found = estate.incidents.glob("*/journal-*.jsonl")
+    return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def stopped(estate: Estate) -> Timings:
+    """Return the timings of the first run that stopped it. Raises AssertionError when none did."""
+    for path in journals(estate):
+        timings = timings_of(parsed(path.read_text(encoding="ascii")))
+        if timings is not None:
+            return timings
+    raise AssertionError(f"no journal of a stop below {estate.incidents}")
+
+
+def plan(estate: Estate) -> dict[str, str]:
+    """Return what the last run hands on to who approves its plan: incident and hash."""
+    exit_data = parsed(journals(estate)[-1].read_text(encoding="ascii"))[-1]["data"]["exit"]
+    return {name: exit_data[name] for name in ("kanban_incident_id", "kanban_plan_hash")}
+
+
+def keep(estate: Estate, name: str) -> list[str]:
+    """Keep the record of a rehearsal outside its estate, and return it for people."""
+    timings = stopped(estate)
+    RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.write(RECORDS / f"{name}.json", json.dumps(timings.as_record()) + "\n")
+    return table(timings)

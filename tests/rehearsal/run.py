@@ -1,0 +1,127 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Play scenarios of molecule/, each stage within its time: ``python -m tests.rehearsal.run scenario3 triage``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from tests.hosts.files import fleet_id
+from tests.hosts.fleet import leftovers
+from tests.hosts.machine import HostsError, locked, what_is_missing
+from tests.playbooks.runner import ANSIBLE, Running, beside
+from tests.rehearsal.estate import STATE, take_down
+from tests.rehearsal.record import RECORDS
+from tests.rehearsal.stages import LIMITS, Stages
+from tests.rehearsal.timings import Timings, table
+
+SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
+
+
+@dataclass
+class Played:
+    """How a scenario went; ``problem`` is empty when it went well. ``stages``: each one's name and seconds."""
+
+    scenario: str
+    seconds: float = 0.0
+    problem: str = ""
+    stages: list[tuple[str, float]] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return it for people, with the plan's table where a record was kept."""
+        how = f"FAILED: {self.problem}" if self.problem else "passed"
+        stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.stages)
+        path = RECORDS / f"{self.scenario}.json"
+        recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        fields = ("scenario", "run_id", "disabled", "verified", "total")
+        told = table(Timings(*(recorded[name] for name in fields))) if recorded else ["no record was kept"]
+        return [f"{self.scenario} {how} in {self.seconds:.0f} s ({stages})", *(f"  {line}" for line in told)]
+
+
+def play(scenario: str, limits: Mapping[str, float] = LIMITS) -> Played:
+    """Play one scenario to its end, and leave nothing of it but its record and its log."""
+    played, log = Played(scenario), RECORDS / f"{scenario}.log"
+    (RECORDS / f"{scenario}.json").unlink(missing_ok=True)
+    bin_first = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    running = Running(
+        [beside("molecule"), "test", "--scenario-name", scenario, "--no-command-borders"],
+        log,
+        variables={
+            "PATH": bin_first,
+            "NO_COLOR": "1",
+            "REHEARSAL_PYTHON": sys.executable,
+            # People who watch see a stage when it begins.
+            "PYTHONUNBUFFERED": "1",
+        },
+    )
+    stages = Stages(limits)
+    try:
+        with log.open(encoding="utf-8", errors="replace") as file:
+            alive = True
+            while alive and not played.problem:
+                alive = running.alive
+                said = file.read()
+                print(said, end="", flush=True)
+                stages.read(said, running.seconds)
+                played.problem = stages.late(running.seconds)
+                time.sleep(0.1)
+        stages.end(running.seconds)
+        if not played.problem and running.wait(timeout=running.seconds + 10).rc != 0:
+            played.problem = f"{stages.failed or 'molecule'} failed, see {log}"
+    finally:
+        played.seconds, played.stages = running.seconds, stages.ended
+        running.clear()
+        take_down()
+        for path in (ANSIBLE / "tmp").glob("molecule.*"):
+            shutil.rmtree(path, ignore_errors=True)
+    if left := leftovers(STATE / "hosts"):
+        played.problem = played.problem or f"left behind: {', '.join(left)}"
+    return played
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    # As Ctrl-C does: so that what was begun is taken down.
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play scenarios one after the other; 1 when one did not go well."""
+    parser = argparse.ArgumentParser(prog="python -m tests.rehearsal.run", description="Play scenarios of molecule/.")
+    parser.add_argument("scenario", nargs="*", default=[*SCENARIOS], help="scenario1, scenario2, scenario3, triage")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.scenario) - set(SCENARIOS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: there is {', '.join(SCENARIOS)}")
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        if missing := what_is_missing():
+            raise HostsError(missing)
+        RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Two rehearsals in one checkout would take each other's hosts away: the second waits.
+        with locked(Path("/run") / f"kanban-rehearsal-{fleet_id(STATE)}.lock", timeout=3600):
+            played = [play(scenario) for scenario in options.scenario]
+    except HostsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; what was begun is taken down", file=sys.stderr)
+        return 1
+    print("\nRehearsed")
+    for each in played:
+        print(*each.lines(), sep="\n")
+    return 1 if any(each.problem for each in played) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

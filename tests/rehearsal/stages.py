@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages of a scenario, by what molecule says: how long each takes, which one failed, and which is late. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# Seconds for each stage, several times what it takes on two idle cores. The image of the hosts may have to be made.
+LIMITS = {"create": 1200, "prepare": 400, "converge": 900, "verify": 300, "side_effect": 900}
+_OTHER_SECONDS = 180
+_BEGINS = re.compile(r"\[\w+ > (\w+)\] Executing$")
+_FAILS = re.compile(r"\[\w+ > (\w+)\] .*Executed: Failed")
+_BEFORE = "start"
+
+
+class Stages:
+    """The clock of a scenario; ``now`` is in seconds since it began.
+
+    ``ended``: name and seconds of each stage that is over. ``failed``: the first that failed; empty while none has.
+    """
+
+    def __init__(self, limits: Mapping[str, float] = LIMITS) -> None:
+        self.ended: list[tuple[str, float]] = []
+        self.failed = ""
+        self._limits = limits
+        self._name, self._began, self._rest = _BEFORE, 0.0, ""
+
+    def read(self, text: str, now: float) -> None:
+        """Take what was said since the last time; a line may come in pieces."""
+        *whole, self._rest = (self._rest + text).split("\n")
+        for line in whole:
+            if found := _BEGINS.search(line):
+                self.end(now)
+                self._name, self._began = found[1], now
+            elif not self.failed and (found := _FAILS.search(line)):
+                self.failed = found[1]
+
+    def end(self, now: float) -> None:
+        """End the stage that is on."""
+        if self._name != _BEFORE:
+            self.ended.append((self._name, now - self._began))
+
+    def late(self, now: float) -> str:
+        """Say which stage has had its time; empty while none has."""
+        limit = self._limits.get(self._name, _OTHER_SECONDS)
+        return f"{self._name} was not done after {limit:g} s" if now - self._began > limit else ""

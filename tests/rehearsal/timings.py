@@ -1,0 +1,102 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan's table of a run, from its journal: seconds to disable the flag, to verify, and in total. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+# The play in which a scenario stops it, the play whose end has verified that, and which of the two the plan's objective
+# is about. The headings are the runbook's.
+_SCENARIOS = {
+    "1. Contain: flag off for every tenant": ("scenario1", "5. Validate: metrics", "verified"),
+    "3. Contain: flag off for those of the list": ("scenario2", "7. Decide: hold, pause, or everybody", "verified"),
+    "1. Contain: flag off for every tenant, fence, write block": (
+        "scenario3",
+        "4. Preserve: evidence of every tier, and the dump",
+        "disabled",
+    ),
+}
+OBJECTIVES = {"scenario1": 300.0, "scenario2": 1800.0, "scenario3": 120.0}
+_STOPS = ("feature_flag", "write_block", "write_fence")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds since the run began; None for what it did not come to.
+
+    ``disabled``: the flag, and in scenario 3 fence and block with it.
+    """
+
+    scenario: str
+    run_id: str
+    disabled: float | None
+    verified: float | None
+    total: float | None
+
+    @property
+    def within_objective(self) -> bool:
+        """Whether the moment that the plan sets an objective for came in time."""
+        decisive = next(which for name, _verified_by, which in _SCENARIOS.values() if name == self.scenario)
+        took = self.disabled if decisive == "disabled" else self.verified
+        return took is not None and took <= OBJECTIVES[self.scenario]
+
+    def as_record(self) -> dict[str, Any]:
+        """Return it for a file."""
+        return {**asdict(self), "objective": OBJECTIVES[self.scenario], "within_objective": self.within_objective}
+
+
+def timings_of(lines: Sequence[Mapping[str, Any]]) -> Timings | None:
+    """Return the timings of a scenario's journal; None where the run stopped nothing."""
+    began = _moment(lines[0]["at"])
+    plays = {line["data"]["number"]: line["data"]["play"] for line in lines if line["event"] == "play began"}
+    flags = [line["data"] for line in _of(lines, "task ended") if line["source"] == "feature_flag"]
+    found = [task["play"] for task in flags if plays.get(task["play"]) in _SCENARIOS]
+    if not found:
+        return None
+    scenario, verified_by, _decisive = _SCENARIOS[plays[found[0]]]
+    stopped = [
+        _moment(line["data"]["ended"])
+        for line in _of(lines, "task ended")
+        if line["source"] in _STOPS and line["data"]["play"] == found[0] and not line["data"]["failed"]
+    ]
+    verified = [_moment(line["at"]) for line in _of(lines, "play ended") if line["data"]["play"] == verified_by]
+    ended = [_moment(line["at"]) for line in _of(lines, "run ended")]
+
+    def since(moments: Sequence[float]) -> float | None:
+        return round(max(moments) - began, 1) if moments else None
+
+    return Timings(scenario, str(lines[0]["run_id"]), since(stopped), since(verified), since(ended))
+
+
+def table(timings: Timings) -> list[str]:
+    """Return the plan's "Record actual timings" for people."""
+
+    def seconds(value: float | None) -> str:
+        return "not measured" if value is None else f"{value:g} seconds"
+
+    objective = f"objective {OBJECTIVES[timings.scenario]:g} s {'met' if timings.within_objective else 'NOT MET'}"
+    return [
+        f"{timings.scenario}, run {timings.run_id}: {objective}",
+        f"- Time to disable feature flag: {seconds(timings.disabled)}",
+        f"- Time to verify: {seconds(timings.verified)}",
+        f"- Total rollback time: {seconds(timings.total)}",
+    ]
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    """Return a journal's lines; the last one, where it is cut, is left out."""
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _of(lines: Iterable[Mapping[str, Any]], event: str) -> list[Mapping[str, Any]]:
+    return [line for line in lines if line["event"] == event]
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
