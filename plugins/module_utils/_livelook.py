@@ -169,6 +169,32 @@ def status_page_said(result: Result, _plan: bool) -> str:
     return f"{many(len(rows_of(result.get('actions'))), 'change', 'changes')} on the page"
 
 
+def planted_said(result: Result, plan: bool) -> str:
+    """Return what came of rows that are wrong on purpose."""
+    would, left = "would be " if plan else "", count_of(result.get("left"))
+    if count_of(result.get("removed")) or count_of(result.get("gone")) or left:
+        gone = count_of(result.get("gone"))
+        return joined(
+            f"{number(result['removed'])} rows {would}taken away again",
+            f"{gone:,} were gone before" if gone else "",
+            f"{left:,} ARE STILL THERE" if left else "",
+        )
+    return f"{number(result.get('rows'))} rows {would}planted"
+
+
+def messages_said(result: Result, plan: bool) -> str:
+    """Return whom messages reached."""
+    told = {
+        "would_send": "would be sent" if plan else "",
+        "sent": "sent",
+        "dry_run": "written and not sent",
+        "not_sent": "NOT SENT",
+        "unknown": "WITHOUT AN ANSWER",
+    }
+    counts = [(words, len(rows_of(result.get(name)))) for name, words in told.items() if words]
+    return joined(*(f"{count:,} {words}" for words, count in counts if count))
+
+
 def database_said(database: Mapping[str, Any], result: Result) -> str:
     """Return which database answered, and how many tenants are on there, where its first answer says that."""
     on = result.get("enabled_before", result.get("enabled"))

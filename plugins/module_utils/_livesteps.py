@@ -23,7 +23,9 @@ def figure(module: str, result: Result, plan: bool = False) -> str:
     :param plan: whether nothing was changed (check mode), so that it only would be.
     """
     if "ansible_job_id" in result and not result.get("finished"):
-        return "begun; it goes on if this terminal is lost, and the same command again finds it"
+        # Messages are sent beside the run, whose end says what became of them.
+        again = "it goes on if this terminal is lost, and the same command again finds it"
+        return "begun" if module == "notify" else f"begun; {again}"
     if isinstance(result.get("results"), (list, tuple)) and module in _SENTENCES:
         each = [figure(module, item, plan) for item in result["results"] if isinstance(item, Mapping)]
         return "; ".join(dict.fromkeys(told for told in each if told))
@@ -58,12 +60,14 @@ _SENTENCES: Mapping[str, Callable[[Result, bool], str]] = {
     "journal_info": look.journals_said,
     "kill_proof_info": stop.proof_said,
     "metric_gate": look.gate_said,
+    "notify": look.messages_said,
     "pg_dump": stop.dump_said,
     "pg_restore_tables": look.restore_said,
     "pm2_info": look.pm2_said,
     "preflight_info": look.preflight_said,
     "recovery_point_info": look.point_said,
     "redis_stats_info": look.redis_stats_said,
+    "rehearsal_data": look.planted_said,
     "slow_queries_info": look.slow_said,
     "smoke_test": look.smoke_said,
     "status_page": look.status_page_said,

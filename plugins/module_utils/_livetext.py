@@ -24,6 +24,7 @@ PURPOSES: Mapping[str, str] = {
     "bootstrap": "set up, or take away, what the hosts need",
     "preflight": "is everything there? It changes nothing",
     "reenable": "V2 back on",
+    "rehearse": "a scenario tried on staging, timed, and all put back",
     "release": "people may write again, on V1",
     "report": "the record of incidents, and what is over",
     "scenario1": "P0, the Kanban is unusable: V2 off for everybody",

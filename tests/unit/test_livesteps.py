@@ -126,6 +126,10 @@ KILL = {
         ("slow_queries_info", {"running_count": 2, "waiting": [{}]}, "2 run or sit idle for long, 1 wait for a lock"),
         ("status_page", {"actions": ["a"]}, "1 change on the page"),
         ("recovery_point_info", {"error": {"what": "No dump."}}, "No dump."),
+        ("rehearsal_data", {"rows": 150, "removed": 0}, "150 rows planted"),
+        ("rehearsal_data", {"rows": 3, "removed": 2, "gone": 1}, "2 rows taken away again, 1 were gone before"),
+        ("notify", {"sent": [{}, {}], "not_sent": [{}]}, "2 sent, 1 NOT SENT"),
+        ("notify", {"ansible_job_id": "1"}, "begun"),
         ("write_block", {"skipped": True, "skipped_reason": "a replica"}, "nothing to do here"),
     ],
 )
