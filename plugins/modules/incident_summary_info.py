@@ -107,6 +107,22 @@ summary:
         C(journal), C(holds), C(broken_at), C(cut), C(lines), C(hosts) and C(troubled).
       type: list
       elements: dict
+    integrity:
+      description: Corrupt rows C(before) and C(after), with the C(checks); null where not counted.
+      type: dict
+    recovery_point:
+      description: Whether it is C(measured) what was written after the fence, and how many rows (C(writes_after)).
+      type: dict
+    metrics:
+      description: The last judgement, with C(rows).
+      type: dict
+    users:
+      description: How many users are C(affected); null where nobody counted.
+      type: dict
+    notes:
+      description: What a reader has to know of the journals, each with C(what) (a word), C(journal) and C(where).
+      type: list
+      elements: dict
 error:
   description: On failure, what is wrong, why it matters and what to do.
   returned: failure

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
 
 NOW = 1_800_000_000.0
+DAY = 86400
 INCIDENT = "INC-20270115-001"
 OBJECTIVES = {"scenario1": 300, "scenario2": 1800, "scenario3": 120}
 ON = {"total": 400, "enabled_before": 120, "enabled_after": 0, "changed_count": 120}
@@ -168,3 +170,18 @@ def lay_down(root: Path, *stories: Story) -> Path:
     for number, story in enumerate(stories):
         (place / f"journal-{number}.jsonl").write_bytes(b"".join(story.lines))
     return place
+
+
+def incident(name: str, closed: float | None = None, opened: float = 1.0, **more: Any) -> dict[str, Any]:
+    """Return an incident as a ledger has it, closed so many days before ``NOW``."""
+
+    def moment(days: float) -> str:
+        return datetime.fromtimestamp(NOW - days * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    return {
+        "incident_id": name,
+        "aliases": [],
+        "opened_at": moment(opened),
+        **more,
+        "closed_at": closed and moment(closed),
+    }

@@ -16,10 +16,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._historyent
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import read_journals
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import records_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthistory import history_items
-from tests.unit.chronicles import INCIDENT, NOW, OBJECTIVES, eventful, lay_down
-from tests.unit.test_report import incident, report
-
-DAY = 86400
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
+from tests.unit.chronicles import INCIDENT, NOW, OBJECTIVES, eventful, incident, lay_down
+from tests.unit.test_report import report
 
 
 def timings(root: Path, name: str, **more: Any) -> None:
@@ -123,8 +122,5 @@ def test_a_rehearsal_is_green_when_it_held_in_time(tmp_path: Path) -> None:
     place = lay_down(tmp_path, *runs)
     report(tmp_path)
     assert json.loads((place / "timings.json").read_text())["green"] is True
-    from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
-
-    late = {**OBJECTIVES, "scenario3": 1}
-    write_report(ReportRequest(str(tmp_path), INCIDENT, objectives=late), check_mode=False)
+    write_report(ReportRequest(str(tmp_path), INCIDENT, objectives={**OBJECTIVES, "scenario3": 1}), check_mode=False)
     assert json.loads((place / "timings.json").read_text())["green"] is False

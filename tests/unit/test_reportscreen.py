@@ -1,0 +1,95 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which incidents are reported on and which is closed, what of a ledger counts, and what the last screen says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import (
+    MOST,
+    incident_to_close,
+    incidents_to_report,
+    ledgers_of,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportscreen import report_screen
+from tests.unit.chronicles import DAY, NOW, incident
+
+
+def test_which_incidents_are_reported_on() -> None:
+    rows = [incident("INC-OPEN", opened=40), incident("INC-LATE", 2), incident("INC-OLD", 9, 10, aliases=["INC-ALIAS"])]
+    journals = {"journals": [{"incident_id": "INC-LOST", "mtime": NOW - DAY}, {"incident_id": "", "mtime": NOW}]}
+    chosen = incidents_to_report([{"incidents": rows}, {}], journals, "", 7, NOW)
+    assert chosen == {"incidents": ["INC-LATE", "INC-LOST", "INC-OPEN"], "left_out": 0}
+    # Named, it is that one however old, by its alias too.
+    assert incidents_to_report([{"incidents": rows}], {}, " INC-ALIAS ", 7, NOW)["incidents"] == ["INC-OLD"]
+    many = [incident(f"INC-{number}") for number in range(30)]
+    assert incidents_to_report([{"incidents": many}], {}, "", 7, NOW)["left_out"] == 30 - MOST
+
+
+def test_which_incident_is_closed() -> None:
+    one, two = incident("INC-1", aliases=["A"]), incident("INC-2")
+    answers = [{"incidents": [one, incident("INC-0", 3)]}]
+    assert incident_to_close(answers, "", []) == {"incident_id": "INC-1", "why_not": ""}
+    assert incident_to_close(answers, "A", [])["incident_id"] == "INC-1"
+    for given, silent, rows, why in (
+        ("", ["db2: gone"], [one], "not every ledger answered"),
+        ("", [], [one, two], "2 are open"),
+        ("", [], [], "none is open"),
+        ("INC-9", [], [one], "no ledger knows INC-9"),
+    ):
+        told = incident_to_close([{"incidents": rows}], given, silent)
+        assert told["incident_id"] == ""
+        assert why in told["why_not"]
+
+
+def test_each_ledger_counts_once_and_only_what_a_report_needs_is_taken() -> None:
+    path = [{"question": "corrupt?", "answer": "yes", "because": "x" * 900, "facts": {"secret": 1}}]
+    events = [
+        {"event": "triage", "data": {"path": path}},
+        {
+            "event": "override",
+            "at": "2027-01-15T08:00:00.1Z",
+            "data": {"what": ["lease"], "reason": "r", "operator": "o"},
+        },
+    ]
+    answer = {
+        "item": "INC-1", "known_as": "INC-1", "incidents": [incident("INC-1")], "events": events,
+        "database": {"cluster": "7/1"},
+    }  # fmt: skip
+    (told,) = ledgers_of(["db1", "db2"], [{"results": [answer]}, {"results": [answer]}], "INC-1")
+    assert told["host"] == "db1"
+    assert set(told["triage"]["path"][0]) == {"question", "answer", "because"}
+    assert len(told["triage"]["path"][0]["because"]) == 300
+    assert told["overrides"] == ["2027-01-15T08:00:00 lease: r (o)"]
+    assert ledgers_of(["db1"], [{"results": [{**answer, "failed": True, "known_as": None}]}], "INC-1") == []
+
+
+def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
+    good = {
+        "item": "INC-1", "found": True, "state": "contained", "undecided": ["a", "b", "c", "d"],
+        "files": [{"name": "incident.md", "path": "/x/INC-1/incident.md", "changed": True}],
+        "warnings": ["a.md was left\nalone"],
+    }  # fmt: skip
+    bad = {"item": "INC-2", "failed": True, "msg": "busy"}
+    none = {"item": "INC-3", "found": False, "files": []}
+    told = report_screen(
+        [good, bad, none], {"left_out": 2}, silent=["db1: gone"], history={"incidents": 3, "files": ["index.md"]}
+    )
+    assert told["amiss"] == ["INC-1: a.md was left alone", "REPORT NOT WRITTEN: INC-2: busy"]
+    assert told["lines"] == [
+        "INC-1 (contained): written: incident.md, in /x/INC-1; open in its checklists: a, b, c and 1 more",
+        "INC-3: no journal of it lies on this controller, so there is no report",
+        "2 more incidents were not reported on: name one by kanban_incident_id",
+        "These reports come from the journals alone: not every ledger answered",
+        "index of 3 incidents and rehearsals: index.md",
+    ]
+    closing: dict[str, Any] = {"wanted": True, "incident_id": "INC-1", "answers": [{}]}
+    assert report_screen([], {}, closing=closing)["lines"] == ["INC-1 is closed"]
+    assert report_screen([], {}, closing=closing, check_mode=True)["lines"] == ["INC-1 would be closed"]
+    failed = report_screen([], {}, closing={**closing, "answers": [{"failed": True, "msg": "no"}]})
+    assert failed["amiss"] == ["INC-1 IS NOT CLOSED EVERYWHERE: no"]
+    refused = report_screen([], {}, closing={"wanted": True, "incident_id": "", "why_not": "none is open"})
+    assert refused["amiss"] == ["NOTHING WAS CLOSED: none is open"]
+    assert report_screen([], {}, closing={"wanted": False})["lines"] == []
