@@ -39,7 +39,6 @@ options:
         description: What it is, once for an incident, in small letters, digits and dashes.
         type: str
         required: true
-        no_log: false
       kind:
         description: By which template it was made.
         type: str
@@ -108,12 +107,10 @@ options:
         description: Of a bot, with C(chat:write), and C(channels:manage) where channels are to be made.
         type: str
         default: ""
-        no_log: true
       webhooks:
         description: Without a token, addresses of incoming webhooks by channel. They are secrets.
         type: dict
         default: {}
-        no_log: true
       api_url:
         description: Where the API is.
         type: str
@@ -146,7 +143,6 @@ options:
         description: Its password.
         type: str
         default: ""
-        no_log: true
       tls:
         description: How the connection is made safe. V(none) and a password are for a server on this machine.
         type: str
@@ -171,7 +167,6 @@ options:
         description: The integration's key.
         type: str
         default: ""
-        no_log: true
       url:
         description: Where events are sent.
         type: str
@@ -195,7 +190,6 @@ options:
         description: A key that may manage the page.
         type: str
         default: ""
-        no_log: true
       api_url:
         description: Where the API is.
         type: str
