@@ -211,6 +211,9 @@ def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
     assert first == "Messages: 0 sent"
     assert "1 it is not known whether they arrived (mail executives: no answer in time)" in second
     assert "kanban_notify_again=true" in second
+    # What may be sent twice is sent again by itself.
+    (pager,) = screen(Route("pagerduty", UNKNOWN, error="no answer in time"))
+    assert pager.startswith("Messages: 0 sent, 1 not (pagerduty: no answer in time); report.yml")
     assert (
         screen(Route("slack:#new", FAILED, error="the channel could not be made: missing_scope", final=True))
         == [
