@@ -27,6 +27,8 @@ from tests.rehearsal.record import RECORDS
 from tests.rehearsal.stages import LIMITS, Stages
 from tests.rehearsal.timings import Timings, table
 
+# In the environment of all that a rehearsal of this checkout starts.
+_MARK = "KANBAN_REHEARSAL"
 SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
 
 
@@ -61,6 +63,7 @@ def play(scenario: str, limits: Mapping[str, float] = LIMITS) -> Played:
         variables={
             "PATH": bin_first,
             "NO_COLOR": "1",
+            _MARK: str(STATE),
             "REHEARSAL_PYTHON": sys.executable,
             # People who watch see a stage when it begins.
             "PYTHONUNBUFFERED": "1",
@@ -91,6 +94,17 @@ def play(scenario: str, limits: Mapping[str, float] = LIMITS) -> Played:
     return played
 
 
+def end_what_is_left() -> None:
+    """Kill what a rehearsal that was killed has left running; who holds the lock knows that there is no other."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"{_MARK}={STATE}".encode() in path.read_bytes().split(b"\0"):
+                os.kill(int(path.parent.name), signal.SIGKILL)
+        except OSError:
+            # Gone by itself.
+            continue
+
+
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     # As Ctrl-C does: so that what was begun is taken down.
     raise KeyboardInterrupt
@@ -110,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Two rehearsals in one checkout would take each other's hosts away: the second waits.
         with locked(Path("/run") / f"kanban-rehearsal-{fleet_id(STATE)}.lock", timeout=3600):
+            end_what_is_left()
             played = [play(scenario) for scenario in options.scenario]
     except HostsError as error:
         print(f"error: {error}", file=sys.stderr)
