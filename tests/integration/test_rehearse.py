@@ -192,3 +192,17 @@ def test_what_does_not_verify_is_put_back_all_the_same(place: Staging) -> None:
     assert "NOT SET UP: db1: no" in run.screen
     assert "CONTAINED" not in run.screen
     assert (place.rows(), place.open()) == (now, [])
+
+
+@pytest.mark.drill
+def test_a_scenario_that_ends_badly_is_put_back_all_the_same(place: Staging) -> None:
+    before = place.rows()
+    # The metrics never become good, so V1 is not validated, and scenario 1 fails by its own verdict.
+    bad = {"error_rate": {"source": "sql", "where": "db", "query": "SELECT 50"}, **dict.fromkeys(OTHERS)}
+    run = place.rehearse(
+        "-e", "kanban_rehearse=scenario1", **{**SHORT, "kanban_metrics": bad, "kanban_validate_seconds": 3}
+    )
+    assert run.rc == 2, run.output
+    assert "NOT GREEN: scenario1, and all is as before." in run.screen
+    assert "THE SCENARIO: CONTAINED" in run.screen
+    assert (place.rows(), place.open()) == (before, [])
