@@ -25,7 +25,7 @@ def place(db: Database, directory: Path) -> Staging:
 
 def test_scenario_3_is_rehearsed_and_everything_is_as_before(place: Staging) -> None:
     before = place.rows()
-    run = place.rehearse()
+    run = place.rehearse(kanban_notify=True)
     assert run.rc == 0, run.output
     assert place.rows() == before
     assert place.open() == []
@@ -44,6 +44,12 @@ def test_scenario_3_is_rehearsed_and_everything_is_as_before(place: Staging) -> 
     assert seconds["disable"] + seconds["verify"] == pytest.approx(seconds["total"], abs=0.2)
     (file,) = place.journals(incident)
     found = lines(file)
+    assert found[0]["data"]["rehearsal"] is True
+    # Nobody takes what is told of it for an incident, and on staging it is only written.
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in file.parent.glob("messages/*.json")]
+    assert {(message["subject"][:9], route["status"]) for message in told for route in message["routes"]} == {
+        ("[ENSAIO] ", "dry_run")
+    }
     on, off, *_later = tasks(found, "feature_flag")
     assert [on["figures"]["changed_count"], off["figures"]["changed_count"]] == [8, 20]
     assert [one["figures"]["removed"] for one in tasks(found, "rehearsal_data")][-1] == 14
