@@ -172,7 +172,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         # Reading a result makes a copy of it, so only those that can tell something are read.
         names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
         ours = action.startswith(COLLECTION)
-        job = module == "ansible.builtin.async_status" and role == "preserve"
+        job = module in ("dump_progress_info", "ansible.builtin.async_status") and role == "preserve"
         answer: Mapping[str, Any] = result._result if (ours or names or job) and not task.no_log else {}
         if job and "toc_entries" in answer:
             # The dump is a job: what became of it is what this one was told.

@@ -19,6 +19,7 @@ class _Doing:
     began: float
     name: str
     limit: float | None
+    so_far: str = ""
 
 
 class Running:
@@ -35,6 +36,12 @@ class Running:
     def began(self, at: float, host: str, task: str, name: str, limit: float | None) -> None:
         """Begin a task on a host; ``limit`` is how many seconds it may take."""
         self._doing[host, task] = _Doing(at, name, limit)
+
+    def told(self, host: str, task: str, so_far: str) -> None:
+        """Take how far a task is on a host."""
+        doing = self._doing.get((host, task))
+        if doing is not None and so_far:
+            doing.so_far = clean(so_far, 200)
 
     def ended(self, host: str, task: str) -> float | None:
         """End it; return when it began, none where that was not seen."""
@@ -53,4 +60,5 @@ class Running:
         others = len({doing.name for _began, _host, doing in slow}) - 1
         more = f", and {others} more" if others else ""
         # The figures first: a narrow terminal cuts the rest.
-        return f"for {clock(at - began)}{limit}: {clean(longest.name, 200)} [{where}]{more}"
+        so_far = f"{longest.so_far}: " if longest.so_far else ""
+        return f"for {clock(at - began)}{limit}: {so_far}{clean(longest.name, 200)} [{where}]{more}"

@@ -259,3 +259,11 @@ def test_lines_are_folded_between_words_and_lines_to_copy_are_not() -> None:
 def test_clocks_and_cleaning() -> None:
     assert [clock(at) for at in (-1, 4.9, 3599, 3725)] == ["00:00", "00:04", "59:59", "1:02:05"]
     assert visible("a\tb\x1b[0m\r\u2028é") == "a�b�[0m��é"
+
+
+def test_how_far_a_long_step_is_stands_before_its_name() -> None:
+    made = live()
+    made.host_began(AT + 2, step(), None)
+    made.running.told("db1", "t1", "Tickets 7 of about 9 rows\x1b[2J")
+    made.running.told("db2", "t1", "nobody")
+    assert made.status(AT + 6).endswith("for 00:04: Tickets 7 of about 9 rows�[2J: Switch it off [db1]")

@@ -92,3 +92,18 @@ LIMIT 20
 
 # Ends the counts when pg_dump has failed: nobody needs them any more.
 CANCEL = "SELECT pg_cancel_backend(%(pid)s)"
+
+VERSION = "SELECT current_setting('server_version_num')::int"
+
+# What pg_dump's own sessions copy at the moment; the view has those of the same role, or all for pg_read_all_stats. How
+# many rows a table has is an estimate, and -1 where it was never analyzed.
+COPIES = """
+SELECT c.relname::text, p.tuples_processed, NULLIF(GREATEST(c.reltuples, 0), 0)::bigint
+FROM pg_stat_progress_copy AS p
+JOIN pg_stat_activity AS a ON a.pid = p.pid
+JOIN pg_class AS c ON c.oid = p.relid
+WHERE p.datname = current_database() AND p.command = 'COPY TO'
+  AND a.application_name LIKE 'chatia.kanban\\_rollback%% pg\\_dump%%'
+ORDER BY a.query_start, 1
+LIMIT 8
+"""

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a dump is, and what became of it, as Ansible's file about its job says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.crowd import wait_for
+from tests.integration.module import Result
+from tests.integration.place import Database
+
+ROWS = 200_000
+_READER = """
+import json, sys, psycopg2
+session = psycopg2.connect(**json.loads(sys.stdin.readline()))
+session.cursor().copy_expert('COPY "Tickets" TO STDOUT', sys.stdout.buffer)
+"""
+
+
+@contextmanager
+def copying(db: Database) -> Iterator[None]:
+    """Have the table copied under the name of a dump's session by somebody who reads nothing of it."""
+    given = {**db.server.parameters(db.name), "application_name": "chatia.kanban_rollback pg_dump 0a1b"}
+    process = subprocess.Popen([sys.executable, "-c", _READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(given).encode() + b"\n")
+        process.stdin.flush()
+        wait_for(lambda: db.value("SELECT count(*) FROM pg_stat_progress_copy") == 1, "somebody copies")
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(db: Database, path: Path) -> Result:
+    return db.modules().ok("dump_progress_info", results_file=str(path))
+
+
+def test_while_it_runs_tables_and_rows_are_told_and_a_silent_server_is_no_failure(db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "j1.2"
+    path.write_text(json.dumps({"started": 1, "finished": 0, "ansible_job_id": "j1.2"}))
+    before = ask(db, path)
+    assert (before["finished"], before["progress"], before["changed"]) == (0, [], False)
+    db.rows(f"""CREATE TABLE "Tickets" AS SELECT n, repeat('x', 100) AS t FROM generate_series(1, {ROWS}) AS n""")
+    db.rows('ANALYZE "Tickets"')
+    with copying(db):
+        (told,) = ask(db, path)["progress"]
+        elsewhere = db.modules().ok("dump_progress_info", results_file=str(path), login_host="127.0.0.1", login_port=1)
+    assert (told["table"], told["about"]) == ("Tickets", ROWS)
+    assert 0 < told["rows"] < ROWS
+    assert (elsewhere["finished"], elsewhere["progress"]) == (0, [])
+
+
+def test_what_became_of_it_is_told_as_the_job_said_it(db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "j1.2"
+    path.write_text(json.dumps({"changed": True, "rows": 7, "toc_entries": 3}))
+    done = ask(db, path)
+    assert (done["finished"], done["changed"], done["rows"], done["ansible_job_id"]) == (1, True, 7, "j1.2")
+    path.write_text(json.dumps({"failed": True, "msg": "No room.", "error": {"code": "no_room"}}))
+    failed = db.modules().run("dump_progress_info", results_file=str(path))
+    assert (failed["failed"], failed["msg"], failed["finished"]) == (True, "No room.", 1)
+    path.write_text("")
+    assert ask(db, path)["finished"] == 0
+
+
+@pytest.mark.parametrize(("text", "code"), [(None, "no_job"), ("{", "unreadable_job"), ("[1]", "unreadable_job")])
+def test_a_job_that_nobody_knows_anything_of(db: Database, tmp_path: Path, text: str | None, code: str) -> None:
+    path = tmp_path / "j1.2"
+    if text is not None:
+        path.write_text(text)
+    failed = db.modules().fails(code, "dump_progress_info", results_file=str(path))
+    assert "Type the same command again" in failed["msg"] or "type the same command again" in failed["msg"]
