@@ -266,8 +266,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         message = str(step.result.get("msg", step.name))
         self._run.skipped(step.host, step.task)
         self._print(self._run.task_began(step.at))
-        if str(result._task.action) in _FAIL and role_of(result._task).startswith(COLLECTION):
-            # How a run of ours ends after its screen; the last lines say it.
+        ours = str(result._task.action) in _FAIL and role_of(result._task).startswith(COLLECTION)
+        if ours and self._run.has_screen:
+            # How a run of ours ends after its screen, which says it; the last lines say it once more.
             self._ended_on = step.host
             return
         self._failure = self._failure or f"{step.host}: {message}"

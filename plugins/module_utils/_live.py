@@ -72,6 +72,8 @@ class Live:
     def __init__(self, at: float, playbook: str, check_mode: bool, said: bool = True) -> None:
         """Begin a run; ``playbook`` is its short name."""
         self.running = Running()
+        # Whether the play that is under way has said a screen.
+        self.has_screen = False
         self._playbook, self._check_mode, self._said = playbook, check_mode, said
         self._began = self._clock_began = at
         self._objectives: Facts = {}
@@ -134,6 +136,7 @@ class Live:
         counts = number is not None and int(number[1]) <= last and (objective != "misfire" or self._misfire)
         self._objective = objective if counts else ""
         self._heading, self._apart, self._closing_said = (at, heading), apart, False
+        self.has_screen = False
         self.running.clear()
         # Without steps the heading has been said by then, by Ansible.
         return lines if self._said else [*lines, *self.heading()[-1:]]
@@ -188,6 +191,7 @@ class Live:
         if not self._said:
             return lines
         if text.is_screen(message):
+            self.has_screen = True
             title = Line(clean(name, 200), HEADING)
             return [*lines, *self._under_heading(at, [Line(""), title, *text.screen(message)])]
         if role == "observe":

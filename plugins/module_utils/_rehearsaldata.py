@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
@@ -22,8 +23,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 # Their keys stand in one event of the ledger, and more than this shows nothing that fewer do not.
 MOST_ROWS = 10_000
-# How an environment is called in which nothing is broken on purpose.
-_PRODUCTION = frozenset(("production", "prod", "prd", "live", "producao", "produção"))
+# How an environment is called in which nothing is broken on purpose: a word that begins so, as in prod-br or EU_PRD1. One
+# that is refused for its name alone gets another name; one that is not refused is broken.
+_PRODUCTION = re.compile(r"(?<![^\W\d_])(prod|prd|live)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Planted:
 
 
 def is_production(environment: str | None) -> bool:
-    """Whether this is what people call production, in whatever case."""
-    return (environment or "").strip().lower() in _PRODUCTION
+    """Whether this is what people call production, in whatever case and with whatever beside it."""
+    return _PRODUCTION.search(environment or "") is not None
 
 
 def refuse_production(environment: str | None, ledger_environment: str | None) -> None:

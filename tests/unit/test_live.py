@@ -267,3 +267,13 @@ def test_how_far_a_long_step_is_stands_before_its_name() -> None:
     made.running.told("db1", "t1", "Tickets 7 of about 9 rows\x1b[2J")
     made.running.told("db2", "t1", "nobody")
     assert made.status(AT + 6).endswith("for 00:04: Tickets 7 of about 9 rows�[2J: Switch it off [db1]")
+
+
+def test_a_play_has_a_screen_once_it_has_said_one() -> None:
+    made = live()
+    made.message(AT + 2, "Say", "verdict", "one line")
+    assert not made.has_screen
+    made.message(AT + 2, "Say", "verdict", ["CONTAINED", "Next: nothing"])
+    assert made.has_screen
+    made.play_began(AT + 3, "2. Next", "scenario3", False)
+    assert not made.has_screen

@@ -42,10 +42,17 @@ def info(**more: Any) -> Answer:
     return {**GOOD["info"], **more}
 
 
-@pytest.mark.parametrize("environment", ["production", "PRODUCTION", " Prod ", "Produção", "live"])
+@pytest.mark.parametrize(
+    "environment", ["PRODUCTION", " Prod ", "Produção", "live", "prod-br", "eu_production", "BR1PRD2"]
+)
 def test_production_is_refused_before_anybody_is_asked(environment: str) -> None:
     (why,) = rehearsal_place(environment, "scenario3")
     assert "rehearsal hosts only" in why
+
+
+@pytest.mark.parametrize("environment", ["staging", "homologacao", "preprod", "delivery", "qa", "demo"])
+def test_a_place_that_is_called_something_else_is_not_refused_for_its_name(environment: str) -> None:
+    assert rehearsal_place(environment, "scenario3") == []
 
 
 def test_a_place_that_nobody_names_could_be_production() -> None:
