@@ -47,8 +47,8 @@ def people(estate: Estate) -> list[str]:
         with contextlib.closing(estate.site.connect()) as session:
             report = crowd.verify(session)
         told.append(
-            f"- People, {crowd.name}: {report.acknowledged} writes acknowledged, {len(report.missing)} of what they were "
-            f"about missing; {len(crowd.messages())} of them messages, {len(crowd.refused_messages())} refused"
+            f"- People, {crowd.name}: {report.acknowledged} writes acknowledged, {len(report.missing)} missing; "
+            f"{len(crowd.messages())} of them messages, {len(crowd.refused_messages())} refused"
         )
     return told
 
