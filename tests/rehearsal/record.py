@@ -46,9 +46,10 @@ def people(estate: Estate) -> list[str]:
             continue
         with contextlib.closing(estate.site.connect()) as session:
             report = crowd.verify(session)
+        messages = sum(thing.startswith("message:") for thing in report.missing)
         told.append(
-            f"- People, {crowd.name}: {report.acknowledged} writes acknowledged, {len(report.missing)} missing; "
-            f"{len(crowd.messages())} of them messages, {len(crowd.refused_messages())} refused"
+            f"- People, {crowd.name}: {report.acknowledged} writes acknowledged, {len(report.missing) - messages} missing; "
+            f"{len(crowd.messages())} of them messages, {messages} missing, {len(crowd.refused_messages())} refused"
         )
     return told
 
