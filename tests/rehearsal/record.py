@@ -47,10 +47,11 @@ def people(estate: Estate) -> list[str]:
         with contextlib.closing(estate.site.connect()) as session:
             report = crowd.verify(session)
         messages = sum(thing.startswith("message:") for thing in report.missing)
-        told.append(
-            f"- People, {crowd.name}: {report.acknowledged} writes acknowledged, {len(report.missing) - messages} missing; "
+        writes = f"{report.acknowledged} writes acknowledged, {len(report.missing) - messages} missing"
+        inbound = (
             f"{len(crowd.messages())} of them messages, {messages} missing, {len(crowd.refused_messages())} refused"
         )
+        told.append(f"- People, {crowd.name}: {writes}; {inbound}")
     return told
 
 
