@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -36,9 +37,27 @@ def plan(estate: Estate) -> dict[str, str]:
     return {name: exit_data[name] for name in ("kanban_incident_id", "kanban_plan_hash")}
 
 
+def people(estate: Estate) -> list[str]:
+    """Say what became of what people were told was done; of those who are still at work nothing can be said yet."""
+    told = []
+    for crowd in estate.crowds:
+        if crowd.at_work:
+            told.append(f"- People, {crowd.name}: not compared, they are at work")
+            continue
+        with contextlib.closing(estate.site.connect()) as session:
+            report = crowd.verify(session)
+        messages = sum(thing.startswith("message:") for thing in report.missing)
+        writes = f"{report.acknowledged} writes acknowledged, {len(report.missing) - messages} missing"
+        inbound = (
+            f"{len(crowd.messages())} of them messages, {messages} missing, {len(crowd.refused_messages())} refused"
+        )
+        told.append(f"- People, {crowd.name}: {writes}; {inbound}")
+    return told
+
+
 def keep(estate: Estate, name: str) -> list[str]:
     """Keep the record of a rehearsal outside its estate, and return it for people."""
-    timings = stopped(estate)
+    timings, told = stopped(estate), people(estate)
     RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write(RECORDS / f"{name}.json", json.dumps(timings.as_record()) + "\n")
-    return table(timings)
+    files.write(RECORDS / f"{name}.json", json.dumps({**timings.as_record(), "people": told}) + "\n")
+    return [*table(timings), *told]

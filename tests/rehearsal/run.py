@@ -48,7 +48,9 @@ class Played:
         path = RECORDS / f"{self.scenario}.json"
         recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         fields = ("scenario", "run_id", "disabled", "verified", "total")
-        told = table(Timings(*(recorded[name] for name in fields))) if recorded else ["no record was kept"]
+        told = ["no record was kept"]
+        if recorded:
+            told = [*table(Timings(*(recorded[name] for name in fields))), *recorded.get("people", ())]
         return [f"{self.scenario} {how} in {self.seconds:.0f} s ({stages})", *(f"  {line}" for line in told)]
 
 
