@@ -23,8 +23,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 # Their keys stand in one event of the ledger, and more than this shows nothing that fewer do not.
 MOST_ROWS = 10_000
-# How an environment is called in which nothing is broken on purpose: a word that begins so, as in prod-br or EU_PRD1. One
-# that is refused for its name alone gets another name; one that is not refused is broken.
+# How an environment is called in which nothing is broken on purpose: a word begins so, as in prod-br or EU_PRD1. One
+# that is refused for its name alone gets another name.
 _PRODUCTION = re.compile(r"(?<![^\W\d_])(prod|prd|live)", re.IGNORECASE)
 
 

@@ -174,6 +174,14 @@ def test_a_database_that_does_not_answer_is_a_line_and_the_run_goes_on(db50: Dat
 
 
 @pytest.mark.drill
+def test_a_run_that_ends_without_a_screen_says_why(db50: Database, directory: Path) -> None:
+    run = seen(db50, directory, "scenario3", "--limit", "db1")
+    text = " ".join(" ".join(run.lines).split())
+    assert run.rc == 2
+    assert "leaves out localhost, so nobody counted who did not. Type it again with --limit 'db1,localhost'" in text
+
+
+@pytest.mark.drill
 def test_a_watch_says_how_it_stands_and_that_the_terminal_may_be_closed(db50: Database, directory: Path) -> None:
     run = seen(
         db50,
