@@ -54,7 +54,7 @@ class Played:
         return [f"{self.scenario} {how} in {self.seconds:.0f} s ({stages})", *(f"  {line}" for line in told)]
 
 
-def play(scenario: str, limits: Mapping[str, float] = LIMITS) -> Played:
+def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
     """Play one scenario to its end, and leave nothing of it but its record and its log."""
     played, log = Played(scenario), RECORDS / f"{scenario}.log"
     (RECORDS / f"{scenario}.json").unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def play(scenario: str, limits: Mapping[str, float] = LIMITS) -> Played:
             "PYTHONUNBUFFERED": "1",
         },
     )
-    stages = Stages(limits)
+    stages = Stages(LIMITS if limits is None else limits)
     try:
         with log.open(encoding="utf-8", errors="replace") as file:
             alive = True

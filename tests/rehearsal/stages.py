@@ -22,10 +22,10 @@ class Stages:
     ``ended``: name and seconds of each stage that is over. ``failed``: the first that failed; empty while none has.
     """
 
-    def __init__(self, limits: Mapping[str, float] = LIMITS) -> None:
+    def __init__(self, limits: Mapping[str, float] | None = None) -> None:
         self.ended: list[tuple[str, float]] = []
         self.failed = ""
-        self._limits = limits
+        self._limits = LIMITS if limits is None else limits
         self._name, self._began, self._rest = _BEFORE, 0.0, ""
 
     def read(self, text: str, now: float) -> None:

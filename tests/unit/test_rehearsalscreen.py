@@ -104,9 +104,9 @@ VERDICT: Answer = {
 SECONDS = {"disable": 2.04, "verify": 20.0, "total": 22.04}
 
 
-def screen(decision: Answer = GOES, **other: Any) -> tuple[str, bool, str]:
+def screen(decision: Answer | None = None, **other: Any) -> tuple[str, bool, str]:
     options = {"wanted": "scenario3", "verdict": VERDICT, "seconds": SECONDS, **other}
-    shown = rehearsal_screen(decision, arguments=["-i", "x"], **options)
+    shown = rehearsal_screen(decision or GOES, arguments=["-i", "x"], **options)
     return shown["verdict"], shown["failed"], "\n".join(shown["lines"])
 
 

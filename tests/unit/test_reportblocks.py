@@ -112,5 +112,5 @@ def test_whatever_people_write_stays(theirs: str, fact: str) -> None:
     except BrokenMarkers:
         assert "<!-- kanban:" in mine.replace(again(None), "")
         return
-    assert f"## Cause\n?{theirs}".split("\n")[-1].rstrip() in renewed
+    assert f"## Cause\n?{theirs}".rsplit("\n", maxsplit=1)[-1].rstrip() in renewed
     assert again(renewed, fact=line) == renewed
