@@ -199,6 +199,9 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
         result["events"] = [{name: getattr(event, name) for name in names} for event, _hash in chain]
         result["chain_broken_at"] = broken_links(chain)
         result["stages"] = progress.read_stages(cursor, canonical)
-        result["validation"] = progress.read_validation(cursor, canonical)
         result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
+    # Without an id it is the one that is open that people mean.
+    alone = result["open"][0]["incident_id"] if len(result["open"]) == 1 and not incident_id else canonical
+    if alone:
+        result["validation"] = progress.read_validation(cursor, alone)
     return result

@@ -129,8 +129,9 @@ stages:
   elements: dict
 validation:
   description:
-    - The newest validation of the data of O(incident_id), C(passed) or not, with C(at) and C(data), its figures. Null
-      where there is none, or where somebody has switched off, repaired, restored or undone that since.
+    - The newest validation of the data of O(incident_id), or where that is left out of the incident that is open alone,
+      C(passed) or not, with C(at) and C(data), its figures. Null where there is none, or where somebody has switched
+      off, repaired, restored or undone that since.
   returned: success
   type: dict
 users_count:

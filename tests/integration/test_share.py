@@ -275,6 +275,9 @@ def test_a_validation_of_the_data_counts_until_somebody_switches_off_again(db: D
 
     def told() -> Any:
         found = db.modules().ok("incident_info", incident_id="INC-1")["validation"]
+        # Without an id, the one that is open alone is meant.
+        assert db.modules().ok("incident_info")["validation"] == found
+        assert db.modules().ok("incident_info", incident_id="INC-NONE")["validation"] is None
         return found and (found["passed"], found["data"]["rows"])
 
     assert told() is None
