@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _chroniclefacts as facts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _chronicleimpact as impact
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _chroniclemoments as when
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclelines import timeline
@@ -48,9 +49,9 @@ def summary_of(
         "moments": moments,
         "seconds": seconds,
         "objective": objective,
-        "companies": facts.companies(done),
-        "users": facts.users(done),
-        "errors": facts.errors(done),
+        "companies": impact.companies(done),
+        "users": impact.users(done),
+        "errors": impact.errors(done),
         "records": facts.records(done),
         "integrity": facts.integrity(done),
         "recovery_point": facts.recovery_point(done),
