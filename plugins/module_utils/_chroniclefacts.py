@@ -8,6 +8,7 @@ Null is what was not measured, never 0. Two hosts that lead to one database coun
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
@@ -129,7 +130,10 @@ def recovery_point(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def metrics(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return the last judgement of the metrics with their values and limits."""
+    """Return the last judgement of the metrics with their values and limits.
+
+    ``watched_seconds`` are those of the longest watch with that verdict since another verdict was given.
+    """
     judged = [step for step in steps_of(runs, "metric_gate") if step.details.get("metrics")]
     if not judged:
         return {"verdict": None, "settled": None, "watched_seconds": None, "at": None, "rows": []}
@@ -139,10 +143,11 @@ def metrics(runs: Sequence[RunRecord]) -> dict[str, Any]:
         for row in last.details["metrics"]
     ]
     figures = last.figures
+    same = list(takewhile(lambda step: step.figures.get("verdict") == figures.get("verdict"), reversed(judged)))
     return {
         "verdict": figures.get("verdict"),
         "settled": figures.get("settled"),
-        "watched_seconds": max(numbers(step.figures.get("watched_seconds") for step in judged), default=None),
+        "watched_seconds": max(numbers(step.figures.get("watched_seconds") for step in same), default=None),
         "at": last.at,
         "rows": rows,
     }

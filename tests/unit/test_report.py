@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchec
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportitems import ITEMS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import _TEXTS, LOCALES, Labels
-from tests.unit.chronicles import HEALTH, HOSTILE, INCIDENT, OBJECTIVES, Story, eventful, lay_down, stopped
+from tests.unit.chronicles import HEALTH, HOSTILE, INCIDENT, METRICS, OBJECTIVES, Story, eventful, lay_down, stopped
 
 
 def report(root: Path, check_mode: bool = False, **options: Any) -> dict[str, Any]:
@@ -68,6 +68,24 @@ def test_boxes_are_ticked_by_evidence_or_open_with_the_reason(tmp_path: Path) ->
     report(tmp_path / "two", locale="en")
     assert boxes(other)["Users notified (if P0)"] == "- [x] **Users notified (if P0)** — not needed: P1"
     assert "Data integrity audit complete" not in boxes(other)
+
+
+def test_a_watch_is_as_stable_as_it_was_judged_itself(tmp_path: Path) -> None:
+    def box(name: str, *judged: tuple[int, str]) -> str:
+        story = stopped("scenario1")
+        for number, (seconds, verdict) in enumerate(judged):
+            told = {"verdict": verdict, "settled": True, "watched_seconds": seconds}
+            story.play(10 + number, "Watch").task(
+                20 + number, "metric_gate", told, {"metrics": METRICS}, role="observe"
+            )
+        place = lay_down(tmp_path / name, story.end(60, "contained"))
+        report(tmp_path / name, locale="en")
+        return boxes(place)["System stable for 30+ minutes"]
+
+    # The long watch was bad, and what is well by now was not watched for long.
+    assert "- [ ]" in box("short", (3600, "degraded"), (10, "ok"))
+    assert "- [ ]" in box("bad", (3600, "ok"), (10, "degraded"))
+    assert "- [x]" in box("well", (10, "degraded"), (3600, "ok"), (10, "ok"))
 
 
 def test_the_tasks_that_look_at_the_application_have_the_names_that_are_looked_for() -> None:
