@@ -184,6 +184,25 @@ def test_without_a_journal_there_is_no_report(tmp_path: Path) -> None:
     assert not list((tmp_path / INCIDENT).iterdir())
 
 
+def test_fewer_journals_never_write_over_what_more_of_them_told(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    report(tmp_path)
+    before = {path.name: path.read_bytes() for path in place.glob("*.*")}
+    (place / "journal-1.jsonl").rename(tmp_path / "away")
+    for check_mode in (True, False):
+        told = report(tmp_path, check_mode)
+        assert (told["changed"], told["files"]) == (False, [])
+        assert "Only 3 of the 4 runs that timings.json tells of" in told["warnings"][0]
+    assert {**before, **{path.name: path.read_bytes() for path in place.glob("*.*")}} == before
+    (tmp_path / "away").rename(place / "journal-1.jsonl")
+    assert not report(tmp_path)["warnings"]
+    # More runs are news.
+    (place / "journal-4.jsonl").write_bytes(
+        b"".join(stopped(began=99_000, run_id="run-9").end(99_009, "contained").lines)
+    )
+    assert report(tmp_path)["changed"]
+
+
 def test_a_run_that_was_cut_is_reported_up_to_there(tmp_path: Path) -> None:
     story = Story("scenario3").play(0, "1. Contain").task(1, "feature_flag", {"total": 5, "changed_count": 5})
     place = lay_down(tmp_path, story)
