@@ -23,6 +23,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words impo
 # The newest so many journals of one incident are read.
 MOST_JOURNALS = 200
 WORDS_FILE = "words.md"
+# The note that a moment of people's was not understood, and how one is written.
+UNREAD, HOW = "detected_unread", "2026-12-01 03:04 -03:00"
 # A moment that leaves no doubt: with a date and a zone.
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(?:\.\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)\b",
@@ -33,8 +35,8 @@ def read_summary(path: str, incident_id: str, objectives: Mapping[str, Any], sec
     """Return ``summary``, ``found`` (whether there is a journal) and ``warnings``; raises BadInput."""
     directory = directory_of(path, incident_id)
     runs, warnings = read_runs(directory, incident_id, Deadline(seconds))
-    words = words_in(directory)
-    summary = summary_of(incident_id, runs, objectives, moment_in(words.said.get("detected_at", "")))
+    detected, notes = detected_in(words_in(directory))
+    summary = summary_of(incident_id, runs, objectives, detected, notes)
     return {"changed": False, "found": bool(runs), "summary": summary, "warnings": warnings}
 
 
@@ -113,6 +115,14 @@ def words_in(directory: Path) -> Words:
             return read_words(opened.read(LARGEST_FILE * 4).decode("utf-8", "replace"))
     except OSError:
         return Words()
+
+
+def detected_in(words: Words) -> tuple[str | None, list[dict[str, Any]]]:
+    """Return when it was detected as people wrote it, null where that is no moment, and a note where it is not."""
+    text = words.said.get("detected_at", "")
+    at = moment_in(text)
+    unread = [{"what": UNREAD, "journal": WORDS_FILE, "where": HOW}] if text and at is None else []
+    return at, unread
 
 
 def moment_in(text: str) -> str | None:

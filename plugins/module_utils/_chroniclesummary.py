@@ -21,13 +21,18 @@ MOST_RUNS = 200
 
 
 def summary_of(
-    incident_id: str, runs: Sequence[RunRecord], objectives: Mapping[str, Any], detected: str | None = None
+    incident_id: str,
+    runs: Sequence[RunRecord],
+    objectives: Mapping[str, Any],
+    detected: str | None = None,
+    notes: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the summary of one incident.
 
     :param runs: of all its journals, in any order; only what stands before a break of a chain is in them.
     :param objectives: seconds by scenario.
     :param detected: the moment that people wrote down, UTC as in a journal; null where they wrote none.
+    :param notes: what else a reader has to know.
     """
     ordered = sorted(runs, key=lambda run: run.reading.began_at)
     done = [run for run in ordered if not run.is_plan]
@@ -65,7 +70,7 @@ def summary_of(
         "timeline_left_out": left_out,
         "runs": [_run(run) for run in ordered[-MOST_RUNS:]],
         "runs_left_out": len(ordered[:-MOST_RUNS]),
-        "notes": _notes(ordered),
+        "notes": [*notes, *_notes(ordered)],
     }
 
 

@@ -14,8 +14,8 @@ from typing import Any, Callable, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import (
     WORDS_FILE,
+    detected_in,
     directory_of,
-    moment_in,
     read_runs,
     words_in,
 )
@@ -77,8 +77,8 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         writer = _Writer(directory, check_mode, warnings)
         writer.words(request.locale)
         words = words_in(directory)
-        detected = moment_in(words.said.get("detected_at", ""))
-        summary = summary_of(request.incident_id, runs, request.objectives, detected)
+        detected, notes = detected_in(words)
+        summary = summary_of(request.incident_id, runs, request.objectives, detected, notes)
         case = Case(
             summary=summary,
             label=Labels(request.locale),
@@ -106,6 +106,7 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         "found": True,
         "files": writer.files,
         "undecided": undecided(case),
+        "unread": [note["where"] for note in notes],
         "state": summary["state"],
         "objective": summary["objective"],
         "missing_labels": sorted(case.label.missing),

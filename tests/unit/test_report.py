@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import read_summary
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import action_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
@@ -182,6 +183,19 @@ def test_without_a_journal_there_is_no_report(tmp_path: Path) -> None:
     (tmp_path / INCIDENT).mkdir()
     assert report(tmp_path) == {"changed": False, "found": False, "files": [], "undecided": [], "warnings": []}
     assert not list((tmp_path / INCIDENT).iterdir())
+
+
+def test_a_moment_that_cannot_be_read_is_told_and_how_one_is_written(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    for text, unread in (("03:04, by support", ["2026-12-01 03:04 -03:00"]), ("2027-01-15 07:50Z", []), ("", [])):
+        (place / "words.md").write_text(f"## Detected at\n{text}\n")
+        assert report(tmp_path, locale="en")["unread"] == unread
+        for name in ("incident.md", "report.html"):
+            assert ("When it was detected could not be read in" in (place / name).read_text()) is bool(unread)
+        told = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)["summary"]["notes"]
+        assert [note["what"] for note in told if note["what"] == "detected_unread"] == ["detected_unread"] * bool(
+            unread
+        )
 
 
 def test_fewer_journals_never_write_over_what_more_of_them_told(tmp_path: Path) -> None:
