@@ -10,12 +10,13 @@ import re
 import stat
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, read_run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import TooLong, lines_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import PREFIX, SUFFIX, incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import LARGEST_FILE, Words, read_words
@@ -23,19 +24,46 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words impo
 # The newest so many journals of one incident are read.
 MOST_JOURNALS = 200
 WORDS_FILE = "words.md"
+# The note that a moment of people's was not understood, and how one is written.
+UNREAD, HOW = "detected_unread", "2026-12-01 03:04 -03:00"
 # A moment that leaves no doubt: with a date and a zone.
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(?:\.\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)\b",
 )
 
 
-def read_summary(path: str, incident_id: str, objectives: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Return ``summary``, ``found`` (whether there is a journal) and ``warnings``; raises BadInput."""
+def read_summary(
+    path: str, incident_id: str, objectives: Mapping[str, Any], seconds: float, run_id: str = ""
+) -> dict[str, Any]:
+    """Return ``summary``, ``found`` (whether there is a journal) and ``warnings``; raises BadInput.
+
+    :param run_id: a run that the summary has to tell of, may be empty. Where two databases have different incidents
+        open, its journal lies with the one that answered first, and then that incident is summed up.
+    """
+    deadline = Deadline(seconds)
     directory = directory_of(path, incident_id)
-    runs, warnings = read_runs(directory, incident_id, Deadline(seconds))
-    words = words_in(directory)
-    summary = summary_of(incident_id, runs, objectives, moment_in(words.said.get("detected_at", "")))
+    runs, warnings = read_runs(directory, incident_id, deadline)
+    if run_id and not _tells_of(runs, run_id):
+        for other in _elsewhere(directory, run_id):
+            theirs, said = read_runs(other, other.name, deadline)
+            if _tells_of(theirs, run_id):
+                known = theirs[0].reading.incident_id
+                warnings = [f"The journal of {run_id} lies with {known}, so that is summed up.", *said]
+                directory, incident_id, runs = other, known, theirs
+                break
+    detected, notes = detected_in(words_in(directory))
+    summary = summary_of(incident_id, runs, objectives, detected, notes)
     return {"changed": False, "found": bool(runs), "summary": summary, "warnings": warnings}
+
+
+def _tells_of(runs: Sequence[RunRecord], run_id: str) -> bool:
+    return any(run.reading.run_id == run_id for run in runs)
+
+
+def _elsewhere(directory: Path, run_id: str) -> list[Path]:
+    """Return directories of other incidents that have a file with the name of a run's journal; links are none."""
+    found = directory.parent.glob(f"*/{PREFIX}{safe_name(run_id)}*{SUFFIX}")
+    return sorted({file.parent for file in found if file.parent != directory and not file.parent.is_symlink()})
 
 
 def directory_of(path: str, incident_id: str) -> Path:
@@ -113,6 +141,14 @@ def words_in(directory: Path) -> Words:
             return read_words(opened.read(LARGEST_FILE * 4).decode("utf-8", "replace"))
     except OSError:
         return Words()
+
+
+def detected_in(words: Words) -> tuple[str | None, list[dict[str, Any]]]:
+    """Return when it was detected as people wrote it, null where that is no moment, and a note where it is not."""
+    text = words.said.get("detected_at", "")
+    at = moment_in(text)
+    unread = [{"what": UNREAD, "journal": WORDS_FILE, "where": HOW}] if text and at is None else []
+    return at, unread
 
 
 def moment_in(text: str) -> str | None:

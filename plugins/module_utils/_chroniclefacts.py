@@ -8,6 +8,7 @@ Null is what was not measured, never 0. Two hosts that lead to one database coun
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
@@ -59,81 +60,6 @@ def last_figure(steps: Sequence[Step], name: str) -> Any:
 def is_stop(step: Step) -> bool:
     """Whether it switched off for the stop itself: a replica has nothing to switch."""
     return step.source == "feature_flag" and step.role == "contain" and step.details.get("writable") is not False
-
-
-def companies(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return how many companies there are, had the feature, and were switched off.
-
-    ``complete`` is false where a host that was to be switched never answered: then only ``switched_off`` has a number,
-    and it is at least that many.
-    """
-    told = steps_of(runs, "feature_flag", "affected_tenants_info")
-    answered = [step for step in told if step.ok or "enabled_after" in step.figures]
-    hosts = {step.host for step in answered if step.source == "feature_flag"}
-    silent = {step.host for step in told if is_stop(step) and step.host not in hosts}
-    places = [_of_place(steps) for steps in by_place(answered).values()]
-    places = [place for place in places if place]
-    complete = bool(places) and not silent
-    names = ("total", "on_before", "on_after")
-    summed = {name: sum_of(place[name] for place in places) if complete else None for name in names}
-    off = sum_of(place["switched_off"] for place in places)
-    share = round(off / summed["on_before"], 4) if number(off) and summed["on_before"] else None
-    return {**summed, "switched_off": off, "share": share, "complete": complete}
-
-
-def _of_place(steps: Sequence[Step]) -> dict[str, Any]:
-    """Return the figures of one database; empty where nothing was stopped there."""
-    stops = [step for step in steps if is_stop(step)]
-    if not stops:
-        return {}
-    asked = [step for step in steps if step.source == "affected_tenants_info"]
-    meant = max(numbers(step.figures.get("total") for step in stops), default=None)
-    total = last_figure(asked, "total")
-    # Of some tenants that are named a kill tells no more than their number.
-    whole = total is None or (meant is not None and meant >= total)
-    on_before = first_figure(stops, "enabled_before") if whole and not asked else first_figure(asked, "on_count")
-    after = stops[-1].figures.get("enabled_after") if whole else None
-    if not whole:
-        after = last_figure([step for step in asked if step.at > stops[-1].at], "on_count")
-    return {
-        "total": total if total is not None else meant,
-        "on_before": on_before,
-        "on_after": after if number(after) else None,
-        "switched_off": _switched(steps),
-    }
-
-
-def _switched(steps: Sequence[Step]) -> Any:
-    """Return how many were switched off; those of a second stop after a return are the same ones again."""
-    most = here = 0
-    seen = False
-    for step in steps:
-        if step.source != "feature_flag" or not number(step.figures.get("changed_count")):
-            continue
-        if is_stop(step):
-            here, seen = here + step.figures["changed_count"], True
-        elif step.role == "reenable" and step.figures["changed_count"]:
-            here = 0
-        most = max(most, here)
-    return most if seen else None
-
-
-def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return how many users are affected, as it was counted last."""
-    counted = [step for run in runs if not run.is_plan for step in run.steps if number(step.figures.get("users_count"))]
-    places = by_place(sorted(counted, key=lambda step: step.at))
-    return {"affected": sum_of(steps[-1].figures["users_count"] for steps in places.values())}
-
-
-def errors(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return errors that were counted by tenant, and lines of error in the application's logs, by the last look."""
-    ranked = by_place(steps_of(runs, "affected_tenants_info"))
-    logged: dict[str, Step] = {step.host: step for step in steps_of(runs, "pm2_info")}
-    return {
-        "by_tenants": sum_of(last_figure(steps, "errors_total") for steps in ranked.values()),
-        "affected_companies": sum_of(last_figure(steps, "affected_count") for steps in ranked.values()),
-        "log_lines": sum_of(step.figures.get("error_lines_recent") for step in logged.values()),
-    }
 
 
 def records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
@@ -204,7 +130,10 @@ def recovery_point(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def metrics(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return the last judgement of the metrics with their values and limits."""
+    """Return the last judgement of the metrics with their values and limits.
+
+    ``watched_seconds`` are those of the longest watch with that verdict since another verdict was given.
+    """
     judged = [step for step in steps_of(runs, "metric_gate") if step.details.get("metrics")]
     if not judged:
         return {"verdict": None, "settled": None, "watched_seconds": None, "at": None, "rows": []}
@@ -214,10 +143,11 @@ def metrics(runs: Sequence[RunRecord]) -> dict[str, Any]:
         for row in last.details["metrics"]
     ]
     figures = last.figures
+    same = list(takewhile(lambda step: step.figures.get("verdict") == figures.get("verdict"), reversed(judged)))
     return {
         "verdict": figures.get("verdict"),
         "settled": figures.get("settled"),
-        "watched_seconds": max(numbers(step.figures.get("watched_seconds") for step in judged), default=None),
+        "watched_seconds": max(numbers(step.figures.get("watched_seconds") for step in same), default=None),
         "at": last.at,
         "rows": rows,
     }

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _chroniclefacts as facts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _chronicleimpact as impact
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _chroniclemoments as when
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclelines import timeline
@@ -20,13 +21,18 @@ MOST_RUNS = 200
 
 
 def summary_of(
-    incident_id: str, runs: Sequence[RunRecord], objectives: Mapping[str, Any], detected: str | None = None
+    incident_id: str,
+    runs: Sequence[RunRecord],
+    objectives: Mapping[str, Any],
+    detected: str | None = None,
+    notes: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the summary of one incident.
 
     :param runs: of all its journals, in any order; only what stands before a break of a chain is in them.
     :param objectives: seconds by scenario.
     :param detected: the moment that people wrote down, UTC as in a journal; null where they wrote none.
+    :param notes: what else a reader has to know.
     """
     ordered = sorted(runs, key=lambda run: run.reading.began_at)
     done = [run for run in ordered if not run.is_plan]
@@ -48,9 +54,9 @@ def summary_of(
         "moments": moments,
         "seconds": seconds,
         "objective": objective,
-        "companies": facts.companies(done),
-        "users": facts.users(done),
-        "errors": facts.errors(done),
+        "companies": impact.companies(done),
+        "users": impact.users(done),
+        "errors": impact.errors(done),
         "records": facts.records(done),
         "integrity": facts.integrity(done),
         "recovery_point": facts.recovery_point(done),
@@ -64,7 +70,7 @@ def summary_of(
         "timeline_left_out": left_out,
         "runs": [_run(run) for run in ordered[-MOST_RUNS:]],
         "runs_left_out": len(ordered[:-MOST_RUNS]),
-        "notes": _notes(ordered),
+        "notes": [*notes, *_notes(ordered)],
     }
 
 

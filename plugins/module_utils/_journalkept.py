@@ -13,29 +13,29 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention 
 
 # Incidents, or journals that do not hold, that are named one by one.
 SHOWN = 10
+# So many days before they go it is said that they will, and which are people's own.
+WARNED_DAYS = 7
+WORDS = "postmortem.md, words.md"
 
 
 def _known(known: Mapping[str, Any]) -> Known:
     return Known(frozenset(known["names"]), frozenset(known["closed"]), tuple(known["prior_files"]))
 
 
-def journals_over(answer: Mapping[str, Any], known: Mapping[str, Any], days: int, now: float) -> list[str]:
-    """Return the paths of journals that are older than the retention and whose incident is closed everywhere.
+def journals_over(
+    answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
+) -> list[str]:
+    """Return the paths of journals whose incident was closed that long ago in every ledger.
+
+    Those of one incident go together, and with its records, for from a part of them reports would tell only a part.
 
     :param answer: of ``journal_info``; empty where it gave none.
     :param known: of ``open_incidents``. While a host is silent nothing is over.
+    :param answers: of ``incident_info``, which say when incidents were closed.
     :param now: seconds since 1970.
     """
-    if known["silent"]:
-        return []
-    said = _known(known)
-    return [
-        one["path"]
-        for one in answer.get("journals", [])
-        if (now - one["mtime"]) / DAY > days
-        and said.is_closed_folder(one["folder"])
-        and not said.is_open_folder(one["folder"])
-    ]
+    closed = _closed_for(known, answers, now)
+    return [one["path"] for one in answer.get("journals", []) if closed.get(one["folder"], 0.0) > days]
 
 
 def records_over(
@@ -43,14 +43,16 @@ def records_over(
 ) -> list[str]:
     """Return the paths of records with people's names whose incident was closed that long ago in every ledger.
 
-    Timings stay, for there is nobody's name in them.
-
-    :param answer: of ``journal_info``.
-    :param known: of ``open_incidents``. While a host is silent nothing is over.
-    :param answers: of ``incident_info``, which say when incidents were closed.
+    Timings stay, for there is nobody's name in them. The parameters are those of ``journals_over``.
     """
+    closed = _closed_for(known, answers, now)
+    return [path for one in answer.get("records", []) if closed.get(one["folder"], 0.0) > days for path in one["paths"]]
+
+
+def _closed_for(known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], now: float) -> dict[str, float]:
+    """Return the days since every ledger has had an incident closed, by its directory; none while a host is silent."""
     if known["silent"]:
-        return []
+        return {}
     said = _known(known)
     closed: dict[str, float] = {}
     for row in (row for one in answers for row in one.get("incidents") or []):
@@ -58,22 +60,45 @@ def records_over(
         for name in (folder for one in [row["incident_id"], *row.get("aliases", [])] for folder in folders(one)):
             # Where it cannot be told when, it was just now.
             closed[name] = max(closed.get(name, 0.0), now if at is None else at)
-    return [
-        path
-        for one in answer.get("records", [])
-        if (now - closed.get(one["folder"], now)) / DAY > days
-        and said.is_closed_folder(one["folder"])
-        and not said.is_open_folder(one["folder"])
-        for path in one["paths"]
+    return {
+        name: (now - at) / DAY
+        for name, at in closed.items()
+        if said.is_closed_folder(name) and not said.is_open_folder(name)
+    }
+
+
+def _soon(
+    answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
+) -> list[str]:
+    """Return a line for each incident whose records are gone in the days to come, those that go first first."""
+    closed = _closed_for(known, answers, now)
+    left = {one["folder"]: days - closed.get(one["folder"], 0.0) for one in answer.get("records", [])}
+    soon = sorted((rest, name) for name, rest in left.items() if name in closed and 0 <= rest <= WARNED_DAYS)
+    lines = [
+        f"{one_line(name)}: its records with people's words ({WORDS}) and its journals go "
+        f"{'within a day' if rest < 1 else f'in {rest:.0f} days'}: copy what your team keeps, out of {one_line(path)}"
+        for rest, name in soon[:SHOWN]
+        for path in [_folder_of(answer, name)]
     ]
+    return lines + ([f"the records of {len(soon) - SHOWN} more incidents go soon"] if len(soon) > SHOWN else [])
+
+
+def _folder_of(answer: Mapping[str, Any], name: str) -> str:
+    return next((one["paths"][0].rpartition("/")[0] for one in answer["records"] if one["folder"] == name), name)
 
 
 def journal_screen(
-    answer: Mapping[str, Any], known: Mapping[str, Any], removed: Sequence[Mapping[str, Any]], check_mode: bool
+    answer: Mapping[str, Any],
+    known: Mapping[str, Any],
+    removed: Sequence[Mapping[str, Any]],
+    check_mode: bool,
+    answers: Sequence[Mapping[str, Any]] = (),
+    days: int = 0,
+    now: float = 0.0,
 ) -> dict[str, list[str]]:
-    """Return ``amiss`` and ``lines``: for each incident whether its journals hold, and what was removed.
+    """Return ``amiss`` and ``lines``: for each incident whether its journals hold, what was removed, what goes soon.
 
-    :param removed: results of the removals.
+    :param removed: results of the removals. The last three are those of ``journals_over``.
     """
     if "journals" not in answer:
         return {"amiss": [f"JOURNALS NOT VERIFIED: {one_line(str(answer.get('msg') or 'no answer'))}"], "lines": []}
@@ -89,6 +114,7 @@ def journal_screen(
     lines = [f"{word} journals and records of closed incidents: {len(gone)}"] if gone else []
     if answer.get("left_out"):
         lines.append(f"journals: {answer['left_out']} older ones were not read")
+    lines += _soon(answer, known, answers, days, now)
     return {"amiss": amiss, "lines": lines + _of_incidents(answer["journals"], said)}
 
 

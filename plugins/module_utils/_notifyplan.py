@@ -112,7 +112,6 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
     runs = [run for run in summary.get("runs") or [] if not run.get("plan")]
     had_it = companies.get("on_before")
     affected = errors.get("affected_companies") if scenario == "scenario2" else had_it
-    total = companies.get("total")
     over = moments.get("validated") or moments.get("released") or moments.get("data_validated")
     return {
         "scenario": scenario,
@@ -123,16 +122,16 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
         "returns": len([run for run in runs if run.get("playbook") == "reenable"]),
         "affected": affected if affected is not None or scenario == "scenario2" else companies.get("switched_off"),
         "affected_seconds": seconds_between(moments.get("detected") or moments.get("began"), over),
-        "normalised": _normalised(total, errors.get("affected_companies")),
+        "normalised": _normalised(had_it, errors.get("affected_after")),
         "rows": _rows(summary.get("records")),
         "recovered_from": _recovered_from(summary.get("records") or []),
     }
 
 
-def _normalised(total: Any, affected: Any) -> float | None:
-    """Return the part of the companies that have no trouble by the last look; null where nobody looked."""
-    numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in (total, affected))
-    return max(0.0, 1 - affected / total) if numbers and total else None
+def _normalised(had_it: Any, affected: Any) -> float | None:
+    """Return the part of those who had V2 that has no trouble by a look after the stop; null where nobody looked."""
+    numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in (had_it, affected))
+    return max(0.0, 1 - affected / had_it) if numbers and had_it else None
 
 
 def _rows(records: Any) -> int | None:

@@ -14,11 +14,12 @@ from typing import Any, Callable, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import (
     WORDS_FILE,
+    detected_in,
     directory_of,
-    moment_in,
     read_runs,
     words_in,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import Block, BrokenMarkers, merged
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase import Case
@@ -35,7 +36,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmark
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmarkdownlists import checklist
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportpostmortem import postmortem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportspans import spans_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import timings
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import is_timings, timings
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import words_file
 
 MESSAGES, MOST_MESSAGES, LARGEST_MESSAGE = "messages", 200, 262144
@@ -76,8 +77,8 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         writer = _Writer(directory, check_mode, warnings)
         writer.words(request.locale)
         words = words_in(directory)
-        detected = moment_in(words.said.get("detected_at", ""))
-        summary = summary_of(request.incident_id, runs, request.objectives, detected)
+        detected, notes = detected_in(words)
+        summary = summary_of(request.incident_id, runs, request.objectives, detected, notes)
         case = Case(
             summary=summary,
             label=Labels(request.locale),
@@ -89,16 +90,23 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
             places=request.places,
             dashboard_url=request.dashboard_url,
         )
-        for name, blocks in _MARKDOWN.items():
-            writer.markdown(name, blocks(case), case.label)
-        writer.whole(TIMINGS, json.dumps(timings(summary, runs), indent=1, sort_keys=True) + "\n")
-        # Last, for it says which labels the others lacked.
-        writer.whole("report.html", report_page(case))
+        told = timings(summary, runs)
+        lost = writer.runs_lost(told["runs"])
+        if lost:
+            # What they would say now is true of a part only, and what they say is all that is left of the rest.
+            warnings.append(lost)
+        else:
+            for name, blocks in _MARKDOWN.items():
+                writer.markdown(name, blocks(case), case.label)
+            writer.whole(TIMINGS, json.dumps(told, indent=1, sort_keys=True) + "\n")
+            # Last, for it says which labels the others lacked.
+            writer.whole("report.html", report_page(case))
     return {
         "changed": any(one["changed"] for one in writer.files),
         "found": True,
         "files": writer.files,
         "undecided": undecided(case),
+        "unread": [note["where"] for note in notes],
         "state": summary["state"],
         "objective": summary["objective"],
         "missing_labels": sorted(case.label.missing),
@@ -128,6 +136,17 @@ class _Writer:
             self._warnings.append(f"{WORDS_FILE} could not be made: {error.strerror or error}.")
             return
         self.files.append({"name": WORDS_FILE, "path": str(path), "changed": True, "note": ""})
+
+    def runs_lost(self, runs: int) -> str:
+        """Return what to say where the timings that are there tell of more runs than there are journals by now."""
+        before = read_json(self._directory / TIMINGS)
+        if not is_timings(before) or not number(before.get("runs")) or before["runs"] <= runs:
+            return ""
+        return (
+            f"Only {runs} of the {before['runs']} runs that {TIMINGS} tells of have a journal here that could be read, "
+            f"so record, post-mortem, checklists, page and timings were left as they are. Bring the journals back, or "
+            f"remove {TIMINGS} to have them written from what is left."
+        )
 
     def markdown(self, name: str, blocks: Sequence[Block], label: Labels) -> None:
         """Renew the blocks of a file that people edit; where its markers are broken, write another one beside it."""

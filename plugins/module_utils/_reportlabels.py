@@ -153,6 +153,10 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
         "Of {journal} {where} steps are counted in the journal and left out here.",
         "De {journal}, {where} passos constam no diário e não aparecem aqui.",
     ),
+    "detected_unread": (
+        "When it was detected could not be read in {journal}: write date, time and zone, like {where}.",
+        "Não foi possível ler em {journal} quando foi detectado: escreva data, hora e fuso, como {where}.",
+    ),
     "label_missing": (
         "Not translated, so in English: {names}.",
         "Sem tradução, portanto em inglês: {names}.",

@@ -39,6 +39,10 @@ def report_screen(
             amiss.append(f"REPORT NOT WRITTEN: {name}: {one_line(result.get('msg') or 'no answer')}")
             continue
         lines.append(_line(name, result, check_mode))
+        lines += [
+            f"{name}: when it was detected could not be read in words.md: write date, time, zone, like {one_line(how)}"
+            for how in result.get("unread") or []
+        ]
         amiss += [f"{name}: {one_line(text)}" for text in result.get("warnings") or []]
     if choice.get("left_out"):
         lines.append(f"{choice['left_out']} more incidents were not reported on: name one by kanban_incident_id")

@@ -29,10 +29,12 @@ HEADINGS: Mapping[str, Mapping[str, str]] = {
 }
 _ABOUT = {
     "en": "Your own words. Messages and the post-mortem quote what stands below a heading; no run writes over this\n"
-    "file. Leave empty what you do not know. Action items, one on a line:\n"
+    "file. Leave empty what you do not know. A moment has date, time and zone:\n"
+    "`2026-12-01 03:04 -03:00`. Action items, one on a line:\n"
     "`- Add an index - Owner: Ana - Due: 2026-12-01`.",
     "pt_BR": "Suas próprias palavras. As mensagens e o post-mortem citam o que está abaixo de cada título; nenhuma\n"
-    "execução sobrescreve este arquivo. Deixe vazio o que não souber. Ações, uma por linha:\n"
+    "execução sobrescreve este arquivo. Deixe vazio o que não souber. Um momento tem data, hora e fuso:\n"
+    "`2026-12-01 03:04 -03:00`. Ações, uma por linha:\n"
     "`- Criar um índice - Owner: Ana - Due: 2026-12-01`.",
 }
 _HEADING = re.compile(r"^##\s+(.+?)\s*#*$")

@@ -92,6 +92,12 @@ undecided:
   returned: success
   type: list
   elements: str
+unread:
+  description:
+    - Where what people wrote below C(Detected at) in C(words.md) is no moment with a date and a zone, how to write one.
+  returned: when there is a journal
+  type: list
+  elements: str
 state:
   description: How the incident stands, as in M(chatia.kanban_rollback.incident_summary_info).
   returned: when there is a journal

@@ -26,6 +26,11 @@ options:
     description: The incident, by the id that the ledger knows it by.
     type: str
     required: true
+  run_id:
+    description:
+      - A run that the summary has to tell of. Where its journal lies with another incident, as it does when two
+        databases had different ones open, that incident is summed up, and a warning says so.
+    type: str
   objectives:
     description: The objectives in seconds, by scenario.
     type: dict
@@ -154,6 +159,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "incident_id": {"type": "str", "required": True},
+            "run_id": {"type": "str"},
             "objectives": {"type": "dict"},
             "deadline": {"type": "float", "default": 30},
         },
@@ -162,7 +168,8 @@ def main() -> None:
     params = module.params
 
     def work() -> Outcome:
-        return read_summary(params["path"], params["incident_id"], params["objectives"] or {}, params["deadline"]), None
+        place = (params["path"], params["incident_id"])
+        return read_summary(*place, params["objectives"] or {}, params["deadline"], params["run_id"] or ""), None
 
     run(module, work)
 

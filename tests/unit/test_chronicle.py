@@ -168,6 +168,23 @@ def test_what_was_validated_and_is_no_more(tmp_path: Path) -> None:
     ]
 
 
+def test_a_run_whose_journal_lies_with_another_incident_is_found_by_its_id(tmp_path: Path) -> None:
+    lay_down(tmp_path, repaired())
+    for folder, name in (("INC-1", "run-9"), ("INC-2", "run-99"), ("INC-1", "run-2")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        lines = stopped(incident=folder, run_id=name).end(9, "contained").lines
+        (tmp_path / folder / f"journal-{name}.jsonl").write_bytes(b"".join(lines))
+
+    def found(run_id: str) -> tuple[str, int | None, list[str]]:
+        told = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30, run_id)
+        return told["summary"]["incident_id"], told["summary"]["companies"]["switched_off"], told["warnings"]
+
+    assert found("run-9") == ("INC-1", 120, ["The journal of run-9 lies with INC-1, so that is summed up."])
+    assert found("run-99")[0] == "INC-2"
+    # Of its own, of none, and of one that only begins like another.
+    assert found("run-2")[::2] == found("")[::2] == found("run-")[::2] == (INCIDENT, [])
+
+
 def test_the_timeline_is_bounded_and_hosts_that_did_the_same_stand_together() -> None:
     many = Story("scenario1").play(0, "1. Contain")
     for number in range(300):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._historyentry import write_history
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import read_journals
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import records_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import (
+    journal_screen,
+    journals_over,
+    records_over,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthistory import history_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
-from tests.unit.chronicles import INCIDENT, NOW, OBJECTIVES, eventful, incident, lay_down
+from tests.unit.chronicles import DAY, INCIDENT, NOW, OBJECTIVES, eventful, incident, lay_down
 from tests.unit.test_report import report
 
 
@@ -92,6 +97,31 @@ def test_records_that_name_people_go_and_timings_stay(tmp_path: Path) -> None:
     # One ledger has it closed for long, another for a day.
     young = [{"incidents": [incident(INCIDENT, 100)]}, {"incidents": [incident(INCIDENT, 1)]}]
     assert records_over(answer, known, young, 90, NOW) == []
+
+
+def test_journals_go_with_the_records_of_their_incident_and_that_is_said_before(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    report(tmp_path)
+    known: dict[str, Any] = {"names": [], "closed": [INCIDENT], "prior_files": [], "silent": []}
+    # The first runs were weeks before the last, and it was closed after that.
+    os.utime(place / "journal-0.jsonl", (NOW - 120 * DAY, NOW - 120 * DAY))
+    answer = read_journals(str(tmp_path), 60)
+
+    def told(days_ago: float, **more: Any) -> tuple[int, list[str]]:
+        ledger = [{"incidents": [incident(INCIDENT, days_ago, 200)]}]
+        gone = journals_over(answer, {**known, **more}, ledger, 90, NOW)
+        lines = journal_screen(answer, {**known, **more}, [], False, ledger, 90, NOW)["lines"]
+        return len(gone), [line for line in lines if "records" in line]
+
+    assert told(80) == (0, [])
+    assert told(91) == (4, [])
+    assert told(89.5)[1] == [
+        f"{INCIDENT}: its records with people's words (postmortem.md, words.md) and its journals go within a day: "
+        f"copy what your team keeps, out of {place}"
+    ]
+    count, (line,) = told(84)
+    assert (count, "go in 6 days" in line) == (0, True)
+    assert told(84, names=[INCIDENT]) == told(84, silent=["db1"]) == (0, [])
 
 
 @pytest.mark.parametrize(

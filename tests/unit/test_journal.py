@@ -174,10 +174,14 @@ def test_the_directory_is_read_and_told(tmp_path: Path) -> None:
     ]
     assert screen["lines"] == ["journals of INC-1 (open): 1 of 2 holds", "journals of INC-2 (closed): 1 of 1 holds"]
     later = time.time() + 100 * 86400
-    assert journals_over(answer, KNOWN, 90, later) == [str(two)]
-    assert journals_over(answer, KNOWN, 101, later) == []
-    assert journals_over(answer, {**KNOWN, "silent": ["db1"]}, 90, later) == []
-    assert journals_over(answer, {**KNOWN, "names": ["INC-1", "INC-2"]}, 90, later) == []
+    closed = [
+        {"incidents": [{"incident_id": name, "closed_at": "2026-01-01T00:00:00Z"} for name in ("INC-1", "INC-2")]}
+    ]
+    assert journals_over(answer, KNOWN, closed, 90, later) == [str(two)]
+    assert journals_over(answer, {**KNOWN, "silent": ["db1"]}, closed, 90, later) == []
+    assert journals_over(answer, {**KNOWN, "names": ["INC-1", "INC-2"]}, closed, 90, later) == []
+    # However old they are: nobody says when it was closed.
+    assert journals_over(answer, KNOWN, [], 90, later) == []
     assert journal_screen({"msg": "gone"}, KNOWN, [], False)["amiss"] == ["JOURNALS NOT VERIFIED: gone"]
 
 

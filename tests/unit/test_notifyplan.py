@@ -89,9 +89,12 @@ def test_a_key_is_told_once_and_another_stop_is_another() -> None:
 
 def test_figures_that_only_messages_have_and_none_that_was_not_measured() -> None:
     rows = [{"table": "Tags", "deleted": 2, "restored": 3}, {"table": "Tickets", "repaired": 4}]
-    given = summary(errors={"affected_companies": 1}, records=rows)
+    given = summary(errors={"affected_companies": 1, "affected_after": 2}, records=rows)
     about = planned(given, "scenario2", "begin")["scenario2-announce"]["about"]
-    assert (about["affected"], about["normalised"], about["rows"], about["recovered_from"]) == (1, 0.995, 9, "both")
+    assert (about["affected"], about["normalised"], about["rows"], about["recovered_from"]) == (1, 0.96, 9, "both")
+    # What was counted before the stop says nothing of what it made good.
+    early = summary(errors={"affected_companies": 0, "affected_after": None})
+    assert planned(early, "scenario2", "begin")["scenario2-announce"]["about"]["normalised"] is None
     nothing = planned({}, "scenario1", "begin")["scenario1-announce"]["about"]
     names = ("affected", "affected_seconds", "normalised", "rows")
     assert [nothing[name] for name in names] == [None] * 4

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import read_summary
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import action_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportitems import ITEMS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import _TEXTS, LOCALES, Labels
-from tests.unit.chronicles import HEALTH, HOSTILE, INCIDENT, OBJECTIVES, Story, eventful, lay_down, stopped
+from tests.unit.chronicles import HEALTH, HOSTILE, INCIDENT, METRICS, OBJECTIVES, Story, eventful, lay_down, stopped
 
 
 def report(root: Path, check_mode: bool = False, **options: Any) -> dict[str, Any]:
@@ -68,6 +69,24 @@ def test_boxes_are_ticked_by_evidence_or_open_with_the_reason(tmp_path: Path) ->
     report(tmp_path / "two", locale="en")
     assert boxes(other)["Users notified (if P0)"] == "- [x] **Users notified (if P0)** — not needed: P1"
     assert "Data integrity audit complete" not in boxes(other)
+
+
+def test_a_watch_is_as_stable_as_it_was_judged_itself(tmp_path: Path) -> None:
+    def box(name: str, *judged: tuple[int, str]) -> str:
+        story = stopped("scenario1")
+        for number, (seconds, verdict) in enumerate(judged):
+            told = {"verdict": verdict, "settled": True, "watched_seconds": seconds}
+            story.play(10 + number, "Watch").task(
+                20 + number, "metric_gate", told, {"metrics": METRICS}, role="observe"
+            )
+        place = lay_down(tmp_path / name, story.end(60, "contained"))
+        report(tmp_path / name, locale="en")
+        return boxes(place)["System stable for 30+ minutes"]
+
+    # The long watch was bad, and what is well by now was not watched for long.
+    assert "- [ ]" in box("short", (3600, "degraded"), (10, "ok"))
+    assert "- [ ]" in box("bad", (3600, "ok"), (10, "degraded"))
+    assert "- [x]" in box("well", (10, "degraded"), (3600, "ok"), (10, "ok"))
 
 
 def test_the_tasks_that_look_at_the_application_have_the_names_that_are_looked_for() -> None:
@@ -164,6 +183,38 @@ def test_without_a_journal_there_is_no_report(tmp_path: Path) -> None:
     (tmp_path / INCIDENT).mkdir()
     assert report(tmp_path) == {"changed": False, "found": False, "files": [], "undecided": [], "warnings": []}
     assert not list((tmp_path / INCIDENT).iterdir())
+
+
+def test_a_moment_that_cannot_be_read_is_told_and_how_one_is_written(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    for text, unread in (("03:04, by support", ["2026-12-01 03:04 -03:00"]), ("2027-01-15 07:50Z", []), ("", [])):
+        (place / "words.md").write_text(f"## Detected at\n{text}\n")
+        assert report(tmp_path, locale="en")["unread"] == unread
+        for name in ("incident.md", "report.html"):
+            assert ("When it was detected could not be read in" in (place / name).read_text()) is bool(unread)
+        told = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)["summary"]["notes"]
+        assert [note["what"] for note in told if note["what"] == "detected_unread"] == ["detected_unread"] * bool(
+            unread
+        )
+
+
+def test_fewer_journals_never_write_over_what_more_of_them_told(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    report(tmp_path)
+    before = {path.name: path.read_bytes() for path in place.glob("*.*")}
+    (place / "journal-1.jsonl").rename(tmp_path / "away")
+    for check_mode in (True, False):
+        told = report(tmp_path, check_mode)
+        assert (told["changed"], told["files"]) == (False, [])
+        assert "Only 3 of the 4 runs that timings.json tells of" in told["warnings"][0]
+    assert {**before, **{path.name: path.read_bytes() for path in place.glob("*.*")}} == before
+    (tmp_path / "away").rename(place / "journal-1.jsonl")
+    assert not report(tmp_path)["warnings"]
+    # More runs are news.
+    (place / "journal-4.jsonl").write_bytes(
+        b"".join(stopped(began=99_000, run_id="run-9").end(99_009, "contained").lines)
+    )
+    assert report(tmp_path)["changed"]
 
 
 def test_a_run_that_was_cut_is_reported_up_to_there(tmp_path: Path) -> None:

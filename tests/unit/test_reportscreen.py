@@ -93,3 +93,12 @@ def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
     refused = report_screen([], {}, closing={"wanted": True, "incident_id": "", "why_not": "none is open"})
     assert refused["amiss"] == ["NOTHING WAS CLOSED: none is open"]
     assert report_screen([], {}, closing={"wanted": False})["lines"] == []
+
+
+def test_a_moment_that_could_not_be_read_is_said_and_is_nothing_amiss() -> None:
+    result = {"item": "INC-1", "found": True, "files": [], "state": "open", "unread": ["2026-12-01 03:04 -03:00"]}
+    told = report_screen([result], {})
+    assert told["amiss"] == []
+    assert "INC-1: when it was detected could not be read in words.md" in told["lines"][1]
+    assert told["lines"][1].endswith("like 2026-12-01 03:04 -03:00")
+    assert len(report_screen([{**result, "unread": []}], {})["lines"]) == 1
