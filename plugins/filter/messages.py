@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyform
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import (
     incidents_to_tell,
     messages_planned,
+    stop_state,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_again, messages_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import foreign, foreign_lines
@@ -39,4 +40,5 @@ class FilterModule:
             "messages_again": messages_again,
             "messages_lines": messages_lines,
             "messages_planned": messages_planned,
+            "messages_stop_state": stop_state,
         }

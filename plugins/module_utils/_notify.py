@@ -42,13 +42,24 @@ class NotSent(Exception):
         self.wait, self.lasting, self.needless = wait, lasting, needless
 
 
+class Partly(Exception):
+    """Some have it and some may have it later; the text says why, ``left`` whom it is to go to still."""
+
+    def __init__(self, text: str, left: Sequence[str]) -> None:
+        super().__init__(text)
+        self.left = tuple(left)
+
+
 class Unsure(Exception):
     """It went out, and nobody knows whether the service has taken it; the text says why."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One way of a message. ``at``: of the last change, UTC; ``tries``: so far; ``final``: there are no more."""
+    """One way of a message. ``at``: of the last change, UTC; ``tries``: so far; ``final``: there are no more.
+
+    ``left``: where some have it, to whom it is to go still.
+    """
 
     route: str
     status: str = PENDING
@@ -56,6 +67,7 @@ class Route:
     tries: int = 0
     error: str = ""
     final: bool = False
+    left: Sequence[str] = ()
 
     @property
     def service(self) -> str:
@@ -127,11 +139,12 @@ def _route_of(found: Any) -> Route:
     try:
         route = Route(**{name: found[name] for name in Route.__dataclass_fields__ if name in found})
         good = bool(_ROUTE.fullmatch(route.route)) and route.status in STATUSES and isinstance(route.tries, int)
+        good = good and isinstance(route.left, (list, tuple)) and all(isinstance(one, str) for one in route.left)
     except (TypeError, KeyError):
         good = False
     if not good:
         raise ValueError("a route that is none")
-    return route
+    return replace(route, left=tuple(route.left))
 
 
 def wanted(given: Mapping[str, Any], incident: str, at: str, dry_run: bool) -> Message:
@@ -178,7 +191,7 @@ def merged(there: Message | None, new: Message) -> Message:
     known = {route.route: route for route in there.routes}
     routes = [_kept(known.get(route.route), route) for route in new.routes]
     routes += [route for name, route in known.items() if name not in {one.route for one in new.routes}]
-    told = any(route.status in (SENT, UNKNOWN) for route in there.routes)
+    told = any(route.status in (SENT, UNKNOWN) or route.left for route in there.routes)
     return replace(there if told else replace(new, at=there.at), routes=tuple(routes))
 
 
@@ -186,10 +199,13 @@ def _kept(there: Route | None, new: Route) -> Route:
     return new if there is None or (there.status == DRY and new.status == PENDING) else there
 
 
-def due_by_route(messages: Sequence[Message], again: bool) -> dict[str, list[str]]:
-    """Return the keys that are to be sent, by route, in the order in which they were meant to be told."""
+def due_by_route(messages: Sequence[Message], again: bool, since: str = "") -> dict[str, list[str]]:
+    """Return the keys that are to be sent, by route, in the order in which they were meant to be told.
+
+    :param since: what was meant to be told before that moment is not worth it any more.
+    """
     found: dict[str, list[str]] = {}
-    for message in sorted(messages, key=lambda one: (one.at, one.key)):
+    for message in sorted((one for one in messages if one.at >= since), key=lambda one: (one.at, one.key)):
         for route in message.routes:
             if route.due(again):
                 found.setdefault(route.route, []).append(message.key)

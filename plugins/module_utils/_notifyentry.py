@@ -26,6 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
     UNKNOWN,
     Message,
     NotSent,
+    Partly,
     Route,
     Unsure,
     due_by_route,
@@ -56,6 +57,7 @@ class Request:
     again: bool
     dry_run: bool
     seconds: float
+    since: str = ""
 
 
 def request_from(params: Mapping[str, Any]) -> Request:
@@ -82,6 +84,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         again=params["again"],
         dry_run=params["dry_run"],
         seconds=params["deadline"],
+        since=moment(at - params["max_age"]) if params["max_age"] > 0 else "",
     )
 
 
@@ -134,7 +137,7 @@ def _deliver(outbox: Outbox, request: Request, deadline: Deadline) -> None:
     messages, _broken = outbox.read()
     threads = [
         threading.Thread(target=_Way(outbox, request, name, deadline).go, daemon=True)
-        for name in due_by_route(messages, request.again)
+        for name in due_by_route(messages, request.again, request.since)
     ]
     for thread in threads:
         thread.start()
@@ -153,7 +156,7 @@ class _Way:
         try:
             with self._outbox.route(self._name, self._deadline) as held:
                 messages, _broken = self._outbox.read()
-                for key in due_by_route(messages, self._request.again).get(self._name, []):
+                for key in due_by_route(messages, self._request.again, self._request.since).get(self._name, []):
                     if held:
                         self._tell(key, messages)
                     else:
@@ -199,13 +202,17 @@ class _Way:
         except NotSent as error:
             self._note(message.key, FAILED, str(error), final=error.needless)
             return None if error.lasting else error.wait or 0.0
+        except Partly as error:
+            # Who puts somebody off does so for minutes: the next call asks again, and not those who have it.
+            self._note(message.key, FAILED, str(error), left=error.left)
+            return None
         except Unsure as error:
             self._note(message.key, UNKNOWN, str(error))
             return 0.0 if _repeats(route) else None
         except KanbanError as error:
             self._note(message.key, FAILED, error.what)
             return None
-        self._note(message.key, SENT, note)
+        self._note(message.key, SENT, note, left=())
         return None
 
 

@@ -24,9 +24,17 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._httpapi import is_loopback
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import Message, NotSent, Route, Unsure
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
+    Message,
+    NotSent,
+    Partly,
+    Route,
+    Unsure,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import line_of, plain
 
+# So many addresses are named where they were refused.
+_NAMED = 3
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
@@ -48,14 +56,21 @@ class Mail:
         return bool(self._host and self._from and self._lists.get(route.target))
 
     def send(self, message: Message, route: Route, seconds: float) -> str:
-        """Send it to a list, and return whom the server did not take; raises NotSent, Unsure and BadInput."""
-        recipients = [_address(one) for one in self._lists[route.target]]
+        """Send it to a list, or to those of it who have it not, and return whom the server does not know.
+
+        Raises Partly where it puts some of them off, and NotSent, Unsure and BadInput.
+        """
+        recipients = [_address(one) for one in route.left or self._lists[route.target]]
         sender = _address(parseaddr(self._from)[1] or self._from)
         body = mail_of(message, route, self._from, sender).as_bytes(policy=email.policy.SMTP)
         with self._connected(seconds) as server:
             refused = _envelope(server, sender, recipients)
             _content(server, body)
-        return f"not taken for {len(refused)} of {len(recipients)} addresses" if refused else ""
+        later = [one for one, code in refused.items() if code < 500]
+        why = f"not taken for {len(refused)} of {len(recipients)} addresses: {_named(refused)}" if refused else ""
+        if later:
+            raise Partly(why, later)
+        return why
 
     @contextmanager
     def _connected(self, seconds: float) -> Iterator[smtplib.SMTP]:
@@ -130,14 +145,21 @@ def _address(text: str) -> str:
     return text
 
 
-def _envelope(server: smtplib.SMTP, sender: str, recipients: Sequence[str]) -> list[str]:
-    """Say from whom and to whom it is, and return whom the server does not take; raises NotSent where that is all."""
+def _named(refused: Mapping[str, int]) -> str:
+    more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+    # Those first who will never have it.
+    worst = sorted(refused.items(), key=lambda one: -one[1])[:_NAMED]
+    return ", ".join(f"{one} ({code})" for one, code in worst) + more
+
+
+def _envelope(server: smtplib.SMTP, sender: str, recipients: Sequence[str]) -> dict[str, int]:
+    """Say from whom and to whom it is, and return the codes of who is not taken; raises NotSent where that is all."""
     try:
         code, _text = server.mail(sender)
         if code != 250:
             raise _refused("the sender is refused", code)
         codes = {one: server.rcpt(one)[0] for one in recipients}
-        refused = [one for one, answer in codes.items() if answer not in (250, 251)]
+        refused = {one: answer for one, answer in codes.items() if answer not in (250, 251)}
         if len(refused) == len(recipients):
             raise _refused("every address is refused", min(codes.values()))
         code, _text = server.docmd("DATA")

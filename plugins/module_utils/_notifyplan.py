@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which messages are due at a point of a run, to whom each goes, and the figures that only messages have. Pure.
 
-Who is told what is the profile's map ``kanban_notify_routes``, by scenario and kind. A key tells one telling from the
-next: the same command again has the same keys, and another stop after a return has others.
+Who is told what is the profile's map ``kanban_notify_routes``, by scenario and kind. What a telling is called stands in
+``_notifykey.py``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import seconds_between
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import RESOLVE, TRIGGER
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifykey import key_of, stop_number
 
 SEVERITIES = {"scenario1": "P0", "scenario2": "P1", "scenario3": "P0 critical"}
 BEGIN, UPDATE, RESOLVED, RETURN = "begin", "update", "resolved", "return"
 # What is told at each point, in the order in which people should read it.
 KINDS: Mapping[str, Sequence[str]] = {
     BEGIN: ("announce", "initial_oncall", "initial_stakeholders", "user_notice"),
-    UPDATE: ("update",),
+    UPDATE: ("update", "user_update"),
     RESOLVED: ("resolved", "user_resolved"),
     RETURN: ("return",),
 }
@@ -30,6 +31,8 @@ OWN_CHANNEL = "slack:incident"
 CALLS_ALL = ("scenario3", "announce", "slack:#incidents")
 _COMPONENT = {"scenario1": "major_outage", "scenario3": "under_maintenance"}
 _STOPS = tuple(SEVERITIES)
+# What a beginning is told as; whatever else a run ends with, it had stopped what it was to stop.
+_NOT_STOPPED = ("degraded", "failed")
 
 
 def messages_planned(
@@ -42,6 +45,10 @@ def messages_planned(
     locale: str = "en",
     channel: bool = False,
     channels: Mapping[str, str] | None = None,
+    began: str = "",
+    kept: Sequence[Mapping[str, Any]] = (),
+    started: float = 0.0,
+    changed: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the messages of a point without their words: what ``notify`` takes, and ``about``, figures for them.
 
@@ -52,31 +59,69 @@ def messages_planned(
     :param step: what came back, for instance ``all`` or ``stage-50``.
     :param channel: whether the incident has a channel of its own.
     :param channels: other names for channels.
+    :param began: what was said of the stop when it was made; left out, it is ``verdict``'s.
+    :param kept: what the outbox has, oldest first, of the module ``notify``: ``message`` and ``at``.
+    :param started: when this run began, seconds since 1970.
+    :param changed: whether this run switched anybody off.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
     own = f"slack:{incident_channel(summary)}" if channel and incident_channel(summary) else ""
+    stop = stop_number(kept, started, changed)
     found = []
     for one in [point] if isinstance(point, str) else point:
         place = RETURN if one == RETURN else known
+        about = about_of(summary, known, _state_of(one, verdict, began), step)
+        about["channel"] = own.partition(":")[2]
         for kind in KINDS[one]:
+            if kind == "user_update" and known == "scenario2":
+                # Its users have no notice that there could be more of.
+                continue
             ways = [own if route == OWN_CHANNEL else route for route in (routes.get(place) or {}).get(kind) or ()]
-            about = about_of(summary, known, verdict, step)
-            message = _message(kind, known, one, [way for way in dict.fromkeys(ways) if way], about, locale)
+            message = _message(kind, known, [way for way in dict.fromkeys(ways) if way], about, locale)
             names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
             message["routes"] = [names.get(route, route) for route in message["routes"]]
             message["mention"] = names.get(message["mention"], message["mention"])
+            family, state = _family(message["kind"], known, one, about)
+            message["key"] = key_of(family, state, stop, [str(row.get("message")) for row in kept])
             found.append(message)
     return found
 
 
-def _message(
-    kind: str, scenario: str, point: str, routes: Sequence[str], about: Mapping[str, Any], locale: str
-) -> dict[str, Any]:
-    template = scenario if kind == RESOLVED else kind
+def stop_state(answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return what holds of a stop by now: contained, degraded or failed.
+
+    :param answers: of the module ``feature_flag``, one for each database; an empty one where there was none.
+    """
+    asked = [answer for answer in answers if not _needs_nothing(answer)]
+    off = [answer for answer in asked if _is_off(answer)]
+    if asked and len(off) == len(asked):
+        return "contained"
+    return "degraded" if off else "failed"
+
+
+def _needs_nothing(answer: Mapping[str, Any]) -> bool:
+    """Whether it is a replica's, which has its primary's data."""
+    written = (answer.get("database") or {}).get("writable")
+    return not answer.get("failed") and not answer.get("unreachable") and written is False
+
+
+def _is_off(answer: Mapping[str, Any]) -> bool:
+    wrong = answer.get("failed") or answer.get("unreachable") or answer.get("unreadable_count")
+    return not wrong and answer.get("enabled_after") == 0
+
+
+def _state_of(point: str, verdict: str, began: str) -> str:
+    """Return what holds for the messages of a point."""
+    if point != BEGIN:
+        return verdict
+    state = began or verdict
+    return state if state in _NOT_STOPPED else "contained"
+
+
+def _message(kind: str, scenario: str, routes: Sequence[str], about: Mapping[str, Any], locale: str) -> dict[str, Any]:
     calls = [route for route in routes if (scenario, kind, route) == CALLS_ALL]
     return {
-        "key": _key(template, scenario, point, about),
-        "kind": template,
+        "kind": scenario if kind == RESOLVED else kind,
         "severity": SEVERITIES[scenario],
         "locale": locale,
         "routes": list(routes),
@@ -88,14 +133,13 @@ def _message(
     }
 
 
-def _key(template: str, scenario: str, point: str, about: Mapping[str, Any]) -> str:
+def _family(template: str, scenario: str, point: str, about: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a message is one of, and what holds by it."""
     if point == RETURN:
-        words = [RETURN, str(about["step"] or "all"), str(about["stops"])]
-    else:
-        # What does not hold is another message than what holds, and is told at once when it does.
-        state = about["verdict"] if point == UPDATE or (point == BEGIN and about["verdict"] != "contained") else ""
-        words = [scenario, template, state, str(about["returns"] + 1) if about["returns"] else ""]
-    return "-".join(word for word in words if word).replace("_", "-").replace(" ", "-").lower()[:100]
+        return RETURN, f"{about['step'] or 'all'} {about['verdict'] or 'done'}"
+    # What does not hold is another message than what holds, and is told at once when it does.
+    quiet = point == RESOLVED or (point == BEGIN and about["verdict"] == "contained")
+    return f"{scenario} {template}", "" if quiet else about["verdict"]
 
 
 def incident_channel(summary: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
     DRY,
     FAILED,
+    MAIL,
     PENDING,
     SENT,
     UNKNOWN,
@@ -52,6 +53,8 @@ def result_of(
         "dry_run": [_told(*one) for one in every if one[1].status == DRY],
         "needless": [_told(*one) for one in every if one[1].status == FAILED and one[1].final],
         "would_send": [{"message": key, "route": route} for key, route in sorted(would)],
+        "partly": [_told(*one) for one in sent if one[1].service == MAIL and one[1].error],
+        "kept": [{"message": message.key, "at": message.at} for message in after],
         "unreached": list(unreached),
         "unreadable": list(broken),
     }
@@ -86,7 +89,7 @@ def messages_lines(result: Mapping[str, Any], check_mode: bool = False, again: s
             f"Messages: of {len(result['unknown']):,} it is not known whether they arrived "
             f"({_some(result['unknown'])}); look there, -e kanban_notify_again=true sends them again"
         )
-    lines += [f"Messages: {_one(one)}" for one in result["needless"][:SHOWN]]
+    lines += [f"Messages: {_one(one)}" for one in [*result["partly"][:SHOWN], *result["needless"][:SHOWN]]]
     if result["unreadable"]:
         lines.append(f"Messages: not readable in the outbox: {clean(', '.join(result['unreadable']), 200)}")
     return lines
@@ -110,6 +113,8 @@ def messages_again(results: Sequence[Mapping[str, Any]]) -> list[str]:
                 f"{len(result['unknown']):,} of which it is not known whether they arrived "
                 f"({_some(result['unknown'])}), which -e kanban_notify_again=true sends again"
             )
+        sent = {(one["message"], one["route"]) for one in result["sent"]}
+        parts += [_one(one) for one in result.get("partly", [])[:SHOWN] if (one["message"], one["route"]) in sent]
         lines += [f"Messages of {incident}: {'; '.join(parts)}"] if parts else []
     return lines
 
@@ -132,7 +137,7 @@ def _some(given: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _one(one: Mapping[str, Any]) -> str:
-    return f"{_name(one['route'])}: {clean(one['why'], 120)}"
+    return f"{_name(one['route'])}: {clean(one['why'], 240)}"
 
 
 def _name(route: str) -> str:

@@ -95,6 +95,10 @@ options:
     description: Whether messages are kept as V(dry_run) and none is sent.
     type: bool
     default: false
+  max_age:
+    description: Seconds; what was meant to be told before that is not sent any more. 0 is no limit.
+    type: float
+    default: 0
   deadline:
     description: Seconds for all of it.
     type: float
@@ -308,6 +312,17 @@ would_send:
   returned: success
   type: list
   elements: dict
+partly:
+  description: Mail that was sent, and not to all of its list; why names whom the server refused for good.
+  returned: success
+  type: list
+  elements: dict
+  contains: *told
+kept:
+  description: What the outbox has, oldest first, as C(message), its key, and C(at), when it was meant to be told, UTC.
+  returned: success
+  type: list
+  elements: dict
 unreached:
   description: Routes that are not configured; nothing is kept of them.
   returned: success
@@ -402,6 +417,7 @@ def spec() -> dict[str, Any]:
         "state": {"type": "str", "choices": ["sent", "listed"], "default": "sent"},
         "again": {"type": "bool", "default": False},
         "dry_run": {"type": "bool", "default": False},
+        "max_age": {"type": "float", "default": 0},
         "deadline": {"type": "float", "default": 30},
         **{name: {"type": "dict", "options": options} for name, options in services.items()},
     }

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,7 +105,8 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     # The run ended well, said what holds, and then whom it did not reach.
     found = outbox(place)
     assert set(found) == {f"scenario3-{key}" for key in (
-        "announce", "initial-oncall", "initial-stakeholders", "user-notice", "update-contained")}  # fmt: skip
+        "announce", "initial-oncall", "initial-stakeholders", "user-notice", "update-contained",
+        "user-update-contained")}  # fmt: skip
     assert found["scenario3-announce"] == {"slack:#incidents": "failed"}
     assert "slack #incidents: 429, too many requests, it asks for 60 s" in run.screen
     assert found["scenario3-initial-oncall"]["pagerduty"] == "unknown"
@@ -129,10 +132,61 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     told.order()
     again = place.run("report", **given)
     assert f"Messages of {OPEN}: 3 sent now" in again.output, again.output
+    assert not list(place.directory.glob(".ansible_async/*"))
     assert (len(mail.mails), len(page.written)) == count
     # What hung may have arrived after all; it is one alarm.
     assert {(body["event_action"], body["dedup_key"]) for body in told.asked("enqueue")} == {("trigger", OPEN)}
     assert [post["text"][:10] for post in told.posts("#incidents")] == ["<!channel>", "P0 critica"]
+
+
+WRONG = """
+- hosts: [localhost, db1]
+  gather_facts: false
+  vars: {kanban_notify_slack_token: "{{ vault_that_is_not_there }}"}
+  tasks:
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.communicate, tasks_from: begin.yml}
+      vars: {communicate_stops: true}
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.communicate, tasks_from: count.yml}
+    - &end
+      ansible.builtin.include_role: {name: chatia.kanban_rollback.communicate, tasks_from: end.yml}
+      vars: {communicate_stops: true, communicate_ending: update, communicate_verdict: degraded}
+      when: inventory_hostname == 'localhost'
+    - ansible.builtin.include_role: {name: chatia.kanban_rollback.communicate, tasks_from: deliver.yml}
+      when: inventory_hostname == 'localhost'
+    - ansible.builtin.debug: {msg: "{{ inventory_hostname }} went on"}
+- hosts: localhost
+  gather_facts: false
+  vars: {kanban_notify_pagerduty_key: 123, kanban_notify_slack_token: null, kanban_notify_mail_host: null,
+         kanban_notify_dry_run: true, ansible_become: true, ansible_become_method: no.such.method}
+  tasks:
+    - *end
+"""
+
+
+def test_what_is_wrong_with_messages_is_nothing_to_the_run(directory: Path) -> None:
+    team = directory / "team/pt_BR"
+    team.mkdir(parents=True)
+    (team / "update.md.j2").write_text("{{ nothing.like.that }}")
+    (team / "announce.md.j2").write_text("Nossa equipe\n")
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    variables = {
+        "kanban_notify": True,
+        "kanban_incidents_dir": str(directory / "incidents"),
+        "kanban_incident_id": OPEN,
+        "kanban_notify_templates": str(team.parent),
+        # Of a kill that no database of this test has had.
+        "__communicate_joined": OPEN,
+    }
+    hosts = playbook.inventory(directory, variables, db={"db1": here})
+    run = playbook.run(directory, playbook.written(directory, WRONG), *hosts)
+    assert run.rc == 0, run.output
+    assert [run.output.count(f"{host} went on") for host in ("localhost", "db1")] == [1, 1], run.output
+    assert re.search(r"Messages: nobody was told: .*vault_that_is_not_there", run.output), run.output
+    # What is wrong with one text concerns that alone; the beginning, which nobody heard of, is told with the end.
+    assert "Messages: update in our words, for the team's template cannot be filled." in run.output
+    written = {path.name: path.read_text() for path in (directory / "incidents" / OPEN / "messages").glob("*.md")}
+    assert written["scenario3-announce.md"].strip() == "Nossa equipe"
+    assert written["scenario3-update-degraded.md"].startswith("P0 critical ATUALIZAÇÃO")
 
 
 @pytest.mark.drill
@@ -151,8 +205,8 @@ def test_containment_is_as_fast_where_slack_hangs_and_a_plan_tells_nobody(
     # What holds was said before anybody was told, and what follows did not wait for it.
     lines = [json.loads(line) for path in place.journals(OPEN) for line in path.read_text().splitlines()]
     plays = {line["data"]["number"]: line["data"]["seconds"] for line in lines if line["event"] == "play ended"}
-    assert plays[3] < 15, plays
-    begins = [line["seq"] for line in lines if line["event"] == "play began" and line["data"]["number"] == 3]
+    assert plays[4] < 15, plays
+    begins = [line["seq"] for line in lines if line["event"] == "play began" and line["data"]["number"] == 4]
     asked = [line for line in lines if line["data"].get("role") == "communicate" and line["seq"] < begins[-1]]
     assert asked == []
     # Nobody is told where there is no way, and a broken template keeps no run from its end.
@@ -162,7 +216,7 @@ def test_containment_is_as_fast_where_slack_hangs_and_a_plan_tells_nobody(
     team.mkdir(parents=True)
     (team / "update.md.j2").write_text("{{ nothing.like.that }}")
     dry = place.run("scenario3", kanban_notify=True, kanban_notify_templates=str(team.parent))
-    assert (dry.rc, "Messages: nobody was told: " in dry.output) == (0, True), dry.output
+    assert (dry.rc, "Messages: update in our words" in dry.output) == (0, True), dry.output
     # A directory that cannot be written, neither.
     no_place = place.run("scenario3", kanban_notify=True, kanban_incidents_dir="/proc/none")
     assert no_place.rc == 0, no_place.output

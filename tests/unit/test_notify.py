@@ -180,6 +180,18 @@ def test_a_route_is_told_in_order_and_a_pager_does_not_ring_after_the_end() -> N
     assert not overtaken(replace(first, at="2026-3"), first.routes[0], [first, over])
 
 
+def test_who_has_it_is_not_told_again_and_what_is_old_is_not_told() -> None:
+    some = message("some", Route("mail:executives", FAILED, left=("b@x.example",)))
+    again = message_of(json.loads(json.dumps(some.as_json())))
+    assert again == some
+    # Those who have it had that text, so the others get the same.
+    assert merged(some, message("some", Route("mail:executives"), text="Another")).text == some.text
+    assert due_by_route([some], False, "2026-11-25T03:00:00.000000Z") == {"mail:executives": ["some"]}
+    assert due_by_route([some], False, "2026-11-25T03:00:00.000001Z") == {}
+    with pytest.raises(ValueError, match="route"):
+        message_of({**some.as_json(), "routes": [{"route": "mail:executives", "left": [1]}]})
+
+
 def test_what_was_told_stays_as_it_was_told() -> None:
     told = message("one", Route("slack:#a", SENT), Route("slack:#b", FAILED, tries=3))
     new = message("one", Route("slack:#a"), Route("slack:#c"), subject="Other", at="2027")
@@ -220,6 +232,8 @@ def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
         "Messages: 0 sent",
         "Messages: slack #new: the channel could not be made: missing_scope",
     ]
+    refused = Route("mail:users", SENT, error="not taken for 1 of 9 addresses: gone@x.example (550)")
+    assert screen(refused)[1:] == ["Messages: mail users: not taken for 1 of 9 addresses: gone@x.example (550)"]
     assert screen(Route("pagerduty", DRY))[0].startswith("Messages: 1 written and none sent (dry run), in /o")
     assert screen() == ["Messages: nobody was told: no route is configured; what would have been told is in /o"]
     assert screen(Route("status_page"), check=True) == ["Messages: would send 1: one to status page"]

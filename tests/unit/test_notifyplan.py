@@ -19,9 +19,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyform
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import (
     incidents_to_tell,
     messages_planned,
+    stop_state,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_again
 
+# 2026-11-26, seconds since 1970.
+LATER = 1795651200.0
 ROUTES: dict[str, dict[str, list[str]]] = {
     "scenario2": {"announce": ["slack:#kanban-v2-rollout"]},
     "scenario3": {
@@ -61,6 +64,7 @@ def test_the_beginning_of_scenario_3_calls_everybody_once_and_in_one_channel() -
     )
     assert oncall["routes"] == ["slack:#incident-20261125-2358", "pagerduty"]
     assert (oncall["mention"], oncall["pager"]) == ("", "trigger")
+    assert announce["about"]["channel"] == "#incident-20261125-2358"
     assert found["scenario3-user-notice"]["component_status"] == "under_maintenance"
     assert found["scenario3-initial-stakeholders"]["routes"] == []
     # Nobody else calls everybody, and without a channel of its own nothing is said there.
@@ -76,15 +80,73 @@ def test_the_end_is_the_plans_own_text_and_ends_pager_and_page() -> None:
     assert (end["about"]["affected"], end["about"]["affected_seconds"]) == (50, 3600.0)
 
 
+def kept(*keys: str, at: str = "2026-11-25T00:00:00.000000Z") -> list[dict[str, str]]:
+    return [{"message": key, "at": at} for key in keys]
+
+
 def test_a_key_is_told_once_and_another_stop_is_another() -> None:
     one = planned(summary(run("scenario3")), "scenario3", "begin")
-    assert list(planned(summary(run("scenario3"), run("scenario3")), "scenario3", "begin")) == list(one)
-    assert list(planned(summary(run("reenable", plan=True)), "scenario3", "begin")) == list(one)
-    assert "scenario3-announce-2" in planned(summary(run("scenario3"), run("reenable")), "scenario3", "begin")
-    # What does not hold is told, and when it does, too.
+    again = planned(summary(run("scenario3"), run("reenable")), "scenario3", "begin", kept=kept(*one), started=LATER)
+    assert list(again) == list(one)
+    another = planned(summary(), "scenario3", "begin", kept=kept(*one), started=LATER, changed=True)
+    assert next(iter(another)) == "scenario3-announce-2"
+    # The same run's own end finds what its beginning was called.
+    so_far = [*kept(*one), *kept(*another, at="2026-11-27T00:00:00.000000Z")]
+    assert list(planned(summary(), "scenario3", "begin", kept=so_far, started=LATER, changed=True)) == list(another)
+    assert (
+        next(iter(planned(summary(), "scenario3", "resolved", kept=so_far, started=LATER + 1e6)))
+        == "scenario3-scenario3-2"
+    )
+    # A roll-out that was paused had no stop.
+    paused = kept("scenario2-update-paused")
+    assert "scenario2-announce" in planned(summary(), "scenario2", "begin", kept=paused, started=LATER, changed=True)
+
+
+def test_whatever_holds_another_time_is_told_another_time() -> None:
+    told: list[str] = []
+    for verdict in ("contained", "degraded", "degraded", "contained", "contained", "degraded"):
+        (key,) = [
+            key
+            for key, message in planned(
+                summary(), "scenario3", "update", verdict=verdict, kept=kept(*told), started=LATER
+            ).items()
+            if message["kind"] == "update"
+        ]
+        told += [key] if key not in told else []
+    assert told == [
+        "scenario3-update-contained",
+        "scenario3-update-degraded",
+        "scenario3-update-contained-again2",
+        "scenario3-update-degraded-again2",
+    ]
     assert "scenario3-announce-degraded" in planned(summary(), "scenario3", "begin", verdict="degraded")
-    assert list(planned(summary(), "scenario3", "update", verdict="failed")) == ["scenario3-update-failed"]
-    assert list(planned(summary(run("scenario1")), "", "return", step="stage 50")) == ["return-stage-50-1"]
+    # A stage that was taken back is no success of it, and what comes after is told.
+    stages = [
+        next(
+            iter(planned(summary(), "", "return", step="stage 50", verdict=verdict, kept=kept(*before), started=LATER))
+        )
+        for verdict, before in (("withdrawn", ()), ("reenabled", ("return-stage-50-withdrawn",)))
+    ]
+    assert stages == ["return-stage-50-withdrawn", "return-stage-50-reenabled"]
+
+
+def test_the_end_tells_the_beginning_as_it_began() -> None:
+    found = planned(summary(), "scenario3", ["begin", "update"], verdict="degraded", began="contained")
+    assert next(iter(found)) == "scenario3-announce"
+    assert found["scenario3-announce"]["about"]["verdict"] == "contained"
+    assert list(found)[-2:] == ["scenario3-update-degraded", "scenario3-user-update-degraded"]
+    assert "scenario3-announce" in planned(summary(), "scenario3", ["begin", "update"], verdict="recovered")
+    # Users of scenario 2 have no notice that there could be more of.
+    assert list(planned(summary(), "scenario2", "update")) == ["scenario2-update-contained"]
+
+
+def test_what_holds_of_a_stop_is_every_primarys_answer() -> None:
+    off = {"enabled_after": 0, "database": {"writable": True}}
+    replica = {"skipped": True, "database": {"writable": False}}
+    assert stop_state([off, replica, off]) == "contained"
+    assert stop_state([off, {**off, "enabled_after": 1}]) == "degraded"
+    assert stop_state([off, {}]) == stop_state([off, {**off, "failed": True}]) == "degraded"
+    assert stop_state([{"unreachable": True}]) == stop_state([replica]) == stop_state([]) == "failed"
 
 
 def test_figures_that_only_messages_have_and_none_that_was_not_measured() -> None:
@@ -98,7 +160,9 @@ def test_figures_that_only_messages_have_and_none_that_was_not_measured() -> Non
     nothing = planned({}, "scenario1", "begin")["scenario1-announce"]["about"]
     names = ("affected", "affected_seconds", "normalised", "rows")
     assert [nothing[name] for name in names] == [None] * 4
-    assert planned({}, "", "begin", channel=True)["scenario3-initial-oncall"]["routes"] == ["pagerduty"]
+    alone = planned({}, "", "begin", channel=True)
+    assert alone["scenario3-initial-oncall"]["routes"] == ["pagerduty"]
+    assert alone["scenario3-announce"]["about"]["channel"] == ""
 
 
 @pytest.mark.parametrize(
@@ -148,6 +212,10 @@ def test_what_report_says_of_messages() -> None:
         {**whole, "__communicate_incident": "B", "sent": [one], "not_sent": [one], "unknown": [one]},
         {"__communicate_incident": "C", "msg": "no disk"},
     ]
+    results[1]["partly"] = [{**one, "route": "mail:b", "why": "not taken for 1"}, {**one, "why": "of an earlier call"}]
+    results[1]["sent"].append(results[1]["partly"][0])
+    results[1]["partly"][1]["message"] = "earlier"
     b, c = messages_again(results)
-    assert b.startswith("Messages of B: 1 sent now; 1 not sent (slack #a: 429); 1 of which it is not known")
+    assert b.endswith("; mail b: not taken for 1")
+    assert b.startswith("Messages of B: 2 sent now; 1 not sent (slack #a: 429); 1 of which it is not known")
     assert c == "Messages of C: not sent: no disk"
