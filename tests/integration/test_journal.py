@@ -88,7 +88,7 @@ def test_a_run_is_recorded_in_the_incident_that_it_joins(place: Place) -> None:
 
 
 @pytest.mark.drill
-def test_journals_of_a_closed_incident_go_with_their_age(place: Place) -> None:
+def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None:
     runs = [place.run("scenario3") for _number in range(2)]
     assert [run.rc for run in runs] == [0, 0]
     one, two = place.journals(OPEN)
@@ -106,15 +106,22 @@ def test_journals_of_a_closed_incident_go_with_their_age(place: Place) -> None:
     again = place.run("report", kanban_close=True)
     assert again.rc != 0
     assert "NOTHING WAS CLOSED: none is open" in again.screen
+    # A journal that is old stays: it goes with the others, and with what names people, after the end of the incident.
     os.utime(one, (time.time() - 100 * DAY,) * 2)
+    ended = """UPDATE kanban_rollback.incidents
+        SET opened_at = now() - interval '200 days', closed_at = now() - %s::interval RETURNING 1"""
+    place.db.rows(ended, ("84 days",))
+    soon = place.run("report")
+    assert f"journals of {OPEN} (closed): 2 of 2 hold" in soon.screen
+    assert (
+        f"{OPEN}: its records with people's words (postmortem.md, words.md) and its journals go in 6 days"
+        in soon.screen
+    )
+    assert place.journals(OPEN) == [one, two]
+    # Timings stay.
+    place.db.rows(ended, ("91 days",))
     plan = place.run("report", "--check")
-    assert "would remove journals and records of closed incidents: 1" in plan.screen
-    assert f"journals of {OPEN} (closed): 2 of 2 hold" in plan.screen
-    assert "removed journals and records of closed incidents: 1" in place.run("report").screen
-    assert place.journals(OPEN) == [two]
-    # What names people goes that long after the end of the incident, and timings stay.
-    place.db.rows("UPDATE kanban_rollback.incidents SET opened_at = '2026-01-01', closed_at = '2026-01-02' RETURNING 1")
-    os.utime(two, (time.time() - 100 * DAY,) * 2)
+    assert "would remove journals and records of closed incidents: 8" in plan.screen
     last = place.run("report", kanban_incident_id="INC-NONE")
     assert last.rc == 0, last.output
     assert "INC-NONE: no journal of it lies on this controller" in last.screen
