@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyform
     message_percent,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import (
+    ending_of,
     incidents_to_tell,
     messages_planned,
     stop_state,
@@ -38,6 +39,7 @@ class FilterModule:
             "message_percent": message_percent,
             "message_words": foreign_lines,
             "messages_again": messages_again,
+            "messages_ending": ending_of,
             "messages_lines": messages_lines,
             "messages_planned": messages_planned,
             "messages_stop_state": stop_state,

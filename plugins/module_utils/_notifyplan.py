@@ -87,6 +87,22 @@ def messages_planned(
     return found
 
 
+def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool = True) -> str:
+    """Return what is told at the end of a run: resolved, update or return; empty where there is nothing to tell.
+
+    :param verdict: of the last screen: ``failed``, ``validated``.
+    :param what: contain or restore.
+    :param stops: whether anybody was to be switched off.
+    """
+    if what == "restore":
+        return RETURN
+    if not stops:
+        return ""
+    # It is not over where anything is left to do, be it the watch alone.
+    over = scenario == "scenario2" or (scenario == "scenario1" and verdict.get("validated"))
+    return RESOLVED if over and not verdict.get("failed") else UPDATE
+
+
 def stop_state(answers: Sequence[Mapping[str, Any]]) -> str:
     """Return what holds of a stop by now: contained, degraded or failed.
 

@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyform
     message_percent,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import (
+    ending_of,
     incidents_to_tell,
     messages_planned,
     stop_state,
@@ -138,6 +139,14 @@ def test_the_end_tells_the_beginning_as_it_began() -> None:
     assert "scenario3-announce" in planned(summary(), "scenario3", ["begin", "update"], verdict="recovered")
     # Users of scenario 2 have no notice that there could be more of.
     assert list(planned(summary(), "scenario2", "update")) == ["scenario2-update-contained"]
+
+
+def test_what_ends_degraded_is_not_over() -> None:
+    well, late = {"failed": False, "validated": True}, {"failed": True, "validated": True}
+    assert ending_of(well, "contain", "scenario1") == ending_of(well, "contain", "scenario2") == "resolved"
+    assert ending_of(late, "contain", "scenario1") == ending_of(late, "contain", "scenario2") == "update"
+    assert ending_of(well, "contain", "scenario3") == ending_of({"failed": False}, "contain", "scenario1") == "update"
+    assert (ending_of(well, "restore", "scenario3"), ending_of(well, "contain", "scenario2", False)) == ("return", "")
 
 
 def test_what_holds_of_a_stop_is_every_primarys_answer() -> None:
