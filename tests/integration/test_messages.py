@@ -142,9 +142,8 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
 WRONG = """
 - hosts: [localhost, db1]
   gather_facts: false
-  vars:
-    kanban_notify_slack_token: "{{ vault_that_is_not_there }}"
-    kanban_notify_dry_run: "{{ vault_that_is_not_there }}"
+  vars: {kanban_notify_slack_token: "{{ vault_that_is_not_there }}",
+         kanban_notify_dry_run: "{{ vault_that_is_not_there }}"}
   tasks:
     - ansible.builtin.import_role: {name: chatia.kanban_rollback.communicate, tasks_from: begin.yml}
       vars: {communicate_stops: true}
