@@ -18,8 +18,8 @@ description:
   - Tasks that only keep books are silent. With C(-v) and more everything is shown as Ansible's default callback does,
     and the first lines, the clocks and the last lines besides. Failures are Ansible's own messages in full, but for
     those that a run goes on after by itself, which are one line each.
-  - The checkout's C(ansible.cfg) has it. Elsewhere E(ANSIBLE_STDOUT_CALLBACK=chatia.kanban_rollback.live) switches it
-    on, and E(ANSIBLE_STDOUT_CALLBACK=default) off. See docs/live-view.md.
+  - The checkout's C(ansible.cfg) has it. Elsewhere C(ANSIBLE_STDOUT_CALLBACK=chatia.kanban_rollback.live) switches it
+    on, and C(ANSIBLE_STDOUT_CALLBACK=default) off. See docs/live-view.md.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Does for a M(chatia.kanban_rollback.pg_dump) with C(async) what M(ansible.builtin.async_status) does, and says which
+  - Does for a M(chatia.kanban_rollback.pg_dump) with C(async) what C(ansible.builtin.async_status) does, and says which
     tables are being copied and how many rows so far. Changes nothing.
   - How far it is comes from the server (C(pg_stat_progress_copy), PostgreSQL 14 and newer). A server that does not
     answer within seconds is no failure, then only that is not said.

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -289,15 +288,3 @@ def test_what_cannot_be_kept_is_not_sent_and_a_dry_run_sends_nothing(told: Told,
     (tmp_path / "file").write_text("")
     failed(call(tmp_path / "file", message("one", "slack:#incidents"), slack=told.slack), "no_outbox")
     assert told.asked() == []
-
-
-def test_peoples_words_are_made_once_and_read(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"path": str(tmp_path / "a"), "incident_id": ID, "locale": "pt_BR"}
-    assert (Modules({}).run("incident_words", True, **given)["changed"], os.listdir(tmp_path)) == (True, [])
-    made = Modules({}).ok("incident_words", **given)
-    file = tmp_path / "a" / ID / "words.md"
-    assert (made["changed"], set(made["words"].values()), file.stat().st_mode & 0o777) == (True, {""}, 0o600)
-    file.write_text(file.read_text().replace("## Causa raiz\n", f"## Causa raiz\n{HOSTILE}\n") + "## Else\nx\n")
-    read = Modules({}).ok("incident_words", **given)
-    assert (read["changed"], read["words"]["root_cause"], read["unknown"]) == (False, HOSTILE, ["Else"])
-    failed(Modules({}).run("incident_words", path="/proc/none", incident_id=ID), "no_words")
