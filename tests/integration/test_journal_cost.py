@@ -64,7 +64,7 @@ PLAY = """
 """
 
 
-@pytest.mark.parametrize("hosts", [100, pytest.param(10_000, marks=[pytest.mark.drill, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("hosts", [100, pytest.param(1_000, marks=pytest.mark.drill)])
 def test_a_hook_takes_less_than_a_millisecond(directory: Path, hosts: int) -> None:
     (directory / "callback_plugins").mkdir()
     for name, (kind, file) in PLUGINS.items():
