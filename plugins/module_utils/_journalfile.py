@@ -22,14 +22,19 @@ def incident_folder(incident_id: str) -> str:
     return name if name.strip(".") and len(name) <= 200 else safe_name(incident_id)
 
 
+def make_folder(directory: Path) -> None:
+    """Make a directory and what is missing above it, 0700. Raises OSError."""
+    missing = [step for step in (directory, *directory.parents) if not step.exists()]
+    for step in reversed(missing):
+        step.mkdir(mode=0o700, exist_ok=True)
+
+
 class JournalFile:
     """A new file that only grows, and by whole lines. Every method raises OSError."""
 
     def __init__(self, directory: Path, run_id: str) -> None:
         """Make the file, and what is missing of the directory, 0700; never write to a file that is there."""
-        missing = [step for step in (directory, *directory.parents) if not step.exists()]
-        for step in reversed(missing):
-            step.mkdir(mode=0o700, exist_ok=True)
+        make_folder(directory)
         self.path, self._handle = self._made(directory, safe_name(run_id))
         self._size = 0
 

@@ -22,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import moment
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import Message, merged, message_of
 
 FOLDER = "messages"
@@ -38,9 +39,7 @@ class Outbox:
     def make(self) -> None:
         """Make the directory, and what is missing above it, 0700; raises KanbanError."""
         try:
-            missing = [step for step in (self.directory, *self.directory.parents) if not step.exists()]
-            for step in reversed(missing):
-                step.mkdir(mode=0o700, exist_ok=True)
+            make_folder(self.directory)
             with self._locked("all"):
                 pass
         except OSError as error:

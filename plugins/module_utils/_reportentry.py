@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
@@ -37,7 +36,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmark
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportpostmortem import postmortem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportspans import spans_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import is_timings, timings
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import words_file
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile import make_words
 
 MESSAGES, MOST_MESSAGES, LARGEST_MESSAGE = "messages", 200, 262144
 TIMINGS = "timings.json"
@@ -124,14 +123,11 @@ class _Writer:
     def words(self, locale: str) -> None:
         """Make the file for people's own words, unless there is one, whatever it holds."""
         path = self._directory / WORDS_FILE
-        if os.path.lexists(path) or self._check_mode:
+        if self._check_mode:
             return
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as opened:
-                opened.write(words_file(locale))
-        except FileExistsError:
-            return
+            if not make_words(path, locale):
+                return
         except OSError as error:
             self._warnings.append(f"{WORDS_FILE} could not be made: {error.strerror or error}.")
             return

@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import WORDS_FILE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder, make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import (
     HEADINGS,
     LARGEST_FILE,
@@ -18,18 +19,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words impo
     words_file,
 )
 
-NAME = "words.md"
-
 
 def words_of(root: str, incident_id: str, locale: str, check: bool) -> dict[str, Any]:
     """Return what people wrote, and make the file where it is missing; raises KanbanError where it can be neither."""
-    path = Path(root) / incident_folder(incident_id) / NAME
+    path = Path(root) / incident_folder(incident_id) / WORDS_FILE
     try:
         text, made = _read(path), False
         if text is None:
             made, text = True, words_file(locale)
             if not check:
-                _make(path, text)
+                make_words(path, locale)
     except OSError as error:
         raise KanbanError(
             "no_words",
@@ -56,18 +55,19 @@ def _read(path: Path) -> str | None:
         return opened.read(4 * LARGEST_FILE).decode("utf-8", "replace")
 
 
-def _make(path: Path, text: str) -> None:
-    """Make it whole or not at all, and never over what somebody has made meanwhile."""
-    missing = [step for step in path.parents if not step.exists()]
-    for step in reversed(missing):
-        step.mkdir(mode=0o700, exist_ok=True)
-    before = path.with_name(f".{NAME}.{os.getpid()}")
+def make_words(path: Path, locale: str) -> bool:
+    """Make the file whole or not at all, never over one that is there; return whether it did. Raises OSError."""
+    if os.path.lexists(path):
+        return False
+    make_folder(path.parent)
+    before = path.with_name(f".{WORDS_FILE}.{os.getpid()}")
     handle = os.open(before, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            opened.write(text)
+            opened.write(words_file(locale))
         os.link(before, path)
     except FileExistsError:
-        pass
+        return False
     finally:
         before.unlink()
+    return True
