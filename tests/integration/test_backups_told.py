@@ -109,7 +109,7 @@ def test_the_report_says_what_precedes_each_incident(db: Database, told: Told) -
     modules = db.modules()
     modules.ok("ledger", environment="staging")
     db.rows("""INSERT INTO kanban_rollback.incidents (incident_id, environment, opened_at, closed_at) VALUES
-        ('INC-OPEN', 'staging', now() - interval '4 hours', NULL),
+        ('INC-OPEN', 'staging', now() - interval '210 minutes', NULL),
         ('INC-CLOSED', 'staging', now() - interval '6 hours', now() - interval '1 hour'),
         ('INC-PAST', 'staging', now() - interval '9 days', now() - interval '8 days')""")
     told.variables["kanban_backup_sources"].pop()
@@ -118,7 +118,7 @@ def test_the_report_says_what_precedes_each_incident(db: Database, told: Told) -
     assert found.rc == 0, found.output
     label = Path(told.variables["kanban_backup_sources"][0]["path"]).name
     assert "whose data is 5.0 h old; at most 2.0 h are allowed." in found.screen, found.output
-    assert f": the data from before it comes back from {label} (pg_dump), less the last 1.0 h." in found.screen
+    assert f": the data from before it comes back from {label} (pg_dump), less the last 1.5 h." in found.screen
     assert ": the data from before it DOES NOT COME BACK: There is no usable backup that had ended" in found.screen
     order = [
         "PLAN",
