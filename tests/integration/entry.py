@@ -15,8 +15,11 @@ import traceback
 from ansible.module_utils import basic
 
 MODULES = "ansible_collections.chatia.kanban_rollback.plugins.modules"
-# Loaded before the fork, so that each call need not load it again.
-importlib.import_module(f"{MODULES}.feature_flag")
+
+
+def load(name: str) -> None:
+    """Load a module and what it is made of where it will be forked from: half of a short call would go into that."""
+    importlib.import_module(f"{MODULES}.{name}")
 
 
 def run(name: str) -> int:

@@ -59,6 +59,11 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **(extra or {})}
 
 
+def byte_code() -> dict[str, str]:
+    """Return where this process keeps byte code, if that is not beside the sources, for the environment of another."""
+    return {name: value for name, value in os.environ.items() if name == "PYTHONPYCACHEPREFIX"}
+
+
 def reaches(account: Account | None, path: Path) -> bool:
     """Tell whether the account may enter a directory or run a program: asked of the kernel, not of mode bits."""
     command = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]

@@ -128,6 +128,9 @@ class Postgres(Server):
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if owner:
             statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner))
+        if not self.fsync:
+            # Page by page through the WAL, as is the default, takes twice as long where a checkpoint costs nothing.
+            statement += sql.SQL(" STRATEGY file_copy")
         self.query(statement)
 
     def drop_database(self, name: str) -> None:
