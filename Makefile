@@ -7,6 +7,12 @@ ON_HOSTS := tests/hosts tests/playbooks
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
+# Where byte code may not be kept, each of thousands of processes would compile its imports anew: a quarter of a playbook's
+# time. It is kept apart then, and beside the sources still is nothing.
+ifdef PYTHONDONTWRITEBYTECODE
+  unexport PYTHONDONTWRITEBYTECODE
+  export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.cache/byte-code
+endif
 COLLECTION := .ansible/collections/ansible_collections/chatia/kanban_rollback
 
 help: ## list the targets
@@ -79,7 +85,8 @@ demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 demo-down: ## remove every process and file of the demo, its environment too
 	@for python in .venv-demo/bin/python .venv/bin/python python3 /usr/bin/python3; do \
 	  if command -v $$python >/dev/null; then $$python -m tests.demo down || exit 1; break; fi; done
-	@rm -rf .venv-demo .cache/venv/.venv-demo.*; rmdir .cache/venv .cache 2>/dev/null || :; test -d .venv || rm -rf .ansible
+	@test -d .venv || rm -rf .ansible .cache/byte-code
+	@rm -rf .venv-demo .cache/venv/.venv-demo.*; rmdir .cache/venv .cache 2>/dev/null || :
 
 bench: venv ## compare with the plan's own statements, in one run
 	@.venv/bin/python -m tests.bench

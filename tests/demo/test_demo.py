@@ -43,7 +43,9 @@ class Checkout:
     environment: dict[str, str] = field(default_factory=dict)
 
     def command(self, *arguments: str) -> dict[str, Any]:
-        env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
+        # Files beside the sources would be taken for what the demonstration has left.
+        env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+        env |= {**accounts.byte_code(), **self.environment}
         return {"args": [PYTHON, *arguments], "cwd": self.path, "env": env, **self.popen}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.staging.settings import Secrets, environment
-from tests.support import processes
+from tests.support import accounts, processes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _SECONDS = 20.0
@@ -53,7 +53,7 @@ class Process:
 
     def launch(self) -> None:
         """Start it."""
-        variables = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **self._settings}
+        variables = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **accounts.byte_code(), **self._settings}
         argv = [sys.executable, "-m", "tests.staging.app"]
         self.pid = processes.spawn(argv, log=self.log, cwd=CHECKOUT, env=variables, account={})
 
