@@ -5,10 +5,14 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
+
+from ansible_test._util.target.common.constants import CONTROLLER_PYTHON_VERSIONS, REMOTE_ONLY_PYTHON_VERSIONS
 
 from tools.gates import CACHE, Gate, run_gates
 from tools.tree import collection_copy
@@ -44,6 +48,17 @@ def interpreters() -> list[str]:
     return [*sorted(glob.glob(f"{versions}/versions/3.*/bin")), "/usr/bin", "/usr/local/bin", "/bin"]
 
 
+def ends(directories: Sequence[str]) -> list[str]:
+    """Return the oldest and the newest version that ansible-test knows and finds in these directories.
+
+    What imports with both imports with those between them, and each version takes as long as most of the other tests.
+    """
+    path = os.pathsep.join(directories)
+    known = (*REMOTE_ONLY_PYTHON_VERSIONS, *CONTROLLER_PYTHON_VERSIONS)
+    there = [version for version in known if shutil.which(f"python{version}", path=path)]
+    return sorted({*there[:1], *there[-1:]}, key=there.index)
+
+
 def prepare_home() -> None:
     """Make the private home directory with the pip bootstrap in it."""
     cache = HOME / ".ansible" / "test" / "cache"
@@ -64,17 +79,16 @@ def main() -> int:
     with collection_copy() as copy:
         # ansible-test looks at what git tracks; without a repository it takes every file, caches included.
         subprocess.run(["git", "init", "-q", "."], cwd=copy, check=True, timeout=60)  # noqa: S607
-        gate = Gate(
-            "ansible-test sanity",
-            [str(Path(sys.prefix) / "bin" / "ansible-test"), "sanity", "--color", "no", *sys.argv[1:]],
-            cwd=copy,
-            env={
-                "HOME": str(HOME),
-                "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), *interpreters()]),
-            },
-            timeout=1800,
-        )
-        return run_gates("sanity", [gate])
+        path = [str(Path(sys.prefix) / "bin"), *interpreters()]
+
+        def gate(name: str, *options: str) -> Gate:
+            command = [str(Path(sys.prefix) / "bin" / "ansible-test"), "sanity", "--color", "no", *options]
+            return Gate(name, command, cwd=copy, env={"HOME": str(HOME), "PATH": os.pathsep.join(path)}, timeout=1800)
+
+        if sys.argv[1:]:
+            return run_gates("sanity", [gate("ansible-test sanity", *sys.argv[1:])])
+        imports = [gate(f"import, Python {one}", "--test", "import", "--python", one) for one in ends(path)]
+        return run_gates("sanity", [gate("all but import", "--skip-test", "import"), *imports])
 
 
 if __name__ == "__main__":
