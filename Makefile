@@ -4,6 +4,10 @@
   rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
+# Beside all the rest, one after the other: the four scenarios, where there is root for them, and tests of playbooks. The
+# stage drills-fast belongs here, too, as soon as there is a target of that name.
+comma := ,
+WITH_HOSTS := $(if $(filter 0,$(shell id -u)),rehearse$(comma))hosts
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
@@ -61,7 +65,7 @@ drills: venv ## kill the controller at every task of recovery, release and stage
 	@$(PYTEST) tests -m drill --ignore=tests/unit
 
 rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them
-	@.venv-rehearse/bin/python -m tests.rehearsal.run
+	@.venv-rehearse/bin/python -m tests.rehearsal.run --tries 2
 
 rehearse-1 rehearse-2 rehearse-3: venv-rehearse
 	@.venv-rehearse/bin/python -m tests.rehearsal.run scenario$(@:rehearse-%=%)
@@ -72,12 +76,13 @@ rehearse-triage: venv-rehearse
 hosts-test: venv ## test the host fixture alone
 	@.venv/bin/python -m pytest tests/hosts
 
-hosts-down: ## remove hosts that a killed run has left
-	@for state in .cache/hosts* .cache/bench/hosts .cache/rehearsal/hosts; do \
+hosts-down: ## remove hosts that a killed run has left, and what worked on them
+	@for state in .cache/hosts* .cache/bench/hosts; do \
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
+	@test ! -d .cache/rehearsal || .venv/bin/python -m tests.rehearsal.run --clear
 
-test: venv ## run lint, sanity, unit and servers, and hosts beside them; the last line counts them
-	@.venv/bin/python -m tools.summary hosts lint,sanity,unit,servers
+test: venv ## run lint, sanity, unit and servers, and rehearsals and hosts beside them; the last line counts them
+	@.venv/bin/python -m tools.summary $(WITH_HOSTS) lint,sanity,unit,servers
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How rehearsals are counted: one that failed is played once more where that was asked for, and both are told."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.rehearsal import run
+from tests.rehearsal.run import Played
+from tools import gates
+from tools.summary import read_junit
+
+GOOD, BAD = "", "verify failed"
+
+
+class Plays:
+    """Stands for what takes minutes, a rehearsal itself: how each try of a scenario goes, and which were played."""
+
+    def __init__(self, records: Path, problems: Mapping[str, Iterator[str]]) -> None:
+        self.records, self.problems = records, problems
+        self.played: list[str] = []
+
+    def __call__(self, scenario: str) -> Played:
+        self.played.append(scenario)
+        (self.records / f"{scenario}.log").write_text(f"try {self.played.count(scenario)}")
+        return Played(scenario, 1.5, next(self.problems[scenario]))
+
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="rehearsals are root's, and so is their lock")
+
+
+@pytest.fixture
+def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place of its own for records, lock and count, on a machine on which hosts could be made."""
+    monkeypatch.setattr(run, "RECORDS", tmp_path)
+    monkeypatch.setattr(run, "STATE", tmp_path / "state")
+    for module in (run, gates):
+        monkeypatch.setattr(module, "JUNIT", tmp_path)
+    monkeypatch.setattr(run, "what_is_missing", str)
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+def play(
+    records: Path, monkeypatch: pytest.MonkeyPatch, *options: str, **problems: tuple[str, ...]
+) -> tuple[int, Plays]:
+    plays = Plays(records, {scenario: iter(tries) for scenario, tries in problems.items()})
+    monkeypatch.setattr(run, "play", plays)
+    return run.main([*options, *problems]), plays
+
+
+def test_one_that_fails_is_played_once_more_and_told(
+    records: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, plays = play(records, monkeypatch, "--tries", "2", scenario1=(BAD, GOOD), triage=(GOOD,))
+    assert (status, plays.played) == (0, ["scenario1", "scenario1", "triage"])
+    assert "RERUN rehearse::scenario1: verify failed" in capsys.readouterr().out.splitlines()
+    counted = read_junit(records / "rehearse.xml")
+    assert (counted.passed, counted.failed) == (2, 0)
+    assert (records / "scenario1-1.log").read_text() == "try 1"
+
+
+@pytest.mark.parametrize(("options", "tries"), [(("--tries", "2"), 2), ((), 1)])
+def test_one_that_never_goes_well_has_failed(
+    records: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], tries: int
+) -> None:
+    status, plays = play(records, monkeypatch, *options, scenario2=(BAD, BAD, GOOD), scenario3=(GOOD,))
+    assert (status, plays.played) == (1, ["scenario2"] * tries + ["scenario3"])
+    counted = read_junit(records / "rehearse.xml")
+    assert (counted.passed, counted.failed, counted.names) == (1, 1, ("rehearse::scenario2",))
+
+
+def test_where_it_cannot_be_played_an_older_count_does_not_stand_for_it(
+    records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert play(records, monkeypatch, scenario1=(GOOD,))[0] == 0
+    monkeypatch.setattr(run, "what_is_missing", lambda: "the hosts need root")
+    assert run.main(["scenario1"]) == 1
+    assert not (records / "rehearse.xml").exists()
