@@ -105,6 +105,7 @@ def test_triage_says_what_there_is_to_come_back_to_and_is_kept_by_nothing(told: 
     assert found.text.index("Walk the decision tree") < found.text.index("Ask the backups")
 
 
+@pytest.mark.drill
 def test_the_report_says_what_precedes_each_incident(db: Database, told: Told) -> None:
     modules = db.modules()
     modules.ok("ledger", environment="staging")

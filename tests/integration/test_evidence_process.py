@@ -104,7 +104,7 @@ PLAY = """
 """
 
 
-@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("pipelining", [True, pytest.param(False, marks=pytest.mark.drill)])
 def test_through_ansible_the_process_outlives_the_task(
     db: Database, directory: Path, evidence: Path, pipelining: bool
 ) -> None:

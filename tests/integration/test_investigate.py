@@ -183,6 +183,7 @@ def test_two_private_files_with_what_is_slow_and_no_markup_of_anybodys(place: Pl
         assert secret not in json.dumps(data) + text + output
 
 
+@pytest.mark.drill
 def test_who_did_not_answer_is_named_and_the_rest_is_there(place: Place) -> None:
     place.hosts["db"]["db2"] = {"kanban_postgresql_port": 1}
     place.hosts["redis"]["gone"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}

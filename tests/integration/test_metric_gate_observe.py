@@ -136,7 +136,7 @@ def test_a_plan_takes_one_sample_and_keeps_nothing(watch: Watch) -> None:
     assert "3 metrics would be watched for 01:00, every 1 s; now: error rate 0.02 % ok" in watch.output
 
 
-@pytest.mark.parametrize("missing", ["server", "host"])
+@pytest.mark.parametrize("missing", [pytest.param("server", marks=pytest.mark.drill), "host"])
 def test_degraded_ends_a_watch_and_without_a_ledger_it_is_judged_as_well(watch: Watch, missing: str) -> None:
     """By the database's host where its server is gone, and by the controller where the host is."""
     watch.variables.update(observe_end="whole", observe_names=["error_rate"])
@@ -274,6 +274,7 @@ def test_what_cannot_be_watched_is_told_by_the_last_screen(watch: Watch, wrong: 
     assert watch.events == []
 
 
+@pytest.mark.drill
 def test_a_threshold_that_is_dropped_is_not_judged(watch: Watch) -> None:
     watch.variables["observe_thresholds"]["error_rate"] = watch.variables["observe_thresholds"]["dnd_p95"] = None
     watch.app.says("metrics", {"errorRate": 7})

@@ -69,7 +69,9 @@ def test_scenario_2_that_escalates_has_the_hosts_of_scenario_1(directory: Path, 
     assert acting(directory, "scenario2.yml", decided, extra) == {"scenario2.yml", "scenario1.yml"}
 
 
-@pytest.mark.parametrize("acts", ["scenario1", "scenario2", "scenario3"])
+@pytest.mark.parametrize(
+    "acts", ["scenario3", *(pytest.param(name, marks=pytest.mark.drill) for name in ("scenario1", "scenario2"))]
+)
 def test_triage_acts_on_what_it_decided_alone(directory: Path, acts: str) -> None:
     assert acting(directory, "triage_act.yml", triage(acts)) == {*HALVES, f"{acts}.yml"}
 

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration import playbook
 from tests.integration.crowd import wait_for
 from tests.support.pm2 import SECRET, Daemon
@@ -94,6 +96,7 @@ def test_every_host_is_counted(pm2_daemon: Daemon, directory: Path) -> None:
     assert not kept["answers"][0]["changed"]
 
 
+@pytest.mark.drill
 def test_what_is_logged_after_the_first_look_counts_too(pm2_daemon: Daemon, directory: Path) -> None:
     """Nobody dates these lines: what was there before the moment is known to be old, by the first look."""
     pm2_daemon.start("console.error('Error: old\\n'.repeat(9)); setInterval(() => {}, 1000);", "api")

@@ -208,6 +208,7 @@ def test_a_database_that_does_not_answer_is_a_line_and_the_rest_is_looked_at(pla
     assert place.db.server.password not in output
 
 
+@pytest.mark.drill
 def test_a_limit_without_the_controller_is_no_pass(place: Place) -> None:
     rc, output, _screen = place.run("--limit", "db1")
     assert rc != 0

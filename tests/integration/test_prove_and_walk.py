@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration import playbook
 from tests.support.app_process import applications
 from tests.support.pm2 import Daemon
@@ -166,6 +168,7 @@ def test_every_host_is_judged_and_none_that_could_not_be_asked_is_passed_over(di
     assert "app1: its application processes would be asked until each serves V1" in planned["proof"]["lines"]
 
 
+@pytest.mark.drill
 def test_processes_that_pm2_lists_and_nobody_asked_are_not_proven(pm2_daemon: Daemon, directory: Path) -> None:
     ports = [free_port() for _worker in range(4)]
     pm2_daemon.start(WORKER, "api", "-i", "4", "--", *map(str, ports))

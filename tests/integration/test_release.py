@@ -156,7 +156,8 @@ MOMENTS = ("release : Lower the fence", "Make a tag")
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("moments", [MOMENTS, pytest.param(EACH, marks=pytest.mark.drill)])
+@pytest.mark.drill
+@pytest.mark.parametrize("moments", [MOMENTS, EACH])
 def test_killed_on_its_way_the_same_command_goes_on(stopped: Stopped, moments: Sequence[str]) -> None:
     stopped.validate()
     before = stopped.board()
@@ -182,6 +183,7 @@ def test_killed_on_its_way_the_same_command_goes_on(stopped: Stopped, moments: S
     assert stopped.board() == before
 
 
+@pytest.mark.drill
 def test_people_work_on_v1_once_it_is_released(stopped: Stopped) -> None:
     token = ask(f"{stopped.app.urls[0]}/auth/login", {"email": email(2), "password": stopped.app.secrets.password})[1]
     lane = stopped.db.value('SELECT min(id) FROM "Tags" WHERE "companyId" = 2 AND kanban = 1')

@@ -93,15 +93,12 @@ def test_a_stage_that_is_bad_is_off_again_and_those_before_it_stay(back: Return)
     assert back.db.snapshot("companies").texts == back.before
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
         ("INSERT INTO tickets DEFAULT VALUES", "data is corrupt: lost_tickets 1"),
-        pytest.param(
-            "INSERT INTO tickets VALUES (-1, 1)",
-            "data: odd_tickets counted 0 before the stage, and 1 now",
-            marks=pytest.mark.drill,
-        ),
+        ("INSERT INTO tickets VALUES (-1, 1)", "data: odd_tickets counted 0 before the stage, and 1 now"),
     ],
 )
 def test_data_that_got_worse_ends_a_stage(back: Return, rows: str, why: str) -> None:
@@ -147,7 +144,8 @@ def test_a_lost_terminal_is_gone_on_with_by_anybody(back: Return) -> None:
 MOMENTS = ("reenable : End the stage",)
 
 
-@pytest.mark.parametrize("moments", [MOMENTS, pytest.param(EACH, marks=pytest.mark.drill)])
+@pytest.mark.drill
+@pytest.mark.parametrize("moments", [MOMENTS, EACH])
 def test_killed_on_its_way_the_same_command_goes_on(back: Return, moments: Sequence[str]) -> None:
     states = [on(back.db)]
 

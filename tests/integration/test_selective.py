@@ -169,6 +169,7 @@ def test_without_a_ledger_this_runs_list_is_acted_on(errors: Errors, directory: 
     assert "the list could not be frozen" in told["output"]
 
 
+@pytest.mark.drill
 def test_a_ledger_that_takes_no_list_in_time_delays_no_switch(errors: Errors, directory: Path) -> None:
     """And what was not written by then does not keep the ledger from the switch, either."""
     db = errors.db
@@ -195,6 +196,7 @@ def test_without_a_table_of_errors_nobody_is_switched_and_the_reason_is_kept(err
     assert "db1: There is no table 'ErrorLogs'" in " ".join(told["output"].split())
 
 
+@pytest.mark.drill
 def test_nobody_affected_freezes_switches_and_opens_nothing(errors: Errors, directory: Path) -> None:
     errors.db.rows('TRUNCATE "ErrorLogs"')
     told = play(errors, directory, kanban_watch_minutes={"scenario2": 0})
@@ -236,6 +238,7 @@ def test_who_was_deleted_since_is_left_out_and_fails_nothing(errors: Errors, dir
     assert (told["rank"]["gone"], told["failed"], told["flag"]["total"]) == (["2", "1"], False, 0)
 
 
+@pytest.mark.drill
 def test_after_the_watch_it_is_counted_since_the_switch_whichever_run_made_it(errors: Errors, directory: Path) -> None:
     """The second run switches nobody; five minutes have passed, and one goes on with what is more than ten an hour."""
     play(errors, directory)

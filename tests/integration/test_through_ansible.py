@@ -60,7 +60,9 @@ def essence(result: Result) -> Result:
     return kept
 
 
-@pytest.mark.parametrize("step", ["plan", "kill", "failure"])
+@pytest.mark.parametrize(
+    "step", ["kill", *(pytest.param(step, marks=pytest.mark.drill) for step in ("plan", "failure"))]
+)
 def test_it_says_the_same_as_when_run_directly(db: Database, directory: Path, step: str) -> None:
     population(db)
     before = db.snapshot("companies")

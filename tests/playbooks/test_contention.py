@@ -25,6 +25,7 @@ def hold(session: connection) -> int:
     return session.info.backend_pid
 
 
+@pytest.mark.drill
 def test_who_holds_a_row_is_named_with_the_line_that_ends_it_and_the_next_run_completes(site: Site) -> None:
     before = site.rows()
     with contextlib.closing(site.connect(application="invoicing")) as session:

@@ -104,6 +104,7 @@ def test_a_host_that_died_behind_an_open_ssh_connection_does_not_keep_the_others
     assert "db3: NOT ACCOUNTED FOR" in run.screen
 
 
+@pytest.mark.drill
 def test_an_undo_goes_on_where_it_can_and_names_where_it_cannot(site: Site) -> None:
     before = site.rows("db1")
     both = ("db3", "db1")
@@ -139,6 +140,7 @@ def test_every_host_dead_ends_with_the_last_screen_and_no_zero(site: Site) -> No
         assert f"{name}: NOT ACCOUNTED FOR" in run.screen
 
 
+@pytest.mark.drill
 def test_a_replica_whose_primary_is_dead_contains_nothing(site: Site) -> None:
     site.disconnect()
     site.fault("db1", Host.cut)

@@ -31,7 +31,8 @@ def complete(site: Site, before: str) -> None:
     assert site.rows() == before
 
 
-@pytest.mark.parametrize("moment", [MOMENTS[0], pytest.param(MOMENTS[1], marks=pytest.mark.drill)])
+@pytest.mark.drill
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_at(site: Site, moment: str) -> None:
     before = site.rows()
     running = site.start("scenario3", hosts=("db1",))

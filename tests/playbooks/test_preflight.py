@@ -32,6 +32,7 @@ def ready(site: Site, tmp_path: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.drill
 def test_ready_after_a_bootstrap_and_nothing_is_changed(
     site: Site, application: Application, ready: dict[str, Any]
 ) -> None:

@@ -47,6 +47,7 @@ def stages(site: Site, host: str = "db1") -> list[str]:
     return kept.splitlines()
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_a_stage_in_which_errors_are_logged_is_off_again_and_mended_it_goes_on(
     site: Site, application: Application

@@ -74,6 +74,7 @@ def written(path: Path, since: float) -> list[str]:
     return [entry.operation for entry in acknowledged(path) if entry.operation != MESSAGE and entry.at > since]
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_released_to_people_at_work_and_what_fails_then_is_refused_again_with_nothing_lost(
     site: Site, application: Application, tmp_path: Path

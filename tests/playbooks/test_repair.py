@@ -81,6 +81,7 @@ def typed(run: Run) -> dict[str, str]:
     return found
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_what_the_application_corrupted_is_mended_kept_validated_released_and_back_in_stages(
     site: Site, application: Application, tmp_path: Path

@@ -103,7 +103,7 @@ def nothing_is_lost(application: Application, path: Path, began: float) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_crashing_application_is_off_validated_and_watched(
+def test_a_crashing_application_is_off_and_validated_and_the_same_again_changes_nothing(
     site: Site, application: Application, tmp_path: Path
 ) -> None:
     variables = {**application.variables, **BRIEF}
@@ -124,8 +124,23 @@ def test_a_crashing_application_is_off_validated_and_watched(
     assert {name for name, _watch, _try in tries(site)} == {"validation"}
     nothing_is_lost(application, tmp_path / "account", began)
 
-    # The watch, in another run of the same command, whose terminal dies; and the same command again.
+    # The same command again changes nothing, and its window begins after the kill, not at its own, which found nobody.
     places, evidence = site.places(), evidence_of(run)
+    application.log_errors("app1", 5)
+    bad = site.run("scenario1", whole=True, timeout=280, variables=variables, extra=detached)
+    assert bad.rc != 0, bad.output
+    assert "(0 were switched off now)" in bad.screen
+    assert (bad.incident, site.incidents(), site.places()) == (run.incident, [run.incident], places)
+    assert evidence_of(bad) == evidence
+    found = re.search(r"NOT WELL: (\d+) error lines since \S+ among the last \d+ of the logs on app1", bad.screen)
+    assert found, bad.screen
+    assert int(found[1]) >= 5
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(900)
+def test_a_watch_whose_terminal_is_lost_is_gone_on_with(site: Site, application: Application) -> None:
+    variables = {**application.variables, **BRIEF}
     lost = site.start("scenario1", whole=True, variables=variables)
     lost.says("scenario1, try 2 of", timeout=200)
     lost.kill()
@@ -137,8 +152,7 @@ def test_a_crashing_application_is_off_validated_and_watched(
     again = going_on.wait(timeout=280)
     assert again.rc == 0, again.output
     assert "(0 were switched off now)" in again.screen
-    assert (again.incident, site.incidents(), site.places()) == (run.incident, [run.incident], places)
-    assert evidence_of(again) == evidence
+    assert site.incidents() == [again.incident]
     assert WATCHED in again.screen
     assert re.search(r"app1: .*? 2 of them new in \d+ s", again.screen), again.screen
     assert "gone on with after an earlier run" in again.screen
@@ -147,15 +161,8 @@ def test_a_crashing_application_is_off_validated_and_watched(
     assert len(kept) > before >= 2
     assert "It is safe to close this terminal" in again.screen
 
-    # The window of the same command again begins after the kill, and not at its own, which found nobody.
-    application.log_errors("app1", 3)
-    bad = site.run("scenario1", whole=True, timeout=280, variables=variables, extra=detached)
-    assert bad.rc != 0, bad.output
-    found = re.search(r"NOT WELL: (\d+) error lines since \S+ among the last \d+ of the logs on app1", bad.screen)
-    assert found, bad.screen
-    assert int(found[1]) >= 5
 
-
+@pytest.mark.drill
 @pytest.mark.timeout(600)
 def test_processes_that_keep_the_flag_and_hosts_that_are_gone_are_named_and_never_a_silent_pass(
     site: Site, application: Application

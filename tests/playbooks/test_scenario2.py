@@ -89,6 +89,7 @@ def is_there(site: Site, name: str, host: str = "db1") -> bool:
     return site.psql(host, f"SELECT to_regclass('{name}') IS NOT NULL") == "t"
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_those_who_suffer_are_off_the_others_stay_on_and_it_holds(
     site: Site, application: Application, tmp_path: Path
@@ -142,6 +143,7 @@ def test_those_who_suffer_are_off_the_others_stay_on_and_it_holds(
         assert switch_on(site, never)
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_still_degraded_asks_for_scenario_1_or_goes_on_to_it(
     site: Site, application: Application, tmp_path: Path

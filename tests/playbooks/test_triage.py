@@ -65,6 +65,22 @@ def test_what_is_measured_decides_and_nothing_is_switched(site: Site, applicatio
     assert "SCENARIO 2, P1: off for the tenants that suffer most." in some.screen
     assert "4. Is there a performance issue? YES: socket_latency 1" in some.screen
     assert f"no: {on // 3} of {on} tenants that are on" in some.screen
+
+    said = type_it(kanban_declared="security", kanban_reason="anybody's board opens")
+    assert said.rc != 0, said.output
+    assert "1. Has a person declared what it is? YES: security is declared: anybody's board opens" in said.screen
+    assert '-e {"kanban_reason": "anybody' in said.screen.replace("'", "")
+    assert "so nothing was gone on with: -e kanban_triage_act=true" in said.screen
+    # Nothing was measured where a person knows.
+    assert "Count what is corrupt" not in said.output
+    assert (site.on(), site.psql("db1", FLAGS), site.psql("db1", LEDGER)) == (on, flags, "0")
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(900)
+def test_down_is_told_from_many_who_suffer_and_from_one_host_that_is_gone(site: Site, application: Application) -> None:
+    type_it, on, flags = triage(site, application), site.on(), site.psql("db1", FLAGS)
+    application.misbehave(slow=1500)
     site.psql("db1", ERRORS.format(tenants=on // 2))
     most = type_it()
     assert "SCENARIO 1, P0: off for every tenant." in most.screen, most.output
@@ -86,17 +102,10 @@ def test_what_is_measured_decides_and_nothing_is_switched(site: Site, applicatio
     assert "SCENARIO 1, P0" in down.screen, down.output
     assert "0 of 2 hosts healthy, 2 not" in down.screen
     assert "asked 3 times" in down.screen
-
-    said = type_it(kanban_declared="security", kanban_reason="anybody's board opens")
-    assert said.rc != 0, said.output
-    assert "1. Has a person declared what it is? YES: security is declared: anybody's board opens" in said.screen
-    assert '-e {"kanban_reason": "anybody' in said.screen.replace("'", "")
-    assert "so nothing was gone on with: -e kanban_triage_act=true" in said.screen
-    # Nothing was measured where a person knows.
-    assert "Count what is corrupt" not in said.output
     assert (site.on(), site.psql("db1", FLAGS), site.psql("db1", LEDGER)) == (on, flags, "0")
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_corruption_that_the_application_makes_is_recorded_and_stopped(
     site: Site, application: Application, tmp_path: Path

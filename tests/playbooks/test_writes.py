@@ -126,6 +126,7 @@ def test_the_plan_names_what_would_be_refused_and_dumped(site: Site) -> None:
     assert site.redis("EXISTS", BLOCK) == "0"
 
 
+@pytest.mark.drill
 def test_who_is_writing_is_drained_named_and_then_proven(site: Site) -> None:
     before = site.rows()
     with contextlib.closing(site.connect(application="board")) as session, session.cursor() as cursor:
@@ -185,13 +186,14 @@ def redis_comes_back(site: Site) -> Any:
     site.fleet["redis1"].wait_until_ready()
 
 
+@pytest.mark.drill
 @pytest.mark.usefixtures("redis_comes_back")
 @pytest.mark.parametrize(
     "fault",
     [
         pytest.param(stop_redis, id="dead"),
-        pytest.param(freeze_redis, id="frozen", marks=pytest.mark.drill),
-        pytest.param(Host.blackhole, id="black hole", marks=pytest.mark.drill),
+        pytest.param(freeze_redis, id="frozen"),
+        pytest.param(Host.blackhole, id="black hole"),
     ],
 )
 def test_a_redis_that_does_not_answer_neither_stops_nor_delays_the_rest(site: Site, fault: Any) -> None:
