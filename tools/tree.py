@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.gates import CACHE, ROOT, environment
@@ -37,8 +37,10 @@ def files() -> list[Path]:
 
 
 @contextlib.contextmanager
-def collection_copy() -> Iterator[Path]:
+def collection_copy(without: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a temporary copy `…/ansible_collections/chatia/kanban_rollback`; it is removed afterwards.
+
+    ``without``: names at the root of the checkout that are left out.
 
     Beside it lies a link to the dependency that came with the `ansible` package, so that its documentation fragments
     and module utilities are found.
@@ -47,6 +49,8 @@ def collection_copy() -> Iterator[Path]:
         base = Path(temporary) / "ansible_collections"
         target = base / NAMESPACE / NAME
         for name in files():
+            if name.parts[0] in without:
+                continue
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
         link = base.joinpath(*DEPENDENCY)
