@@ -4,7 +4,7 @@
   rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
-# Beside all the rest, one after the other: the four scenarios, where there is root for them, and tests of playbooks. The
+# What waits for hosts, one after the other: the four scenarios, where there is root for them, and tests of playbooks. The
 # stage drills-fast belongs here, too, as soon as there is a target of that name.
 comma := ,
 WITH_HOSTS := $(if $(filter 0,$(shell id -u)),rehearse$(comma))hosts
@@ -81,8 +81,9 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
 	@test ! -d .cache/rehearsal || .venv/bin/python -m tests.rehearsal.run --clear
 
-test: venv ## run lint, sanity, unit and servers, and rehearsals and hosts beside them; the last line counts them
-	@.venv/bin/python -m tools.summary $(WITH_HOSTS) lint,sanity,unit,servers
+# Three at a time: while lint and sanity compute for some minutes, rehearsals mostly wait.
+test: venv ## run rehearsals and hosts, servers, and lint, sanity and unit side by side; the last line counts them
+	@.venv/bin/python -m tools.summary $(WITH_HOSTS) servers lint,sanity,unit
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up

@@ -1,4 +1,4 @@
-"""Run stages and count: `python -m tools.summary rehearse,hosts lint,sanity,unit,servers`.
+"""Run stages and count: `python -m tools.summary rehearse,hosts servers lint,sanity,unit`.
 
 Each stage is a make target that leaves `.cache/junit/<stage>.xml`. Stages with a comma between them run one after the
 other, also when an earlier one fails; the lists run side by side. What a stage prints goes to `.cache/log/<stage>.log`
