@@ -5,19 +5,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hosts.host import Host
-from tests.playbooks.application import Application
+from tests.playbooks.application import Application, running
 from tests.playbooks.bootstraps import CATALOG
 from tests.playbooks.place import Site
 
 HASTY = {"kanban_connect_timeout": 3}
 # Where the application itself is not there.
 NO_APPLICATION = {"kanban_app_hosts": "none"}
+
+
+@pytest.fixture
+def application(site: Site) -> Iterator[Application]:
+    """The staging application, whose figures are those of all the test: nobody is at work on it meanwhile."""
+    with running(site, window=600) as started:
+        yield started
 
 
 @pytest.fixture

@@ -63,7 +63,8 @@ def test_what_is_measured_decides_and_nothing_is_switched(site: Site, applicatio
     some = type_it()
     assert some.rc != 0, some.output
     assert "SCENARIO 2, P1: off for the tenants that suffer most." in some.screen
-    assert "4. Is there a performance issue? YES: socket_latency 1" in some.screen
+    # On a machine that is busy they are slower still.
+    assert re.search(r"4\. Is there a performance issue\? YES: socket_latency [1-9]\d{3}\b", some.screen), some.screen
     assert f"no: {on // 3} of {on} tenants that are on" in some.screen
 
     said = type_it(kanban_declared="security", kanban_reason="anybody's board opens")

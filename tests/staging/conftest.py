@@ -67,7 +67,7 @@ class Place:
         told = {name: value for name, value in wanted.items() if value}
         assert {name: answer[name] for name in told} == told
         for url in self.app.urls:
-            assert wait_until(partial(self._misbehaves, url, answer), 2), url
+            assert wait_until(partial(self._misbehaves, url, answer), 20), url
 
     def _misbehaves(self, url: str, told: Any) -> bool:
         return bool(ask(f"{url}/staging/misbehave")[1] == told)
@@ -77,7 +77,7 @@ class Place:
         off = """UPDATE "Companies" SET settings = settings || '{"kanbanV2Enabled": false}' WHERE id = ANY(%s)"""
         self.query(off, list(tenants))
         for process in self.app.processes:
-            assert wait_until(partial(self._serves_v1, process, tenants), 5), f"{process.url} keeps it"
+            assert wait_until(partial(self._serves_v1, process, tenants), 20), f"{process.url} keeps it"
 
     def _serves_v1(self, process: Process, tenants: tuple[int, ...]) -> bool:
         return not any(self.sees(process, tenant) for tenant in tenants)

@@ -21,7 +21,7 @@ from tests.staging.settings import Secrets, environment
 from tests.support import accounts, processes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-_SECONDS = 20.0
+_SECONDS = 60.0
 
 
 def ask(url: str, body: object = None, *, method: str = "", token: str = "", timeout: float = 10) -> tuple[int, Any]:

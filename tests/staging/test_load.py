@@ -23,6 +23,9 @@ from tests.staging.load import Load
 from tests.staging.local import CHECKOUT
 from tests.support.processes import alive, wait_until
 
+# Seconds for what takes one or two on an idle machine: work is counted here, not timed.
+WAIT = 60
+
 
 def begin(place: Place, path: Path, tenants: range, rate: float = 150) -> Load:
     password = place.app.secrets.password
@@ -44,16 +47,16 @@ def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_
     process = place.app.processes[1]
     place.misbehave(slow=60)
     with begin(place, path, range(101, 201)) as load:
-        assert wait_until(lambda: load.figures.of(*account_operations()) > 60, 15)
+        assert wait_until(lambda: load.figures.of(*account_operations()) > 60, WAIT)
         # Frozen first, so that somebody's request is sent to it and never answered.
         os.kill(process.pid, signal.SIGSTOP)
-        time.sleep(0.4)
+        assert wait_until(lambda: unanswered(path, 0.5) > 2, WAIT)
         process.end()
         time.sleep(0.3)
         process.launch()
         process.wait()
         more = load.figures.of(*account_operations()) + 40
-        assert wait_until(lambda: load.figures.of(*account_operations()) > more, 15)
+        assert wait_until(lambda: load.figures.of(*account_operations()) > more, WAIT)
         # What was on its way when the process was killed has been committed or not by now.
         place.misbehave(slow=None)
     report = verify(place, path)
@@ -79,6 +82,11 @@ def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_
     assert sorted(line.split(": ")[0] for line in report.unexpected) == sorted([there[1], gone])
 
 
+def unanswered(path: Path, seconds: float) -> int:
+    """Count the writes that nobody has answered for so long."""
+    return sum(entry.until is None and entry.at < time.time() - seconds for entry in account.read(path))
+
+
 def account_operations() -> list[str]:
     return ["attach", "detach", "move", account.MESSAGE]
 
@@ -88,14 +96,14 @@ def test_corruption_is_found_by_it_and_a_crash_on_opening_is_not_taken_for_one(p
     first = ON[40]
     place.misbehave(delete_tags=6, shuffle_order=3, tenants=[first])
     with begin(place, lost, range(first, first + 1), rate=80) as load:
-        assert wait_until(lambda: load.figures.of(*account_operations()) > 30, 15)
+        assert wait_until(lambda: load.figures.of(*account_operations()) > 30, WAIT)
     report = verify(place, lost)
     assert report.missing, report
     place.misbehave(delete_tags=None, shuffle_order=None, tenants=None, fail=5)
     with begin(place, held, range(41, 61)) as load:
-        assert wait_until(lambda: load.figures.of(*account_operations()) > 40, 15)
+        assert wait_until(lambda: load.figures.of(*account_operations()) > 40, WAIT)
         # Which requests are every fifth is as it comes.
-        assert wait_until(lambda: load.figures.of(*account_operations(), status=range(500, 600)) > 0, 30)
+        assert wait_until(lambda: load.figures.of(*account_operations(), status=range(500, 600)) > 0, WAIT)
     assert verify(place, held).holds
     assert any(entry.outcome == UNKNOWN and entry.status == 500 for entry in account.read(held))
 
@@ -103,13 +111,13 @@ def test_corruption_is_found_by_it_and_a_crash_on_opening_is_not_taken_for_one(p
 def test_under_the_write_block_only_messages_are_acknowledged(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "account"
     with begin(place, path, range(61, 81)) as load:
-        assert wait_until(lambda: load.figures.of("move", "attach", "detach") > 10, 15)
+        assert wait_until(lambda: load.figures.of("move", "attach", "detach") > 10, WAIT)
         with place.redis.client() as client:
             client.set("kanban:emergency:write-block", "true")
         since = time.time()
         before = load.figures.of(account.MESSAGE)
         # More than can have been under way already: one for each worker.
-        assert wait_until(lambda: load.figures.of(account.MESSAGE) > before + 16, 15)
+        assert wait_until(lambda: load.figures.of(account.MESSAGE) > before + 16, WAIT)
         assert load.figures.of(status=range(423, 424)) > 0
     assert account.acknowledged(path, since=since, kanban_only=True) == []
     assert account.acknowledged(path, since=since)
@@ -129,7 +137,7 @@ def test_a_killed_load_leaves_an_account_that_holds_and_that_another_goes_on_wit
     }  # fmt: skip
     killed = subprocess.Popen(argv, cwd=CHECKOUT, env=environment)
     try:
-        assert wait_until(lambda: len(account.acknowledged(path)) > 30, 20)
+        assert wait_until(lambda: len(account.acknowledged(path)) > 30, WAIT)
     finally:
         killed.kill()
         killed.wait(10)
@@ -140,11 +148,11 @@ def test_a_killed_load_leaves_an_account_that_holds_and_that_another_goes_on_wit
     time.sleep(0.3)
     assert verify(place, path).holds
     done = subprocess.run(
-        [*argv, "--seconds", "1.5", "--verify"], cwd=CHECKOUT, env=environment, capture_output=True, text=True,
+        [*argv, "--seconds", "3", "--verify"], cwd=CHECKOUT, env=environment, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[0])["answers"]["200"] > 20
+    assert json.loads(done.stdout.splitlines()[0])["answers"]["200"] > 5
     assert len(account.acknowledged(path)) > number
 
 
