@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.hosts up|down|status|inventory|image`, from the root of the checkout, as root."""
+"""The command line, in the checkout, as root: `python -m tests.hosts up|down|status|inventory|image|orphans`."""
 
 import argparse
 import signal
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tests.hosts import image
 from tests.hosts.composition import DEFAULT_STATE, OPTIONAL, composition
-from tests.hosts.fleet import down, load, up
+from tests.hosts.fleet import down, load, remove_orphans, up
 from tests.hosts.machine import HostsError, what_is_missing
 
 
@@ -29,6 +29,12 @@ def _up(state: Path, options: argparse.Namespace) -> int:
 
 def _down(state: Path, _options: argparse.Namespace) -> int:
     down(state)
+    return 0
+
+
+def _orphans(_state: Path, _options: argparse.Namespace) -> int:
+    for fleet in remove_orphans():
+        print(f"removed the hosts of {fleet}, whose checkout is gone")
     return 0
 
 
@@ -66,13 +72,22 @@ def main(arguments: list[str] | None = None) -> int:
     starting = commands.add_parser("up", help="new hosts, in place of those that are up")
     starting.add_argument("--with", dest="extra", action="append", default=[], choices=sorted(OPTIONAL))
     commands.add_parser("down", help="remove every trace of the hosts; the image stays")
+    commands.add_parser("orphans", help="remove hosts whose checkout is gone")
     commands.add_parser("status", help="the hosts and their state; 1 unless all run")
     commands.add_parser("inventory", help="print the path of the Ansible inventory")
     imaging = commands.add_parser("image", help="build the image of the hosts, if its recipe has changed")
     imaging.add_argument("--remove", action="store_true", help="remove it instead")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminated)
-    action = {"up": _up, "down": _down, "status": _status, "inventory": _inventory, "image": _image}[options.command]
+    actions = {
+        "up": _up,
+        "down": _down,
+        "status": _status,
+        "inventory": _inventory,
+        "image": _image,
+        "orphans": _orphans,
+    }
+    action = actions[options.command]
     try:
         if missing := what_is_missing():
             raise HostsError(missing)

@@ -30,7 +30,12 @@ def fleet_id(state: Path) -> str:
 
 def control_directory(state: Path) -> Path:
     """Return where ssh keeps its shared connections: short, as a socket's path has to be under 108 bytes."""
-    return Path("/run") / f"kanban-hosts-{fleet_id(state)}"
+    return control_directory_of(fleet_id(state))
+
+
+def control_directory_of(fleet: str) -> Path:
+    """Return the same for a fleet whose state directory is not known."""
+    return Path("/run") / f"kanban-hosts-{fleet}"
 
 
 def write(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -105,6 +106,27 @@ def down(state: Path = DEFAULT_STATE) -> None:
         _remove(state)
 
 
+def remove_orphans() -> list[str]:
+    """Remove fleets whose checkout is gone, for nobody else can, and return what stood for them.
+
+    A host has a directory of its checkout mounted from before it boots until it is removed.
+    """
+    places: dict[str, list[str]] = {}
+    said = podman(
+        "ps", "--all", "--filter", f"label={LABEL}", "--format", f'{{{{.ID}}}} {{{{index .Labels "{LABEL}"}}}}'
+    )
+    for line in said.stdout.splitlines():
+        container, fleet = line.split()
+        mounted = podman("inspect", "--format", "{{range .Mounts}}{{.Source}}{{end}}", container, check=False)
+        if mounted.returncode == 0:
+            places.setdefault(fleet, []).append(mounted.stdout.strip())
+    gone = [fleet for fleet, paths in places.items() if not any(Path(path).exists() for path in paths)]
+    for fleet in gone:
+        _remove_labelled(f"label={LABEL}={fleet}")
+        shutil.rmtree(files.control_directory_of(fleet), ignore_errors=True)
+    return gone
+
+
 def _lock(state: Path) -> contextlib.AbstractContextManager[None]:
     return locked(Path("/run") / f"kanban-hosts-{files.fleet_id(state)}.lock", timeout=120)
 
@@ -156,22 +178,27 @@ def _make_network(name: str, label: str) -> ipaddress.IPv4Network:
 
 
 def _remove(state: Path) -> None:
-    chosen = f"label={LABEL}={files.fleet_id(state)}"
+    _remove_labelled(f"label={LABEL}={files.fleet_id(state)}")
+    files.remove_files(state)
 
+
+def _remove_labelled(chosen: str) -> None:
     def gone() -> bool:
         # After a killed run the first attempt may only repair podman's records, so the listing decides, not the status.
         for container in podman("ps", "--all", "--quiet", "--filter", chosen, check=False).stdout.split():
             podman("rm", "--force", "--time", "0", "--volumes", container, check=False, timeout=60)
         for network in podman("network", "ls", "--quiet", "--filter", chosen, check=False).stdout.split():
             podman("network", "rm", "--force", "--time", "0", network, check=False, timeout=60)
-        return not leftovers(state)
+        return not _labelled(chosen)
 
     until(gone, f"podman to let go of the containers and networks with {chosen}", timeout=60, pause=0.5)
-    files.remove_files(state)
 
 
 def leftovers(state: Path) -> list[str]:
     """Return the containers and networks that podman still has of a fleet, by name."""
-    chosen = f"label={LABEL}={files.fleet_id(state)}"
+    return _labelled(f"label={LABEL}={files.fleet_id(state)}")
+
+
+def _labelled(chosen: str) -> list[str]:
     containers = podman("ps", "--all", "--filter", chosen, "--format", "{{.Names}}").stdout.split()
     return containers + podman("network", "ls", "--filter", chosen, "--format", "{{.Name}}").stdout.split()

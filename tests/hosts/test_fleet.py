@@ -13,7 +13,7 @@ import pytest
 
 from tests.hosts import files
 from tests.hosts.composition import OPTIONAL, STANDARD
-from tests.hosts.fleet import Fleet, down, leftovers, load, up
+from tests.hosts.fleet import Fleet, down, leftovers, load, remove_orphans, up
 from tests.hosts.host import until
 from tests.hosts.machine import RECIPE, call
 
@@ -172,6 +172,17 @@ def test_down_leaves_what_others_put_into_the_state_directory(state: Path) -> No
     (state / "notes").write_text("mine")
     down(state)
     assert [path.name for path in state.iterdir()] == ["notes"]
+
+
+def test_hosts_whose_checkout_is_gone_are_removed_and_no_others(state: Path) -> None:
+    up(state, [OPTIONAL["db3"]])
+    assert files.fleet_id(state) not in remove_orphans()
+    assert load(state)["db3"].state == "running"
+    shutil.rmtree(state)
+    done = command("orphans")
+    assert done.returncode == 0, done.stderr
+    assert files.fleet_id(state) in done.stdout
+    assert remains(state) == []
 
 
 @pytest.mark.parametrize(
