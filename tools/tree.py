@@ -56,7 +56,12 @@ def collection_copy(without: Sequence[str] = ()) -> Iterator[Path]:
         link = base.joinpath(*DEPENDENCY)
         link.parent.mkdir(parents=True)
         link.symlink_to(_installed(DEPENDENCY), target_is_directory=True)
-        yield target
+        try:
+            yield target
+        finally:
+            if sys.pycache_prefix:
+                # Byte code that is kept elsewhere goes as well: the next copy has another name.
+                shutil.rmtree(f"{sys.pycache_prefix}{temporary}", ignore_errors=True)
 
 
 def _installed(collection: tuple[str, str]) -> Path:
