@@ -77,6 +77,7 @@ def test_one_dead_host_delays_nobody_and_is_named(site: Site, fault: str) -> Non
     assert "type the same command again" in run.screen
 
 
+@pytest.mark.drill
 def test_a_host_that_dies_in_the_middle_of_the_kill_is_given_up_as_well(site: Site) -> None:
     with contextlib.closing(site.connect("db3")) as session:
         # The module is busy with this tenant until its deadline.

@@ -35,6 +35,7 @@ def test_off_for_every_tenant_again_without_a_change_and_undone_exactly(site: Si
     assert site.rows() == before
 
 
+@pytest.mark.drill
 def test_the_plan_changes_nothing_and_shows_the_tenants(site: Site) -> None:
     places = site.places()
     plan = site.run("scenario3", "--check", "--diff")

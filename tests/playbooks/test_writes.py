@@ -115,14 +115,16 @@ def test_stopped_preserved_and_undone(site: Site) -> None:
     assert "fence" not in "\n".join(left)
 
 
-def test_the_plan_names_what_would_be_refused_and_dumped(site: Site) -> None:
-    catalog = site.psql("db1", CATALOG)
+def test_the_plan_names_whom_it_would_switch_and_what_would_be_refused_and_dumped(site: Site) -> None:
+    catalog, places = site.psql("db1", CATALOG), site.places()
     plan = site.run("scenario3", "--check", "--diff", whole=True)
     assert plan.rc == 0, plan.output
-    assert "PLAN, nothing was changed" in plan.screen
+    assert f"PLAN, nothing was changed: {ON} of {TENANTS} tenants would change" in plan.screen
+    # The first of them in the diff.
+    assert "tenants_changed" in plan.output
     for words in ("the fence would be raised on", "the write block would be held", "the tables would be dumped to"):
         assert words in plan.screen
-    assert site.psql("db1", CATALOG) == catalog
+    assert (site.psql("db1", CATALOG), site.places()) == (catalog, places)
     assert site.redis("EXISTS", BLOCK) == "0"
 
 
