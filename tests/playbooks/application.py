@@ -40,7 +40,7 @@ TEMPLATE = "kanban_application"
 SOURCE = Path(account.__file__).parent
 # What the application writes to Redis.
 KEYS = ("staging:*", "kanban:*", "contacts:*", "sessions:*")
-_START_SECONDS = 30
+_START_SECONDS = 90
 # In discrete mode it prints nothing of its own before what it was asked for, and asks nobody for news.
 _PM2 = ("env", f"PM2_HOME={PM2_HOME}", "PM2_DISCRETE_MODE=true", "pm2")
 # pm2 and all that it keeps running, at once: nothing of it is needed any more.
