@@ -1,13 +1,13 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse link lint fix sanity unit servers hosts integration oldest drills rehearse \
-  rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs clean
+.PHONY: help venv venv-unit venv-demo venv-rehearse link lint fix sanity unit servers hosts integration oldest \
+  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
-# What waits for hosts, one after the other: the four scenarios, where there is root for them, and tests of playbooks. The
-# stage drills-fast belongs here, too, as soon as there is a target of that name.
+# What waits for hosts, one after the other: where there is root for them, the four scenarios and the fast drills; and
+# tests of playbooks.
 comma := ,
-WITH_HOSTS := $(if $(filter 0,$(shell id -u)),rehearse$(comma))hosts
+WITH_HOSTS := $(if $(filter 0,$(shell id -u)),rehearse$(comma)drills-fast$(comma))hosts
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
@@ -61,8 +61,14 @@ integration: venv ## run servers and hosts side by side; the last line counts th
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
 
-drills: venv ## kill the controller at every task of recovery, release and stages, and what else is too long for test (an hour)
-	@$(PYTEST) tests -m drill --ignore=tests/unit
+drills: venv ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
+	@$(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml
+
+drills-fast: venv ## play the few drills that fit into each build, as root
+	@$(PYTEST) $(AGAIN) tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
+
+drills-all: venv ## play everything that is a drill three times, and print who passed and in how many seconds
+	@.venv/bin/python -m tools.rounds
 
 rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them
 	@.venv-rehearse/bin/python -m tests.rehearsal.run --tries 2
@@ -80,6 +86,7 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@for state in .cache/hosts* .cache/bench/hosts; do \
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
 	@test ! -d .cache/rehearsal || .venv/bin/python -m tests.rehearsal.run --clear
+	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 
 # Three at a time: while lint and sanity compute for some minutes, rehearsals mostly wait.
 test: venv ## run rehearsals and hosts, servers, and lint, sanity and unit side by side; the last line counts them

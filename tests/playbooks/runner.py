@@ -80,11 +80,14 @@ class Running:
     log: Path
     cwd: Path = CHECKOUT
     variables: Mapping[str, str] = field(default_factory=dict)
+    began: float = field(default=0.0, init=False)
+    """Monotonic seconds at which it was started."""
+    killed: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         """Start it, in a session of its own."""
         self._mark = uuid.uuid4().hex
-        self._began = time.monotonic()
+        self.began = time.monotonic()
         with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
             self._process = subprocess.Popen(
                 self.argv,
@@ -118,7 +121,7 @@ class Running:
     @property
     def seconds(self) -> float:
         """Seconds since the start."""
-        return time.monotonic() - self._began
+        return time.monotonic() - self.began
 
     def wait(self, *, timeout: float = 200) -> Run:
         """Wait until it has ended; one that does not is killed, and the test fails."""
@@ -131,6 +134,7 @@ class Running:
 
     def kill(self) -> None:
         """Kill the controller's process group, as a lost machine does; modules on the hosts go on."""
+        self.killed = True
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
 
@@ -138,9 +142,20 @@ class Running:
         """End what a killed run left on this machine (Ansible's workers and ssh have sessions of their own)."""
         if self._process.poll() is None:
             self.kill()
-        for path in Path("/proc").glob("[0-9]*/environ"):
+        for pid, _command in self.processes():
             try:
-                if f"{_MARK}={self._mark}".encode() in path.read_bytes():
-                    os.kill(int(path.parent.name), signal.SIGKILL)
-            except (OSError, ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
                 continue
+
+    def processes(self) -> list[tuple[int, str]]:
+        """Return what it has started on this machine and still runs: numbers and commands."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"{_MARK}={self._mark}".encode() in (path / "environ").read_bytes():
+                    command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    found.append((int(path.name), command.strip()))
+            except OSError:
+                continue
+        return found

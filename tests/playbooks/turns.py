@@ -52,6 +52,17 @@ def killed_in_turn(
             running.clear()
 
 
+def tasks(output: str) -> Iterator[tuple[str, str, str]]:
+    """Yield play, title and what was said of each task that has begun; of one on several hosts more than once."""
+    _before, *parts = _HEADER.split(output)
+    play = ""
+    for kind, title, said in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        if kind == "PLAY":
+            play = title
+        else:
+            yield play, title, said.strip()
+
+
 @dataclass(frozen=True)
 class _Due:
     """Which tasks it is to be killed at."""
@@ -62,15 +73,12 @@ class _Due:
 
     def tasks(self, output: str) -> Iterator[tuple[str, str]]:
         """Yield the name of each that has begun, with that of its play, and what it has said so far."""
-        _before, *parts = _HEADER.split(output)
-        play, counts = "", not self.since
-        for kind, title, said in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-            if kind == "PLAY":
-                play, counts = title, counts or title.startswith(self.since)
-                continue
+        counts = not self.since
+        for play, title, said in tasks(output):
+            counts = counts or play.startswith(self.since)
             name = f"{play}: {title}"
             if counts and name not in self.killed and any(words in title for words in self.moments):
-                yield name, said.strip()
+                yield name, said
 
 
 def _at_work(running: Running, due: _Due, timeout: float) -> str | None:

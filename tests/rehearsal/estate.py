@@ -31,6 +31,7 @@ WINDOW = 5
 # Whom the application will be broken for, if not for everybody, and who goes on beside them. Company 1 is that of the
 # smoke test. Of what is corrupted on purpose an account cannot hold, so the two have one each.
 CROWDS = {"affected": range(2, 31), "sound": range(31, 61)}
+_PEOPLE = "people"
 _SECRETS = "secrets.json"
 _SETTINGS = "settings.txt"
 SETTINGS = 'SELECT id, settings FROM "Companies" ORDER BY id'
@@ -66,8 +67,11 @@ class Estate:
     @property
     def crowds(self) -> list[Crowd]:
         """The people at work, by their account."""
-        password, urls = self.application.secrets.password, self.application.urls
-        return [Crowd(self.state / "people", name, urls, tenants, password) for name, tenants in CROWDS.items()]
+        return [self.crowd(name, tenants) for name, tenants in CROWDS.items()]
+
+    def crowd(self, name: str, tenants: range) -> Crowd:
+        """Describe people at work, those of some companies, whose account has this name."""
+        return Crowd(self.state / _PEOPLE, name, self.application.urls, tenants, self.application.secrets.password)
 
     def keep_settings(self) -> None:
         """Keep who has which settings before anything is broken."""
@@ -79,8 +83,11 @@ class Estate:
         return (self.state / _SETTINGS).read_text(encoding="utf-8")
 
 
-def bring_up(state: Path = STATE) -> Estate:
-    """Make the estate anew, whatever was left of another. Raises HostsError, and then leaves nothing behind."""
+def bring_up(state: Path = STATE, *, at_work: bool = True) -> Estate:
+    """Make the estate anew, whatever was left of another. Raises HostsError, and then leaves nothing behind.
+
+    ``at_work``: whether the rehearsals' people begin.
+    """
     take_down(state)
     state.mkdir(mode=0o700, parents=True)
     try:
@@ -92,7 +99,7 @@ def bring_up(state: Path = STATE) -> Estate:
         application.start()
         estate = Estate(state, application)
         _write_inventory(estate)
-        for crowd in estate.crowds:
+        for crowd in estate.crowds if at_work else ():
             crowd.begin()
     except BaseException:
         # What went wrong is what the caller has to hear.
@@ -112,8 +119,8 @@ def find(state: Path = STATE) -> Estate:
 
 def take_down(state: Path = STATE) -> None:
     """Remove people, hosts, networks and files, whatever a killed run left of them. Twice is fine."""
-    for name in CROWDS:
-        Crowd(state / "people", name).end(check=False)
+    for path in (state / _PEOPLE).glob("*.pid"):
+        Crowd(path.parent, path.stem).end(check=False)
     hosts_down(state / "hosts")
     shutil.rmtree(state, ignore_errors=True)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,14 +153,23 @@ def expectations(entries: Collection[Entry]) -> dict[str, list[Any]]:
 def verify(path: Path, session: connection) -> Report:
     """Compare an account with the database, in one snapshot. The load has ended, and so has what it sent."""
     entries = read(path)
-    expected = expectations(entries)
-    tickets = {int(thing.split(":")[1]) for thing in expected}
+    tickets = {int(thing.split(":")[1]) for thing in expectations(entries)}
     with session, session.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute(_TICKETS, {"tickets": list(tickets)})
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
         cursor.execute(_TAGS, {"tickets": list(tickets)})
         tags = {(ticket, tag): number for ticket, tag, number in cursor.fetchall()}
+    return compare(entries, rows, tags)
+
+
+def compare(
+    entries: Collection[Entry],
+    rows: Mapping[int, tuple[int | None, int | None, str | None]],
+    tags: Mapping[tuple[int, int], int],
+) -> Report:
+    """Compare with what is there: lane, order and last message of tickets, and how often a ticket has a tag."""
+    expected = expectations(entries)
     report = Report(len(expected), sum(entry.outcome == ACKNOWLEDGED for entry in entries))
     for thing, allowed in expected.items():
         kind, ticket, *tag = thing.split(":")

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One drill: its runs, its people and its watch, from a healthy estate to the judgment that nothing is left over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.drills import kept, looks
+from tests.drills.ground import Ground
+from tests.drills.judge import (
+    BOUND,
+    UNDO_SECONDS,
+    judge_again,
+    judge_left,
+    judge_lost,
+    judge_off,
+    judge_said,
+    judge_undone,
+    patience,
+)
+from tests.drills.leftovers import leftovers, of_runs
+from tests.drills.watch import Watch, off
+from tests.hosts.host import until
+from tests.hosts.machine import HostsError
+from tests.playbooks.runner import CHECKOUT, Run, Running, beside
+from tests.rehearsal.estate import SETTINGS, Estate
+from tests.rehearsal.people import Crowd
+from tests.staging.account import ACKNOWLEDGED, acknowledged
+
+# Less patience than by default with who writes on or stays in a transaction.
+HASTY = {"kanban_drain_seconds": 2, "kanban_sweep_seconds": 2}
+# Whose people work. Company 1 is that of the smoke test.
+PEOPLE = range(2, 61)
+# A run that is not done by then hangs.
+RUN_SECONDS = 240
+_SETTLE_SECONDS = 12
+
+
+@dataclass
+class Drill:
+    """What a test does: ``stop`` under its fault, and ``finish`` when the fault is mended. Both judge."""
+
+    ground: Ground
+    place: looks.Place
+    """The estate, and who takes writes on it, for looks past the network."""
+    directory: Path
+    crowd: Crowd
+    watch: Watch
+    settings: str = ""
+    """What the undo has to bring back, to the letter."""
+    running: list[Running] = field(default_factory=list)
+    mending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    least_writes: int = 10
+    finished: bool = False
+    _present: set[str] = field(default_factory=set)
+    _fenced_since: float | None = None
+    _bound: float = BOUND
+
+    @property
+    def estate(self) -> Estate:
+        """Hosts, application and inventory."""
+        return self.place.estate
+
+    def begin(self) -> None:
+        """Note what is there before, and wait until people are at work."""
+        self.settings = self.settings or self.ground.settings
+        self._present = leftovers(self.place)
+        self.crowd.begin()
+        until(lambda: len(acknowledged(self.crowd.path)) > 2, "people to be at work", timeout=30)
+        until(lambda: bool(self.watch.looks), "the watch to see something", timeout=10)
+
+    # --- The fault
+
+    def fault(self, host: str, fault: Callable[[Any], None]) -> None:
+        """Do a fault of tests/hosts to a host, mended by ``mend`` or in the end."""
+        self.mending.callback(self.estate.site.mend, host)
+        self.estate.site.fault(host, fault)
+
+    def after(self, mend: Callable[..., object], *arguments: Any) -> None:
+        """Have something done when the fault is mended, however the drill ends; the last said is done first."""
+        self.mending.callback(mend, *arguments)
+
+    def mend(self) -> None:
+        """Undo all faults now."""
+        self.mending.close()
+
+    # --- The playbook
+
+    def start(self, playbook: str = "scenario3", extra: Mapping[str, Any] | None = None) -> Running:
+        """Type a playbook's command, with variables on the command line, and go on."""
+        argv = [beside("ansible-playbook"), "-i", str(self.estate.inventory)]
+        for name, value in (extra or {}).items():
+            argv += ["-e", json.dumps({name: value})]
+        log = self.directory / f"{len(self.running)}-{playbook}.log"
+        around = {"HOME": str(self.directory)}
+        self.running.append(
+            Running([*argv, str(CHECKOUT / "playbooks" / f"{playbook}.yml")], log, variables=around)
+        )  # fmt: skip
+        return self.running[-1]
+
+    def stop(
+        self,
+        *,
+        fails: bool = False,
+        says: Collection[str] = (),
+        never: Collection[str] = (),
+        bound: float = BOUND,
+        most: int = 0,
+        returns: bool = False,
+        running: Running | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Stop it under the fault, and judge 1. the flag and 3. the last screen.
+
+        :param fails: whether it has to end with another status than 0; with 0, all of a stop has to be claimed.
+        :param says: words of the last screen, as on one line; ``never``: words that must not be there.
+        :param bound: seconds from Enter until the primary says that at most ``most`` companies are on.
+        :param returns: whether the flag may come back once, as with an application that writes old settings.
+        :param running: a run that was started before, by ``start``.
+        :param extra: variables on the command line.
+        """
+        self._bound = bound * patience()
+        if running is None:
+            # During an incident the first command finds no connection open.
+            self.estate.site.disconnect()
+            running = self.start(extra=extra)
+        run = running.wait(timeout=RUN_SECONDS * patience())
+        ended = time.time()
+        self.judge_flag(running, most=most, returns=returns)
+        self._judge_screen(run, fails=fails, says=[*says, *(() if fails else _words(looks.WHOLE))], never=never)
+        if "the fence is proven" in run.screen:
+            self._fenced_since = self._fenced_since or ended
+        return run
+
+    def judge_flag(self, running: Running, *, most: int = 0, returns: bool = False) -> None:
+        """1. by what was seen since a run was started until now."""
+        # The look that says so may be one pause away.
+        time.sleep(0.3)
+        judge_off(off(self.watch.looks, running.began, time.monotonic(), most), self._bound, most, returns)
+
+    def _judge_screen(self, run: Run, **how: Any) -> None:
+        judge_said(run, **how, contradicted=looks.contradictions(self.place, run))
+
+    def finish(self, *, undo: Mapping[str, Any] | None = None, release: bool = False) -> Run:
+        """Mend it, and judge 4. the second run, 5. the undo, 2. that nothing is lost and 6. that nothing is left over.
+
+        Returns the second run.
+
+        :param undo: more variables of the undo. ``release``: release.yml before it.
+        """
+        self.mend()
+        running = self.start()
+        again = running.wait(timeout=RUN_SECONDS * patience())
+        self.judge_flag(running)
+        judge_again(again, looks.WHOLE, looks.contradictions(self.place, again))
+        self._fenced_since = self._fenced_since or time.time()
+        if release:
+            released = self.start("release").wait(timeout=RUN_SECONDS * patience())
+            judge_said(released, fails=False)
+        self._undo(undo or {})
+        self._judge_lost()
+        self._judge_left()
+        self.finished = True
+        return again
+
+    def _undo(self, extra: Mapping[str, Any]) -> None:
+        self._judge_nobody_wrote()
+        self._priors = kept.priors(self.place)
+        run = self.start("reenable", {"kanban_reenable": "all", **extra}).wait(timeout=RUN_SECONDS * patience())
+        after = {self.place.primary: self.place.psql(SETTINGS)}
+        contradicted = looks.contradictions(self.place, run)
+        judge_undone(run, self.settings, after, contradicted, UNDO_SECONDS * patience())
+
+    def _judge_nobody_wrote(self) -> None:
+        """Since the fence was proven nobody can have been told that a card was moved."""
+        if self._fenced_since is not None:
+            wrote = acknowledged(self.crowd.path, since=self._fenced_since, kanban_only=True)
+            assert not wrote, f"expected: no write of the board acknowledged under the fence; found: {wrote[0]}"
+
+    def _judge_lost(self) -> None:
+        assert self.crowd.at_work, "expected: people at work to the end; found: they have gone home"
+        done = len(self.crowd.messages(ACKNOWLEDGED))
+        until(lambda: len(self.crowd.messages(ACKNOWLEDGED)) > done, "a message to come in after all", timeout=30)
+        self.crowd.end()
+        with contextlib.closing(self.estate.site.connect(self.place.primary)) as session:
+            report = self.crowd.verify(session)
+        dumped = kept.in_dump(self.place, self.crowd)
+        had_it = kept.had_it(self.ground.settings)
+        judge_lost(report, self.crowd.refused_messages(), dumped, self._priors, had_it, self.least_writes)
+
+    def _judge_left(self) -> None:
+        found: set[str] = set()
+
+        def nothing() -> bool:
+            found.clear()
+            found.update(leftovers(self.place) | of_runs(self.running))
+            return found <= self._present
+
+        # What was told to end may need a moment.
+        with contextlib.suppress(HostsError):
+            until(nothing, "nothing to be left", timeout=_SETTLE_SECONDS, pause=1)
+        judge_left(self._present, found)
+
+    def clear(self) -> None:
+        """Undo faults, end runs, send people home."""
+        with contextlib.ExitStack() as all_of_it:
+            all_of_it.callback(self.crowd.end, check=False)
+            for run in self.running:
+                all_of_it.callback(run.clear)
+            all_of_it.callback(self.mend)
+
+
+def _words(claims: Collection[str]) -> list[str]:
+    return [words.strip() for words in claims]

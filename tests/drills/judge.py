@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The six judgments of every drill. Pure: facts in, AssertionError with what was expected and what was found out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+
+from tests.drills.watch import Off
+from tests.playbooks.runner import Run
+from tests.staging.account import Entry, Report
+
+# Seconds from Enter. Idle, containment takes about five.
+BOUND = 20.0
+UNDO_SECONDS = 60.0
+# A machine that others work on as well is slower by what waits for its cores; a drill alone keeps two of them busy.
+_ALONE = 2.0
+MOST_PATIENCE = 6.0
+# Writes that have to be acknowledged in a drill, or its account would show nothing.
+LEAST_WRITES = 10
+_NAMED = 8
+
+
+def patience(load: float | None = None, cores: int | None = None) -> float:
+    """Return by what bounds are multiplied on a machine that is as loaded as this one: 1 where the drill is alone."""
+    load = os.getloadavg()[0] if load is None else load
+    return min(MOST_PATIENCE, max(1.0, load / (cores or os.cpu_count() or 1) / _ALONE))
+
+
+def judge_off(seen: Off, bound: float, most: int = 0, returns: bool = False) -> None:
+    """1. The flag is off within its bound, by an independent read, and stays off, unless ``returns``."""
+    expected = f"expected: at most {most} companies on within {bound:.0f} s of Enter; found: "
+    assert seen.looks, expected + "nobody could look"
+    assert seen.after is not None, f"{expected}never, in {seen.looks} looks"
+    assert seen.after <= bound, f"{expected}after {seen.after:.1f} s"
+    if not returns:
+        expected = f"expected: off for good since {seen.after:.1f} s; found: "
+        assert seen.back is None, f"{expected}on again after {seen.back:.1f} s"
+
+
+def judge_lost(
+    report: Report,
+    refused_messages: Sequence[Entry],
+    dumped: Report | None,
+    priors: Mapping[str, str],
+    had_it: Mapping[str, str],
+    least: int = LEAST_WRITES,
+) -> None:
+    """2. Nothing is lost: what people were told was done is there, and in the dump; who had the flag is known exactly.
+
+    ``dumped``: the account against the dump, where there is one. ``priors`` and ``had_it``: value by tenant.
+    """
+    assert report.acknowledged >= least, (
+        f"expected: at least {least} acknowledged writes to compare; found: {report.acknowledged}"
+    )
+    for where, compared in (("database", report), ("dump", dumped)):
+        if compared is not None:
+            lost = [*compared.missing, *compared.unexpected]
+            assert not lost, (
+                f"expected: all {compared.acknowledged} acknowledged writes in the {where}; found: {_some(lost)}"
+            )
+    assert not refused_messages, (
+        f"expected: no inbound message refused; found: {len(refused_messages)}, the first {refused_messages[0]}"
+    )
+    wrong = [f"{one}: had {value}, kept {priors.get(one)}" for one, value in had_it.items() if priors.get(one) != value]
+    assert not wrong, f"expected: the prior value of each of {len(had_it)} companies; found: {_some(wrong)}"
+
+
+def judge_said(
+    run: Run,
+    *,
+    fails: bool,
+    says: Collection[str] = (),
+    never: Collection[str] = (),
+    contradicted: Sequence[str] = (),
+) -> None:
+    """3. The last screen and the exit status are true."""
+    expected = "a status that is not 0" if fails else "status 0"
+    assert (run.rc != 0) == fails, f"expected: {expected}; found: {run.rc}:\n{run.output}"
+    assert run.screen, f"expected: a last screen; found: none:\n{run.output}"
+    unsaid = [words for words in says if words not in run.screen]
+    assert not unsaid, f"expected on the last screen: {unsaid}; found: {run.screen}"
+    said = [words for words in never if words in run.screen]
+    assert not said, f"expected not on the last screen: {said}; found: {run.screen}"
+    assert not contradicted, f"expected: what is said is so; found: {'; '.join(contradicted)}\n{run.screen}"
+
+
+def judge_again(run: Run, whole: Collection[str], contradicted: Sequence[str]) -> None:
+    """4. The same command again, once the fault is mended, completes."""
+    assert run.rc == 0, f"expected: the second run to complete with status 0; found: {run.rc}:\n{run.output}"
+    judge_said(run, fails=False, says=[words.strip() for words in whole], contradicted=contradicted)
+
+
+def judge_undone(
+    run: Run, before: str, after: Mapping[str, str], contradicted: Sequence[str], bound: float = UNDO_SECONDS
+) -> None:
+    """5. The misfire is undone to the letter, in time. ``after``: the settings by who was asked for them."""
+    assert run.rc == 0, f"expected: the undo to end with status 0; found: {run.rc}:\n{run.output}"
+    assert run.seconds <= bound, f"expected: undone within {bound:.0f} s; found: {run.seconds:.1f} s"
+    for where, settings in after.items():
+        pairs = zip(before.splitlines(), settings.splitlines(), strict=False)
+        other = [f"{was} became {now}" for was, now in pairs if was != now]
+        assert settings == before, f"expected: the settings as before at {where}; found: {_some(other) or settings}"
+    assert not contradicted, f"expected: what is said is so; found: {'; '.join(contradicted)}\n{run.screen}"
+
+
+def judge_left(before: Collection[str], after: Collection[str]) -> None:
+    """6. Nothing is left over: no lock, session, trigger, lease, file or process that was not there before."""
+    left = sorted(set(after) - set(before))
+    assert not left, f"expected: nothing left over; found: {_some(left)}"
+
+
+def _some(things: Sequence[str]) -> str:
+    more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
+    return "; ".join(things[:_NAMED]) + more

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run claims on its last screen, against what is so: nothing of the collection is used, and no network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.hosts.machine import HostsError
+from tests.playbooks.place import BLOCK, IS_ON
+from tests.playbooks.runner import Run
+from tests.rehearsal.estate import Estate
+from tests.rehearsal.steady import corruption
+
+# What a board does, and nothing of it: a fence refuses the statement, not its rows.
+WRITES = {
+    "Tags": 'DELETE FROM "Tags" WHERE false',
+    "TicketTags": 'INSERT INTO "TicketTags" SELECT * FROM "TicketTags" WHERE false',
+    "Tickets": 'UPDATE "Tickets" SET "kanbanLane" = 1 WHERE false',
+}
+_DUMPS = "/var/lib/postgresql/.local/state/kanban_rollback/dumps"
+_LATCHED = f"""
+BEGIN; SET LOCAL lock_timeout = '3s';
+UPDATE "Companies" SET settings = '{{"kanbanV2Enabled": true}}' WHERE id = 2;
+SELECT {IS_ON} FROM "Companies" WHERE id = 2; ROLLBACK
+"""
+# As the dump's own list of files says: the name, the bytes and the checksum of each.
+_WHOLE = """
+import hashlib, json, os, sys
+place = sys.argv[1]
+for entry in json.load(open(f"{place}/manifest.json"))["files"]:
+    held = open(f"{place}/{entry['name']}", "rb").read()
+    if (len(held), hashlib.sha256(held).hexdigest()) != (entry["bytes"], entry["sha256"]):
+        sys.exit(f"{entry['name']} is not what its manifest says")
+"""
+
+
+@dataclass
+class Place:
+    """An estate, and who takes writes on it: a drill that fails over says so."""
+
+    estate: Estate
+    primary: str = "db1"
+    master: str = "redis1"
+
+    def psql(self, sql: str) -> str:
+        """Run SQL on the primary as the superuser."""
+        return self.estate.site.psql(self.primary, sql)
+
+    def redis(self, *command: str) -> str:
+        """Run a command of Redis on the master."""
+        return self.estate.fleet[self.master].run(["redis-cli", "--raw", *command]).stdout.strip()
+
+    def run(self, *argv: str) -> tuple[str, str]:
+        """Run a program on the primary's host, whatever its status; return what it said, and what it complained of."""
+        done = self.estate.fleet[self.primary].run(argv, check=False, timeout=60)
+        return done.stdout, done.stderr.strip()
+
+
+def refused(place: Place) -> list[str]:
+    """Return the tables that refuse what a board does."""
+    found = []
+    for table, write in WRITES.items():
+        try:
+            place.psql(f"\\set VERBOSITY sqlstate\n{write}")
+        except HostsError as error:
+            if "KB001" not in str(error):
+                raise
+            found.append(table)
+    return found
+
+
+def dumps(place: Place) -> list[str]:
+    """Return the directories of finished dumps on the primary's host, oldest first."""
+    listed, _complaint = place.run("sh", "-c", f"ls -1tr {_DUMPS} 2>/dev/null")
+    return [f"{_DUMPS}/{name}" for name in listed.split()]
+
+
+def manifest(place: Place, dump: str) -> dict[str, object]:
+    """Return what a dump says of itself."""
+    found: dict[str, object] = json.loads(place.run("cat", f"{dump}/manifest.json")[0])
+    return found
+
+
+def _nobody_on(place: Place, _run: Run) -> str:
+    number = place.psql(f'SELECT count(*) FROM "Companies" WHERE {IS_ON}')
+    return "" if number == "0" else f"{number} companies are on"
+
+
+def _fenced(place: Place, _run: Run) -> str:
+    passed = sorted(WRITES.keys() - set(refused(place)))
+    return f"canary writes passed on {', '.join(passed)}" if passed else ""
+
+
+def _blocked(place: Place, _run: Run) -> str:
+    found = place.redis("GET", BLOCK)
+    return "" if found == "true" else f"Redis has {found!r} at {BLOCK}"
+
+
+def _dumped(place: Place, _run: Run) -> str:
+    found = dumps(place)
+    if not found:
+        return "there is no dump"
+    _said, broken = place.run("python3", "-c", _WHOLE, found[-1])
+    listed, _complaint = place.run("pg_restore", "--list", found[-1])
+    lacking = [table for table in WRITES if f"TABLE DATA public {table} " not in listed]
+    return broken or (f"{', '.join(lacking)} not in it" if lacking else "")
+
+
+def _kept(place: Place, run: Run) -> str:
+    lacking = []
+    for host in place.estate.fleet.hosts:
+        for directory in re.findall(rf" {host.name}: \d+ files of evidence, .*? in (/[^,; ]+)", run.screen):
+            found = host.run(["find", directory, "-name", "index.json", "-size", "+0"], check=False).stdout
+            lacking += [] if found.strip() else [f"{host.name}:{directory}"]
+    return f"there is no index in {', '.join(lacking)}" if lacking else ""
+
+
+def _sound(place: Place, _run: Run) -> str:
+    found = {kind: number for kind, number in corruption(place.estate).items() if number}
+    return f"corrupt: {found}" if found else ""
+
+
+def _latched(place: Place, _run: Run) -> str:
+    return "" if place.psql(_LATCHED) == "f" else "a write of `true` stayed"
+
+
+def _lowered(place: Place, _run: Run) -> str:
+    tables = refused(place)
+    return f"{', '.join(tables)} still refuse" if tables else ""
+
+
+def _released(place: Place, _run: Run) -> str:
+    found = place.redis("GET", BLOCK)
+    return f"Redis has {found!r} at {BLOCK}" if found else ""
+
+
+# Words of the last screen, and the look that may contradict them.
+CLAIMS: dict[str, Callable[[Place, Run], str]] = {
+    "CONTAINED: ": _nobody_on,
+    "the fence is proven": _fenced,
+    "the write block is held": _blocked,
+    "evidence is kept": _kept,
+    "the dump is proven": _dumped,
+    "the checks found nothing corrupt": _sound,
+    "the latch is up": _latched,
+    "the fence is lowered": _lowered,
+    "no write block is held": _released,
+}
+# What a stop that ends with 0 has to claim.
+WHOLE = tuple(CLAIMS)[:6]
+
+
+def contradictions(place: Place, run: Run) -> list[str]:
+    """Return what the last screen claims and is not so; what nobody can see is not to be claimed either."""
+    found = []
+    # Nor is the opposite of a claim one.
+    screen = run.screen.replace("NOT CONTAINED: ", "")
+    for words, look in CLAIMS.items():
+        if words in screen:
+            try:
+                problem = look(place, run)
+            except HostsError as error:
+                problem = f"nobody can see it: {error}"
+            found += [f"the screen says {words.strip()!r}, but {problem}"] if problem else []
+    return found

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller is killed after each task of containment and preservation: the same command again completes it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.drills.drill import Drill
+from tests.playbooks.runner import Running
+from tests.playbooks.turns import tasks
+
+# What a healthy run does. The one that completes each of these drills has to have done nothing else, so a new task has
+# to be put here.
+MOMENTS = (
+    "contain : Switch the flag off",
+    "contain : Say what holds on this database",
+    "contain : Raise the fence",
+    "contain : Hold the write block",
+    "contain : Note when containment was done here",
+    "contain : Keep the flag off until every earlier transaction has ended",
+    "contain : Read the write block back",
+    "preserve : Gather what was begun beside containment",
+    "preserve : Make a place for the job",
+    "preserve : Let both users write to it",
+    "preserve : Dump the tables, and prove the dump",
+    "preserve : Wait until it is proven",
+    "preserve : Keep what is known of the dump",
+    "preserve : Clear away what Ansible noted of the job",
+    "preserve : Take the job's place away",
+    "preserve : Gather what Redis says of itself",
+    "preserve : Gather processes, logs and metrics",
+)
+FAST = "contain : Switch the flag off"
+_DONE = re.compile(r"^(ok|changed): ", re.MULTILINE)
+_COLLECTION = "chatia.kanban_rollback."
+
+
+def done(output: str) -> set[str]:
+    """Return the tasks of containment and preservation that were done on some host."""
+    titles = {title.removeprefix(_COLLECTION) for _play, title, said in tasks(output) if _DONE.search(said)}
+    return {title for title in titles if title.startswith(("contain :", "preserve :"))}
+
+
+def kill_after(running: Running, moment: str, timeout: float = 200) -> None:
+    """Kill it as soon as a task is done on some host."""
+    while moment not in done(running.output):
+        assert running.alive, f"it ended without {moment!r}:\n{running.output}"
+        assert running.seconds < timeout, f"not within {timeout:g} s: {moment!r}\n{running.output}"
+        time.sleep(0.02)
+    running.kill()
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(
+    "moment", [pytest.param(moment, marks=pytest.mark.fast if moment == FAST else ()) for moment in MOMENTS]
+)
+def test_controller_killed(drill: Drill, moment: str) -> None:
+    drill.estate.site.disconnect()
+    running = drill.start()
+    kill_after(running, moment)
+    drill.judge_flag(running)
+    completed = drill.finish()
+    unknown = done(completed.output) - set(MOMENTS)
+    assert not unknown, f"put these into MOMENTS: {unknown}"

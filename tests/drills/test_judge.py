@@ -1,0 +1,231 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge goes red: each of the six for what it is there for, with what was expected and what was found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.drills import kept, looks
+from tests.drills.drill import Drill
+from tests.drills.judge import judge_again, judge_left, judge_lost, judge_off, judge_said, judge_undone, patience
+from tests.drills.leftovers import leftovers
+from tests.drills.watch import Look, Off, off
+from tests.playbooks.place import BLOCK
+from tests.playbooks.runner import Run
+from tests.staging.account import ACKNOWLEDGED, REFUSED, UNKNOWN, Entry, Report
+
+_SCREEN = "What holds, what does not, and what to do next ***\n"
+SOUND = "CONTAINED: Kanban V2 is off for all 200 tenants (60 were switched off now)."
+
+
+def ended(screen: str = SOUND, rc: int = 0, seconds: float = 10.0) -> Run:
+    return Run(rc, _SCREEN + screen, seconds)
+
+
+def seen(*on: int) -> list[Look]:
+    """One look a second from the tenth on."""
+    return [Look(10.0 + n, number) for n, number in enumerate(on)]
+
+
+@pytest.mark.parametrize(
+    ("looks_at", "most", "found"),
+    [
+        (seen(60, 60, 0, 0), 0, Off(2, None, 4)),
+        (seen(60, 1, 0, 5, 0), 0, Off(2, 3, 5)),
+        (seen(60, 1, 1, 1), 1, Off(1, None, 4)),
+        (seen(60, 60), 0, Off(None, None, 2)),
+        ([Look(9.9, 0), *seen(60), Look(99.0, 0)], 0, Off(None, None, 1)),
+        ([], 0, Off(None, None, 0)),
+    ],
+)
+def test_when_it_was_off(looks_at: list[Look], most: int, found: Off) -> None:
+    assert off(looks_at, 10.0, 20.0, most) == found
+
+
+@pytest.mark.parametrize(
+    ("found", "how", "complaint"),
+    [
+        (Off(21, None, 9), {}, "at most 0 companies on within 20 s of Enter; found: after 21.0 s"),
+        (Off(None, None, 9), {}, "found: never, in 9 looks"),
+        (Off(None, None, 0), {}, "found: nobody could look"),
+        (Off(4, 6, 9), {}, "expected: off for good since 4.0 s; found: on again after 6.0 s"),
+        (Off(4, 6, 9), {"returns": True}, ""),
+        (Off(20, None, 9), {}, ""),
+    ],
+)
+def test_1_the_flag(found: Off, how: dict[str, Any], complaint: str) -> None:
+    goes_red(complaint, lambda: judge_off(found, 20, **how))
+
+
+HAD = {"4": "true", "7": '"sim"'}
+GOOD = Report(5, 50)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({}, ""),
+        ({"report": Report(5, 50, ["lane:7: gone"])}, "50 acknowledged writes in the database; found: lane:7: gone"),
+        ({"report": Report(5, 50, [], ["tag:7:1: there 2 times"])}, "in the database; found: tag:7:1: there 2 times"),
+        ({"report": Report(0, 3)}, "at least 10 acknowledged writes to compare; found: 3"),
+        ({"dumped": Report(5, 50, ["tag:7:1: there 0 times"])}, "writes in the dump; found: tag:7:1"),
+        ({"dumped": None}, ""),
+        ({"refused_messages": [Entry(3, 1.0, "message", 7, {})]}, "no inbound message refused; found: 1"),
+        ({"priors": {"4": "true"}}, 'the prior value of each of 2 companies; found: 7: had "sim", kept None'),
+        ({"priors": {"4": "true", "7": "true"}}, 'found: 7: had "sim", kept true'),
+    ],
+)
+def test_2_nothing_is_lost(changed: dict[str, Any], complaint: str) -> None:
+    facts: dict[str, Any] = {
+        "report": GOOD, "refused_messages": [], "dumped": GOOD, "priors": HAD, "had_it": HAD, **changed
+    }  # fmt: skip
+    goes_red(complaint, lambda: judge_lost(**facts))
+
+
+@pytest.mark.parametrize(
+    ("run", "how", "complaint"),
+    [
+        (ended(), {"fails": False, "says": ["CONTAINED: "]}, ""),
+        (ended(rc=2), {"fails": False}, "expected: status 0; found: 2"),
+        (ended(), {"fails": True}, "expected: a status that is not 0; found: 0"),
+        (Run(2, "Traceback", 1.0), {"fails": True}, "expected: a last screen; found: none"),
+        (ended(), {"fails": False, "says": ["CONTAINED IN PART"]}, r"on the last screen: \['CONTAINED IN PART'\]"),
+        (ended(), {"fails": False, "never": ["CONTAINED: "]}, r"not on the last screen: \['CONTAINED: '\]"),
+        (ended(), {"fails": False, "contradicted": ["60 are on"]}, "what is said is so; found: 60 are on"),
+    ],
+)
+def test_3_what_is_said(run: Run, how: dict[str, Any], complaint: str) -> None:
+    goes_red(complaint, lambda: judge_said(run, **how))
+
+
+@pytest.mark.parametrize(
+    ("run", "contradicted", "complaint"),
+    [
+        (ended(), [], ""),
+        (ended(rc=4), [], "the second run to complete with status 0; found: 4"),
+        (ended("CONTAINED IN PART: 3 of 200"), [], r"on the last screen: \['CONTAINED:'\]"),
+        (ended(), ["a canary passed"], "found: a canary passed"),
+    ],
+)
+def test_4_the_second_run(run: Run, contradicted: list[str], complaint: str) -> None:
+    goes_red(complaint, lambda: judge_again(run, ["CONTAINED: "], contradicted))
+
+
+@pytest.mark.parametrize(
+    ("run", "after", "complaint"),
+    [
+        (ended(), "4|{}\n7|", ""),
+        (ended(rc=2), "4|{}\n7|", "the undo to end with status 0; found: 2"),
+        (ended(seconds=61), "4|{}\n7|", "undone within 60 s; found: 61.0 s"),
+        (ended(), "4|{}\n7|{}", r"as before at db1; found: 7\| became 7\|{}"),
+        (ended(), "4|{}", r"as before at db1; found: 4\|{}"),
+    ],
+)
+def test_5_the_undo(run: Run, after: str, complaint: str) -> None:
+    goes_red(complaint, lambda: judge_undone(run, "4|{}\n7|", {"db1": after}, []))
+
+
+def test_6_what_is_left() -> None:
+    judge_left({"a trigger of the application"}, {"a trigger of the application"})
+    goes_red("nothing left over; found: a lock", lambda: judge_left({"a trigger"}, {"a trigger", "a lock"}))
+
+
+def goes_red(complaint: str, judge: Any) -> None:
+    """The judge says so; without a complaint it is content."""
+    if not complaint:
+        judge()
+        return
+    with pytest.raises(AssertionError, match=complaint):
+        judge()
+
+
+@pytest.mark.parametrize(("load", "factor"), [(0.5, 1), (4.0, 1), (8.0, 2), (99.0, 6)])
+def test_bounds_grow_with_what_others_do(load: float, factor: float) -> None:
+    assert patience(load, cores=2) == factor
+
+
+def test_who_had_it_by_the_settings() -> None:
+    settings = (
+        '1|{"a": 1}\n2|\n3|[]\n4|{"kanbanV2Enabled": true}\n5|{"kanbanV2Enabled": false}\n7|{"kanbanV2Enabled": "sim"}'
+    )
+    assert kept.had_it(settings) == {"4": "true", "7": '"sim"'}
+
+
+def test_what_overlaps_the_dump_may_be_in_it_or_not() -> None:
+    def entry(number: int, at: float, until: float, outcome: str = ACKNOWLEDGED) -> Entry:
+        return Entry(number, at, "move", 7, {"lane:1": number}, outcome, 200, until)
+
+    entries = [entry(1, 1, 2), entry(2, 9, 11), entry(3, 12, 13, REFUSED), entry(4, 18, 21), entry(5, 22, 23)]
+    found = [(one.number, one.outcome) for one in kept.at_dump(entries, 10.0, 20.0)]
+    assert found == [(1, ACKNOWLEDGED), (2, UNKNOWN), (3, REFUSED), (4, UNKNOWN)]
+
+
+# What the looks see, on the estate: everything is planted that a run may leave, or claim though it is not so.
+PLANTED = """
+CREATE SCHEMA kanban_rollback;
+CREATE TABLE kanban_rollback.leases (name text, holder text, expires_at timestamptz);
+INSERT INTO kanban_rollback.leases VALUES ('recover', 'ana', now() + interval '1 hour');
+CREATE FUNCTION kanban_rollback.refuse() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'KB001'; END $$;
+CREATE TRIGGER planted BEFORE DELETE ON "Tags" FOR EACH STATEMENT EXECUTE FUNCTION kanban_rollback.refuse();
+"""
+CLAIMED = (
+    "CONTAINED: off. Also: the fence is proven, the write block is held, evidence is kept, the dump is proven, "
+    "the checks found nothing corrupt, the latch is up, the fence is lowered, no write block is held. "
+    "db1: 10 files of evidence, 1 kB, in /nowhere/t0, taken"
+)
+
+
+@pytest.mark.drill
+def test_what_is_planted_is_seen(drill: Drill) -> None:
+    place, db1, app1 = drill.place, drill.estate.fleet["db1"], drill.estate.fleet["app1"]
+    before = leftovers(place)
+    drill.after(place.psql, """DROP TRIGGER IF EXISTS planted ON "Tags"; DELETE FROM "Tags" WHERE name = 'planted'""")
+    assert looks.contradictions(place, ended("the fence is lowered, no write block is held")) == []
+    with contextlib.closing(drill.estate.site.connect(application="chatia.kanban_rollback")) as session:
+        session.cursor().execute("SELECT pg_advisory_lock(4711)")
+        place.psql(PLANTED)
+        place.redis("SET", BLOCK, "false")
+        db1.run(["touch", "/tmp/AnsiballZ_planted.py", "/var/tmp/planted.tmp"])  # noqa: S108
+        app1.run(["bash", "-c", "exec -a 'python3 AnsiballZ_planted' sleep 30 >/dev/null 2>&1 &"], user="app")
+        left = " ".join(sorted(leftovers(place) - before))
+        for kind in (
+            "session", "advisory lock", "trigger planted", "lease recover of ana", "fence on Tags", BLOCK,
+            "db1: file /tmp/AnsiballZ_planted.py", "db1: file /var/tmp/planted.tmp", "app1: process app",
+        ):  # fmt: skip
+            assert kind in left, left
+        place.psql('INSERT INTO "Tags" ("name", "color", "kanban", "createdAt", "updatedAt") '
+                   "VALUES ('planted', '#fff', 0, now(), now())")  # fmt: skip
+        found = looks.contradictions(place, ended(CLAIMED))
+        said = [line.split("'")[1] for line in found]
+        assert said == [words.strip() for words in looks.CLAIMS], json.dumps(found, indent=1)
+    drill.finished = True
+
+
+@pytest.mark.drill
+def test_the_watch_sees_it_from_outside_and_finds_the_server_again(drill: Drill) -> None:
+    db1, since = drill.estate.fleet["db1"], time.monotonic()
+    drill.place.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'drill'")
+    drill.place.psql("""UPDATE "Companies" SET settings = settings - 'kanbanV2Enabled' WHERE settings IS NOT NULL
+                        AND jsonb_typeof(settings) = 'object'""")
+    switched = time.monotonic() - since
+    time.sleep(1)
+    found = off(drill.watch.looks, since, time.monotonic())
+    assert found.after is not None
+    assert found.after < switched + 0.8, found
+    db1.run(["systemctl", "stop", "postgresql@17-main"], timeout=60)
+    with pytest.raises(psycopg2.Error):
+        drill.estate.site.connect()
+    db1.run(["systemctl", "start", "postgresql@17-main"], timeout=60)
+    number = len(drill.watch.looks)
+    time.sleep(2)
+    assert len(drill.watch.looks) > number
+    drill.finished = True
