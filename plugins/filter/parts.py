@@ -31,6 +31,7 @@ class FilterModule:
         """Return them by name."""
         return {
             "assessment_part": _partsrecovery.assessment_part,
+            "block_lost": _parts.block_lost,
             "block_part": _parts.block_part,
             "block_released_part": _partsrelease.block_released_part,
             "cache_part": _partscache.cache_part,
