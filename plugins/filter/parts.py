@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import (
     _answers,
+    _failover,
     _parts,
     _partscache,
     _partscomparison,
@@ -19,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import (
     _partsrecovery,
     _partsrelease,
     _partsselective,
+    _standing,
 )
 
 
@@ -29,6 +31,7 @@ class FilterModule:
         """Return them by name."""
         return {
             "assessment_part": _partsrecovery.assessment_part,
+            "block_lost": _parts.block_lost,
             "block_part": _parts.block_part,
             "block_released_part": _partsrelease.block_released_part,
             "cache_part": _partscache.cache_part,
@@ -36,6 +39,7 @@ class FilterModule:
             "commit_moment": _partsprobe.commit_moment,
             "data_part": _partsdata.data_part,
             "decision_part": _partsselective.decision_part,
+            "earlier_part": _standing.earlier_part,
             "dump_part": _parts.dump_part,
             "expected_hosts": _answers.expected_hosts,
             "evidence_part": _parts.evidence_part,
@@ -44,9 +48,12 @@ class FilterModule:
             "gate_part": _partsgate.gate_part,
             "health_part": _partsprobe.health_part,
             "incident_names": _answers.incident_names,
+            "killed_on": _failover.killed_on,
             "last_known": _answers.last_known,
             "latest": _answers.latest,
+            "led_now": _answers.led_now,
             "pause_part": _partsselective.pause_part,
+            "primary_moved": _failover.moved,
             "processes_part": _partsprocesses.processes_part,
             "proof_part": _partsprobe.proof_part,
             "ranking_part": _partsselective.ranking_part,

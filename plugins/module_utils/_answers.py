@@ -44,6 +44,16 @@ def last_known(first: Sequence[Answer], later: Sequence[Answer]) -> list[Answer]
     ]
 
 
+def led_now(names: Sequence[str], flags: Sequence[Answer]) -> list[Answer]:
+    """Return the last answers about the flag without those of primaries that another server has taken over from.
+
+    Nothing is expected of these any more: what they had said of themselves is no longer so.
+    """
+    gone = {str(flag["failover"]["host"]): str(name) for name, flag in together(names, flags) if flag.get("failover")}
+    # Behind a name of a service the new primary has the old one's.
+    return [{} if gone.get(str(name), name) != name else flag for name, flag in together(names, flags)]
+
+
 def expected(flag: Answer) -> bool:
     """Tell whether fence and dump of a database must be there, even where the flag could not be switched."""
     return bool(flag["database"].get("writable")) if "database" in flag else bool(flag) and not flag.get("unreachable")

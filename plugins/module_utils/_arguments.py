@@ -107,6 +107,19 @@ def flag_from_dict(given: Mapping[str, Any]) -> Flag:
     return flag_from({**{name: option.get("default") for name, option in spec.items()}, **given})
 
 
+def killed_on_spec() -> dict[str, Any]:
+    """Return the options of one server that a kill was committed on, as ``_failover.killed_on`` makes them."""
+    return {
+        "host": {"type": "str", "required": True},
+        "cluster": {"type": "str", "required": True},
+        "timeline": {"type": "str", "required": True},
+        "lsn": {"type": "str"},
+        "switched": {"type": "int", "default": 0},
+        "incident_id": {"type": "str"},
+        "file": {"type": "str"},
+    }
+
+
 def who_spec() -> dict[str, Any]:
     """Return the options that say whose incident it is."""
     return {

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import (
     Column,
     Table,
@@ -14,7 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog as queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.session import IDENTITY
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.session import IDENTITY, NO_SYSTEM, SYSTEM
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,13 @@ class Server:
 
 def identify(session: Session, seconds: float = 5.0) -> Server:
     """Return which server this is; raises ServerError."""
-    with session.transaction(seconds, mode="READ ONLY") as cursor:
-        (database, user, version, recovery, pid, address, port, oid, system, read_only, sees, now) = cursor.row(
-            IDENTITY, {}
-        )
+    try:
+        found = _ask(session, seconds, SYSTEM)
+    except ServerError as error:
+        if error.code != "missing_privilege":
+            raise
+        found = _ask(session, seconds, NO_SYSTEM)
+    (database, user, version, recovery, pid, address, port, oid, system, read_only, sees, now) = found
     place = f"{address or session.login.unix_socket or 'local socket'}:{port or session.login.port}"
     return Server(
         database=database,
@@ -81,6 +86,11 @@ def identify(session: Session, seconds: float = 5.0) -> Server:
         sees_all_sessions=sees,
         now=now,
     )
+
+
+def _ask(session: Session, seconds: float, system: str) -> tuple[Any, ...]:
+    with session.transaction(seconds, mode="READ ONLY") as cursor:
+        return cursor.row(IDENTITY.format(system=system), {})
 
 
 def find_table(cursor: Cursor, wanted: str) -> tuple[Table, list[Column]]:

@@ -27,6 +27,8 @@ _FIGURES = (
     "restored",
     "total_count",
     "verdict",
+    "lost_bytes",
+    "lost_priors",
 )
 
 
@@ -34,6 +36,8 @@ def _flag(step: Step) -> str:
     if step.role == "reenable":
         back = (step.figures.get("enabled_after") or 0) >= (step.figures.get("enabled_before") or 0)
         return ("returned" if back else "withdrawn") if step.changed else ""
+    if "failover" in step.details:
+        return "failover"
     return "sweep" if "sweep" in step.details else "kill"
 
 
@@ -98,10 +102,10 @@ _WHAT: Mapping[str, Callable[[Step], str]] = {
 }
 # Every word that a line can have.
 WORDS = (
-    "began", "ended", "returned", "withdrawn", "sweep", "kill", "fence", "fence_lowered", "block", "block_released",
-    "plan", "undone", "restored", "repaired", "data_validated", "data_not_validated", "released", "raised_again",
-    "override", "triage", "ranking", "dump", "evidence", "cache", "proof", "checked", "point", "walked", "metrics",
-    "ranked",
+    "began", "ended", "returned", "withdrawn", "sweep", "failover", "kill", "fence", "fence_lowered", "block",
+    "block_released", "plan", "undone", "restored", "repaired", "data_validated", "data_not_validated", "released",
+    "raised_again", "override", "triage", "ranking", "dump", "evidence", "cache", "proof", "checked", "point",
+    "walked", "metrics", "ranked",
 )  # fmt: skip
 
 
@@ -132,10 +136,15 @@ def _of_run(run: RunRecord) -> list[dict[str, Any]]:
             last = max(steps, key=lambda step: step.at)
             lines.append(_line(run_id, what, last, "", len({step.host for step in steps}), _summed(steps)))
         else:
-            lines += [_line(run_id, what, step, step.host, 1, step.figures) for step in steps]
+            lines += [_line(run_id, what, step, step.host, 1, _figures(step)) for step in steps]
     if run.reading.ended:
         lines.append(_edge(run, "ended", run.reading.last_at))
     return lines
+
+
+def _figures(step: Step) -> Mapping[str, Any]:
+    """Return a step's figures, and what a failover has cost among them."""
+    return {**step.figures, **step.details.get("failover", {})}
 
 
 def _edge(run: RunRecord, what: str, at: str) -> dict[str, Any]:
@@ -169,7 +178,7 @@ def _line(run_id: str, what: str, step: Step, host: str, hosts: int, figures: Ma
 
 def _summed(steps: Sequence[Step]) -> dict[str, Any]:
     """Return figures of several hosts together: each database once, by its last answer; words only where all agree."""
-    last = {step.place: step.figures for step in steps}.values()
+    last = {step.place: _figures(step) for step in steps}.values()
     found: dict[str, Any] = {}
     for name in _FIGURES:
         values = [figures[name] for figures in last if name in figures]

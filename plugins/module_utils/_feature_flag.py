@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import look_after
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, Latch, raise_latch
@@ -32,6 +33,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Outcome, Switcher
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
 
 SWEEP_SECONDS = 10.0
@@ -169,8 +171,9 @@ class Switch:
         try:
             # A kill is a fact also where nothing was left to switch: whoever undoes an earlier one must see it.
             is_kill = not self._enabled and not self._request.settle
-            if self._joined and (is_kill or self.result["changed"] or self._joined.opened_now):
-                with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+            with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+                self.result["position"] = position_of(cursor)
+                if self._joined and (is_kill or self.result["changed"] or self._joined.opened_now):
                     self._add_event(cursor)
             if self._joined and is_kill and not self.result["changed"]:
                 with self._place.session().transaction(_ASK_SECONDS, mode="READ ONLY") as cursor:
@@ -178,11 +181,17 @@ class Switch:
                     self._switched_ago = None if ago is None else round(ago, 3)
         except ServerError as error:
             self._place.warnings.append(f"The ledger's events could not be written or read: {error.what}")
+        if self._request.settle and not self._enabled and "position" in self.result:
+            known_as = self._joined.incident_id if self._joined else None
+            told = look_after(
+                self._place, self._request, self.result["position"], known_as, self.result["priors"]["kept_in"]
+            )
+            self.result.update(told)
 
     def _add_event(self, cursor: Cursor) -> None:
         figures = ("total", "enabled_before", "enabled_after", "changed_count", "blocked_count", "contained_ms")
         data: dict[str, Any] = {name: self.result.get(name) for name in figures}
-        data["flag"] = self._place.target.identity
+        data.update(self.result["position"], flag=self._place.target.identity)
         data["operator"] = self._request.who.operator
         data["reason"] = self._request.who.reason
         phase, event = "re-enable" if self._enabled else "contain", self._request.state

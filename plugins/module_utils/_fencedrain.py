@@ -12,7 +12,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
     KanbanError,
     LostConnection,
-    ServerError,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace, call
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import (
@@ -23,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fencelook as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
 # What the transaction that raises may take from its clock's reading to its commit, and more.
@@ -124,7 +124,7 @@ def note_end(place: FencePlace) -> dict[str, Any]:
         return {
             "drained_at": at,
             "lsn": lsn,
-            "timeline": timeline_of(cursor),
+            "timeline": position_of(cursor)["timeline"],
             "xid": xid,
             "stats_reset": reset,
             "counters": counters,
@@ -145,17 +145,6 @@ def note_end(place: FencePlace) -> dict[str, Any]:
     except KanbanError as error:
         place.warnings.append(f"The end of the drain was not noted: {error.what}")
     return end
-
-
-def timeline_of(cursor: Cursor) -> str | None:
-    """Return the timeline of the write-ahead log, None where the server does not tell."""
-    try:
-        with cursor.savepoint():
-            return str(cursor.row(queries.TIMELINE, {})[0])
-    except ServerError:
-        if cursor.is_lost:
-            raise
-        return None
 
 
 def _latest(tables: Sequence[Found]) -> dict[str, Any]:

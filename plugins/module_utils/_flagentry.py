@@ -25,6 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 
 _MOST_LACKING = 10_000
 
@@ -84,6 +85,8 @@ def read_flag(login: Login, request: Request, names: int, share: float | None = 
                 "tenants_on": place.rows.to_switch(cursor, place.scope, False, names) if names else [],
                 "global_default": global_default(cursor, place.target),
             }
+            if not place.server.in_recovery:
+                result["position"] = position_of(cursor)
             if share is not None:
                 lack = min(_MOST_LACKING, max(0, math.ceil(now.total * share) - now.on))
                 result["tenants_lacking"] = place.rows.to_switch(cursor, place.scope, True, lack) if lack else []

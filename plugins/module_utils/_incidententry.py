@@ -14,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedus
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import broken_links
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import taken_over_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
@@ -169,10 +170,14 @@ def read_incidents(
             "kills": None,
             "stages": [],
             "validation": None,
+            "failovers": [],
+            "taken_over": None,
         }
         if facts.state.usable:
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 result.update(_read(cursor, incident_id, events))
+            if not facts.server.in_recovery and result["known_as"]:
+                result["taken_over"] = taken_over_since(session, result["known_as"])
             if users is not None and incident_id:
                 result.update(count_users(session, incident_id, users))
         return {**result, **facts.as_result()}
@@ -199,6 +204,7 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
         result["events"] = [{name: getattr(event, name) for name in names} for event, _hash in chain]
         result["chain_broken_at"] = broken_links(chain)
         result["stages"] = progress.read_stages(cursor, canonical)
+        result["failovers"] = progress.read_failovers(cursor, canonical)
         result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
     # Without an id it is the one that is open that people mean.
     alone = result["open"][0]["incident_id"] if len(result["open"]) == 1 and not incident_id else canonical

@@ -116,6 +116,13 @@ def _flag(result: Mapping[str, Any]) -> Details:
         kept["sweep"] = {name: sweep[name] for name in ("settled", "switched_again") if is_figure(sweep.get(name))}
     if isinstance(latch, Mapping) and isinstance(latch.get("raised"), bool):
         kept["latch"] = latch["raised"]
+    failover, position = result.get("failover"), result.get("position")
+    if isinstance(position, Mapping) and is_plain(position.get("timeline")):
+        kept["position"] = {name: position[name] for name in ("timeline", "lsn") if is_plain(position.get(name))}
+    if isinstance(failover, Mapping):
+        plain = ("host", "from_timeline", "to_timeline", "known_lsn", "forked_at", "last_commit_at")
+        kept["failover"] = {name: failover[name] for name in plain if is_plain(failover.get(name))}
+        kept["failover"].update(_numbers(failover, ("lost_bytes", "switched", "recorded", "lost_priors")))
     return kept
 
 

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import failover
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 
 # Events of a return in stages, and what a reader calls them.
@@ -32,3 +33,20 @@ def read_validation(cursor: Cursor, incident_id: str) -> dict[str, Any] | None:
     for event, at, data in cursor.rows(queries.VALIDATION, values):
         return {"passed": VALIDATION_EVENTS[event], "at": at, "data": json.loads(data)}
     return None
+
+
+def count_recorded(cursor: Cursor, run_id: str) -> int:
+    """Return of how many tenants the ledger keeps prior values that a run took."""
+    return int(cursor.row(failover.RECORDED, {"run": run_id})[0])
+
+
+def read_failovers(cursor: Cursor, incident_id: str) -> list[dict[str, Any]]:
+    """Return what runs of an incident found when another server had taken over, oldest first, each with ``at``."""
+    rows = cursor.rows(failover.FAILOVERS, {"incident": incident_id})
+    return [{**json.loads(data), "at": at} for at, data in reversed(rows)]
+
+
+def read_last_timeline(cursor: Cursor, incident_id: str) -> tuple[str | None, bool]:
+    """Return on which timeline an incident did something last, and whether anybody has the feature back by now."""
+    timeline, returned = cursor.row(failover.LAST_TIMELINE, {"incident": incident_id})
+    return timeline, returned

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 # What Ansible says of itself: which Python it has found, and its own directory, made the first time it comes as a user.
@@ -24,11 +24,15 @@ def one_line(text: object) -> str:
 
 @dataclass(frozen=True)
 class Host:
-    """One host of the group: its first answer (the kill, or the undo) and a later one (the sweep); either may lack."""
+    """One host of the group: its first answer (the kill, or the undo), a later one (the sweep), and the last look.
+
+    Any of them may lack.
+    """
 
     name: str
     first: Answer
     later: Answer
+    still: Answer = field(default_factory=dict)
 
     @property
     def last(self) -> Answer:
@@ -72,6 +76,28 @@ class Host:
         return bool(self.later) and "database" not in self.later and not self.later.get("skipped")
 
     @property
+    def gone(self) -> bool:
+        """Whether the last look got no answer: then nobody knows whether it still holds."""
+        return bool(self.still) and "database" not in self.still and not self.still.get("skipped")
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether it is certain that nothing can be asked of it any more as a primary, or that it is none."""
+        follows = "database" in self.still and not self.still["database"]["writable"]
+        return self.sweep_lost or self.gone or self.is_replica or follows
+
+    def took_over_from(self, name: str) -> bool:
+        """Whether it has the place of another server of that name since the kill."""
+        failover = self.last.get("failover") or {}
+        return bool(failover.get("host") == name)
+
+    @property
+    def switched(self) -> int:
+        """Tenants switched off or put back by this run; where a server took over, as far as its ledger knows."""
+        recorded = (self.last.get("failover") or {}).get("recorded")
+        return self.changed_count if recorded is None else int(recorded)
+
+    @property
     def sweep_open(self) -> bool:
         """Whether transactions from before the kill are still open."""
         return not self.later.get("sweep", {}).get("settled", True)
@@ -81,9 +107,12 @@ class Host:
         """Why nothing came back, in one line."""
         if not self.first:
             return "was not asked (the run ended before its turn)"
-        if self.first.get("unreachable"):
-            return f"could not be reached: {one_line(self.first.get('msg', 'no reason given'))}"
-        return one_line(self.first.get("msg", "no reason given"))
+        return _why(self.first)
+
+
+def _why(answer: Answer) -> str:
+    why = one_line(answer.get("msg", "no reason given"))
+    return f"could not be reached: {why}" if answer.get("unreachable") else why
 
 
 def warnings_of(answer: Answer) -> list[str]:
@@ -161,7 +190,7 @@ def blocked_line(row: Answer) -> str:
     return f"{whose} is held by pid {row['pid']} ({name}{since}); to end it: {one_line(row['to_end_it'])}"
 
 
-def _unsaved(host: Host) -> list[str]:
+def unsaved_lines(host: Host) -> list[str]:
     """Return prior values that nothing could take but this screen; there is no limit, for nothing else has them."""
     found = []
     for answer in (host.first, host.later):
@@ -185,7 +214,12 @@ def notes(host: Host) -> list[str]:
         found.append(
             f"{host.name}: the sweep after the kill gave no answer: {one_line(host.later.get('msg', 'no reason'))}"
         )
-    found += _unsaved(host)
+    if host.gone:
+        found.append(
+            f"{host.name}: it gave no answer in the end, so nobody knows whether it holds: {_why(host.still)}; where a "
+            "replica takes over, type the same command again"
+        )
+    found += unsaved_lines(host)
     found += [f"{host.name}: {blocked_line(row)}" for row in last.get("blocked", [])[:SHOWN]]
     for name, text in (
         ("unreadable", "have settings that are no JSON and were left"),

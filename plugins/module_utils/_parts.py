@@ -120,6 +120,34 @@ def _ending(row: Answer) -> str:
     return f"; to end it: {one_line(row['to_end_it'])}" if row.get("to_end_it") else ""
 
 
+def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
+    """Tell whether a write block is gone without anybody having released it: on a Redis that it was never held on.
+
+    :param held: what the hosts said that held it.
+    """
+    there = [one["server"].get("run_id") for one in held if one.get("held") and not one.get("skipped")]
+    server = read_back.get("server") or {}
+    gone = read_back.get("held") is False and bool(server.get("writable") and server.get("run_id"))
+    return gone and any(there) and server["run_id"] not in there
+
+
+def _taken_over(rows: Sequence[tuple[str, Answer, Answer]]) -> dict[str, str]:
+    """Return the masters whose replica is a master by now and holds the block, each with that one's name."""
+    leads = {
+        first["server"]["cluster"]: name
+        for name, first, last in rows
+        if (first.get("server") or {}).get("cluster")
+        and first.get("skipped")
+        and last.get("held")
+        and (last.get("server") or {}).get("writable")
+    }
+    return {
+        name: leads[first["server"]["cluster"]]
+        for name, first, last in rows
+        if (first.get("server") or {}).get("cluster") in leads and not first.get("skipped") and "server" not in last
+    }
+
+
 def block_part(
     names: Sequence[str],
     first: Sequence[Answer],
@@ -141,7 +169,13 @@ def block_part(
     if not names:
         part.bad.append(f"there is no write block, for the group {group!r} has no hosts")
     held, replicas = set(), []
+    led = _taken_over([(name, before, now) for name, before, now in together(names, first, answers)])
     for name, answer in together(names, answers):
+        if name in led:
+            part.lines.append(
+                f"{name}: no answer, and none is expected: {led[name]} has taken over with the write block"
+            )
+            continue
         server = answer.get("server", {})
         if server and (answer.get("skipped") or server.get("writable") is False):
             replicas.append((name, server.get("cluster")))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
@@ -49,6 +49,7 @@ class Request:
     share_above: float = 0.0
     share_first: str | None = None
     withdrawn: bool = False
+    killed_on: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass

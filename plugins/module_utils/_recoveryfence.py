@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence, Tuple
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import time_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import sum_counters, timeline_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import sum_counters
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
@@ -19,6 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverypoint import Point, Since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fencelook
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 
 # Sessions at work report what they counted once a second.
 SETTLE_SECONDS, MOST_SETTLE_SECONDS = 1.1, 5.0
@@ -146,7 +147,7 @@ def _read_counters(session: Session, view: View, deadline: Deadline) -> Counters
         # A transaction of its own each time: within one, the server tells the same again.
         with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             _at, _lsn, reset, _xid = cursor.row(fencelook.NOW, {})
-            timeline = timeline_of(cursor)
+            timeline = position_of(cursor)["timeline"]
             rows = {row[0]: row[1:] for row in cursor.rows(fencelook.COUNTERS, {"relations": relations})}
         now = Counters(rows, reset, timeline)
         if now == before or until.over:

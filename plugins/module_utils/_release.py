@@ -9,6 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 
 NO_GROUP = "none"
@@ -41,8 +42,11 @@ def release_decision(
     """
     incident_id, lost = incident["incident_id"], headless(names, infos)
     told = dict(zip(names, failures))
+    taken_from = {failover["host"]: name for name, info in together(names, infos) for failover in _failovers(info)}
     hosts = [
-        (name, *_standing(name, info, told.get(name, ""), name in lost, incident_id))
+        (name, APART, f"{name}: no answer, and none is expected: {taken_from[name]} has taken over from it")
+        if "database" not in info and taken_from.get(name, name) != name
+        else (name, *_standing(name, info, told.get(name, ""), name in lost, incident_id))
         for name, info in together(names, infos)
     ]
     acts = [name for name, kind, _text in hosts if kind in (VALIDATED, UNVALIDATED)]
@@ -71,8 +75,15 @@ def release_decision(
         "refused": refused,
         "unvalidated": unvalidated,
         "overridden": overridden and not refused,
-        "lines": [text for _name, kind, text in hosts if kind in (VALIDATED, APART)],
+        "lines": [
+            *(text for _name, kind, text in hosts if kind in (VALIDATED, APART)),
+            *(line for name, info in together(names, infos) for line in earlier_lines(name, info)),
+        ],
     }
+
+
+def _failovers(info: Answer) -> Sequence[Mapping[str, Any]]:
+    return (info.get("failovers") or []) if (info.get("database") or {}).get("writable") else []
 
 
 def _standing(name: str, info: Answer, failure: str, alone: bool, incident_id: str) -> tuple[str, str]:

@@ -128,6 +128,9 @@ class Case:
         told = {name: value for name, value in line["figures"].items() if name != "playbook" and value != ""}
         if line["what"] in ("kill", "sweep", "returned", "withdrawn") and number(told.get("changed_count")):
             return f"{self.count(told['changed_count'])} / {self.count(told.get('total'))}"
+        if line["what"] == "failover":
+            lost = {name: self.count(told.get(f"lost_{name}")) for name in ("bytes", "priors")}
+            return self.label("lost_by_failover", **lost)
         if line["what"] in ("plan", "fence_lowered"):
             return ""
         return ", ".join(self.count(value) if number(value) else str(value) for value in told.values())

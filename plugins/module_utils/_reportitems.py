@@ -34,6 +34,14 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     "do_ended": ("{playbook} ended", "{playbook} terminou"),
     "do_kill": ("Feature flag switched off", "Feature flag desligada"),
     "do_sweep": ("Flag kept off, earlier writers ended", "Flag mantida desligada, escritas anteriores encerradas"),
+    "do_failover": (
+        "Another database server took over; switched off again and counted there",
+        "Outro servidor de banco assumiu; desligada de novo e contada nele",
+    ),
+    "lost_by_failover": (
+        "lost: {priors} prior values, {bytes} bytes of the log",
+        "perdidos: {priors} valores anteriores, {bytes} bytes do log",
+    ),
     "do_fence": ("Writes refused in the database (fence)", "Escritas recusadas no banco (barreira)"),
     "do_fence_lowered": ("Fence lowered", "Barreira removida"),
     "do_block": ("Write block held in Redis", "Bloqueio de escrita no Redis"),

@@ -14,6 +14,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import shares_from
 
@@ -39,7 +40,7 @@ def return_plan(
     ``why`` not, a list that is empty where it may; ``writes``: whether that is because writes are refused; ``hosts``
     that act; ``kills`` of each one's ledger; ``passed`` stages, as the ledger has them; ``todo``: stages, each with
     ``name``, ``gate``, ``share`` and ``above`` or ``tenant``, ``first``, and of one that was begun, ``begun``,
-    ``began`` and ``counts``.
+    ``began`` and ``counts``. ``notes``: what else a person has to know.
 
     :param looks: what each database's host gave, by ``found`` (the first look, which names them all), ``ledger`` (the
         second, under the lease) and ``fence``.
@@ -49,12 +50,13 @@ def return_plan(
     :param seconds: how long each of them is watched.
     :param now: seconds since 1970; a watch is named after it.
     """
-    plan: dict[str, Any] = {"why": [], "writes": False, "hosts": [], "kills": {}, "passed": [], "todo": []}
+    plan: dict[str, Any] = {"why": [], "writes": False, "hosts": [], "kills": {}, "passed": [], "todo": [], "notes": []}
     plan["incident_id"] = incident.get("incident_id", "")
     if not incident.get("agreed"):
         plan["why"] = [one_line(incident.get("why") or "No database said which incident is meant.")]
         return plan
     answers = {name: {kind: given.get(name) or {} for kind, given in looks.items()} for name in looks["found"]}
+    plan["notes"] = [line for name, answer in answers.items() for line in earlier_lines(name, answer["found"])]
     plan["hosts"] = [name for name, answer in answers.items() if _acts(answer, plan["incident_id"])]
     plan["why"] += _not_there(answers, plan["hosts"], plan["incident_id"])
     ledgers = {name: answers[name].get("ledger") or {} for name in plan["hosts"]}

@@ -51,7 +51,7 @@ def return_screen(
     if plan["why"]:
         todo = list(_writes(plan, named)) or ["Next: mend what is named above and type the same command again."]
         start = "REFUSED: nobody was switched, and nothing was changed."
-        lines = [start, about, *plan["why"], *todo]
+        lines = [start, about, *plan["why"], *plan["notes"], *todo]
         return _made("failed", start, incident_id, lines)
     everybody = stage_switched(counts, {})
     known = counts and not everybody["bad"]
@@ -65,13 +65,14 @@ def return_screen(
         start = f"PLAN, nothing was changed: {', then '.join(coming)} would come; {back} tenants have Kanban V2."
         start = start if coming else f"PLAN, nothing was changed: nothing is left to do; {back} tenants have Kanban V2."
         next_lines = ["Next: the same command without --check."]
-        lines = [start, *(f"NOT WELL: {text}." for text in wrong), about, *before, *told, *next_lines]
+        lines = [start, *(f"NOT WELL: {text}." for text in wrong), about, *plan["notes"], *before, *told, *next_lines]
         return _made("failed" if wrong else "restored", start, incident_id, lines)
     start = f"RETURNED {back} tenants that had Kanban V2."
     if stopped:
         start += f" STOPPED: {one_line(stopped['stage']['name'])} did not pass."
     bad = [*(_stopped(stopped) if stopped else []), *everybody["bad"], *map(one_line, ending)]
     lines = [start, *(f"NOT WELL: {text}." for text in bad), about, *before, *told, *everybody["lines"]]
+    lines += plan["notes"]
     lines += _next(stopped, mode, again, named, stop, bad, closed)
     return _made("degraded" if bad or stopped else "restored", start, incident_id, lines)
 

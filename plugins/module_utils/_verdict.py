@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import failover_lines, standby_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
     SHOWN,
     Answer,
@@ -18,9 +18,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     notes,
     one_line,
     steps_line,
+    unsaved_lines,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, DECIDE, RECOVER, SELECT
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsprobe import VALIDATE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._standing import Standing, failover_part, stand
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import (
     closing_lines,
@@ -31,49 +33,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnex
 DAY_SECONDS = 86400
 # What has to hold before a watch is worth its time. What is kept for later says nothing about V1.
 _VALIDATED_BY = (CONTAIN, SELECT, VALIDATE)
-
-
-@dataclass
-class Standing:
-    """How all databases stand: hosts that acted, replicas, and hosts that say nothing about their tenants."""
-
-    acted: list[Host] = field(default_factory=list)
-    replicas: list[Host] = field(default_factory=list)
-    silent: list[Host] = field(default_factory=list)
-    headless: list[Host] = field(default_factory=list)
-    twins: set[str] = field(default_factory=set)
-
-    @property
-    def whole(self) -> bool:
-        """Every host of the group is accounted for and none failed."""
-        missing = self.silent or self.headless or not self.acted
-        return not missing and not any(host.failed or host.sweep_lost for host in self.acted)
-
-    def total(self, name: str) -> int:
-        """Sum a figure over databases, each counted once however many hosts lead to it."""
-        return sum(int(host.last.get(name, 0)) for host in self.acted if host.name not in self.twins)
-
-    @property
-    def changed(self) -> int:
-        """Tenants switched by all hosts together (two hosts that lead to one database share the work)."""
-        return sum(host.changed_count for host in self.acted)
-
-
-def stand(hosts: Sequence[Host]) -> Standing:
-    """Sort hosts by what they could do; two entries for one database count once."""
-    standing = Standing()
-    for host in hosts:
-        if not host.answered:
-            standing.silent.append(host)
-        elif host.is_replica:
-            standing.replicas.append(host)
-        else:
-            if any(host.cluster == other.cluster for other in standing.acted):
-                standing.twins.add(host.name)
-            standing.acted.append(host)
-    led = {host.cluster for host in standing.acted}
-    standing.headless = [host for host in standing.replicas if host.cluster not in led]
-    return standing
 
 
 def verdict(
@@ -95,6 +54,7 @@ def verdict(
     contained_seconds: float | None = None,
     validates: bool = False,
     arguments: Sequence[str] = (),
+    still: Sequence[Answer] = (),
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
@@ -110,11 +70,13 @@ def verdict(
     :param validates: whether the objective counts until the application is validated: all that contains and validates
         holds, whatever became of evidence.
     :param arguments: what a line to type needs, for instance ``["-i", "production"]``.
+    :param still: of the last look at each host, in the same order, where there was one.
     :param named: whether some tenants were named to be switched off, and not all meant.
     """
     # A host without an answer must be counted, so the names lead.
-    answers: Iterator[tuple[Answer, Answer]] = zip_longest(first, later, fillvalue={})
-    standing = stand([Host(name, *next(answers, ({}, {}))) for name in names])
+    answers: Iterator[tuple[Answer, Answer, Answer]] = zip_longest(first, later, still, fillvalue={})
+    standing = stand([Host(name, *next(answers, ({}, {}, {}))) for name in names])
+    parts = [*failover_part(standing), *parts]
     word = _word(standing, what, parts)
     incidents = [host.last["incident"] for host in standing.acted if "incident" in host.last]
     incident_id = max((row["incident_id"] for row in incidents), default=run["incident_id"])
@@ -131,6 +93,10 @@ def verdict(
         lines.append(_clock(seconds, objective, word, contained, whole_seconds, validates, reached))
     for host in standing.acted:
         lines += [line for line in (database_line(host, what, check_mode), steps_line(host)) if line]
+    lines += [line for host in standing.acted for line in failover_lines(host.name, host.last)]
+    lines += standing.taken_from
+    lines += [line for host in standing.replaced for line in unsaved_lines(host)]
+    lines += [line for host in standing.acted for line in standby_lines(host.name, host.last)]
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
     lines += [
         f"{host.name}: a replica whose primary did not answer: its tenants are NOT accounted for"

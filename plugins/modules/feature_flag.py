@@ -117,6 +117,39 @@ options:
       - Only for O(state=disabled), and not in check mode. It uses one more connection, which is opened after this
         module has its own, and given back early where fewer than 5 are free.
     type: path
+  killed_on:
+    description:
+      - On which servers this run's kill was committed. With O(settle), the one of this cluster is compared with the
+        server that is here now; where another one has taken over since, RV(failover) says what was lost with the old
+        one, and the ledger has it as an event.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: Its name, for the record.
+        type: str
+        required: true
+      cluster:
+        description: Its RV(database), C(cluster).
+        type: str
+        required: true
+      timeline:
+        description: The timeline of its log, see RV(position).
+        type: str
+        required: true
+      lsn:
+        description: How far its log is known.
+        type: str
+      switched:
+        description: How many tenants the kill switched off there.
+        type: int
+        default: 0
+      incident_id:
+        description: The incident as its ledger has it.
+        type: str
+      file:
+        description: The file on that host that took the prior values, where the ledger did not.
+        type: str
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
   - chatia.kanban_rollback.flag
@@ -342,6 +375,80 @@ sweep:
       description: Up to 20 that are still open.
       type: list
       elements: dict
+position:
+  description: Where the server was in its write-ahead log when all of this was committed.
+  returned: when switched
+  type: dict
+  contains:
+    timeline:
+      description: Its timeline, null where the server does not tell. Another one means that a replica was promoted.
+      type: str
+      sample: "00000001"
+    lsn:
+      description: A position that is not before the last commit of this module.
+      type: str
+      sample: 0/301F108
+standbys:
+  description:
+    - Who follows this server, up to 100, and whether what was switched is on their disk. Those that are behind are
+      waited for, 2 seconds at most.
+  returned: when O(settle) is given
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name that the standby gave itself.
+      type: str
+    sync:
+      description: C(async), C(potential), C(sync) or C(quorum); null for a role without C(pg_read_all_stats).
+      type: str
+    has:
+      description: Whether it has all of it; null for a role without C(pg_read_all_stats).
+      type: bool
+    behind:
+      description: How many bytes of the log it lacks.
+      type: int
+failover:
+  description: What became of the kill, for another server has taken over since.
+  returned: when O(killed_on) names an older primary of this cluster
+  type: dict
+  contains:
+    host:
+      description: Whose place this server has taken.
+      type: str
+    from_timeline:
+      description: Its timeline.
+      type: str
+    to_timeline:
+      description: The timeline by now.
+      type: str
+    known_lsn:
+      description: How far the old log is known.
+      type: str
+    forked_at:
+      description: Where this server left the old log; null where it does not tell. What came after is lost.
+      type: str
+    last_commit_at:
+      description: When the last transaction that came from there was committed, UTC; null where it does not tell.
+      type: str
+    lost_bytes:
+      description: How much of the old log is lost at least; null where it is not known.
+      type: int
+    switched:
+      description: How many tenants the kill had switched off there.
+      type: int
+    recorded:
+      description: Of how many this server's ledger keeps prior values of this run by now; null where nobody knows.
+      type: int
+    lost_priors:
+      description: How many prior values are lost; null where nobody knows.
+      type: int
+    incident_id:
+      description: The incident as the old primary's ledger has it.
+      type: str
+    file:
+      description: The file on that host that took the prior values, where the ledger did not.
+      type: str
 global_default:
   description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
   returned: when O(store=key_value)
@@ -406,6 +513,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
     check_seconds,
     flag_from,
     flag_spec,
+    killed_on_spec,
     login_from,
     postgres_spec,
     who_from,
@@ -438,6 +546,7 @@ def main() -> None:
             "on_replica": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
             "state_dir": {"type": "path"},
             "evidence_dir": {"type": "path"},
+            "killed_on": {"type": "list", "elements": "dict", "options": killed_on_spec()},
         },
         mutually_exclusive=[("tenants", "share")],
         supports_check_mode=True,
@@ -452,6 +561,7 @@ def main() -> None:
             flag=flag_from(params),
             who=who_from(params),
             adopt=params["incident_adopt"],
+            killed_on=params["killed_on"] or (),
             **{
                 name: params[name]
                 for name in (

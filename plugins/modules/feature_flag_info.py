@@ -92,6 +92,19 @@ unknown_tenants:
   returned: success
   type: list
   elements: str
+position:
+  description: Where the server is in its write-ahead log.
+  returned: on a primary
+  type: dict
+  contains:
+    timeline:
+      description: Its timeline, null where the server does not tell. Another one means that a replica was promoted.
+      type: str
+      sample: "00000001"
+    lsn:
+      description: How far it is on disk.
+      type: str
+      sample: 0/301F108
 global_default:
   description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
   returned: when O(store=key_value)

@@ -134,6 +134,35 @@ validation:
       off, repaired, restored or undone that since.
   returned: success
   type: dict
+failovers:
+  description:
+    - What runs of O(incident_id) found when another server had taken over since the kill, oldest first, each with C(at)
+      and the fields of RV(chatia.kanban_rollback.feature_flag#module:failover).
+  returned: success
+  type: list
+  elements: dict
+taken_over:
+  description:
+    - Where another server has taken over since O(incident_id) did something last, which no run has looked into yet;
+      else null. What the ledger has of the incident is whole then, for a log is lost from one point on.
+  returned: success
+  type: dict
+  contains:
+    from_timeline:
+      description: The timeline of the log then.
+      type: str
+    to_timeline:
+      description: The timeline by now.
+      type: str
+    forked_at:
+      description: Where this server left the old log; null where it does not tell.
+      type: str
+    last_commit_at:
+      description: When the last transaction that came from there was committed, UTC; null where it does not tell.
+      type: str
+    returned:
+      description: Whether anybody was given the feature back since the last kill.
+      type: bool
 users_count:
   description:
     - How many users the tenants have that the incident switched off. Null where it was not counted.

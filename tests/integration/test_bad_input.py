@@ -101,6 +101,18 @@ def test_reading_what_one_may_update_only_is_enough_for_that_column(db: Database
     assert done["enabled_after"] == 0
 
 
+def test_a_server_that_keeps_its_system_identifier_to_itself_is_switched_all_the_same(
+    db: Database, directory: Any
+) -> None:
+    """As managed servers do; the server's address then tells one database from another."""
+    population(db)
+    role = db.role("ops", "SELECT ON companies", "UPDATE (settings) ON companies", "pg_read_all_stats")
+    db.rows("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    done = db.modules(role, **FLAG, state_dir=str(directory)).disable()
+    assert (done["enabled_after"], on(db)) == (0, [])
+    assert done["database"]["cluster"].startswith(f"127.0.0.1:{db.server.port}/")
+
+
 def test_rows_that_a_policy_hides(db: Database) -> None:
     """A hidden tenant reads as 'off': an error beats that."""
     population(db)

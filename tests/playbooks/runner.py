@@ -114,6 +114,11 @@ class Running:
         return self.seconds
 
     @property
+    def pid(self) -> int:
+        """Of ansible-playbook itself."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it is still on its way."""
         return self._process.poll() is None

@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal im
     figures,
     read_journal,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import details
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import read_journals
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkept import journal_screen, journals_over
@@ -155,6 +156,16 @@ def test_only_declared_figures_are_kept_and_never_text(tmp_path: Path) -> None:
     for module, names in FIGURES.items():
         text = (PLUGINS / "modules" / f"{module}.py").read_text(encoding="utf-8").partition("RETURN = ")[2]
         assert [name for name in names if f"\n{name}:" not in text] == [], module
+
+
+def test_of_a_failover_figures_and_plain_names_are_kept() -> None:
+    failover = {"host": "db1", "forked_at": "0/3000000", "lost_bytes": 256, "lost_priors": None, "known_lsn": "<b>"}
+    result = {"position": {"timeline": "00000002", "lsn": "0/30"}, "failover": {**failover, "file": "/var/x"}}
+    assert details("feature_flag", result) == {
+        "position": {"timeline": "00000002", "lsn": "0/30"},
+        "failover": {"host": "db1", "forked_at": "0/3000000", "lost_bytes": 256, "lost_priors": None},
+    }
+    assert details("feature_flag", {"position": {"timeline": None, "lsn": None}}) == {}
 
 
 def test_the_directory_is_read_and_told(tmp_path: Path) -> None:

@@ -74,6 +74,31 @@ def test_all_databases_of_the_incident_have_to_be_validated() -> None:
     assert not without["goes"]
 
 
+FAILOVER = {
+    "host": "db1", "incident_id": "INC-1", "from_timeline": "00000001", "to_timeline": "00000002",
+    "known_lsn": "0/3000100", "forked_at": "0/3000000", "last_commit_at": None, "lost_bytes": 256, "switched": 300,
+    "recorded": 298, "lost_priors": 2, "file": None, "at": "2026-11-25T03:00:00.000000Z",
+}  # fmt: skip
+
+
+def test_a_primary_that_was_taken_over_from_has_nothing_to_say_and_what_was_lost_is_said_again() -> None:
+    found = decide(UNREACHABLE, info(failovers=[FAILOVER], taken_over=None))
+    assert (found["goes"], found["acts"]) == (True, ["db2"])
+    assert "db1: no answer, and none is expected: db2 has taken over from it" in found["lines"]
+    assert any(line.startswith("db2: 2 PRIOR VALUES WERE LOST") for line in found["lines"])
+    # Not by the word of one that is itself a replica by now, nor of somebody else's failover.
+    replica = decide(UNREACHABLE, info(failovers=[FAILOVER], writable=False))
+    assert any("whether the data of db1 is validated is not known" in text for text in replica["unvalidated"])
+    assert not decide(UNREACHABLE, info(failovers=[{**FAILOVER, "host": "db9"}]))["goes"]
+
+
+def test_a_server_that_took_over_since_is_said() -> None:
+    since = {"from_timeline": "00000001", "to_timeline": "00000002", "forked_at": None, "last_commit_at": None}
+    (_validated, line) = decide(info(taken_over={**since, "returned": False}))["lines"]
+    assert line.startswith("db1: took over since the last step of the incident (timeline 00000001 to 00000002)")
+    assert "LOST from where on, the server does not tell" in line
+
+
 @pytest.mark.parametrize("answer", [UNREACHABLE, {}], ids=["unreachable", "no answer"])
 def test_a_host_that_says_nothing_stands_in_the_way_unless_it_is_overridden(answer: Answer) -> None:
     silent = decide(info(), answer)

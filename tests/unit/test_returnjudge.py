@@ -18,7 +18,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnjudg
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnscreen import return_screen
 
-PLAN = {"incident_id": "INC-1", "why": [], "writes": False, "passed": [], "todo": [], "hosts": ["db1"], "kills": {}}
+PLAN = {
+    "incident_id": "INC-1",
+    "why": [],
+    "writes": False,
+    "passed": [],
+    "todo": [],
+    "hosts": ["db1"],
+    "kills": {},
+    "notes": [],
+}
 STAGE = {"name": "stage 10 %", "share": 10.0, "above": 0.0, "begun": False}
 SECONDS = {"test": 7200.0, "stage": 3600.0}
 METRIC = {

@@ -143,8 +143,6 @@ SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US
         FROM pg_stat_database WHERE datname = current_database()),
        pg_snapshot_xmax(pg_current_snapshot())::text
 """
-# A replica that was promoted since has another one, and counters of its own. Apart, for a managed server may not tell.
-TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 COUNTERS = """
 SELECT relid::bigint, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables
 WHERE relid = ANY (%(relations)s::oid[])

@@ -15,14 +15,16 @@ FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting(name, value)
 """
 
 # Which server is this, may it write, and is a pooler in between. The system identifier is the same on a primary
-# and its replicas, so two inventory entries for one cluster are seen to be one. pg_control_system() may be closed
-# on managed servers: then the database's address has to do.
+# and its replicas, so two inventory entries for one cluster are seen to be one. pg_control_system() may be closed on
+# managed servers, and PostgreSQL asks for the right to call it as soon as a statement names it: then the question is
+# put once more without it, and the database's address has to do.
+SYSTEM = "(SELECT system_identifier::text FROM pg_control_system())"
+NO_SYSTEM = "NULL::text"
 IDENTITY = """
 SELECT current_database(), current_user::text, current_setting('server_version'), pg_is_in_recovery(),
        pg_backend_pid(), host(inet_server_addr()), inet_server_port(),
        (SELECT oid FROM pg_database WHERE datname = current_database())::bigint,
-       CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-            THEN (SELECT system_identifier::text FROM pg_control_system()) END,
+       {system},
        current_setting('default_transaction_read_only')::boolean,
        pg_has_role('pg_read_all_stats', 'MEMBER'),
        to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')

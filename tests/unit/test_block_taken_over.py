@@ -1,0 +1,52 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Redis fails over: which block was lost, which was released, and who is not missed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import block_lost, block_part
+from tests.unit.answers import UNREACHABLE, Answer
+from tests.unit.test_parts import INCIDENT, REDIS_REPLICA, block
+
+
+def on_redis(run_id: str | None, role: str = "master", **more: Any) -> Answer:
+    return {"server": {"cluster": "abc", "run_id": run_id, "role": role, "writable": role == "master"}, **more}
+
+
+@pytest.mark.parametrize(
+    ("read_back", "lost"),
+    [
+        (on_redis("two", held=False), True),
+        # Somebody released it, or it is there, or it is no master, or nothing is known of it.
+        (on_redis("one", held=False), False),
+        (on_redis("two", held=True), False),
+        (on_redis("two", "replica", held=False), False),
+        (on_redis(None, held=False), False),
+        (UNREACHABLE, False),
+    ],
+)
+def test_a_block_is_lost_only_on_a_redis_that_it_was_never_held_on(read_back: Answer, lost: bool) -> None:
+    replica_before = on_redis("two", "replica", held=True, skipped=True)
+    assert block_lost(read_back, [on_redis("one", held=True, skipped=False), replica_before, {}]) is lost
+
+
+def test_where_nobody_held_a_block_none_is_lost() -> None:
+    assert block_lost(on_redis("two", held=False), [UNREACHABLE, {}]) is False
+
+
+def test_a_master_whose_replica_has_taken_over_with_the_block_is_not_missed() -> None:
+    first = [block(cluster="abc"), REDIS_REPLICA]
+    took = {**block(cluster="def"), **on_redis("two", held=True)}
+    part = block_part(["redis1", "redis2"], first, [UNREACHABLE, took], [INCIDENT], "redis")
+    assert part["holds"], part
+    assert "redis1: no answer, and none is expected: redis2 has taken over with the write block" in part["lines"]
+    # One that took over without it, or that is a stranger's replica, speaks for nobody.
+    for other in ({**took, "held": False}, UNREACHABLE):
+        assert not block_part(["redis1", "redis2"], first, [UNREACHABLE, other], [INCIDENT], "redis")["holds"]
+    strangers = [block(cluster="abc"), {**REDIS_REPLICA, "server": {"cluster": "xyz", "role": "replica"}}]
+    assert not block_part(["redis1", "redis2"], strangers, [UNREACHABLE, took], [INCIDENT], "redis")["holds"]
