@@ -257,7 +257,7 @@ def test_a_protected_key_that_comes_while_it_is_flushed_is_kept(redis: Cache) ->
     """It comes after the look, which found none: FLUSHDB would have taken it."""
     redis.run("FLUSHALL")
     redis.fill(30_000)
-    with redis.start(flush=True, batch=10) as running, redis.client() as client:
+    with redis.client() as client, redis.start(flush=True, batch=10) as running:
         while client.dbsize() >= 30_000:
             assert running.runs
         client.mset(QUEUES)

@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with locked(Path("/run") / f"kanban-rehearsal-{fleet_id(STATE)}.lock", timeout=3600):
             end_what_is_left()
             if options.clear:
-                take_down()
+                take_down(STATE)
                 return 0
             for scenario in options.scenario:
                 played += play_again(scenario, options.tries)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -85,3 +86,21 @@ def test_where_it_cannot_be_played_an_older_count_does_not_stand_for_it(
     monkeypatch.setattr(run, "what_is_missing", lambda: "the hosts need root")
     assert run.main(["scenario1"]) == 1
     assert not (records / "rehearse.xml").exists()
+
+
+def test_what_a_killed_one_has_left_is_removed_and_nothing_of_others(records: Path) -> None:
+    def leave(state: Path) -> subprocess.Popen[bytes]:
+        (state / "people").mkdir(parents=True)
+        return subprocess.Popen(["sleep", "60"], env={"PATH": os.defpath, "KANBAN_REHEARSAL": str(state)})
+
+    ours, theirs = records / "state", records / "of others"
+    with leave(ours) as left, leave(theirs) as others:
+        try:
+            assert run.main(["--clear"]) == 0
+            assert left.wait(10) == -signal.SIGKILL
+            assert others.poll() is None
+        finally:
+            left.kill()
+            others.kill()
+    assert not ours.exists()
+    assert theirs.is_dir()
