@@ -134,7 +134,7 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
 
 def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return how many users are affected: those of the companies that were switched off, else by the last ranking
-    before the stop.
+    before the stop. What was counted before more companies were switched off is no count of them.
     """
     steps = sorted((step for run in runs if not run.is_plan for step in run.steps), key=lambda step: step.at)
     stops = by_place(step for step in steps if is_stop(step) and _answered(step))
@@ -142,7 +142,9 @@ def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
     for place, counted in by_place(step for step in steps if number(step.figures.get("users_count"))).items():
         looks = [step for step in counted if step.source == _LOOK]
         of_those_off = [step for step in counted if step.source != _LOOK]
-        found.append(last_figure(of_those_off or _before(looks, stops.get(place, [])), "users_count"))
+        changed = max((step.at for step in stops.get(place, []) if step.figures.get("changed_count")), default="")
+        new = [step for step in of_those_off if step.at > changed]
+        found.append(last_figure(new if of_those_off else _before(looks, stops.get(place, [])), "users_count"))
     return {"affected": sum_of(found)}
 
 

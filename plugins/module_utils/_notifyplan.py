@@ -83,6 +83,7 @@ def messages_planned(
             message["mention"] = names.get(message["mention"], message["mention"])
             family, state = _family(message["kind"], known, one, about)
             message["key"] = key_of(family, state, stop, [str(row.get("message")) for row in kept])
+            message["stop"] = stop
             found.append(message)
     return found
 

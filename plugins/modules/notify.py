@@ -82,6 +82,12 @@ options:
         description: Whether the page's incident is resolved by it; the component goes back to how it was.
         type: bool
         default: false
+      stop:
+        description:
+          - Which stop of the incident it tells of. Where the page's incident of an earlier stop is resolved, a later
+            one has an incident of its own there.
+        type: int
+        default: 1
   state:
     description: V(listed) sends nothing and tells how it stands.
     type: str
@@ -379,6 +385,7 @@ def spec() -> dict[str, Any]:
         "pager": {"type": "str", "choices": ["trigger", "acknowledge", "resolve"], "default": "trigger"},
         "component_status": {"type": "str", "choices": COMPONENT, "default": ""},
         "resolves": {"type": "bool", "default": False},
+        "stop": {"type": "int", "default": 1},
     }
     slack = {
         "token": text(secret=True),
