@@ -109,7 +109,7 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
     """Return how many different ones were switched off; those of a second stop after a return are the same ones again.
 
     Who is written back and switched again, by the sweep or by the same command again, is counted a second time by the
-    stop, so of those that are meant (all, or a list, told apart by their number) no more count than were on.
+    stop, so of those that are meant (all, or a list, which has an id of its own) no more count than were on.
     """
     most: float = 0
     seen = False
@@ -120,7 +120,8 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
         if step.source != "feature_flag" or not number(figures.get("changed_count")):
             continue
         if is_stop(step):
-            seen, meant = True, figures.get("total")
+            # By their number where a journal is from before lists had one.
+            seen, meant = True, step.details.get("list") or figures.get("total")
             changed[meant] = changed.get(meant, 0) + figures["changed_count"]
             on = figures.get("enabled_before")
             were_on[meant] = max(were_on.get(meant, 0), on) if number(on) else changed[meant]

@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal im
 # So many tables, checks or metrics of one result; a line of a journal has an end.
 MOST = 60
 _PLAIN = re.compile(r"[A-Za-z0-9_%][A-Za-z0-9_.$/:%-]{0,99}")
+_LIST = re.compile(r"[0-9a-f]{16}")
 _EVENT = re.compile(r"[a-z][a-z_ -]{0,59}")
 _CHANGES = {"delete": "deleted", "update": "changed", "insert": "inserted"}
 
@@ -116,6 +117,10 @@ def _flag(result: Mapping[str, Any]) -> Details:
         kept["sweep"] = {name: sweep[name] for name in ("settled", "switched_again") if is_figure(sweep.get(name))}
     if isinstance(latch, Mapping) and isinstance(latch.get("raised"), bool):
         kept["latch"] = latch["raised"]
+    listed = result.get("list_id")
+    if isinstance(listed, str) and _LIST.fullmatch(listed):
+        # By this two lists of one size are told apart.
+        kept["list"] = listed
     return kept
 
 

@@ -90,6 +90,15 @@ def test_who_is_switched_again_is_not_one_more(stops: tuple[tuple[int, int], ...
     assert (told["switched_off"], told["on_before"], told["share"]) == (off, stops[0][0], round(off / stops[0][0], 4))
 
 
+@pytest.mark.parametrize(("lists", "off"), [(("a", "b"), 28), (("a", "a"), 14), (("", ""), 14)])
+def test_two_lists_of_one_size_are_two(lists: tuple[str, str], off: int) -> None:
+    """One that was frozen is over after a day, and the next may name as many."""
+    story = look(Story("scenario2"), 1, SICK)
+    for number, name in enumerate(lists, 2):
+        story.task(number, "feature_flag", LIST, {**HERE, **({"list": name * 16} if name else {})})
+    assert summed(story)["companies"]["switched_off"] == off
+
+
 def test_two_names_of_one_database_at_once_switch_a_part_each() -> None:
     first = kill(Story("scenario3"), 2, 90, 70, enabled_after=20)
     other = {"total": 400, "enabled_before": 50, "enabled_after": 0, "changed_count": 50}
