@@ -33,6 +33,9 @@ _COMPONENT = {"scenario1": "major_outage", "scenario3": "under_maintenance"}
 _STOPS = tuple(SEVERITIES)
 # What a beginning is told as; whatever else a run ends with, it had stopped what it was to stop.
 _NOT_STOPPED = ("degraded", "failed")
+# Who was told that scenario 2 began, and waits to hear whether it was enough, is told these of a graver one, too.
+_HEARD = "scenario2-announce"
+_GOES_ON = ("announce", "resolved")
 
 
 def messages_planned(
@@ -76,7 +79,8 @@ def messages_planned(
             if kind == "user_update" and known == "scenario2":
                 # Its users have no notice that there could be more of.
                 continue
-            ways = [own if route == OWN_CHANNEL else route for route in (routes.get(place) or {}).get(kind) or ()]
+            named = [*((routes.get(place) or {}).get(kind) or ()), *_those_who_heard(routes, known, kind, kept)]
+            ways = [own if route == OWN_CHANNEL else route for route in named]
             message = _message(kind, known, [way for way in dict.fromkeys(ways) if way], about, locale)
             names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
             message["routes"] = [names.get(route, route) for route in message["routes"]]
@@ -86,6 +90,16 @@ def messages_planned(
             message["stop"] = stop
             found.append(message)
     return found
+
+
+def _those_who_heard(
+    routes: Mapping[str, Mapping[str, Sequence[str]]], scenario: str, kind: str, kept: Sequence[Mapping[str, Any]]
+) -> Sequence[str]:
+    """Return the routes by which it was told that scenario 2 began, where a graver one came of it."""
+    if scenario == "scenario2" or kind not in _GOES_ON:
+        return ()
+    heard = any(str(row.get("message")).startswith(_HEARD) for row in kept)
+    return (routes.get("scenario2") or {}).get("announce") or () if heard else ()
 
 
 def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool = True) -> str:

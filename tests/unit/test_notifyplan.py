@@ -103,6 +103,17 @@ def test_a_key_is_told_once_and_another_stop_is_another() -> None:
     assert "scenario2-announce" in planned(summary(), "scenario2", "begin", kept=paused, started=LATER, changed=True)
 
 
+def test_who_heard_that_scenario_2_began_hears_what_came_of_it() -> None:
+    heard = kept("scenario2-announce", "scenario2-initial-oncall")
+    found = planned(summary(), "scenario3", ["begin", "update", "resolved"], kept=heard, started=LATER, changed=True)
+    told = {key: one["routes"] for key, one in found.items() if "slack:#kanban-v2-rollout" in one["routes"]}
+    assert told == {
+        "scenario3-announce-2": ["slack:#incidents", "slack:#kanban-v2-rollout"],
+        "scenario3-scenario3-2": ["slack:#incidents", "pagerduty", "slack:#kanban-v2-rollout"],
+    }
+    assert found["scenario3-announce-2"]["mention"] == "slack:#incidents"
+
+
 def test_whatever_holds_another_time_is_told_another_time() -> None:
     told: list[str] = []
     for verdict in ("contained", "degraded", "degraded", "contained", "contained", "degraded"):
