@@ -9,6 +9,7 @@ Who is told what is the profile's map ``kanban_notify_routes``, by scenario and 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping, Sequence
 
@@ -27,6 +28,7 @@ KINDS: Mapping[str, Sequence[str]] = {
 }
 # By the route of this name an incident has a channel of its own.
 OWN_CHANNEL = "slack:incident"
+_OWN = re.compile(r"slack:#incident-[0-9]{8}-[0-9]{4}")
 # Everybody in the channel is called by this alone.
 CALLS_ALL = ("scenario3", "announce", "slack:#incidents")
 _COMPONENT = {"scenario1": "major_outage", "scenario3": "under_maintenance"}
@@ -63,12 +65,13 @@ def messages_planned(
     :param channel: whether the incident has a channel of its own.
     :param channels: other names for channels.
     :param began: what was said of the stop when it was made; left out, it is ``verdict``'s.
-    :param kept: what the outbox has, oldest first, of the module ``notify``: ``message`` and ``at``.
+    :param kept: what the outbox has, oldest first, of the module ``notify``: ``message``, ``at`` and ``routes``.
     :param started: when this run began, seconds since 1970.
     :param changed: whether this run switched anybody off.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
-    own = f"slack:{incident_channel(summary)}" if channel and incident_channel(summary) else ""
+    name = incident_channel(summary, kept) if channel else ""
+    own = f"slack:{name}" if name else ""
     stop = stop_number(kept, started, changed)
     found = []
     for one in [point] if isinstance(point, str) else point:
@@ -173,8 +176,14 @@ def _family(template: str, scenario: str, point: str, about: Mapping[str, Any]) 
     return f"{scenario} {template}", "" if quiet else about["verdict"]
 
 
-def incident_channel(summary: Mapping[str, Any]) -> str:
-    """Return the name of an incident's own channel, by when it began, UTC; empty where that is not known."""
+def incident_channel(summary: Mapping[str, Any], kept: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return the name of an incident's own channel: the one that it has, else by when it began, UTC; empty for none.
+
+    Another controller has other journals, and so another beginning.
+    """
+    had = [route for row in kept for route in row.get("routes") or () if _OWN.fullmatch(str(route))]
+    if had:
+        return str(had[0]).partition(":")[2]
     began = str((summary.get("moments") or {}).get("began") or "")
     digits = began[:10].replace("-", ""), began[11:16].replace(":", "")
     return f"#incident-{digits[0]}-{digits[1]}" if all(part.isdigit() for part in digits) else ""

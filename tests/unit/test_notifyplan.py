@@ -103,6 +103,14 @@ def test_a_key_is_told_once_and_another_stop_is_another() -> None:
     assert "scenario2-announce" in planned(summary(), "scenario2", "begin", kept=paused, started=LATER, changed=True)
 
 
+def test_an_incident_keeps_the_channel_that_it_has() -> None:
+    told = [{**row, "routes": ["slack:#incidents", "slack:#incident-20261124-1200"]} for row in kept("return-all-x")]
+    found = planned(summary(), "scenario3", "begin", channel=True, kept=[*kept("a"), *told])
+    assert found["scenario3-initial-oncall"]["routes"] == ["slack:#incident-20261124-1200", "pagerduty"]
+    assert found["scenario3-announce"]["about"]["channel"] == "#incident-20261124-1200"
+    assert "slack:#incident-20261124-1200" not in str(planned(summary(), "scenario3", "begin", kept=told))
+
+
 def test_who_heard_that_scenario_2_began_hears_what_came_of_it() -> None:
     heard = kept("scenario2-announce", "scenario2-initial-oncall")
     found = planned(summary(), "scenario3", ["begin", "update", "resolved"], kept=heard, started=LATER, changed=True)
