@@ -54,6 +54,7 @@ def messages_planned(
     kept: Sequence[Mapping[str, Any]] = (),
     started: float = 0.0,
     changed: bool = False,
+    refused: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the messages of a point without their words: what ``notify`` takes, and ``about``, figures for them.
 
@@ -68,11 +69,12 @@ def messages_planned(
     :param kept: what the outbox has, oldest first, of the module ``notify``: ``message``, ``at`` and ``routes``.
     :param started: when this run began, seconds since 1970.
     :param changed: whether this run switched anybody off.
+    :param refused: whether it refused writes that were let through.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
     name = incident_channel(summary, kept) if channel else ""
     own = f"slack:{name}" if name else ""
-    stop = stop_number(kept, started, changed)
+    stop = stop_number(kept, started, changed, refused)
     found = []
     for one in [point] if isinstance(point, str) else point:
         place = RETURN if one == RETURN else known
@@ -207,7 +209,7 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
         "affected": affected if affected is not None or scenario == "scenario2" else companies.get("switched_off"),
         "affected_seconds": seconds_between(moments.get("detected") or moments.get("began"), over),
         "normalised": _normalised(had_it, errors.get("affected_after")),
-        "rows": _rows(summary.get("records")),
+        "rows": _rows(summary.get("records"), (summary.get("integrity") or {}).get("before")),
         "recovered_from": _recovered_from(summary.get("records") or []),
     }
 
@@ -218,9 +220,10 @@ def _normalised(had_it: Any, affected: Any) -> float | None:
     return max(0.0, 1 - affected / had_it) if numbers and had_it else None
 
 
-def _rows(records: Any) -> int | None:
+def _rows(records: Any, corrupt: Any) -> int | None:
     if not records:
-        return None
+        # Where nothing was corrupt there was nothing to repair.
+        return 0 if corrupt == 0 and not isinstance(corrupt, bool) else None
     return sum(int(row.get(name) or 0) for row in records for name in ("repaired", "deleted", "restored"))
 
 
