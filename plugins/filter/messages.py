@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import ledgers_to_ask
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyformat import (
     message_clock,
     message_day,
@@ -31,6 +32,7 @@ class FilterModule:
         """Return them by name."""
         return {
             "incidents_to_tell": incidents_to_tell,
+            "ledgers_to_ask": ledgers_to_ask,
             "message_clock": message_clock,
             "message_day": message_day,
             "message_duration": message_duration,

@@ -11,6 +11,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkep
     journal_screen,
     journals_over,
     records_over,
+    words_over,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import (
     incident_to_close,
@@ -38,4 +39,5 @@ class FilterModule:
             "report_screen": report_screen,
             "retention_screen": retention_screen,
             "what_is_over": what_is_over,
+            "words_over": words_over,
         }

@@ -109,7 +109,7 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
     """Return how many different ones were switched off; those of a second stop after a return are the same ones again.
 
     Who is written back and switched again, by the sweep or by the same command again, is counted a second time by the
-    stop, so of those that are meant (all, or a list, told apart by their number) no more count than were on.
+    stop, so of those that are meant (all, or a list, which has an id of its own) no more count than were on.
     """
     most: float = 0
     seen = False
@@ -120,7 +120,8 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
         if step.source != "feature_flag" or not number(figures.get("changed_count")):
             continue
         if is_stop(step):
-            seen, meant = True, figures.get("total")
+            # By their number where a journal is from before lists had one.
+            seen, meant = True, step.details.get("list") or figures.get("total")
             changed[meant] = changed.get(meant, 0) + figures["changed_count"]
             on = figures.get("enabled_before")
             were_on[meant] = max(were_on.get(meant, 0), on) if number(on) else changed[meant]
@@ -134,7 +135,7 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
 
 def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return how many users are affected: those of the companies that were switched off, else by the last ranking
-    before the stop.
+    before the stop. What was counted before more companies were switched off is no count of them.
     """
     steps = sorted((step for run in runs if not run.is_plan for step in run.steps), key=lambda step: step.at)
     stops = by_place(step for step in steps if is_stop(step) and _answered(step))
@@ -142,7 +143,9 @@ def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
     for place, counted in by_place(step for step in steps if number(step.figures.get("users_count"))).items():
         looks = [step for step in counted if step.source == _LOOK]
         of_those_off = [step for step in counted if step.source != _LOOK]
-        found.append(last_figure(of_those_off or _before(looks, stops.get(place, [])), "users_count"))
+        changed = max((step.at for step in stops.get(place, []) if step.figures.get("changed_count")), default="")
+        new = [step for step in of_those_off if step.at > changed]
+        found.append(last_figure(new if of_those_off else _before(looks, stops.get(place, [])), "users_count"))
     return {"affected": sum_of(found)}
 
 

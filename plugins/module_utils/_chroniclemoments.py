@@ -19,6 +19,7 @@ SEVERITIES: Mapping[str, str] = {"scenario1": "P0", "scenario2": "P1", "scenario
 REHEARSAL = "rehearse"
 # From the mildest: a run that goes on from one to another counts as the graver.
 _GRAVER = ("", "scenario2", "scenario1", "scenario3")
+_REPAIRS = ("integrity_repair", "pg_restore_tables")
 _STOPPING = ("feature_flag", "write_fence", "write_block")
 # They look at the application for reasons of their own.
 _LATER = ("release", "reenable")
@@ -151,17 +152,27 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
         found["contained"] = found["contained"] or contained
         found["validated"] = found["validated"] or validated_at(run, contained)
         found["decided"] = found["decided"] or decided_at(run)
-    repairs = [step for step in steps_of(runs, "integrity_repair", "pg_restore_tables") if step.role == "recover"]
+    repairs = [step for step in steps_of(runs, *_REPAIRS) if step.role == "recover"]
     found["recovery_began"] = next((step.started or step.at for step in repairs), None)
     for run in runs:
-        for step in run.of("incident"):
-            _recorded(step, found)
+        for step in run.steps:
+            if _voids_validation(step):
+                found["data_validated"] = None
+            elif step.source == "incident":
+                _recorded(step, found)
         if run.playbook == "reenable":
             found["reenabled"] = run.reading.last_at if is_whole_return(run, runs) else found["reenabled"]
         elif scenario_of(run) and found["reenabled"]:
             # Stopped again after it was back.
             found["reenabled"] = None
     return found
+
+
+def _voids_validation(step: Step) -> bool:
+    """Whether nothing is known any more of data that was validated: as the ledger has it, a stop, a repair, an undo."""
+    if is_stop(step):
+        return step.ok and ("sweep" not in step.details or bool(step.figures.get("changed_count")))
+    return step.source in _REPAIRS and step.role == "recover" and step.ok and step.changed
 
 
 def _recorded(step: Step, found: dict[str, str | None]) -> None:

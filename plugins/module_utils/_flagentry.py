@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from typing import Any
+from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import plan
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
@@ -61,7 +62,13 @@ def change_flag(
             result = {**switch.result, "incident": switch.incident_result()}
     finally:
         place.close()
-    return evidence.told({**result, **stage, **_common(place, started)}), error
+    named = {"list_id": list_id(request.tenants)}
+    return evidence.told({**result, **stage, **named, **_common(place, started)}), error
+
+
+def list_id(tenants: Sequence[str] | None) -> str | None:
+    """Return by what the same tenants are known again, whatever their order; null for all of them."""
+    return None if tenants is None else hashlib.sha256("\n".join(sorted(set(tenants))).encode()).hexdigest()[:16]
 
 
 def read_flag(login: Login, request: Request, names: int, share: float | None = None) -> dict[str, Any]:

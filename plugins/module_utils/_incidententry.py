@@ -12,8 +12,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerprogress as progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedusers import UsersRequest, count_users
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import SOURCE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import broken_links
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event, broken_links
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import taken_over_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
@@ -185,6 +186,13 @@ def read_incidents(
         session.close()
 
 
+def _shown(event: Event) -> dict[str, Any]:
+    """Return an event as a result has it; of a document its name, for its text may be long and has its own module."""
+    names = ("run_id", "seq", "at", "phase", "source", "event", "data")
+    shown = {name: getattr(event, name) for name in names}
+    return {**shown, "data": {"name": event.data.get("name")}} if event.source == SOURCE else shown
+
+
 def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
     canonical = ledger.find_incident(cursor, incident_id) if incident_id else None
     if incident_id and canonical is None:
@@ -200,8 +208,7 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
     }
     if canonical:
         chain = ledger.read_events(cursor, canonical, events)
-        names = ("run_id", "seq", "at", "phase", "source", "event", "data")
-        result["events"] = [{name: getattr(event, name) for name in names} for event, _hash in chain]
+        result["events"] = [_shown(event) for event, _hash in chain]
         result["chain_broken_at"] = broken_links(chain)
         result["stages"] = progress.read_stages(cursor, canonical)
         result["failovers"] = progress.read_failovers(cursor, canonical)

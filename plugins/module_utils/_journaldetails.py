@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal im
 # So many tables, checks or metrics of one result; a line of a journal has an end.
 MOST = 60
 _PLAIN = re.compile(r"[A-Za-z0-9_%][A-Za-z0-9_.$/:%-]{0,99}")
+_LIST = re.compile(r"[0-9a-f]{16}")
 _EVENT = re.compile(r"[a-z][a-z_ -]{0,59}")
 _CHANGES = {"delete": "deleted", "update": "changed", "insert": "inserted"}
 
@@ -123,6 +124,10 @@ def _flag(result: Mapping[str, Any]) -> Details:
         plain = ("host", "from_timeline", "to_timeline", "known_lsn", "forked_at", "last_commit_at")
         kept["failover"] = {name: failover[name] for name in plain if is_plain(failover.get(name))}
         kept["failover"].update(_numbers(failover, ("lost_bytes", "switched", "recorded", "lost_priors")))
+    listed = result.get("list_id")
+    if isinstance(listed, str) and _LIST.fullmatch(listed):
+        # By this two lists of one size are told apart.
+        kept["list"] = listed
     return kept
 
 

@@ -25,8 +25,8 @@ MOST_JOURNALS = 1000
 _LOOK_EVERY = 1000
 # Files and directories of an incident that name people; its journals and its timings are not among them.
 RECORDS = (
-    "incident*.md", "postmortem*.md", "checklists*.md", "report.html", "words.md", "messages", "plan-*.json",
-    ".report.lock",
+    "incident*.md", "postmortem*.md", "checklists*.md", "report.html", "words*.md", "messages", "plan-*.json",
+    ".report.lock", ".documents.json",
 )  # fmt: skip
 
 

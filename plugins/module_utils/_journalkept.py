@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import moment_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY, Known, folders
 
 # Incidents, or journals that do not hold, that are named one by one.
 SHOWN = 10
-# So many days before they go it is said that they will, and which are people's own.
+# So many days before they go it is said that they will.
 WARNED_DAYS = 7
-WORDS = "postmortem.md, words.md"
+# In these people write; of so many incidents what they wrote is put into the ledgers in one run, before it goes here.
+OWN = ("incident.md", "postmortem.md", "checklists.md", "words.md")
+MOST_WORDS = 20
 
 
 def _known(known: Mapping[str, Any]) -> Known:
@@ -23,7 +26,12 @@ def _known(known: Mapping[str, Any]) -> Known:
 
 
 def journals_over(
-    answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
+    answer: Mapping[str, Any],
+    known: Mapping[str, Any],
+    answers: Sequence[Mapping[str, Any]],
+    days: int,
+    now: float,
+    kept: Sequence[str] | None = None,
 ) -> list[str]:
     """Return the paths of journals whose incident was closed that long ago in every ledger.
 
@@ -33,20 +41,63 @@ def journals_over(
     :param known: of ``open_incidents``. While a host is silent nothing is over.
     :param answers: of ``incident_info``, which say when incidents were closed.
     :param now: seconds since 1970.
+    :param kept: of ``words_over`` those incidents whose words are in a ledger; the others stay. Null for all.
     """
-    closed = _closed_for(known, answers, now)
-    return [one["path"] for one in answer.get("journals", []) if closed.get(one["folder"], 0.0) > days]
+    over = _over(answer, known, answers, days, now, kept)
+    return [one["path"] for one in answer.get("journals", []) if one["folder"] in over]
 
 
 def records_over(
-    answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
+    answer: Mapping[str, Any],
+    known: Mapping[str, Any],
+    answers: Sequence[Mapping[str, Any]],
+    days: int,
+    now: float,
+    kept: Sequence[str] | None = None,
 ) -> list[str]:
     """Return the paths of records with people's names whose incident was closed that long ago in every ledger.
 
     Timings stay, for there is nobody's name in them. The parameters are those of ``journals_over``.
     """
-    closed = _closed_for(known, answers, now)
-    return [path for one in answer.get("records", []) if closed.get(one["folder"], 0.0) > days for path in one["paths"]]
+    over = _over(answer, known, answers, days, now, kept)
+    return [path for one in answer.get("records", []) if one["folder"] in over for path in one["paths"]]
+
+
+def words_over(
+    answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
+) -> list[str]:
+    """Return the incidents that are over and in whose records people may have written, the first so many.
+
+    What they wrote has to be in a ledger before it goes here. The parameters are those of ``journals_over``.
+    """
+    over = _written(answer) & _over(answer, known, answers, days, now, None)
+    names = [name for row in _rows(answers) for name in (row["incident_id"], *row.get("aliases", []))]
+    return [name for name in dict.fromkeys(names) if incident_folder(name) in over][:MOST_WORDS]
+
+
+def _over(
+    answer: Mapping[str, Any],
+    known: Mapping[str, Any],
+    answers: Sequence[Mapping[str, Any]],
+    days: int,
+    now: float,
+    kept: Sequence[str] | None,
+) -> set[str]:
+    over = {name for name, since in _closed_for(known, answers, now).items() if since > days}
+    return over if kept is None else over - (_written(answer) - set(map(incident_folder, kept)))
+
+
+def _written(answer: Mapping[str, Any]) -> set[str]:
+    """Return the directories with files that people write in."""
+    return {
+        one["folder"]
+        for one in answer.get("records", [])
+        if any(path.rpartition("/")[2] in OWN for path in one["paths"])
+    }
+
+
+def _rows(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for one in answers for row in one.get("incidents") or []]
 
 
 def _closed_for(known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], now: float) -> dict[str, float]:
@@ -55,7 +106,7 @@ def _closed_for(known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], 
         return {}
     said = _known(known)
     closed: dict[str, float] = {}
-    for row in (row for one in answers for row in one.get("incidents") or []):
+    for row in _rows(answers):
         at = moment_of(row.get("closed_at"))
         for name in (folder for one in [row["incident_id"], *row.get("aliases", [])] for folder in folders(one)):
             # Where it cannot be told when, it was just now.
@@ -75,8 +126,8 @@ def _soon(
     left = {one["folder"]: days - closed.get(one["folder"], 0.0) for one in answer.get("records", [])}
     soon = sorted((rest, name) for name, rest in left.items() if name in closed and 0 <= rest <= WARNED_DAYS)
     lines = [
-        f"{one_line(name)}: its records with people's words ({WORDS}) and its journals go "
-        f"{'within a day' if rest < 1 else f'in {rest:.0f} days'}: copy what your team keeps, out of {one_line(path)}"
+        f"{one_line(name)}: its records and journals go {'within a day' if rest < 1 else f'in {rest:.0f} days'} out of "
+        f"{one_line(path)}; what people wrote in them stays in the ledger (incident_documents)"
         for rest, name in soon[:SHOWN]
         for path in [_folder_of(answer, name)]
     ]
@@ -95,10 +146,11 @@ def journal_screen(
     answers: Sequence[Mapping[str, Any]] = (),
     days: int = 0,
     now: float = 0.0,
+    kept: Sequence[str] | None = None,
 ) -> dict[str, list[str]]:
     """Return ``amiss`` and ``lines``: for each incident whether its journals hold, what was removed, what goes soon.
 
-    :param removed: results of the removals. The last three are those of ``journals_over``.
+    :param removed: results of the removals. The last four are those of ``journals_over``.
     """
     if "journals" not in answer:
         return {"amiss": [f"JOURNALS NOT VERIFIED: {one_line(str(answer.get('msg') or 'no answer'))}"], "lines": []}
@@ -108,6 +160,11 @@ def journal_screen(
     amiss = amiss[:SHOWN] + more
     amiss += [
         f"NOT REMOVED: {one['item']}: {one_line(str(one.get('msg', '')))}" for one in removed if one.get("failed")
+    ]
+    amiss += [
+        f"NOT REMOVED: {one_line(name)}: what people wrote in its records is in no ledger yet; it stays until it is"
+        for name in words_over(answer, known, answers, days, now)
+        if kept is not None and name not in kept
     ]
     gone = [one["item"] for one in removed if one.get("changed") and not one.get("failed")]
     word = "would remove" if check_mode else "removed"

@@ -21,8 +21,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
 
 # Lines that wait in memory until the incident is known.
 MOST_WAITING = 500
-# Roles and modules that act under an incident, whether or not a ledger has it.
-_ACTING_ROLES = ("contain", "selective")
+# Playbooks of an incident, whether or not anything came of one.
+_OF_AN_INCIDENT = ("scenario1", "scenario2", "scenario3")
+# Roles and modules that act under an incident, whether or not a ledger has it. What is only ranked is no act: the kill
+# that comes of it may join an incident that is open.
+_ACTING_ROLES = ("contain",)
 _ACTING = (
     "cache_purge",
     "feature_flag",
@@ -192,7 +195,9 @@ class Recorder:
             self._note(at, "", journal.RECORDER, journal.PLAY_ENDED, data)
 
     def _settle_as_named(self) -> None:
-        if self.named is not None and (self._acted or self.named.given) and not self._incident:
+        if self.named is None or self._incident:
+            return
+        if self._acted or self.named.given or self._playbook in _OF_AN_INCIDENT:
             self._settle(self.named.incident_id)
 
     def _settle(self, incident_id: str) -> None:

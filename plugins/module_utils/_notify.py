@@ -91,7 +91,7 @@ class Message:
     """What is told. ``incident``: by which services know it again; ``mention``: the route in which all are called.
 
     ``pager``: trigger, acknowledge or resolve; ``component_status``: what a status page's component gets; ``resolves``:
-    it is the end on a status page.
+    it is the end on a status page; ``stop``: which stop of the incident it tells of, from 1.
     """
 
     key: str
@@ -106,6 +106,7 @@ class Message:
     pager: str = TRIGGER
     component_status: str = ""
     resolves: bool = False
+    stop: int = 1
     routes: Sequence[Route] = field(default_factory=tuple)
 
     def as_json(self) -> dict[str, Any]:
@@ -129,10 +130,11 @@ def message_of(found: Any) -> Message:
     given = {name: found[name] for name in names if name in found}
     if not {"key", "kind", "incident", "at", "subject", "text"} <= set(given) or not _KEY.fullmatch(str(given["key"])):
         raise ValueError("a field is missing")
-    flag = given.pop("resolves", False)
-    if not isinstance(flag, bool) or not all(isinstance(value, str) for value in given.values()):
+    flag, stop = given.pop("resolves", False), given.pop("stop", 1)
+    good = isinstance(flag, bool) and isinstance(stop, int) and not isinstance(stop, bool)
+    if not good or not all(isinstance(value, str) for value in given.values()):
         raise ValueError("a field of another kind")
-    return Message(**given, resolves=flag, routes=tuple(map(_route_of, found["routes"])))
+    return Message(**given, resolves=flag, stop=stop, routes=tuple(map(_route_of, found["routes"])))
 
 
 def _route_of(found: Any) -> Route:
@@ -172,6 +174,7 @@ def wanted(given: Mapping[str, Any], incident: str, at: str, dry_run: bool) -> M
         pager=given["pager"],
         component_status=given["component_status"],
         resolves=given["resolves"],
+        stop=given["stop"],
         routes=tuple(Route(name, DRY if dry_run else PENDING) for name in dict.fromkeys(given["routes"])),
     )
 

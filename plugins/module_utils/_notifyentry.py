@@ -33,6 +33,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
     overtaken,
     wanted,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknown import (
+    documents_of,
+    known_from,
+    with_known,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifymail import Mail
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyoutbox import Outbox
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifypager import Page, Pager
@@ -47,7 +52,9 @@ Services = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """What the module was asked for. ``services``: the configured ones, by the first word of their routes."""
+    """What the module was asked for. ``services``: the configured ones, by the first word of their routes; ``known``:
+    documents of a ledger, among which are messages that another controller told.
+    """
 
     incident: str
     directory: Path
@@ -58,6 +65,7 @@ class Request:
     dry_run: bool
     seconds: float
     since: str = ""
+    known: Sequence[Mapping[str, Any]] = ()
 
 
 def request_from(params: Mapping[str, Any]) -> Request:
@@ -85,6 +93,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         dry_run=params["dry_run"],
         seconds=params["deadline"],
         since=moment(at - params["max_age"]) if params["max_age"] > 0 else "",
+        known=params["known"],
     )
 
 
@@ -93,13 +102,15 @@ def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError |
     deadline = Deadline(request.seconds)
     outbox = Outbox(request.directory)
     new, unreached = _reached(request)
+    known = known_from(request.known)
+    there, broken = outbox.read()
+    before = with_known(there, known)
     if check or not request.send:
-        messages, broken = outbox.read()
-        return result_of(messages, messages, new, unreached, broken, outbox.directory, False), None
-    before, _broken = outbox.read()
+        return {**result_of(before, before, new, unreached, broken, outbox.directory, False), "keep": []}, None
     if new or before:
         outbox.make()
         try:
+            outbox.recall(known)
             outbox.put(new)
             if not request.dry_run:
                 _deliver(outbox, request, deadline)
@@ -111,7 +122,8 @@ def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError |
                 "Look at the room on its disk, then type the same command again.",
             ) from None
     after, broken = outbox.read()
-    return result_of(before, after, [], unreached, broken, outbox.directory, before != after), None
+    result = result_of(before, after, [], unreached, broken, outbox.directory, before != after)
+    return {**result, "keep": documents_of(after, request.known)}, None
 
 
 def _reached(request: Request) -> tuple[list[Message], list[str]]:

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal im
 
 _LONGEST = 80
 _STOP = re.compile(r"[a-z].*?[a-z][0-9]?(?:-(?P<stop>[0-9]+))?(?:-again[0-9]+)?")
+_END = re.compile(r"(scenario[0-9])-\1(?:-[0-9]+)?(?:-again[0-9]+)?")
 _REST = r"(?P<state>(?:-[a-z0-9]+)*?-[a-z]+)?(?:-(?P<stop>[0-9]+))?(?:-again[0-9]+)?"
 
 
@@ -39,19 +40,22 @@ def key_of(family: str, state: str, stop: int, known: Sequence[str]) -> str:
     return key
 
 
-def stop_number(kept: Sequence[Mapping[str, Any]], started: float, changed: bool) -> int:
+def stop_number(kept: Sequence[Mapping[str, Any]], started: float, changed: bool, refused: bool = False) -> int:
     """Return which stop of the incident a run belongs to, from 1: the last one, or its own where it changed something.
 
     :param kept: what the outbox has: ``message``, a key, and ``at``, a moment, UTC.
     :param started: when the run began, seconds since 1970; what it has told itself does not count.
     :param changed: whether it switched anybody off.
+    :param refused: whether it refused writes that were let through. After the end was told that is another stop, though
+        everybody was off; before, it belongs to the one that there is.
     """
     since = moment(started)
     before = [str(row.get("message")) for row in kept if str(row.get("at")) < since]
     # Without a beginning there was no stop: a pause is told, and switches nobody off.
     begun = [key for key in before if "-announce" in key]
     last = max((_stop(key) for key in before), default=1)
-    return last + 1 if changed and begun else last
+    ended = any(_END.fullmatch(key) for key in before if _stop(key) == last)
+    return last + 1 if begun and (changed or (refused and ended)) else last
 
 
 def _word(text: str) -> str:

@@ -24,6 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepl
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import Message, merged, message_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknown import recalled
 
 FOLDER = "messages"
 MOST_MESSAGES, LARGEST = 500, 1024 * 1024
@@ -73,9 +74,23 @@ class Outbox:
                 except ValueError:
                     # Whom it was told is not known any more, so it is neither written over nor sent.
                     continue
-                body = f"{whole.subject}\n\n{whole.text}".strip() + "\n"
-                self._write(f"{whole.key}.md", body)
-                self._write(f"{whole.key}.json", _json(whole))
+                self._keep(whole)
+
+    def recall(self, known: Sequence[Message]) -> None:
+        """Keep what a ledger tells of messages, beside what is here."""
+        with self._locked("all"):
+            for message in known:
+                try:
+                    there = self._there(message.key)
+                except ValueError:
+                    continue
+                whole = recalled(there, message)
+                if whole != there:
+                    self._keep(whole)
+
+    def _keep(self, message: Message) -> None:
+        self._write(f"{message.key}.md", f"{message.subject}\n\n{message.text}".strip() + "\n")
+        self._write(f"{message.key}.json", _json(message))
 
     def record(self, key: str, route: str, **changes: Any) -> Message:
         """Note what has become of a route, and return the message as it is then; raises ValueError where it is gone."""

@@ -8,7 +8,8 @@ Both know an incident again by a key of ours, so what may have arrived is sent a
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from dataclasses import replace
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
@@ -20,13 +21,19 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyhttp import post
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import fitting, line_of, plain
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statuspageentry import change_page, request_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statuspageentry import (
+    change_page,
+    request_from,
+    standing,
+)
 
 # What the API documents: characters of the summary, and of the key.
 MOST_SUMMARY, MOST_KEY = 1024, 255
 MOST_DETAILS = 8_000
 # A page escapes some letters to five; so many fit then, whatever they are.
 MOST_BODY = 4_900
+# The incident's id on a page; a later stop's has a number behind it.
+MOST_INCIDENT, MOST_NUMBERED = 100, 90
 CUT = "[…]"
 
 
@@ -77,6 +84,22 @@ def event_of(message: Message, options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def page_incident(message: Message, look: Callable[[Sequence[str]], Mapping[str, bool]]) -> str:
+    """Return by which id the page knows the incident of a later stop.
+
+    While the page's incident of an earlier one is open it goes on with that, and where there is none it is the first.
+    One that is resolved is over for its readers, whoever resolved it, so this stop has an incident of its own.
+
+    :param look: gives for ids those that the page has, each with whether it is resolved.
+    """
+    first = line_of(message.incident, MOST_INCIDENT)
+    stem = line_of(message.incident, MOST_NUMBERED)
+    names = [first, *(f"{stem} ({number})" for number in range(2, message.stop + 1))]
+    there = look(names)
+    is_open = [name for name in names if there.get(name) is False]
+    return is_open[-1] if is_open else names[-1] if there else first
+
+
 class Page:
     """One status page. ``options``: api_key, api_url, page_id, component, ca_certs."""
 
@@ -90,7 +113,11 @@ class Page:
     def send(self, message: Message, route: Route, seconds: float) -> str:
         """Open the incident, tell more of it, or resolve it; raises NotSent, Unsure and BadInput."""
         try:
-            result, error = change_page(request_from(self._wish(message, seconds)), False)
+            request = request_from(self._wish(message, seconds))
+            if message.stop > 1:
+                name = page_incident(message, lambda names: standing(request, names))
+                request = replace(request, wish=replace(request.wish, incident=name))
+            result, error = change_page(request, False)
         except KanbanError as failure:
             result, error = {}, failure
         if error is None:
@@ -109,7 +136,7 @@ class Page:
             "api_url": options["api_url"],
             "ca_certs": options.get("ca_certs"),
             "page_id": options["page_id"],
-            "incident": line_of(message.incident, 100),
+            "incident": line_of(message.incident, MOST_INCIDENT),
             "name": line_of(message.subject),
             "body": fitting(plain(message.text) or line_of(message.subject), MOST_BODY, CUT),
             "status": None,

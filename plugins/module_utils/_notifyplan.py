@@ -9,6 +9,7 @@ Who is told what is the profile's map ``kanban_notify_routes``, by scenario and 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping, Sequence
 
@@ -27,12 +28,16 @@ KINDS: Mapping[str, Sequence[str]] = {
 }
 # By the route of this name an incident has a channel of its own.
 OWN_CHANNEL = "slack:incident"
+_OWN = re.compile(r"slack:#incident-[0-9]{8}-[0-9]{4}")
 # Everybody in the channel is called by this alone.
 CALLS_ALL = ("scenario3", "announce", "slack:#incidents")
 _COMPONENT = {"scenario1": "major_outage", "scenario3": "under_maintenance"}
 _STOPS = tuple(SEVERITIES)
 # What a beginning is told as; whatever else a run ends with, it had stopped what it was to stop.
 _NOT_STOPPED = ("degraded", "failed")
+# Who was told that scenario 2 began, and waits to hear whether it was enough, is told these of a graver one, too.
+_HEARD = "scenario2-announce"
+_GOES_ON = ("announce", "resolved")
 
 
 def messages_planned(
@@ -49,6 +54,7 @@ def messages_planned(
     kept: Sequence[Mapping[str, Any]] = (),
     started: float = 0.0,
     changed: bool = False,
+    refused: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the messages of a point without their words: what ``notify`` takes, and ``about``, figures for them.
 
@@ -60,13 +66,15 @@ def messages_planned(
     :param channel: whether the incident has a channel of its own.
     :param channels: other names for channels.
     :param began: what was said of the stop when it was made; left out, it is ``verdict``'s.
-    :param kept: what the outbox has, oldest first, of the module ``notify``: ``message`` and ``at``.
+    :param kept: what the outbox has, oldest first, of the module ``notify``: ``message``, ``at`` and ``routes``.
     :param started: when this run began, seconds since 1970.
     :param changed: whether this run switched anybody off.
+    :param refused: whether it refused writes that were let through.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
-    own = f"slack:{incident_channel(summary)}" if channel and incident_channel(summary) else ""
-    stop = stop_number(kept, started, changed)
+    name = incident_channel(summary, kept) if channel else ""
+    own = f"slack:{name}" if name else ""
+    stop = stop_number(kept, started, changed, refused)
     found = []
     for one in [point] if isinstance(point, str) else point:
         place = RETURN if one == RETURN else known
@@ -76,15 +84,27 @@ def messages_planned(
             if kind == "user_update" and known == "scenario2":
                 # Its users have no notice that there could be more of.
                 continue
-            ways = [own if route == OWN_CHANNEL else route for route in (routes.get(place) or {}).get(kind) or ()]
+            named = [*((routes.get(place) or {}).get(kind) or ()), *_those_who_heard(routes, known, kind, kept)]
+            ways = [own if route == OWN_CHANNEL else route for route in named]
             message = _message(kind, known, [way for way in dict.fromkeys(ways) if way], about, locale)
             names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
             message["routes"] = [names.get(route, route) for route in message["routes"]]
             message["mention"] = names.get(message["mention"], message["mention"])
             family, state = _family(message["kind"], known, one, about)
             message["key"] = key_of(family, state, stop, [str(row.get("message")) for row in kept])
+            message["stop"] = stop
             found.append(message)
     return found
+
+
+def _those_who_heard(
+    routes: Mapping[str, Mapping[str, Sequence[str]]], scenario: str, kind: str, kept: Sequence[Mapping[str, Any]]
+) -> Sequence[str]:
+    """Return the routes by which it was told that scenario 2 began, where a graver one came of it."""
+    if scenario == "scenario2" or kind not in _GOES_ON:
+        return ()
+    heard = any(str(row.get("message")).startswith(_HEARD) for row in kept)
+    return (routes.get("scenario2") or {}).get("announce") or () if heard else ()
 
 
 def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool = True) -> str:
@@ -158,8 +178,14 @@ def _family(template: str, scenario: str, point: str, about: Mapping[str, Any]) 
     return f"{scenario} {template}", "" if quiet else about["verdict"]
 
 
-def incident_channel(summary: Mapping[str, Any]) -> str:
-    """Return the name of an incident's own channel, by when it began, UTC; empty where that is not known."""
+def incident_channel(summary: Mapping[str, Any], kept: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return the name of an incident's own channel: the one that it has, else by when it began, UTC; empty for none.
+
+    Another controller has other journals, and so another beginning.
+    """
+    had = [route for row in kept for route in row.get("routes") or () if _OWN.fullmatch(str(route))]
+    if had:
+        return str(had[0]).partition(":")[2]
     began = str((summary.get("moments") or {}).get("began") or "")
     digits = began[:10].replace("-", ""), began[11:16].replace(":", "")
     return f"#incident-{digits[0]}-{digits[1]}" if all(part.isdigit() for part in digits) else ""
@@ -183,7 +209,7 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
         "affected": affected if affected is not None or scenario == "scenario2" else companies.get("switched_off"),
         "affected_seconds": seconds_between(moments.get("detected") or moments.get("began"), over),
         "normalised": _normalised(had_it, errors.get("affected_after")),
-        "rows": _rows(summary.get("records")),
+        "rows": _rows(summary.get("records"), (summary.get("integrity") or {}).get("before")),
         "recovered_from": _recovered_from(summary.get("records") or []),
     }
 
@@ -194,9 +220,10 @@ def _normalised(had_it: Any, affected: Any) -> float | None:
     return max(0.0, 1 - affected / had_it) if numbers and had_it else None
 
 
-def _rows(records: Any) -> int | None:
+def _rows(records: Any, corrupt: Any) -> int | None:
     if not records:
-        return None
+        # Where nothing was corrupt there was nothing to repair.
+        return 0 if corrupt == 0 and not isinstance(corrupt, bool) else None
     return sum(int(row.get(name) or 0) for row in records for name in ("repaired", "deleted", "restored"))
 
 

@@ -54,7 +54,10 @@ def result_of(
         "needless": [_told(*one) for one in every if one[1].status == FAILED and one[1].final],
         "would_send": [{"message": key, "route": route} for key, route in sorted(would)],
         "partly": [_told(*one) for one in sent if one[1].service == MAIL and one[1].error],
-        "kept": [{"message": message.key, "at": message.at} for message in after],
+        "kept": [
+            {"message": message.key, "at": message.at, "routes": [route.route for route in message.routes]}
+            for message in after
+        ],
         "unreached": list(unreached),
         "unreadable": list(broken),
     }
@@ -65,11 +68,21 @@ def _told(message: Message, route: Route) -> dict[str, Any]:
     return {"message": message.key, "route": route.route, "tries": route.tries, "why": why}
 
 
-def messages_lines(result: Mapping[str, Any], check_mode: bool = False, again: str = "report.yml") -> list[str]:
+def messages_lines(
+    result: Mapping[str, Any], check_mode: bool = False, again: str = "report.yml", unkept: str = ""
+) -> list[str]:
     """Return the lines of the last screen about messages, for a result of the module ``notify``.
 
     :param again: the command that sends what was not sent.
+    :param unkept: why no ledger knows of it; empty where one does.
     """
+    lines = _lines(result, check_mode, again)
+    if unkept:
+        lines.append(f"Messages: only this controller knows what was told; another may repeat it: {clean(unkept, 240)}")
+    return lines
+
+
+def _lines(result: Mapping[str, Any], check_mode: bool, again: str) -> list[str]:
     if not result or result.get("skipped"):
         return ["Messages: nobody was told: no route is configured"]
     if "sent" not in result:

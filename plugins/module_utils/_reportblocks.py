@@ -157,6 +157,25 @@ class _Merger:
         return Block(block.name, lines, block.boxes), states
 
 
+def has_own_words(text: str) -> bool:
+    """Whether people wrote, ticked or took out anything in a file of ours."""
+    try:
+        parts, known = _parsed(text)
+    except BrokenMarkers:
+        return True
+    kept = [part for part in parts if isinstance(part, _Kept)]
+    loose = any(part.strip() and not _FILE.match(part) for part in parts if isinstance(part, str))
+    return loose or bool(set(known) - {block.name for block in kept}) or any(map(_is_theirs, kept))
+
+
+def _is_theirs(kept: _Kept) -> bool:
+    boxes = [match for match in map(_BOX.match, kept.lines) if match]
+    # A box without a name is open as we write it.
+    states = [*kept.boxes.values(), *[OPEN] * len(boxes)]
+    hands = any(state in (BY_HAND, NOT_BY_HAND) for state in kept.boxes.values())
+    return not kept.is_ours or hands or any((box[1] != " ") != (state == TICKED) for box, state in zip(boxes, states))
+
+
 def _boxes_of(block: Block) -> dict[str, str]:
     boxes = [match for match in map(_BOX.match, block.lines) if match]
     return {name: TICKED if box[1] != " " else OPEN for name, box in zip(block.boxes, boxes)}

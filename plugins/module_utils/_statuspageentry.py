@@ -126,6 +126,20 @@ def change_page(request: Request, check: bool) -> tuple[dict[str, Any], KanbanEr
     return _result(request, client, (first, seen), planned, (doing, [*planned.warnings, *warnings])), None
 
 
+def standing(request: Request, owners: Sequence[str]) -> dict[str, bool]:
+    """Return which of some ids of ours have an incident on the page, each with whether that is resolved.
+
+    Raises KanbanError.
+    """
+    client = Client(request.site, request.seconds)
+    try:
+        found = [*_pages(client, "/incidents/unresolved", incident_from), *_newest(client)]
+    except NotThePage as error:
+        raise not_the_page(str(error)) from None
+    there = {owner: ours(found, owner) for owner in owners}
+    return {owner: incidents[0].over for owner, incidents in there.items() if incidents}
+
+
 _WHY_AGAIN = "it is not known whether a change was made"
 
 
@@ -203,8 +217,7 @@ def _look(client: Client, wish: Wish) -> tuple[Seen, tuple[Plan, list[str]]]:
         if wish.incident is not None:
             found = ours(_pages(client, "/incidents/unresolved", incident_from), wish.incident)
             if not found:
-                newest = listed(client.read("/incidents", [("limit", str(NEWEST)), ("page", "1")]))
-                found = ours([incident_from(one) for one in newest], wish.incident)
+                found = ours(_newest(client), wish.incident)
     except NotThePage as error:
         raise not_the_page(str(error)) from None
     if len([one for one in found if not one.over]) > 1:
@@ -214,6 +227,10 @@ def _look(client: Client, wish: Wish) -> tuple[Seen, tuple[Plan, list[str]]]:
         )
     seen = Seen(components, found[0] if found else None)
     return seen, (plan(wish, seen), warnings)
+
+
+def _newest(client: Client) -> list[Incident]:
+    return [incident_from(one) for one in listed(client.read("/incidents", [("limit", str(NEWEST)), ("page", "1")]))]
 
 
 def _pages(client: Client, path: str, kind: Callable[[Any], _T]) -> list[_T]:

@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import OK, UNSTABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords import beside, beside_text, spells_text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import close_of
 
 # Words of a sample without a value that say that the other side was there and refused.
 _REFUSED = ("refused", "status")
@@ -210,25 +211,40 @@ def _refuses(sample: Answer) -> bool:
     return sample.get("code") in _REFUSED
 
 
-def triage_records(names: Sequence[str], answers: Sequence[Answer], needed: bool = False) -> dict[str, Any]:
+def triage_records(
+    names: Sequence[str], answers: Sequence[Answer], needed: bool = False, arguments: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return where the decision was recorded: ``lines``, ``incidents``, and ``bad`` where it had to be and was not.
 
     :param names: the database hosts; ``answers`` are those of ``incident`` there, empty or skipped where no incident is
         open, or it is a replica.
+    :param needed: whether it is a P2, which is an incident of its own where none is open.
+    :param arguments: what the line to type needs that closes that one.
     """
     lines, incidents, failures = [], [], []
+    own: dict[str, None] = {}
     for name, answer in together(names, answers):
         if "incident_id" in answer and not answer.get("failed"):
             incident = one_line(answer["incident_id"])
             incidents.append(incident)
+            if needed and _is_p2s(answer):
+                own[incident] = None
             lines.append(
                 f"Recorded on {name} in incident {incident}" + (", opened for it" if answer["opened_now"] else "")
             )
         elif answer.get("failed") or answer.get("unreachable"):
             failures.append(f"Not recorded on {name}: {why_not(answer)}")
+    for incident in own:
+        # Nothing was switched for it, so nothing that comes later would name the line.
+        lines += [f"Incident {incident} is the P2's own; when it is over, close it:", close_of(incident, arguments)]
     bad = [*failures, *([] if failures else ["it was not recorded, for no primary answered"])]
     return {
         "lines": [*lines, *failures],
         "incidents": sorted(set(incidents)),
         "bad": [] if incidents or not needed else bad,
     }
+
+
+def _is_p2s(answer: Answer) -> bool:
+    before = [row for row in answer.get("open_before") or [] if row.get("incident_id") == answer["incident_id"]]
+    return bool(answer["opened_now"]) or any(row.get("scenario") == "p2" for row in before)

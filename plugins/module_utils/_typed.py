@@ -12,6 +12,7 @@ from typing import Any, Mapping, Sequence
 
 # A value that neither a shell nor Ansible's name=value takes for anything but itself.
 _PLAIN = re.compile(r"[\w.:@%+/-]+(?:[\w.:@%+/,!&*-]*)")
+_ID = re.compile(r"[A-Za-z0-9._:-]+")
 # Words that YAML reads as text as they stand.
 _WORDS = re.compile(r"[^\W\d_](?:[\w .;()/%+-]*[\w.)%])? [\w .;()/%+-]*[\w.)%]")
 _MARKS = re.compile(r"[^\w .;()/%+-]+")
@@ -23,6 +24,17 @@ _PLAYBOOK = "ansible-playbook chatia.kanban_rollback."
 def command_of(playbook: str, arguments: Sequence[str] = ()) -> str:
     """Return the line to type; empty without a playbook."""
     return " ".join([_PLAYBOOK + playbook, *map(shlex.quote, map(str, arguments))]) if playbook else ""
+
+
+def id_to_type(incident_id: str) -> str:
+    """Return an id for a line to copy: in any shell it must do what it says, and braces are Ansible's template."""
+    return incident_id if _ID.fullmatch(incident_id) else "'<the id of the incident>'"
+
+
+def close_of(incident_id: str, arguments: Sequence[str]) -> str:
+    """Return the line that closes an incident."""
+    command = command_of("report", [*arguments, "-e", "kanban_close=true"])
+    return f"{command} -e kanban_incident_id={id_to_type(incident_id)}"
 
 
 def extra_vars(variables: Mapping[str, Any], result_format: str = "yaml") -> list[str]:

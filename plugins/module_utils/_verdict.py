@@ -58,7 +58,8 @@ def verdict(
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
-    Also ``final``, ``seconds``, and the ``objective`` that they count against.
+    Also ``contained``, whether all that contains holds, whatever else does not; ``validated``, ``final``, ``seconds``,
+    and the ``objective`` that they count against.
 
     :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
     :param what: ``contain`` or ``restore``.
@@ -133,6 +134,7 @@ def verdict(
     return {
         "verdict": word,
         "failed": word in ("degraded", "failed"),
+        "contained": _contained(standing, parts),
         "validated": validated,
         "headline": headline,
         "incident_id": incident_id,
@@ -185,8 +187,7 @@ def _headline(
         change = f"{standing.total('changed_count'):,} of {total:,} tenants would change."
         return f"PLAN, nothing was changed: {answered}{change}"
     if what == "contain" and standing.whole:
-        in_part = any(part["kind"] in ("contain", "select") and not part["holds"] for part in parts)
-        start = "CONTAINED IN PART" if in_part else "CONTAINED"
+        start = "CONTAINED" if _contained(standing, parts) else "CONTAINED IN PART"
         whom = f"the {total:,} tenants named" if named else f"all {total:,} tenants"
         off = f"Kanban V2 is off for {whom} ({standing.changed:,} were switched off now)."
         return f"{start}: " + ("nobody is on the list, so nobody was switched off." if named and not total else off)
@@ -198,6 +199,10 @@ def _headline(
         return f"{start}: {answered}{counted if total else 'No tenant could be counted.'}"
     start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
     return f"{start}: {answered}{standing.changed:,} tenants are as before."
+
+
+def _contained(standing: Standing, parts: Sequence[Mapping[str, Any]]) -> bool:
+    return standing.whole and all(part["holds"] for part in parts if part["kind"] in ("contain", "select"))
 
 
 def _about(incidents: Sequence[Mapping[str, Any]], incident_id: str, environment: str) -> list[str]:

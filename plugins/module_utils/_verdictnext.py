@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of, id_to_type
 
 _MEND = "Next: mend what is named above and type the same command again; it goes on where this one stopped."
-_PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 def closing_lines(incidents: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> list[str]:
@@ -29,12 +27,7 @@ def closing_lines(incidents: Sequence[Mapping[str, Any]], arguments: Sequence[st
 def undo_of(incident_id: str, arguments: Sequence[str]) -> str:
     """Return the line that undoes a misfire."""
     command = command_of("reenable", [*arguments, "-e", "kanban_reenable=all"])
-    return f"{command} -e kanban_incident_id={_to_type(incident_id)}"
-
-
-def _to_type(incident_id: str) -> str:
-    """Return an id for a line to copy: in any shell it must do what it says, and braces are Ansible's template."""
-    return incident_id if _PLAIN.fullmatch(incident_id) else "'<the id of the incident>'"
+    return f"{command} -e kanban_incident_id={id_to_type(incident_id)}"
 
 
 def next_lines(

@@ -62,6 +62,11 @@ def words_file(locale: str) -> str:
     return "\n".join([f"<!-- {_ABOUT[language]} -->\n", *sections])
 
 
+def is_untouched(text: str) -> bool:
+    """Whether the file is as it was made, in whatever language."""
+    return text.split() in [words_file(language).split() for language in _ABOUT]
+
+
 def read_words(text: str) -> Words:
     """Return what stands below the headings; a heading may be of any of the languages, and comments are no words."""
     found: dict[str, list[str]] = {}

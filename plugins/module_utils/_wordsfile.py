@@ -1,34 +1,60 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People's words of an incident on the disk: the file made once, and read. Neither Ansible nor a driver."""
+"""People's words of an incident on the disk: the file made once, and read; and what of them, and of what people made of
+the reports, a ledger has to keep. Neither Ansible nor a driver.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import WORDS_FILE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import LONGEST, newest, readable
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentsdisk import Disk
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder, make_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import has_own_words
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import (
     HEADINGS,
-    LARGEST_FILE,
+    is_untouched,
     read_words,
     words_file,
 )
 
+# Where people write beside the file that is for it.
+REPORTS = ("incident.md", "postmortem.md", "checklists.md")
 
-def words_of(root: str, incident_id: str, locale: str, check: bool) -> dict[str, Any]:
-    """Return what people wrote, and make the file where it is missing; raises KanbanError where it can be neither."""
-    path = Path(root) / incident_folder(incident_id) / WORDS_FILE
+
+@dataclass(frozen=True)
+class WordsRequest:
+    """What is asked; the fields are the options of ``incident_words``."""
+
+    path: str
+    incident_id: str
+    locale: str = "en"
+    make: bool = True
+    known: Sequence[Mapping[str, Any]] = ()
+
+
+def words_of(request: WordsRequest, check: bool) -> dict[str, Any]:
+    """Return what people wrote, and make the file where it is missing; raises KanbanError where it can be neither.
+
+    What a ledger has that is newer comes to this disk first.
+    """
+    directory = Path(request.path) / incident_folder(request.incident_id)
+    there, disk, path = newest(request.known), Disk(directory, check), directory / WORDS_FILE
     try:
-        text, made = _read(path), False
+        texts = {name: disk.read(name, there.get(name)) for name in (WORDS_FILE, *REPORTS)}
+        text, made = texts[WORDS_FILE], False
         if text is None:
-            made, text = True, words_file(locale)
-            if not check:
-                make_words(path, locale)
+            made, text = request.make, words_file(request.locale)
+            if made and not check:
+                make_words(path, request.locale)
+        disk.end()
     except OSError as error:
         raise KanbanError(
             "no_words",
@@ -37,22 +63,22 @@ def words_of(root: str, incident_id: str, locale: str, check: bool) -> dict[str,
             "Look at its owner and mode.",
         ) from None
     words = read_words(text)
+    own = {name: said for name, said in texts.items() if said is not None and _is_own(name, said)}
+    new = {name: said for name, said in own.items() if readable(said) != there.get(name, {}).get("text")}
     return {
         "changed": made,
         "path": str(path),
         "words": {name: words.said.get(name, "") for name in HEADINGS},
         "unknown": list(words.unknown),
         "cut": list(words.cut),
+        "keep": [{"name": name, "text": said} for name, said in new.items() if len(said) <= LONGEST],
+        "too_long": [name for name, said in new.items() if len(said) > LONGEST],
+        "beside": disk.beside,
     }
 
 
-def _read(path: Path) -> str | None:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(handle, "rb") as opened:
-        return opened.read(4 * LARGEST_FILE).decode("utf-8", "replace")
+def _is_own(name: str, text: str) -> bool:
+    return not is_untouched(text) if name == WORDS_FILE else has_own_words(text)
 
 
 def make_words(path: Path, locale: str) -> bool:

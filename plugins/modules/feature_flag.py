@@ -288,6 +288,11 @@ unreadable:
   returned: success
   type: list
   elements: str
+list_id:
+  description: By which the same O(tenants) are known again, whatever their order; null without them.
+  returned: success
+  type: str
+  sample: 3f1c7a0b9d24e856
 unknown_tenants:
   description: Up to 100 of O(tenants) that do not exist; the others are switched, and then the module fails.
   returned: success

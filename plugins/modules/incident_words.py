@@ -13,7 +13,9 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Makes C(words.md) in an incident's directory with headings to write below, where it is missing, and reads it.
-    What is there is never written over.
+    What people wrote there is never written over.
+  - Tells which of it, and of what people made of C(incident.md), C(postmortem.md) and C(checklists.md), a ledger does
+    not have yet. What another controller has put into the ledger since comes into those files.
 options:
   path:
     description: Directory of the incidents' records.
@@ -27,6 +29,18 @@ options:
     description: Language of the headings of a new file. One that is not known is English.
     type: str
     default: en
+  make:
+    description: Whether the file is made where it is missing.
+    type: bool
+    default: true
+  known:
+    description:
+      - RV(chatia.kanban_rollback.incident_documents#module:documents). A file that is missing here, or in which nobody
+        wrote since an earlier one of them, becomes the newest. Where people wrote here and elsewhere, what stands here
+        stays, and the other is put beside it as C(<name>.elsewhere.md).
+    type: list
+    elements: dict
+    default: []
 attributes:
   check_mode:
     support: full
@@ -35,6 +49,7 @@ attributes:
     support: none
     description: A new file has headings alone.
 seealso:
+  - module: chatia.kanban_rollback.incident_documents
   - module: chatia.kanban_rollback.notify
 """
 
@@ -70,6 +85,22 @@ cut:
   returned: success
   type: list
   elements: str
+keep:
+  description:
+    - What people wrote, as documents for M(chatia.kanban_rollback.incident_documents), without what O(known) has.
+  returned: success
+  type: list
+  elements: dict
+too_long:
+  description: Files of which that cannot be kept, for they have more than 262144 characters.
+  returned: success
+  type: list
+  elements: str
+beside:
+  description: Files with what people wrote elsewhere meanwhile.
+  returned: success
+  type: list
+  elements: str
 error:
   description: On failure, what is wrong, why it matters and what to do.
   returned: failure
@@ -92,7 +123,7 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile import words_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile import WordsRequest, words_of
 
 
 def main() -> None:
@@ -102,13 +133,16 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "incident_id": {"type": "str", "required": True},
             "locale": {"type": "str", "default": "en"},
+            "make": {"type": "bool", "default": True},
+            "known": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
     )
     params = module.params
 
     def work() -> Outcome:
-        return words_of(params["path"], params["incident_id"], params["locale"], module.check_mode), None
+        request = WordsRequest(**params)
+        return words_of(request, module.check_mode), None
 
     run(module, work)
 

@@ -82,6 +82,12 @@ options:
         description: Whether the page's incident is resolved by it; the component goes back to how it was.
         type: bool
         default: false
+      stop:
+        description:
+          - Which stop of the incident it tells of. Where the page's incident of an earlier stop is resolved, a later
+            one has an incident of its own there.
+        type: int
+        default: 1
   state:
     description: V(listed) sends nothing and tells how it stands.
     type: str
@@ -95,6 +101,13 @@ options:
     description: Whether messages are kept as V(dry_run) and none is sent.
     type: bool
     default: false
+  known:
+    description:
+      - RV(chatia.kanban_rollback.incident_documents#module:documents), in which are the messages that other controllers
+        told. What was sent by one of them is not sent again, and what was not is.
+    type: list
+    elements: dict
+    default: []
   max_age:
     description: Seconds; what was meant to be told before that is not sent any more. 0 is no limit.
     type: float
@@ -319,7 +332,16 @@ partly:
   elements: dict
   contains: *told
 kept:
-  description: What the outbox has, oldest first, as C(message), its key, and C(at), when it was meant to be told, UTC.
+  description:
+    - What the outbox has, oldest first, as C(message), its key, C(at), when it was meant to be told, UTC, and
+      C(routes).
+  returned: success
+  type: list
+  elements: dict
+keep:
+  description:
+    - Messages as documents for M(chatia.kanban_rollback.incident_documents), those that O(known) has not as they are
+      now. A dry run has none.
   returned: success
   type: list
   elements: dict
@@ -379,6 +401,7 @@ def spec() -> dict[str, Any]:
         "pager": {"type": "str", "choices": ["trigger", "acknowledge", "resolve"], "default": "trigger"},
         "component_status": {"type": "str", "choices": COMPONENT, "default": ""},
         "resolves": {"type": "bool", "default": False},
+        "stop": {"type": "int", "default": 1},
     }
     slack = {
         "token": text(secret=True),
@@ -417,6 +440,7 @@ def spec() -> dict[str, Any]:
         "state": {"type": "str", "choices": ["sent", "listed"], "default": "sent"},
         "again": {"type": "bool", "default": False},
         "dry_run": {"type": "bool", "default": False},
+        "known": {"type": "list", "elements": "dict", "default": []},
         "max_age": {"type": "float", "default": 0},
         "deadline": {"type": "float", "default": 30},
         **{name: {"type": "dict", "options": options} for name, options in services.items()},

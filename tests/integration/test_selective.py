@@ -135,6 +135,8 @@ def test_shown_acted_on_and_verified_are_the_same(errors: Errors, directory: Pat
     # The same command again: the same ids, nothing to do, though another is worse by now.
     again = play(errors, directory)
     assert (listed(again), again["flag"]["changed_count"], again["verify"]["enabled"]) == (["2", "1"], 0, 0)
+    # By this a journal knows the list again.
+    assert len({done["flag"]["list_id"] for done in (told, again)} - {None}) == 1
     assert off(errors.db) == [1, 2]
 
 

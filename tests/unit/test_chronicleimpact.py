@@ -60,6 +60,11 @@ def test_the_impact_is_that_of_before_the_stop_and_what_is_normal_that_of_after(
 def test_users_are_those_of_the_companies_that_were_switched_off() -> None:
     counted = selective().task(5, "incident_info", {"users_count": 2140}, HERE, role="communicate")
     assert summed(look(counted, 310, CURED))["users"] == {"affected": 2140}
+    # Then everybody was switched off: of those it is not known until they are counted.
+    everybody = kill(counted, 400, 106, 106)
+    assert summed(everybody)["users"] == {"affected": None}
+    everybody.task(410, "incident_info", {"users_count": 9000}, HERE, role="communicate")
+    assert summed(kill(everybody, 420, 0, 0))["users"] == {"affected": 9000}
     # Of an impact that nobody measured before the stop, a look after it tells nothing.
     late = look(kill(Story("scenario1"), 1, 120, 120), 400, {**CURED, "on_count": 0})
     told = summed(late)
@@ -83,6 +88,15 @@ def test_who_is_switched_again_is_not_one_more(stops: tuple[tuple[int, int], ...
         kill(story, number + 1, before, changed)
     told = summed(story)["companies"]
     assert (told["switched_off"], told["on_before"], told["share"]) == (off, stops[0][0], round(off / stops[0][0], 4))
+
+
+@pytest.mark.parametrize(("lists", "off"), [(("a", "b"), 28), (("a", "a"), 14), (("", ""), 14)])
+def test_two_lists_of_one_size_are_two(lists: tuple[str, str], off: int) -> None:
+    """One that was frozen is over after a day, and the next may name as many."""
+    story = look(Story("scenario2"), 1, SICK)
+    for number, name in enumerate(lists, 2):
+        story.task(number, "feature_flag", LIST, {**HERE, **({"list": name * 16} if name else {})})
+    assert summed(story)["companies"]["switched_off"] == off
 
 
 def test_two_names_of_one_database_at_once_switch_a_part_each() -> None:

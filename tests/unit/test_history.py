@@ -19,6 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkep
     journal_screen,
     journals_over,
     records_over,
+    words_over,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthistory import history_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
@@ -116,12 +117,30 @@ def test_journals_go_with_the_records_of_their_incident_and_that_is_said_before(
     assert told(80) == (0, [])
     assert told(91) == (4, [])
     assert told(89.5)[1] == [
-        f"{INCIDENT}: its records with people's words (postmortem.md, words.md) and its journals go within a day: "
-        f"copy what your team keeps, out of {place}"
+        f"{INCIDENT}: its records and journals go within a day out of {place}; what people wrote in them stays in the "
+        "ledger (incident_documents)"
     ]
     count, (line,) = told(84)
     assert (count, "go in 6 days" in line) == (0, True)
     assert told(84, names=[INCIDENT]) == told(84, silent=["db1"]) == (0, [])
+
+
+def test_what_people_may_have_written_in_goes_when_a_ledger_has_it(tmp_path: Path) -> None:
+    lay_down(tmp_path, *eventful())
+    report(tmp_path)
+    answer = read_journals(str(tmp_path), 60)
+    known: dict[str, Any] = {"names": [], "closed": [INCIDENT, "INC-ALIAS"], "prior_files": [], "silent": []}
+    asked = (known, [{"incidents": [{**incident(INCIDENT, 91, 200), "aliases": ["INC-ALIAS"]}]}], 90, NOW)
+    # The alias has no directory, so there is nothing to keep of it.
+    assert words_over(answer, *asked) == [INCIDENT]
+    assert words_over(answer, known, [{"incidents": [incident(INCIDENT, 89, 200)]}], 90, NOW) == []
+    for kept, gone in (([], False), ([INCIDENT], True), (None, True)):
+        assert bool(records_over(answer, *asked, kept)) is bool(journals_over(answer, *asked, kept)) is gone
+        amiss = journal_screen(answer, known, [], False, *asked[1:], kept)["amiss"]
+        assert [line.startswith(f"NOT REMOVED: {INCIDENT}: what people wrote") for line in amiss] == [True] * (not gone)
+    # Where there is nothing that people write in, nothing is waited for.
+    bare = {**answer, "records": [{"folder": INCIDENT, "paths": [f"{tmp_path}/{INCIDENT}/messages"]}]}
+    assert (words_over(bare, *asked), bool(records_over(bare, *asked, []))) == ([], True)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,24 @@ def test_a_run_without_an_incident_leaves_nothing(tmp_path: Path) -> None:
     assert incident_folder("..") not in ("..", ".")
 
 
+def test_what_is_ranked_is_of_the_incident_that_the_kill_joins(tmp_path: Path) -> None:
+    """The ranking asks no ledger whose it is, and plays lie between it and the kill."""
+    ranked = task(module="affected_tenants_info", role="selective")
+    made = recorder(tmp_path, playbook="scenario2")
+    made.task_ended(ranked)
+    made.play_began(NOW + 2, "2. Decide")
+    assert list(tmp_path.iterdir()) == []
+    made.task_ended(task(result=joined("INC-OPEN")))
+    assert made.path == tmp_path / "INC-OPEN/journal-run-1.jsonl"
+    # Where nothing came of it, it is recorded as the run was named; a look of triage is not.
+    asked, looked = recorder(tmp_path, playbook="scenario2"), recorder(tmp_path, playbook="triage")
+    for one in (asked, looked):
+        one.task_ended(ranked)
+        one.play_began(NOW + 2, "2. Decide")
+    assert [one.end(NOW + 9, END) for one in (made, asked, looked)] == ["", "", ""]
+    assert (asked.path, looked.path) == (tmp_path / "INC-1/journal-run-1.jsonl", None)
+
+
 def test_a_change_anywhere_is_told_and_a_cut_is_told_from_it(tmp_path: Path) -> None:
     whole = lines(recorded(tmp_path))
     reading = read_journal(whole)

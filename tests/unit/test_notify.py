@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
     overtaken,
     wanted,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknown import (
+    documents_of,
+    known_from,
+    recalled,
+    with_known,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifymail import mail_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifypager import event_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifypager import event_of, page_incident
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_lines, result_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyslack import payload
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import (
@@ -51,8 +58,9 @@ def message(key: str = "one", *routes: Route, **more: Any) -> Message:
 
 def options(**more: Any) -> dict[str, Any]:
     texts = dict.fromkeys(("text", "locale", "severity", "mention", "component_status"), "")
+    routes = ["slack:#incidents", "mail:executives", "pagerduty", "status_page"]
     return {"key": "one", "kind": "announce", "subject": "Off", **texts, "pager": "trigger", "resolves": False,
-            "routes": ["slack:#incidents", "mail:executives", "pagerduty", "status_page"], **more}  # fmt: skip
+            "stop": 1, "routes": routes, **more}  # fmt: skip
 
 
 def test_what_is_foreign_is_read_to_the_letter_and_is_never_bold() -> None:
@@ -134,6 +142,54 @@ def test_alarms_of_an_incident_are_one_and_end_by_their_key() -> None:
     assert event_of(message(pager=RESOLVE), {"routing_key": "k"}) == {
         "routing_key": "k", "event_action": "resolve", "dedup_key": "INC-1",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("there", "name"),
+    [
+        ({}, "INC-1"),
+        ({"INC-1": False}, "INC-1"),
+        ({"INC-1": True}, "INC-1 (3)"),
+        ({"INC-1": True, "INC-1 (2)": False}, "INC-1 (2)"),
+        ({"INC-1": True, "INC-1 (3)": True}, "INC-1 (3)"),
+    ],
+)
+def test_a_later_stop_goes_on_with_what_is_open_on_the_page_or_has_its_own(there: dict[str, bool], name: str) -> None:
+    asked: list[Sequence[str]] = []
+    assert page_incident(message(stop=3), lambda names: asked.append(names) or there) == name  # type: ignore[func-returns-value]
+    assert asked == [["INC-1", "INC-1 (2)", "INC-1 (3)"]]
+
+
+def test_what_a_ledger_tells_of_a_message_goes_beside_what_is_here() -> None:
+    early, late = "2026-11-25T03:00:00.000000Z", "2026-11-25T04:00:00.000000Z"
+    ways = [
+        # Here, in the ledger, and what counts.
+        ((SENT, early), (FAILED, late), SENT),
+        ((FAILED, late), (SENT, early), SENT),
+        ((FAILED, early), (UNKNOWN, late), UNKNOWN),
+        ((UNKNOWN, late), (FAILED, early), UNKNOWN),
+        ((DRY, late), (FAILED, early), FAILED),
+        ((PENDING, None), (FAILED, early), FAILED),
+    ]
+    for (here, at), (there, when), counts in ways:
+        one = message("a", Route("slack:#a", here, at), Route("slack:#here", PENDING), text="here")
+        other = message("a", Route("slack:#a", there, when), Route("slack:#there", SENT), text="there")
+        found = recalled(one, other)
+        assert {route.route: route.status for route in found.routes} == {
+            "slack:#a": counts, "slack:#here": PENDING, "slack:#there": SENT,
+        }  # fmt: skip
+        assert found.text == ("here" if here in (SENT, UNKNOWN) else "there")
+    assert recalled(None, other) == other
+    # What a ledger gives is read as what it is, and told in its order.
+    documents = documents_of([message("b", Route("slack:#a", SENT)), message("dry", Route("slack:#a", DRY))], [])
+    assert [one["name"] for one in documents] == ["messages/b"]
+    given = [{**documents[0], "at": "1", "earlier": []}, {**documents[0], "name": "messages/c"}]
+    given += [{"name": "messages/d", "text": "[]"}, {"name": "words.md", "text": "x"}, {"text": "{}"}]
+    known = known_from(given)
+    assert [one.key for one in known] == ["b"]
+    assert documents_of(known, given) == []
+    first = replace(message("z"), at="2025")
+    assert [one.key for one in with_known([message("a"), first], known)] == ["z", "a", "b"]
 
 
 WRONG = [{"key": "../x"}, {"key": "A"}, {"routes": ["https://hooks.example.com/x"]}, {"routes": ["mail:a b"]}]

@@ -103,6 +103,42 @@ def test_a_key_is_told_once_and_another_stop_is_another() -> None:
     assert "scenario2-announce" in planned(summary(), "scenario2", "begin", kept=paused, started=LATER, changed=True)
 
 
+def test_writes_that_are_refused_again_after_the_end_are_another_stop() -> None:
+    begun = kept("scenario3-announce", "scenario3-update-contained")
+    ended = [*begun, *kept("scenario3-scenario3", "scenario3-user-resolved")]
+    for told, refused, first in (
+        (begun, True, "scenario3-announce"),
+        (ended, False, "scenario3-announce"),
+        (ended, True, "scenario3-announce-2"),
+        ([*ended, *kept("scenario3-announce-2")], True, "scenario3-announce-2"),
+        ([*ended, *kept("scenario3-announce-2", "scenario3-scenario3-2-again2")], True, "scenario3-announce-3"),
+    ):
+        found = planned(summary(), "scenario3", "begin", kept=told, started=LATER, refused=refused)
+        assert next(iter(found)) == first, told
+    # Before the release the whole of scenario 1 is over with its end: it refuses no writes.
+    over = kept("scenario1-announce", "scenario1-scenario1")
+    assert next(iter(planned(summary(), "scenario1", "begin", kept=over, started=LATER))) == "scenario1-announce"
+
+
+def test_an_incident_keeps_the_channel_that_it_has() -> None:
+    told = [{**row, "routes": ["slack:#incidents", "slack:#incident-20261124-1200"]} for row in kept("return-all-x")]
+    found = planned(summary(), "scenario3", "begin", channel=True, kept=[*kept("a"), *told])
+    assert found["scenario3-initial-oncall"]["routes"] == ["slack:#incident-20261124-1200", "pagerduty"]
+    assert found["scenario3-announce"]["about"]["channel"] == "#incident-20261124-1200"
+    assert "slack:#incident-20261124-1200" not in str(planned(summary(), "scenario3", "begin", kept=told))
+
+
+def test_who_heard_that_scenario_2_began_hears_what_came_of_it() -> None:
+    heard = kept("scenario2-announce", "scenario2-initial-oncall")
+    found = planned(summary(), "scenario3", ["begin", "update", "resolved"], kept=heard, started=LATER, changed=True)
+    told = {key: one["routes"] for key, one in found.items() if "slack:#kanban-v2-rollout" in one["routes"]}
+    assert told == {
+        "scenario3-announce-2": ["slack:#incidents", "slack:#kanban-v2-rollout"],
+        "scenario3-scenario3-2": ["slack:#incidents", "pagerduty", "slack:#kanban-v2-rollout"],
+    }
+    assert found["scenario3-announce-2"]["mention"] == "slack:#incidents"
+
+
 def test_whatever_holds_another_time_is_told_another_time() -> None:
     told: list[str] = []
     for verdict in ("contained", "degraded", "degraded", "contained", "contained", "degraded"):
@@ -166,6 +202,8 @@ def test_figures_that_only_messages_have_and_none_that_was_not_measured() -> Non
     # What was counted before the stop says nothing of what it made good.
     early = summary(errors={"affected_companies": 0, "affected_after": None})
     assert planned(early, "scenario2", "begin")["scenario2-announce"]["about"]["normalised"] is None
+    sound = summary(integrity={"before": 0}, records=[])
+    assert planned(sound, "scenario3", "resolved")["scenario3-scenario3"]["about"]["rows"] == 0
     nothing = planned({}, "scenario1", "begin")["scenario1-announce"]["about"]
     names = ("affected", "affected_seconds", "normalised", "rows")
     assert [nothing[name] for name in names] == [None] * 4

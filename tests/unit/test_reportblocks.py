@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import Block, BrokenMarkers, merged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import (
+    Block,
+    BrokenMarkers,
+    has_own_words,
+    merged,
+)
 
 SAID = ("by hand", "not by hand", "newer:")
 
@@ -53,6 +58,26 @@ def test_text_around_the_blocks_and_a_block_that_people_changed_stay() -> None:
     thrown = offered[:begin] + offered[offered.index("<!-- kanban:end cause-newer -->") + 31 :]
     assert "newer:" not in again(thrown, fact="3 s", cause="The journal says")
     assert "newer:" in again(thrown, fact="3 s", cause="Even newer")
+
+
+def test_what_people_wrote_ticked_or_took_out_is_told_from_what_we_wrote() -> None:
+    first = again(None)
+    assert not has_own_words(first)
+    assert not has_own_words(again(first, fact="3 s", ticked="x"))
+    ticked = again(first.replace("- [ ] **Told**", "- [x] **Told**"))
+    begin, end = first.index("<!-- kanban:begin facts"), first.index("<!-- kanban:end facts -->")
+    for theirs in (
+        first + "\nMy own end\n",
+        first.replace("?", "A missing index"),
+        first.replace("- [ ] **Told**", "- [x] **Told**"),
+        first.replace("- [ ] an item", "- [x] an item"),
+        first[:begin] + first[end + 27 :],
+        first[:-5],
+        # What is remembered of a tick counts, too, and so does what is offered beside what they changed.
+        ticked,
+        again(again(first.replace("?", "A missing index")), cause="The journal says"),
+    ):
+        assert has_own_words(theirs), theirs
 
 
 def test_a_block_that_people_took_out_stays_out_and_one_of_a_newer_version_comes() -> None:

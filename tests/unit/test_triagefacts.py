@@ -231,12 +231,24 @@ def test_sockets_of_a_host_that_was_not_asked_are_not_known() -> None:
 
 def test_where_it_was_recorded_is_said() -> None:
     made = {"incident_id": "INC-1", "opened_now": True}
-    records = triage_records(["db1", "db2", "db3"], [made, {}, {**made, "opened_now": False}], needed=True)
+    records = triage_records(
+        ["db1", "db2", "db3"], [made, {}, {**made, "opened_now": False}], needed=True, arguments=["-i", "prod"]
+    )
+    close = "ansible-playbook chatia.kanban_rollback.report -i prod -e kanban_close=true -e kanban_incident_id="
     assert records["lines"] == [
         "Recorded on db1 in incident INC-1, opened for it",
         "Recorded on db3 in incident INC-1",
+        "Incident INC-1 is the P2's own; when it is over, close it:",
+        f"{close}INC-1",
     ]
     assert (records["incidents"], records["bad"]) == (["INC-1"], [])
+    # The same again names it, too; an incident that is something else's is closed with that.
+    for scenario, odd, lines in (("p2", "it's over", 3), ("scenario2", "INC-2", 1)):
+        row = {"incident_id": odd, "scenario": scenario}
+        again = triage_records(["db1"], [{**made, "incident_id": odd, "opened_now": False, "open_before": [row]}], True)
+        assert len(again["lines"]) == lines, again
+    assert "'<the id of the incident>'" in triage_records(["db1"], [{**made, "incident_id": "$(x)"}], True)["lines"][-1]
+    assert len(triage_records(["db1"], [made])["lines"]) == 1
 
 
 def test_what_had_to_be_recorded_and_was_not_is_bad() -> None:

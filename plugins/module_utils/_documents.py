@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents of an incident that its ledger keeps, for what lies on a controller is not there on the next one. Pure.
+
+A document is ``name``, the path of a file below the incident's directory, and ``text``. Where a ledger has it there are
+``at``, when it took it, and ``earlier``, hashes of what it had before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+
+Document = Mapping[str, Any]
+# By these an incident's events tell a document.
+SOURCE, EVENT = "incident_documents", "document kept"
+# So long is one, and so many has an incident.
+LONGEST, MOST = 262144, 600
+_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,120}(?:/[a-z0-9][a-z0-9_.-]{0,120})?")
+
+
+def readable(text: str) -> str:
+    """Return text as a database can keep it: without the two kinds of letters that ``jsonb`` refuses."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "�")
+
+
+def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return documents to keep, the last of each name; raises BadInput for what is none."""
+    found = {}
+    for one in given:
+        name, text = str(one["name"]), readable(str(one["text"]))
+        if not _NAME.fullmatch(name):
+            raise _bad("bad_name", f"{name[:60]!r} is no name of a document", "Give for instance words.md")
+        if len(text) > LONGEST:
+            raise _bad("too_long", f"{name} has {len(text):,} characters, and {LONGEST:,} are kept", "Make it shorter")
+        found[name] = {"name": name, "text": text}
+    if len(found) > MOST:
+        raise _bad("too_many", f"There are {len(found):,} documents, and {MOST} are kept", "Give fewer")
+    return list(found.values())
+
+
+def _bad(code: str, what: str, todo: str) -> BadInput:
+    return BadInput(code, f"{what}.", "Another controller would not find it. Nothing was kept.", f"{todo}.")
+
+
+def newest(documents: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the newest of each name, of what several ledgers gave; what is no document is left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in documents:
+        name, text, at = (one.get(part) for part in ("name", "text", "at"))
+        if not isinstance(name, str) or not isinstance(text, str) or not _NAME.fullmatch(name):
+            continue
+        there = found.setdefault(name, {"name": name, "text": text, "at": "", "earlier": []})
+        there["earlier"] += [str(hash) for hash in one.get("earlier") or []]
+        if str(at or "") > there["at"]:
+            there.update(text=text, at=str(at))
+    return found
+
+
+def ledgers_to_ask(hosts: Sequence[str], answers: Sequence[Sequence[Mapping[str, Any]]], most: int = 2) -> list[str]:
+    """Return hosts whose database answered in this run and can be written, each database once, the first so many.
+
+    :param answers: one list for each task that asked all of them, in the order of the hosts; an empty map for none.
+    """
+    found: dict[str, str] = {}
+    for host, its in zip(hosts, zip(*answers)):
+        for answer in its:
+            database = answer.get("database") if isinstance(answer, Mapping) else None
+            if isinstance(database, Mapping) and database.get("writable") is True and not answer.get("unreachable"):
+                found.setdefault(str(database.get("cluster") or host), host)
+    return list(found.values())[:most]
+
+
+def hash_of(text: str) -> str:
+    """Return by what a text is known again."""
+    return hashlib.sha256(readable(text).encode()).hexdigest()

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``incident_documents`` does: read what a ledger keeps of an incident, and add what is new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import (
+    EVENT,
+    MOST,
+    SOURCE,
+    Document,
+    wanted,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
+    look_at_ledger,
+    refuse_replica,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import documents as queries
+
+
+@dataclass(frozen=True)
+class DocumentsRequest:
+    """What is asked; the fields are the options of ``incident_documents``."""
+
+    who: ledger.Who
+    documents: Sequence[Document]
+    deadline: float
+
+
+def keep_documents(login: Login, request: DocumentsRequest, check_mode: bool) -> dict[str, Any]:
+    """Return the documents of an incident, after what is new was added; raises KanbanError where it cannot be.
+
+    The incident is one that the ledger knows, open or closed: documents open none.
+    """
+    given = wanted(request.documents)
+    session = Session(login, APPLICATION)
+    try:
+        facts = look_at_ledger(session, request.who.environment)
+        incident, there = None, []
+        if facts.state.usable:
+            with session.transaction(request.deadline, mode="READ ONLY") as cursor:
+                incident = ledger.find_incident(cursor, request.who.incident_id)
+                there = _read(cursor, incident)
+        known = {one["name"]: one["text"] for one in there}
+        new = [one for one in given if known.get(one["name"]) != one["text"]]
+        if new:
+            refuse_replica(facts.server)
+            if incident is None:
+                raise _nowhere(request.who.incident_id)
+        if new and incident is not None and not check_mode:
+            with session.transaction(request.deadline) as cursor:
+                for one in new:
+                    ledger.add_event(cursor, incident, request.who.run_id, "report", SOURCE, EVENT, one)
+                there = _read(cursor, incident)
+    finally:
+        session.close()
+    return {
+        "changed": bool(new),
+        "known_as": incident,
+        "documents": there,
+        "kept": [one["name"] for one in new],
+        **facts.as_result(),
+    }
+
+
+def _read(cursor: Cursor, incident: str | None) -> list[dict[str, Any]]:
+    values = {"incident": incident, "source": SOURCE, "event": EVENT, "limit": MOST}
+    rows = cursor.rows(queries.DOCUMENTS, values) if incident else []
+    return [{"name": name, "text": text, "at": at, "earlier": earlier} for name, text, at, earlier in rows]
+
+
+def _nowhere(incident_id: str) -> KanbanError:
+    return KanbanError(
+        "unknown_incident",
+        f"This database has no ledger that knows {incident_id!r}.",
+        "What was to be kept lies on this controller alone. Nothing was kept here.",
+        "Keep it in the ledger of the database that the incident is of.",
+    )

@@ -1,0 +1,21 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL of documents that the ledger keeps: each change is an event, so a ledger from before needs nothing."""
+
+from __future__ import annotations
+
+# The newest of each name, by the ledger's own moments, for controllers' clocks differ; and hashes of earlier ones, for
+# whoever has one of those on the disk has not written in it since.
+DOCUMENTS = """
+SELECT name, (array_agg(text ORDER BY at DESC, run_id DESC, seq DESC))[1], max(at),
+       (array_agg(encode(sha256(convert_to(text, 'UTF8')), 'hex') ORDER BY at DESC, run_id DESC, seq DESC))[2:50]
+FROM (
+  SELECT data ->> 'name' AS name, data ->> 'text' AS text, at, run_id, seq
+  FROM kanban_rollback.events
+  WHERE incident_id = %(incident)s AND phase = 'report' AND source = %(source)s AND event = %(event)s
+) AS kept
+GROUP BY name
+ORDER BY max(at) DESC, name
+LIMIT %(limit)s
+"""
