@@ -1,7 +1,7 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse link lint fix sanity unit servers hosts integration oldest \
-  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs clean
+.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx link lint fix sanity unit servers hosts integration oldest \
+  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
 # What waits for hosts, one after the other: where there is root for them, the four scenarios and the fast drills; and
@@ -34,6 +34,9 @@ venv-demo: link
 venv-rehearse: link
 	@tools/venv .venv-rehearse requirements/rehearse.txt
 
+venv-awx: link
+	@tools/venv .venv-awx requirements/awx.txt
+
 link:
 	@test -e $(COLLECTION)/galaxy.yml || { mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION); }
 
@@ -49,7 +52,7 @@ sanity: venv ## run ansible-test sanity on a clean copy
 unit: venv-unit ## test the pure files, with neither Ansible nor a driver installed
 	@.venv-unit/bin/python -m pytest tests/unit --junitxml=.cache/junit/unit.xml
 
-servers: venv ## test against real servers on this machine
+servers: venv venv-awx ## test against real servers on this machine
 	@$(PYTEST) $(AGAIN) tests --ignore=tests/unit $(ON_HOSTS:%=--ignore=%) --junitxml=.cache/junit/servers.xml
 
 hosts: venv ## test on real hosts, as root
@@ -61,13 +64,13 @@ integration: venv ## run servers and hosts side by side; the last line counts th
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
 
-drills: venv ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
+drills: venv venv-awx ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
 	@$(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml
 
 drills-fast: venv ## play the few drills that fit into each build, as root
 	@$(PYTEST) $(AGAIN) tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
 
-drills-all: venv ## play everything that is a drill three times, and print who passed and in how many seconds
+drills-all: venv venv-awx ## play everything that is a drill three times, and print who passed and in how many seconds
 	@.venv/bin/python -m tools.rounds
 
 rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them
@@ -107,8 +110,14 @@ bench: venv ## compare with the plan's own statements, in one run
 build: venv ## build the tarball into .cache/dist
 	@.venv/bin/python -m tools.tree
 
+awx: venv ## write the surveys of awx/ anew from the argument specs
+	@.venv/bin/python -m tools.surveys
+
+ee: build ## write the build context of the execution environment to .cache/ee
+	@.venv/bin/ansible-builder create --file awx/execution-environment.yml --context .cache/ee
+
 docs: venv ## write the reference of modules and roles to .cache/docs
 	@.venv/bin/python -m tools.docs
 
 clean: demo-down hosts-down ## remove environments, caches and the demo
-	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .venv-rehearse .cache .ansible
+	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .venv-rehearse .venv-awx .cache .ansible

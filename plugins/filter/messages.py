@@ -22,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan
     stop_state,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_again, messages_lines
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifystep import not_told, step_message
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import foreign, foreign_lines
 
 
@@ -43,6 +44,8 @@ class FilterModule:
             "messages_again": messages_again,
             "messages_ending": ending_of,
             "messages_lines": messages_lines,
+            "messages_not_told": not_told,
+            "messages_of_step": step_message,
             "messages_planned": messages_planned,
             "messages_stop_state": stop_state,
         }

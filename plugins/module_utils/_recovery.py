@@ -73,12 +73,15 @@ def why_not_to_recover(
     break_glass: Mapping[str, Any],
     dumped: bool,
     undo: bool = False,
+    silence: str = "",
 ) -> list[str]:
     """Return what speaks against applying a plan, or against undoing a repair; empty where nothing does.
 
-    :param plan: as ``plan_of_all`` gives it; ``given``: the hash that was approved. An undo has none.
+    :param plan: as ``plan_of_all`` gives it; ``given``: the hash that was approved. An undo has none, nor has a plan
+        that repairs nothing.
     :param break_glass: ``kanban_break_glass``; ``approval`` lets the operator approve, ``dump`` does without a dump.
     :param dumped: whether the tables are in a proven dump, or were left out of one on purpose.
+    :param silence: why nobody is known to have approved, where that is not for a person to type.
     """
     found, waived = [], break_glass.get("what") or []
     if waived and not str(break_glass.get("reason") or "").strip():
@@ -86,13 +89,14 @@ def why_not_to_recover(
     if undo:
         pass
     elif not given:
-        found.append("kanban_plan_hash is not given: look at the plan first")
+        # Where nothing is to be repaired there is no hash, and what was approved is that.
+        found += ["kanban_plan_hash is not given: look at the plan first"] if plan["hash"] else []
     elif plan["hash"] and given != plan["hash"]:
         found.append(f"the plan is {plan['hash']} by now, and {one_line(given)} was approved: look at it again")
     approver, typist = _person(approved_by), _person(operator)
     # A line to type has such a place for the name, which is none.
     if not approver or approver.startswith("<"):
-        found.append("kanban_approved_by is not given: who has looked at the plan and approves it")
+        found.append(one_line(silence) or "kanban_approved_by is not given: who has looked at the plan and approves it")
     elif typist in NOBODY and "approval" not in waived:
         found.append(
             "kanban_operator is not known, so nobody can tell that somebody else approves: say who types this, or "

@@ -45,6 +45,18 @@ def test_each_thing_that_speaks_against_it_is_said(
     assert why in found[0]
 
 
+def test_a_plan_that_repairs_nothing_has_no_hash_to_give() -> None:
+    empty = {"hash": "", "rows": 0, "refused": []}
+    assert why_not_to_recover(empty, "", "ana", "rui", {}, True) == []
+    # What could not be planned is not nothing.
+    assert why_not_to_recover({**empty, "refused": ["locked"]}, "", "ana", "rui", {}, True) != []
+
+
+def test_where_awx_was_to_say_who_approved_it_is_said_why_it_did_not() -> None:
+    assert why_not_to_recover(PLAN, "aa", "", "rui", {}, True, silence="AWX answered 403.") == ["AWX answered 403."]
+    assert why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True, silence="AWX answered 403.") == []
+
+
 def test_a_name_that_was_given_as_nothing_is_none() -> None:
     nobody: Any = None
     assert "kanban_approved_by is not given" in why_not_to_recover(PLAN, "aa", nobody, "rui", {}, True)[0]

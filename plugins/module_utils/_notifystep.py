@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The message of a workflow's step that failed, without its words. Pure: neither Ansible nor a driver.
+
+The job that failed may have told people itself, or may not have got so far; this one knows only what jobs hand on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import TRIGGER
+
+# Steps that were to stop something.
+STOPS = ("triage", "contain")
+WORKFLOW = "workflow"
+
+
+def step_message(
+    routes: Mapping[str, Mapping[str, Sequence[str]]],
+    step: str,
+    run: int,
+    locale: str = "en",
+    channels: Mapping[str, str] | None = None,
+    **about: str,
+) -> dict[str, Any]:
+    """Return what the module ``notify`` takes, without its words, and ``about``, what these speak of.
+
+    :param routes: who is told what, by place and kind; the place is ``workflow``, the kinds are ``stop_failed`` and
+        ``step_failed``.
+    :param step: which step failed.
+    :param run: the workflow's run, by which the message is told once.
+    :param channels: other names for channels.
+    :param about: ``verdict``, ``incident_id``, ``plan_hash`` and ``workflow``, each empty where no job handed it on.
+    """
+    stops = step in STOPS
+    names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
+    ways = (routes.get(WORKFLOW) or {}).get("stop_failed" if stops else "step_failed") or ()
+    return {
+        "key": f"workflow-{run}-{step.replace('_', '-') or 'step'}",
+        "kind": WORKFLOW,
+        "severity": "P0" if stops else "",
+        "locale": locale,
+        "routes": [names.get(way, way) for way in dict.fromkeys(ways)],
+        "mention": "",
+        "pager": TRIGGER,
+        "component_status": "",
+        "resolves": False,
+        "about": {"step": step, "run": run, "stops": stops, "severity": "P0" if stops else "", **about},
+    }
+
+
+def not_told(result: Mapping[str, Any]) -> str:
+    """Return why a message whose telling is all there was to do is not told; empty where it is, by every way.
+
+    :param result: of the module ``notify``.
+    """
+    if "sent" not in result:
+        return str(result.get("msg") or "it could not be sent")
+    if result.get("dry_run"):
+        return ""
+    missing = [str(one["route"]) for name in ("not_sent", "unknown", "needless") for one in result.get(name) or []]
+    if missing:
+        return f"not told by {', '.join(sorted(set(missing)))}"
+    return "" if result["sent"] or result.get("already") else "no way to tell anybody is configured"

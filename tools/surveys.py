@@ -1,0 +1,134 @@
+"""Write `awx/surveys.yml`, the questions of AWX's surveys, from the argument specs: `python -m tools.surveys`.
+
+Which variables a survey asks for stands in `awx/job_templates.yml` and `awx/workflows.yml`; what each is called, what
+it means and what may be answered stands in `roles/kanban/meta/argument_specs.yml` alone. No question has a default: AWX
+hands a default on as if it had been answered, and so it would win over the inventory.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools.gates import ROOT
+
+DATA = ROOT / "awx"
+SPECS = ROOT / "roles/kanban/meta/argument_specs.yml"
+TARGET = DATA / "surveys.yml"
+HEAD = """\
+---
+# Written by `make awx` from roles/kanban/meta/argument_specs.yml, by the names that job_templates.yml and workflows.yml
+# list. Change those, not this: a test compares them.
+"""
+# AWX knows no yes and no, and takes what is chosen as text; the roles read it as what it says.
+_TYPES = {"str": "text", "int": "integer", "float": "float", "bool": "multiplechoice"}
+_MARKUP = re.compile(r"\b[A-Z]\(([^()]*)\)")
+_LONGEST = 1024
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads data of Ansible: what is marked as no template is text here."""
+
+
+yaml.add_constructor("!unsafe", lambda _loader, node: str(node.value), Loader=_Loader)
+
+
+def read(path: Path) -> Any:
+    """Return what a YAML file of Ansible holds."""
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+
+
+def options() -> dict[str, Any]:
+    """Return the profile's argument specs by variable."""
+    found: dict[str, Any] = read(SPECS)["argument_specs"]["profile"]["options"]
+    return found
+
+
+def plain(text: str) -> str:
+    """Return a description without its markup: C(x), O(x) and the like read as x."""
+    return " ".join(_MARKUP.sub(lambda found: found[1].partition("#")[0], text).split())
+
+
+def question(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one question; raises ValueError for a variable that cannot be asked for, or must not be."""
+    if spec.get("no_log"):
+        raise ValueError(f"{name} is a secret: AWX shows extra variables, so it belongs to a credential")
+    described = spec["description"] if isinstance(spec["description"], str) else " ".join(spec["description"])
+    title, _dot, more = plain(described).partition(". ")
+    choices = [str(choice) for choice in spec.get("choices", []) if choice != ""]
+    many = spec["type"] == "list" and spec.get("elements") == "str" and choices
+    if not many and spec["type"] not in _TYPES:
+        raise ValueError(f"{name} is a {spec['type']}, for which a survey has no question")
+    if spec["type"] == "bool":
+        choices = ["true", "false"]
+    kind = "multiselect" if many else "multiplechoice" if choices else _TYPES[spec["type"]]
+    usual = spec.get("default")
+    usual = {True: "true", False: "false"}.get(usual, usual) if isinstance(usual, bool) else usual
+    hint = "" if usual in (None, "", []) else f"Left open it is what the inventory says, or {usual}."
+    found = {
+        "question_name": title.rstrip("."),
+        "question_description": " ".join(part for part in (more, hint, f"({name})") if part),
+        "required": bool(spec.get("required", False)),
+        "type": kind,
+        "variable": name,
+    }
+    if choices:
+        found["choices"] = choices
+    if kind == "text":
+        found.update(min=0, max=_LONGEST)
+    return found
+
+
+def survey(template: Mapping[str, Any], specs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the survey of a template, as AWX takes it. Raises KeyError for a variable that the specs do not have."""
+    asked: Sequence[str] = template["survey"]
+    return {
+        "name": f"Survey of {template['name']}",
+        "description": "By chatia.kanban_rollback; what is left open is left to the inventory",
+        "spec": [question(name, specs[name]) for name in asked],
+    }
+
+
+def surveys() -> dict[str, Any]:
+    """Return all surveys by the names of their templates."""
+    specs = options()
+    templates = [
+        *read(DATA / "job_templates.yml")["awx_job_templates"],
+        *read(DATA / "workflows.yml")["awx_workflows"],
+    ]
+    return {one["name"]: survey(one, specs) for one in templates if one.get("survey")}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes lists one step further in than the key above them, as the linters want it."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write each question out, wherever it stands."""
+        return True
+
+
+def text() -> str:
+    """Return what `awx/surveys.yml` has to hold."""
+    body = {"awx_surveys": surveys()}
+    return HEAD + yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def main() -> int:
+    """Write the file where it differs, and return an exit status."""
+    wanted = text()
+    if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != wanted:
+        TARGET.write_text(wanted, encoding="utf-8")
+        print(f"written: {TARGET.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
