@@ -25,6 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _poi
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumprun import Said, ask, child, listing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import let_go
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointerrors import (
     disk_filled,
     out_of_time,
@@ -89,7 +90,7 @@ def keep(order: Order, life: int, report: int) -> NoReturn:
     status = 1
     try:
         os.setsid()
-        _close_all_but(life, report)
+        let_go(life, report)
         _give_way()
         _become(order.account)
         signal.signal(signal.SIGTERM, _end)
@@ -102,19 +103,6 @@ def keep(order: Order, life: int, report: int) -> NoReturn:
 def _end(_number: int, _frame: Any) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Another one must not stop the cleaning up.
     raise _Over
-
-
-def _close_all_but(*kept: int) -> None:
-    """Hold nothing else open: not the module's output, which its caller reads to the end, nor its connection."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) not in kept:
-            try:
-                os.close(int(name))
-            except OSError:
-                pass  # That of the listing itself.
 
 
 def _give_way() -> None:

@@ -63,6 +63,12 @@ options:
     description: Take the recovery lease from whoever holds it. An override to be given with a reason.
     type: bool
     default: false
+  lease_wait:
+    description:
+      - Seconds to wait for the lease where another run holds it, before that is an error. They do not count against
+        O(deadline). A module of the same run that works on the same database is waited for until it has ended.
+    type: float
+    default: 0
   deadline:
     description: Seconds for all of it; what is not done by then is rolled back.
     type: float
@@ -342,6 +348,7 @@ NAMES = (
     "max_fraction",
     "allow_unfenced",
     "lease_by_force",
+    "lease_wait",
     "deadline",
 )
 
@@ -360,6 +367,7 @@ def main() -> None:
             "max_fraction": {"type": "float", "default": 0.5},
             "allow_unfenced": {"type": "bool", "default": False},
             "lease_by_force": {"type": "bool", "default": False},
+            "lease_wait": {"type": "float", "default": 0},
             "deadline": {"type": "float", "default": 600},
             "limit_samples": {"type": "int", "default": 10},
         },
