@@ -35,15 +35,18 @@ class Progress:
         self._now: dict[str, Any] = {}
         self._told_at = clock()
 
-    def step(self, step: str, unit: str = "", of: int = 0, planned: int | None = None) -> None:
+    def step(
+        self, step: str, unit: str = "", of: int = 0, planned: int | None = None, planned_bytes: int | None = None
+    ) -> None:
         """Begin a step.
 
         :param unit: what it goes through, ``CHECK`` or ``TABLE``; empty for none.
         :param of: how many of them.
-        :param planned: how many rows, where that is known.
+        :param planned: how many rows, and ``planned_bytes`` how many bytes about, where that is known.
         """
         rows = None if planned is None else 0
         self._now = {"step": step, "unit": unit, "number": 0, "of": of, "name": "", "rows": rows, "planned": planned}
+        self._now.update(bytes=None, planned_bytes=planned_bytes)
         self._say()
 
     def each(self, items: Sequence[Item], step: str, unit: str, planned: int | None = None) -> Iterator[Item]:
@@ -63,6 +66,11 @@ class Progress:
         self._now["rows"] = (self._now.get("rows") or 0) + more
         if self._clock() - self._told_at >= SELDOM_SECONDS:
             self._say()
+
+    def bytes(self, so_far: int) -> None:
+        """Say how many bytes are there."""
+        self._now["bytes"] = so_far
+        self._say()
 
     def _say(self) -> None:
         self._told_at = self._clock()

@@ -111,28 +111,27 @@ def _be_alone(login: Login, turn: Turn, heard: int) -> NoReturn:
 def _write_what_is_heard(login: Login, turn: Turn, heard: int) -> None:
     """Write the newest that was heard, now and then, until the work has ended or it has failed too often."""
     text, newest, written = b"", b"", b""
-    due, quiet_since, failures = time.monotonic() + FIRST_SECONDS, 0.0, 0
+    due, sign, failures = time.monotonic() + FIRST_SECONDS, float("inf"), 0
     session: Session | None = None
     while failures < MOST_FAILURES:
-        if select.select([heard], [], [], max(0.0, due - time.monotonic()))[0]:
+        until = sign if newest == written else due
+        seconds = None if until == float("inf") else max(0.0, until - time.monotonic())
+        if select.select([heard], [], [], seconds)[0]:
             piece = os.read(heard, _PIECE_BYTES)
             if not piece:
                 return
             *lines, text = (text + piece).split(b"\n")
             newest = lines[-1] if lines else newest
-        now = time.monotonic()
-        if now < due:
-            continue
-        due = now + EACH_SECONDS
-        if not newest or (newest == written and now - quiet_since < SIGN_SECONDS):
+        if time.monotonic() < (sign if newest == written else due):
             continue
         try:
             session = session if session and session.is_open else Session(login, APPLICATION, CONNECT_SECONDS)
             if not _write(session, turn, newest):
                 return
-            written, quiet_since, failures = newest, now, 0
+            written, failures = newest, 0
         except KanbanError:
             failures += 1
+        due, sign = time.monotonic() + EACH_SECONDS, time.monotonic() + SIGN_SECONDS
 
 
 def _write(session: Session, turn: Turn, newest: bytes) -> bool:

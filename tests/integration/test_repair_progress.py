@@ -21,7 +21,8 @@ from tests.integration.module import Modules, Running
 from tests.integration.place import Database
 from tests.integration.repairs import INCIDENT, PLAN, plan, undo, whole
 
-ROWS = 50_000
+# Of a table, too many; where nothing is measured a few do.
+MANY, FEW = 50_000, 50
 TABLES = ("first", "second")
 WRITER = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatia.kanban_rollback progress'"
 # Of a lease, what it takes to hold it.
@@ -40,7 +41,13 @@ CHECKS = [check_of(table) for table in TABLES]
 
 
 @pytest.fixture
-def modules(db: Database) -> Modules:
+def rows() -> int:
+    """How many rows of each table are too many."""
+    return FEW
+
+
+@pytest.fixture
+def modules(db: Database, rows: int) -> Modules:
     """Two fenced tables that each have so many rows too many, for a role with no more rights than bootstrap.yml gives.
 
     What deletes the rows waits for its gate.
@@ -50,8 +57,8 @@ def modules(db: Database) -> Modules:
     for number, table in enumerate(TABLES):
         db.rows(f'CREATE TABLE {table} ("ticketId" int, "tagId" int, "createdAt" timestamptz, note text)')
         db.rows(f"""INSERT INTO {table} SELECT 1, 1, now() - g * interval '1 second', 'n' || g
-                    FROM generate_series(0, {ROWS}) AS g""")
-        db.rows(f"INSERT INTO {table} SELECT g, 2, now(), 'x' FROM generate_series(1, {ROWS}) AS g")
+                    FROM generate_series(0, {rows}) AS g""")
+        db.rows(f"INSERT INTO {table} SELECT g, 2, now(), 'x' FROM generate_series(1, {rows}) AS g")
         db.rows(f"""CREATE TRIGGER gate BEFORE DELETE ON {table} FOR EACH STATEMENT
                     EXECUTE FUNCTION gate({number})""")
     role = db.role("ops", "SELECT, INSERT, DELETE ON first, second")
@@ -99,7 +106,8 @@ def seen(db: Database, job: Path, run_id: str = "run-1") -> dict[str, Any]:
     return cast("dict[str, Any]", told[0]) if told else {}
 
 
-def test_others_see_it_grow_and_at_its_end_it_is_gone(db: Database, modules: Modules, job: Path) -> None:
+@pytest.mark.parametrize("rows", [MANY])
+def test_others_see_it_grow_and_at_its_end_it_is_gone(db: Database, modules: Modules, rows: int, job: Path) -> None:
     assert seen(db, job) == {}
     before = whole(db)
     with under_way(db, modules) as (running, gates):
@@ -112,17 +120,17 @@ def test_others_see_it_grow_and_at_its_end_it_is_gone(db: Database, modules: Mod
             "of": 2,
             "name": "public.first",
             "rows": 0,
-            "planned": 2 * ROWS,
+            "planned": 2 * rows,
         }
         assert at_first["started_at"] <= at_first["last_at"]
         gates[0].commit()
         wait_for(lambda: seen(db, job).get("number") == 2, "the second table", 60)
-        assert (seen(db, job)["name"], seen(db, job)["rows"]) == ("public.second", ROWS)
+        assert (seen(db, job)["name"], seen(db, job)["rows"]) == ("public.second", rows)
         # To another run it is who has the lease.
         theirs = seen(db, job, "run-2")
         assert (theirs["step"], theirs["name"]) == ("wait for the lease", "ana")
         gates[1].commit()
-        assert running.result()["quarantined"] == 2 * ROWS
+        assert running.result()["quarantined"] == 2 * rows
     assert (seen(db, job), db.rows(LEASES), db.value(WRITER)) == ({}, [], 0)
     undo(modules)
     assert whole(db) == before
@@ -130,7 +138,7 @@ def test_others_see_it_grow_and_at_its_end_it_is_gone(db: Database, modules: Mod
 
 @pytest.mark.parametrize("how", ["refused", "lacking", "locked", "frozen"])
 def test_what_keeps_it_from_being_told_neither_ends_nor_delays_the_repair(
-    db: Database, modules: Modules, how: str
+    db: Database, modules: Modules, rows: int, job: Path, how: str
 ) -> None:
     if how == "refused":
         (role,) = db.roles
@@ -141,8 +149,12 @@ def test_what_keeps_it_from_being_told_neither_ends_nor_delays_the_repair(
     with under_way(db, modules) as (running, gates), ExitStack() as held:
         if how == "locked":
             locks = held.enter_context(db.transaction("LOCK TABLE kanban_rollback.leases IN EXCLUSIVE MODE"))
+        # It has tried by then.
+        wait_for(lambda: db.value(WRITER) == 1, "somebody who tells")
         if how == "frozen":
             os.kill(writer_of(running), signal.SIGSTOP)
+        elif how != "locked":
+            assert seen(db, job) == {}
         for gate in gates:
             gate.commit()
         # With the ledger still as it is.
@@ -150,7 +162,7 @@ def test_what_keeps_it_from_being_told_neither_ends_nor_delays_the_repair(
         if how == "locked":
             locks.rollback()
         result = running.result()
-    assert (result["quarantined"], result["changed"]) == (2 * ROWS, True)
+    assert (result["quarantined"], result["changed"]) == (2 * rows, True)
     assert db.value(WRITER) == 0
 
 
@@ -161,7 +173,7 @@ def writer_of(running: Running) -> int:
 
 
 def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_it_is_told_to(
-    db: Database, modules: Modules
+    db: Database, modules: Modules, rows: int
 ) -> None:
     with under_way(db, modules) as (running, gates):
         approved = plan(modules, CHECKS)["plan_hash"]
@@ -171,7 +183,7 @@ def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_
         with modules.start("integrity_repair", **again) as twin:
             for gate in gates:
                 gate.commit()
-            assert running.result()["quarantined"] == 2 * ROWS
+            assert running.result()["quarantined"] == 2 * rows
             assert not twin.result()["changed"], twin.result()
     assert db.rows(LEASES) == []
     other.ok("incident", lease="held", lease_seconds=3)
