@@ -44,8 +44,8 @@ def follow(results_file: str, login: Login, run_id: str | None, wait: float) -> 
 
 
 def read_job(results_file: str) -> dict[str, Any]:
-    """Return the result of a job, with ``finished`` 1, or ``finished`` 0 while it runs."""
-    running = {"ansible_job_id": os.path.basename(results_file), "started": 1, "finished": 0}
+    """Return the result of a job, with ``finished``, which is false while it runs."""
+    running = {"ansible_job_id": os.path.basename(results_file), "started": True, "finished": False}
     try:
         with open(results_file, "rb") as opened:
             text = opened.read(LARGEST_RESULT)
@@ -71,8 +71,18 @@ def read_job(results_file: str) -> dict[str, Any]:
             "Look at that file, then type the same command again: what is done by then is found.",
         )
     if "started" in found and not found.get("finished"):
-        return {**running, **found, "finished": 0}
-    return {**found, "ansible_job_id": running["ansible_job_id"], "finished": 1}
+        return {**found, **running}
+    warned = [*found.pop("warnings", []), *found.pop("deprecations", [])]
+    texts = [text for text in map(_text_of, warned) if text]
+    return {**found, "warnings": texts, "ansible_job_id": running["ansible_job_id"], "finished": True}
+
+
+def _text_of(warning: Any) -> str:
+    """Return what a job warned of: a text, or from ansible-core 2.19 on an object with one, which no module may give."""
+    if isinstance(warning, dict):
+        event = warning.get("event", warning)
+        warning = event.get("msg") if isinstance(event, dict) else None
+    return warning if isinstance(warning, str) else ""
 
 
 def _read(login: Login, ask: Callable[[Cursor], list[dict[str, Any]]]) -> list[dict[str, Any]]:

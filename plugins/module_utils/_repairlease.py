@@ -57,7 +57,7 @@ def _wait_for(work: Work, who: ledger.Who, turn: ledger.Who) -> dict[str, Any] |
         try:
             return _take(work, who, turn, seconds)
         except KanbanError as error:
-            holder = error.details.get("lease", {})
+            holder: Any = error.details.get("lease", {})
             # A module of this run that repairs the same database is waited for until it has ended.
             waits = ours if _is_turn_of(who, holder) else others
             if error.code != "lease_held" or waits.over:

@@ -111,6 +111,8 @@ notes:
   - Tables that others inherit from are refused; partitioned ones are not.
   - Where it is run again after it was killed or lost its connection, everything is as before, and the same command goes
     on. Nothing to repair is no change, whatever O(plan_hash) is.
+  - How far it is stands in C(kanban_rollback.leases) while it works, and M(chatia.kanban_rollback.progress_info) tells
+    it. It is written about once a second on a session of its own; where that fails, only this is not known.
 seealso:
   - module: chatia.kanban_rollback.integrity_info
   - module: chatia.kanban_rollback.pg_restore_tables

@@ -228,6 +228,8 @@ requirements:
     the module, and setpriv of util-linux where this runs as root
   - pg_restore, not older than the server and than the pg_dump that made the backup, on the host that runs the module;
     a plain file needs none
+  - How far it is stands in C(kanban_rollback.leases) while it works, and M(chatia.kanban_rollback.progress_info) tells
+    it. It is written about once a second on a session of its own; where that fails, only this is not known.
 seealso:
   - module: chatia.kanban_rollback.pg_dump
   - module: chatia.kanban_rollback.integrity_repair

@@ -73,13 +73,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 finished:
-  description: V(1) when the job has ended, and then all that its module returns is there, too.
+  description: Whether the job has ended; then all that its module returns is there, too.
   returned: success
-  type: int
+  type: bool
 started:
-  description: V(1) while the job runs.
+  description: Always true, for whoever reads the job's file as well.
   returned: while it runs
-  type: int
+  type: bool
 ansible_job_id:
   description: The job's id.
   returned: success
@@ -119,6 +119,12 @@ progress:
       type: str
     planned:
       description: How many rows the step has in all its tables; null where that is not known.
+      type: int
+    bytes:
+      description: Of a scratch instance that is restored, how many bytes of it are there; null else.
+      type: int
+    planned_bytes:
+      description: About how many it will have.
       type: int
     started_at:
       description: Since when the lease is held, in UTC.

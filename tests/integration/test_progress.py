@@ -69,6 +69,11 @@ def test_what_became_of_it_is_told_as_the_job_said_it(db: Database, tmp_path: Pa
     path.write_text(json.dumps({"failed": True, "msg": "No room.", "error": {"code": "no_room"}}))
     failed = db.modules().run("progress_info", results_file=str(path))
     assert (failed["failed"], failed["msg"], failed["finished"]) == (True, "No room.", 1)
+    # As ansible-core writes it from 2.19 on, and before.
+    warned = {"event": {"msg": "Triggers fire.", "__ansible_type": "Event"}, "__ansible_type": "WarningSummary"}
+    path.write_text(json.dumps({"changed": True, "warnings": [warned, "As before.", {"event": 7}], "deprecations": []}))
+    first, second = ask(db, path)["warnings"]
+    assert ("Triggers fire." in first, "As before." in second) == (True, True)
     path.write_text("")
     assert ask(db, path)["finished"] == 0
 

@@ -163,7 +163,7 @@ def test_what_keeps_it_from_being_told_neither_ends_nor_delays_the_repair(
             locks.rollback()
         result = running.result()
     assert (result["quarantined"], result["changed"]) == (2 * rows, True)
-    assert db.value(WRITER) == 0
+    wait_for(lambda: db.value(WRITER) == 0, "nobody who tells")
 
 
 def writer_of(running: Running) -> int:
