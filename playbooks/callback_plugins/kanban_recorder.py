@@ -83,6 +83,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._recorder: Recorder | None = None
         self._play: Any = None
         self._started: dict[tuple[str, str], float] = {}
+        self._jobs: dict[tuple[str, str], str] = {}
         self._failure = ""
 
     def fail(self, error: Exception) -> None:
@@ -100,6 +101,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         }
         self._failure = ""
         self._started.clear()
+        self._jobs.clear()
         self._recorder = Recorder(time.time(), file.stem, facts)
 
     @_safely
@@ -172,11 +174,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         # Reading a result makes a copy of it, so only those that can tell something are read.
         names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
         ours = action.startswith(COLLECTION)
-        job = module in ("dump_progress_info", "ansible.builtin.async_status") and role == "preserve"
-        answer: Mapping[str, Any] = result._result if (ours or names or job) and not task.no_log else {}
-        if job and "toc_entries" in answer:
-            # The dump is a job: what became of it is what this one was told.
-            module, ours = "pg_dump", True
+        answer: Mapping[str, Any] = result._result if (ours or names) and not task.no_log else {}
+        if "ansible_job_id" in answer:
+            module = self._began(host, answer, module)
         if names:
             self._name(answer)
         changed = bool(result.is_changed())
@@ -184,6 +184,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._recorder.task_ended(
             Task(host, str(task.name or action), role, module, began, now, changed, result=told, **status)
         )
+
+    def _began(self, host: str, answer: Mapping[str, Any], module: str) -> str:
+        """Return the module that a job was begun by: what became of it is what another one is told."""
+        job = host, str(answer["ansible_job_id"])
+        return self._jobs.get(job, module) if answer.get("finished") else self._jobs.setdefault(job, module)
 
     def _name(self, answer: Mapping[str, Any]) -> None:
         facts = answer.get("ansible_facts") or {}
@@ -211,7 +216,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
 
 def _role(task: Any) -> str:
-    return str(task._role.get_name()).rpartition(".")[2] if task._role else ""
+    """Return the short name of a task's role; what is around a job belongs to the role that begins it."""
+    role, outer = task._role, task._parent
+    while outer is not None and role is not None and str(role.get_name()).rpartition(".")[2] == "job":
+        role, outer = getattr(outer, "_role", None) or role, outer._parent
+    return str(role.get_name()).rpartition(".")[2] if role else ""
 
 
 def _check_mode() -> bool:

@@ -39,7 +39,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _live as live
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _livetext as text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livestop import dump_progress_said
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._liveprogress import progress_said
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._liveterminal import Terminal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
 from ansible_collections.chatia.kanban_rollback.plugins.plugin_utils._livereading import (
@@ -208,7 +208,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         """Say how far it is, where no terminal shows that by itself."""
         step = self._step(result._host, result._task)
         if step.ours and not result._task.no_log:
-            self._run.running.told(step.host, step.task, dump_progress_said(result._result))
+            self._run.running.told(step.host, step.task, progress_said(result._result))
         self._slow()
 
     @_safely

@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepo
     PostgresSource,
     source_name,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import let_go
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 
 LABEL = "t0"
@@ -115,7 +116,7 @@ def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> 
         os.nice(NICE)
         os.chdir("/")
         os.umask(0o077)
-        _let_go(channel.fileno())
+        let_go(channel.fileno())
         work(channel)
     finally:
         os._exit(0)
@@ -156,16 +157,3 @@ def _wait_for_go(channel: socket.socket) -> None:
     except OSError:
         pass  # Too long: then the server does not answer, which is worth recording as well.
     channel.close()
-
-
-def _let_go(kept: int) -> None:
-    """Close every inherited descriptor but one: SSH, sudo and Ansible wait for whoever holds their pipes."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != kept:
-            try:
-                os.close(int(name))
-            except OSError:
-                continue  # The listing's own, which is closed by now.

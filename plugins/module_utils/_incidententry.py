@@ -21,7 +21,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import directories, list_files
 
-LEASE = "recovery"
+# A run's lease, and beside it that of the one module that is at work.
+LEASE, WORK = "recovery", "recovery work"
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrigh
     revoke_mends,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import find_target
 
 
@@ -81,6 +82,9 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
     granted: list[str] = []
     with session.transaction(READ_SECONDS, 2.0) as cursor:
         changed = ledger.make_ledger(cursor, request.environment)
+        if cursor.row(progress.LACKS_ROOM, {})[0]:
+            cursor.run(progress.MAKE_ROOM, {})  # A ledger of before it was told how far a repair is.
+            changed = True
         target = find_target(cursor, request.flag) if request.flag else None
         reads, mends = _rights(cursor, request)
         for role in request.grant_to:

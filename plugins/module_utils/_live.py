@@ -87,7 +87,7 @@ class Live:
         self._groups: dict[tuple[str, str, str], _Group] = {}
         self._watch = ""
         self._closing_said = False
-        self._jobs: dict[str, str] = {}
+        self._jobs: dict[tuple[str, str], str] = {}
         self._told_troubles: set[tuple[str, str, str]] = set()
 
     @property
@@ -158,13 +158,13 @@ class Live:
         """Take a step's end on a host, and return what is to be said by now."""
         began = self.running.ended(step.host, step.task)
         lines = self._introduce(step.result) if step.ours and step.result else []
-        job, module = step.result.get("ansible_job_id"), step.module
+        job, module = (step.host, str(step.result.get("ansible_job_id"))), step.module
         is_ours = step.ours
-        if isinstance(job, str) and step.ours:
-            self._jobs[job] = module
-        elif isinstance(job, str) and job in self._jobs and step.result.get("finished") and "erased" not in step.result:
-            # What came of a job is asked by a module of Ansible's.
+        if job in self._jobs and step.result.get("finished") and "erased" not in step.result:
+            # What came of a job is asked by another module than began it.
             is_ours, module = True, self._jobs[job]
+        elif "ansible_job_id" in step.result and step.ours:
+            self._jobs.setdefault(job, module)
         if step.state == OK and (step.role == "observe" or not (is_ours or step.changed)):
             return self._under_heading(step.at, lines)
         told, kind = self._told(step, module)

@@ -50,7 +50,6 @@ _SENTENCES: Mapping[str, Callable[[Result, bool], str]] = {
     "affected_tenants_info": look.affected_said,
     "backup_info": look.backup_said,
     "cache_purge": stop.purge_said,
-    "dump_progress_info": stop.dump_said,
     "evidence": stop.evidence_said,
     "feature_flag": stop.flag_said,
     "feature_flag_info": stop.flag_info_said,

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livefields import (
-    SHOWN,
     Result,
     count_of,
     joined,
@@ -117,17 +116,6 @@ def dump_said(result: Result, _plan: bool) -> str:
         megabytes(result.get("bytes")),
         how.get(str(result.get("verified")), "NOT PROVEN"),
     )
-
-
-def dump_progress_said(result: Result) -> str:
-    """Return how far a dump is that goes on; empty where its result does not say."""
-    told = []
-    for one in rows_of(result.get("progress")):
-        table = map_of(one)
-        rows, about = count_of(table.get("rows")), count_of(table.get("about"))
-        of = f" of about {about:,}" if about >= rows and about else ""
-        told.append(f"{table.get('table')} {rows:,}{of} rows")
-    return joined(*told[:SHOWN])
 
 
 def purge_said(result: Result, plan: bool) -> str:

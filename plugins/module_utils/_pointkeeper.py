@@ -25,6 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _poi
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumprun import Said, ask, child, listing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import let_go
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointerrors import (
     disk_filled,
     out_of_time,
@@ -47,6 +48,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _LEAST_PRIORITY = 19
 # A module that is frozen is waited for no longer than this after the deadline, nor a process that does not end.
 _END_SECONDS = 30.0
+# How much is restored is looked at so often, and for no more than this part of the time.
+_MEASURE_SECONDS, _MEASURE_PART = 2.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def keep(order: Order, life: int, report: int) -> NoReturn:
     status = 1
     try:
         os.setsid()
-        _close_all_but(life, report)
+        let_go(life, report)
         _give_way()
         _become(order.account)
         signal.signal(signal.SIGTERM, _end)
@@ -102,19 +105,6 @@ def keep(order: Order, life: int, report: int) -> NoReturn:
 def _end(_number: int, _frame: Any) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Another one must not stop the cleaning up.
     raise _Over
-
-
-def _close_all_but(*kept: int) -> None:
-    """Hold nothing else open: not the module's output, which its caller reads to the end, nor its connection."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) not in kept:
-            try:
-                os.close(int(name))
-            except OSError:
-                pass  # That of the listing itself.
 
 
 def _give_way() -> None:
@@ -147,6 +137,7 @@ class Keeper:
         self._life = life
         self._report = report
         self._directory: Path | None = None
+        self._measure_at = 0.0
 
     def run(self) -> None:
         """Do all of it; what goes wrong is reported, not raised."""
@@ -173,6 +164,7 @@ class Keeper:
             for name in ("data", "socket", "tablespaces", "lock"):
                 (directory / name).mkdir(mode=0o700)
             self._restore(directory, lock)
+            self._tell({"step": "read the log up to the target"})
             control = self._configure(directory)
             with self._started(directory, lock, control) as (said, stopped):
                 self._tell({"ready": {"socket": str(directory / "socket"), "stopped_before": stopped}})
@@ -189,6 +181,7 @@ class Keeper:
             while process.poll() is None:
                 said.read(_LOOK_SECONDS)
                 self._look()
+                self._measure(directory)
                 self._in_time("pgBackRest had not restored the backup", "")
             said.read(0)
             if process.returncode:
@@ -246,6 +239,14 @@ class Keeper:
         free = free_bytes(self._directory) if self._directory else self._order.min_free
         if free < self._order.min_free:
             raise disk_filled(str(self._directory), free, self._order.min_free)
+
+    def _measure(self, directory: Path) -> None:
+        """Tell now and then how much is there."""
+        began = time.monotonic()
+        if began >= self._measure_at:
+            self._tell({"bytes": place.bytes_in(directory)})
+            now = time.monotonic()
+            self._measure_at = now + max(_MEASURE_SECONDS, (now - began) / _MEASURE_PART)
 
     def _in_time(self, step: str, said: str) -> None:
         if time.monotonic() > self._order.ends_at:

@@ -165,3 +165,15 @@ def write(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise unusable(str(path), error.strerror or error) from error
+
+
+def bytes_in(directory: Path) -> int:
+    """Return how many bytes the files below a directory take on the disk; what goes meanwhile counts for nothing."""
+    found = 0
+    for parent, _directories, names in os.walk(directory):
+        for name in names:
+            try:
+                found += os.lstat(os.path.join(parent, name)).st_blocks * 512
+            except OSError:
+                continue
+    return found

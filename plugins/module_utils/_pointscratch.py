@@ -27,6 +27,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointerror
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointkeeper import Order, keep
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplace import remove_dead
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplan import dump_argv
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About, Look, Name
 
 _LOOK_SECONDS = 0.1
@@ -54,10 +55,11 @@ class Scratch:
         os.close(life)
         os.close(report)
 
-    def wait(self, look: Look) -> Mapping[str, Any]:
+    def wait(self, look: Look, progress: Progress) -> Mapping[str, Any]:
         """Return ``socket`` and ``stopped_before`` when the instance is at the target; raises KanbanError.
 
         :param look: called ten times a second; what it raises ends the waiting.
+        :param progress: of the step in which the backup is restored.
         """
         while True:
             look()
@@ -65,6 +67,10 @@ class Scratch:
                 if "ready" in message:
                     ready: Mapping[str, Any] = message["ready"]
                     return ready
+                if "bytes" in message:
+                    progress.bytes(message["bytes"])
+                if "step" in message:
+                    progress.step(message["step"])
             if time.monotonic() > self._order.ends_at + _GRACE_SECONDS:
                 raise out_of_time(self._order.seconds, "the scratch instance was not there", "")
 

@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, Check
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import CHECK, TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
@@ -63,26 +64,29 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Writt
 
     Raises KanbanError, after which the transaction is to be rolled back.
     """
-    cursor = planner.cursor
+    cursor, progress = planner.cursor, planner.progress
     keep = {table.oid: values_of(cursor, table, place, repair) for place, table in enumerate(planner.touched)}
-    for table in planner.touched:
-        if table.deleted:
-            planner.in_time()
-            cursor.run(sql.SQL(queries.KEEP_DELETED).format(table=table.name), keep[table.oid])
-            expect(table, table.deleted, cursor.rowcount, "were found again")
-    for table in planner.touched:
-        if table.updated:
-            planner.in_time()
-            parked = park_planned(cursor, table.name, table.columns, keep[table.oid])
-            written.expect(table.oid, updated=parked + table.updated)
-            expect(table, table.updated, change_rows(cursor, table, keep[table.oid]), "could be changed")
-    for table in planner.touched:
-        if table.deleted:
-            planner.in_time()
-            cursor.run(sql.SQL(queries.DELETE).format(table=table.name), keep[table.oid])
-            written.expect(table.oid, deleted=table.deleted)
-            left = cursor.row(sql.SQL(queries.NOT_DELETED).format(table=table.name), keep[table.oid])[0]
-            expect(table, table.deleted, table.deleted - left, "could be deleted")
+    gone = [table for table in planner.touched if table.deleted]
+    changed = [table for table in planner.touched if table.updated]
+    going = sum(table.deleted for table in gone)
+    for table in progress.each(gone, "keep in quarantine", TABLE, going):
+        planner.in_time()
+        cursor.run(sql.SQL(queries.KEEP_DELETED).format(table=table.name), keep[table.oid])
+        expect(table, table.deleted, cursor.rowcount, "were found again")
+        progress.rows(table.deleted)
+    for table in progress.each(changed, "change", TABLE, sum(table.updated for table in changed)):
+        planner.in_time()
+        parked = park_planned(cursor, table.name, table.columns, keep[table.oid])
+        written.expect(table.oid, updated=parked + table.updated)
+        expect(table, table.updated, change_rows(cursor, table, keep[table.oid]), "could be changed")
+        progress.rows(table.updated)
+    for table in progress.each(gone, "delete", TABLE, going):
+        planner.in_time()
+        cursor.run(sql.SQL(queries.DELETE).format(table=table.name), keep[table.oid])
+        written.expect(table.oid, deleted=table.deleted)
+        left = cursor.row(sql.SQL(queries.NOT_DELETED).format(table=table.name), keep[table.oid])[0]
+        expect(table, table.deleted, table.deleted - left, "could be deleted")
+        progress.rows(table.deleted)
     planner.in_time()
     cursor.run(queries.IMMEDIATE, {})
     told = written.judge()
@@ -133,7 +137,7 @@ def expect(table: object, planned: int, done: int, what: str) -> None:
 def _look_again(planner: Planner, checks: Sequence[Check]) -> None:
     cursor, relations = planner.cursor, Relations(planner.cursor)
     touched = {table.oid for table in planner.touched}
-    for check, planned in zip(checks, planner.plan.checks):
+    for check, planned in zip(planner.progress.each(checks, "count again", CHECK), planner.plan.checks):
         if planned.count is None:
             continue
         planned.remaining = planned.count

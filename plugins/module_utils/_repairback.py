@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import Kept, rows_of_kept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import take_away
@@ -35,12 +36,14 @@ class Back:
     repair: int
     in_time: Callable[[], None]
     orphans: dict[tuple[int, str], int]
+    progress: Progress
     told: list[str] = field(default_factory=list)
     transactions: list[str] = field(default_factory=list)
 
     def all(self, kept_rows: list[Kept]) -> list[str]:
         """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
         written = Written(self.cursor)
+        self.progress.step("bring back", planned=sum(kept.deleted + kept.updated + kept.inserted for kept in kept_rows))
         if any(kept.inserted for kept in kept_rows):
             # Tables may refer to one another in a circle, where the keys can wait.
             self.cursor.run(bringback.DEFERRED, {})
@@ -51,12 +54,16 @@ class Back:
                 written.expect(kept.oid, updated=parked)
         for kept in kept_rows:
             if kept.deleted:
+                self.progress.next(str(kept))
                 self._write(kept, queries.DELETED_ROWS, self._insert, written)
+                self.progress.rows(kept.deleted)
         for kept in kept_rows:
             # In the order in which a restore did it, backwards: those that refer come first.
+            self.progress.next(str(kept))
             steps = [self._take_away, self._change_back]
             for step in reversed(steps) if self._refers_to_itself(kept) else steps:
                 step(kept, written)
+            self.progress.rows(kept.updated + kept.inserted)
         self.cursor.run(quarantine.IMMEDIATE, {})
         return [*self.told, *written.judge()]
 

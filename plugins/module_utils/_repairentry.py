@@ -60,7 +60,7 @@ def _repair(work: Work, check_mode: bool) -> None:
     checks = checks_from(request.checks)
     repairs = {given["name"]: repair_of(given) for given in request.checks}
     with work.transaction() as cursor:
-        planner = Planner(cursor, work.deadline, request.limit_samples)
+        planner = Planner(cursor, work.deadline, request.limit_samples, work.progress)
         plan = planner.make(checks, repairs)
         plan_hash = plan.hash(request.checks, where_of(cursor, work))
         reasons = refusals(plan, request.max_rows, request.max_fraction)

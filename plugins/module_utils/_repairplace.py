@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a repair works: its one transaction, the incident that it belongs to, and the lease."""
+"""Where a repair works: its one transaction, and the incident that it belongs to."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     KanbanError,
     Timeout,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
-    LEASE,
-    Facts,
-)
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import Facts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
 
 SOURCE = "integrity_repair"
 MODE = "ISOLATION LEVEL REPEATABLE READ READ WRITE"
 LOCK_SECONDS = 5.0
-LEASE_GRACE = 30.0  # The lease outlives the deadline: by then the transaction has ended either way.
 # What a row's text depends on, the same whatever the role's own settings are.
 SETTINGS = {
     "work_mem": "64MB",
@@ -55,6 +52,7 @@ class Request:
     max_fraction: float = 0.5
     allow_unfenced: bool = False
     lease_by_force: bool = False
+    lease_wait: float = 0.0
     deadline: float = 600.0
     limit_samples: int = 10
 
@@ -78,6 +76,7 @@ class Work:
     result: dict[str, Any] = field(default_factory=dict)
     error: KanbanError | None = None
     taken_back: dict[str, Any] | None = None
+    progress: Progress = field(default_factory=Progress)
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
@@ -155,32 +154,3 @@ def no_incident(wanted: str) -> BadInput:
         "Nothing was changed.",
         "Give the id of the open incident (incident_info lists them), or open one (module incident).",
     )
-
-
-@contextmanager
-def lease(work: Work) -> Iterator[None]:
-    """Hold the recovery lease; one that this run held before stays its own afterwards."""
-    who = ledger.Who(str(work.incident), work.request.who.run_id, operator=work.request.who.operator)
-    seconds = work.request.deadline + LEASE_GRACE
-    with work.session.transaction(READ_SECONDS) as cursor:
-        before = ledger.read_lease(cursor, LEASE)
-        ledger.take_lease(cursor, LEASE, who, seconds, work.request.lease_by_force)
-    try:
-        yield
-    finally:
-        if (before or {}).get("run_id") != who.run_id:
-            _drop_lease(work, who.run_id)
-
-
-def _drop_lease(work: Work, run_id: str) -> None:
-    session = work.session
-    try:
-        if not session.is_open:
-            session = Session(session.login, APPLICATION)
-        with session.transaction(READ_SECONDS) as cursor:
-            ledger.drop_lease(cursor, LEASE, run_id)
-    except KanbanError as error:
-        work.facts.warnings.append(f"The lease could not be given back and ends by itself: {error.what}")
-    finally:
-        if session is not work.session:
-            session.close()

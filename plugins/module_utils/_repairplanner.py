@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, Finding
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations, key_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import CHECK, TABLE, Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircascade import (
     ForeignKey,
     children_first,
@@ -63,6 +64,7 @@ class Planner:
     cursor: Cursor
     deadline: Deadline
     samples: int
+    progress: Progress = field(default_factory=Progress)
     plan: Plan = field(default_factory=lambda: Plan([]))
     touched: list[Touched] = field(default_factory=list)
     keys: dict[int, list[ForeignKey]] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class Planner:
         may_make_plans(self.cursor)
         self.cursor.run(queries.CREATE_PLAN, {})
         left, now = LeftRelations(self.cursor), Relations(self.cursor)
-        for check in checks:
+        for check in self.progress.each(checks, "count", CHECK):
             planned = Planned(check.name, check.kind, repairs[check.name], check.tolerate)
             self.plan.checks.append(planned)
             self._one(check, planned, left, now)
@@ -158,7 +160,7 @@ class Planner:
         tables = {table.oid: table for table in self.tables()}
         names = {oid: table.name for oid, table in tables.items() if table.deleted}
         self.touched = [tables[oid] for oid in children_first(list(tables), self.keys)]
-        for table in self.touched:
+        for table in self.progress.each(self.touched, "plan", TABLE):
             self.in_time()
             self.plan.rows_of[str(table)] = self.cursor.row(sql.SQL(queries.ROWS).format(table=table.name), {})[0]
             self._figures(table)

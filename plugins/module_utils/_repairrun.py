@@ -16,11 +16,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairlease import lease
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (
     Request,
     Work,
     find_incident_of,
-    lease,
     no_incident,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundoentry import refuse_purged

@@ -10,6 +10,7 @@ from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import TABLE, Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairback import Back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import SHOWN, Kept, rows_of_kept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import (
@@ -30,6 +31,7 @@ class Undo:
     cursor: Cursor
     repair: int
     in_time: Callable[[], None]
+    progress: Progress
     kept: list[Kept] = field(default_factory=list)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     in_the_way: int = 0
@@ -55,7 +57,7 @@ class Undo:
             if kept.inserted:
                 self.in_time()
                 note_put(self.cursor, kept, self.repair)
-        for kept in self.kept:
+        for kept in self.progress.each(self.kept, "look", TABLE):
             self.in_time()
             may_bring_back(self.cursor, kept.oid, str(kept), kept.words, kept.written)
             for why, rows in put_conflicts(self.cursor, kept, self.repair):
@@ -70,7 +72,7 @@ class Undo:
 
     def put_back(self) -> list[str]:
         """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
-        back = Back(self.cursor, self.repair, self.in_time, self.without_parent)
+        back = Back(self.cursor, self.repair, self.in_time, self.without_parent, self.progress)
         told = back.all(self.kept)
         self.transactions = back.transactions
         return told

@@ -47,7 +47,7 @@ def undo_repairs(work: Work, check_mode: bool) -> None:
 
 def _undo(work: Work, cursor: Cursor, number: int, plan_hash: str, check_mode: bool) -> None:
     request, result = work.request, work.result
-    undo = Undo(cursor, number, Planner(cursor, work.deadline, 0).in_time)
+    undo = Undo(cursor, number, Planner(cursor, work.deadline, 0).in_time, work.progress)
     undo.look()
     passage = look_at_fence(cursor, {str(kept): kept.scope for kept in undo.kept if kept.direct}, work.names)
     _told_of_fence(work, passage)

@@ -84,8 +84,9 @@ def step_name(step: Step) -> str:
         name = "sweep"
     elif name in ("repair", "restore") and step.role != "recover":
         name = "plan"
-    # The task that begins a dump says nothing yet, and lowering a fence is no part of raising it.
-    begun = name == "dump" and not number(step.figures.get("toc_entries"))
+    # The task that begins a job says nothing yet, and lowering a fence is no part of raising it.
+    ended = {"dump": "toc_entries", "repair": "elapsed_ms", "restore": "elapsed_ms"}
+    begun = name in ended and not number(step.figures.get(ended[name]))
     lowered = name == "fence" and step.figures.get("status") == "absent"
     return "" if begun or lowered or step.role in ("release", "reenable", "triage", "selective") else name
 

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import CHECK, TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import change_rows, expect, values_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
@@ -96,7 +97,8 @@ class BringBack:
         self.cursor.run(queries.DEFERRED, {})
         touched = {table.oid: table for table in self.planner.touched}
         told: list[str] = []
-        for place, table in enumerate(self.tables):
+        rows = sum(self.inserted(table) for table in self.tables) + sum(table.updated for table in touched.values())
+        for place, table in enumerate(self.planner.progress.each(self.tables, "bring back", TABLE, rows)):
             planned = touched.get(table.oid)
             steps = [lambda p=place, t=table: self._insert(t, p, repair, written)]
             if planned and planned.updated:
@@ -105,6 +107,7 @@ class BringBack:
             for step in steps:
                 self.planner.in_time()
                 told += _tried(table, step)
+            self.planner.progress.rows(self.inserted(table) + (planned.updated if planned else 0))
         self.planner.in_time()
         _tried(None, self._settled)
         return told + written.judge()
@@ -147,7 +150,8 @@ class BringBack:
         relations = Relations(self.cursor)
         touched = {table.oid for table in self.tables if self.inserted(table)}
         touched |= {table.oid for table in self.planner.touched}
-        for check, planned in zip(self.checks, self.planner.plan.checks):
+        checks = self.planner.progress.each(self.checks, "count again", CHECK)
+        for check, planned in zip(checks, self.planner.plan.checks):
             planned.remaining = planned.count
             if planned.count is not None and touched & self.planner.used[check.name]:
                 self.planner.in_time()

@@ -11,6 +11,7 @@ from typing import Any, Callable, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import KEY_LETTERS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import TABLE, Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import refusal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import KINDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, now_of, unique_indexes
@@ -21,7 +22,12 @@ MOST_TENANTS = 100
 
 
 def compare(
-    cursor: Cursor, tables: Sequence[Backed], kinds: Sequence[str], samples: int, look: Callable[[], None]
+    cursor: Cursor,
+    tables: Sequence[Backed],
+    kinds: Sequence[str],
+    samples: int,
+    look: Callable[[], None],
+    progress: Progress,
 ) -> list[dict[str, Any]]:
     """Compare tables, those that are referred to first; return what speaks against bringing rows back.
 
@@ -33,7 +39,7 @@ def compare(
     cursor.run(queries.CREATE_COMPARED, {})
     reasons: list[dict[str, Any]] = []
     has_quarantine = cursor.row(recoverypoint.HAS_QUARANTINE, {})[0]
-    for table in tables:
+    for table in progress.each(tables, "compare", TABLE):
         look()
         _sides(cursor, table, samples)
         reasons += _twice(cursor, table)

@@ -101,7 +101,7 @@ class Restore:
             self.point = self.scratch.enter_context(point_in_time(work, self.request))
             self._took("restore")
         with work.transaction() as cursor:
-            planner = Planner(cursor, work.deadline, self.request.limit_samples)
+            planner = Planner(cursor, work.deadline, self.request.limit_samples, work.progress)
             source, space = self._compare(cursor, planner, checks)
             passage = self._judge(cursor, planner)
             self._report(cursor, planner, passage, source, space)
@@ -127,11 +127,11 @@ class Restore:
         tables = [find_backed(cursor, number, one) for number, one in enumerate(asked)]
         self.tables, waiting = in_order(cursor, tables)
         space = look_at_space(cursor, self.login, source, self.tables)
-        load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over))
+        load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over), work.progress)
         self.scratch.close()
         self._refuse_source(source)
         self._took("load")
-        reasons = compare(cursor, self.tables, request.kinds, request.limit_samples, planner.in_time)
+        reasons = compare(cursor, self.tables, request.kinds, request.limit_samples, planner.in_time, work.progress)
         for table in self.tables if "changed" in request.kinds else ():
             plan_changed(cursor, table)
         planner.look()

@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import near_names
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgrescopy import copy_in
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import TABLE, Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import Source
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, no_space
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
@@ -56,7 +57,7 @@ class Clock:
     not_over: Callable[[], None]
 
 
-def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock) -> None:
+def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock, progress: Progress) -> None:
     """Fill the temporary tables; raises KanbanError where the backup is not whole, or does not fit."""
     by_name = {}
     for table in tables:
@@ -68,9 +69,17 @@ def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock)
         cursor.run(statement, {})
         by_name[table.schema, table.table] = table
         by_name.update(dict.fromkeys(table.leaves, table))
+    proven = [source.about.rows.get((table.schema, table.table)) for table in tables]
+    known = [rows for rows in proven if rows is not None]
+    progress.step("load", TABLE, len(tables), sum(known) if len(known) == len(tables) else None)
+    begun: set[int] = set()
     try:
         for header, pieces in source.streams(by_name, clock.not_over):
-            _take(cursor, by_name[header.schema, header.table], header, pieces, clock)
+            table = by_name[header.schema, header.table]
+            if table.number not in begun:
+                begun.add(table.number)
+                progress.next(str(table))
+            _take(cursor, table, header, _counted(pieces, progress), clock)
     except ServerError as error:
         if error.code == "disk_full":
             raise no_space(f"The server's disk is full: {error.what}") from error
@@ -79,6 +88,13 @@ def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock)
         _refuse_lacking(source, table, [str(one) for one in tables])
         clock.in_time()
         cursor.run(sql.SQL(queries.ANALYZE).format(backup=table.backup), {})
+
+
+def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
+    """Give rows on, a line each, and count them."""
+    for piece in pieces:
+        yield piece
+        progress.rows(piece.count(b"\n"))
 
 
 def _take(

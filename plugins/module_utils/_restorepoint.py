@@ -113,6 +113,7 @@ def point_in_time(work: Work, request: RestoreRequest) -> Iterator[Point]:
         backup.label,
     )
     others = _others(work, request, tool, backup, production)
+    size = _size(production, backup)
     order = Order(
         stanza=stanza,
         account=tool.account,
@@ -126,16 +127,17 @@ def point_in_time(work: Work, request: RestoreRequest) -> Iterator[Point]:
         controldata=programs.path("pg_controldata"),
         major=programs.major,
         scratch_dir=source.get("scratch_dir"),
-        needed=_needed(production, backup),
+        needed=int(size * _MARGIN) + _LOG_ROOM,
         min_free=int(source["min_free"]),
         first=backup.facts.get("first_segment"),
         newest=backup.last_segment,
         ends_at=time.monotonic() + work.deadline.left,
         seconds=request.deadline,
     )
+    work.progress.step("restore the scratch instance", planned_bytes=size)
     scratch = Scratch(order)
     try:
-        ready = scratch.wait(_Awake(work))
+        ready = scratch.wait(_Awake(work), work.progress)
         about.facts = {"label": backup.label, "stopped_before": ready["stopped_before"]}
         yield Point(
             about,
@@ -256,7 +258,6 @@ def _others(work: Work, request: RestoreRequest, tool: Tool, backup: Backup, pro
     return [name for name in names or () if name != database]
 
 
-def _needed(production: _Production, backup: Backup) -> int:
-    """Return about how many bytes the instance takes: a table that was emptied is in the backup with its full size."""
-    then = max(0, (backup.size_bytes or 0) - production.others)
-    return int(max(production.size, then) * _MARGIN) + _LOG_ROOM
+def _size(production: _Production, backup: Backup) -> int:
+    """Return about how many bytes the database takes: a table that was emptied is in the backup with its full size."""
+    return max(production.size, (backup.size_bytes or 0) - production.others)

@@ -63,6 +63,12 @@ options:
     description: Take the recovery lease from whoever holds it. An override to be given with a reason.
     type: bool
     default: false
+  lease_wait:
+    description:
+      - Seconds to wait for the lease where another run holds it, before that is an error. They do not count against
+        O(deadline). A module of the same run that works on the same database is waited for until it has ended.
+    type: float
+    default: 0
   deadline:
     description: Seconds for all of it; what is not done by then is rolled back.
     type: float
@@ -105,6 +111,8 @@ notes:
   - Tables that others inherit from are refused; partitioned ones are not.
   - Where it is run again after it was killed or lost its connection, everything is as before, and the same command goes
     on. Nothing to repair is no change, whatever O(plan_hash) is.
+  - How far it is stands in C(kanban_rollback.leases) while it works, and M(chatia.kanban_rollback.progress_info) tells
+    it. It is written about once a second on a session of its own; where that fails, only this is not known.
 seealso:
   - module: chatia.kanban_rollback.integrity_info
   - module: chatia.kanban_rollback.pg_restore_tables
@@ -342,6 +350,7 @@ NAMES = (
     "max_fraction",
     "allow_unfenced",
     "lease_by_force",
+    "lease_wait",
     "deadline",
 )
 
@@ -360,6 +369,7 @@ def main() -> None:
             "max_fraction": {"type": "float", "default": 0.5},
             "allow_unfenced": {"type": "bool", "default": False},
             "lease_by_force": {"type": "bool", "default": False},
+            "lease_wait": {"type": "float", "default": 0},
             "deadline": {"type": "float", "default": 600},
             "limit_samples": {"type": "int", "default": 10},
         },

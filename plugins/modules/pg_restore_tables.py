@@ -153,6 +153,12 @@ options:
     description: Take the recovery lease from whoever holds it. An override to be given with a reason.
     type: bool
     default: false
+  lease_wait:
+    description:
+      - Seconds to wait for the lease where another run holds it, before that is an error. They do not count against
+        O(deadline). A module of the same run that works on the same database is waited for until it has ended.
+    type: float
+    default: 0
   deadline:
     description:
       - Seconds for all of it; what is not done by then is rolled back. For V(pgbackrest) give as long as a restore of
@@ -222,6 +228,8 @@ requirements:
     the module, and setpriv of util-linux where this runs as root
   - pg_restore, not older than the server and than the pg_dump that made the backup, on the host that runs the module;
     a plain file needs none
+  - How far it is stands in C(kanban_rollback.leases) while it works, and M(chatia.kanban_rollback.progress_info) tells
+    it. It is written about once a second on a session of its own; where that fails, only this is not known.
 seealso:
   - module: chatia.kanban_rollback.pg_dump
   - module: chatia.kanban_rollback.integrity_repair
@@ -560,6 +568,7 @@ OPTIONS = {
     "max_fraction": {"type": "float", "default": 0.5},
     "allow_unfenced": {"type": "bool", "default": False},
     "lease_by_force": {"type": "bool", "default": False},
+    "lease_wait": {"type": "float", "default": 0},
     "deadline": {"type": "float", "default": 600},
     "limit_samples": {"type": "int", "default": 10},
     "bin_dir": {"type": "path"},

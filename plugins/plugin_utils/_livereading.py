@@ -39,7 +39,7 @@ class Profile:
 
     def limit(self, host: str, task: Any) -> float | None:
         """Return how many seconds a task of ours may take on a host; none where it does not say, or is not ours."""
-        if task.action.endswith(("async_status", ".dump_progress_info")):
+        if task.action.endswith(("async_status", ".progress_info")):
             # Whoever asks for a job waits for as long as the job may take.
             return self._jobs.get(host) if task.until else None
         if not task.action.startswith(COLLECTION):

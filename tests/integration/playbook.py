@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.integration.module import ROOT
-from tests.playbooks.runner import Run, Running, beside
-from tests.support import accounts
+from tests.playbooks.runner import Run, Running, beside, environment
+from tests.support import accounts, terminal
 
 TIMEOUT_SECONDS = 120
 
@@ -50,13 +51,10 @@ def _no_template(value: Any) -> str:
     return f"!unsafe {json.dumps(value)}" if isinstance(value, str) else json.dumps(value)
 
 
-def start(directory: Path, playbook: str, *options: str, prefix: Sequence[str] = (), **more: str) -> Running:
-    """Start a playbook, a file's name or one of the collection's, and return at once.
-
-    ``prefix`` is put before the command, for instance a namespace; ``more`` goes to the environment.
-    """
+def alone(directory: Path) -> dict[str, str]:
+    """Return an environment in which a playbook has a directory to itself."""
     (directory / "ansible.cfg").touch()
-    alone = {
+    return {
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
         "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
         "ANSIBLE_HOME": str(directory / ".ansible"),
@@ -65,8 +63,26 @@ def start(directory: Path, playbook: str, *options: str, prefix: Sequence[str] =
         "ANSIBLE_NO_TARGET_SYSLOG": "1",
         "HOME": str(directory),
     }
+
+
+def start(directory: Path, playbook: str, *options: str, prefix: Sequence[str] = (), **more: str) -> Running:
+    """Start a playbook, a file's name or one of the collection's, and return at once.
+
+    ``prefix`` is put before the command, for instance a namespace; ``more`` goes to the environment.
+    """
     argv = [*prefix, beside("ansible-playbook"), *options, playbook]
-    return Running(argv, directory / "output", directory, {**alone, **more})
+    return Running(argv, directory / "output", directory, {**alone(directory), **more})
+
+
+def shown(directory: Path, playbook: str, *options: str, timeout: float = TIMEOUT_SECONDS) -> tuple[Run, list[str]]:
+    """Run a playbook on a wide terminal with the live view; return it, and what was drawn over on the last line."""
+    around = {**environment(**alone(directory)), "ANSIBLE_STDOUT_CALLBACK": "chatia.kanban_rollback.live"}
+    for chosen in ("CI", "JOB_ID"):
+        around.pop(chosen, None)
+    argv = [beside("ansible-playbook"), *options, playbook]
+    began = time.monotonic()
+    seen = terminal.run(argv, directory, {**around, "TERM": "xterm"}, columns=400, timeout=timeout)
+    return Run(seen.rc, "\n".join(seen.lines), time.monotonic() - began), seen.drawn
 
 
 def run(directory: Path, playbook: str, *options: str, prefix: Sequence[str] = (), **more: str) -> Run:

@@ -67,3 +67,17 @@ def parts(result: Result) -> list[tuple[Any, ...]]:
         (part["check"], part["table"].rpartition(".")[2], part["action"], part["rows"], part["effect"])
         for part in result["plan"]["parts"]
     ]
+
+
+def listen(db: Database) -> None:
+    """Keep all that the ledger is told of how far a work is, for ``heard``."""
+    db.rows("CREATE TABLE heard (progress jsonb)")
+    db.rows("""CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS
+               'BEGIN INSERT INTO heard VALUES (NEW.progress); RETURN NULL; END'""")
+    db.rows("""CREATE TRIGGER hear AFTER UPDATE ON kanban_rollback.leases FOR EACH ROW
+               WHEN (NEW.progress IS NOT NULL) EXECUTE FUNCTION hear()""")
+
+
+def heard(db: Database) -> list[dict[str, Any]]:
+    """Return it, oldest first."""
+    return [row[0] for row in db.rows("SELECT progress FROM heard ORDER BY ctid")]

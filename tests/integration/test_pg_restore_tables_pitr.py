@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.integrity import find
 from tests.integration.place import Database
-from tests.integration.repairs import whole
+from tests.integration.repairs import heard, listen, whole
 from tests.integration.restores import compare, figures, make, ready
 from tests.integration.scratches import Place, place
 from tests.support import processes
@@ -71,12 +71,16 @@ def test_rows_of_just_before_come_back_and_newer_ones_stay(point: Place) -> None
     assert whole(db, *NAMES) == spoilt
 
     given: dict[str, Any] = {"source": point.source(target=since), "tables": tables, "plan_hash": found["plan_hash"]}
+    listen(db)
     done = modules.ok("pg_restore_tables", approved_by="ana", **given, **options)
     assert done["restored"] == 11 + 11 + 100 + 20
     now = [row[0] for row in db.rows('SELECT t::text FROM "Tickets" AS t WHERE id < 1000 ORDER BY id')]
     assert (now, db.value('SELECT title FROM "Tickets" WHERE id = 1000')) == (then, "newer")
     assert db.value("SELECT count(*) FROM events") == 100
     assert point.left() == []
+    # What takes long is told: first how much of the instance is there.
+    first, *_others = [told for told in heard(db) if told["bytes"]]
+    assert (first["step"], 0 < first["bytes"] <= first["planned_bytes"] * 2) == ("restore the scratch instance", True)
     modules.ok("pg_restore_tables", state="undone")
     assert whole(db, *NAMES) == spoilt
     # The instance archived nothing, not even the history of its own timeline.

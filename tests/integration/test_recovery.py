@@ -9,7 +9,8 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,14 @@ class Place:
 
     def start(self, *options: str, **extra: Any) -> Running:
         """Start scenario3.yml."""
+        return playbook.start(self.directory, *self._typed(extra), *options)
+
+    def shown(self, **extra: Any) -> tuple[Run, list[str]]:
+        """Run scenario3.yml as a person sees it; return also what was drawn over on the last line."""
+        return playbook.shown(self.directory, *self._typed(extra), timeout=300)
+
+    def _typed(self, extra: dict[str, Any]) -> list[str]:
+        """Return the playbook and what is said to it."""
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
@@ -67,7 +76,7 @@ class Place:
         }
         hosts = playbook.inventory(self.directory, variables, db={"db1": {}})
         given = playbook.given(self.directory, extra) if extra else []
-        return playbook.start(self.directory, "chatia.kanban_rollback.scenario3", *hosts, *given, *options)
+        return ["chatia.kanban_rollback.scenario3", *hosts, *given]
 
     @property
     def events(self) -> list[tuple[str, str]]:
@@ -90,6 +99,33 @@ def hash_of(run: Run) -> str:
     found = re.search(r"kanban_plan_hash=([0-9a-f]{64})", run.screen)
     assert found, run.screen
     return found[1]
+
+
+# Time for it to be told, then until somebody has asked.
+UNTIL_ASKED = """
+CREATE FUNCTION until_asked() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE told timestamptz := clock_timestamp() + interval '2 s'; asked boolean := false; asks boolean;
+BEGIN
+  WHILE clock_timestamp() < told + interval '60 s' LOOP
+    PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002);
+    asks := EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_start > told
+                                                   AND application_name LIKE '% progress_info');
+    EXIT WHEN asked AND NOT asks;
+    asked := asked OR asks;
+  END LOOP;
+  RETURN NULL;
+END $$"""
+
+
+@contextmanager
+def slow_deletes(db: Database) -> Iterator[None]:
+    """Let each statement that deletes wait until somebody has asked how far it is."""
+    db.rows(UNTIL_ASKED)
+    # By its name it comes after the fence's own.
+    for table in TABLES:
+        db.rows(f"CREATE TRIGGER zz_wait BEFORE DELETE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION until_asked()")
+    yield
+    db.rows("DROP FUNCTION until_asked CASCADE")
 
 
 def test_found_planned_approved_repaired_validated_and_back(place: Place) -> None:
@@ -118,8 +154,18 @@ def test_found_planned_approved_repaired_validated_and_back(place: Place) -> Non
     assert Path(file[1]).stat().st_mode & 0o777 == 0o600
     assert (whole(place.db, *TABLES), place.events) == (before, [])
 
-    done = place.run(**APPROVED, kanban_plan_hash=hash_of(stopped))
+    with slow_deletes(place.db):
+        done, drawn = place.shown(**APPROVED, kanban_plan_hash=hash_of(stopped))
     assert done.rc == 0, done.output
+    # The last line moves with the repair, and the figures are those that the ledger has.
+    moved = {
+        found[0] for line in drawn if (found := re.search(r"\w[\w ]+, (?:check|table) \d+ of \d+ .*?: Wait", line))
+    }
+    assert len(moved) > 1, drawn
+    assert any(re.search(r"delete, table \d of \d \(public\.\w+\), [\d,]+ of [\d,]+ rows", line) for line in moved), (
+        moved
+    )
+    assert "Wait until it is repaired [db1]: " in done.text
     assert f"{mended} rows repaired, the data is validated" in done.screen
     assert re.search(r"public\.TicketTags: \d+ rows in the dump, \d+ now: \d+ in quarantine", done.screen), done.screen
     assert "0 writes were accepted since the fence" in done.screen

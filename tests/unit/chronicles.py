@@ -112,7 +112,10 @@ def repaired(began: float = 600.0) -> Story:
     story.play(began + 5, "7. Recover")
     rows = [{"table": "public.Tags", "deleted": 5, "changed": 0, "inserted": 0},
             {"table": "public.Tickets", "deleted": 0, "changed": 6, "inserted": 0}]  # fmt: skip
-    story.task(began + 9, "integrity_repair", {"quarantined": 11}, {"database": "7/1", "tables": rows}, role="recover")
+    # A job: one task begins it, another is told what became of it.
+    story.task(began + 6, "integrity_repair", role="recover", changed=False)
+    done = {"quarantined": 11, "elapsed_ms": 2900}
+    story.task(began + 9, "integrity_repair", done, {"database": "7/1", "tables": rows}, role="recover", took=3.0)
     checks = [{"name": "orphan_tags", "status": "ok", "count": 0}]
     story.task(began + 10, "integrity_info", {"total_count": 0, "complete": True}, {"checks": checks}, role="validate")
     point = {"point": {"measured": True, "writes": 0}}

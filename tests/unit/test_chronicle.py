@@ -36,7 +36,7 @@ def test_a_stop_and_its_repair_and_the_return() -> None:
     assert (told["scenario"], told["severity"], told["state"]) == ("scenario3", "P0 critical", "reenabled")
     assert told["moments"] == {
         "began": at(0), "detected": None, "contained": at(2), "decided": None, "validated": None,
-        "recovery_began": at(608), "data_validated": at(612), "released": at(905), "reenabled": at(1010),
+        "recovery_began": at(605), "data_validated": at(612), "released": at(905), "reenabled": at(1010),
         "ended": at(1010),
     }  # fmt: skip
     assert told["seconds"] == {"contain": 2.0, "validate": 612.0, "whole": 905.0}

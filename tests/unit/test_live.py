@@ -192,6 +192,12 @@ def test_a_job_is_known_again_by_its_id() -> None:
     for changed in (True, False):
         asked = step(task="t2", module="ansible.builtin.async_status", ours=False, changed=changed, result=done)
         assert "5 rows of 1 table, 2.0 MB, proven" in texts(made.ended(asked))[-1]
+    # As the collection's own module asks it, on another host of the same play.
+    other = step(host="db2", module="integrity_repair", result=begun)
+    assert "begun; it goes on" in texts(made.ended(other))[-1]
+    mended = {**begun, "finished": 1, "repair_id": 1, "quarantined": 7, "plan": {"total_rows": 7}}
+    asked = step(host="db2", task="t2", module="progress_info", result=mended)
+    assert "7 rows mended, 7 in quarantine" in texts(made.ended(asked))[-1]
     cleared = {"ansible_job_id": "j1.2", "erased": "/root/.ansible_async/j1.2", "finished": 1}
     assert made.ended(step(task="t3", module="ansible.builtin.async_status", ours=False, result=cleared)) == []
 

@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _livesteps
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import FIGURES
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livesteps import figure
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livestop import dump_progress_said
 
 WRITABLE: dict[str, Any] = {"database": {"writable": True}}
 KILL = {
@@ -144,12 +143,6 @@ def test_a_plan_is_said_to_be_one() -> None:
     assert figure("write_fence", {"status": "proven", "changed": True}, True) == "fence would be lowered"
     assert figure("evidence", {"complete": False}, True) == "evidence would be kept"
     assert figure("cache_purge", {"purged": 2}, True) == "2 keys would be purged"
-
-
-def test_how_far_a_dump_is() -> None:
-    tables = [{"table": "Tickets", "rows": 1284, "about": 4000}, {"table": "Tags", "rows": 9, "about": None}, 7]
-    assert dump_progress_said({"progress": tables[:2]}) == "Tickets 1,284 of about 4,000 rows, Tags 9 rows"
-    assert [dump_progress_said(answer) for answer in ({}, {"progress": None}, {"progress": "text"})] == [""] * 3
 
 
 def test_items_of_a_loop_are_told_together() -> None:
