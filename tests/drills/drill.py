@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from tests.drills.judge import (
     patience,
 )
 from tests.drills.leftovers import leftovers, of_runs
-from tests.drills.watch import Watch, off
+from tests.drills.watch import EVERY_SECONDS, Watch, off
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError
 from tests.playbooks.runner import CHECKOUT, Run, Running, beside
@@ -62,7 +63,6 @@ class Drill:
     finished: bool = False
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
-    _bound: float = BOUND
 
     @property
     def estate(self) -> Estate:
@@ -127,24 +127,28 @@ class Drill:
         :param running: a run that was started before, by ``start``.
         :param extra: variables on the command line.
         """
-        self._bound = bound * patience()
         if running is None:
             # During an incident the first command finds no connection open.
             self.estate.site.disconnect()
             running = self.start(extra=extra)
         run = running.wait(timeout=RUN_SECONDS * patience())
         ended = time.time()
-        self.judge_flag(running, most=most, returns=returns)
+        self.judge_flag(running, bound=bound, most=most, returns=returns)
         self._judge_screen(run, fails=fails, says=[*says, *(() if fails else _words(looks.WHOLE))], never=never)
         if "the fence is proven" in run.screen:
             self._fenced_since = self._fenced_since or ended
         return run
 
-    def judge_flag(self, running: Running, *, most: int = 0, returns: bool = False) -> None:
-        """1. by what was seen since a run was started until now."""
+    def judge_flag(self, running: Running, *, bound: float = BOUND, most: int = 0, returns: bool = False) -> None:
+        """1. by what was seen since a run was started until now, which may be before it was off in time."""
+        bound *= patience()
+        while (
+            time.monotonic() < running.began + bound and off(self.watch.looks, running.began, inf, most).after is None
+        ):
+            time.sleep(EVERY_SECONDS)
         # The look that says so may be one pause away.
-        time.sleep(0.3)
-        judge_off(off(self.watch.looks, running.began, time.monotonic(), most), self._bound, most, returns)
+        time.sleep(3 * EVERY_SECONDS)
+        judge_off(off(self.watch.looks, running.began, inf, most), bound, most, returns)
 
     def _judge_screen(self, run: Run, **how: Any) -> None:
         judge_said(run, **how, contradicted=looks.contradictions(self.place, run))

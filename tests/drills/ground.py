@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,8 +46,11 @@ _CAUGHT_UP = """
 SELECT count(*) = 1 AND bool_and(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < 16e6) FROM pg_stat_replication
 """
 # Modules that a killed controller left, and files of theirs.
-_END = ["pkill", "-KILL", "-f", "[A]nsiballZ|[B]ECOME-SUCCESS|[a]sync_wrapper"]
-_CLEAR = [*FIND, "-exec", "rm", "-rf", "{}", "+"]
+_CLEAR = f"""
+pkill -KILL -f 'AnsiballZ|BECOME-SUCCESS|async_wrapper'
+{shlex.join([*FIND, "-exec", "rm", "-rf", "{}", "+"])}
+{shlex.join(["rm", "-rf", *KEPT, *LAID_DOWN])}
+"""
 _SERVICES = {
     "postgres-primary": "postgresql@17-main",
     "postgres-replica": "postgresql@17-main",
@@ -120,10 +124,10 @@ class Ground:
 
     def _mend(self, host: Host) -> None:
         self.estate.site.mend(host.name)
-        for argv in (_END, _CLEAR, ["rm", "-rf", *KEPT, *LAID_DOWN]):
-            host.run(argv, check=False)
-        if service := _SERVICES.get(host.role):
-            host.run(["systemctl", "start", service], check=False, timeout=60)
+        service = _SERVICES.get(host.role)
+        start = f"systemctl start {service}" if service else ""
+        # By standard input: in an argument list it would be one of the processes that it ends.
+        host.run(["sh", "-s"], stdin=_CLEAR + start, timeout=60, check=False)
 
     def _wait_until_healthy(self) -> None:
         """Wait until everything answers as it should. Raises HostsError with what never did."""
