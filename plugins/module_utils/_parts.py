@@ -131,16 +131,19 @@ def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
     return gone and any(there) and server["run_id"] not in there
 
 
-def _taken_over(rows: Sequence[tuple[str, Answer, Answer]]) -> dict[str, str]:
-    """Return the masters whose replica is a master by now and holds the block, each with that one's name."""
-    leads = {
-        first["server"]["cluster"]: name
-        for name, first, last in rows
-        if (first.get("server") or {}).get("cluster")
-        and first.get("skipped")
-        and last.get("held")
-        and (last.get("server") or {}).get("writable")
-    }
+def _not_missed(rows: Sequence[tuple[str, Answer, Answer]]) -> dict[str, str]:
+    """Return the masters that are silent by now and need not speak, each with why: who leads now holds the block.
+
+    That is a replica of before, or whom the Sentinels name to another host that asks them.
+    """
+    leads: dict[str, str] = {}
+    for name, first, last in rows:
+        cluster, server = (first.get("server") or {}).get("cluster"), last.get("server") or {}
+        if cluster and last.get("held") and not last.get("failed") and server.get("writable"):
+            if first.get("skipped"):
+                leads[cluster] = f"{name} has taken over with the write block"
+            elif server.get("sentinel"):
+                leads.setdefault(cluster, f"Sentinel names {one_line(server['address'])}, which has the write block")
     return {
         name: leads[first["server"]["cluster"]]
         for name, first, last in rows
@@ -169,12 +172,10 @@ def block_part(
     if not names:
         part.bad.append(f"there is no write block, for the group {group!r} has no hosts")
     held, replicas = set(), []
-    led = _taken_over([(name, before, now) for name, before, now in together(names, first, answers)])
+    led = _not_missed([(name, before, now) for name, before, now in together(names, first, answers)])
     for name, answer in together(names, answers):
         if name in led:
-            part.lines.append(
-                f"{name}: no answer, and none is expected: {led[name]} has taken over with the write block"
-            )
+            part.lines.append(f"{name}: no answer, and none is expected: {led[name]}")
             continue
         server = answer.get("server", {})
         if server and (answer.get("skipped") or server.get("writable") is False):

@@ -114,6 +114,7 @@ class Ground:
         estate = self.estate
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._mend, estate.fleet.hosts))
+        lead(estate, "redis1")
         estate.site.disconnect()
         estate.fleet["db1"].psql(_ENDED)
         estate.site.psql("db1", _FORGET.replace("{settings}", self._before["keyed"]))
@@ -158,6 +159,20 @@ class Ground:
     def left(self) -> list[str]:
         """What podman still has of it."""
         return hosts_of(self.state / "hosts")
+
+
+def lead(estate: Estate, name: str) -> None:
+    """Have Sentinel make a Redis the master, if it is not. Raises HostsError when that does not happen."""
+    leads = [estate.fleet[name].address, "6379"]
+
+    def done() -> bool:
+        if sentinel(estate, "get-master-addr-by-name", "mymaster") != leads:
+            # Refused while it knows of no replica that is well, or while another failover is not over.
+            sentinel(estate, "failover", "mymaster")
+            return False
+        return "role:master" in _replication(estate.fleet[name])
+
+    until(done, f"{name} to be the master", timeout=_HEALTHY_SECONDS, pause=1)
 
 
 def _replication(host: Host) -> str:

@@ -193,7 +193,6 @@ def redis_comes_back(site: Site) -> Any:
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(stop_redis, id="dead"),
         pytest.param(freeze_redis, id="frozen"),
         pytest.param(Host.blackhole, id="black hole"),
     ],
@@ -261,14 +260,3 @@ def test_a_block_of_somebody_else_is_kept_counted_and_released_by_name_only(site
     forced = site.run("reenable", extra={**ALL, "kanban_break_glass": override}, whole=True)
     assert forced.rc == 0, forced.output
     assert site.redis("EXISTS", BLOCK) == "0"
-
-
-@pytest.mark.drill
-def test_two_operators_at_the_same_moment_refuse_writes_once(site: Site) -> None:
-    before = site.rows()
-    running = [site.start("scenario3", whole=True) for _time in range(2)]
-    runs = [each.wait() for each in running]
-    assert [run.rc for run in runs] == [0, 0], runs[0].output + runs[1].output
-    assert refused(site) == list(MOVES)
-    assert site.redis("GET", f"{{{BLOCK}}}:owner") in {run.incident for run in runs}
-    undo(site, before)

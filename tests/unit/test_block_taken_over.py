@@ -50,3 +50,24 @@ def test_a_master_whose_replica_has_taken_over_with_the_block_is_not_missed() ->
         assert not block_part(["redis1", "redis2"], first, [UNREACHABLE, other], [INCIDENT], "redis")["holds"]
     strangers = [block(cluster="abc"), {**REDIS_REPLICA, "server": {"cluster": "xyz", "role": "replica"}}]
     assert not block_part(["redis1", "redis2"], strangers, [UNREACHABLE, took], [INCIDENT], "redis")["holds"]
+
+
+def test_a_host_that_went_silent_is_not_missed_where_sentinel_names_a_master_that_has_the_block() -> None:
+    # Both asked the Sentinels, and acted on the same master.
+    first = [block(cluster="abc"), block(cluster="abc")]
+    server = {"cluster": "def", "role": "master", "writable": True, "address": "10.0.0.5:6379", "sentinel": "s:26379"}
+    part = block_part(["redis1", "redis2"], first, [UNREACHABLE, block() | {"server": server}], [INCIDENT], "redis")
+    assert part["holds"], part
+    assert (
+        "redis1: no answer, and none is expected: Sentinel names 10.0.0.5:6379, which has the write block"
+        in (part["lines"])
+    )
+    for wrong in ({"held": False}, {"failed": True}, {"server": server | {"writable": False}}):
+        later = [UNREACHABLE, block() | {"server": server} | wrong]
+        assert not block_part(["redis1", "redis2"], first, later, [INCIDENT], "redis")["holds"], wrong
+    # Who never answered may belong to others.
+    later = [UNREACHABLE, block() | {"server": server}]
+    assert not block_part(["redis1", "redis2"], [UNREACHABLE, first[1]], later, [INCIDENT], "redis")["holds"]
+    # Without Sentinels two masters are two.
+    alone = block() | {"server": server | {"sentinel": None}}
+    assert not block_part(["redis1", "redis2"], first, [UNREACHABLE, alone], [INCIDENT], "redis")["holds"]
