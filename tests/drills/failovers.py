@@ -29,15 +29,15 @@ from tests.playbooks.place import SCHEMA, Site
 from tests.playbooks.runner import Running
 
 # Seconds after which nobody is waited for any more. A host without power is known to be gone at once.
-HASTY = {"kanban_connect_timeout": 20, "kanban_drain_seconds": 2, "kanban_sweep_seconds": 2, "kanban_deadline": 90}
-# There is no application host: what is shown here is about databases.
-EXTRA = {"kanban_app_hosts": "none"}
+HASTY = {"kanban_connect_timeout": 60, "kanban_drain_seconds": 2, "kanban_sweep_seconds": 2, "kanban_deadline": 180}
+# What is shown here is about databases alone.
+EXTRA = {"kanban_app_hosts": "none", "kanban_redis_hosts": "none"}
 STOP_LISTENING = "ALTER SYSTEM SET primary_conninfo = ''; SELECT pg_reload_conf()"
 
 
 @dataclass
 class Estate(Site):
-    """A primary db1 with its replica db2, and Redis; what was done to them is not mended."""
+    """A primary db1 with its replica db2; what was done to them is not mended."""
 
     def make(self) -> None:
         """Make the database, and see that the replica has it."""
@@ -81,7 +81,7 @@ def hosts(directory: Path, *, synchronous: bool = False) -> Iterator[Estate]:
     """Bring up hosts of the test's own, and take them away."""
     state = DEFAULT_STATE.with_name("hosts-failover")
     with locked(Path("/run") / f"kanban-hosts-{fleet_id(state)}.tests.lock", timeout=280):
-        fleet = up(state, [spec for spec in STANDARD if spec.group in ("db", "redis")], timeout=480)
+        fleet = up(state, [spec for spec in STANDARD if spec.group == "db"], timeout=480)
         estate = Estate(fleet, directory)
         try:
             estate.make()
@@ -98,7 +98,7 @@ def hosts(directory: Path, *, synchronous: bool = False) -> Iterator[Estate]:
 @contextlib.contextmanager
 def stopped_at(estate: Estate, running: Running, words: str) -> Iterator[None]:
     """Let the controller stand still, as of these words, for as long as the block takes: the moment is then certain."""
-    running.says(words, timeout=480)
+    running.says(words, timeout=600)
     os.kill(running.pid, signal.SIGSTOP)
     try:
         yield

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.drills.failovers import EXTRA, HASTY, Estate, People, hosts, stopped_at
-from tests.playbooks.place import BLOCK, ON, TENANTS
+from tests.playbooks.place import ON, TENANTS
 from tests.playbooks.test_writes import MOVES, refused
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
@@ -49,14 +49,12 @@ def test_a_kill_that_is_lost_is_done_again_and_the_loss_is_told(estate: Estate) 
     assert 55 <= len(lost) < len(people.acknowledged), "nothing that was acknowledged was lost: this shows nothing"
     assert estate.on("db2") == 0
     assert refused(estate, "db2") == list(MOVES)
-    assert estate.redis("GET", BLOCK) == "true"
-    assert run.rc != 0, "a loss is no success"
+    assert run.rc != 0, run.output
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
     assert f"NOT WELL: a part of the log of db1 is not on db2: from {estate.psql('db2', LEFT_AT)} to " in run.screen
     assert "NOT WELL: 2 prior values were lost with db1." in run.screen
     assert "db1: no longer the primary, nothing is expected of it" in run.screen
-    assert "fence proven for" in run.screen
-    assert "db2: dump of" in run.screen
+    assert "db2: fence proven for" in run.screen
     told = json.loads(estate.psql("db2", EVENT))
     assert (told["host"], told["switched"], told["recorded"], told["lost_priors"]) == ("db1", ON + 2, ON, 2)
     (journal,) = (estate.directory / ".local/state/kanban_rollback/incidents").glob("*/journal-*.jsonl")
@@ -81,7 +79,8 @@ def test_a_primary_that_dies_when_all_is_preserved_is_seen_before_the_last_scree
         estate.caught_up()
         estate.fail_over()
     run = running.wait(timeout=700)
-    assert run.rc != 0, "what was kept is on the host that died"
+    # What was kept is on the host that died.
+    assert run.rc != 0, run.output
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants" in run.screen
     assert "db2: took over from db1 since the kill (timeline 00000001 to 00000002)" in run.screen
     assert "0 were switched off again, 0 are on. It had all of the log that this run knows of" in run.screen
@@ -90,4 +89,7 @@ def test_a_primary_that_dies_when_all_is_preserved_is_seen_before_the_last_scree
     assert (estate.on("db2"), refused(estate, "db2")) == (0, list(MOVES))
     again = estate.run("scenario3", extra=ON_DB2, variables=HASTY, whole=True, timeout=400)
     assert again.rc == 0, again.output
-    assert "Also: the fence is proven, the write block is held, evidence is kept, the dump is proven" in again.screen
+    assert (
+        "Also: the fence is proven, no write block (there is no Redis), evidence is kept, the dump is proven"
+        in again.screen
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.drills.failovers import EXTRA, HASTY, Estate, People, hosts, stopped_at
-from tests.playbooks.place import BLOCK, ON, TENANTS
+from tests.playbooks.place import ON, TENANTS
 from tests.playbooks.test_writes import MOVES, refused
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
@@ -36,9 +36,9 @@ def test_nothing_that_was_acknowledged_is_lost_and_no_prior_value(estate: Estate
         people.have(5)
         assert people.missing() == set()
     assert len(people.acknowledged) > 30
-    assert (estate.on("db2"), refused(estate, "db2"), estate.redis("GET", BLOCK)) == (0, list(MOVES), "true")
+    assert (estate.on("db2"), refused(estate, "db2")) == (0, list(MOVES))
     # What was kept as evidence beside the kill is on the host that died.
-    assert run.rc != 0
+    assert run.rc != 0, run.output
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
     assert "the kill holds on the server that took over" in run.screen
     assert f"no prior value is missing: the kill had switched off {ON} on db1, and {ON} are recorded here" in run.screen
