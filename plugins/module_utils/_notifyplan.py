@@ -213,6 +213,18 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
         "normalised": _normalised(had_it, errors.get("affected_after")),
         "rows": _rows(summary.get("records"), (summary.get("integrity") or {}).get("before")),
         "recovered_from": _recovered_from(summary.get("records") or []),
+        **_returned(summary.get("stages") or [], had_it),
+    }
+
+
+def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any]:
+    """Return how many have it by now, ``on_now``, of how many that had it, ``of``; null where that is not known."""
+    last = {str(row.get("host")): row for row in stages}.values()
+    on = [row.get("on_after") for row in last]
+    had = [row.get("had_it") for row in last]
+    return {
+        "on_now": sum(on) + sum(row.get("before") or 0 for row in last) if on and None not in on else None,
+        "of": sum(had) if had and None not in had else had_it,
     }
 
 
