@@ -168,6 +168,8 @@ def stages(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
                 "switched": figures["changed_count"],
                 "on_after": figures.get("enabled_after"),
                 "had_it": stage.get("had_it"),
+                # A stage counts its own alone; so many belong to those before it.
+                "before": stage.get("before"),
                 "tenants": stage.get("tenants"),
                 "back": (figures.get("enabled_after") or 0) >= (figures.get("enabled_before") or 0),
             }

@@ -113,10 +113,12 @@ class Page:
     def send(self, message: Message, route: Route, seconds: float) -> str:
         """Open the incident, tell more of it, or resolve it; raises NotSent, Unsure and BadInput."""
         try:
-            request = request_from(self._wish(message, seconds))
+            asked = request_from(self._wish(message, seconds))
+            name = asked.wish.incident
             if message.stop > 1:
-                name = page_incident(message, lambda names: standing(request, names))
-                request = replace(request, wish=replace(request.wish, incident=name))
+                name = page_incident(message, lambda names: standing(asked, names))
+            # What holds another time is told in the same words.
+            request = replace(asked, wish=replace(asked.wish, incident=name, key=message.key))
             result, error = change_page(request, False)
         except KanbanError as failure:
             result, error = {}, failure

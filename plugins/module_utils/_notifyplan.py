@@ -55,6 +55,7 @@ def messages_planned(
     started: float = 0.0,
     changed: bool = False,
     refused: bool = False,
+    refuses: bool = True,
 ) -> list[dict[str, Any]]:
     """Return the messages of a point without their words: what ``notify`` takes, and ``about``, figures for them.
 
@@ -70,6 +71,7 @@ def messages_planned(
     :param started: when this run began, seconds since 1970.
     :param changed: whether this run switched anybody off.
     :param refused: whether it refused writes that were let through.
+    :param refuses: whether writes are refused by now, where the scenario refuses them.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
     name = incident_channel(summary, kept) if channel else ""
@@ -79,7 +81,7 @@ def messages_planned(
     for one in [point] if isinstance(point, str) else point:
         place = RETURN if one == RETURN else known
         about = about_of(summary, known, _state_of(one, verdict, began), step)
-        about["channel"] = own.partition(":")[2]
+        about.update(channel=own.partition(":")[2], refused=refuses)
         for kind in KINDS[one]:
             if kind == "user_update" and known == "scenario2":
                 # Its users have no notice that there could be more of.
@@ -211,6 +213,18 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
         "normalised": _normalised(had_it, errors.get("affected_after")),
         "rows": _rows(summary.get("records"), (summary.get("integrity") or {}).get("before")),
         "recovered_from": _recovered_from(summary.get("records") or []),
+        **_returned(summary.get("stages") or [], had_it),
+    }
+
+
+def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any]:
+    """Return how many have it by now, ``on_now``, of how many that had it, ``of``; null where that is not known."""
+    last = {str(row.get("host")): row for row in stages}.values()
+    on = [row.get("on_after") for row in last]
+    had = [row.get("had_it") for row in last]
+    return {
+        "on_now": sum(on) + sum(row.get("before") or 0 for row in last) if on and None not in on else None,
+        "of": sum(had) if had and None not in had else had_it,
     }
 
 

@@ -85,9 +85,13 @@ def _texts(value: Any) -> dict[str, str]:
     return {str(name): str(text) for name, text in value.items()} if isinstance(value, Mapping) else {}
 
 
-def digest(status: str | None, body: str | None) -> str:
-    """Return by what the same words with the same status are known again."""
-    return hashlib.sha256(f"{status or ''}\n{body or ''}".encode()).hexdigest()[:20]
+def digest(status: str | None, body: str | None, key: str = "") -> str:
+    """Return by what the same words with the same status are known again.
+
+    :param key: what they are, where the same words may be said a second time.
+    """
+    said = "\n".join([status or "", body or "", *([key] if key else [])])
+    return hashlib.sha256(said.encode()).hexdigest()[:20]
 
 
 def component_from(answer: Any) -> Component:

@@ -25,7 +25,10 @@ OPEN, UPDATE, RESOLVE, REMEMBER, COMPONENT = "open", "update", "resolve", "remem
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wished; the fields are the module's options of the same names, texts as they are sent."""
+    """What is wished; the fields are the module's options of the same names, texts as they are sent.
+
+    ``key``: what is posted, where the same words may be said again.
+    """
 
     incident: str | None = None
     name: str | None = None
@@ -36,6 +39,12 @@ class Wish:
     resolved: bool = False
     component: Sequence[str] = ()
     component_status: str | None = None
+    key: str = ""
+
+    @property
+    def digest(self) -> str:
+        """By what it is known that this was posted."""
+        return digest(self.status, self.body, self.key)
 
     @property
     def words(self) -> bool:
@@ -109,7 +118,7 @@ def plan(wish: Wish, seen: Seen) -> Plan:
     """Return what has to be sent, nothing where all is as wished; raises BadInput and KanbanError."""
     incident = seen.incident
     memory = memory_of(incident, wish.incident or "")
-    known = digest(wish.status, wish.body) in memory.posted
+    known = wish.digest in memory.posted
     if incident is not None and incident.over and not wish.resolved:
         return _after_the_end(wish, seen, incident, known)
     targets, warnings = _targets(wish, seen, memory)
@@ -191,7 +200,7 @@ def _posting(what: str, wish: Wish, seen: Seen, memory: Memory, targets: Mapping
         )
     incident = seen.incident
     status = {OPEN: wish.status or "investigating", RESOLVE: "resolved"}.get(what, wish.status)
-    posted = {**memory.posted, digest(wish.status, wish.body): status or (incident.status if incident else "")}
+    posted = {**memory.posted, wish.digest: status or (incident.status if incident else "")}
     metadata = replace(memory, posted=posted).put_into(incident.metadata if incident else {})
     wanted: dict[str, Any] = {
         "name": wish.name if what == OPEN else None,

@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyform
     message_percent,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import (
+    about_of,
     ending_of,
     incidents_to_tell,
     messages_planned,
@@ -202,6 +203,20 @@ def test_figures_that_only_messages_have_and_none_that_was_not_measured() -> Non
     # What was counted before the stop says nothing of what it made good.
     early = summary(errors={"affected_companies": 0, "affected_after": None})
     assert planned(early, "scenario2", "begin")["scenario2-announce"]["about"]["normalised"] is None
+    # Each stage counts its own; each database has a last one.
+    rows = [
+        {"host": "db1", "on_after": 2, "before": 0, "had_it": 20},
+        {"host": "db1", "on_after": 18, "before": 2, "had_it": 20},
+    ]
+    back = [*rows, {"host": "db2", "on_after": 5, "before": 1, "had_it": 9}]
+    for stages, counts in (
+        (rows, (20, 20)),
+        (back, (26, 29)),
+        ([{"host": "db1", "on_after": 49}], (49, 50)),
+        ([], (None, 50)),
+    ):
+        about = about_of(summary(stages=stages), "scenario3", "restored", "")
+        assert (about["on_now"], about["of"]) == counts
     sound = summary(integrity={"before": 0}, records=[])
     assert planned(sound, "scenario3", "resolved")["scenario3-scenario3"]["about"]["rows"] == 0
     nothing = planned({}, "scenario1", "begin")["scenario1-announce"]["about"]
