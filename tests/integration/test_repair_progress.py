@@ -126,6 +126,10 @@ def test_others_see_it_grow_and_at_its_end_it_is_gone(db: Database, modules: Mod
         gates[0].commit()
         wait_for(lambda: seen(db, job).get("number") == 2, "the second table", 60)
         assert (seen(db, job)["name"], seen(db, job)["rows"]) == ("public.second", rows)
+        # Who asks for the lease is told of a sign of life that is newer than its beginning.
+        assert db.rows(
+            "SELECT bool_and(heartbeat_at > acquired_at + interval '0.3 s') FROM kanban_rollback.leases"
+        ) == [(True,)]
         # To another run it is who has the lease.
         theirs = seen(db, job, "run-2")
         assert (theirs["step"], theirs["name"]) == ("wait for the lease", "ana")
