@@ -28,6 +28,9 @@ WRITER = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatia
 # Of a lease, what it takes to hold it.
 COLUMNS = "name, incident_id, holder, run_id, acquired_at, heartbeat_at, expires_at"
 LEASES = "SELECT name FROM kanban_rollback.leases"
+# Who was told that the lease is held, and goes on.
+REFUSED = """SELECT count(*) FROM pg_stat_activity
+             WHERE application_name = 'chatia.kanban_rollback' AND state = 'idle' AND query = 'ROLLBACK'"""
 REPAIRED = "SELECT count(*) FROM kanban_rollback.repairs"
 
 
@@ -185,6 +188,7 @@ def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_
         other = modules.having(run_id="run-2")
         assert "ana" in other.fails("lease_held", "integrity_repair", **again)["msg"]
         with modules.start("integrity_repair", **again) as twin:
+            wait_for(lambda: bool(db.value(REFUSED)), "the other one, which has asked for the lease")
             for gate in gates:
                 gate.commit()
             assert running.result()["quarantined"] == 2 * rows
