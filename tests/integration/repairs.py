@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.integration.integrity import CHECKS
@@ -81,3 +83,30 @@ def listen(db: Database) -> None:
 def heard(db: Database) -> list[dict[str, Any]]:
     """Return it, oldest first."""
     return [row[0] for row in db.rows("SELECT progress FROM heard ORDER BY ctid")]
+
+
+# Time for it to be told, then until somebody has asked.
+_UNTIL_ASKED = """
+CREATE FUNCTION until_asked() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE told timestamptz := clock_timestamp() + interval '2 s'; asked boolean := false; asks boolean;
+BEGIN
+  WHILE clock_timestamp() < told + interval '60 s' LOOP
+    PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002);
+    asks := EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_start > told
+                                                   AND application_name LIKE '% progress_info');
+    EXIT WHEN asked AND NOT asks;
+    asked := asked OR asks;
+  END LOOP;
+  RETURN NULL;
+END $$"""
+
+
+@contextmanager
+def slow_deletes(db: Database, *tables: str) -> Iterator[None]:
+    """Let each statement that deletes wait until somebody has asked how far it is."""
+    db.rows(_UNTIL_ASKED)
+    # By its name it comes after the fence's own.
+    for table in tables:
+        db.rows(f"CREATE TRIGGER zz_wait BEFORE DELETE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION until_asked()")
+    yield
+    db.rows("DROP FUNCTION until_asked CASCADE")

@@ -9,20 +9,20 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration import playbook
+from tests.integration import journals, playbook
 from tests.integration.crowd import wait_for
 from tests.integration.integrity import load
+from tests.integration.journals import lines, tasks
 from tests.integration.place import Database
 from tests.integration.points import past
-from tests.integration.repairs import whole
+from tests.integration.repairs import slow_deletes, whole
 from tests.playbooks.runner import Run, Running
 from tests.playbooks.turns import EACH, killed_in_turn
 from tests.support.binaries import postgres
@@ -101,31 +101,19 @@ def hash_of(run: Run) -> str:
     return found[1]
 
 
-# Time for it to be told, then until somebody has asked.
-UNTIL_ASKED = """
-CREATE FUNCTION until_asked() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE told timestamptz := clock_timestamp() + interval '2 s'; asked boolean := false; asks boolean;
-BEGIN
-  WHILE clock_timestamp() < told + interval '60 s' LOOP
-    PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002);
-    asks := EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_start > told
-                                                   AND application_name LIKE '% progress_info');
-    EXIT WHEN asked AND NOT asks;
-    asked := asked OR asks;
-  END LOOP;
-  RETURN NULL;
-END $$"""
+def moves_with_the_ledger(drawn: str, doubled: int, orphans: int) -> None:
+    """See that the last line went through the tables, with rows as they were done."""
+    for table, rows in (("1 of 2 (public.TicketTags)", 0), ("2 of 2 (public.Tags)", doubled)):
+        assert f": delete, table {table}, {rows} of {doubled + orphans} rows: Wait until it is repaired [db1]" in drawn
 
 
-@contextmanager
-def slow_deletes(db: Database) -> Iterator[None]:
-    """Let each statement that deletes wait until somebody has asked how far it is."""
-    db.rows(UNTIL_ASKED)
-    # By its name it comes after the fence's own.
-    for table in TABLES:
-        db.rows(f"CREATE TRIGGER zz_wait BEFORE DELETE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION until_asked()")
-    yield
-    db.rows("DROP FUNCTION until_asked CASCADE")
+def is_recorded(place: Place, run: Run, mended: int) -> None:
+    """See that the journal has a job as what it was, and not as somebody's who asked."""
+    found = lines(journals.Place(place.db, place.directory).journals(run.incident)[-1])
+    figures = [task["figures"] for task in tasks(found, "integrity_repair") if task["role"] == "recover"]
+    assert [one.get("quarantined") for one in figures] == [None, mended]
+    jobs = {line["phase"] for line in found if "for the job" in line["data"].get("task", "")}
+    assert jobs == {"preserve", "recover"}
 
 
 def test_found_planned_approved_repaired_validated_and_back(place: Place) -> None:
@@ -154,21 +142,15 @@ def test_found_planned_approved_repaired_validated_and_back(place: Place) -> Non
     assert Path(file[1]).stat().st_mode & 0o777 == 0o600
     assert (whole(place.db, *TABLES), place.events) == (before, [])
 
-    with slow_deletes(place.db):
+    with slow_deletes(place.db, *TABLES):
         done, drawn = place.shown(**APPROVED, kanban_plan_hash=hash_of(stopped))
     assert done.rc == 0, done.output
-    # The last line moves with the repair, and the figures are those that the ledger has.
-    moved = {
-        found[0] for line in drawn if (found := re.search(r"\w[\w ]+, (?:check|table) \d+ of \d+ .*?: Wait", line))
-    }
-    assert len(moved) > 1, drawn
-    assert any(re.search(r"delete, table \d of \d \(public\.\w+\), [\d,]+ of [\d,]+ rows", line) for line in moved), (
-        moved
-    )
+    moves_with_the_ledger("\n".join(drawn), damage["duplicate_ticket_tags"], damage["orphan_tags"])
     assert "Wait until it is repaired [db1]: " in done.text
     assert f"{mended} rows repaired, the data is validated" in done.screen
     assert re.search(r"public\.TicketTags: \d+ rows in the dump, \d+ now: \d+ in quarantine", done.screen), done.screen
     assert "0 writes were accepted since the fence" in done.screen
+    is_recorded(place, done, mended)
     left = damage["tickets_without_company"]
     assert f"noted: tickets_without_company: counts {left}" in done.screen
     assert "chatia.kanban_rollback.release" in done.screen

@@ -28,6 +28,9 @@ WRITER = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatia
 # Of a lease, what it takes to hold it.
 COLUMNS = "name, incident_id, holder, run_id, acquired_at, heartbeat_at, expires_at"
 LEASES = "SELECT name FROM kanban_rollback.leases"
+# Who was told that the lease is held, and goes on.
+REFUSED = """SELECT count(*) FROM pg_stat_activity
+             WHERE application_name = 'chatia.kanban_rollback' AND state = 'idle' AND query = 'ROLLBACK'"""
 REPAIRED = "SELECT count(*) FROM kanban_rollback.repairs"
 
 
@@ -126,6 +129,10 @@ def test_others_see_it_grow_and_at_its_end_it_is_gone(db: Database, modules: Mod
         gates[0].commit()
         wait_for(lambda: seen(db, job).get("number") == 2, "the second table", 60)
         assert (seen(db, job)["name"], seen(db, job)["rows"]) == ("public.second", rows)
+        # Who asks for the lease is told of a sign of life that is newer than its beginning.
+        assert db.rows(
+            "SELECT bool_and(heartbeat_at > acquired_at + interval '0.3 s') FROM kanban_rollback.leases"
+        ) == [(True,)]
         # To another run it is who has the lease.
         theirs = seen(db, job, "run-2")
         assert (theirs["step"], theirs["name"]) == ("wait for the lease", "ana")
@@ -181,6 +188,7 @@ def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_
         other = modules.having(run_id="run-2")
         assert "ana" in other.fails("lease_held", "integrity_repair", **again)["msg"]
         with modules.start("integrity_repair", **again) as twin:
+            wait_for(lambda: bool(db.value(REFUSED)), "the other one, which has asked for the lease")
             for gate in gates:
                 gate.commit()
             assert running.result()["quarantined"] == 2 * rows
