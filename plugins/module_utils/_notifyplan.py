@@ -220,11 +220,11 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
 def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any]:
     """Return how many have it by now, ``on_now``, of how many that had it, ``of``; null where that is not known."""
     last = {str(row.get("host")): row for row in stages}.values()
-    on = [row.get("on_after") for row in last]
-    had = [row.get("had_it") for row in last]
+    on = [row["on_after"] for row in last if row.get("on_after") is not None]
+    had = [row["had_it"] for row in last if row.get("had_it") is not None]
     return {
-        "on_now": sum(on) + sum(row.get("before") or 0 for row in last) if on and None not in on else None,
-        "of": sum(had) if had and None not in had else had_it,
+        "on_now": sum(on) + sum(row.get("before") or 0 for row in last) if on and len(on) == len(last) else None,
+        "of": sum(had) if had and len(had) == len(last) else had_it,
     }
 
 

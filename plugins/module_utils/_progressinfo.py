@@ -78,7 +78,7 @@ def read_job(results_file: str) -> dict[str, Any]:
 
 
 def _text_of(warning: Any) -> str:
-    """Return what a job warned of: a text, or from ansible-core 2.19 on an object with one, which no module may give."""
+    """Return what a job warned of: a text; from ansible-core 2.19 on an object with one, which no module may give."""
     if isinstance(warning, dict):
         event = warning.get("event", warning)
         warning = event.get("msg") if isinstance(event, dict) else None

@@ -163,8 +163,8 @@ def test_what_was_validated_and_is_no_more(tmp_path: Path) -> None:
     undone = Story("scenario3", 2000, "run-3")
     undone.task(2009, "integrity_repair", {}, {"undone": True, "tables": rows}, role="recover")
     again, before = stopped(began=2000, run_id="run-3"), stopped(began=-900)
-    for other, found in ((undone, None), (again, None), (before, at(612))):
-        assert summed(other, repaired())["moments"]["data_validated"] == found
+    for other, moment in ((undone, None), (again, None), (before, at(612))):
+        assert summed(other, repaired())["moments"]["data_validated"] == moment
     # The run that was copied counts once, and one of another incident does not count at all.
     lay_down(tmp_path, repaired(), repaired(), stopped(incident="INC-2", run_id="run-9").end(9, "contained"))
     found = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)

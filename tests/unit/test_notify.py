@@ -183,7 +183,7 @@ def test_what_a_ledger_tells_of_a_message_goes_beside_what_is_here() -> None:
     # What a ledger gives is read as what it is, and told in its order.
     documents = documents_of([message("b", Route("slack:#a", SENT)), message("dry", Route("slack:#a", DRY))], [])
     assert [one["name"] for one in documents] == ["messages/b"]
-    given = [{**documents[0], "at": "1", "earlier": []}, {**documents[0], "name": "messages/c"}]
+    given: list[dict[str, Any]] = [{**documents[0], "at": "1", "earlier": []}, {**documents[0], "name": "messages/c"}]
     given += [{"name": "messages/d", "text": "[]"}, {"name": "words.md", "text": "x"}, {"text": "{}"}]
     known = known_from(given)
     assert [one.key for one in known] == ["b"]
