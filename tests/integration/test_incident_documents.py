@@ -64,7 +64,7 @@ def test_what_cannot_be_kept_is_an_error_and_what_is_not_there_is_nothing(db: Da
     modules = db.modules()
     nothing = kept(modules)
     assert (nothing["documents"], nothing["known_as"], db.has_ledger()) == ([], None, False)
-    given = {"incident_id": ID, "documents": [{"name": "words.md", "text": "x"}]}
+    given: dict[str, Any] = {"incident_id": ID, "documents": [{"name": "words.md", "text": "x"}]}
     modules.fails("unknown_incident", "incident_documents", **given)
     assert not db.has_ledger()
     modules.ok("incident", incident_id=ID)
@@ -80,7 +80,7 @@ def test_what_cannot_be_kept_is_an_error_and_what_is_not_there_is_nothing(db: Da
 
 
 def words(directory: Path, known: Result, check: bool = False) -> Result:
-    given = {"incident_id": ID, "path": str(directory), "known": known["documents"]}
+    given: dict[str, Any] = {"incident_id": ID, "path": str(directory), "known": known["documents"]}
     return Modules({}).ok("incident_words", check, **given)
 
 
@@ -128,7 +128,12 @@ def test_another_controller_tells_what_is_missing_and_nothing_twice(
 
     def tell(where: str, *messages: dict[str, Any], known: bool = True, **options: Any) -> Result:
         documents = kept(ledger)["documents"] if known else []
-        given = {"incident_id": ID, "path": str(tmp_path / where), "slack": told.slack, "pagerduty": told.pager}
+        given: dict[str, Any] = {
+            "incident_id": ID,
+            "path": str(tmp_path / where),
+            "slack": told.slack,
+            "pagerduty": told.pager,
+        }
         return Modules({}).ok("notify", **given, messages=list(messages), known=documents, deadline=5, **options)
 
     told.order({"on": "chat.postMessage", "has": "#engineering", "status": 429, "headers": {"Retry-After": "60"}})

@@ -83,7 +83,7 @@ def outbox_of(incident: str, everybody: People, status: str) -> dict[str, dict[s
 
 def test_while_the_ledger_is_silent_what_lies_here_counts(place: Place, everybody: People) -> None:
     everybody.told.order({"on": "chat.postMessage", "status": 429, "headers": {"Retry-After": "60"}})
-    given = {
+    given: dict[str, Any] = {
         "incident_id": "INC-SILENT",
         "path": str(place.incidents),
         "slack": everybody.told.slack,
