@@ -80,7 +80,7 @@ def test_what_cannot_be_kept_is_an_error_and_what_is_not_there_is_nothing(db: Da
 
 
 def words(directory: Path, known: Result, check: bool = False) -> Result:
-    given = {"incident_id": ID, "path": str(directory), "known": known["documents"]}
+    given: dict[str, Any] = {"incident_id": ID, "path": str(directory), "known": known["documents"]}
     return Modules({}).ok("incident_words", check, **given)
 
 

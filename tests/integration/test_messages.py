@@ -17,14 +17,15 @@ import pytest
 from tests.integration import playbook
 from tests.integration.crowd import on, population
 from tests.integration.journals import Place
+from tests.integration.people import SECRETS, People, outbox
 from tests.integration.place import Database
 from tests.support.mailserver import MailServer, mail_server
-from tests.support.statuspage import KEY, PAGE, StatusPage, status_page
-from tests.support.telling import ROUTING_KEY, TOKEN, Told, telling
+from tests.support.processes import free_port
+from tests.support.statuspage import StatusPage, status_page
+from tests.support.telling import Told, telling
 
 OPEN = "INC-OPEN"
 HOSTILE = "<script>{{ 7*7 }}</script> **@channel** <!here> 🙂 " + "x" * 10_000
-SECRETS = (TOKEN, ROUTING_KEY, KEY)
 
 
 @pytest.fixture
@@ -58,30 +59,7 @@ def page(tmp_path: Path) -> Iterator[StatusPage]:
 
 
 def services(told: Told, mail: MailServer, page: StatusPage) -> dict[str, Any]:
-    return {
-        "kanban_notify": True,
-        "kanban_notify_dry_run": False,
-        "kanban_notify_seconds": 5,
-        "kanban_notify_slack_token": TOKEN,
-        "kanban_notify_slack_api_url": told.slack["api_url"],
-        "kanban_notify_mail_host": "localhost",
-        "kanban_notify_mail_port": mail.port,
-        "kanban_notify_mail_tls": "none",
-        "kanban_notify_mail_from": "kanban@chatia.example",
-        "kanban_notify_mail_lists": {"tech_leads": ["lead@chatia.example"], "executives": ["ceo@chatia.example"]},
-        "kanban_notify_pagerduty_key": ROUTING_KEY,
-        "kanban_notify_pagerduty_url": told.pager["url"],
-        "kanban_notify_status_page_key": KEY,
-        "kanban_notify_status_page_id": PAGE,
-        "kanban_notify_status_page_component": "Kanban",
-        "kanban_notify_status_page_url": page.url,
-    }
-
-
-def outbox(place: Place) -> dict[str, dict[str, str]]:
-    """Return what became of each message, by route."""
-    found = [json.loads(path.read_text()) for path in (place.incidents / OPEN / "messages").glob("*.json")]
-    return {one["key"]: {route["route"]: route["status"] for route in one["routes"]} for one in found}
+    return People(told, mail, page).services
 
 
 def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
@@ -103,7 +81,7 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     assert "Messages: " in run.screen, run.output
     assert not [secret for secret in SECRETS if secret in run.output]
     # The run ended well, said what holds, and then whom it did not reach.
-    found = outbox(place)
+    found = outbox(place.incidents, OPEN)
     assert set(found) == {f"scenario3-{key}" for key in (
         "announce", "initial-oncall", "initial-stakeholders", "user-notice", "update-contained",
         "user-update-contained")}  # fmt: skip
@@ -161,6 +139,17 @@ WRONG = """
          kanban_notify_dry_run: true, ansible_become: true, ansible_become_method: no.such.method}
   tasks:
     - *end
+# A database that answered, and cannot be reached by now.
+- hosts: db2
+  gather_facts: false
+  tasks:
+    - ansible.builtin.set_fact: {__contain_flag: {database: {writable: true}}}
+- hosts: localhost
+  gather_facts: false
+  vars: {kanban_notify_pagerduty_key: a key, kanban_notify_pagerduty_url: "http://127.0.0.1:1/",
+         kanban_notify_dry_run: false, kanban_notify_slack_token: "", kanban_notify_seconds: 1}
+  tasks:
+    - *end
 """
 
 
@@ -178,11 +167,15 @@ def test_what_is_wrong_with_messages_is_nothing_to_the_run(directory: Path) -> N
         # Of a kill that no database of this test has had.
         "__communicate_joined": OPEN,
     }
-    hosts = playbook.inventory(directory, variables, db={"db1": here})
+    gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": free_port()}
+    hosts = playbook.inventory(directory, variables, db={"db1": here, "db2": gone})
     run = playbook.run(directory, playbook.written(directory, WRONG), *hosts)
     assert run.rc == 0, run.output
     assert [run.output.count(f"{host} went on") for host in ("localhost", "db1")] == [1, 1], run.output
     assert re.search(r"Messages: nobody was told: .*vault_that_is_not_there", run.output), run.output
+    assert re.search(r"Messages: only this controller knows what was told.*: no ledger answered", run.output), (
+        run.output
+    )
     # What is wrong with one text concerns that alone; the beginning, which nobody heard of, is told with the end.
     assert "Messages: update in our words, for the team's template cannot be filled." in run.output
     written = {path.name: path.read_text() for path in (directory / "incidents" / OPEN / "messages").glob("*.md")}
