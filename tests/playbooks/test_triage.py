@@ -19,6 +19,8 @@ from tests.playbooks.place import IS_ON, Site
 from tests.playbooks.runner import Run
 
 BRIEF: dict[str, Any] = {
+    # Who answers is not waited for; a busy machine takes ten seconds for a task, which would be the limit of a try.
+    "kanban_triage_seconds": 90,
     "kanban_triage_watch_seconds": 6,
     "kanban_watch_detach": True,
     "kanban_sweep_seconds": 5,
