@@ -168,6 +168,9 @@ class People:
             password=fleet.postgres_password,
             dbname=self.estate.database,
             connect_timeout=10,
-            tcp_user_timeout=2000,
+            # Who waits for an answer sends nothing, so a server that is gone is noticed by these alone.
+            keepalives_idle=1,
+            keepalives_interval=1,
+            keepalives_count=5,
             application_name="people",
         )
