@@ -35,6 +35,7 @@ _COMPONENT = {"scenario1": "major_outage", "scenario3": "under_maintenance"}
 _STOPS = tuple(SEVERITIES)
 # What a beginning is told as; whatever else a run ends with, it had stopped what it was to stop.
 _NOT_STOPPED = ("degraded", "failed")
+_STOPPED = ("contained", "contained_not_well")
 # Who was told that scenario 2 began, and waits to hear whether it was enough, is told these of a graver one, too.
 _HEARD = "scenario2-announce"
 _GOES_ON = ("announce", "resolved")
@@ -81,6 +82,8 @@ def messages_planned(
     for one in [point] if isinstance(point, str) else point:
         place = RETURN if one == RETURN else known
         about = about_of(summary, known, _state_of(one, verdict, began), step)
+        if one == UPDATE and known == "scenario3":
+            about["verdict"] = _of_the_data(about["verdict"], summary, about["recovered_from"])
         about.update(channel=own.partition(":")[2], refused=refuses)
         for kind in KINDS[one]:
             if kind == "user_update" and known == "scenario2":
@@ -154,6 +157,13 @@ def _state_of(point: str, verdict: str, began: str) -> str:
         return verdict
     state = began or verdict
     return state if state in _NOT_STOPPED else "contained"
+
+
+def _of_the_data(verdict: str, summary: Mapping[str, Any], recovered_from: str) -> str:
+    """Return how far the data is where all is stopped: what was validated since is news, though nothing else changed."""
+    if not (summary.get("moments") or {}).get("data_validated") or verdict not in _STOPPED:
+        return verdict
+    return verdict.replace("contained", "recovered" if recovered_from else "validated", 1)
 
 
 def _message(kind: str, scenario: str, routes: Sequence[str], about: Mapping[str, Any], locale: str) -> dict[str, Any]:

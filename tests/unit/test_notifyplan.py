@@ -121,6 +121,26 @@ def test_writes_that_are_refused_again_after_the_end_are_another_stop() -> None:
     assert next(iter(planned(summary(), "scenario1", "begin", kept=over, started=LATER))) == "scenario1-announce"
 
 
+def test_what_is_repaired_and_validated_is_news_though_everybody_was_off_before() -> None:
+    def keys(verdict: str, validated: bool, *told: str, records: list[dict[str, Any]] | None = None) -> str:
+        moments = {"data_validated": "2026-11-26T00:00:00.000000Z" if validated else None}
+        given = {**summary(records=records or []), "moments": moments}
+        return next(iter(planned(given, "scenario3", "update", verdict=verdict, kept=kept(*told), started=LATER)))
+
+    told = ["scenario3-update-contained"]
+    rows = [{"table": "Tags", "repaired": 2}]
+    assert keys("contained", False, *told) == told[0]
+    assert keys("contained", True, *told) == "scenario3-update-validated"
+    assert keys("contained", True, *told, records=rows) == "scenario3-update-recovered"
+    assert keys("contained_not_well", True, *told, records=rows) == "scenario3-update-recovered-not-well"
+    assert keys("undone", False, *told, "scenario3-update-recovered") == "scenario3-update-undone"
+    # Where it is not stopped that is what people hear of.
+    assert keys("degraded", True, *told) == "scenario3-update-degraded"
+    # Once more repaired after its undo.
+    again = keys("contained", True, *told, "scenario3-update-recovered", "scenario3-update-undone", records=rows)
+    assert again == "scenario3-update-recovered-again2"
+
+
 def test_an_incident_keeps_the_channel_that_it_has() -> None:
     told = [{**row, "routes": ["slack:#incidents", "slack:#incident-20261124-1200"]} for row in kept("return-all-x")]
     found = planned(summary(), "scenario3", "begin", channel=True, kept=[*kept("a"), *told])
