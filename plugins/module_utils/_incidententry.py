@@ -177,9 +177,10 @@ def read_incidents(
         }
         if facts.state.usable:
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-                result.update(_read(cursor, incident_id, events))
-            if not facts.server.in_recovery and result["known_as"]:
-                result["taken_over"] = taken_over_since(session, result["known_as"])
+                meant, read = _read(cursor, incident_id, events)
+                result.update(read)
+            if not facts.server.in_recovery and meant:
+                result["taken_over"] = taken_over_since(session, meant)
             if users is not None and incident_id:
                 result.update(count_users(session, incident_id, users))
         return {**result, **facts.as_result()}
@@ -194,7 +195,8 @@ def _shown(event: Event) -> dict[str, Any]:
     return {**shown, "data": {"name": event.data.get("name")}} if event.source == SOURCE else shown
 
 
-def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
+def _read(cursor: Any, incident_id: str | None, events: int) -> tuple[str | None, dict[str, Any]]:
+    """Return which incident is meant, where that is clear, and what the ledger has of it and of all."""
     canonical = ledger.find_incident(cursor, incident_id) if incident_id else None
     if incident_id and canonical is None:
         incidents = []
@@ -212,10 +214,10 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> dict[str, Any]:
         result["events"] = [_shown(event) for event, _hash in chain]
         result["chain_broken_at"] = broken_links(chain)
         result["stages"] = progress.read_stages(cursor, canonical)
-        result["failovers"] = progress.read_failovers(cursor, canonical)
         result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
     # Without an id it is the one that is open that people mean.
     alone = result["open"][0]["incident_id"] if len(result["open"]) == 1 and not incident_id else canonical
     if alone:
         result["validation"] = progress.read_validation(cursor, alone)
-    return result
+        result["failovers"] = progress.read_failovers(cursor, alone)
+    return alone, result

@@ -160,7 +160,7 @@ def _state_of(point: str, verdict: str, began: str) -> str:
 
 
 def _of_the_data(verdict: str, summary: Mapping[str, Any], recovered_from: str) -> str:
-    """Return how far the data is where all is stopped: what was validated since is news, though nothing else changed."""
+    """Return how far the data is where all is stopped: what was validated since is news, if nothing else changed."""
     if not (summary.get("moments") or {}).get("data_validated") or verdict not in _STOPPED:
         return verdict
     return verdict.replace("contained", "recovered" if recovered_from else "validated", 1)

@@ -136,14 +136,15 @@ validation:
   type: dict
 failovers:
   description:
-    - What runs of O(incident_id) found when another server had taken over since the kill, oldest first, each with C(at)
-      and the fields of RV(chatia.kanban_rollback.feature_flag#module:failover).
+    - What runs of O(incident_id), or where that is left out of the incident that is open alone, found when another
+      server had taken over since the kill, oldest first, each with C(at) and the fields of
+      RV(chatia.kanban_rollback.feature_flag#module:failover).
   returned: success
   type: list
   elements: dict
 taken_over:
   description:
-    - Where another server has taken over since O(incident_id) did something last, which no run has looked into yet;
+    - Where another server has taken over since that incident did something last, which no run has looked into yet;
       else null. What the ledger has of the incident is whole then, for a log is lost from one point on.
   returned: success
   type: dict

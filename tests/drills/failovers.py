@@ -168,7 +168,8 @@ class People:
             password=fleet.postgres_password,
             dbname=self.estate.database,
             connect_timeout=10,
-            # Who waits for an answer sends nothing, so a server that is gone is noticed by these alone.
+            # A server that is gone is noticed by the first where something was sent to it, else by the others.
+            tcp_user_timeout=5000,
             keepalives_idle=1,
             keepalives_interval=1,
             keepalives_count=5,
