@@ -281,32 +281,6 @@ def test_a_wrong_key_of_the_page_is_named_and_the_others_are_told(told: Told, tm
         assert len(page.incidents) == 1
 
 
-def test_a_second_stop_has_an_incident_of_its_own_on_the_page_once_the_first_is_resolved(tmp_path: Path) -> None:
-    def notice(key: str, stop: int, **more: Any) -> dict[str, Any]:
-        # To the letter what was said at the first stop.
-        return {**message(key, "status_page", stop=stop, subject="The board", text="It is off."), **more}
-
-    off = {"component_status": "under_maintenance"}
-    with status_page(tmp_path) as page:
-        services = {"status_page": {"api_key": KEY, "api_url": page.url, "page_id": PAGE, "component": "Kanban"}}
-        # While the first is open, what is told of a second stop belongs to it.
-        for one in (notice("n", 1, **off), notice("n-2", 2, **off), notice("r-2", 2, text="Over.", resolves=True)):
-            assert by(ok(tmp_path, one, **services), "sent") == ["status_page"]
-        (first,) = page.incidents
-        assert (first["status"], page.status("cmpkanban")) == ("resolved", "operational")
-        # Another telling in the same words is another one, and the same one again is none.
-        assert len(first["incident_updates"]) == 3
-        assert by(ok(tmp_path, notice("n-3", 3, **off), **services), "sent") == ["status_page"]
-        told = [(one["status"], len(one["incident_updates"])) for one in page.incidents]
-        assert (told, page.status("cmpkanban")) == ([("investigating", 1), ("resolved", 3)], "under_maintenance")
-        ok(tmp_path, notice("u-3", 3, text="Still at it."), notice("r-3", 3, text="Over.", resolves=True), **services)
-        told = [(one["status"], len(one["incident_updates"])) for one in page.incidents]
-        assert (told, page.status("cmpkanban")) == ([("resolved", 3), ("resolved", 3)], "operational")
-        # What comes late of a stop that is over for the page's readers is not told any more, and that is said.
-        late = ok(tmp_path, notice("late-3", 3, text="Late."), **services)
-        assert ["is resolved on the page" in text for text in why(late, "needless")] == [True]
-
-
 def test_what_cannot_be_kept_is_not_sent_and_a_dry_run_sends_nothing(told: Told, tmp_path: Path) -> None:
     dry = ok(tmp_path, message("one", *ALL), dry_run=True, slack=told.slack)
     assert (by(dry, "dry_run"), told.asked()) == (sorted(ALL), [])

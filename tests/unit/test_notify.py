@@ -42,7 +42,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyslac
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import (
     foreign,
     foreign_lines,
-    line_of,
     plain,
     runs,
     split_message,
@@ -295,7 +294,3 @@ def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
     assert screen(Route("status_page"), check=True) == ["Messages: would send 1: one to status page"]
     failed = {"failed": True, "msg": "the disk\nis full"}
     assert messages_lines(failed) == ["Messages: nobody was told: the disk is full"]
-
-
-def test_a_subject_is_one_line() -> None:
-    assert line_of("**a**\nb\x1b[2J") == "a b�[2J"

@@ -23,7 +23,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan
     messages_planned,
     stop_state,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_again
 
 # 2026-11-26, seconds since 1970.
 LATER = 1795651200.0
@@ -284,20 +283,3 @@ def test_who_is_worth_telling_still() -> None:
     at = 1795654800.0  # 2026-11-26 01:00 UTC
     assert incidents_to_tell(answers, at) == ["A"]
     assert incidents_to_tell(answers, at - 7200) == ["A", "B"]
-
-
-def test_what_report_says_of_messages() -> None:
-    whole: dict[str, Any] = {"sent": [], "not_sent": [], "unknown": []}
-    one = {"message": "m", "route": "slack:#a", "why": "429"}
-    results = [
-        {**whole, "__communicate_incident": "A"},
-        {**whole, "__communicate_incident": "B", "sent": [one], "not_sent": [one], "unknown": [one]},
-        {"__communicate_incident": "C", "msg": "no disk"},
-    ]
-    results[1]["partly"] = [{**one, "route": "mail:b", "why": "not taken for 1"}, {**one, "why": "of an earlier call"}]
-    results[1]["sent"].append(results[1]["partly"][0])
-    results[1]["partly"][1]["message"] = "earlier"
-    b, c = messages_again(results)
-    assert b.endswith("; mail b: not taken for 1")
-    assert b.startswith("Messages of B: 2 sent now; 1 not sent (slack #a: 429); 1 of which it is not known")
-    assert c == "Messages of C: not sent: no disk"
