@@ -74,7 +74,7 @@ def parts(result: Result) -> list[tuple[Any, ...]]:
 def listen(db: Database) -> None:
     """Keep all that the ledger is told of how far a work is, for ``heard``."""
     db.rows("CREATE TABLE heard (progress jsonb)")
-    db.rows("""CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS
+    db.rows("""CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
                'BEGIN INSERT INTO heard VALUES (NEW.progress); RETURN NULL; END'""")
     db.rows("""CREATE TRIGGER hear AFTER UPDATE ON kanban_rollback.leases FOR EACH ROW
                WHEN (NEW.progress IS NOT NULL) EXECUTE FUNCTION hear()""")
