@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.crowd import wait_for
 from tests.integration.integrity import load
 from tests.integration.place import Database
 from tests.integration.points import past
@@ -246,10 +245,7 @@ def test_killed_at_each_task_it_is_as_before_or_as_approved_and_the_next_run_goe
     states = [damaged.now]
 
     def left(task: str) -> None:
-        # A module that runs goes on without its controller, and renews its lease until it has ended.
-        held = "SELECT count(*) FROM kanban_rollback.leases WHERE expires_at > clock_timestamp() + interval '45 s'"
-        wait_for(lambda: not db.value(held), f"the end of {task}", 60)
-        state = whole(db, *TABLES)
+        state = place.left(task)
         if state != states[-1]:
             states.append(state)
 
