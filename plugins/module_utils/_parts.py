@@ -172,7 +172,7 @@ def block_part(
     if not names:
         part.bad.append(f"there is no write block, for the group {group!r} has no hosts")
     held, replicas = set(), []
-    led = _not_missed([(name, before, now) for name, before, now in together(names, first, answers)])
+    led = _not_missed(list(together(names, first, answers)))
     for name, answer in together(names, answers):
         if name in led:
             part.lines.append(f"{name}: no answer, and none is expected: {led[name]}")
