@@ -60,7 +60,21 @@ def test_a_job_on_another_controller_tells_what_is_missing_and_nothing_twice(pla
     once = {ROLLOUT: 1, INCIDENT: 1, "tech_leads": 1}
     assert counts(everybody) == once
     assert outbox(place.directory / "two", incident) == outbox_of(incident, everybody, "sent")
-    # The first hears of that from the ledger, and puts there what somebody wrote on it.
+
+
+@pytest.mark.drill
+def test_a_report_hears_what_was_told_elsewhere_and_brings_what_was_written_there(
+    place: Place, everybody: People
+) -> None:
+    late = {"on": "chat.postMessage", "has": ROLLOUT, "status": 429, "headers": {"Retry-After": "60"}}
+    everybody.told.order(late)
+    assert run(place, "one", "scenario2", everybody, kanban_pause=True).rc == 0
+    (incident,) = (path.name for path in (place.directory / "one").iterdir())
+    # What was not sent is sent by the report of another controller, and the first hears of that from the ledger.
+    sent = run(place, "two", "report", everybody)
+    assert f"Messages of {incident}: 1 sent now" in sent.text, sent.output
+    once = {ROLLOUT: 1, INCIDENT: 1, "tech_leads": 1}
+    assert counts(everybody) == once
     words = place.directory / "one" / incident / "words.md"
     words.write_text("## Causa raiz\nFalta um índice {{ 7*7 }}.\n")
     report = run(place, "one", "report", everybody)
