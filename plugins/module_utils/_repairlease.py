@@ -4,7 +4,8 @@
 """The lease of a repair and a restore: one run at a time, and of that run one module at a time.
 
 The recovery lease is a run's, which may hold it over several modules. Who works holds another beside it, its turn, for
-two hosts of a run may lead to one database. How far the work is stands in that.
+two hosts of a run may lead to one database. How far the work is stands in that. A turn names the session that works, so
+that the one of a module that was killed ends with its session, and the same command goes on at once.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import LEASE, WORK
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progressteller import Turn, telling
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Work
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import session as queries
 
 GRACE_SECONDS = 30.0  # The lease outlives the deadline: by then the transaction has ended either way.
 LOOK_SECONDS = 1.0
@@ -35,7 +37,7 @@ def lease(work: Work) -> Iterator[None]:
     Raises KanbanError (``lease_held``) where another has it for longer than is to be waited.
     """
     who = ledger.Who(str(work.incident), work.request.who.run_id, operator=work.request.who.operator)
-    turn = replace(who, run_id=f"{who.run_id}/{secrets.token_hex(6)}")
+    turn = replace(who, run_id=f"{who.run_id}/{_session_of(work)}/{secrets.token_hex(6)}")
     before = _wait_for(work, who, turn)
     # What was waited for it is no time of the work.
     work.deadline = Deadline(work.request.deadline)
@@ -70,9 +72,23 @@ def _take(work: Work, who: ledger.Who, turn: ledger.Who, seconds: float) -> dict
     with work.session.transaction(READ_SECONDS) as cursor:
         before = ledger.read_lease(cursor, LEASE)
         ledger.take_lease(cursor, LEASE, who, seconds, by_force)
-        is_ours = _is_turn_of(who, ledger.read_lease(cursor, WORK) or {})
-        ledger.take_lease(cursor, WORK, turn, seconds, by_force and not is_ours)
+        holder = ledger.read_lease(cursor, WORK) or {}
+        if _is_turn_of(who, holder):
+            by_force = not _works(cursor, who, holder["run_id"])
+        ledger.take_lease(cursor, WORK, turn, seconds, by_force)
     return before
+
+
+def _session_of(work: Work) -> str:
+    """Name the session that will work: a pid alone may come again."""
+    with work.session.transaction(READ_SECONDS) as cursor:
+        return str(cursor.row(queries.THIS_SESSION, {})[0])
+
+
+def _works(cursor: Cursor, who: ledger.Who, turn: str) -> bool:
+    """Tell whether the session of a turn of this run is still there, and with it perhaps its transaction."""
+    session = turn[len(who.run_id) + 1 :].partition("/")[0]
+    return bool(cursor.row(queries.SESSION_IS_THERE, {"session": session})[0])
 
 
 def _is_turn_of(who: ledger.Who, holder: dict[str, Any]) -> bool:

@@ -34,6 +34,7 @@ MOMENTS = (
     "preserve : Take the job's place away",
     "preserve : Gather what Redis says of itself",
     "preserve : Gather processes, logs and metrics",
+    "contain : Ask who leads, and who is on",
 )
 FAST = "contain : Switch the flag off"
 _DONE = re.compile(r"^(ok|changed): ", re.MULTILINE)

@@ -70,3 +70,14 @@ SELECT 0, 'prepared transaction ' || p.gid, p.owner::text,
 FROM pg_prepared_xacts AS p
 WHERE p.database = current_database()
 """
+
+# The name of a session, for another to ask whether it is still there. A pid comes again, the moment of its start does
+# not; who may not see that takes the pid for enough, and waits rather than to be early.
+THIS_SESSION = """
+SELECT pid || '@' || extract(epoch FROM backend_start) FROM pg_stat_activity WHERE pid = pg_backend_pid()
+"""
+SESSION_IS_THERE = """
+SELECT EXISTS (SELECT FROM pg_stat_activity
+               WHERE pid::text = split_part(%(session)s, '@', 1)
+                 AND coalesce(extract(epoch FROM backend_start)::text = split_part(%(session)s, '@', 2), true))
+"""
