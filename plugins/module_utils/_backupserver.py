@@ -8,8 +8,8 @@ from __future__ import annotations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backuparchiver import Archive
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
     CONNECT_SECONDS,
     IMPORT_ERROR,
     Login,

@@ -11,13 +11,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
-    READ_SECONDS,
-    Place,
-    Request,
-    count,
-    global_default,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, global_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
     PriorFile,
     directories,

@@ -41,8 +41,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpverify import choose_scratch, prove
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, Login, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
 
 MOST_JOBS = 32

@@ -11,8 +11,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerprogress as progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import failover_since, kill_before
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS, Place, Request
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import look_back, position_of, standbys_with
 
 # Where this run's prior values are, so that the ledger can say how many it keeps.

@@ -18,18 +18,21 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import look_after
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, Latch, raise_latch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import Latch, raise_latch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import Patience
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
-    APPLICATION,
-    READ_SECONDS,
     Place,
     Request,
     global_default,
     rows_of,
     shown,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    PASSAGE,
+    READ_SECONDS,
+    Cursor,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Outcome, Switcher
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default

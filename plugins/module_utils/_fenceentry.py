@@ -27,8 +27,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import LOOK_AGAIN_SECONDS, open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, READ_SECONDS, Login
 
 
 def set_fence(login: Login, request: FenceRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:

@@ -16,7 +16,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencebe
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pause import Pause
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
-    READ_SECONDS,
     SHOWN,
     Place,
     Request,
@@ -24,7 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
     global_default,
     look,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 

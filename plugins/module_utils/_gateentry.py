@@ -33,8 +33,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     look_at_ledger,
     refuse_replica,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
     IMPORT_ERROR,
     Cursor,
     Login,

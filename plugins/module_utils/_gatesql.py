@@ -11,8 +11,12 @@ from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatevalue import NoSample, number
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import IMPORT_ERROR, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    IMPORT_ERROR,
+    Login,
+    Session,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import gate as queries
 
 REPLICA = "replica"

@@ -17,8 +17,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event, broken_links
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import taken_over_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    READ_SECONDS,
+    Login,
+    Session,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import directories, list_files
 
 # A run's lease, and beside it that of the one module that is at work.

@@ -40,8 +40,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityk
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritykinds.two_lanes import two_lanes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations, Rows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, Cursor, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as queries
 
 # A new kind is one file, and one line here.

@@ -21,7 +21,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 # Above deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
 LOCK_SECONDS = 2.0
-PASSAGE = "kanban_rollback.passage"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     refuse_replica,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import install_latch, lower_latches
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    READ_SECONDS,
     Cursor,
     Login,
     Session,

@@ -16,13 +16,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch impo
     latch_is_up,
     raise_latch,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
-    READ_SECONDS,
-    Place,
-    Request,
-    count,
-    global_default,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, global_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS
 
 
 class Pause:

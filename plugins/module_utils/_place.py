@@ -16,7 +16,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    READ_SECONDS,
+    Cursor,
+    Login,
+    Session,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope, ServerRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
     as_global_default,
@@ -24,8 +30,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target imp
     known_tenants,
 )
 
-APPLICATION = "chatia.kanban_rollback"
-READ_SECONDS = 30.0
 SHOWN = 100  # Names that a result carries per list; the counts beside them are whole.
 
 

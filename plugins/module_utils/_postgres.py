@@ -29,9 +29,12 @@ except ImportError as error:  # The module tells the user what to install; nothi
     sql = None  # type: ignore[assignment]
 
 __all__ = [
+    "APPLICATION",
     "CONNECT_SECONDS",
     "GRACE_SECONDS",
     "IMPORT_ERROR",
+    "PASSAGE",
+    "READ_SECONDS",
     "Cursor",
     "Login",
     "Session",
@@ -43,6 +46,12 @@ __all__ = [
 # A server that stops answering is given this long after a statement's own timeout should have ended it.
 GRACE_SECONDS = 3.0
 CONNECT_SECONDS = 5.0
+# What is only looked up, and not under a deadline of its own, may take so long.
+READ_SECONDS = 30.0
+# What our sessions are called, and the setting with which they pass fence and latch. Not where either is made: a module
+# brings along, and reads, whatever the files have that it imports, and the fence has no need of the flag's.
+APPLICATION = "chatia.kanban_rollback"
+PASSAGE = "kanban_rollback.passage"
 
 
 class _Frozen(Exception):

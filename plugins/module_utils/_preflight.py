@@ -27,8 +27,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_problem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    READ_SECONDS,
+    Login,
+    Session,
+    identifier,
+    sql,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightdecide import Wish, look_ahead
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightforecast import (
     flag_statements,

@@ -15,8 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrity import KINDS, rows_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, check_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import Check as Said
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighttrials import LOCK_SECONDS, planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranking import RankRequest

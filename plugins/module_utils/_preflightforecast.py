@@ -13,8 +13,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Asked, asked_tables
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import resolve_column
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS, SHOWN, rows_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import SHOWN, rows_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    READ_SECONDS,
+    Cursor,
+    Session,
+    identifier,
+    sql,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightorm import (
     cut,
     read_updates,

@@ -13,8 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranking import (
     FIGURES,
     RankRequest,

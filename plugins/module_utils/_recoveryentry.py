@@ -36,8 +36,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     refuse_replica,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    Cursor,
+    Login,
+    Session,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverypoint import WHOLE, Point, overall
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import SETTINGS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity

@@ -14,8 +14,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanife
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import sum_counters
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    READ_SECONDS,
+    Cursor,
+    Session,
+    identifier,
+    sql,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverypoint import Point, Since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fencelook
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint as queries

@@ -18,8 +18,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     refuse_replica,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    Cursor,
+    Login,
+    Session,
+    sql,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsalremove import remove, standing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsalshape import Shape
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import SETTINGS

@@ -20,8 +20,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import LEASE, WORK
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION, READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    READ_SECONDS,
+    Cursor,
+    Session,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progressteller import Turn, telling
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Work
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import session as queries

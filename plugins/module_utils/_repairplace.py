@@ -17,8 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     Timeout,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import Facts
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
 

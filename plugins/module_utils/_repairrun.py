@@ -14,8 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     refuse_replica,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairlease import lease
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (
     Request,

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairfence import Passage, look_at_fence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import SHOWN
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import (

@@ -27,7 +27,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan import python_encoding
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import near_names
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointerrors import choose
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointkeeper import Order
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplan import (
@@ -37,6 +36,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplan 
     as_target,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointscratch import Point, Scratch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Work
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import asked_from, late_error
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorerequest import RestoreRequest

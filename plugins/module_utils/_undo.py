@@ -12,15 +12,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import PASSAGE, latch_holder, lower_latches
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
-    READ_SECONDS,
-    Place,
-    Request,
-    count,
-    rows_of,
-    shown,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holder, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, rows_of, shown
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import PASSAGE, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
     PriorFile,
     directories,
