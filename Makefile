@@ -1,7 +1,7 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
 .PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx link lint fix sanity unit servers hosts integration oldest \
-  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage hosts-test hosts-down test demo demo-down bench build docs awx ee clean
+  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
 # What waits for hosts, one after the other: where there is root for them, the four scenarios and the fast drills; and
@@ -82,11 +82,16 @@ rehearse-1 rehearse-2 rehearse-3: venv-rehearse
 rehearse-triage: venv-rehearse
 	@.venv-rehearse/bin/python -m tests.rehearsal.run triage
 
+PLAYBOOK ?= scenario3
+N ?= 20
+timings: venv-rehearse ## time a playbook over and over on real hosts, as root: PLAYBOOK=scenario3 N=20
+	@.venv-rehearse/bin/python -m tests.timed $(PLAYBOOK) -n $(N)
+
 hosts-test: venv ## test the host fixture alone
 	@.venv/bin/python -m pytest tests/hosts
 
 hosts-down: ## remove hosts that a killed run has left, and what worked on them
-	@for state in .cache/hosts* .cache/bench/hosts; do \
+	@for state in .cache/hosts* .cache/bench/hosts .cache/timings/estate/hosts; do \
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
 	@test ! -d .cache/rehearsal || .venv/bin/python -m tests.rehearsal.run --clear
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down

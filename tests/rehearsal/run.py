@@ -32,8 +32,8 @@ from tests.rehearsal.stages import LIMITS, Stages
 from tests.rehearsal.timings import Timings, table
 from tools.gates import JUNIT, Result, write_junit
 
-# In the environment of all that a rehearsal of this checkout starts.
-_MARK = "KANBAN_REHEARSAL"
+# In the environment of all that a rehearsal of this checkout starts, with where its estate is.
+MARK = "KANBAN_REHEARSAL"
 SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
 
 
@@ -70,7 +70,7 @@ def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
         variables={
             "PATH": bin_first,
             "NO_COLOR": "1",
-            _MARK: str(STATE),
+            MARK: str(STATE),
             "REHEARSAL_PYTHON": sys.executable,
             # People who watch see a stage when it begins.
             "PYTHONUNBUFFERED": "1",
@@ -113,11 +113,11 @@ def play_again(scenario: str, tries: int) -> list[Played]:
     return tried
 
 
-def end_what_is_left() -> None:
+def end_what_is_left(state: Path = STATE) -> None:
     """Kill what a rehearsal that was killed has left running; who holds the lock knows that there is no other."""
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if f"{_MARK}={STATE}".encode() in path.read_bytes().split(b"\0"):
+            if f"{MARK}={state}".encode() in path.read_bytes().split(b"\0"):
                 os.kill(int(path.parent.name), signal.SIGKILL)
         except OSError:
             # Gone by itself.

@@ -24,6 +24,12 @@ _SCENARIOS = {
 }
 OBJECTIVES = {"scenario1": 300.0, "scenario2": 1800.0, "scenario3": 120.0}
 _STOPS = ("feature_flag", "write_block", "write_fence")
+# The plays in which reenable.yml undoes a misfire.
+_UNDOES = (
+    "2. Re-enable: every tenant as before",
+    "3. Re-enable: writes again, in the database",
+    "4. Re-enable: writes again, in the application",
+)
 
 
 @dataclass(frozen=True)
@@ -53,32 +59,33 @@ class Timings:
 
 def timings_of(lines: Sequence[Mapping[str, Any]]) -> Timings | None:
     """Return the timings of a scenario's journal; None where the run stopped nothing."""
-    began = _moment(lines[0]["at"])
-    plays = {line["data"]["number"]: line["data"]["play"] for line in lines if line["event"] == "play began"}
+    plays = _headings(lines)
     flags = [line["data"] for line in _of(lines, "task ended") if line["source"] == "feature_flag"]
     found = [task["play"] for task in flags if plays.get(task["play"]) in _SCENARIOS]
     if not found:
         return None
     scenario, verified_by, _decisive = _SCENARIOS[plays[found[0]]]
-    stopped = [
-        _moment(line["data"]["ended"])
-        for line in _of(lines, "task ended")
-        if line["source"] in _STOPS and line["data"]["play"] == found[0] and not line["data"]["failed"]
-    ]
+    stopped = _done(lines, found[:1])
     verified = [_moment(line["at"]) for line in _of(lines, "play ended") if line["data"]["play"] == verified_by]
     ended = [_moment(line["at"]) for line in _of(lines, "run ended")]
+    run_id = str(lines[0]["run_id"])
+    return Timings(scenario, run_id, _since(lines, stopped), _since(lines, verified), _since(lines, ended))
 
-    def since(moments: Sequence[float]) -> float | None:
-        return round(max(moments) - began, 1) if moments else None
 
-    return Timings(scenario, str(lines[0]["run_id"]), since(stopped), since(verified), since(ended))
+def undone_after(lines: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the seconds until reenable.yml had undone a misfire: flag, fence and block; None if it did not."""
+    plays = [number for number, heading in _headings(lines).items() if heading in _UNDOES]
+    flags = [line for line in _of(lines, "task ended") if line["source"] == "feature_flag"]
+    if not any(line["data"]["play"] in plays and not line["data"]["failed"] for line in flags):
+        return None
+    return _since(lines, _done(lines, plays))
 
 
 def table(timings: Timings) -> list[str]:
     """Return the plan's "Record actual timings" for people."""
 
     def seconds(value: float | None) -> str:
-        return "not measured" if value is None else f"{value:g} seconds"
+        return "not measured" if value is None else f"{round(value, 1):g} seconds"
 
     objective = f"objective {OBJECTIVES[timings.scenario]:g} s {'met' if timings.within_objective else 'NOT MET'}"
     return [
@@ -92,6 +99,23 @@ def table(timings: Timings) -> list[str]:
 def parsed(text: str) -> list[dict[str, Any]]:
     """Return a journal's lines; the last one, where it is cut, is left out."""
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _headings(lines: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    return {line["data"]["number"]: line["data"]["play"] for line in _of(lines, "play began")}
+
+
+def _done(lines: Sequence[Mapping[str, Any]], plays: Sequence[int]) -> list[float]:
+    """Return when flag, fence and block were done on each host, in these plays."""
+    return [
+        _moment(line["data"]["ended"])
+        for line in _of(lines, "task ended")
+        if line["source"] in _STOPS and line["data"]["play"] in plays and not line["data"]["failed"]
+    ]
+
+
+def _since(lines: Sequence[Mapping[str, Any]], moments: Sequence[float]) -> float | None:
+    return round(max(moments) - _moment(lines[0]["at"]), 3) if moments else None
 
 
 def _of(lines: Iterable[Mapping[str, Any]], event: str) -> list[Mapping[str, Any]]:

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the seconds of many runs to the plan's table, against the objectives and against what is on record. Pure.
+
+Seconds of two machines say nothing about each other. So everything is also told as a multiple of a ping over the same
+hosts, measured in turn with the runs: the p95 of the runs over the p95 of the pings, and so on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Samples = Mapping[str, Sequence[float]]
+# What is recorded for each playbook: by how much of a ping a figure is greater.
+Ratios = Mapping[str, Mapping[str, float]]
+
+PING = "ping"
+# The plan's words, and a misfire's: from the command to the stop, to its proof, to the end, and back again.
+WORDS = {
+    "disabled": "Time to disable feature flag",
+    "verified": "Time to verify",
+    "total": "Total rollback time",
+    "misfire": "A misfire undone",
+    PING: "One ping on the same hosts",
+}
+STATISTICS = {"p50": 0.5, "p95": 0.95, "max": 1.0}
+# By which part of it a ratio may be greater than the one on record before it is said to have changed: two sessions of
+# twenty runs on one machine differ by less.
+NOISE = 0.15
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a figure may be. ``objective``: of every run, in seconds, the profile's; a run above it fails.
+
+    ``seconds``, ``pings``: what its p95 is meant to reach, which is said and fails nothing.
+    """
+
+    objective: float | None = None
+    seconds: float | None = None
+    pings: float | None = None
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the least value that so great a share of the values does not exceed. ``share``: above 0, at most 1."""
+    ordered = sorted(values)
+    # Not a float's 0.95 * 20 = 19.000000000000004, which would be the twentieth.
+    return ordered[max(0, math.ceil(round(share * len(ordered), 9)) - 1)]
+
+
+def statistics(values: Sequence[float]) -> dict[str, float]:
+    """Return p50, p95 and max; nothing of no values."""
+    return {name: percentile(values, share) for name, share in STATISTICS.items()} if values else {}
+
+
+def ratios(samples: Samples) -> dict[str, dict[str, float]]:
+    """Return each figure over the ping's, statistic by statistic, to two digits; nothing without a ping."""
+    pings = statistics(samples.get(PING, ()))
+    found = {name: statistics(samples[name]) for name in WORDS if name != PING and samples.get(name)}
+    return {
+        name: {which: round(figure[which] / pings[which], 2) for which in figure}
+        for name, figure in found.items()
+        if pings
+    }
+
+
+def missed(samples: Samples, goals: Mapping[str, Goal]) -> list[str]:
+    """Say which objectives were missed, by how many runs."""
+    told = []
+    for name, goal in goals.items():
+        values = samples.get(name, ())
+        late = sum(goal.objective is not None and value > goal.objective for value in values)
+        if late:
+            told.append(f"{WORDS[name]}: {late} of {len(values)} runs took more than {goal.objective:g} s")
+    return told
+
+
+def table(samples: Samples, goals: Mapping[str, Goal], recorded: Ratios) -> list[str]:
+    """Return a line for each figure, under a heading."""
+    heads = ("p50", "p95", "max", "objective", "x ping (p95)", "to reach (p95)")
+    lines = [_line("", heads)]
+    found = ratios(samples)
+    for name, words in WORDS.items():
+        values = samples.get(name, ())
+        if not values and name not in goals:
+            continue
+        measured = statistics(values)
+        seconds = [f"{measured[which]:.1f} s" if measured else "-" for which in STATISTICS]
+        goal, ratio = goals.get(name, Goal()), found.get(name, {})
+        against = compared(ratio, recorded.get(name, {}))
+        lines.append(_line(words, (*seconds, _objective(values, goal), against, _reached(measured, ratio, goal))))
+    return lines
+
+
+def compared(ratio: Mapping[str, float], recorded: Mapping[str, float]) -> str:
+    """Say the p95 as a multiple of a ping, beside the one on record."""
+    if not ratio:
+        return "-"
+    now = ratio["p95"]
+    before = recorded.get("p95")
+    if before is None:
+        return f"{now:g} x, none recorded"
+    change = "" if abs(now - before) <= NOISE * before else ", SLOWER" if now > before else ", faster"
+    return f"{now:g} x, recorded {before:g} x{change}"
+
+
+def _objective(values: Sequence[float], goal: Goal) -> str:
+    if goal.objective is None:
+        return "-"
+    met = bool(values) and max(values) <= goal.objective
+    return f"{goal.objective:g} s {'met' if met else 'NOT MET'}"
+
+
+def _reached(measured: Mapping[str, float], ratio: Mapping[str, float], goal: Goal) -> str:
+    wanted = [
+        (f"{goal.seconds:g} s", measured.get("p95"), goal.seconds) if goal.seconds is not None else None,
+        (f"{goal.pings:g} x", ratio.get("p95"), goal.pings) if goal.pings is not None else None,
+    ]
+    told = [
+        f"{words} {'yes' if value is not None and value <= most else 'NO'}"
+        for words, value, most in filter(None, wanted)
+    ]
+    return ", ".join(told) or "-"
+
+
+def _line(words: str, cells: Sequence[str]) -> str:
+    widths = (9, 9, 9, 15, 30, 20)
+    return (words.ljust(30) + "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))).rstrip()

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs and pings in turn; after each run everything is put back as it was, and the incident is closed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.hosts import files
+from tests.hosts.machine import HostsError
+from tests.playbooks.place import BLOCK
+from tests.playbooks.runner import CHECKOUT
+from tests.rehearsal.estate import SETTINGS, Estate
+from tests.rehearsal.timings import timings_of, undone_after
+from tests.timed.figures import PING
+from tests.timed.job import TIMINGS, Job, Jobs
+
+PLAYBOOKS = CHECKOUT / "playbooks"
+_PING, _CLOSE = (Path(__file__).with_name(name) for name in ("ping.yml", "close.yml"))
+# Tables that are fenced whole; this deletes nothing.
+_FENCED = 'DELETE FROM "TicketTags" WHERE false; DELETE FROM "Tags" WHERE false'
+
+
+def what_is_left(estate: Estate, seconds: float = 30) -> str:
+    """Say what of a run is still so, asked without anything of the collection; empty when nothing is.
+
+    ``seconds``: for the replica to catch up.
+    """
+    deadline = time.monotonic() + seconds
+    while estate.site.psql("db2", SETTINGS) != estate.kept_settings.strip():
+        if time.monotonic() > deadline:
+            return "somebody's settings are not what they were"
+        time.sleep(0.2)
+    if estate.site.redis("EXISTS", BLOCK) != "0":
+        return "the write block is held"
+    try:
+        estate.site.psql("db1", _FENCED)
+    except HostsError as error:
+        return f"writes are refused: {error}"
+    return ""
+
+
+class CannotPutBackError(Exception):
+    """Why nothing more can be measured: what a run has changed is still so."""
+
+
+@dataclass
+class Session:
+    """Some runs of one playbook, and what became of them. ``problems``: why runs do not count, one line each."""
+
+    jobs: Jobs
+    playbook: str
+    began: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    stops: list[list[dict[str, Any]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
+
+    def measure(self, runs: int) -> None:
+        """Do so many runs, each with a ping before or after it. Raises CannotPutBackError."""
+        for number in range(1, runs + 1):
+            # Whoever goes first may find the machine otherwise than whoever goes second: they take turns in that, too.
+            if number % 2:
+                self._ping(number)
+            self._scenario(number)
+            if not number % 2:
+                self._ping(number)
+            self.loads.append(round(os.getloadavg()[0], 1))
+            told = ", ".join(f"{name} {values[-1]:.1f} s" for name, values in self.samples.items() if values)
+            print(f"  {number} of {runs}: {told}; load {self.loads[-1]}", file=sys.stderr, flush=True)
+
+    def keep(self) -> Path:
+        """Keep every figure in a file of its own, and return its path."""
+        path = TIMINGS / f"{self.began}-{self.playbook}.json"
+        kept = {name: getattr(self, name) for name in ("began", "playbook", "samples", "problems", "loads")}
+        files.write(path, json.dumps(kept, indent=2) + "\n")
+        return path
+
+    def _ping(self, number: int) -> None:
+        job = self._run(_PING, number, "ping")
+        if not self._count(job.problem):
+            self._sample(PING, job.seconds)
+
+    def _scenario(self, number: int) -> None:
+        for crowd in self.jobs.estate.crowds:
+            if not crowd.at_work:
+                # They go home by themselves after a time.
+                crowd.begin()
+        job = self._run(PLAYBOOKS / f"{self.playbook}.yml", number, "stop")
+        timings = timings_of(job.lines)
+        if not self._count(job.problem) and timings is not None:
+            for name in ("disabled", "verified", "total"):
+                value = getattr(timings, name)
+                if value is not None:
+                    self._sample(name, value)
+            self.stops.append(job.lines)
+        self._put_back(number)
+
+    def _put_back(self, number: int) -> None:
+        job = self._run(PLAYBOOKS / "reenable.yml", number, "back", kanban_reenable="all")
+        undone = undone_after(job.lines)
+        if not self._count(job.problem) and undone is not None:
+            self._sample("misfire", undone)
+        self._count(self._run(_CLOSE, number, "close").problem)
+        if left := what_is_left(self.jobs.estate):
+            raise CannotPutBackError(f"after run {number} {left}")
+
+    def _run(self, playbook: Path, number: int, part: str, **extra: Any) -> Job:
+        incident = f"INC-TIMED-{self.began}-{number:02}"
+        return self.jobs.run(playbook, f"{self.began}-{number:02}-{part}", incident, extra)
+
+    def _count(self, problem: str) -> bool:
+        if problem:
+            self.problems.append(problem)
+            print(f"  {problem}", file=sys.stderr, flush=True)
+        return bool(problem)
+
+    def _sample(self, name: str, seconds: float) -> None:
+        self.samples.setdefault(name, []).append(round(seconds, 3))
