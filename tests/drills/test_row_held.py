@@ -16,7 +16,6 @@ HELD = 20
 
 
 @pytest.mark.drill
-@pytest.mark.fast
 def test_row_held(drill: Drill) -> None:
     with contextlib.closing(drill.estate.site.connect(application="invoicing")) as session:
         session.cursor().execute(f'SELECT FROM "Companies" WHERE id = {HELD} FOR UPDATE')

@@ -94,6 +94,7 @@ def recover(place: Place, controller: Awx, ids: Any, monkeypatch: Any, **more: A
     return place.run(kanban_recovery="surgical", **awx_says, **more)
 
 
+@pytest.mark.drill
 def test_a_recovery_in_a_workflow_goes_by_what_awx_says(place: Place, controller: Awx, monkeypatch: Any) -> None:
     stopped = place.run()
     assert stopped.rc == 0, stopped.output

@@ -157,6 +157,7 @@ WRONG = """
 """
 
 
+@pytest.mark.drill
 def test_what_is_wrong_with_messages_is_nothing_to_the_run(directory: Path) -> None:
     team = directory / "team/pt_BR"
     team.mkdir(parents=True)

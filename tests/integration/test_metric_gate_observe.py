@@ -171,6 +171,7 @@ def test_the_first_ok_takes_as_many_as_its_thresholds_say(watch: Watch) -> None:
     assert [verdict for _try, verdict in watch.events] == ["ok", "ok"]
 
 
+@pytest.mark.drill
 def test_the_first_ok_ends_it_and_a_lost_terminal_is_gone_on_with(watch: Watch) -> None:
     watch.app.says("metrics", {"errorRate": 7})
     watch.variables["observe_seconds"] = 600

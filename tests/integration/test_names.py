@@ -31,7 +31,7 @@ def quoted(db: Database, name: str) -> str:
         return quote_ident(name, session)
 
 
-@pytest.mark.parametrize("kind", ["jsonb", "json", "text"])
+@pytest.mark.parametrize("kind", ["jsonb", *(pytest.param(kind, marks=pytest.mark.drill) for kind in ("json", "text"))])
 @nasty
 def test_in_documents(db: Database, name: str, kind: str) -> None:
     """The same name as table, column, key of the document and incident; tenants of all kinds."""

@@ -130,6 +130,7 @@ def is_recorded(place: Place, run: Run, mended: int) -> None:
     assert jobs == {"preserve", "recover"}
 
 
+@pytest.mark.drill
 def test_found_planned_approved_repaired_validated_and_back(place: Place) -> None:
     damage = place.data.expected_corruption()
     mended = sum(damage.values()) - damage["tickets_without_company"]

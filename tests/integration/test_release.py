@@ -84,6 +84,7 @@ def test_refused_then_planned_then_released_and_the_second_time_nothing_changes(
     assert stopped.board() == before
 
 
+@pytest.mark.drill
 def test_a_test_that_fails_leaves_both_up_again_and_the_validation_valid(stopped: Stopped) -> None:
     before = stopped.board()
     stopped.validate()

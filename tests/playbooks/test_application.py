@@ -8,12 +8,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.hosts.host import until
 from tests.playbooks.application import ACCOUNT, DIRECTORY, HOSTS, PM2_HOME, PORTS, running
 from tests.playbooks.place import Site
 from tests.staging.local import ask
 
 
+@pytest.mark.drill
 def test_it_runs_under_pm2_survives_a_kill_and_leaves_nothing(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "account"
     keys = site.redis("DBSIZE")

@@ -73,6 +73,7 @@ def kept(site: Site) -> Iterator[Kept]:
         host.run(["rm", "-rf", HOME])
 
 
+@pytest.mark.drill
 def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_incident(site: Site, kept: Kept) -> None:
     incident = site.run("scenario3", whole=True).incident
     know_as_closed(site, "INC-OLD", incident[:-1], f"{incident}9")

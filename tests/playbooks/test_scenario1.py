@@ -102,6 +102,7 @@ def nothing_is_lost(application: Application, path: Path, began: float) -> None:
     assert max(messages) > 5
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_a_crashing_application_is_off_and_validated_and_the_same_again_changes_nothing(
     site: Site, application: Application, tmp_path: Path

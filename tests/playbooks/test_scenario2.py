@@ -232,6 +232,7 @@ def test_good_and_bad_in_turn_pauses_the_roll_out(site: Site) -> None:
     assert sorted(kept) == ["investigation"] * 2 + ["journal"] * 2
 
 
+@pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_where_nobody_knows_nobody_is_switched(site: Site) -> None:
     nothing = site.run("scenario2", variables=pulse(site, GOOD), environment=STATS, timeout=280)
