@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
@@ -17,7 +18,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     PriorFile,
     directories,
     file_name,
+    in_force,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 
 
 def open_incident(place: Place, request: Request) -> ledger.Joined | None:
@@ -38,10 +41,33 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
             ledger.make_ledger(cursor, request.who.environment)
+            if left := _left_in_a_file(place, request, ledger.foresee_incident(cursor, request.who, request.adopt)):
+                ledger.join_incident(cursor, replace(request.who, incident_id=left), adopt=False)
             return ledger.join_incident(cursor, request.who, request.adopt)
     except ServerError as error:
         place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")
         return None
+
+
+def _left_in_a_file(place: Place, request: Request, foreseen: ledger.Joined) -> str | None:
+    """Return the incident that a run before this one could not open in the ledger: this one goes on with it.
+
+    Otherwise this one would open another, and an undo of that would find none of the priors. Only for an id that was
+    made by the controller, where nothing is open.
+    """
+    if not request.adopt or not foreseen.opened_now or foreseen.open_before:
+        return None
+    main = place.target
+    for target in [main, as_global_default(main)] if main.key else [main]:
+        found = in_force(directories(request.state_dir), place.server.cluster, target.identity)
+        if found:
+            incident, path = found
+            place.warnings.append(
+                f"The ledger could not be used when {incident} began: its prior values lie in {path}. "
+                "This goes on with it."
+            )
+            return incident
+    return None
 
 
 def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
@@ -99,7 +125,9 @@ def _foreseen(place: Place, request: Request) -> ledger.Joined | None:
         return None
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
-            return ledger.foresee_incident(cursor, request.who, request.adopt)
+            foreseen = ledger.foresee_incident(cursor, request.who, request.adopt)
+            left = _left_in_a_file(place, request, foreseen)
+            return replace(foreseen, incident_id=left, adopted=True) if left else foreseen
     except ServerError as error:
         place.warnings.append(f"The ledger cannot be read ({error.what}).")
         return None

@@ -172,3 +172,21 @@ def list_files(places: Sequence[Path], limit: int = 100) -> list[Path]:
         (status.st_mtime, path) for status, path in found if status.st_uid == os.geteuid() and S_ISREG(status.st_mode)
     ]
     return [path for _time, path in sorted(ours, reverse=True)[:limit]]
+
+
+def in_force(places: Sequence[Path], cluster: str, flag: str) -> tuple[str, Path] | None:
+    """Return the incident of the newest prior file of this flag and database whose last word is a kill, and the file.
+
+    Of ids that were made by a controller alone: another's cannot be told from a file's name.
+    """
+    for path in list_files(places):
+        incident = re.sub(r"-[0-9a-f]{12}\.priors\.jsonl$", "", path.name)
+        if path.name != file_name(incident, cluster, flag):
+            continue
+        try:
+            changes = read_file(path)
+        except OSError:
+            continue
+        if changes and changes[-1].action == "disabled":
+            return incident, path
+    return None

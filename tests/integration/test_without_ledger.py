@@ -90,6 +90,34 @@ def test_a_file_is_taken_over_by_a_ledger_that_was_made_since(db: Database, dire
     assert not modules.restore()["changed"]
 
 
+def test_a_run_that_finds_the_ledger_again_goes_on_with_the_incident_of_the_file(db: Database, directory: Path) -> None:
+    """Ids made by the controller: nobody has to know what the run before was called."""
+    population(db)
+    before = db.snapshot("companies")
+    modules = without_ledger(db, directory).having(incident_adopt=True)
+    modules.disable("INC-20261127-001")
+    db.modules().ok("ledger", grant_to=[modules.options["login_user"]])
+    planned = modules.disable("INC-20261127-002", check=True)
+    again = modules.disable("INC-20261127-002")
+    for told in (planned, again):
+        assert told["incident"]["incident_id"] == "INC-20261127-001"
+        assert any("This goes on with it" in warning for warning in told["warnings"])
+    # Known by both names, and by none of an incident that was undone.
+    assert modules.restore("INC-20261127-002")["changed_count"] == 50
+    assert db.snapshot("companies").texts == before.texts
+    db.modules().ok("incident", incident_id="INC-20261127-001", state="closed")
+    assert modules.disable("INC-20261127-003")["incident"]["incident_id"] == "INC-20261127-003"
+
+
+def test_a_file_that_was_undone_is_gone_on_with_by_nobody(db: Database, directory: Path) -> None:
+    population(db)
+    modules = without_ledger(db, directory).having(incident_adopt=True)
+    modules.disable("INC-20261127-001")
+    modules.restore("INC-20261127-001")
+    db.modules().ok("ledger", grant_to=[modules.options["login_user"]])
+    assert modules.disable("INC-20261127-002")["incident"]["incident_id"] == "INC-20261127-002"
+
+
 def test_a_torn_last_line_spoils_nothing(db: Database, directory: Path) -> None:
     """The machine died while it wrote: that batch never committed."""
     population(db)

@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     directories,
     file_name,
     find_files,
+    in_force,
     list_files,
     read_file,
     retire,
@@ -271,3 +272,15 @@ def test_the_users_choice_of_place_comes_first() -> None:
     assert len(directories()) == len(DIRECTORIES)
     assert directories("~/here")[0] == Path.home() / "here"
     assert directories("~/here")[1:] == directories()
+
+
+def test_the_incident_of_a_kill_that_only_a_file_knows_of_is_found_by_its_name(tmp_path: Path) -> None:
+    kill, back = (Change(action, "{}", 1, "{1}", "{true}") for action in ("disabled", "restored"))
+    PriorFile(file_name("INC-1", "cluster", "flag"), [tmp_path]).append(kill)
+    PriorFile(file_name("INC-2", "another cluster", "flag"), [tmp_path]).append(kill)
+    # A name that does not stand in the file's own.
+    PriorFile(file_name("the one of Ana", "cluster", "flag"), [tmp_path]).append(kill)
+    assert in_force([tmp_path], "cluster", "flag") == ("INC-1", tmp_path / file_name("INC-1", "cluster", "flag"))
+    assert in_force([tmp_path], "cluster", "another flag") is None
+    PriorFile(file_name("INC-1", "cluster", "flag"), [tmp_path]).append(back)
+    assert in_force([tmp_path], "cluster", "flag") is None
