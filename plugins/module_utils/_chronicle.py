@@ -151,6 +151,10 @@ def read_run(lines: Iterable[bytes], file: str) -> RunRecord:
     requested = run.facts.get("requested")
     if requested and requested != run.reading.incident_id:
         run.aliases.add(str(requested))
+    if not run.reading.ended and run.ended_at:
+        # What the run's end would say, of one that has said its last screen.
+        run.hosts = len({host for _phase, host in run.spans})
+        run.recap = {name: sum(getattr(play, name) for play in run.plays) for name in ("failed", "unreachable")}
     return run
 
 

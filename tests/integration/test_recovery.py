@@ -78,7 +78,7 @@ class Place:
             "ansible_async_dir": str(self.directory / "jobs"),
             **self.variables,
         }
-        hosts = playbook.inventory(self.directory, variables, db={"db1": {}})
+        hosts = playbook.inventory(self.directory, variables, db=extra.pop("hosts", {"db1": {}}))
         given = playbook.given(self.directory, extra) if extra else []
         return [f"chatia.kanban_rollback.{name}", *hosts, *given]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,7 @@ def test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps(jobs: Jobs) 
 
 
 TABLES = ('"Tags"', '"Tickets"', '"TicketTags"')
+MOMENT = re.compile(r'"[-0-9]{10} [0-9:.]+\+00"')
 STORY = ["scenario3", "recover", "release", "reenable", "report"]
 
 
@@ -146,7 +148,8 @@ def played(db: Database, directory: Path, apart: bool) -> dict[str, Any]:
     record = (folder / "incident.md").read_text().replace(incident, "INC")
     assert "aprovado por ana, executado por rui" in record
     return {
-        "tables": whole(db, *TABLES),
+        # But for the moment at which they were loaded.
+        "tables": {name: [MOMENT.sub("", row) for row in rows] for name, rows in whole(db, *TABLES).items()},
         "flags": db.rows('SELECT id, settings::text FROM "Companies" ORDER BY id'),
         "events": events,
         "repairs": db.rows("SELECT plan_hash <> '', approved_by, operator FROM kanban_rollback.repairs"),
@@ -172,4 +175,47 @@ def test_scenario3_in_jobs_on_empty_disks_ends_as_on_one_disk(server: Postgres, 
         finally:
             db.drop()
     jobs, one = found
-    assert jobs == one
+    for name, there in one.items():
+        assert jobs[name] == there, name
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(900)
+def test_preflight_on_an_empty_disk_knows_of_a_rehearsal_in_another_databases_ledger(
+    db: Database, server: Postgres, directory: Path
+) -> None:
+    def job(name: str, number: int, **extra: Any) -> Run:
+        where = directory / f"job{number}"
+        where.mkdir()
+        given = {"kanban_dump_tables": [], "kanban_sweep_seconds": 1, "kanban_rehearsal": True}
+        run = Scene(db, data, where, given).play(name, **extra)
+        shutil.rmtree(where)
+        return run
+
+    data = load(db)
+    unrehearsed = "No green rehearsal of version"
+    assert unrehearsed in job("preflight", 1).screen
+    stopped = job("scenario3", 2)
+    assert stopped.rc == 0, stopped.output
+    assert unrehearsed in job("preflight", 3).screen
+    report = job("report", 4)
+    assert report.rc == 0, report.output
+    known = job("preflight", 5)
+    assert unrehearsed not in known.screen
+    assert "The last green rehearsal" not in known.screen
+    # Production has a ledger of its own; the rehearsal is staging's, which the inventory names.
+    production = Database(server, "kanban_production")
+    server.create_database(production.name)
+    try:
+        load(production)
+        asked = {"kanban_rehearsal_hosts": "staging1", "kanban_environment": "production"}
+        found = []
+        for number, there in enumerate((db, production), start=6):
+            where = directory / f"job{number}"
+            where.mkdir()
+            hosts = {"db1": {}, "staging1": {"kanban_postgresql_db": there.name}}
+            scene = Scene(production, data, where, {"kanban_dump_tables": [], "kanban_db_hosts": "db1"})
+            found.append(scene.play("preflight", **asked, kanban_db_hosts="db1", hosts=hosts).screen)
+        assert [unrehearsed in screen for screen in found] == [False, True], found
+    finally:
+        production.drop()
