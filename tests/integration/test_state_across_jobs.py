@@ -115,22 +115,18 @@ STORY = ["scenario3", "recover", "release", "reenable", "report"]
 def played(db: Database, directory: Path, apart: bool) -> dict[str, Any]:
     """Play scenario 3 from the stop to the report; return what is left of it, without what differs each time.
 
-    :param apart: whether each job has a home, a directory to work in and a directory of incidents of its own, which are
-        gone when it ends; or all of them have the same.
+    :param apart: whether each job has a home and directories of its own, to work in, of incidents and, as with a
+        managed database, of dumps, which are gone when it ends; or all of them have the same.
     """
     data = load(db)
     where = directory / "one"
-    given: dict[str, Any] = {
-        "kanban_dump_dir": str(directory / "dumps"),
-        "kanban_sweep_seconds": 1,
-    }
     incident, plan = "", ""
     for number, name in enumerate(STORY):
         if apart:
             shutil.rmtree(where, ignore_errors=True)
             where = directory / f"job{number}"
         where.mkdir(exist_ok=True)
-        place = Scene(db, data, where, given)
+        place = Scene(db, data, where, {"kanban_sweep_seconds": 1})
         if name == "scenario3":
             run = place.run()
             incident, plan = run.incident, hash_of(run)
