@@ -79,8 +79,10 @@ def test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps(jobs: Jobs) 
     )
     jobs.ended()
 
+    plan, nothing = jobs.run("report", "--check")
+    assert (plan.rc, plan.recap("localhost")["rescued"], nothing.exists()) == (0, 0, False), plan.output
     report, there = jobs.run("report")
-    assert report.rc == 0, report.output
+    assert (report.rc, report.recap("localhost")["rescued"]) == (0, 0), report.output
     assert f"journals of {incident} (open): 1 of 1 holds; 1 without its run's end" in report.screen
     (brought,) = (there / incident).glob("journal-*.jsonl")
     assert (brought.name, brought.read_text(), brought.stat().st_mode & 0o777) == (journal.name, kept, 0o600)
@@ -215,3 +217,25 @@ def test_preflight_on_an_empty_disk_knows_of_a_rehearsal_in_another_databases_le
         assert [unrehearsed in screen for screen in found] == [False, True], found
     finally:
         production.drop()
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_a_ledger_that_takes_no_journal_fails_nothing_and_that_is_said(jobs: Jobs) -> None:
+    given = {"kanban_watch_minutes": {"scenario1": 0}, "kanban_metrics": {}, "kanban_validate_seconds": 1}
+    free, _its = jobs.run("scenario1", **given)
+    alone = "What this run leaves lies on this controller alone"
+    assert alone not in free.text
+    with jobs.db.transaction("LOCK TABLE kanban_rollback.files IN ACCESS EXCLUSIVE MODE"):
+        held, its = jobs.run("scenario1", "-e", "communicate_keep_seconds=8", **given)
+    assert held.rc == free.rc, held.output
+    assert alone in held.text
+    (journal,) = (its / held.incident).glob("journal-*.jsonl")
+    # A report on that disk puts it there, and the first run's comes from the ledger.
+    shutil.rmtree(jobs.directory / "job1")
+    place = jobs.next()
+    shutil.copytree(its, place.incidents)
+    report = place.run("report")
+    assert f"journals of {held.incident} (open): 2 of 2 hold" in report.screen, report.output
+    kept = jobs.db.rows("SELECT name FROM kanban_rollback.files WHERE name LIKE 'journal-%'")
+    assert (len(kept), (journal.name,) in kept) == (2, True)
