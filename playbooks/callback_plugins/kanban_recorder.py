@@ -32,6 +32,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 
 try:
+    from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import EXIT
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder, Task
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._version import collection_version
 except ImportError:
@@ -44,15 +45,7 @@ _WHO = {"operator": "kanban_operator", "environment": "kanban_environment", "reh
 # Tasks that a worker has and that have not ended; more than any number of forks.
 _MOST_STARTED = 20000
 _MOST_TROUBLED = 100
-# What the roles hand on at the end (set_stats), for AWX and for this.
-_EXIT = (
-    "kanban_decision",
-    "kanban_incident_id",
-    "kanban_plan_hash",
-    "kanban_scenario",
-    "kanban_severity",
-    "kanban_verdict",
-)
+_STATS = "ansible.builtin.set_stats"
 _COUNTS = ("ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
 
 
@@ -156,7 +149,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if self._recorder is None:
             return
         told = stats.custom.get("_run", {})
-        facts = {name: str(told[name])[:100] for name in _EXIT if name in told}
+        facts = {name: str(told[name])[:100] for name in EXIT if name in told}
         troubled = sorted({*stats.failures, *stats.dark})
         recap = {name: sum(getattr(stats, name).values()) for name in _COUNTS}
         recap["failed"], recap["unreachable"] = recap.pop("failures"), recap.pop("dark")
@@ -174,13 +167,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         # Reading a result makes a copy of it, so only those that can tell something are read.
         names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
         ours = action.startswith(COLLECTION)
-        answer: Mapping[str, Any] = result._result if (ours or names) and not task.no_log else {}
+        # What is handed on stands in the journal before the run's end, too: what a ledger keeps of it lacks that.
+        stats = action == _STATS
+        answer: Mapping[str, Any] = result._result if (ours or names or stats) and not task.no_log else {}
         if "ansible_job_id" in answer:
             module = self._began(host, answer, module)
         if names:
             self._name(answer)
         changed = bool(result.is_changed())
-        told = answer if ours and "censored" not in answer else {}
+        told = answer if (ours or stats) and "censored" not in answer else {}
         self._recorder.task_ended(
             Task(host, str(task.name or action), role, module, began, now, changed, result=told, **status)
         )

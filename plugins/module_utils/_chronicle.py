@@ -84,7 +84,10 @@ class Play:
 
 @dataclass
 class RunRecord:
-    """One run. ``left_out`` counts steps beyond ``MOST_STEPS``; ``reading`` says whether the journal holds."""
+    """One run. ``left_out`` counts steps beyond ``MOST_STEPS``; ``reading`` says whether the journal holds.
+
+    Without a ``file`` there is no journal of it, and it is what a ledger's events tell (``_chronicleledger``).
+    """
 
     file: str
     reading: journal.Reading
@@ -113,6 +116,11 @@ class RunRecord:
         """What its last screen said; empty where it has none."""
         return str(self.exit.get("kanban_verdict") or "")
 
+    @property
+    def ended_at(self) -> str | None:
+        """When it ended, or said its last screen where the journal goes no further; null where it did neither."""
+        return self.reading.last_at if self.reading.ended or (self.verdict and self.reading.holds) else None
+
     def of(self, *sources: str, role: str = "") -> list[Step]:
         """Return steps of some modules, in the order in which they ended."""
         return [step for step in self.steps if step.source in sources and (not role or step.role == role)]
@@ -133,7 +141,8 @@ def read_run(lines: Iterable[bytes], file: str) -> RunRecord:
         elif event.event == journal.RUN_BEGAN:
             run.facts = dict(event.data)
         elif event.event == journal.RUN_ENDED:
-            run.exit, run.recap = _map(event.data.get("exit")), _map(event.data.get("recap"))
+            run.exit.update(_map(event.data.get("exit")))
+            run.recap = _map(event.data.get("recap"))
             run.hosts = event.data.get("hosts")
         else:
             _play(run, event)
@@ -142,6 +151,10 @@ def read_run(lines: Iterable[bytes], file: str) -> RunRecord:
     requested = run.facts.get("requested")
     if requested and requested != run.reading.incident_id:
         run.aliases.add(str(requested))
+    if not run.reading.ended and run.ended_at:
+        # What the run's end would say, of one that has said its last screen.
+        run.hosts = len({host for _phase, host in run.spans})
+        run.recap = {name: sum(getattr(play, name) for play in run.plays) for name in ("failed", "unreachable")}
     return run
 
 
@@ -165,6 +178,8 @@ def _task(run: RunRecord, event: Event, looks: dict[tuple[Any, ...], int]) -> No
     _span(run, event.phase, host, str(data.get("started") or event.at), event.at, bad)
     deciding = event.source == _STATS and data.get("role") in _DECIDING
     figures, details = data.get("figures") or {}, data.get("details") or {}
+    # The run's end has all of it, and may be missing.
+    run.exit.update(_map(details.get("exit")))
     if event.source not in _KEPT and not deciding and "users_count" not in figures:
         return
     if event.source == "metric_gate" and "metrics" not in details and not bad:

@@ -62,6 +62,25 @@ def is_stop(step: Step) -> bool:
     return step.source == "feature_flag" and step.role == "contain" and step.details.get("writable") is not False
 
 
+def approvals(runs: Sequence[RunRecord]) -> list[dict[str, str]]:
+    """Return what was done because somebody had approved it: ``at``, ``what``, ``approved_by`` and ``operator``."""
+    return [
+        {
+            "at": step.at[:19],
+            "what": "undone"
+            if step.details.get("undone")
+            else "restored"
+            if step.source == "pg_restore_tables"
+            else "repaired",
+            "approved_by": str(step.details["approved_by"]),
+            "operator": str(run.facts.get("operator") or ""),
+        }
+        for run in runs
+        for step in run.of("integrity_repair", "pg_restore_tables", role="recover")
+        if step.ok and step.changed and step.details.get("approved_by")
+    ]
+
+
 def records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Return rows by table: ``repaired`` in place, ``deleted`` into quarantine, ``restored`` from a backup."""
     found: dict[str, dict[str, Any]] = {}

@@ -130,15 +130,15 @@ def _of_run(run: RunRecord) -> list[dict[str, Any]]:
         what = _WHAT[step.source](step) if step.source in _WHAT else ""
         if what:
             groups.setdefault((step.play, what, step.ok, step.task), []).append(step)
-    lines = [_edge(run, "began", run.reading.began_at)]
+    lines = [_edge(run, "began", run.reading.began_at)] if run.file else []
     for (_play, what, _ok, _task), steps in groups.items():
         if len(steps) > MOST_HOSTS:
             last = max(steps, key=lambda step: step.at)
             lines.append(_line(run_id, what, last, "", len({step.host for step in steps}), _summed(steps)))
         else:
             lines += [_line(run_id, what, step, step.host, 1, _figures(step)) for step in steps]
-    if run.reading.ended:
-        lines.append(_edge(run, "ended", run.reading.last_at))
+    if run.ended_at:
+        lines.append(_edge(run, "ended", run.ended_at))
     return lines
 
 

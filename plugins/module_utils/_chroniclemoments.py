@@ -142,8 +142,10 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
     found.update({"reenabled": None, "ended": None, "detected": detected})
     stopping = [run for run in runs if scenario_of(run)]
     if runs:
-        found["began"] = stop_began((stopping or runs)[0])
-        found["ended"] = runs[-1].reading.last_at if runs[-1].reading.ended else None
+        first = (stopping or runs)[0]
+        # A ledger knows when something was done, and not since when a person waited for it.
+        found["began"] = stop_began(first) if first.file else None
+        found["ended"] = runs[-1].ended_at
     triages = [run.reading.began_at for run in runs if run.playbook == "triage"]
     if not detected and triages:
         found["detected"] = triages[0]

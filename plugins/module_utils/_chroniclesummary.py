@@ -66,6 +66,7 @@ def summary_of(
         "backup": facts.backup(done),
         "looks": facts.looks(done),
         "decision": _decision(done, scenario),
+        "approvals": facts.approvals(done),
         "timeline": lines,
         "timeline_left_out": left_out,
         "runs": [_run(run) for run in ordered[-MOST_RUNS:]],
@@ -100,7 +101,7 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "operator": str(run.facts.get("operator") or ""),
         "host": str(run.facts.get("host") or ""),
         "began": reading.began_at or None,
-        "ended": reading.last_at if reading.ended else None,
+        "ended": run.ended_at,
         "verdict": run.verdict,
         "plan": run.is_plan,
         "journal": run.file,
@@ -117,12 +118,16 @@ def _notes(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Return what a reader has to know about the journals, as words with the file that is meant."""
     found = []
     for run in runs:
-        if not run.reading.holds:
+        if not run.file:
+            where = str(run.reading.lines)
+            found.append({"what": "journal_missing", "journal": run.reading.run_id, "where": where})
+        elif not run.reading.holds:
             found.append({"what": "journal_broken", "journal": run.file, "where": run.reading.broken_at})
         elif run.reading.cut:
             found.append({"what": "journal_cut", "journal": run.file, "where": ""})
         elif not run.reading.ended:
-            found.append({"what": "journal_unended", "journal": run.file, "where": ""})
+            what = "journal_to_screen" if run.ended_at else "journal_unended"
+            found.append({"what": what, "journal": run.file, "where": ""})
         if run.left_out:
             found.append({"what": "steps_left_out", "journal": run.file, "where": str(run.left_out)})
     return found[:100]

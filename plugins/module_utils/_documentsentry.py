@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``incident_documents`` does: read what a ledger keeps of an incident, and add what is new."""
+"""What ``incident_documents`` and ``incident_timings_info`` do: read what a ledger keeps, and add what is new."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Sequence
 
@@ -27,7 +28,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Login,
     Session,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import is_timings
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import documents as queries
+
+# The document with how long an incident's steps took, which names nobody, and of so many incidents it is read.
+TIMINGS, MOST_TIMINGS = "timings.json", 1000
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,29 @@ def keep_documents(login: Login, request: DocumentsRequest, check_mode: bool) ->
         "kept": [one["name"] for one in new],
         **facts.as_result(),
     }
+
+
+def read_timings(login: Login, environment: str | None, deadline: float) -> dict[str, Any]:
+    """Return the timings of all incidents of a ledger, none where there is no ledger; raises KanbanError."""
+    session = Session(login, APPLICATION)
+    found = []
+    try:
+        facts = look_at_ledger(session, environment)
+        if facts.state.usable:
+            values = {"source": SOURCE, "event": EVENT, "name": TIMINGS, "limit": MOST_TIMINGS}
+            with session.transaction(deadline, mode="READ ONLY") as cursor:
+                found = [_as_timings(text) for _incident, text in cursor.rows(queries.OF_ALL, values)]
+    finally:
+        session.close()
+    return {"changed": False, "timings": [one for one in found if one is not None], **facts.as_result()}
+
+
+def _as_timings(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return dict(found) if is_timings(found) else None
 
 
 def _read(cursor: Cursor, incident: str | None) -> list[dict[str, Any]]:

@@ -14,8 +14,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityr
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranksql import given_query
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, ledger, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as integrity_queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
 
 _LETTERS = 60  # Of a query, for a person to know it by.
@@ -129,6 +129,8 @@ def grant_ledger(cursor: Cursor, role: str) -> bool:
     """Give a role what every module needs on the ledger; tell whether it lacked any of it. Raises ServerError."""
     if not cursor.row(quarantine.STATE, {})[0]:
         cursor.run(quarantine.CREATE, {})  # A ledger of before there was one.
+    if not cursor.row(files.STATE, {})[0]:
+        cursor.run(files.CREATE, {})
     if cursor.row(quarantine.REFUSES_NOTHING_BEFORE, {})[0]:
         cursor.run(quarantine.TAKE_NOTHING_BEFORE, {})
     if cursor.row(ledger.IS_GRANTED, {"role": role})[0]:

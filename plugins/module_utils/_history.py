@@ -46,6 +46,17 @@ def history(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"schema": SCHEMA, "incidents": incidents, "trends": {name: told for name, told in trends.items() if told}}
 
 
+def together(here: Iterable[Mapping[str, Any]], elsewhere: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the timings of each incident once: those that tell of more runs, and of equal ones those that are here."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for one in (*here, *elsewhere):
+        key = (str(one["environment"]), str(one["incident_id"]))
+        there = found.setdefault(key, one)
+        if numbers([one.get("runs")]) > numbers([there.get("runs")]):
+            found[key] = one
+    return list(found.values())
+
+
 def _trends(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return each step with ``count``, ``median``, ``last``, ``worst`` and ``values``, oldest first."""
     seen: dict[str, list[float]] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._history im
     index_markdown,
     index_page,
     last_green,
+    together,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import TIMINGS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportfiles import alone, read_json, write_whole
@@ -26,10 +27,16 @@ MOST = 5000
 LARGEST = 65536
 
 
-def write_history(path: str, locale: str, version: str, seconds: float, check_mode: bool) -> dict[str, Any]:
-    """Write the index where it changed; return it, and the last green rehearsal of a version; raises BadInput."""
+def write_history(
+    path: str, locale: str, version: str, seconds: float, check_mode: bool, known: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """Write the index where it changed; return it, and the last green rehearsal of a version; raises BadInput.
+
+    :param known: timings that ledgers keep: of those of one incident the one that tells of more runs counts.
+    """
     root, deadline = Path(path), Deadline(seconds)
-    found, warnings = _timings(root, deadline)
+    here, warnings = _timings(root, deadline)
+    found = together(here, [one for one in known if is_timings(one)])
     index = history(found)
     green = last_green(index["incidents"], version) if version else None
     told = {"last_green": green, "incidents": len(index["incidents"]), "warnings": warnings, "files": []}

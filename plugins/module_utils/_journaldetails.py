@@ -16,10 +16,21 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal im
 
 # So many tables, checks or metrics of one result; a line of a journal has an end.
 MOST = 60
+MOST_LETTERS = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_%][A-Za-z0-9_.$/:%-]{0,99}")
 _LIST = re.compile(r"[0-9a-f]{16}")
 _EVENT = re.compile(r"[a-z][a-z_ -]{0,59}")
 _CHANGES = {"delete": "deleted", "update": "changed", "insert": "inserted"}
+
+# What the roles hand on (set_stats), for AWX and for this.
+EXIT = (
+    "kanban_decision",
+    "kanban_incident_id",
+    "kanban_plan_hash",
+    "kanban_scenario",
+    "kanban_severity",
+    "kanban_verdict",
+)
 
 Details = Dict[str, Any]
 
@@ -60,7 +71,19 @@ def _numbers(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _repaired(result: Mapping[str, Any]) -> Details:
-    """Return rows by table: what a repair deleted, changed or inserted, or what an undo brought back of that."""
+    """Return rows by table: what a repair deleted, changed or inserted, or what an undo brought back of that.
+
+    And who approved it, a name as a person typed it: the operator's stands in the journal's first line.
+    """
+    return {**_rows_by_table(result), **_approver(result)}
+
+
+def _approver(result: Mapping[str, Any]) -> Details:
+    name = result.get("approved_by")
+    return {"approved_by": name[:MOST_LETTERS]} if isinstance(name, str) and name.strip() else {}
+
+
+def _rows_by_table(result: Mapping[str, Any]) -> Details:
     if "undone" in result:
         back = [
             {"table": row["table"], **_numbers(row, _CHANGES.values())}
@@ -142,7 +165,15 @@ def _incident(result: Mapping[str, Any]) -> Details:
     return kept
 
 
+def _handed_on(result: Mapping[str, Any]) -> Details:
+    stats = result.get("ansible_stats")
+    data = stats.get("data") if isinstance(stats, Mapping) else None
+    told = {name: data[name] for name in EXIT if is_plain(data.get(name))} if isinstance(data, Mapping) else {}
+    return {"exit": told} if told else {}
+
+
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Details]] = {
+    "ansible.builtin.set_stats": _handed_on,
     "feature_flag": _flag,
     "incident": _incident,
     "integrity_info": _checks,

@@ -200,5 +200,7 @@ def _of_incident(name: str, journals: Sequence[Mapping[str, Any]], known: Known)
     if cut:
         parts.append(f"{cut} cut in the last line, nothing before it was changed")
     if unended:
-        parts.append(f"{unended} without its run's end (under way, killed, or the last lines are gone)")
+        parts.append(
+            f"{unended} without its run's end (under way, killed, from the ledger, or the last lines are gone)"
+        )
     return f"journals of {one_line(name)} ({state}): {'; '.join(parts)}"

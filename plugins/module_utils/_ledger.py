@@ -13,8 +13,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, progress, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import progress, quarantine
 
 # A ledger that does not answer within this is done without.
 LEDGER_SECONDS = 3.0
@@ -78,6 +78,7 @@ def make_ledger(cursor: Cursor, environment: str | None) -> bool:
     if not state.usable:
         cursor.run(queries.CREATE, {})
         cursor.run(quarantine.CREATE, {})
+        cursor.run(files.CREATE, {})
         cursor.run(progress.MAKE_ROOM, {})
         cursor.run(queries.SET_META, {"key": "version", "value": str(queries.VERSION)})
     if environment:

@@ -34,15 +34,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     identifier,
     sql,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._quarantinepurge import purge_quarantine
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._quarantinepurge import purge_ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import (
     Mends,
     find_mends,
     grant_mends,
     revoke_mends,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import find_target
 
 
@@ -71,7 +71,7 @@ def set_ledger(login: Login, request: LedgerRequest, check_mode: bool) -> dict[s
         refuse_replica(facts.server)
         work = {"present": _make, "absent": _remove, "purged": _purge}[request.state]
         done = work(session, facts, request, check_mode)
-        return {"granted": [], "left_out": [], "purged": [], **done, **facts.as_result()}
+        return {"granted": [], "left_out": [], "purged": [], "purged_files": [], **done, **facts.as_result()}
     finally:
         session.close()
 
@@ -85,6 +85,9 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
         changed = ledger.make_ledger(cursor, request.environment)
         if cursor.row(progress.LACKS_ROOM, {})[0]:
             cursor.run(progress.MAKE_ROOM, {})  # A ledger of before it was told how far a repair is.
+            changed = True
+        if not cursor.row(files.STATE, {})[0]:
+            cursor.run(files.CREATE, {})  # One of before it kept files.
             changed = True
         target = find_target(cursor, request.flag) if request.flag else None
         reads, mends = _rights(cursor, request)
@@ -169,8 +172,8 @@ def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: 
 def _purge(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
     if not facts.state.usable:
         return {"changed": False}
-    purged = purge_quarantine(session, request.retention_days, request.keep, check_mode)
-    return {"changed": bool(purged), "purged": purged}
+    purged = purge_ledger(session, request.retention_days, request.keep, check_mode)
+    return {"changed": any(purged.values()), **purged}
 
 
 def _refuse_open(session: Session) -> None:

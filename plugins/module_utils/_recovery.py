@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import why_not_approved
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, is_lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 
 # What a plan lacks only for not being the stop itself: a run in check mode raises no fence and opens no incident.
 OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
-# Operators of whom nobody can tell that they are somebody else: none, and kanban_operator's default where nothing says.
-NOBODY = ("", "unknown")
 
 
 def plan_of_all(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -54,17 +52,6 @@ def plan_document(answer: Answer) -> dict[str, Any]:
     return {**{name: answer.get(name) for name in names}, **compared}
 
 
-def _person(name: str | None) -> str:
-    """Return a name as it is compared: the same person in other letters, blanks, or with a domain, is the same.
-
-    Whoever wants to can still write another name: who may approve is for those to decide who give out the rights.
-    """
-    plain = "".join(
-        letter for letter in unicodedata.normalize("NFKC", str(name or "")) if unicodedata.category(letter) != "Cf"
-    )
-    return " ".join(plain.split()).casefold().partition("@")[0]
-
-
 def why_not_to_recover(
     plan: Mapping[str, Any],
     given: str,
@@ -93,20 +80,7 @@ def why_not_to_recover(
         found += ["kanban_plan_hash is not given: look at the plan first"] if plan["hash"] else []
     elif plan["hash"] and given != plan["hash"]:
         found.append(f"the plan is {plan['hash']} by now, and {one_line(given)} was approved: look at it again")
-    approver, typist = _person(approved_by), _person(operator)
-    # A line to type has such a place for the name, which is none.
-    if not approver or approver.startswith("<"):
-        found.append(one_line(silence) or "kanban_approved_by is not given: who has looked at the plan and approves it")
-    elif typist in NOBODY and "approval" not in waived:
-        found.append(
-            "kanban_operator is not known, so nobody can tell that somebody else approves: say who types this, or "
-            "kanban_break_glass={what: [approval], reason: ...}"
-        )
-    elif approver == typist and "approval" not in waived:
-        found.append(
-            f"{one_line(operator)} may not approve what {one_line(operator)} does: somebody else looks at the plan, or "
-            "kanban_break_glass={what: [approval], reason: ...}"
-        )
+    found += why_not_approved(approved_by, operator, break_glass, silence)
     if not undo:
         # All of it is done or nothing: one database that refuses later would leave the others repaired.
         found += [f"the plan could not be applied: {one_line(text)}" for text in plan.get("refused") or []]

@@ -138,6 +138,7 @@ def _apply(work: Work, cursor: Cursor, planner: Planner, passage: Passage) -> No
     counts = {check.name: {"before": check.count, "after": check.remaining} for check in plan.checks}
     work.event(cursor, "repaired", {**told, "repair_id": repair, "counts": counts})
     work.result.update(plan=plan.as_result(), repair_id=repair, quarantined=plan.total)
+    work.result["approved_by"] = request.approved_by
 
 
 def _scopes(touched: Sequence[Touched]) -> dict[str, Scope]:

@@ -68,6 +68,7 @@ def _undo(work: Work, cursor: Cursor, number: int, plan_hash: str, check_mode: b
     told.update(fenced=passage.fenced, allow_unfenced=request.allow_unfenced, operator=request.who.operator)
     told.update(transactions=undo.transactions, approved_by=request.approved_by)
     work.event(cursor, "undone", told)
+    result["approved_by"] = request.approved_by
 
 
 def _told_of_fence(work: Work, passage: Passage) -> None:

@@ -144,6 +144,20 @@ class Case:
             if at or name != "decided" or self.summary["scenario"] == "scenario2"
         ]
 
+    def approvals(self) -> list[str]:
+        """Return what was approved by whom, and done by whom: as the ledgers have it, or else the journals."""
+        found = [one for row in self.ledgers for one in row.get("approvals") or []] or self.summary["approvals"]
+        return [
+            self.label(
+                "approved_by",
+                what=self.label(f"do_{one['what']}"),
+                at=self.moment(one["at"]),
+                approver=one["approved_by"] or "–",
+                operator=one["operator"] or "–",
+            )
+            for one in found[:20]
+        ]
+
     def title(self) -> str:
         """Return what it is: an incident or a rehearsal, by its id."""
         kind = self.label("rehearsal" if self.summary["rehearsal"] else "incident")

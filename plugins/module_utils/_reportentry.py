@@ -18,8 +18,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclee
     read_runs,
     words_in,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number, numbers
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import runs_without_journal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import Block, BrokenMarkers, merged
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase import Case
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import undecided
@@ -59,19 +61,24 @@ class ReportRequest:
     contacts: Sequence[Mapping[str, Any]] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     dashboard_url: str = ""
+    known: Sequence[Mapping[str, Any]] = ()
     deadline: float = 60.0
 
 
 def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
     """Write what changed; return ``found``, ``files`` with what became of each, ``undecided``; raises KanbanError.
 
-    Without a journal of the incident there is nothing to write, and ``found`` is false.
+    A run that left no journal is told by the ledgers' events. Without either there is nothing to write, and ``found``
+    is false.
     """
     deadline = Deadline(request.deadline)
     directory = directory_of(request.path, request.incident_id)
     runs, warnings = read_runs(directory, request.incident_id, deadline)
+    runs += runs_without_journal(request.incident_id, runs, request.ledgers)
     if not runs:
-        return {"changed": False, "found": False, "files": [], "undecided": [], "warnings": warnings}
+        return {"changed": False, "found": False, "files": [], "undecided": [], "keep": [], "warnings": warnings}
+    if not check_mode:
+        make_folder(directory)
     with alone(directory, deadline, check_mode):
         writer = _Writer(directory, check_mode, warnings)
         writer.words(request.locale)
@@ -109,8 +116,18 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         "state": summary["state"],
         "objective": summary["objective"],
         "missing_labels": sorted(case.label.missing),
+        # What preflight on another controller asks for.
+        "keep": [] if lost or _is_less(told, request.known) else [{"name": TIMINGS, "text": json.dumps(told)}],
         "warnings": warnings,
     }
+
+
+def _is_less(told: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a ledger has timings of this incident that tell of more runs: journals were lost since."""
+    return any(
+        is_timings(one) and one["incident_id"] == told["incident_id"] and numbers([one.get("runs")]) > [told["runs"]]
+        for one in known
+    )
 
 
 class _Writer:

@@ -236,6 +236,7 @@ def _decision(case: Case) -> str:
     told = [(label("scenario"), text(case.scenario()))]
     told += [(label("matrix"), text(decision["matrix"]))] if decision["matrix"] else []
     told.append((label("playbooks"), text(" → ".join(decision["path"]), 1000)))
+    told += [(label("approvals"), text(found, 300)) for found in case.approvals()]
     overrides = [text(found) for row in case.ledgers for found in row.get("overrides") or []][:20]
     told += [(label("overrides"), found) for found in overrides]
     return "\n".join([*parts, facts(told)])

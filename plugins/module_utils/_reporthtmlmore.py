@@ -62,9 +62,10 @@ def runs_part(case: Case) -> str:
     label, rows = case.label, []
     for run in case.summary["runs"]:
         verdict = label("plan") if run["plan"] else run["verdict"] or "–"
-        whole = run["holds"]
+        whole = run["holds"] and run["journal"]
         kind, sign = ("good-text", "✔") if whole else ("bad-text", "✖")
-        said = f'<span class="{kind}"><span aria-hidden="true">{sign}</span> {text(holds(case, run))}</span>'
+        whether = text(holds(case, run) if run["journal"] else label("no_journal"))
+        said = f'<span class="{kind}"><span aria-hidden="true">{sign}</span> {whether}</span>'
         journal = f"{text(run['journal'])} {said}"
         took = case.time(seconds_between(run["began"], run["ended"]))
         told = (run["playbook"], run["operator"], run["host"], took, verdict)

@@ -77,6 +77,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "holds": ("holds", "íntegro"),
     "broken": ("DOES NOT HOLD: {where}", "NÃO ÍNTEGRO: {where}"),
     "cut": ("holds, cut in its last line", "íntegro, cortado na última linha"),
+    "no_journal": ("none, only the ledger's events", "nenhum, só os eventos do ledger"),
     "unended": ("holds, without its run's end", "íntegro, sem o fim da execução"),
     "lines": ("Lines", "Linhas"),
     "integrity": ("Data integrity, before and after", "Integridade dos dados, antes e depois"),
@@ -112,6 +113,11 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     ),
     "matrix": ("Decision of scenario 2", "Decisão do cenário 2"),
     "playbooks": ("Playbooks, in their order", "Playbooks, na ordem"),
+    "approvals": ("Approvals", "Aprovações"),
+    "approved_by": (
+        "{what} ({at}): approved by {approver}, done by {operator}",
+        "{what} ({at}): aprovado por {approver}, executado por {operator}",
+    ),
     "overrides": ("Refusals that were overridden", "Recusas que foram contornadas"),
     "messages": ("Messages, and what became of them", "Mensagens e o que foi feito delas"),
     "message": ("Message", "Mensagem"),
@@ -148,6 +154,14 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "journal_unended": (
         "{journal} has no end of its run: it is under way, or was killed.",
         "{journal} não tem o fim da execução: está em andamento ou foi interrompida.",
+    ),
+    "journal_to_screen": (
+        "{journal} ends with the last screen of its run: it comes from the ledger, or the run was killed after that.",
+        "{journal} termina na última tela da execução: vem do ledger, ou a execução foi interrompida depois dela.",
+    ),
+    "journal_missing": (
+        "Run {journal} has no journal here or in the ledger: it is told by the ledger's own events alone ({where}).",
+        "A execução {journal} não tem diário aqui nem no ledger: só se contam os eventos do ledger ({where}).",
     ),
     "steps_left_out": (
         "Of {journal} {where} steps are counted in the journal and left out here.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import told_by
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY
 
@@ -15,6 +16,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention 
 MOST = 20
 _OVERRIDES = ("override", "validation overridden", "lease taken by force")
 _LONGEST = 300
+# Of the phase that recovers: what somebody approved, and was done.
+APPROVED = ("repaired", "restored", "undone")
 
 
 def moment_of(text: Any) -> float | None:
@@ -115,8 +118,10 @@ def _of_ledger(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "chain_broken_at": result.get("chain_broken_at") or [],
         "latched_writes": result.get("latched_writes") or 0,
         "events": len(events),
+        "told": told_by(events),
         "triage": {"path": [_step(step) for step in triages[-1].get("path") or []][:20]} if triages else {},
         "overrides": [_override(event) for event in events if event.get("event") in _OVERRIDES][:20],
+        "approvals": [_approval(event) for event in events if event.get("event") in APPROVED][:20],
     }
 
 
@@ -133,4 +138,13 @@ def _override(event: Mapping[str, Any]) -> str:
     data = event.get("data") or {}
     what = data.get("what") or event.get("event")
     what = ", ".join(map(str, what)) if isinstance(what, list) else str(what)
-    return f"{event.get('at', '')[:19]} {what}: {data.get('reason') or ''} ({data.get('operator') or ''})"[:_LONGEST]
+    who = (
+        f"{data.get('operator') or ''}{', approved by ' + str(data['approved_by']) if data.get('approved_by') else ''}"
+    )
+    return f"{event.get('at', '')[:19]} {what}: {data.get('reason') or ''} ({who})"[:_LONGEST]
+
+
+def _approval(event: Mapping[str, Any]) -> dict[str, str]:
+    data = event.get("data") or {}
+    who = {name: str(data.get(name) or "")[:_LONGEST] for name in ("approved_by", "operator")}
+    return {"at": str(event.get("at") or "")[:19], "what": str(event["event"]), **who}

@@ -127,7 +127,7 @@ def _runs(case: Case) -> list[str]:
     for run in case.summary["runs"]:
         took = case.time(seconds_between(run["began"], run["ended"]))
         verdict = label("plan") if run["plan"] else code(run["verdict"]) if run["verdict"] else "–"
-        journal = f"{code(run['journal'])}: {holds(case, run)}"
+        journal = f"{code(run['journal'])}: {holds(case, run)}" if run["journal"] else label("no_journal")
         who = [code(run["operator"], 60), code(run["host"], 60)]
         rows.append([case.moment(run["began"]), code(run["playbook"]), *who, took, verdict, journal])
     left = case.summary["runs_left_out"]
@@ -154,6 +154,7 @@ def _decision(case: Case) -> list[str]:
     if decision["matrix"]:
         lines.append(f"- {label('matrix')}: {code(decision['matrix'])}")
     lines.append(f"- {label('playbooks')}: {names(decision['path'])}")
+    lines += [f"- {label('approvals')}: {code(text, 300)}" for text in case.approvals()]
     overrides = [text for row in case.ledgers for text in row.get("overrides") or []][:20]
     lines += [f"- {label('overrides')}: {code(text)}" for text in overrides]
     return [*lines, ""]

@@ -60,7 +60,7 @@ def report_screen(
 
 def _line(name: str, result: Mapping[str, Any], check_mode: bool) -> str:
     if not result.get("found"):
-        return f"{name}: no journal of it lies on this controller, so there is no report"
+        return f"{name}: neither a journal of it nor what a ledger tells of it is here, so there is no report"
     changed = [one["name"] for one in result["files"] if one["changed"]]
     word = "would be written" if check_mode else "written"
     text = f"{name} ({result['state']}): " + (f"{word}: {', '.join(changed)}" if changed else "nothing new to write")

@@ -285,6 +285,7 @@ class Restore:
         counts = {check.name: {"before": check.count, "after": check.remaining} for check in planner.plan.checks}
         about = {"repair_id": repair, "counts": counts, "sequences": sequences, "superseded": result["superseded"]}
         work.event(cursor, "restored", {**told, **figures, **about})
+        result["approved_by"] = request.approved_by
 
     def _scopes(self, planner: Planner) -> dict[str, Scope]:
         """Return what others are to be kept from: to take away again what comes back, and to write what is written."""

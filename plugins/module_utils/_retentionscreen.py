@@ -27,7 +27,8 @@ def retention_screen(
     """Return ``failed``, ``headline`` and ``lines`` of the last screen.
 
     :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
-        removals, ``quarantine``, what the ledger purged, and ``error``; an empty one for a host that gave none.
+        removals, ``quarantine`` and ``files``, what the ledger purged, and ``error``; an empty one for a host that gave
+        none.
     :param known: of ``open_incidents``.
     :param journals: of ``journal_screen``, what is to be said of the controller's journals; ``reports`` of
         ``report_screen``.
@@ -55,6 +56,7 @@ def retention_screen(
         count += len(done)
         rows += sum(one["rows"] for one in answer.get("quarantine") or [])
         lines += _removed(host, done, check_mode) + _quarantine(host, answer.get("quarantine") or [], check_mode)
+        lines += _files(host, answer.get("files") or [], check_mode)
         lines += _kept(host, choice["kept"])
     if not hosts:
         amiss.append("No host is in the inventory's groups, so nothing was looked into.")
@@ -109,6 +111,16 @@ def _quarantine(host: str, purged: Sequence[Mapping[str, Any]], check_mode: bool
         for one in purged[:SHOWN]
     ]
     return lines + ([f"{host}: {word} those of {len(purged) - SHOWN} more incidents"] if len(purged) > SHOWN else [])
+
+
+def _files(host: str, purged: Sequence[Mapping[str, Any]], check_mode: bool) -> list[str]:
+    """Return a line for all incidents together: their reports are written by then."""
+    if not purged:
+        return []
+    number, word = sum(one["files"] for one in purged), "would remove" if check_mode else "removed"
+    ids = ", ".join(one_line(one["incident_id"]) for one in purged[:SHOWN])
+    more = f" and {len(purged) - SHOWN} more incidents" if len(purged) > SHOWN else ""
+    return [f"{host}: {word} {number} journals and plans out of the ledger, of {ids}{more}"]
 
 
 def _kept(host: str, kept: Sequence[Mapping[str, str]]) -> list[str]:

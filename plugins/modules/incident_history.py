@@ -28,6 +28,13 @@ options:
     description: The version whose last green rehearsal is looked for; empty, none is.
     type: str
     default: ""
+  known:
+    description:
+      - RV(chatia.kanban_rollback.incident_timings_info#module:timings), what ledgers know of incidents and rehearsals
+        whose timings lie on other controllers.
+    type: list
+    elements: dict
+    default: []
   deadline:
     description: Seconds that reading may take.
     type: float
@@ -41,6 +48,7 @@ attributes:
     description: The files are long.
 seealso:
   - module: chatia.kanban_rollback.incident_report
+  - module: chatia.kanban_rollback.incident_timings_info
 """
 
 EXAMPLES = r"""
@@ -84,6 +92,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "locale": {"type": "str", "default": "pt_BR"},
             "version": {"type": "str", "default": ""},
+            "known": {"type": "list", "elements": "dict", "default": []},
             "deadline": {"type": "float", "default": 30},
         },
         supports_check_mode=True,
@@ -92,7 +101,7 @@ def main() -> None:
 
     def work() -> Outcome:
         asked = (params["path"], params["locale"], params["version"], params["deadline"])
-        return write_history(*asked, check_mode=module.check_mode), None
+        return write_history(*asked, check_mode=module.check_mode, known=params["known"]), None
 
     run(module, work)
 

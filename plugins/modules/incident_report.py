@@ -52,6 +52,13 @@ options:
     description: Address of the metrics dashboard.
     type: str
     default: ""
+  known:
+    description:
+      - RV(chatia.kanban_rollback.incident_timings_info#module:timings). Where they tell of more runs of this incident,
+        RV(keep) has none.
+    type: list
+    elements: dict
+    default: []
   deadline:
     description: Seconds that all of it may take.
     type: float
@@ -92,6 +99,11 @@ undecided:
   returned: success
   type: list
   elements: str
+keep:
+  description: The timings, as a document for M(chatia.kanban_rollback.incident_documents).
+  returned: success
+  type: list
+  elements: dict
 unread:
   description:
     - Where what people wrote below C(Detected at) in C(words.md) is no moment with a date and a zone, how to write one.
@@ -148,6 +160,7 @@ def main() -> None:
             "contacts": {"type": "list", "elements": "dict", "default": []},
             "places": {"type": "dict"},
             "dashboard_url": {"type": "str", "default": ""},
+            "known": {"type": "list", "elements": "dict", "default": []},
             "deadline": {"type": "float", "default": 60},
         },
         supports_check_mode=True,

@@ -255,6 +255,10 @@ quarantined:
   description: Rows that were put into C(kanban_rollback.quarantined).
   returned: when O(state=repaired)
   type: int
+approved_by:
+  description: Who approved it, as O(approved_by) had it.
+  returned: when something was changed
+  type: str
 undone:
   description: Numbers of the repairs that were, or would be, undone.
   returned: when O(state=undone)

@@ -20,9 +20,9 @@ options:
     description:
       - V(present) makes it. V(absent) removes it with everything recorded in it, the latches, and what was granted on
         O(flag), O(reads), O(repairs) and the tables of O(queries) to O(grant_to); it refuses while an incident is open.
-      - V(purged) removes what repairs put into quarantine under incidents that were closed more than O(retention_days)
-        ago, and nothing else. Such a repair can then not be undone any more. Its record stays, and the purge is an
-        event of the incident.
+      - V(purged) removes what repairs put into quarantine, and what M(chatia.kanban_rollback.incident_files) keeps,
+        under incidents that were closed more than O(retention_days) ago, and nothing else. Such a repair can then not
+        be undone any more. Its record stays, and the purge is an event of the incident.
     type: str
     choices: [present, absent, purged]
     default: present
@@ -201,6 +201,12 @@ purged:
   type: list
   elements: dict
   sample: [{"incident_id": "INC-20261125-042", "days": 91, "rows": 103}]
+purged_files:
+  description: How many files were, or would be, removed, by incident.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"incident_id": "INC-20261125-042", "days": 91, "files": 7}]
 left_out:
   description: What of O(reads), O(queries) and O(repairs) was left out, with C(name) and C(why).
   returned: success

@@ -441,6 +441,10 @@ timings:
   returned: when O(state=restored)
   type: dict
   sample: {"checks": 120, "load": 2100, "compare": 900, "apply": 300}
+approved_by:
+  description: Who approved it, as O(approved_by) had it.
+  returned: when something was changed
+  type: str
 undone:
   description: Numbers of the restores and repairs that were, or would be, undone.
   returned: when O(state=undone)

@@ -38,16 +38,16 @@ def inventory(directory: Path, variables: Mapping[str, Any], **groups: Mapping[s
 
 def given(directory: Path, variables: Mapping[str, Any]) -> list[str]:
     """Write extra variables in which no text is a template; return the options that name them."""
-    accounts.write_private(directory / "vars.yml", _no_template(variables))
+    accounts.write_private(directory / "vars.yml", no_template(variables))
     return ["-e", "@vars.yml"]
 
 
-def _no_template(value: Any) -> str:
+def no_template(value: Any) -> str:
     """Return YAML in which no text is a template: as what a survey or a person typed has to be passed on."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(name)}: {_no_template(part)}" for name, part in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(name)}: {no_template(part)}" for name, part in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_no_template, value)) + "]"
+        return "[" + ", ".join(map(no_template, value)) + "]"
     return f"!unsafe {json.dumps(value)}" if isinstance(value, str) else json.dumps(value)
 
 

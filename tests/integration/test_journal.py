@@ -121,7 +121,7 @@ def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None
     assert "would remove journals and records of closed incidents: 8" in plan.screen
     last = place.run("report", kanban_incident_id="INC-NONE")
     assert last.rc == 0, last.output
-    assert "INC-NONE: no journal of it lies on this controller" in last.screen
+    assert "INC-NONE: neither a journal of it nor what a ledger tells of it is here" in last.screen
     assert sorted(path.name for path in (place.incidents / OPEN).iterdir()) == ["timings.json"]
     assert OPEN in (place.incidents / "index.md").read_text(encoding="utf-8")
 

@@ -14,7 +14,7 @@ from tests.integration.crowd import population, wait_for, waiting_for_locks
 from tests.integration.module import Modules
 from tests.integration.place import Database
 
-TABLES = ["events", "flag_changes", "incident_aliases", "incidents", "latched", "leases", "meta"]
+TABLES = ["events", "files", "flag_changes", "incident_aliases", "incidents", "latched", "leases", "meta"]
 TABLES += ["quarantined", "repairs"]
 
 

@@ -53,7 +53,11 @@ class Place:
         """Run scenario3.yml as a person sees it; return also what was drawn over on the last line."""
         return playbook.shown(self.directory, *self._typed(extra), timeout=300)
 
-    def _typed(self, extra: dict[str, Any]) -> list[str]:
+    def play(self, name: str, **extra: Any) -> Run:
+        """Run another playbook to its end."""
+        return playbook.start(self.directory, *self._typed(extra, name)).wait(timeout=300)
+
+    def _typed(self, extra: dict[str, Any], name: str = "scenario3") -> list[str]:
         """Return the playbook and what is said to it."""
         variables = {
             "ansible_connection": "local",
@@ -74,9 +78,9 @@ class Place:
             "ansible_async_dir": str(self.directory / "jobs"),
             **self.variables,
         }
-        hosts = playbook.inventory(self.directory, variables, db={"db1": {}})
+        hosts = playbook.inventory(self.directory, variables, db=extra.pop("hosts", {"db1": {}}))
         given = playbook.given(self.directory, extra) if extra else []
-        return ["chatia.kanban_rollback.scenario3", *hosts, *given]
+        return [f"chatia.kanban_rollback.{name}", *hosts, *given]
 
     def left(self, task: str) -> dict[str, list[str]]:
         """Return the tables as a killed run leaves them: what it began goes on without its controller, to its end."""

@@ -60,6 +60,10 @@ def test_a_job_on_another_controller_tells_what_is_missing_and_nothing_twice(pla
     once = {ROLLOUT: 1, INCIDENT: 1, "tech_leads": 1}
     assert counts(everybody) == once
     assert outbox(place.directory / "two", incident) == outbox_of(incident, everybody, "sent")
+    # Its messages have figures of the first run, whose journal it has from the ledger.
+    (journal,) = (place.directory / "one" / incident).glob("journal-*.jsonl")
+    brought = place.directory / "two" / incident / journal.name
+    assert journal.read_text().startswith(brought.read_text())
 
 
 @pytest.mark.drill

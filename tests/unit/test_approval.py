@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import person, why_not_approved
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import why_not_to_recover
 
 PLAN = {"hash": "aa", "rows": 3, "refused": []}
@@ -33,6 +34,8 @@ def test_what_is_approved_by_somebody_else_is_done() -> None:
         ("aa", "ru\u200bi", {}, True, "rui may not approve what rui does"),
         ("aa", "\uff52ui", {}, True, "rui may not approve what rui does"),
         ("aa", "rui@corp.example", {}, True, "rui may not approve what rui does"),
+        ("aa", "unknown", {}, True, "kanban_approved_by is not given"),
+        ("aa", "@", {}, True, "kanban_approved_by is not given"),
         ("aa", "ana", {}, False, "no proven dump"),
         ("aa", "rui", {"what": ["approval"]}, True, "has no reason"),
     ],
@@ -76,3 +79,43 @@ def test_an_override_with_a_reason_lets_it_through() -> None:
     glass = {"what": ["approval", "dump"], "reason": "nobody else is awake"}
     assert why_not_to_recover(PLAN, "aa", "rui", "rui", glass, False) == []
     assert len(why_not_to_recover(PLAN, "bb", "rui", "rui", glass, False)) == 1
+
+
+# By their names, for on the screen these are one letter each.
+SMALL_DOTTED_I, FULL_AT = "\N{CYRILLIC SMALL LETTER BYELORUSSIAN-UKRAINIAN I}", "\N{FULLWIDTH COMMERCIAL AT}"
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "RUI.SILVA", "  rui   silva ", "Rui_Silva@corp.example", "CORP\\rui.silva", "@rui.silva", "r\u00fai-s\u00edlva",
+        "ru\u0301i.silva", f"ru{SMALL_DOTTED_I}.silva", f"RU{SMALL_DOTTED_I.upper()}.SILVA", "\uff32\uff35\uff29 silva",
+        "rui\u3164silva", "r\u200du\u2060i\u00adsilva", "rui\tsil\ufe0fva", f"rui.silva{FULL_AT}corp",
+        "rui.silva\u202e",
+    ],
+)  # fmt: skip
+def test_the_same_person_in_other_letters_is_the_same_and_may_not_approve(twin: str) -> None:
+    assert person(twin) == person("rui.silva")
+    (why,) = why_not_approved(twin, "rui.silva", {})
+    assert "rui.silva may not approve what rui.silva does" in why
+    (other,) = why_not_approved("rui.silva", twin, {})
+    assert "may not approve" in other
+    assert why_not_approved(twin, "rui.silva", {"what": ["approval"], "reason": "x"}) == []
+    # Another override lets nobody approve.
+    assert why_not_approved(twin, "rui.silva", {"what": ["dump"], "reason": "x"}) == [why]
+
+
+@pytest.mark.parametrize(
+    "other", ["ana", "rui.silveira", "rui.silva2", "\u0440\u0443\u0439", "\u5f20\u4f1f", "silva.rui"]
+)
+def test_another_person_may(other: str) -> None:
+    assert why_not_approved(other, "rui.silva", {}) == []
+    assert why_not_approved("rui.silva", other, {}) == []
+
+
+def test_an_override_lets_the_operator_approve_and_nobody_not() -> None:
+    glass = {"what": ["approval"], "reason": "nobody else is awake"}
+    assert "kanban_approved_by is not given" in why_not_approved("", "rui", glass)[0]
+    # An undo asks the same.
+    assert why_not_to_recover(PLAN, "", "Rui", "rui", {}, True, undo=True) == why_not_approved("Rui", "rui", {})
+    assert why_not_to_recover(PLAN, "", "Rui", "rui", glass, True, undo=True) == []

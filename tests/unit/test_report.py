@@ -181,7 +181,8 @@ def test_timings_name_nobody(tmp_path: Path) -> None:
 
 def test_without_a_journal_there_is_no_report(tmp_path: Path) -> None:
     (tmp_path / INCIDENT).mkdir()
-    assert report(tmp_path) == {"changed": False, "found": False, "files": [], "undecided": [], "warnings": []}
+    nothing: dict[str, Any] = {"files": [], "undecided": [], "keep": [], "warnings": []}
+    assert report(tmp_path) == {"changed": False, "found": False, **nothing}
     assert not list((tmp_path / INCIDENT).iterdir())
 
 

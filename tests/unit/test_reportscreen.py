@@ -80,7 +80,7 @@ def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
     assert told["amiss"] == ["INC-1: a.md was left alone", "REPORT NOT WRITTEN: INC-2: busy"]
     assert told["lines"] == [
         "INC-1 (contained): written: incident.md, in /x/INC-1; open in its checklists: a, b, c and 1 more",
-        "INC-3: no journal of it lies on this controller, so there is no report",
+        "INC-3: neither a journal of it nor what a ledger tells of it is here, so there is no report",
         "2 more incidents were not reported on: name one by kanban_incident_id",
         "These reports come from the journals alone: not every ledger answered",
         "index of 3 incidents and rehearsals: index.md",

@@ -19,3 +19,12 @@ GROUP BY name
 ORDER BY max(at) DESC, name
 LIMIT %(limit)s
 """
+
+# The newest of one name in each incident; few events are documents, and a scan of so many is cheap.
+OF_ALL = """
+SELECT DISTINCT ON (incident_id) incident_id, data ->> 'text'
+FROM kanban_rollback.events
+WHERE phase = 'report' AND source = %(source)s AND event = %(event)s AND data ->> 'name' = %(name)s
+ORDER BY incident_id DESC, at DESC, run_id DESC, seq DESC
+LIMIT %(limit)s
+"""

@@ -106,10 +106,10 @@ GRANT USAGE ON SCHEMA kanban_rollback TO {role};
 GRANT SELECT ON ALL TABLES IN SCHEMA kanban_rollback TO {role};
 GRANT INSERT ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.incident_aliases,
   kanban_rollback.flag_changes, kanban_rollback.latched, kanban_rollback.events, kanban_rollback.leases,
-  kanban_rollback.repairs, kanban_rollback.quarantined TO {role};
-GRANT UPDATE ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.leases, kanban_rollback.repairs
-  TO {role};
-GRANT DELETE ON kanban_rollback.leases, kanban_rollback.quarantined TO {role}
+  kanban_rollback.repairs, kanban_rollback.quarantined, kanban_rollback.files TO {role};
+GRANT UPDATE ON kanban_rollback.meta, kanban_rollback.incidents, kanban_rollback.leases, kanban_rollback.repairs,
+  kanban_rollback.files TO {role};
+GRANT DELETE ON kanban_rollback.leases, kanban_rollback.quarantined, kanban_rollback.files TO {role}
 """
 
 # Whether that was done before, by the last right of the list on every table of the ledger.
@@ -120,6 +120,7 @@ SELECT has_schema_privilege(%(role)s, 'kanban_rollback', 'USAGE')
    AND has_table_privilege(%(role)s, 'kanban_rollback.repairs', 'UPDATE')
    AND has_table_privilege(%(role)s, 'kanban_rollback.leases', 'DELETE')
    AND has_table_privilege(%(role)s, 'kanban_rollback.quarantined', 'DELETE')
+   AND has_table_privilege(%(role)s, 'kanban_rollback.files', 'DELETE')
 FROM pg_class AS c
 WHERE c.relnamespace = 'kanban_rollback'::regnamespace AND c.relkind = 'r'
 """

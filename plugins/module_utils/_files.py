@@ -1,0 +1,75 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of an incident that a controller's disk has alone, and that its ledger keeps for a later run elsewhere. Pure.
+
+Journals, plans and investigations: what a run writes and nobody edits. People are named in them, so they go by
+retention, which an event of the ledger's chain never does; what people write is a document (``_documents``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import readable
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+
+# So many characters has one, so many of them has an incident, and so many characters are given in one answer.
+LONGEST, MOST, MOST_AT_ONCE = 4194304, 400, 16777216
+JOURNAL = "journal-"
+_NAME = re.compile(
+    r"(?:journal-[A-Za-z0-9._-]{1,200}\.jsonl|plan-[0-9a-f]{16}\.json|comparison\.json"
+    r"|investigation-[A-Za-z0-9._-]{1,200}\.(?:json|md))"
+)
+
+
+def is_file(name: Any) -> bool:
+    """Whether it is the name of such a file: never one that leads elsewhere."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def is_journal(name: str) -> bool:
+    """Whether it only grows, line by line: of two texts of it the one that goes on is the newer."""
+    return name.startswith(JOURNAL)
+
+
+def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return files to keep, the last of each name; raises BadInput for what is none, or too long."""
+    found = {}
+    for one in given:
+        name, text = str(one["name"]), readable(str(one["text"]))
+        if not is_file(name):
+            raise _bad("bad_name", f"{name[:60]!r} is no name of a file that is kept", "Give for instance a journal's")
+        if len(text) > LONGEST:
+            raise _bad("too_long", f"{name} has {len(text):,} characters, and {LONGEST:,} are kept", "Make it shorter")
+        found[name] = {"name": name, "text": text}
+    return list(found.values())
+
+
+def _bad(code: str, what: str, todo: str) -> BadInput:
+    return BadInput(code, f"{what}.", "Another controller would not find it. Nothing was kept.", f"{todo}.")
+
+
+def bounded(name: str, text: str, longest: int = LONGEST) -> str | None:
+    """Return a file as it can be kept: a journal up to a line's end, for its chain holds up to there; null for none."""
+    if len(text) <= longest:
+        return text
+    return text[: text.rfind("\n", 0, longest) + 1] or None if is_journal(name) else None
+
+
+def goes_on(before: str, text: str) -> bool:
+    """Whether a journal's text is another one's with more lines."""
+    return len(text) > len(before) and text.startswith(before)
+
+
+def newest(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the text of each name, of what several ledgers gave, of a journal the longest; the rest is left out."""
+    texts: dict[str, tuple[int, str, str]] = {}
+    for one in found:
+        name, text = one.get("name"), one.get("text")
+        if not is_file(name) or not isinstance(text, str):
+            continue
+        rank = (len(text) if is_journal(str(name)) else 0, str(one.get("at") or ""), text)
+        texts[str(name)] = max(rank, texts.get(str(name), rank))
+    return {name: text for name, (_length, _at, text) in texts.items()}

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``incident_folder`` does: files of an incident between this disk and its ledgers. Neither Ansible nor a driver.
+
+What a ledger has and this disk lacks is written here, and what this disk has and no ledger has is returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import directory_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._files import (
+    MOST_AT_ONCE,
+    bounded,
+    goes_on,
+    is_file,
+    is_journal,
+    newest,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportfiles import read_bytes, write_whole
+
+# What is larger is read by nobody at once; of a journal of that size the ledger keeps the beginning.
+LARGEST = 134217728
+
+
+@dataclass(frozen=True)
+class FolderRequest:
+    """What is asked; the fields are the options of ``incident_folder``."""
+
+    path: str
+    incident_id: str
+    known: Sequence[Mapping[str, Any]] = ()
+    since: float | None = None
+    keep: bool = True
+
+
+def folder_of(request: FolderRequest, check_mode: bool) -> dict[str, Any]:
+    """Return ``written``, names that came to this disk, ``keep``, files that ledgers lack, and ``here``, how long those
+    are that are here; raises KanbanError.
+    """
+    directory = directory_of(request.path, request.incident_id)
+    try:
+        written = _bring(directory, newest(request.known), check_mode)
+        here = {path.name: path.stat().st_size for path in _files(directory, None)}
+        found: dict[str, Any] = {"keep": [], "cut": [], "too_long": [], "left_out": []}
+        if request.keep:
+            found = _to_keep(directory, request)
+    except OSError as error:
+        raise KanbanError(
+            "no_files",
+            f"{directory} can be neither read nor written: {error.strerror or error}.",
+            "What another controller left is not here, or what lies here is not known elsewhere.",
+            "Look at its owner and mode.",
+        ) from None
+    return {"changed": bool(written), "written": written, "here": here, **found}
+
+
+def _bring(directory: Path, texts: Mapping[str, str], check_mode: bool) -> list[str]:
+    """Write what is missing here, and go on with journals that are longer elsewhere; never over anything else."""
+    written = []
+    for name, text in texts.items():
+        there = read_bytes(directory / name, LARGEST)
+        if there is None or (is_journal(name) and goes_on(there.decode("utf-8", "replace"), text)):
+            if not check_mode:
+                make_folder(directory)
+                write_whole(directory / name, text.encode(), check_mode)
+            written.append(name)
+    return written
+
+
+def _to_keep(directory: Path, request: FolderRequest) -> dict[str, Any]:
+    """Return files with their texts, the newest first, as many as one call of the ledger's takes."""
+    lengths = _lengths(request.known)
+    keep: list[dict[str, str]] = []
+    cut, too_long, left_out, room = [], [], [], MOST_AT_ONCE
+    for path in _files(directory, request.since):
+        whole = (read_bytes(path, LARGEST) or b"").decode("utf-8", "replace")
+        text = bounded(path.name, whole)
+        if text is None:
+            too_long.append(path.name)
+            continue
+        cut += [path.name] if len(text) < len(whole) else []
+        if is_journal(path.name):
+            # A line that is being written has no end yet.
+            text = text[: text.rfind("\n") + 1]
+        if not text or len(text) <= lengths.get(path.name, -1):
+            continue
+        if len(text) > room:
+            left_out.append(path.name)
+            continue
+        room -= len(text)
+        keep.append({"name": path.name, "text": text})
+    return {"keep": keep, "cut": cut, "too_long": too_long, "left_out": left_out}
+
+
+def _lengths(known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how long each file is where it is shortest: every ledger that was asked is to have it."""
+    found: dict[str, int] = {}
+    for one in known:
+        name, length = one.get("name"), one.get("length")
+        if isinstance(name, str) and isinstance(length, int):
+            found[name] = min(length, found.get(name, length))
+    return found
+
+
+def _files(directory: Path, since: float | None) -> list[Path]:
+    """Return regular files with names of ours that changed since a moment, the newest first; links are none."""
+    found = []
+    if directory.is_dir():
+        for path in directory.iterdir():
+            if is_file(path.name) and not path.is_symlink() and path.is_file():
+                changed = path.stat().st_mtime
+                if since is None or changed >= since:
+                    found.append((changed, path))
+    return [path for _changed, path in sorted(found, reverse=True)]

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``incident_files`` does: read the files that a ledger keeps of an incident, and add what is new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._files import (
+    MOST,
+    MOST_AT_ONCE,
+    is_journal,
+    wanted,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
+    look_at_ledger,
+    refuse_replica,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import APPLICATION
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files as queries
+
+
+@dataclass(frozen=True)
+class FilesRequest:
+    """What is asked; the fields are the options of ``incident_files``."""
+
+    who: ledger.Who
+    files: Sequence[Mapping[str, Any]]
+    texts: bool
+    but: Mapping[str, int]
+    deadline: float
+
+
+def keep_files(login: Login, request: FilesRequest, check_mode: bool) -> dict[str, Any]:
+    """Return the files of an incident, after what is new was added; raises KanbanError where it cannot be."""
+    given = wanted(request.files)
+    session = Session(login, APPLICATION)
+    try:
+        facts = look_at_ledger(session, request.who.environment)
+        result: dict[str, Any] = {"changed": False, "known_as": None, "files": [], "kept": [], "left_out": []}
+        if facts.state.usable:
+            with session.transaction(request.deadline, mode="READ ONLY") as cursor:
+                result.update(_read(cursor, request))
+        if given:
+            refuse_replica(facts.server)
+            if result["known_as"] is None:
+                raise _nowhere(request.who.incident_id)
+            with session.transaction(request.deadline, mode="READ ONLY" if check_mode else "READ WRITE") as cursor:
+                result["kept"] = _keep(cursor, result["known_as"], request.who.run_id, given, check_mode)
+            result["changed"] = bool(result["kept"])
+    finally:
+        session.close()
+    return {**result, **facts.as_result()}
+
+
+def _read(cursor: Cursor, request: FilesRequest) -> dict[str, Any]:
+    incident = ledger.find_incident(cursor, request.who.incident_id)
+    if incident is None:
+        return {}
+    found, left_out, room = [], [], MOST_AT_ONCE
+    for name, at, run, length in _there(cursor, incident):
+        one = {"name": name, "at": at, "run_id": run, "length": length}
+        if request.texts and request.but.get(name, -1) < length:
+            if length > room:
+                left_out.append(name)
+            else:
+                room -= length
+                one["text"] = cursor.row(queries.TEXT, {"incident": incident, "name": name})[0]
+        found.append(one)
+    return {"known_as": incident, "files": found, "left_out": left_out}
+
+
+def _there(cursor: Cursor, incident: str) -> list[Any]:
+    """Return what is there without texts; none in a ledger of before there was a place for files."""
+    is_readable = cursor.row(queries.STATE, {})[3]
+    return cursor.rows(queries.FILES, {"incident": incident}) if is_readable else []
+
+
+def _keep(
+    cursor: Cursor, incident: str, run_id: str, given: Sequence[Mapping[str, str]], check_mode: bool
+) -> list[str]:
+    """Add what is not there, or goes on from what is there; return the names."""
+    there, creatable, writable, _readable = cursor.row(queries.STATE, {})
+    if not (writable if there else creatable):
+        raise _no_place()
+    before = {row[0]: row[3] for row in _there(cursor, incident)}
+    new = [one for one in given if one["name"] not in before]
+    if len(before) + len(new) > MOST:
+        raise _too_many(incident, len(before) + len(new))
+    if check_mode:
+        longer = [one for one in given if before.get(one["name"], -1) < len(one["text"])]
+        return [one["name"] for one in longer]
+    if not there:
+        # A ledger of before there was a place for files.
+        cursor.run(queries.CREATE, {})
+    kept = []
+    for one in given:
+        cursor.run(queries.KEEP, {"incident": incident, "run": run_id, "grows": is_journal(one["name"]), **one})
+        kept += [one["name"]] if cursor.rowcount > 0 else []
+    return kept
+
+
+def _nowhere(incident_id: str) -> KanbanError:
+    return KanbanError(
+        "unknown_incident",
+        f"This database has no ledger that knows {incident_id!r}.",
+        "What was to be kept lies on this controller alone. Nothing was kept here.",
+        "Keep it in the ledger of the database that the incident is of.",
+    )
+
+
+def _no_place() -> KanbanError:
+    return KanbanError(
+        "no_place",
+        "This ledger is from before there was a place for files, or this role may not write there.",
+        "What was to be kept lies on this controller alone. Nothing was kept here.",
+        "Run bootstrap.yml, which makes the place and gives the right.",
+    )
+
+
+def _too_many(incident: str, number: int) -> KanbanError:
+    return KanbanError(
+        "too_many",
+        f"{incident} would have {number} files, and {MOST} are kept.",
+        "What was to be kept lies on this controller alone. Nothing was kept here.",
+        "Close the incident; a new one has files of its own.",
+    )

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident_folder
+short_description: Bring an incident's journals and plans to the controller, and see which of them no ledger has
+version_added: 0.1.0
+author:
+  - The chatia.kanban_rollback authors (@chatia)
+description:
+  - Works on an incident's directory on the controller. What O(known) has and this disk has not is written there, each
+    file whole or not at all. Nothing that is there is written over but a journal that goes on elsewhere.
+  - Returns the files that the ledgers have not, for M(chatia.kanban_rollback.incident_files).
+options:
+  path:
+    description: Directory of the incidents' records.
+    type: path
+    required: true
+  incident_id:
+    description: The incident, by the id that the ledger knows it by.
+    type: str
+    required: true
+  known:
+    description: RV(chatia.kanban_rollback.incident_files#module:files), of one ledger or of several.
+    type: list
+    elements: dict
+    default: []
+  since:
+    description: Only files that changed since this moment are returned, in seconds since 1970. Left out, all.
+    type: float
+  keep:
+    description: Whether files are returned at all.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+    description: Writes nothing, and tells what it would write.
+  diff_mode:
+    support: none
+    description: What is written is the record of runs elsewhere.
+notes:
+  - Runs on the controller.
+seealso:
+  - module: chatia.kanban_rollback.incident_files
+"""
+
+EXAMPLES = r"""
+- name: See what lies on this controller alone
+  chatia.kanban_rollback.incident_folder:
+    path: ~/.local/state/kanban_rollback/incidents
+    incident_id: INC-20261125-042
+    known: "{{ kept.files }}"
+  delegate_to: localhost
+  register: lies_here
+"""
+
+RETURN = r"""
+written:
+  description: Names of the files that came to this disk, or would.
+  returned: success
+  type: list
+  elements: str
+here:
+  description: How many bytes each file has that is here by then.
+  returned: success
+  type: dict
+keep:
+  description: Files that lie here and that the ledgers lack, the newest first, up to 16777216 characters in all.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    text:
+      description: What stands in it. Of a journal that is too long its beginning, up to a line's end.
+      type: str
+cut:
+  description: Journals of which the ledgers can have their beginning alone.
+  returned: success
+  type: list
+  elements: str
+too_long:
+  description: Other files that are too long to be kept.
+  returned: success
+  type: list
+  elements: str
+left_out:
+  description: Files that found no room in this answer.
+  returned: success
+  type: list
+  elements: str
+error:
+  description: On failure, what is wrong, why it matters and what to do.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A short, stable word for machines, C(no_files) or C(no_incident).
+      type: str
+    what:
+      description: What is wrong.
+      type: str
+    why:
+      description: Why it matters now.
+      type: str
+    todo:
+      description: What to do next.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._filesdisk import FolderRequest, folder_of
+
+
+def main() -> None:
+    """Read the options, do the work, end."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "incident_id": {"type": "str", "required": True},
+            "known": {"type": "list", "elements": "dict", "default": []},
+            "since": {"type": "float"},
+            "keep": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    request = FolderRequest(**module.params)
+
+    def work() -> Outcome:
+        return folder_of(request, module.check_mode), None
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Journals and plans between a controller's disk and the ledgers, and runs that only a ledger tells of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _files
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import (
+    runs_without_journal,
+    told_by,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._filesdisk import FolderRequest, folder_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._history import together
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import timings
+from tests.unit.chronicles import INCIDENT, OBJECTIVES, ON, Story, at
+
+PLAN = f"plan-{'a' * 16}.json"
+JOURNAL = "journal-20261125T000000.000000Z.jsonl"
+
+
+def kept(name: str, text: str, when: str = "2026") -> dict[str, Any]:
+    return {"name": name, "text": text, "at": when, "length": len(text)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "words.md",
+        "journal-.jsonl",
+        "journal-../x.jsonl",
+        "plan-A.json",
+        "../plan-aaaaaaaaaaaaaaaa.json",
+        "journal-a.jsonl\n",
+        "",
+        None,
+    ],
+)
+def test_only_what_runs_write_is_such_a_file(name: Any) -> None:
+    assert not _files.is_file(name)
+    with pytest.raises(BadInput) as error:
+        _files.wanted([{"name": name, "text": "x"}])
+    assert error.value.code == "bad_name"
+
+
+def test_what_is_wanted_is_bounded_and_can_be_kept() -> None:
+    given = [{"name": PLAN, "text": "1"}, {"name": PLAN, "text": "\x002"}]
+    assert _files.wanted(given) == [{"name": PLAN, "text": "�2"}]
+    with pytest.raises(BadInput) as error:
+        _files.wanted([{"name": PLAN, "text": "x" * (_files.LONGEST + 1)}])
+    assert error.value.code == "too_long"
+
+
+def test_a_journal_is_cut_at_a_lines_end_and_a_plan_is_whole_or_none() -> None:
+    assert _files.bounded(JOURNAL, "ab\ncd\nef\n", 7) == "ab\ncd\n"
+    assert _files.bounded(JOURNAL, "abcdefgh", 7) is None
+    assert _files.bounded(PLAN, "abcdefgh", 7) is None
+    assert _files.bounded(PLAN, "abcdefg", 7) == "abcdefg"
+
+
+def test_of_several_ledgers_the_longest_journal_and_the_newest_plan_count() -> None:
+    found = _files.newest(
+        [
+            kept(JOURNAL, "a\nb\n", "1"),
+            kept(JOURNAL, "a\n", "2"),
+            kept(PLAN, "old but long", "1"),
+            kept(PLAN, "new", "2"),
+            {"name": PLAN},
+            kept("../x", "x"),
+        ]
+    )
+    assert found == {JOURNAL: "a\nb\n", PLAN: "new"}
+
+
+def folder(path: Path, *known: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
+    return folder_of(FolderRequest(str(path), INCIDENT, list(known), **options), check)
+
+
+def test_what_is_elsewhere_comes_here_and_nothing_is_written_over(tmp_path: Path) -> None:
+    known = [kept(JOURNAL, "a\nb\n"), kept(PLAN, "{}")]
+    assert folder(tmp_path, *known, check=True)["written"] == [JOURNAL, PLAN]
+    assert not (tmp_path / INCIDENT).exists()
+    done = folder(tmp_path, *known)
+    assert (done["changed"], done["written"], done["keep"]) == (True, [JOURNAL, PLAN], [])
+    assert done["here"] == {JOURNAL: 4, PLAN: 2}
+    journal = tmp_path / INCIDENT / JOURNAL
+    assert (journal.read_text(), journal.stat().st_mode & 0o777) == ("a\nb\n", 0o600)
+    assert not folder(tmp_path, *known)["changed"]
+    # It went on elsewhere, then it is another one's, then it goes on here.
+    assert folder(tmp_path, kept(JOURNAL, "a\nb\nc\n"))["written"] == [JOURNAL]
+    assert folder(tmp_path, kept(JOURNAL, "x\nb\nc\nd\n"), kept(PLAN, "other"))["written"] == []
+    journal.write_text("a\nb\nc\nd\nhalf a li")
+    assert folder(tmp_path, kept(JOURNAL, "a\nb\nc\n"))["written"] == []
+    assert (tmp_path / INCIDENT / PLAN).read_text() == "{}"
+
+
+def test_what_lies_here_alone_is_to_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / INCIDENT
+    directory.mkdir()
+    (directory / JOURNAL).write_text("a\nb\nhalf a li")
+    (directory / PLAN).write_text("{}")
+    (directory / "words.md").write_text("people's own")
+    (directory / "journal-link.jsonl").symlink_to(directory / JOURNAL)
+    os.utime(directory / PLAN, (1, 1))
+    # Newest first, and of a line that is being written nothing.
+    assert folder(tmp_path)["keep"] == [{"name": JOURNAL, "text": "a\nb\n"}, {"name": PLAN, "text": "{}"}]
+    assert [one["name"] for one in folder(tmp_path, since=100.0)["keep"]] == [JOURNAL]
+    # By how long it is there it is known what is new; of two ledgers the one that has less counts.
+    there = [{"name": JOURNAL, "length": 4}, {"name": PLAN, "length": 2}]
+    assert folder(tmp_path, *there)["keep"] == []
+    assert [one["name"] for one in folder(tmp_path, *there, {"name": JOURNAL, "length": 2})["keep"]] == [JOURNAL]
+    module = "ansible_collections.chatia.kanban_rollback.plugins.module_utils"
+    monkeypatch.setattr(f"{module}._filesdisk.MOST_AT_ONCE", 4)
+    full = folder(tmp_path)
+    assert ([one["name"] for one in full["keep"]], full["left_out"]) == ([JOURNAL], [PLAN])
+    assert folder(tmp_path, keep=False)["keep"] == []
+
+
+def event(seconds: float, phase: str, source: str, what: str, run: str = "run-9", **data: Any) -> dict[str, Any]:
+    return {"run_id": run, "at": at(seconds), "phase": phase, "source": source, "event": what, "data": data}
+
+
+WHO: dict[str, Any] = {"operator": "rui", "reason": "secret words"}
+KILL = event(0, "contain", "feature_flag", "disabled", **{**WHO, **ON})
+EVENTS = [
+    KILL,
+    event(1, "contain", "write_fence", "fence_raised", tables=["Tags"]),
+    event(2, "recover", "integrity_repair", "planned", approved_by="ana"),
+    event(3, "recover", "integrity_repair", "repaired", approved_by="ana", operator="rui",
+          parts=[{"table": "public.Tags", "action": "delete", "rows": 5}]),
+    event(4, "validate", "incident", "data validated", passed=True),
+    event(5, "report", "incident_documents", "document kept", name="words.md"),
+    event(6, "validate", "metric_gate", "sample", verdict="ok"),
+    event(9, "release", "incident", "released", run="run-10", tested=True),
+]  # fmt: skip
+
+
+def test_runs_without_a_journal_are_told_by_the_ledger_and_nothing_is_made_up() -> None:
+    told = told_by(EVENTS)
+    assert "secret words" not in str(told)
+    runs = runs_without_journal(INCIDENT, [], [{"host": "db1", "told": told}])
+    assert [(run.reading.run_id, run.playbook, run.file) for run in runs] == [
+        ("run-9", "", ""),
+        ("run-10", "release", ""),
+    ]
+    summary = summary_of(INCIDENT, runs, OBJECTIVES)
+    assert (summary["scenario"], summary["state"]) == ("scenario3", "released")
+    assert (summary["companies"]["switched_off"], summary["operators"]) == (120, ["rui"])
+    assert summary["records"] == [{"table": "public.Tags", "repaired": 0, "deleted": 5, "restored": 0}]
+    assert [one["approved_by"] for one in summary["approvals"]] == ["ana"]
+    assert (summary["moments"]["data_validated"], summary["moments"]["released"]) == (at(4), at(9))
+    # When it began is not known, so neither is how long it took.
+    assert (summary["moments"]["began"], summary["objective"]["met"], summary["seconds"]["contain"]) == (
+        None,
+        None,
+        None,
+    )
+    assert [(note["what"], note["journal"]) for note in summary["notes"]] == [
+        ("journal_missing", "run-9"),
+        ("journal_missing", "run-10"),
+    ]
+    assert [line["what"] for line in summary["timeline"]] == ["kill", "fence", "repaired", "data_validated", "released"]
+    times = timings(summary, runs)
+    assert (times["runs"], times["green"], times["began"]) == (0, False, None)
+
+
+def test_what_has_a_journal_is_told_by_that() -> None:
+    story = Story(run_id="run-9").task(3, "feature_flag", ON).record
+    told = [{"host": "db1", "told": told_by([KILL])}]
+    assert runs_without_journal(INCIDENT, [story], told) == []
+    assert runs_without_journal(INCIDENT, [], [{"host": "db1"}, {}]) == []
+
+
+def test_what_is_no_event_of_ours_tells_nothing() -> None:
+    assert told_by([{}, {"data": None}, {"data": {}, "source": "feature_flag", "event": "paused"}]) == []
+    (undone,) = told_by([event(1, "recover", "integrity_repair", "undone", repair_id=1,
+                               tables=[{"table": "public.Tags", "deleted": 5}])])  # fmt: skip
+    assert undone["details"]["undone"] is True
+
+
+def test_timings_of_one_incident_count_once_and_those_of_more_runs() -> None:
+    def one(runs: int, incident: str = "INC-1", environment: str = "staging") -> dict[str, Any]:
+        return {"incident_id": incident, "environment": environment, "runs": runs}
+
+    assert together([one(1)], [one(2), one(1, environment="production")]) == [one(2), one(1, environment="production")]
+    here = one(2)
+    assert together([here], [one(2)])[0] is here
