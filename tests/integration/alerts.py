@@ -132,6 +132,17 @@ class Place:
         )
         return number
 
+    @property
+    def open_incident(self) -> str:
+        """The one incident that is open."""
+        ((found,),) = self.db.rows("SELECT incident_id FROM kanban_rollback.incidents WHERE closed_at IS NULL")
+        return str(found)
+
+    @property
+    def fence(self) -> str:
+        """Whether the fence is proven, raised, or absent."""
+        return str(self.db.modules().ok("write_fence_info", tables=["TicketTags"], prove=True)["status"])
+
     def variables(self, **more: Any) -> dict[str, Any]:
         """Return an inventory's variables, without an application, and with a watch that ends at once."""
         return {
@@ -157,6 +168,8 @@ class Place:
             "kanban_triage_seconds": 10,
             "kanban_watch_minutes": {"scenario1": 0},
             "kanban_validate_seconds": 1,
+            # A machine that is busy reads what holds all the same.
+            "alert_look_seconds": 60,
             "kanban_evidence_seconds": 1,
             **more,
         }
@@ -189,3 +202,13 @@ class Place:
 def programs() -> Mapping[str, str]:
     """Return the PATH that finds the environment's own Ansible first."""
     return {"PATH": os.pathsep.join((str(environment()), os.environ.get("PATH", os.defpath)))}
+
+
+def impatient(directory: Path) -> str:
+    """Return the rulebook with throttles of seconds, so that what takes hours is seen in a minute."""
+    text = (ROOT / "extensions/eda/rulebooks/alerts.yml").read_text(encoding="utf-8")
+    assert "once_within: 2 minutes" in text
+    assert "once_within: 5 minutes" in text
+    made = directory / "impatient.yml"
+    made.write_text(text.replace("2 minutes", "4 seconds").replace("5 minutes", "4 seconds"), encoding="utf-8")
+    return str(made)
