@@ -144,9 +144,9 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
     if runs:
         found["began"] = stop_began((stopping or runs)[0])
         found["ended"] = runs[-1].reading.last_at if runs[-1].reading.ended else None
-    triages = [run.reading.began_at for run in runs if run.playbook == "triage"]
-    if not detected and triages:
-        found["detected"] = triages[0]
+    noticed = [run.reading.began_at for run in runs if run.playbook in ("alert", "triage")]
+    if not detected and noticed:
+        found["detected"] = noticed[0]
     for run in stopping:
         contained = contained_at(run)
         found["contained"] = found["contained"] or contained

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._alert import alert_decision, moment
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from tests.unit.chronicles import INCIDENT, OBJECTIVES, at, stopped
 
 BEGAN = "2026-11-27T03:12:00.123456789Z"
 BEFORE, SOON, AFTER = "2026-11-27T02:00:00Z", "2026-11-27T03:13:00Z", "2026-11-27T03:30:00.500000Z"
@@ -166,3 +168,11 @@ def test_moments_are_read_as_alertmanager_and_the_ledger_write_them() -> None:
     assert moment(BEGAN) == moment("2026-11-27T03:12:00Z") == moment("2026-11-27T00:12:00-03:00")
     for odd in ("2026-11-27", "0001-01-01T00:00:00Z", "2026-11-27T03:12:00", 5, None):
         assert moment(odd) is None
+
+
+@pytest.mark.parametrize("scenario", ["scenario1", "scenario3"])
+def test_the_record_has_a_stop_that_an_alert_set_off_as_that_scenario_noticed_then(scenario: str) -> None:
+    story = stopped("alert", writes=scenario == "scenario3").end(9, "contained")
+    told = summary_of(INCIDENT, [story.record], OBJECTIVES)
+    assert (told["scenario"], told["moments"]["detected"]) == (scenario, at(0))
+    assert told["moments"]["contained"] == at(2 if scenario == "scenario3" else 1)
