@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from tests.integration.alerts import ENVIRONMENT, TOKEN
+from tests.integration.alerts import ENVIRONMENT, TOKEN, WITH_US
 from tests.integration.module import ROOT
 from tests.support import web
 from tests.support.processes import end, free_port, gone, wait_until
@@ -123,7 +123,7 @@ def prometheus(directory: Path, scrapes: int, *tells: Alertmanager) -> Iterator[
 @contextlib.contextmanager
 def _running(argv: list[str], directory: Path, ready: str) -> Iterator[None]:
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen([*WITH_US, *argv], stdout=log, stderr=log, start_new_session=True)
         try:
             assert wait_until(lambda: _answers(ready), START_SECONDS), (directory / "log").read_text()
             yield
