@@ -15,8 +15,8 @@ from tests.integration.crowd import on, population
 from tests.integration.place import Database
 from tests.support.processes import wait_until
 
-# An idle machine takes a fifth of it (docs/alerts.md); everything else of a build runs beside this.
-BUSY_SECONDS = 40
+# Four times the objective: everything else of a build runs beside this (docs/alerts.md has what was measured).
+BUSY_SECONDS = 60
 
 
 @pytest.fixture
