@@ -1,6 +1,6 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx link lint fix sanity unit servers hosts integration oldest \
+.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers hosts integration oldest \
   drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
@@ -37,6 +37,9 @@ venv-rehearse: link
 venv-awx: link
 	@tools/venv .venv-awx requirements/awx.txt
 
+venv-eda: link
+	@tools/venv .venv-eda requirements/eda.txt
+
 link:
 	@test -e $(COLLECTION)/galaxy.yml || { mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION); }
 
@@ -52,7 +55,7 @@ sanity: venv ## run ansible-test sanity on a clean copy
 unit: venv-unit ## test the pure files, with neither Ansible nor a driver installed
 	@.venv-unit/bin/python -m pytest tests/unit --junitxml=.cache/junit/unit.xml
 
-servers: venv venv-awx ## test against real servers on this machine
+servers: venv venv-awx venv-eda ## test against real servers on this machine
 	@$(PYTEST) $(AGAIN) tests --ignore=tests/unit $(ON_HOSTS:%=--ignore=%) --junitxml=.cache/junit/servers.xml
 
 hosts: venv ## test on real hosts, as root
@@ -64,13 +67,13 @@ integration: venv ## run servers and hosts side by side; the last line counts th
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
 
-drills: venv venv-awx ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
+drills: venv venv-awx venv-eda ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
 	@$(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml
 
 drills-fast: venv ## play the few drills that fit into each build, as root
 	@$(PYTEST) $(AGAIN) tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
 
-drills-all: venv venv-awx ## play everything that is a drill three times, and print who passed and in how many seconds
+drills-all: venv venv-awx venv-eda ## play everything that is a drill three times, and print who passed and in how many seconds
 	@.venv/bin/python -m tools.rounds
 
 rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them
@@ -125,4 +128,4 @@ docs: venv ## write the reference of modules and roles to .cache/docs
 	@.venv/bin/python -m tools.docs
 
 clean: demo-down hosts-down ## remove environments, caches and the demo
-	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .venv-rehearse .venv-awx .cache .ansible
+	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .venv-rehearse .venv-awx .venv-eda .cache .ansible

@@ -146,9 +146,9 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
         # A ledger knows when something was done, and not since when a person waited for it.
         found["began"] = stop_began(first) if first.file else None
         found["ended"] = runs[-1].ended_at
-    triages = [run.reading.began_at for run in runs if run.playbook == "triage"]
-    if not detected and triages:
-        found["detected"] = triages[0]
+    noticed = [run.reading.began_at for run in runs if run.playbook in ("alert", "triage")]
+    if not detected and noticed:
+        found["detected"] = noticed[0]
     for run in stopping:
         contained = contained_at(run)
         found["contained"] = found["contained"] or contained

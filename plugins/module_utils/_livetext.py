@@ -21,6 +21,7 @@ _TO_COPY = ("ansible-playbook ", "SELECT ", "ROLLBACK PREPARED", "ACL SETUSER", 
 
 # What each playbook is for, in the plan's words.
 PURPOSES: Mapping[str, str] = {
+    "alert": "what an alert may set off",
     "bootstrap": "set up, or take away, what the hosts need",
     "preflight": "is everything there? It changes nothing",
     "reenable": "V2 back on",

@@ -96,11 +96,11 @@ class Story:
         return read_run(self.lines, f"journal-{self.run_id}.jsonl")
 
 
-def stopped(playbook: str = "scenario3", began: float = 0.0, **more: Any) -> Story:
-    """Return a stop of one database, contained after two seconds."""
+def stopped(playbook: str = "scenario3", began: float = 0.0, *, writes: bool = False, **more: Any) -> Story:
+    """Return a stop of one database, contained after two seconds; ``writes``: also of writes, as scenario 3 does."""
     story = Story(playbook, began, **more).play(began, "1. Contain")
     story.task(began + 1, "feature_flag", ON, {"database": "7/1", "writable": True})
-    if playbook == "scenario3":
+    if writes or playbook == "scenario3":
         story.task(began + 2, "write_fence", {"status": "proven"}, {"database": "7/1"})
     return story.play(began + 3, "2. Stopped")
 

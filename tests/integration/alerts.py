@@ -1,0 +1,216 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rulebook in a real ansible-rulebook on loopback, and what Alertmanager sends to it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.integration import playbook
+from tests.integration.module import ROOT
+from tests.integration.place import Database
+from tests.playbooks.runner import Running
+from tests.support.processes import free_port, wait_until
+
+VENV = ROOT / ".venv-eda"
+RULEBOOK = "chatia.kanban_rollback.alerts"
+TOKEN, ENVIRONMENT = "a-token-of-the-test", "staging"
+# What listens ends with the process of the tests, whatever way that ends.
+WITH_US = ("setpriv", "--pdeathsig", "KILL")
+# What each run of alert.yml says once, and what one says that triages.
+RUN = "PLAY [2. Decide what it may set off]"
+TRIAGE = r"Decided [0-9.]+ s after the command"
+# A Java machine starts, beside all else that runs here.
+START_SECONDS = 90
+Alert = dict[str, Any]
+
+
+@functools.cache
+def environment() -> Path:
+    """Return the programs of the environment that has ansible-rulebook; it is made where it is missing, by the pins."""
+    subprocess.run(["tools/venv", VENV.name, "requirements/eda.txt"], cwd=ROOT, check=True, timeout=1500)
+    return VENV / "bin"
+
+
+def alert(
+    name: str = "KanbanDown",
+    scenario: str | None = "scenario1",
+    *,
+    status: str = "firing",
+    began: str = "",
+    of: str = ENVIRONMENT,
+    **labels: Any,
+) -> Alert:
+    """Return one alert as Alertmanager sends it, firing since a moment ago where nothing else is said."""
+    asked = {} if scenario is None else {"kanban_scenario": scenario}
+    return {
+        "status": status,
+        "labels": {"alertname": name, "service": "kanban-v2", "environment": of, "instance": "app1", **asked, **labels},
+        "annotations": {"summary": "nobody serves the board"},
+        "startsAt": began or moment(0),
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example/graph",
+        "fingerprint": "8e1c9b3c2a9d4f10",
+    }
+
+
+def moment(seconds: float) -> str:
+    """Return the moment so many seconds ago, as Alertmanager writes it."""
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def post(port: int, body: Any, *, token: str | None = TOKEN, path: str = "alerts") -> int:
+    """Send what is no bytes as JSON; return the status of the answer."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", data, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - a server of ours on loopback
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+@dataclass
+class Receiver:
+    """An ansible-rulebook that listens, with one inventory."""
+
+    running: Running
+    port: int
+
+    def hears(self, *alerts: Alert, token: str | None = TOKEN) -> int:
+        """Send alerts as one notification; return the status of the answer."""
+        return post(self.port, {"version": "4", "status": "firing", "alerts": list(alerts)}, token=token)
+
+    @property
+    def said(self) -> str:
+        """What it and its runs have said. Of a run that fails it says everything once more, which is left out."""
+        return re.sub(
+            r"run_playbook - ERROR - .*?PLAY RECAP \*+\n(?:\S[^\n]*\n)+", "\n", self.running.output, flags=re.DOTALL
+        )
+
+    @property
+    def runs(self) -> int:
+        """How many runs of alert.yml have come to their decision."""
+        return self.said.count(RUN)
+
+    @property
+    def triages(self) -> int:
+        """How many runs have triaged."""
+        return len(re.findall(TRIAGE, self.said))
+
+    def has_ended(self, runs: int, seconds: float = 300) -> bool:
+        """Wait until so many runs have ended."""
+        return wait_until(lambda: self.said.count("PLAY RECAP") >= runs, seconds)
+
+
+@dataclass
+class Place:
+    """One small database, its inventory, and the rulebook that is started for it."""
+
+    db: Database
+    directory: Path
+
+    @property
+    def stops(self) -> int:
+        """How many kills the ledger has, also those that found nobody on; none without a ledger."""
+        if not self.db.has_ledger():
+            return 0
+        number: int = self.db.value(
+            "SELECT count(*) FROM kanban_rollback.events WHERE source = 'feature_flag' AND event = 'disabled'"
+        )
+        return number
+
+    @property
+    def open_incident(self) -> str:
+        """The one incident that is open."""
+        ((found,),) = self.db.rows("SELECT incident_id FROM kanban_rollback.incidents WHERE closed_at IS NULL")
+        return str(found)
+
+    @property
+    def fence(self) -> str:
+        """Whether the fence is proven, raised, or absent."""
+        return str(self.db.modules().ok("write_fence_info", tables=["TicketTags"], prove=True)["status"])
+
+    def variables(self, **more: Any) -> dict[str, Any]:
+        """Return an inventory's variables, without an application, and with a watch that ends at once."""
+        return {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": str(VENV / "bin/python"),
+            "kanban_environment": ENVIRONMENT,
+            "kanban_postgresql_host": self.db.server.host,
+            "kanban_postgresql_port": self.db.server.port,
+            "kanban_postgresql_db": self.db.name,
+            "kanban_postgresql_user": self.db.server.user,
+            "kanban_postgresql_password": self.db.server.password,
+            "kanban_incidents_dir": str(self.directory / "incidents"),
+            "kanban_dump_dir": str(self.directory / "dumps"),
+            "kanban_dump_tables": [],
+            "kanban_state_dir": str(self.directory / "state"),
+            "kanban_fence": False,
+            "kanban_sweep_seconds": 2,
+            "kanban_app_pm2": "",
+            "kanban_flag": {"table": "companies"},
+            "kanban_metrics": dict.fromkeys(("error_rate", "socket_latency", "dnd_p95", "query_p95", "memory")),
+            "kanban_thresholds": dict.fromkeys(("error_rate", "socket_latency", "dnd_p95", "query_p95", "memory")),
+            "kanban_integrity_checks": {},
+            "kanban_triage_seconds": 10,
+            "kanban_watch_minutes": {"scenario1": 0},
+            "kanban_validate_seconds": 1,
+            # A machine that is busy reads what holds all the same.
+            "alert_look_seconds": 60,
+            "kanban_evidence_seconds": 1,
+            **more,
+        }
+
+    @contextlib.contextmanager
+    def receiver(
+        self, rulebook: str = RULEBOOK, port: int = 0, redis: Alert | None = None, **more: Any
+    ) -> Iterator[Receiver]:
+        """Start the rulebook and give it once it hears; all that it has started ends with it."""
+        groups = {"db": {"db1": {}}, "redis": redis or {}, "app": {}}
+        _i, inventory = playbook.inventory(self.directory, self.variables(**more), **groups)
+        port = port or free_port()
+        given = {
+            "ANSIBLE_INVENTORY": str(self.directory / inventory),
+            "KANBAN_ALERTS_TOKEN": TOKEN,
+            "KANBAN_ALERTS_ENVIRONMENT": ENVIRONMENT,
+            "KANBAN_ALERTS_PORT": str(port),
+        }
+        argv = [*WITH_US, str(environment() / "ansible-rulebook"), "-v", "-r", rulebook, "-E", ",".join(given)]
+        around = {**playbook.alone(self.directory), **given, **programs(), "TMPDIR": str(self.directory)}
+        running = Running(argv, self.directory / f"rulebook-{port}", self.directory, around)
+        try:
+            assert wait_until(lambda: "Waiting for events" in running.output or not running.alive, START_SECONDS)
+            assert running.alive, running.output
+            yield Receiver(running, port)
+        finally:
+            running.clear()
+
+
+def programs() -> Mapping[str, str]:
+    """Return the PATH that finds the environment's own Ansible first."""
+    return {"PATH": os.pathsep.join((str(environment()), os.environ.get("PATH", os.defpath)))}
+
+
+def impatient(directory: Path) -> str:
+    """Return the rulebook with throttles of seconds, so that what takes hours is seen in a minute."""
+    text = (ROOT / "extensions/eda/rulebooks/alerts.yml").read_text(encoding="utf-8")
+    assert "once_within: 2 minutes" in text
+    assert "once_within: 5 minutes" in text
+    made = directory / "impatient.yml"
+    made.write_text(re.sub(r"(?<=once_within: )[25] minutes", "10 seconds", text), encoding="utf-8")
+    return str(made)

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an alert to the flag that is off, by the real ansible-rulebook and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.alerts import Alert, Place, alert
+from tests.integration.crowd import on, population
+from tests.integration.place import Database
+from tests.support.processes import wait_until
+
+# Four times the objective: everything else of a build runs beside this (docs/alerts.md has what was measured).
+BUSY_SECONDS = 60
+
+
+@pytest.fixture
+def place(db: Database, directory: Path) -> Place:
+    population(db, 5)
+    return Place(db, directory)
+
+
+def hostile(trace: Path) -> Alert:
+    """Return an alert to act on, whose other words leave a trace where they are a template or a command."""
+    word = f"{{{{ lookup('ansible.builtin.pipe', 'touch {trace}') }}}}$(touch {trace}); touch {trace}"
+    sent = alert(instance=word, kanban_operator=word, **{word: word})
+    sent["annotations"] = {"summary": word, word: word}
+    # Where a playbook runs is said by the rulebook alone.
+    sent |= {"generatorURL": word, "meta": {"hosts": "nobody", "limit": "nobody"}, "hosts": "nobody", word: word}
+    return sent
+
+
+def test_an_alert_switches_off_once_and_what_it_says_is_never_code(place: Place) -> None:
+    trace = place.directory / "trace"
+    code = f"{{{{ lookup('ansible.builtin.pipe', 'touch {trace}') }}}}"
+    with place.receiver(kanban_auto_contain=["scenario1"]) as receiver:
+        assert (receiver.hears(alert(), token="forged"), receiver.hears(alert(), token=None)) == (401, 401)
+        idle = (
+            alert(status="resolved"),
+            alert(of="production"),
+            alert(service="other"),
+            alert(name=code),
+            alert(name="Kanban\n"),
+            alert(began=code),
+            alert(of=code),
+        )
+        assert [receiver.hears(sent) for sent in idle] == [200] * len(idle)
+        began = time.monotonic()
+        assert receiver.hears(hostile(trace)) == 200
+        for _ in range(33):
+            assert receiver.hears(alert(), alert(), alert(name="KanbanTicketsCrash")) == 200
+        assert wait_until(lambda: not on(place.db), 2 * BUSY_SECONDS), receiver.running.output
+        took = time.monotonic() - began
+        print(f"from the alert to the flag that is off: {took:.1f} s")
+        assert took < BUSY_SECONDS
+        # One that stops, and one that would have triaged.
+        assert wait_until(lambda: receiver.runs == 2, BUSY_SECONDS), receiver.running.output
+        assert place.stops == 1
+        assert "That is for another run of this playbook." in receiver.running.output
+        assert receiver.running.output.count('"POST /alerts HTTP/1.1" 401') == 2
+    assert not trace.exists()
+    ((scenario, operator, reason),) = place.db.rows(
+        "SELECT scenario, operator, reason FROM kanban_rollback.incidents WHERE environment = 'staging'"
+    )
+    assert (scenario, operator) == ("scenario1", "alertmanager")
+    assert reason.startswith("Alert KanbanDown, firing since 20"), reason

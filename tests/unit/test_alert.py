@@ -1,0 +1,178 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an alert may set off: what is named, what does not hold already, and what people have not decided since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._alert import alert_decision, moment
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from tests.unit.chronicles import INCIDENT, OBJECTIVES, at, stopped
+
+BEGAN = "2026-11-27T03:12:00.123456789Z"
+BEFORE, SOON, AFTER = "2026-11-27T02:00:00Z", "2026-11-27T03:13:00Z", "2026-11-27T03:30:00.500000Z"
+Answer = dict[str, Any]
+
+
+def event(phase: str, name: str, at: str = AFTER) -> Answer:
+    return {"phase": phase, "source": "incident", "event": name, "at": at}
+
+
+def database(*events: Answer, on: Any = 0, fence: str = "proven", is_open: bool = True, closed: str = "") -> Answer:
+    """What one database says."""
+    row = {"incident_id": "INC-1", "opened_at": BEFORE, "closed_at": closed or None}
+    return {
+        "incidents": {"incidents": [row], "open": [row] if is_open and not closed else []},
+        "incident": {"events": list(events)},
+        "flag": {"enabled": on, "unreadable_count": 0},
+        "fence": {"status": fence},
+    }
+
+
+def decided(*databases: Answer, asked: str = "scenario1", **more: Any) -> Answer:
+    given = {
+        "name": "KanbanDown",
+        "began_at": BEGAN,
+        "environment": "production",
+        "own_environment": "production",
+        "allowed": ["scenario1", "scenario3"],
+        **more,
+    }
+    return alert_decision(databases, asked=asked, **given)
+
+
+def test_nothing_is_contained_by_itself_unless_it_is_named() -> None:
+    assert decided(allowed=[])["acts"] == "triage"
+    for asked, other in (("scenario1", "scenario3"), ("scenario3", "scenario1")):
+        assert decided(asked=asked, allowed=[other])["acts"] == "triage"
+        found = decided(asked=asked, allowed=[asked])
+        assert (found["acts"], found["reason"]) == (asked, "Alert KanbanDown, firing since 2026-11-27T03:12:00Z")
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [{}, {"incidents": {"failed": True}}, {"incidents": {"open": "?"}, "flag": None}, {**database(), "flag": {}}],
+)
+def test_what_is_not_known_stops_nothing_from_being_stopped(silent: Answer) -> None:
+    assert decided(database(), silent)["acts"] == "scenario1"
+    assert decided()["acts"] == "scenario1"
+
+
+def test_what_holds_already_is_not_done_again() -> None:
+    found = decided(database())
+    assert found["acts"] == ""
+    assert "INC-1 is open and all that scenario1 stops is stopped" in found["lines"][1]
+    # Off, and no incident that says so: whoever had it is in no ledger.
+    assert decided(database(is_open=False))["acts"] == "scenario1"
+    for unknown in (3, None):
+        assert decided(database(), database(on=unknown))["acts"] == "scenario1"
+    held = database()
+    held["flag"]["unreadable_count"] = 1
+    assert decided(held)["acts"] == "scenario1"
+    held["flag"] = {"enabled": 0, "global_default": "on"}
+    assert decided(held)["acts"] == "scenario1"
+
+
+@pytest.mark.parametrize(
+    ("fence", "blocks", "fenced", "acts"),
+    [
+        ("proven", [{"held": True}], True, ""),
+        ("draining", [{"held": True}], True, ""),
+        ("dormant", [{"held": True}], True, "scenario3"),
+        ("absent", [{"held": True}], False, ""),
+        ("proven", [{"held": True}, {"held": False}], True, "scenario3"),
+        ("proven", [{"held": True}, {}], True, "scenario3"),
+        ("proven", [], True, ""),
+    ],
+)
+def test_scenario_3_holds_where_each_part_does(fence: str, blocks: list[Answer], fenced: bool, acts: str) -> None:
+    # A run that was killed after the flag is gone on with.
+    found = decided(database(fence=fence), asked="scenario3", blocks=blocks, fenced=fenced)
+    assert found["acts"] == acts
+    assert decided(database(fence=fence), blocks=blocks, fenced=fenced)["acts"] == ""
+
+
+def test_what_people_decided_after_it_began_is_theirs() -> None:
+    back = database(event("re-enable", "restored"), on=3)
+    found = decided(back)
+    assert found["acts"] == "triage"
+    assert "People were let work again at 03:30:00Z, after it began: a person decides." in found["lines"][1]
+    # A stage that was taken back has let nobody work.
+    withdrawn = database(event("re-enable", "withdrawn"), event("re-enable", "stage failed"), on=3)
+    assert decided(withdrawn)["acts"] == "scenario1"
+    released = database(event("release", "released"), fence="dormant")
+    assert decided(released, asked="scenario3", blocks=[{"held": False}])["acts"] == "triage"
+    closed = decided(database(on=3, closed="2026-11-27T04:00:00Z"))
+    assert closed["acts"] == "triage"
+    assert "INC-1 was closed at 04:00:00Z" in closed["lines"][1]
+
+
+def test_what_began_after_that_is_contained_anew() -> None:
+    for earlier in (
+        database(event("re-enable", "restored", BEFORE), on=3),
+        database(on=3, closed=BEFORE),
+        # A minute is what clocks may differ by.
+        database(event("re-enable", "enabled", SOON), on=3),
+        database(on=3, closed=SOON),
+    ):
+        assert decided(earlier)["acts"] == "scenario1"
+
+
+def test_triage_is_made_once_for_what_an_open_incident_has_seen() -> None:
+    for seen in (event("contain", "disabled"), event("assess", "triage")):
+        found = decided(database(seen, on=3), asked="triage")
+        assert found["acts"] == ""
+        assert "INC-1 is open, and was worked on at 03:30:00Z" in found["lines"][1]
+        assert decided(database(seen, on=3), allowed=[])["acts"] == ""
+    for unseen in (
+        database(),
+        database(event("contain", "disabled", BEFORE)),
+        database(event("report", "told")),
+        # Looked at before the return that it may be about.
+        database(event("contain", "disabled", SOON), event("re-enable", "restored")),
+        {},
+    ):
+        assert decided(unseen, asked="triage")["acts"] == "triage"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"asked": "scenario2"},
+        {"asked": "{{ 1 }}"},
+        {"name": "{{ lookup('pipe', 'id') }}"},
+        {"name": "Kanban\n"},
+        {"name": ""},
+        {"name": 5},
+        {"name": "K" * 65},
+        {"began_at": "yesterday"},
+        {"began_at": "2026-11-27T03:12:00Z\n"},
+        {"began_at": "2026-13-27T03:12:00Z"},
+        {"began_at": None},
+        {"environment": "staging"},
+        {"environment": "", "own_environment": ""},
+    ],
+)
+def test_what_is_no_alert_of_here_is_refused_and_not_repeated(wrong: Answer) -> None:
+    found = decided(database(on=3), **wrong)
+    assert (found["acts"], found["refused"]) == ("", True)
+    assert found["lines"][0].startswith("REFUSED: ")
+    assert "lookup" not in found["lines"][0]
+
+
+def test_moments_are_read_as_alertmanager_and_the_ledger_write_them() -> None:
+    assert moment(BEGAN) == moment("2026-11-27T03:12:00Z") == moment("2026-11-27T00:12:00-03:00")
+    for odd in ("2026-11-27", "0001-01-01T00:00:00Z", "2026-11-27T03:12:00", 5, None):
+        assert moment(odd) is None
+
+
+@pytest.mark.parametrize("scenario", ["scenario1", "scenario3"])
+def test_the_record_has_a_stop_that_an_alert_set_off_as_that_scenario_noticed_then(scenario: str) -> None:
+    story = stopped("alert", writes=scenario == "scenario3").end(9, "contained")
+    told = summary_of(INCIDENT, [story.record], OBJECTIVES)
+    assert (told["scenario"], told["moments"]["detected"]) == (scenario, at(0))
+    assert told["moments"]["contained"] == at(2 if scenario == "scenario3" else 1)
