@@ -20,8 +20,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     look_at_ledger,
     refuse_replica,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    Cursor,
+    Login,
+    Session,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files as queries
 
 
