@@ -46,7 +46,7 @@ class Jobs:
         place = self.next()
         # What lies on the host of the database is there for every job.
         given = {"kanban_dump_dir": str(self.directory / "dumps"), **self.variables, **extra}
-        run = place.run(name, *options, **given)
+        run = place.start(name, *options, **given).wait(timeout=300)
         return run, place.incidents
 
     def ended(self) -> None:
@@ -235,7 +235,7 @@ def test_a_ledger_that_takes_no_journal_fails_nothing_and_that_is_said(jobs: Job
     shutil.rmtree(jobs.directory / "job1")
     place = jobs.next()
     shutil.copytree(its, place.incidents)
-    report = place.run("report")
+    report = place.start("report").wait(timeout=300)
     assert f"journals of {held.incident} (open): 2 of 2 hold" in report.screen, report.output
     kept = jobs.db.rows("SELECT name FROM kanban_rollback.files WHERE name LIKE 'journal-%'")
     assert (len(kept), (journal.name,) in kept) == (2, True)
