@@ -20,6 +20,7 @@ from tests.integration.crowd import wait_for
 from tests.integration.module import Modules, Running
 from tests.integration.place import Database
 from tests.integration.repairs import INCIDENT, PLAN, heard, listen, plan, undo
+from tests.support.servers import PgBouncer, Postgres, workspace
 
 # Of a table, too many; where nothing is measured a few do.
 MANY, FEW = 50_000, 50
@@ -197,6 +198,27 @@ def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_
     assert db.rows(LEASES) == []
     back = {(told["step"], told["planned"]) for told in heard(db)}
     assert ("bring back", 2 * rows) in back
+
+
+def test_through_a_pooler_a_turn_names_no_session_and_is_waited_for(
+    db: Database, modules: Modules, server: Postgres
+) -> None:
+    if missing := PgBouncer.missing():
+        pytest.skip(missing)
+    turn = "SELECT run_id FROM kanban_rollback.leases WHERE name = 'recovery work'"
+    with workspace() as place, PgBouncer(place / "pooler", server.dsn, users=db.roles) as pooler:
+        pooled = modules.having(login_host=pooler.host, login_port=pooler.port)
+        with under_way(db, pooled) as (running, gates):
+            # The pooler may end a session that is free while the work goes on in another.
+            assert db.value(turn).startswith("run-1//")
+            again: dict[str, Any] = {"checks": CHECKS, "plan_hash": plan(modules, CHECKS)["plan_hash"]}
+            with modules.start("integrity_repair", **again) as twin:
+                wait_for(lambda: db.value(REFUSED) or not twin.runs, "the other one, which has asked for the lease")
+                assert twin.runs, twin.result()
+                for gate in gates:
+                    gate.commit()
+                assert running.result()["changed"]
+                assert not twin.result()["changed"], twin.result()
 
 
 def test_one_that_is_killed_leaves_nobody_who_tells(db: Database, modules: Modules, job: Path) -> None:
