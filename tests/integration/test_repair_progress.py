@@ -16,6 +16,8 @@ from typing import Any, cast
 import pytest
 from psycopg2.extensions import connection
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._login import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progressteller import Turn, telling
 from tests.integration.crowd import wait_for
 from tests.integration.module import Modules, Running
 from tests.integration.place import Database
@@ -198,6 +200,16 @@ def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_
     assert db.rows(LEASES) == []
     back = {(told["step"], told["planned"]) for told in heard(db)}
     assert ("bring back", 2 * rows) in back
+
+
+def test_where_children_are_ignored_the_end_of_the_telling_is_no_error() -> None:
+    # A module inherits that from a shell or a supervisor, and what is committed must not look as if it had failed.
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with telling(Login(host="127.0.0.1", port=9, database="none"), Turn("w", "run-1/", "l", "run-1")) as progress:
+            progress.step("delete")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_through_a_pooler_a_turn_names_no_session_and_is_waited_for(
