@@ -10,7 +10,7 @@ from typing import Any, Callable, Collection, Dict, NamedTuple, Optional, Tuple
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._nolog import harmless, without
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._nolog import harmless, told, without
 
 Outcome = Tuple[Dict[str, Any], Optional[KanbanError]]
 Work = Callable[[], Outcome]
@@ -24,15 +24,20 @@ class Driver(NamedTuple):
     error: ImportError | None
 
 
-def params_of(module: AnsibleModule, names: Collection[str]) -> dict[str, Any]:
+def params_of(module: AnsibleModule, names: Collection[str], unlogged: Collection[str] = ()) -> dict[str, Any]:
     """Return the parameters, and let what is no secret in the options of these names take nothing out of the result.
+
+    :param unlogged: options that are no secret themselves, and have ``no_log`` for the host's system log alone: Ansible
+        writes there how a module was invoked, people's own words and addresses too. Of a secret within them it knows
+        the letters, not what becomes of a backslash when it is written as part of a whole.
 
     They have ``no_log`` all the same: where a parameter is wrong, Ansible ends the module before this. From here on
     they are hidden whole, for the result shows how the module was invoked.
     """
     params: dict[str, Any] = module.params
     module.no_log_values -= harmless(module.argument_spec, params, names)
-    module.params = without(module.argument_spec, params, names)
+    module.no_log_values -= told(module.argument_spec, params, unlogged)
+    module.params = without(module.argument_spec, params, (*names, *unlogged))
     return params
 
 

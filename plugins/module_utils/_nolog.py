@@ -41,6 +41,19 @@ def harmless(spec: Mapping[str, Any], params: Mapping[str, Any], names: Collecti
     return {text for text in loose - kept if len(text) < _LEAST_SECRET or _NUMBER.fullmatch(text)}
 
 
+def told(spec: Mapping[str, Any], params: Mapping[str, Any], names: Collection[str]) -> set[str]:
+    """Return what options of these names hold, but for the secrets within them and those of other options."""
+    found: set[str] = set()
+    secret: set[str] = set()
+    for name, option in spec.items():
+        within = option
+        if name in names:
+            found.update(_texts(params.get(name)))
+            within = {**option, "no_log": False}
+        secret.update(text for _name, text in _values({name: within}, params))
+    return found - secret
+
+
 def _values(spec: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, option in spec.items():
         value = params.get(name)

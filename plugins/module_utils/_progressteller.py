@@ -89,12 +89,15 @@ class Teller:
         """End it."""
         os.close(self._pipe)
         until = time.monotonic() + END_SECONDS
-        while os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-            if time.monotonic() > until:
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-                return
-            time.sleep(0.005)
+        try:
+            while os.waitpid(self._pid, os.WNOHANG)[0] == 0:
+                if time.monotonic() > until:
+                    os.kill(self._pid, signal.SIGKILL)
+                    os.waitpid(self._pid, 0)
+                    return
+                time.sleep(0.005)
+        except OSError:
+            pass  # Where children are ignored (SIGCHLD, which is inherited) nobody is there to be waited for.
 
 
 def _be_alone(login: Login, turn: Turn, heard: int) -> NoReturn:

@@ -84,15 +84,22 @@ def _take(work: Work, who: ledger.Who, turn: ledger.Who, seconds: float) -> dict
 
 
 def _session_of(work: Work) -> str:
-    """Name the session that will work: a pid alone may come again."""
+    """Name the session that will work: a pid alone may come again. Empty where a pooler is in between: it gives each
+    transaction to whichever session is free, and ends those that are not, at work or not being no question of ours.
+    """
+    if work.facts.server.pooled:
+        return ""
     with work.session.transaction(READ_SECONDS) as cursor:
         return str(cursor.row(queries.THIS_SESSION, {})[0])
 
 
 def _works(cursor: Cursor, who: ledger.Who, turn: str) -> bool:
-    """Tell whether the session of a turn of this run is still there, and with it perhaps its transaction."""
+    """Tell whether the session of a turn of this run is still there, and with it perhaps its transaction.
+
+    A turn that names none has to be waited for.
+    """
     session = turn[len(who.run_id) + 1 :].partition("/")[0]
-    return bool(cursor.row(queries.SESSION_IS_THERE, {"session": session})[0])
+    return "@" not in session or bool(cursor.row(queries.SESSION_IS_THERE, {"session": session})[0])
 
 
 def _is_turn_of(who: ledger.Who, holder: dict[str, Any]) -> bool:

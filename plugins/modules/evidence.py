@@ -300,7 +300,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
     login_from,
     postgres_spec,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidence import Request, take
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceapplication import Application
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin import (
@@ -329,7 +329,7 @@ def main() -> None:
             "wait": {"type": "float", "default": 0},
             "seconds": {"type": "float", "default": 10},
             "max_bytes": {"type": "int", "default": 32 * 1024 * 1024},
-            "redis": {"type": "dict", "options": redis_spec(), "apply_defaults": True},
+            "redis": {"type": "dict", "options": redis_spec(), "apply_defaults": True, "no_log": True},
             "pm2": {"type": "str", "default": "pm2"},
             "pm2_home": {"type": "path"},
             "log_files": {"type": "list", "elements": "str", "default": []},
@@ -341,7 +341,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, (), ("redis",))
 
     def work() -> Outcome:
         check_seconds("seconds", params["seconds"], 1)

@@ -139,7 +139,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentse
     DocumentsRequest,
     keep_documents,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 
 WHO = ("incident_id", "run_id", "environment")
 
@@ -154,12 +154,12 @@ def main() -> None:
         argument_spec={
             **postgres_spec(),
             **{name: option for name, option in who_spec().items() if name in WHO},
-            "documents": {"type": "list", "elements": "dict", "default": [], "options": document},
+            "documents": {"type": "list", "elements": "dict", "default": [], "options": document, "no_log": True},
             "deadline": {"type": "float", "default": 10},
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, (), ("documents",))
 
     def work() -> Outcome:
         check_seconds("deadline", params["deadline"], 1)

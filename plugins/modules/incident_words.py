@@ -122,7 +122,7 @@ error:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile import WordsRequest, words_of
 
 
@@ -134,11 +134,11 @@ def main() -> None:
             "incident_id": {"type": "str", "required": True},
             "locale": {"type": "str", "default": "en"},
             "make": {"type": "bool", "default": True},
-            "known": {"type": "list", "elements": "dict", "default": []},
+            "known": {"type": "list", "elements": "dict", "default": [], "no_log": True},
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, (), ("known",))
 
     def work() -> Outcome:
         request = WordsRequest(**params)

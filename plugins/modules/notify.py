@@ -380,10 +380,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import check_seconds
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyentry import notify, request_from
 
 COMPONENT = ["", "operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance"]
+
+# What is told, to whom, and by which services.
+UNLOGGED = ("messages", "known", "slack", "mail", "pagerduty", "status_page")
 
 
 def text(default: str = "", secret: bool = False) -> dict[str, Any]:
@@ -436,21 +439,21 @@ def spec() -> dict[str, Any]:
     return {
         "incident_id": {"type": "str", "required": True},
         "path": {"type": "path", "required": True},
-        "messages": {"type": "list", "elements": "dict", "default": [], "options": message},
+        "messages": {"type": "list", "elements": "dict", "default": [], "options": message, "no_log": True},
         "state": {"type": "str", "choices": ["sent", "listed"], "default": "sent"},
         "again": {"type": "bool", "default": False},
         "dry_run": {"type": "bool", "default": False},
-        "known": {"type": "list", "elements": "dict", "default": []},
+        "known": {"type": "list", "elements": "dict", "default": [], "no_log": True},
         "max_age": {"type": "float", "default": 0},
         "deadline": {"type": "float", "default": 30},
-        **{name: {"type": "dict", "options": options} for name, options in services.items()},
+        **{name: {"type": "dict", "options": options, "no_log": True} for name, options in services.items()},
     }
 
 
 def main() -> None:
     """Read the options, do the work, end."""
     module = AnsibleModule(argument_spec=spec(), supports_check_mode=True)
-    params = module.params
+    params = params_of(module, (), UNLOGGED)
 
     def work() -> Outcome:
         check_seconds("deadline", params["deadline"], 1)

@@ -16,10 +16,13 @@ from typing import Any, cast
 import pytest
 from psycopg2.extensions import connection
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._login import Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progressteller import Turn, telling
 from tests.integration.crowd import wait_for
 from tests.integration.module import Modules, Running
 from tests.integration.place import Database
 from tests.integration.repairs import INCIDENT, PLAN, heard, listen, plan, undo
+from tests.support.servers import PgBouncer, Postgres, workspace
 
 # Of a table, too many; where nothing is measured a few do.
 MANY, FEW = 50_000, 50
@@ -197,6 +200,37 @@ def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_
     assert db.rows(LEASES) == []
     back = {(told["step"], told["planned"]) for told in heard(db)}
     assert ("bring back", 2 * rows) in back
+
+
+def test_where_children_are_ignored_the_end_of_the_telling_is_no_error() -> None:
+    # A module inherits that from a shell or a supervisor, and what is committed must not look as if it had failed.
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with telling(Login(host="127.0.0.1", port=9, database="none"), Turn("w", "run-1/", "l", "run-1")) as progress:
+            progress.step("delete")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_through_a_pooler_a_turn_names_no_session_and_is_waited_for(
+    db: Database, modules: Modules, server: Postgres
+) -> None:
+    if missing := PgBouncer.missing():
+        pytest.skip(missing)
+    turn = "SELECT run_id FROM kanban_rollback.leases WHERE name = 'recovery work'"
+    with workspace() as place, PgBouncer(place / "pooler", server.dsn, users=db.roles) as pooler:
+        pooled = modules.having(login_host=pooler.host, login_port=pooler.port)
+        with under_way(db, pooled) as (running, gates):
+            # The pooler may end a session that is free while the work goes on in another.
+            assert db.value(turn).startswith("run-1//")
+            again: dict[str, Any] = {"checks": CHECKS, "plan_hash": plan(modules, CHECKS)["plan_hash"]}
+            with modules.start("integrity_repair", **again) as twin:
+                wait_for(lambda: db.value(REFUSED) or not twin.runs, "the other one, which has asked for the lease")
+                assert twin.runs, twin.result()
+                for gate in gates:
+                    gate.commit()
+                assert running.result()["changed"]
+                assert not twin.result()["changed"], twin.result()
 
 
 def test_one_that_is_killed_leaves_nobody_who_tells(db: Database, modules: Modules, job: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._nolog import HIDDEN, harmless, without
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._nolog import HIDDEN, harmless, told, without
 
 NAMES = ("headers", "auth")
 METRIC = {"name": {}, "url": {"no_log": True}, "auth": {"no_log": True}, "headers": {"no_log": True}}
@@ -44,3 +44,11 @@ def test_none_of_them_is_shown() -> None:
     }  # fmt: skip
     assert metric["auth"] == {"pin": "12"}
     assert without(SPEC, {"metrics": None}, NAMES) == {"metrics": None}
+
+
+def test_what_is_kept_from_the_log_alone_stays_in_the_result_without_its_secrets() -> None:
+    spec = {"mail": {"no_log": True, "options": {"host": {}, "password": {"no_log": True}}}, "pin": {"no_log": True}}
+    given = {"mail": {"host": "mx", "password": "geheim", "port": 25, "lists": {"all": ["a@b", "1234"]}}, "pin": "1234"}
+    assert told(spec, given, ("mail",)) == {"mx", "25", "a@b"}
+    assert told(spec, given, ()) == set()
+    assert told(spec, {"mail": None}, ("mail",)) == set()

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job is followed to its end, also where a look at it hangs on the way."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration import playbook
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: follow.yml}
+      vars:
+        job_begun: {ansible_job_id: j1.1, results_file: "{{ playbook_dir }}/j1.1"}
+        job_ends: it is done
+        job_seconds: 20
+    - ansible.builtin.copy:
+        content: "{{ [[__job_followed], [__job_again]] | chatia.kanban_rollback.latest | first | to_json }}"
+        dest: "{{ playbook_dir }}/result.json"
+        mode: "0600"
+"""
+
+
+@pytest.mark.drill
+def test_a_look_that_hangs_does_not_end_the_following(tmp_path: Path) -> None:
+    job, result = tmp_path / "j1.1", '{"changed": true, "verified": "toc"}'
+    # Nobody writes: whoever reads it waits, as for a network that is away.
+    os.mkfifo(job)
+    options = ("-e", f"ansible_python_interpreter={sys.executable}")
+    # A module that is ended on its way leaves what it had unpacked.
+    running = playbook.start(tmp_path, playbook.written(tmp_path, PLAY), *options, TMPDIR=str(tmp_path))
+    time.sleep(15)
+    hangs = job.rename(tmp_path / "hangs")
+    job.write_text(result)
+    try:
+        run = running.wait(timeout=playbook.TIMEOUT_SECONDS)
+    finally:
+        # Who hangs there is let go.
+        os.close(os.open(hangs, os.O_RDWR))
+    assert run.rc == 0, run.output
+    assert playbook.kept(tmp_path)["verified"] == "toc"
