@@ -79,8 +79,6 @@ def test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps(jobs: Jobs) 
     )
     jobs.ended()
 
-    plan, nothing = jobs.run("report", "--check")
-    assert (plan.rc, plan.recap("localhost")["rescued"], nothing.exists()) == (0, 0, False), plan.output
     report, there = jobs.run("report")
     assert (report.rc, report.recap("localhost")["rescued"]) == (0, 0), report.output
     assert f"journals of {incident} (open): 1 of 1 holds; 1 without its run's end" in report.screen
@@ -239,3 +237,6 @@ def test_a_ledger_that_takes_no_journal_fails_nothing_and_that_is_said(jobs: Job
     assert f"journals of {held.incident} (open): 2 of 2 hold" in report.screen, report.output
     kept = jobs.db.rows("SELECT name FROM kanban_rollback.files WHERE name LIKE 'journal-%'")
     assert (len(kept), (journal.name,) in kept) == (2, True)
+    # A plan brings nothing to an empty disk, and looks for nothing there.
+    plan, nothing = jobs.run("report", "--check")
+    assert (plan.rc, plan.recap("localhost")["rescued"], nothing.exists()) == (0, 0, False), plan.output
