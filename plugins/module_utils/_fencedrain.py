@@ -20,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
     Holder,
     may_still_write,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding import WAITS_FOR_STANDBY
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fencelook as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
@@ -34,7 +35,7 @@ COURTESY_SECONDS = 0.5
 
 def holders(cursor: Cursor, relations: Sequence[int]) -> list[Holder]:
     """Return every transaction of others that holds a write lock on one of these relations."""
-    rows = cursor.rows(queries.HOLDERS, {"relations": list(relations)})
+    rows = cursor.rows(queries.HOLDERS, {"relations": list(relations), "waits_for_standby": WAITS_FOR_STANDBY})
     return [Holder(*row) for row in rows]
 
 

@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope
     trigger_names,
     trigger_types,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding import way_to_end
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, Table
 
 DORMANT = "dormant"
@@ -191,11 +192,6 @@ class Holder:
 
     def as_result(self, names: Mapping[int, str]) -> dict[str, Any]:
         """Return it as results show it; ``names``: of the relations."""
-        line = (
-            f"ROLLBACK PREPARED '{(self.gid or '').replace(chr(39), chr(39) * 2)}'"
-            if self.pid == 0
-            else f"SELECT pg_terminate_backend({self.pid})"
-        )
         return {
             "pid": self.pid,
             "gid": self.gid,
@@ -204,7 +200,7 @@ class Holder:
             "state": self.state,
             "transaction_age": None if self.age is None else round(self.age, 1),
             "tables": sorted(names[oid] for oid in self.relations if oid in names),
-            "to_end_it": line,
+            "to_end_it": way_to_end(self.pid, self.gid, self.state),
         }
 
 

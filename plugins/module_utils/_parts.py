@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
     together,
     why_not,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding import WAITS_FOR_STANDBY
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 
 # How a dump was proven, beside its checksums.
@@ -113,7 +114,8 @@ def _session(row: Answer) -> str:
         return f"prepared transaction {one_line(row.get('gid') or 'of unknown name')}"
     age = row.get("transaction_age")
     since = "" if age is None else f", {age:.0f} s old"
-    return f"pid {row['pid']} ({one_line(row.get('application_name') or 'no name')}{since})"
+    waits = f", {WAITS_FOR_STANDBY}" if row.get("state") == WAITS_FOR_STANDBY else ""
+    return f"pid {row['pid']} ({one_line(row.get('application_name') or 'no name')}{since}{waits})"
 
 
 def _ending(row: Answer) -> str:

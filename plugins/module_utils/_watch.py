@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Iterator
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding import WAITS_FOR_STANDBY, way_to_end
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import session as queries
 
@@ -32,13 +33,8 @@ class Blocker:
 
     def as_result(self) -> dict[str, Any]:
         """Return the blocker as results show it, with the line that ends it."""
-        line = (
-            f"ROLLBACK PREPARED '{(self.gid or '').replace(chr(39), chr(39) * 2)}'"
-            if self.pid == 0
-            else f"SELECT pg_terminate_backend({self.pid})"
-        )
         age = None if self.transaction_age is None else round(self.transaction_age, 1)
-        return {**vars(self), "transaction_age": age, "to_end_it": line}
+        return {**vars(self), "transaction_age": age, "to_end_it": way_to_end(self.pid, self.gid, self.state)}
 
 
 class Watcher:
@@ -72,7 +68,10 @@ class Watcher:
         try:
             while not done.wait(LOOK_EVERY_SECONDS):
                 with self._open().transaction(WATCH_SECONDS, mode="READ ONLY") as cursor:
-                    now = [Blocker(*row) for row in cursor.rows(queries.BLOCKERS, {"pid": pid})]
+                    now = [
+                        Blocker(*row)
+                        for row in cursor.rows(queries.BLOCKERS, {"pid": pid, "waits_for_standby": WAITS_FOR_STANDBY})
+                    ]
                 if now:  # The last that were seen: who has let go since must not be ended.
                     seen.clear()
                     seen.update({blocker.pid or blocker.gid or "": blocker for blocker in now})

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 
@@ -215,3 +216,26 @@ def test_a_dead_synchronous_standby(frail: Postgres) -> None:
     finally:
         frail.set_config(synchronous_standby_names="")
     assert db.snapshot("companies").texts == before.texts
+
+
+def test_whose_commit_waits_for_a_dead_standby_is_not_to_be_ended(frail: Postgres) -> None:
+    """What it wrote is there: ended it would tell its people that it is not."""
+    frail.create_database("kanban")
+    db = Database(frail, "kanban")
+    modules = population(db)
+    frail.set_config(synchronous_standby_names="nobody_alive")
+    with db.connect("board") as session:
+        statement = "UPDATE companies SET settings = settings WHERE id = 1"
+        waits = threading.Thread(target=session.cursor().execute, args=(statement,))
+        waits.start()
+        try:
+            asked = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            assert processes.wait_until(lambda: len(db.rows(asked)) == 1, 10)
+            result = modules.run("feature_flag", incident_id="INC-1", state="disabled", deadline=4)
+            (held,) = result["blocked"]
+            assert (held["pid"], held["state"]) == (session.info.backend_pid, "waits for a synchronous standby")
+            assert "bring that standby back" in held["to_end_it"]
+        finally:
+            frail.set_config(synchronous_standby_names="")
+            waits.join(10)
+    assert modules.ok("feature_flag", incident_id="INC-1", state="disabled")["enabled_after"] == 0

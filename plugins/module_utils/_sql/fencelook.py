@@ -108,7 +108,8 @@ ORDER BY 1, 2
 # prepared transaction has no process, and what it wrote lands when it is committed; the lock on its own id names it.
 HOLDERS = """
 SELECT l.virtualtransaction, COALESCE(l.pid, 0), a.application_name, a.usename::text,
-       CASE WHEN l.pid IS NULL THEN 'prepared' ELSE a.state END,
+       CASE WHEN l.pid IS NULL THEN 'prepared' WHEN a.wait_event = 'SyncRep' THEN %(waits_for_standby)s::text
+            ELSE a.state END,
        extract(epoch FROM clock_timestamp() - COALESCE(a.xact_start, x.prepared))::float8,
        extract(epoch FROM a.xact_start)::float8, x.gid, array_agg(DISTINCT l.relation::bigint)
 FROM pg_locks AS l

@@ -34,7 +34,8 @@ SELECT current_database(), current_user::text, current_setting('server_version')
 # process (pid 0), so it is found by the transaction that we wait for. The query's text stays out: it may hold
 # customers' data.
 BLOCKERS = """
-SELECT b.pid, a.application_name, a.usename::text, host(a.client_addr), a.state,
+SELECT b.pid, a.application_name, a.usename::text, host(a.client_addr),
+       CASE WHEN a.wait_event = 'SyncRep' THEN %(waits_for_standby)s::text ELSE a.state END,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8, NULL::text
 FROM unnest(pg_blocking_pids(%(pid)s)) AS b(pid)
 LEFT JOIN pg_stat_activity AS a ON a.pid = b.pid
