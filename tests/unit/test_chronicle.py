@@ -55,6 +55,16 @@ def test_a_stop_and_its_repair_and_the_return() -> None:
     assert [run["playbook"] for run in told["runs"]] == ["scenario3", "scenario3", "release", "reenable"]
 
 
+def test_a_dump_of_an_earlier_run_is_found_and_not_taken_again() -> None:
+    proven = {"rows": 400, "toc_entries": 15}
+    first = stopped().task(20, "pg_dump", role="preserve", changed=False).task(30, "pg_dump", proven, role="preserve")
+    again = stopped(began=100, run_id="run-2").task(120, "pg_dump", proven, role="preserve", changed=False)
+    told = summed(first.end(40, "contained"), again.end(140, "contained"))
+    dumps = [(line["at"], line["what"]) for line in told["timeline"] if line["what"].startswith("dump")]
+    assert dumps == [(at(30), "dump"), (at(120), "dump_found")]
+    assert {word for _at, word in dumps} <= set(WORDS)
+
+
 def test_what_was_not_measured_is_null() -> None:
     told = summed(Story("scenario1").end(5, "failed"))
     assert (told["scenario"], told["state"], told["moments"]["contained"]) == ("", "open", None)
