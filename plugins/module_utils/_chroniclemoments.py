@@ -161,7 +161,9 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
             elif step.source == "incident":
                 _recorded(step, found)
         if run.playbook == "reenable":
-            found["reenabled"] = run.reading.last_at if is_whole_return(run, runs) else found["reenabled"]
+            if is_whole_return(run, runs):
+                # When the last of them had it again; telling people and closing the incident come after that.
+                found["reenabled"] = _returned_at(run) or found["reenabled"] or run.reading.last_at
         elif scenario_of(run) and found["reenabled"]:
             # Stopped again after it was back.
             found["reenabled"] = None
@@ -186,6 +188,11 @@ def _recorded(step: Step, found: dict[str, str | None]) -> None:
         found["released"] = step.at
     elif event == "raised again":
         found["released"] = None
+
+
+def _returned_at(run: RunRecord) -> str | None:
+    back = [step.at for step in run.of("feature_flag", role="reenable") if step.ok and step.changed]
+    return max(back, default=None)
 
 
 def is_whole_return(run: RunRecord, runs: Sequence[RunRecord]) -> bool:

@@ -36,7 +36,7 @@ def test_a_stop_and_its_repair_and_the_return() -> None:
     assert (told["scenario"], told["severity"], told["state"]) == ("scenario3", "P0 critical", "reenabled")
     assert told["moments"] == {
         "began": at(0), "detected": None, "contained": at(2), "decided": None, "validated": None,
-        "recovery_began": at(605), "data_validated": at(612), "released": at(905), "reenabled": at(1010),
+        "recovery_began": at(605), "data_validated": at(612), "released": at(905), "reenabled": at(1005),
         "ended": at(1010),
     }  # fmt: skip
     assert told["seconds"] == {"contain": 2.0, "validate": 612.0, "whole": 905.0}
@@ -53,6 +53,16 @@ def test_a_stop_and_its_repair_and_the_return() -> None:
     assert words[:3] == ["began", "kill", "fence"]
     assert {"repaired", "data_validated", "released", "returned"} <= set(words) <= set(WORDS)
     assert [run["playbook"] for run in told["runs"]] == ["scenario3", "scenario3", "release", "reenable"]
+
+
+def test_a_return_is_whole_when_the_last_has_it_again_and_a_run_that_finds_that_does_not_move_it() -> None:
+    back = Story("reenable", 1000, "run-2")
+    back.task(1005, "feature_flag", {**ON, "enabled_before": 0, "enabled_after": 120}, role="reenable")
+    back.task(1060, "incident", {}, {"latch": False}, role="reenable")
+    same = Story("reenable", 2000, "run-3")
+    same.task(2005, "feature_flag", {**ON, "enabled_before": 120}, role="reenable", changed=False)
+    told = summed(stopped().end(9, "contained"), back.end(1090, "restored"), same.end(2010, "restored"))
+    assert (told["state"], told["moments"]["reenabled"], told["moments"]["ended"]) == ("reenabled", at(1005), at(2010))
 
 
 def test_a_dump_of_an_earlier_run_is_found_and_not_taken_again() -> None:
