@@ -167,6 +167,19 @@ def test_two_at_once_never_leave_half_a_file(tmp_path: Path) -> None:
     assert not report(tmp_path)["changed"]
 
 
+def test_a_bar_is_as_long_as_its_work_and_has_a_gap_where_a_phase_is_looked_at_again(tmp_path: Path) -> None:
+    stop = Story("scenario3").play(0, "1. Contain").task(3, "feature_flag", {"enabled_after": 0}, took=2.0)
+    stop.play(10, "5. Assess").task(60, "ansible.builtin.include_role", role="", took=50.0)
+    stop.task(61, "notify", role="communicate")
+    stop.play(88, "9. Does it still hold").task(91, "feature_flag_info", {"enabled": 0})
+    place = lay_down(tmp_path, stop.end(100, "contained"))
+    report(tmp_path, locale="en")
+    page = (place / "report.html").read_text(encoding="utf-8")
+    assert "contain · db1 · 3.0 s" in page, re.findall("contain · [^<]+", page)
+    drawn = page[page.index("<svg") : page.index("</svg>")]
+    assert (drawn.count('class="track"'), drawn.count('height="10"')) == (1, 3)
+
+
 def test_timings_name_nobody(tmp_path: Path) -> None:
     place = lay_down(tmp_path, *eventful(operator="Ana Maria", host="db-of-ana"))
     report(tmp_path)
