@@ -56,7 +56,7 @@ def fence_said(result: Result, plan: bool) -> str:
         "not_fenced": "NOT FENCED",
         "lowered": "fence lowered",
         "dormant": "fence dormant: it lets everything pass",
-        "absent": "no fence stands",
+        "absent": "fence lowered" if result.get("changed") else "no fence stands",
     }
     status = str(result.get("status"))
     if plan and result.get("changed"):

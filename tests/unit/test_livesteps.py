@@ -50,6 +50,8 @@ KILL = {
         ),
         ("write_fence", {"status": "draining", "draining": [{}]}, "fence up, draining: 1 transaction still open"),
         ("write_fence", {"status": "not_fenced"}, "NOT FENCED"),
+        ("write_fence", {"status": "absent", "changed": True}, "fence lowered"),
+        ("write_fence", {"status": "absent", "changed": False}, "no fence stands"),
         ("write_block", {"held": True, "ttl_seconds": None}, "block held until it is released"),
         ("write_block", {"held": True, "ttl_seconds": 600, "replicas_acked": 2}, "for 600 s, 2 replicas have it"),
         ("write_block", {"held": False}, "block released"),
