@@ -65,6 +65,18 @@ def test_a_return_is_whole_when_the_last_has_it_again_and_a_run_that_finds_that_
     assert (told["state"], told["moments"]["reenabled"], told["moments"]["ended"]) == ("reenabled", at(1005), at(2010))
 
 
+def test_a_return_of_everybody_that_gives_the_writes_back_is_when_they_were_released() -> None:
+    back = Story("reenable", 1000, "run-2")
+    back.task(1005, "feature_flag", {**ON, "enabled_before": 0, "enabled_after": 120}, role="reenable")
+    back.task(1010, "incident", {}, {"latch": False}, role="reenable")
+    back.task(1020, "write_fence", {"status": "absent"}, role="reenable")
+    back.task(1030, "write_block", {"held": False}, role="reenable", host="redis1")
+    validated = stopped().task(90, "incident", {}, {"recorded": "data validated"}, role="validate")
+    told = summed(validated.end(100, "contained"), back.end(1090, "restored"))
+    assert (told["moments"]["data_validated"], told["moments"]["released"]) == (at(90), at(1030))
+    assert told["seconds"]["whole"] == 1030.0
+
+
 def test_a_dump_of_an_earlier_run_is_found_and_not_taken_again() -> None:
     proven = {"rows": 400, "toc_entries": 15}
     first = stopped().task(20, "pg_dump", role="preserve", changed=False).task(30, "pg_dump", proven, role="preserve")
