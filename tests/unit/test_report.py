@@ -64,6 +64,9 @@ def test_boxes_are_ticked_by_evidence_or_open_with_the_reason(tmp_path: Path) ->
     )
     assert "Stakeholders notified" in told["undecided"]
     assert "On-call engineer notified" not in told["undecided"]
+    message(place, "initial_oncall", "slack:#incident-20270115-0800", "dry_run")
+    report(tmp_path, locale="en")
+    assert "initial_oncall was a dry run" in boxes(place)["Incident channel created (#incident-YYYYMMDD-HHMM)"]
     # In a scenario 2 nobody has to tell users, and it has no list for data.
     other = lay_down(tmp_path / "two", stopped("scenario2").end(9, "contained"))
     report(tmp_path / "two", locale="en")
