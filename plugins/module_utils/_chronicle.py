@@ -19,12 +19,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events imp
 MOST_STEPS = 5000
 MOST_PLAYS = 300
 MOST_SPANS = 2000
+MOST_PARTS = 20
 # Modules that only read what others have done.
 _READERS = ("incident_info", "feature_flag_info", "write_block_info", "write_fence_info")
 _KEPT = frozenset(journal.FIGURES) - frozenset(_READERS)
 # Who hands a decision on, by set_stats.
 _DECIDING = ("selective", "triage")
 _STATS = "ansible.builtin.set_stats"
+_BEGINS = ("ansible.builtin.include_", "ansible.builtin.import_")
 SCENARIOS = ("scenario1", "scenario2", "scenario3")
 
 
@@ -60,7 +62,11 @@ class Step:
 
 @dataclass
 class Span:
-    """From when to when a host was at work in a phase, how many tasks that were, and how many of them failed."""
+    """From when to when a host was at work in a phase, how many tasks that were, and how many of them failed.
+
+    ``parts`` are those times play by play, the number of the play before them: containment is looked at again at the
+    end of a run, and what the host did between the two is no containment.
+    """
 
     phase: str
     host: str
@@ -68,6 +74,7 @@ class Span:
     ended: str
     tasks: int = 0
     failed: int = 0
+    parts: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -175,7 +182,9 @@ def _task(run: RunRecord, event: Event, looks: dict[tuple[Any, ...], int]) -> No
     data = event.data
     host = str(data.get("host") or "")
     bad = bool(data.get("failed") or data.get("unreachable")) and not data.get("ignored")
-    _span(run, event.phase, host, str(data.get("started") or event.at), event.at, bad)
+    # What begins other tasks, or tells people, is no work of a phase by itself.
+    if not event.source.startswith(_BEGINS) and data.get("role") != "communicate":
+        _span(run, event.phase, host, int(data.get("play") or 0), (str(data.get("started") or event.at), event.at), bad)
     deciding = event.source == _STATS and data.get("role") in _DECIDING
     figures, details = data.get("figures") or {}, data.get("details") or {}
     # The run's end has all of it, and may be missing.
@@ -214,7 +223,8 @@ def _task(run: RunRecord, event: Event, looks: dict[tuple[Any, ...], int]) -> No
         run.left_out += 1
 
 
-def _span(run: RunRecord, phase: str, host: str, began: str, ended: str, bad: bool) -> None:
+def _span(run: RunRecord, phase: str, host: str, play: int, when: tuple[str, str], bad: bool) -> None:
+    began, ended = when
     span = run.spans.get((phase, host))
     if span is None:
         if len(run.spans) >= MOST_SPANS:
@@ -223,3 +233,8 @@ def _span(run: RunRecord, phase: str, host: str, began: str, ended: str, bad: bo
     span.began, span.ended = min(span.began, began), max(span.ended, ended)
     span.tasks += 1
     span.failed += bad
+    if span.parts and (span.parts[-1][0] == play or len(span.parts) >= MOST_PARTS):
+        last = span.parts[-1]
+        span.parts[-1] = (play, min(last[1], began), max(last[2], ended))
+    else:
+        span.parts.append((play, began, ended))

@@ -79,8 +79,10 @@ def _incident(step: Step) -> str:
 
 
 def _dump(step: Step) -> str:
-    # The task that only begins the job says nothing yet.
-    return "dump" if number(step.figures.get("toc_entries")) or not step.ok else ""
+    if not step.ok:
+        return "dump"
+    # The task that only begins the job says nothing yet, and a run that finds the dump of an earlier one took none.
+    return ("dump" if step.changed else "dump_found") if number(step.figures.get("toc_entries")) else ""
 
 
 _WHAT: Mapping[str, Callable[[Step], str]] = {
@@ -104,8 +106,8 @@ _WHAT: Mapping[str, Callable[[Step], str]] = {
 WORDS = (
     "began", "ended", "returned", "withdrawn", "sweep", "failover", "kill", "fence", "fence_lowered", "block",
     "block_released", "plan", "undone", "restored", "repaired", "data_validated", "data_not_validated", "released",
-    "raised_again", "override", "triage", "ranking", "dump", "evidence", "cache", "proof", "checked", "point",
-    "walked", "metrics", "ranked",
+    "raised_again", "override", "triage", "ranking", "dump", "dump_found", "evidence", "cache", "proof", "checked",
+    "point", "walked", "metrics", "ranked",
 )  # fmt: skip
 
 

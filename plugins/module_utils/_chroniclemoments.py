@@ -23,6 +23,7 @@ _REPAIRS = ("integrity_repair", "pg_restore_tables")
 _STOPPING = ("feature_flag", "write_fence", "write_block")
 # They look at the application for reasons of their own.
 _LATER = ("release", "reenable")
+_LOWERED = ("absent", "dormant", "lowered")
 _TESTS = {"kill_proof_info": "proven", "smoke_test": "passed", "cache_purge": "complete", "pm2_info": "ok"}
 
 
@@ -163,10 +164,13 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
             elif step.source == "incident":
                 _recorded(step, found)
         if run.playbook == "reenable":
-            found["reenabled"] = run.reading.last_at if is_whole_return(run, runs) else found["reenabled"]
+            if is_whole_return(run, runs):
+                # When the last of them had it again; telling people and closing the incident come after that.
+                found["reenabled"] = _returned_at(run) or found["reenabled"] or run.reading.last_at
+                found["released"] = found["released"] or _given_back_at(run)
         elif scenario_of(run) and found["reenabled"]:
             # Stopped again after it was back.
-            found["reenabled"] = None
+            found["reenabled"] = found["released"] = None
     return found
 
 
@@ -188,6 +192,18 @@ def _recorded(step: Step, found: dict[str, str | None]) -> None:
         found["released"] = step.at
     elif event == "raised again":
         found["released"] = None
+
+
+def _returned_at(run: RunRecord) -> str | None:
+    back = [step.at for step in run.of("feature_flag", role="reenable") if step.ok and step.changed]
+    return max(back, default=None)
+
+
+def _given_back_at(run: RunRecord) -> str | None:
+    """Return when a return of everybody gave the writes back, as a release does; null where none were refused."""
+    lowered = [step for step in run.of("write_fence", role="reenable") if step.figures.get("status") in _LOWERED]
+    freed = [step for step in run.of("write_block", role="reenable") if step.figures.get("held") is False]
+    return max((step.at for step in (*lowered, *freed) if step.ok and step.changed), default=None)
 
 
 def is_whole_return(run: RunRecord, runs: Sequence[RunRecord]) -> bool:

@@ -56,7 +56,7 @@ def fence_said(result: Result, plan: bool) -> str:
         "not_fenced": "NOT FENCED",
         "lowered": "fence lowered",
         "dormant": "fence dormant: it lets everything pass",
-        "absent": "no fence stands",
+        "absent": "fence lowered" if result.get("changed") else "no fence stands",
     }
     status = str(result.get("status"))
     if plan and result.get("changed"):
@@ -74,9 +74,7 @@ def block_said(result: Result, plan: bool) -> str:
     acked = result.get("replicas_acked")
     return joined(
         f"block {would}held {'until it is released' if ends is None else f'for {number(ends)} s'}",
-        f"by {result.get('owner') or 'nobody who says so'}, not by this incident"
-        if result.get("ours") is False
-        else "",
+        f"there already, by {result.get('owner') or 'nobody who says so'}" if result.get("ours") is False else "",
         "taken over" if result.get("taken_over") else "",
         "another incident's, prolonged" if result.get("prolonged") else "",
         "" if acked is None else f"{many(acked, 'replica has', 'replicas have')} it",

@@ -113,12 +113,14 @@ class _Boxes:
         ]
 
     def _channel(self) -> Box:
+        why = self._say("no_channel")
         for message, route in self._case.routes():
-            found = _CHANNEL.search(str(route.get("route") or ""))
+            found, key = _CHANNEL.search(str(route.get("route") or "")), str(message.get("key") or "")
             if found and route.get("status") == "sent":
-                why = self._say("by_message", key=str(message.get("key") or ""), route=found[0])
-                return self._box("channel", True, why)
-        return self._box("channel", False, self._say("no_channel"))
+                return self._box("channel", True, self._say("by_message", key=key, route=found[0]))
+            if found and route.get("status") == "dry_run":
+                why = self._say("by_dry_run", key=key)
+        return self._box("channel", False, why)
 
     def _backup(self) -> Box:
         lost = self._facts["backup"]["lost_seconds"]

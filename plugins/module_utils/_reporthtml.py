@@ -138,11 +138,18 @@ def _drawn(case: Case, place: int, run: Mapping[str, Any]) -> str:
     whole = seconds_between(run["began"], run["ended"]) or 0.1
     drawn, told = [], []
     for row in rows:
-        start = (seconds_between(run["began"], row["began"]) or 0.0) / whole
-        took = seconds_between(row["began"], row["ended"]) or 0.0
+        parts = [
+            ((seconds_between(run["began"], began) or 0.0) / whole, seconds_between(began, ended) or 0.0)
+            for _play, began, ended in row["parts"]
+        ]
+        took = sum(seconds for _start, seconds in parts)
         name = f"{label('phase_' + row['phase'])} · {row['host'][:28]} · {case.time(took)}"
         name += f" · {label('failed')}" if row["failed"] else ""
-        drawn.append({"label": name, "start": start, "width": took / whole, "point": True, "kind": _kind(row)})
+        bar = {"label": name, "kind": _kind(row), "point": True}
+        drawn += [
+            {**bar, "start": start, "width": seconds / whole, "more": number > 0}
+            for number, (start, seconds) in enumerate(parts)
+        ]
         cells = (case.moment(row["began"]), case.time(took), case.count(row["tasks"]), case.count(row["failed"]))
         told.append([text(label(f"phase_{row['phase']}")), text(row["host"], 80), *map(text, cells)])
     title = f"{run['playbook']}, {case.moment(run['began'])} UTC, {case.time(whole)}"

@@ -59,6 +59,7 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     "do_ranking": ("Ranking of companies frozen", "Ranking de empresas congelado"),
     "do_ranked": ("Companies with errors counted", "Empresas com erros contadas"),
     "do_dump": ("Dump taken and proven", "Dump feito e comprovado"),
+    "do_dump_found": ("Earlier dump found, proven", "Dump anterior encontrado, comprovado"),
     "do_evidence": ("Evidence kept", "Evidências guardadas"),
     "do_cache": ("Cache purged", "Cache limpo"),
     "do_proof": ("Kill proven at the processes", "Desligamento comprovado nos processos"),

@@ -94,28 +94,32 @@ def facts(rows: Sequence[tuple[str, str]]) -> str:
 def bars(name: str, title: str, described: str, rows: Sequence[Mapping[str, Any]], axis: Sequence[str] = ()) -> str:
     """Return bars to scale; each of the rows has ``label``, ``start`` and ``width`` from 0 to 1, and ``kind``.
 
-    Widths are in per cent and text in pixels, so it is read on a telephone as well.
+    One with ``more`` is drawn into the row before it. Widths are in per cent and text in pixels, so it is read on a
+    telephone as well.
     """
     height, top = 36, 18 if axis else 0
+    whole = top + height * sum(not row.get("more") for row in rows)
     parts = []
     for place, mark in enumerate(axis):
         at = place / max(1, len(axis) - 1)
         anchor = "start" if place == 0 else "end" if place == len(axis) - 1 else "middle"
-        parts.append(f'<line class="grid" x1="{at:.2%}" x2="{at:.2%}" y1="{top}" y2="{top + height * len(rows)}"/>')
+        parts.append(f'<line class="grid" x1="{at:.2%}" x2="{at:.2%}" y1="{top}" y2="{whole}"/>')
         parts.append(f'<text class="axis" x="{at:.2%}" y="12" text-anchor="{anchor}">{text(mark)}</text>')
-    for place, row in enumerate(rows):
-        y = top + place * height
+    y = top - height
+    for row in rows:
+        y += 0 if row.get("more") else height
         start, width = max(0.0, min(1.0, row["start"])), max(0.0, min(1.0, row["width"]))
         # What took no time that could be seen is seen all the same.
         width = max(0.006, min(width, 1 - start)) if row["width"] > 0 or row.get("point") else 0.0
         start = min(start, 1 - width)
-        parts.append(f'<text x="0" y="{y + 14}">{text(row["label"], 60)}</text>')
-        parts.append(f'<rect class="track" x="0" y="{y + 20}" width="100%" height="10" rx="3"/>')
+        if not row.get("more"):
+            parts.append(f'<text x="0" y="{y + 14}">{text(row["label"], 60)}</text>')
+            parts.append(f'<rect class="track" x="0" y="{y + 20}" width="100%" height="10" rx="3"/>')
         parts.append(
             f'<rect class="{row["kind"]}" x="{start:.3%}" y="{y + 20}" width="{width:.3%}" height="10" rx="3"/>'
         )
     return (
-        f'<svg role="img" aria-labelledby="{name}-t {name}-d" height="{top + height * len(rows)}">'
+        f'<svg role="img" aria-labelledby="{name}-t {name}-d" height="{whole}">'
         f'<title id="{name}-t">{text(title)}</title><desc id="{name}-d">{text(described)}</desc>{"".join(parts)}</svg>'
     )
 

@@ -36,7 +36,7 @@ def test_a_stop_and_its_repair_and_the_return() -> None:
     assert (told["scenario"], told["severity"], told["state"]) == ("scenario3", "P0 critical", "reenabled")
     assert told["moments"] == {
         "began": at(0), "detected": None, "contained": at(2), "decided": None, "validated": None,
-        "recovery_began": at(605), "data_validated": at(612), "released": at(905), "reenabled": at(1010),
+        "recovery_began": at(605), "data_validated": at(612), "released": at(905), "reenabled": at(1005),
         "ended": at(1010),
     }  # fmt: skip
     assert told["seconds"] == {"contain": 2.0, "validate": 612.0, "whole": 905.0}
@@ -53,6 +53,38 @@ def test_a_stop_and_its_repair_and_the_return() -> None:
     assert words[:3] == ["began", "kill", "fence"]
     assert {"repaired", "data_validated", "released", "returned"} <= set(words) <= set(WORDS)
     assert [run["playbook"] for run in told["runs"]] == ["scenario3", "scenario3", "release", "reenable"]
+
+
+def test_a_return_is_whole_when_the_last_has_it_again_and_a_run_that_finds_that_does_not_move_it() -> None:
+    back = Story("reenable", 1000, "run-2")
+    back.task(1005, "feature_flag", {**ON, "enabled_before": 0, "enabled_after": 120}, role="reenable")
+    back.task(1060, "incident", {}, {"latch": False}, role="reenable")
+    same = Story("reenable", 2000, "run-3")
+    same.task(2005, "feature_flag", {**ON, "enabled_before": 120}, role="reenable", changed=False)
+    told = summed(stopped().end(9, "contained"), back.end(1090, "restored"), same.end(2010, "restored"))
+    assert (told["state"], told["moments"]["reenabled"], told["moments"]["ended"]) == ("reenabled", at(1005), at(2010))
+
+
+def test_a_return_of_everybody_that_gives_the_writes_back_is_when_they_were_released() -> None:
+    back = Story("reenable", 1000, "run-2")
+    back.task(1005, "feature_flag", {**ON, "enabled_before": 0, "enabled_after": 120}, role="reenable")
+    back.task(1010, "incident", {}, {"latch": False}, role="reenable")
+    back.task(1020, "write_fence", {"status": "absent"}, role="reenable")
+    back.task(1030, "write_block", {"held": False}, role="reenable", host="redis1")
+    validated = stopped().task(90, "incident", {}, {"recorded": "data validated"}, role="validate")
+    told = summed(validated.end(100, "contained"), back.end(1090, "restored"))
+    assert (told["moments"]["data_validated"], told["moments"]["released"]) == (at(90), at(1030))
+    assert told["seconds"]["whole"] == 1030.0
+
+
+def test_a_dump_of_an_earlier_run_is_found_and_not_taken_again() -> None:
+    proven = {"rows": 400, "toc_entries": 15}
+    first = stopped().task(20, "pg_dump", role="preserve", changed=False).task(30, "pg_dump", proven, role="preserve")
+    again = stopped(began=100, run_id="run-2").task(120, "pg_dump", proven, role="preserve", changed=False)
+    told = summed(first.end(40, "contained"), again.end(140, "contained"))
+    dumps = [(line["at"], line["what"]) for line in told["timeline"] if line["what"].startswith("dump")]
+    assert dumps == [(at(30), "dump"), (at(120), "dump_found")]
+    assert {word for _at, word in dumps} <= set(WORDS)
 
 
 def test_what_was_not_measured_is_null() -> None:

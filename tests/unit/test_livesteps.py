@@ -50,10 +50,12 @@ KILL = {
         ),
         ("write_fence", {"status": "draining", "draining": [{}]}, "fence up, draining: 1 transaction still open"),
         ("write_fence", {"status": "not_fenced"}, "NOT FENCED"),
+        ("write_fence", {"status": "absent", "changed": True}, "fence lowered"),
+        ("write_fence", {"status": "absent", "changed": False}, "no fence stands"),
         ("write_block", {"held": True, "ttl_seconds": None}, "block held until it is released"),
         ("write_block", {"held": True, "ttl_seconds": 600, "replicas_acked": 2}, "for 600 s, 2 replicas have it"),
         ("write_block", {"held": False}, "block released"),
-        ("write_block", {"held": True, "ours": False, "owner": "INC-9"}, "by INC-9, not by this incident"),
+        ("write_block", {"held": True, "ours": False, "owner": "INC-9"}, "there already, by INC-9"),
         ("evidence", {"complete": True, "files": [{}] * 10}, "evidence complete, 10 files"),
         ("evidence", {"complete": False, "files": [], "missing": [{}]}, "evidence NOT COMPLETE, 0 files, 1 part could"),
         (

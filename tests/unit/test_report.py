@@ -64,6 +64,9 @@ def test_boxes_are_ticked_by_evidence_or_open_with_the_reason(tmp_path: Path) ->
     )
     assert "Stakeholders notified" in told["undecided"]
     assert "On-call engineer notified" not in told["undecided"]
+    message(place, "initial_oncall", "slack:#incident-20270115-0800", "dry_run")
+    report(tmp_path, locale="en")
+    assert "initial_oncall was a dry run" in boxes(place)["Incident channel created (#incident-YYYYMMDD-HHMM)"]
     # In a scenario 2 nobody has to tell users, and it has no list for data.
     other = lay_down(tmp_path / "two", stopped("scenario2").end(9, "contained"))
     report(tmp_path / "two", locale="en")
@@ -165,6 +168,19 @@ def test_two_at_once_never_leave_half_a_file(tmp_path: Path) -> None:
         # A plan waits for nobody.
         assert not report(tmp_path, check_mode=True)["changed"]
     assert not report(tmp_path)["changed"]
+
+
+def test_a_bar_is_as_long_as_its_work_and_has_a_gap_where_a_phase_is_looked_at_again(tmp_path: Path) -> None:
+    stop = Story("scenario3").play(0, "1. Contain").task(3, "feature_flag", {"enabled_after": 0}, took=2.0)
+    stop.play(10, "5. Assess").task(60, "ansible.builtin.include_role", role="", took=50.0)
+    stop.task(61, "notify", role="communicate")
+    stop.play(88, "9. Does it still hold").task(91, "feature_flag_info", {"enabled": 0})
+    place = lay_down(tmp_path, stop.end(100, "contained"))
+    report(tmp_path, locale="en")
+    page = (place / "report.html").read_text(encoding="utf-8")
+    assert "contain · db1 · 3.0 s" in page, re.findall("contain · [^<]+", page)
+    drawn = page[page.index("<svg") : page.index("</svg>")]
+    assert (drawn.count('class="track"'), drawn.count('height="10"')) == (1, 3)
 
 
 def test_timings_name_nobody(tmp_path: Path) -> None:
