@@ -186,6 +186,7 @@ def messages_said(result: Result, plan: bool) -> str:
     """Return whom messages reached."""
     told = {
         "would_send": "would be sent" if plan else "",
+        "would_write": "would be written" if plan else "",
         "sent": "sent",
         "dry_run": "written and not sent",
         "not_sent": "NOT SENT",

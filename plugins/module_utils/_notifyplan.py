@@ -36,6 +36,8 @@ _STOPS = tuple(SEVERITIES)
 # What a beginning is told as; whatever else a run ends with, it had stopped what it was to stop.
 _NOT_STOPPED = ("degraded", "failed")
 _STOPPED = ("contained", "contained_not_well")
+# What a return ends with that went as it was to go.
+_BACK = ("restored", "reenabled")
 # Who was told that scenario 2 began, and waits to hear whether it was enough, is told these of a graver one, too.
 _HEARD = "scenario2-announce"
 _GOES_ON = ("announce", "resolved")
@@ -79,7 +81,11 @@ def messages_planned(
     own = f"slack:{name}" if name else ""
     stop = stop_number(kept, started, changed, refused)
     found = []
-    for one in [point] if isinstance(point, str) else point:
+    points = [point] if isinstance(point, str) else list(point)
+    if RETURN in points and _all_back(summary, known, verdict, step):
+        # Where nothing was released before, nobody was told yet that it is over; what was told has the same key.
+        points.append(RESOLVED)
+    for one in points:
         place = RETURN if one == RETURN else known
         about = about_of(summary, known, _state_of(one, verdict, began), step)
         if one == UPDATE and known == "scenario3":
@@ -100,6 +106,13 @@ def messages_planned(
             message["stop"] = stop
             found.append(message)
     return found
+
+
+def _all_back(summary: Mapping[str, Any], scenario: str, verdict: str, step: str) -> bool:
+    """Whether everybody who had it has it again, after a stop: then there is nothing left of the incident."""
+    about = about_of(summary, scenario, verdict, step)
+    everybody = about["on_now"] == about["of"] if about["on_now"] is not None and about["of"] else step == "all"
+    return bool(summary.get("scenario")) and verdict in _BACK and everybody
 
 
 def _those_who_heard(

@@ -37,7 +37,7 @@ def result_of(
     every = [(message, route) for message in after for route in message.routes]
     sent = [(message, route) for message, route in every if route.status == SENT]
     would = {
-        (message.key, route.route)
+        (message.key, route.route, route.status == DRY)
         for message in planned
         for route in message.routes
         if was.get((message.key, route.route)) != SENT
@@ -52,7 +52,8 @@ def result_of(
         "unknown": [_told(*one) for one in every if one[1].status == UNKNOWN and not one[1].due(False)],
         "dry_run": [_told(*one) for one in every if one[1].status == DRY],
         "needless": [_told(*one) for one in every if one[1].status == FAILED and one[1].final],
-        "would_send": [{"message": key, "route": route} for key, route in sorted(would)],
+        "would_send": [{"message": key, "route": route} for key, route, dry in sorted(would) if not dry],
+        "would_write": [{"message": key, "route": route} for key, route, dry in sorted(would) if dry],
         "partly": [_told(*one) for one in sent if one[1].service == MAIL and one[1].error],
         "kept": [
             {"message": message.key, "at": message.at, "routes": [route.route for route in message.routes]}
@@ -88,7 +89,7 @@ def _lines(result: Mapping[str, Any], check_mode: bool, again: str) -> list[str]
     if "sent" not in result:
         return [f"Messages: nobody was told: {clean(result.get('msg') or 'no reason given', 300)}"]
     if check_mode:
-        return [_planned(result["would_send"])]
+        return [_planned(result["would_send"], result["would_write"])]
     if result["dry_run"]:
         return [f"Messages: {result['messages']:,} written and none sent (dry run), in {result['directory']}"]
     open_ones = [*result["not_sent"], *result["unknown"], *result["needless"]]
@@ -132,12 +133,14 @@ def messages_again(results: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _planned(would: Sequence[Mapping[str, str]]) -> str:
+def _planned(send: Sequence[Mapping[str, str]], write: Sequence[Mapping[str, str]]) -> str:
+    would = [*send, *write]
     if not would:
         return "Messages: would send none"
-    return f"Messages: would send {len(would):,}: " + ", ".join(
-        f"{one['message']} to {_name(one['route'])}" for one in would[: 4 * SHOWN]
-    )
+    shown = ", ".join(f"{one['message']} to {_name(one['route'])}" for one in would[: 4 * SHOWN])
+    more = f" and {len(would) - 4 * SHOWN:,} more" if len(would) > 4 * SHOWN else ""
+    what = f"write {len(write):,} and send none (dry run)" if write else f"send {len(send):,}"
+    return f"Messages: would {what}: {shown}{more}"
 
 
 def _not_sent(failed: Sequence[Mapping[str, Any]], again: str) -> str:

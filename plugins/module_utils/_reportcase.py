@@ -133,7 +133,7 @@ class Case:
             return self.label("lost_by_failover", **lost)
         if line["what"] in ("plan", "fence_lowered"):
             return ""
-        return ", ".join(self.count(value) if number(value) else str(value) for value in told.values())
+        return ", ".join(self.count(value) if number(value) else self.label.word(value) for value in told.values())
 
     def moments(self) -> list[tuple[str, str]]:
         """Return the moments by name; a decision after a watch is only made in scenario 2."""

@@ -182,7 +182,12 @@ def _integrity(case: Case) -> str:
         rows.append({"label": f"{label('after')}: {case.count(after)}", "start": 0, "width": width, "kind": "bar"})
         parts.append(bars("corrupt", label("corrupt_rows"), f"{case.count(before)} → {case.count(after)}", rows))
     rows_of = [
-        [text(row["name"]), text(case.count(row["before"])), text(case.count(row["after"])), text(row["status"])]
+        [
+            text(row["name"]),
+            text(case.count(row["before"])),
+            text(case.count(row["after"])),
+            text(label.word(row["status"])),
+        ]
         for row in told["checks"]
     ]
     rows_of.append([text(label("corrupt_rows")), text(case.count(before)), text(case.count(after)), ""])
@@ -223,7 +228,9 @@ def _metrics(case: Case) -> str:
     for row in told["rows"]:
         good = row["verdict"] == "ok"
         kind, sign = ("good-text", "✔") if good else ("bad-text", "✖")
-        verdict = f'<span class="{kind}"><span aria-hidden="true">{sign}</span> {text(row["verdict"])}</span>'
+        verdict = (
+            f'<span class="{kind}"><span aria-hidden="true">{sign}</span> {text(label.word(row["verdict"]))}</span>'
+        )
         rows.append([text(row["name"]), text(value_of(case, row)), text(limit_of(case, row)), verdict])
     heads = [label(name) for name in ("metric", "value", "limit", "verdict")]
     watched = f"{label('watched')}: {case.time(told['watched_seconds'])}"

@@ -61,7 +61,7 @@ def runs_part(case: Case) -> str:
     """Return who ran what, whether the journals hold, and what was kept where."""
     label, rows = case.label, []
     for run in case.summary["runs"]:
-        verdict = label("plan") if run["plan"] else run["verdict"] or "–"
+        verdict = label("plan") if run["plan"] else label.word(run["verdict"] or "–")
         whole = run["holds"] and run["journal"]
         kind, sign = ("good-text", "✔") if whole else ("bad-text", "✖")
         whether = text(holds(case, run) if run["journal"] else label("no_journal"))

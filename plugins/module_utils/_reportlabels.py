@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportitems import ITEMS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportstates import STATES
 
 LOCALES = ("en", "pt_BR")
 _TEXTS: Mapping[str, tuple[str, ...]] = {
@@ -269,6 +270,10 @@ class Labels:
         for key, value in values.items():
             text = text.replace(f"{{{key}}}", str(value))
         return text
+
+    def word(self, answer: object) -> str:
+        """Return what a module or a playbook answered in one word, in the language where that is known."""
+        return STATES.get(self.locale, {}).get(str(answer), str(answer))
 
     def count(self, value: object, digits: int | None = None) -> str:
         """Return a number in the way of the language; what is none was not measured."""

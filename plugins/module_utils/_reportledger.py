@@ -33,6 +33,8 @@ def incidents_to_report(
 ) -> dict[str, Any]:
     """Return ``incidents``, ids that are reported on, the newest first, and ``left_out``, how many more there were.
 
+    Where a person named one, ``others`` has those that there would have been.
+
     Those that are open in a ledger, those that were closed or have left a journal within some days, and the one that is
     named, however old it is.
 
@@ -51,9 +53,9 @@ def incidents_to_report(
         if one.get("incident_id") and (now - one["mtime"]) / DAY <= days:
             _add(found, one["incident_id"], one["mtime"])
     named = _known_as(rows, given)
-    if named:
-        return {"incidents": [named], "left_out": 0}
     order = sorted(found, key=lambda name: -found[name])
+    if named:
+        return {"incidents": [named], "left_out": 0, "others": [name for name in order if name != named][:MOST]}
     return {"incidents": order[:MOST], "left_out": len(order[MOST:])}
 
 

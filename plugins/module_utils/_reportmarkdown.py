@@ -126,7 +126,7 @@ def _runs(case: Case) -> list[str]:
     rows = []
     for run in case.summary["runs"]:
         took = case.time(seconds_between(run["began"], run["ended"]))
-        verdict = label("plan") if run["plan"] else code(run["verdict"]) if run["verdict"] else "–"
+        verdict = label("plan") if run["plan"] else code(label.word(run["verdict"])) if run["verdict"] else "–"
         journal = f"{code(run['journal'])}: {holds(case, run)}" if run["journal"] else label("no_journal")
         who = [code(run["operator"], 60), code(run["host"], 60)]
         rows.append([case.moment(run["began"]), code(run["playbook"]), *who, took, verdict, journal])
@@ -165,7 +165,7 @@ def _integrity(case: Case) -> list[str]:
     told = summary["integrity"]
     heads = [label(name) for name in ("check", "before", "after", "status")]
     rows = [
-        [code(row["name"]), case.count(row["before"]), case.count(row["after"]), code(row["status"])]
+        [code(row["name"]), case.count(row["before"]), case.count(row["after"]), code(label.word(row["status"]))]
         for row in told["checks"]
     ]
     rows.append([f"**{label('corrupt_rows')}**", case.count(told["before"]), case.count(told["after"]), ""])
@@ -185,7 +185,10 @@ def _metrics(case: Case) -> list[str]:
     if not told["rows"]:
         return [label("not_measured"), ""]
     heads = [label(name) for name in ("metric", "value", "limit", "verdict")]
-    rows = [[code(row["name"]), value_of(case, row), limit_of(case, row), code(row["verdict"])] for row in told["rows"]]
+    rows = [
+        [code(row["name"]), value_of(case, row), limit_of(case, row), code(label.word(row["verdict"]))]
+        for row in told["rows"]
+    ]
     watched = f"{label('watched')}: {case.time(told['watched_seconds'])}"
     return [*table(heads, rows), watched, ""]
 

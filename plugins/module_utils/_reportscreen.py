@@ -11,6 +11,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 
 # Open boxes that are named for each incident.
 _NAMED = 3
+# Incidents that are named where the one that was asked for is not known.
+_OTHERS = 5
 
 
 def report_screen(
@@ -37,6 +39,11 @@ def report_screen(
         name = one_line(result.get("item") or "")
         if result.get("failed") or "files" not in result:
             amiss.append(f"REPORT NOT WRITTEN: {name}: {one_line(result.get('msg') or 'no answer')}")
+            continue
+        if not result.get("found") and "others" in choice:
+            # Somebody typed it, wrongly perhaps, and would go on believing that there is a report.
+            others = ", ".join(one_line(other) for other in choice["others"][:_OTHERS])
+            amiss.append(f"NO REPORT: {_line(name, result, check_mode)}; known lately: {others or 'none'}")
             continue
         lines.append(_line(name, result, check_mode))
         lines += [

@@ -325,6 +325,11 @@ would_send:
   returned: success
   type: list
   elements: dict
+would_write:
+  description: The same with O(dry_run=true), in the place of RV(would_send).
+  returned: success
+  type: list
+  elements: dict
 partly:
   description: Mail that was sent, and not to all of its list; why names whom the server refused for good.
   returned: success

@@ -171,6 +171,27 @@ def test_stop_release_a_second_stop_and_the_return_are_told_once_each(  # noqa: 
     assert {status for routes in outbox(incidents, incident).values() for status in routes.values()} == {"sent"}
 
 
+def test_a_misfire_that_is_undone_is_over_for_everybody(db: Database, directory: Path, everybody: People) -> None:
+    population(db)
+    place, news = Place(db, directory), News(everybody)
+    given = {**everybody.services, "kanban_environment": "production", "kanban_dump_tables": [], "kanban_locale": "en"}
+    stop = place.start("scenario3", *PATIENT, **given).wait(timeout=SECONDS)
+    news()
+    undo = place.start("reenable", *PATIENT, "-e", "kanban_reenable=all", "-e", "kanban_close=true", **given)
+    undone = undo.wait(timeout=SECONDS)
+    assert undone.rc == 0, undone.output
+    told, over = news(), ["CRITICAL INCIDENT - RESOLVED"]
+    back = [f"Kanban V2 back on for everybody who had it, incident {stop.incident}"]
+    assert heads(told) == {
+        ROLLOUT: back, "tech_leads": [*back, *over], INCIDENTS: over, INCIDENT: over, ENGINEERING: over,
+        "executives": over, "users": ["Kanban board: solved"], "pagerduty": ["resolve"], "page": heads(told)["page"],
+    }  # fmt: skip
+    assert "enabled again for everybody who had it" in told[INCIDENTS][0]
+    assert "The new Kanban board is back as it was before." in told["users"][0]
+    assert everybody.page.status("cmpkanban") == "operational"
+    assert [one["status"] for one in everybody.page.incidents] == ["resolved"]
+
+
 def test_a_repair_and_its_undo_are_told_with_their_rows(db: Database, directory: Path, everybody: People) -> None:
     population(db)
     db.rows('CREATE TABLE users AS SELECT g AS id, g % 50 + 1 AS "companyId" FROM generate_series(1, 500) AS g')

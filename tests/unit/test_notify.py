@@ -292,5 +292,7 @@ def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
     assert screen(Route("pagerduty", DRY))[0].startswith("Messages: 1 written and none sent (dry run), in /o")
     assert screen() == ["Messages: nobody was told: no route is configured; what would have been told is in /o"]
     assert screen(Route("status_page"), check=True) == ["Messages: would send 1: one to status page"]
+    dry = "Messages: would write 1 and send none (dry run): one to status page"
+    assert screen(Route("status_page", DRY), check=True) == [dry]
     failed = {"failed": True, "msg": "the disk\nis full"}
     assert messages_lines(failed) == ["Messages: nobody was told: the disk is full"]

@@ -187,6 +187,21 @@ def test_whatever_holds_another_time_is_told_another_time() -> None:
     assert stages == ["return-stage-50-withdrawn", "return-stage-50-reenabled"]
 
 
+def test_a_return_of_everybody_is_the_end_where_nobody_was_told_of_one() -> None:
+    stages = [{"host": "db1", "on_after": 50, "had_it": 50}]
+    given = summary(run("scenario3"), run("reenable"), stages=stages)
+    found = planned(given, "", "return", verdict="restored", step="all")
+    assert list(found) == ["return-all-restored", "scenario3-scenario3", "scenario3-user-resolved"]
+    assert found["scenario3-scenario3"]["routes"] == ["slack:#incidents", "pagerduty"]
+    assert (found["scenario3-scenario3"]["pager"], found["scenario3-user-resolved"]["resolves"]) == ("resolve", True)
+    assert found["scenario3-user-resolved"]["about"]["verdict"] == "restored"
+    # The last stage is one, an earlier one is none, nor is what did not go well or came after no stop.
+    assert "scenario3-user-resolved" in planned(given, "", "return", verdict="reenabled", step="stage 100 %")
+    some = summary(run("scenario3"), stages=[{"host": "db1", "on_after": 10, "had_it": 50}])
+    for one, verdict in ((some, "reenabled"), (given, "degraded"), ({**given, "scenario": ""}, "restored")):
+        assert list(planned(one, "", "return", verdict=verdict, step="stage")) == [f"return-stage-{verdict}"]
+
+
 def test_the_end_tells_the_beginning_as_it_began() -> None:
     found = planned(summary(), "scenario3", ["begin", "update"], verdict="degraded", began="contained")
     assert next(iter(found)) == "scenario3-announce"

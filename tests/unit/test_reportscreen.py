@@ -85,6 +85,9 @@ def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
         "These reports come from the journals alone: not every ledger answered",
         "index of 3 incidents and rehearsals: index.md",
     ]
+    wrong = report_screen([none], {"left_out": 0, "others": ["INC-2", "INC-1"]})
+    assert wrong["lines"] == []
+    assert wrong["amiss"][0].endswith("is here, so there is no report; known lately: INC-2, INC-1")
     closing: dict[str, Any] = {"wanted": True, "incident_id": "INC-1", "answers": [{}]}
     assert report_screen([], {}, closing=closing)["lines"] == ["INC-1 is closed"]
     assert report_screen([], {}, closing=closing, check_mode=True)["lines"] == ["INC-1 would be closed"]

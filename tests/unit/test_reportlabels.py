@@ -1,0 +1,20 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words of a report: in the language that was asked for, and never lost where that lacks them."""
+
+from __future__ import annotations
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import LOCALES, Labels
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportstates import STATES
+
+
+def test_what_was_answered_in_one_word_is_read_in_the_language() -> None:
+    assert STATES.keys() <= set(LOCALES)
+    portuguese, english = Labels("pt_BR"), Labels("en")
+    assert [portuguese.word(word) for word in ("proven", "corrupt", "of_tomorrow")] == [
+        "comprovado",
+        "corrompido",
+        "of_tomorrow",
+    ]
+    assert [english.word(word) for word in ("proven", 3)] == ["proven", "3"]
