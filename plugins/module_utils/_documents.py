@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documents of an incident that its ledger keeps, for what lies on a controller is not there on the next one. Pure.
 
-A document is ``name``, the path of a file below the incident's directory, and ``text``. Where a ledger has it there are
-``at``, when it took it, and ``earlier``, hashes of what it had before.
+A document is ``name``, the path of a file below the incident's directory, and ``text``, perhaps with ``after``, hashes
+of what whoever wrote it had seen. Where a ledger has it there are ``at``, when it took it, and ``earlier``, hashes of
+what it comes after.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ Document = Mapping[str, Any]
 SOURCE, EVENT = "incident_documents", "document kept"
 # So long is one, and so many has an incident.
 LONGEST, MOST = 262144, 600
+# So many hashes are kept of what it comes after, the newest ones.
+MOST_AFTER = 50
+_HASH = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,120}(?:/[a-z0-9][a-z0-9_.-]{0,120})?")
 
 
@@ -28,9 +32,9 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x00", "�")
 
 
-def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return documents to keep, the last of each name; raises BadInput for what is none."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for one in given:
         name, text = str(one["name"]), readable(str(one["text"]))
         if not _NAME.fullmatch(name):
@@ -38,6 +42,8 @@ def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         if len(text) > LONGEST:
             raise _bad("too_long", f"{name} has {len(text):,} characters, and {LONGEST:,} are kept", "Make it shorter")
         found[name] = {"name": name, "text": text}
+        if one.get("after") is not None:
+            found[name]["after"] = [hash for hash in one["after"] if _HASH.fullmatch(hash)][-MOST_AFTER:]
     if len(found) > MOST:
         raise _bad("too_many", f"There are {len(found):,} documents, and {MOST} are kept", "Give fewer")
     return list(found.values())

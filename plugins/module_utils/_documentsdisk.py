@@ -48,6 +48,10 @@ class Disk:
             self._had(name, text)
         return text
 
+    def after(self, name: str) -> list[str]:
+        """Return by what is known all that had stood in a file, or beside it, when this was written."""
+        return self._seen.get(name, [])
+
     def end(self) -> None:
         """Keep by what it is known what stood here."""
         if self._seen != self._before and self._directory.is_dir():

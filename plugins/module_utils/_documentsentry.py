@@ -106,7 +106,11 @@ def _as_timings(text: str) -> dict[str, Any] | None:
 def _read(cursor: Cursor, incident: str | None) -> list[dict[str, Any]]:
     values = {"incident": incident, "source": SOURCE, "event": EVENT, "limit": MOST}
     rows = cursor.rows(queries.DOCUMENTS, values) if incident else []
-    return [{"name": name, "text": text, "at": at, "earlier": earlier} for name, text, at, earlier in rows]
+    return [
+        # One that does not say so comes after all that there was.
+        {"name": name, "text": text, "at": at, "earlier": earlier if after is None else after}
+        for name, text, at, earlier, after in rows
+    ]
 
 
 def _nowhere(incident_id: str) -> KanbanError:

@@ -71,7 +71,11 @@ def words_of(request: WordsRequest, check: bool) -> dict[str, Any]:
         "words": {name: words.said.get(name, "") for name in HEADINGS},
         "unknown": list(words.unknown),
         "cut": list(words.cut),
-        "keep": [{"name": name, "text": said} for name, said in new.items() if len(said) <= LONGEST],
+        "keep": [
+            {"name": name, "text": said, "after": disk.after(name)}
+            for name, said in new.items()
+            if len(said) <= LONGEST
+        ],
         "too_long": [name for name, said in new.items() if len(said) > LONGEST],
         "beside": disk.beside,
     }

@@ -40,6 +40,12 @@ options:
         description: What stands in it, at most 262144 characters.
         type: str
         required: true
+      after:
+        description:
+          - SHA-256 of texts that whoever wrote it had seen, as M(chatia.kanban_rollback.incident_words) gives them.
+            Left out, it comes after all that the ledger has.
+        type: list
+        elements: str
   deadline:
     description: Seconds that each statement may take.
     type: float
@@ -85,7 +91,7 @@ documents:
       description: When the ledger took it, UTC.
       type: str
     earlier:
-      description: SHA-256 of each text that it had before, the newest first, at most 49.
+      description: SHA-256 of each text that it comes after, at most 50.
       type: list
       elements: str
 kept:
@@ -149,6 +155,7 @@ def main() -> None:
     document = {
         "name": {"type": "str", "required": True},
         "text": {"type": "str", "required": True},
+        "after": {"type": "list", "elements": "str"},
     }
     module = AnsibleModule(
         argument_spec={

@@ -114,6 +114,23 @@ def test_peoples_words_go_from_one_controller_to_the_next(ledger: Modules, tmp_p
     assert words(one, kept(ledger))["words"]["what_happened"] == "Two says that."
 
 
+def test_words_that_two_wrote_at_once_are_on_somebodys_disk(ledger: Modules, tmp_path: Path) -> None:
+    """Both have read what the ledger has before either gives it what was written."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for place in (one, two):
+        assert words(place, kept(ledger))["keep"] == []
+        (place / ID / "words.md").write_text(f"{WORDS}{place.name} says this.\n")
+    first, second = (words(place, kept(ledger)) for place in (one, two))
+    kept(ledger, *first["keep"])
+    kept(ledger, *second["keep"])
+    late = words(one, kept(ledger))
+    assert (late["words"]["what_happened"], late["beside"]) == ("one says this.", ["words.elsewhere.md"])
+    assert (one / ID / "words.elsewhere.md").read_text() == f"{WORDS}two says this.\n"
+    # What one says by now comes after both, so two follows.
+    kept(ledger, *late["keep"])
+    assert words(two, kept(ledger))["words"]["what_happened"] == "one says this."
+
+
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[Told]:
     with telling(tmp_path) as running:

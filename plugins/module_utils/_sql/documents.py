@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-# The newest of each name, by the ledger's own moments, for controllers' clocks differ; and hashes of earlier ones, for
-# whoever has one of those on the disk has not written in it since.
+# The newest of each name, by the ledger's own moments, for controllers' clocks differ; with hashes of earlier ones, and
+# of those that its writer had seen: whoever has one of these on the disk loses nothing by the newest.
 DOCUMENTS = """
 SELECT name, (array_agg(text ORDER BY at DESC, run_id DESC, seq DESC))[1], max(at),
-       (array_agg(encode(sha256(convert_to(text, 'UTF8')), 'hex') ORDER BY at DESC, run_id DESC, seq DESC))[2:50]
+       (array_agg(encode(sha256(convert_to(text, 'UTF8')), 'hex') ORDER BY at DESC, run_id DESC, seq DESC))[2:50],
+       (array_agg(after ORDER BY at DESC, run_id DESC, seq DESC))[1]
 FROM (
-  SELECT data ->> 'name' AS name, data ->> 'text' AS text, at, run_id, seq
+  SELECT data ->> 'name' AS name, data ->> 'text' AS text, data -> 'after' AS after, at, run_id, seq
   FROM kanban_rollback.events
   WHERE incident_id = %(incident)s AND phase = 'report' AND source = %(source)s AND event = %(event)s
 ) AS kept
