@@ -145,9 +145,9 @@ def _drawn(case: Case, place: int, run: Mapping[str, Any]) -> str:
         took = sum(seconds for _start, seconds in parts)
         name = f"{label('phase_' + row['phase'])} · {row['host'][:28]} · {case.time(took)}"
         name += f" · {label('failed')}" if row["failed"] else ""
-        bar = {"label": name, "kind": _kind(row), "point": True}
+        mark = {"label": name, "kind": _kind(row), "point": True}
         drawn += [
-            {**bar, "start": start, "width": seconds / whole, "more": number > 0}
+            {**mark, "start": start, "width": seconds / whole, "more": number > 0}
             for number, (start, seconds) in enumerate(parts)
         ]
         cells = (case.moment(row["began"]), case.time(took), case.count(row["tasks"]), case.count(row["failed"]))
