@@ -18,7 +18,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE = CHECKOUT / ".cache" / "ansible"
-_SCREEN = "What holds, what does not, and what to do next"
+# As a heading, which Ansible's own output has in brackets: a journal that -vv shows names the task, too.
+_SCREEN = re.compile(r"^(?:TASK \[(?:[\w.]+ : )?)?What holds, what does not, and what to do next", re.MULTILINE)
 # In the environment of all that a run starts, so that what a killed one leaves can be told from anything else.
 _MARK = "KANBAN_TEST_RUN"
 
@@ -52,7 +53,8 @@ class Run:
     @property
     def screen(self) -> str:
         """The last screen on one line; empty when there was none."""
-        return one_line(self.output.rpartition(_SCREEN)[2]) if _SCREEN in self.output else ""
+        *_before, last = [0, *(found.end() for found in _SCREEN.finditer(self.output))]
+        return one_line(self.output[last:]) if last else ""
 
     @property
     def text(self) -> str:

@@ -61,6 +61,7 @@ def rename(site: Site, old: str, new: str) -> None:
           FROM kanban_rollback.incidents WHERE incident_id = '{old}';
         UPDATE kanban_rollback.flag_changes SET incident_id = '{new}';
         UPDATE kanban_rollback.events SET incident_id = '{new}';
+        UPDATE kanban_rollback.files SET incident_id = '{new}' WHERE incident_id = '{old}';
         DELETE FROM kanban_rollback.incidents WHERE incident_id = '{old}'; COMMIT""",
     )
 
