@@ -113,7 +113,7 @@ def play_again(scenario: str, tries: int) -> list[Played]:
     return tried
 
 
-def end_what_is_left(state: Path = STATE) -> None:
+def end_what_is_left(state: Path) -> None:
     """Kill what a rehearsal that was killed has left running; who holds the lock knows that there is no other."""
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Two rehearsals in one checkout would take each other's hosts away: the second waits.
         with locked(Path("/run") / f"kanban-rehearsal-{fleet_id(STATE)}.lock", timeout=3600):
-            end_what_is_left()
+            end_what_is_left(STATE)
             if options.clear:
                 take_down(STATE)
                 return 0

@@ -9,10 +9,9 @@ import json
 import resource
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import broken_links
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import (
@@ -214,20 +213,24 @@ def test_the_directory_is_read_and_told(tmp_path: Path) -> None:
     assert journal_screen({"msg": "gone"}, KNOWN, [], False)["amiss"] == ["JOURNALS NOT VERIFIED: gone"]
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow over 4 KiB, as on a disk that is full."""
+    """Let no file grow over 4 KiB, as on a disk that is full. No fixture: pytest writes its own files in between."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_disk_that_is_full_ends_the_record_with_a_whole_line(tmp_path: Path, small_files: None) -> None:
+def test_a_disk_that_is_full_ends_the_record_with_a_whole_line(tmp_path: Path) -> None:
     made = recorder(tmp_path)
-    for number in range(100):
-        made.task_ended(task(f"db{number}", result=joined()))
-    assert str(tmp_path) in made.end(NOW, END)
+    with small_files():
+        for number in range(100):
+            made.task_ended(task(f"db{number}", result=joined()))
+        said = made.end(NOW, END)
+    assert str(tmp_path) in said
     assert made.path
     reading = read_journal(lines(made.path))
     assert (reading.holds, reading.cut, reading.ended) == (True, False, False)
