@@ -1,6 +1,6 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers hosts integration oldest \
+.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers around hosts integration oldest \
   drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
@@ -56,13 +56,17 @@ unit: venv-unit ## test the pure files, with neither Ansible nor a driver instal
 	@.venv-unit/bin/python -m pytest tests/unit --junitxml=.cache/junit/unit.xml
 
 servers: venv venv-awx venv-eda ## test against real servers on this machine
-	@$(PYTEST) $(AGAIN) tests --ignore=tests/unit $(ON_HOSTS:%=--ignore=%) --junitxml=.cache/junit/servers.xml
+	@$(PYTEST) $(AGAIN) tests/integration --junitxml=.cache/junit/servers.xml
+
+around: venv ## test the demo, the benchmarks, the staging application and what tests themselves rest on
+	@$(PYTEST) $(AGAIN) tests --ignore=tests/unit --ignore=tests/integration $(ON_HOSTS:%=--ignore=%) \
+	  -o cache_dir=.cache/pytest-around --junitxml=.cache/junit/around.xml
 
 hosts: venv ## test on real hosts, as root
 	@$(PYTEST) $(AGAIN) $(ON_HOSTS) -o cache_dir=.cache/pytest-hosts --junitxml=.cache/junit/hosts.xml
 
-integration: venv ## run servers and hosts side by side; the last line counts them
-	@.venv/bin/python -m tools.summary hosts servers
+integration: venv ## run servers, around and hosts side by side; the last line counts them
+	@.venv/bin/python -m tools.summary hosts servers,around
 
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
@@ -100,8 +104,8 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 
 # Three at a time: while lint and sanity compute for some minutes, rehearsals mostly wait.
-test: venv ## run rehearsals and hosts, servers, and lint, sanity and unit side by side; the last line counts them
-	@.venv/bin/python -m tools.summary $(WITH_HOSTS) servers lint,sanity,unit
+test: venv ## run rehearsals and hosts, servers, and lint, sanity, unit and around side by side; the last line counts them
+	@.venv/bin/python -m tools.summary $(WITH_HOSTS) servers lint,sanity,unit,around
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up

@@ -34,6 +34,7 @@ def screen(run: Run) -> str:
     return re.sub(r'", "', " ", one_line(run.output.rpartition("What holds, what does not")[2]))
 
 
+@pytest.mark.drill
 def test_stage_by_stage_to_the_last_and_the_same_again_changes_nothing(back: Return) -> None:
     plan = back.run("--check", "--diff")
     assert plan.rc == 0, plan.output
