@@ -74,11 +74,15 @@ class Fleet:
 
     def freeze(self, host: str) -> None:
         """Stop a host's sshd: the kernel still accepts, and nobody ever answers."""
-        self.on(host, "pkill", "-STOP", "--oldest", "--exact", "sshd")
+        self._signal(host, "STOP")
 
     def thaw(self, host: str) -> None:
         """Let it go on."""
-        self.on(host, "pkill", "-CONT", "--oldest", "--exact", "sshd")
+        self._signal(host, "CONT")
+
+    def _signal(self, host: str, name: str) -> None:
+        # It is the first process of the host's tree, which only somebody outside that can stop.
+        call([*self._within, "kill", f"-{name}", str(self.hosts[host])])
 
     def start(self, playbook: Path, incident: str, extra: Mapping[str, Any] | None = None) -> Running:
         """Type a playbook's command on the controller of these hosts, with no connection open."""
