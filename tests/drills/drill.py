@@ -96,18 +96,21 @@ class Drill:
 
     # --- The playbook
 
-    def start(self, playbook: str = "scenario3", extra: Mapping[str, Any] | None = None) -> Running:
-        """Type a playbook's command, with variables on the command line, and go on."""
+    def start(
+        self,
+        playbook: str = "scenario3",
+        extra: Mapping[str, Any] | None = None,
+        around: Mapping[str, str] | None = None,
+    ) -> Running:
+        """Type a playbook's command, with variables on the command line and of the environment, and go on."""
         argv = [beside("ansible-playbook"), "-i", str(self.estate.inventory)]
         # On a machine that others load as well, what a host says of itself is later than a run would wait for.
         given = {"kanban_evidence_seconds": round(EVIDENCE_SECONDS * patience()), **(extra or {})}
         for name, value in given.items():
             argv += ["-e", json.dumps({name: value})]
         log = self.directory / f"{len(self.running)}-{playbook}.log"
-        around = {"HOME": str(self.directory)}
-        self.running.append(
-            Running([*argv, str(CHECKOUT / "playbooks" / f"{playbook}.yml")], log, variables=around)
-        )  # fmt: skip
+        argv.append(str(CHECKOUT / "playbooks" / f"{playbook}.yml"))
+        self.running.append(Running(argv, log, variables={"HOME": str(self.directory), **(around or {})}))
         return self.running[-1]
 
     def stop(
@@ -157,15 +160,21 @@ class Drill:
     def _judge_screen(self, run: Run, **how: Any) -> None:
         judge_said(run, **how, contradicted=looks.contradictions(self.place, run))
 
-    def finish(self, *, undo: Mapping[str, Any] | None = None, release: bool = False) -> Run:
+    def finish(
+        self,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        undo: Mapping[str, Any] | None = None,
+        release: bool = False,
+    ) -> Run:
         """Mend it, and judge 4. the second run, 5. the undo, 2. that nothing is lost and 6. that nothing is left over.
 
         Returns the second run.
 
-        :param undo: more variables of the undo. ``release``: release.yml before it.
+        :param extra: variables of the second run. ``undo``: those of the undo. ``release``: release.yml before it.
         """
         self.mend()
-        running = self.start()
+        running = self.start(extra=extra)
         again = running.wait(timeout=RUN_SECONDS * patience())
         self.judge_flag(running)
         judge_again(again, looks.WHOLE, looks.contradictions(self.place, again))
@@ -181,11 +190,12 @@ class Drill:
 
     def _undo(self, extra: Mapping[str, Any]) -> None:
         self._judge_nobody_wrote()
-        self._priors = kept.priors(self.place)
         run = self.start("reenable", {"kanban_reenable": "all", **extra}).wait(timeout=RUN_SECONDS * patience())
         after = {self.place.primary: self.place.psql(SETTINGS)}
         contradicted = looks.contradictions(self.place, run)
         judge_undone(run, self.settings, after, contradicted, UNDO_SECONDS * patience())
+        # The ledger has them for good, and by now also what a file on the host had to keep.
+        self._priors = kept.priors(self.place)
 
     def _judge_nobody_wrote(self) -> None:
         """Since the fence was proven nobody can have been told that a card was moved."""

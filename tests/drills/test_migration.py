@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deploy's migration comes under the fence: what it would write is refused, and a table it swaps is fenced anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.drills.drill import Drill
+from tests.drills.looks import refused
+from tests.hosts.machine import HostsError
+
+_WRITES = """
+BEGIN;
+ALTER TABLE "Tickets" ADD COLUMN "boardId" int;
+UPDATE "Tickets" SET "kanbanLane" = "kanbanLane";
+COMMIT
+"""
+# As tools of this kind change a table that is in use: a new one takes its place, and no trigger comes along.
+_SWAPS = """
+BEGIN;
+CREATE TABLE "TicketTags_new" (LIKE "TicketTags" INCLUDING ALL);
+ALTER TABLE "TicketTags_new" OWNER TO chatia;
+INSERT INTO "TicketTags_new" SELECT * FROM "TicketTags";
+ALTER SEQUENCE IF EXISTS "TicketTags_id_seq" OWNED BY NONE;
+DROP TABLE "TicketTags";
+ALTER TABLE "TicketTags_new" RENAME TO "TicketTags";
+COMMIT
+"""
+
+
+@pytest.mark.drill
+def test_migration(drill: Drill) -> None:
+    drill.stop()
+    drill.after(drill.place.psql, 'ALTER TABLE "Tickets" DROP COLUMN IF EXISTS "boardId"')
+    with pytest.raises(HostsError, match="KB001"):
+        drill.place.psql(f"\\set VERBOSITY sqlstate\n{_WRITES}")
+    drill.place.psql(_SWAPS)
+    assert "TicketTags" not in refused(drill.place), "the fence went along: this shows nothing"
+    # The same command, typed by somebody to whom the release seems odd.
+    drill.stop()
+    assert "TicketTags" in refused(drill.place)
+    drill.finish()

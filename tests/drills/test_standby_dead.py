@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The synchronous standby is dead, so nobody's commit ends: the kill waits for no standby, and says who lacks it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.drills.drill import HASTY, Drill
+from tests.hosts.host import until
+
+_ASKED = "ALTER SYSTEM SET synchronous_standby_names = 'db2'"
+_NO_MORE = "ALTER SYSTEM RESET synchronous_standby_names"
+_RELOAD = "SELECT pg_reload_conf()"
+_IS_SYNC = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+_WAIT = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+@pytest.mark.drill
+def test_standby_dead(drill: Drill) -> None:
+    db1, db2 = drill.estate.fleet["db1"], drill.estate.fleet["db2"]
+    drill.after(db1.psql, _RELOAD)
+    drill.after(db1.psql, _NO_MORE)
+    db1.psql(_ASKED)
+    db1.psql(_RELOAD)
+    until(lambda: db1.psql(_IS_SYNC) == "1", "the replica to be synchronous", timeout=30)
+    drill.after(db2.wait_until_ready)
+    drill.after(db2.run, ["systemctl", "start", "postgresql@17-main"])
+    db2.run(["systemctl", "stop", "postgresql@17-main"], timeout=60)
+    until(lambda: db1.psql(_WAIT) != "0", "somebody's commit to wait", timeout=30)
+    # Who waits holds locks all the while, so those tables cannot be fenced before it is mended.
+    drill.stop(
+        fails=True,
+        says=[
+            "CONTAINED IN PART",
+            "db2: NOT ACCOUNTED FOR",
+            "waits for a synchronous standby",
+            "bring that standby back",
+            "db1: dump of",
+        ],
+        never=["the fence is proven"],
+        extra=HASTY,
+    )
+    drill.finish()
