@@ -74,10 +74,14 @@ class Drill:
     def begin(self) -> None:
         """Note what is there before, and wait until people are at work."""
         self.settings = self.settings or self.ground.settings
-        self._present = leftovers(self.place)
+        self.note_what_is_there()
         self.crowd.begin()
         until(lambda: len(acknowledged(self.crowd.path)) > 2, "people to be at work", timeout=30)
         until(lambda: bool(self.watch.looks), "the watch to see something", timeout=10)
+
+    def note_what_is_there(self) -> None:
+        """Take what is there by now for no leftover: a drill that installs the collection first says so after that."""
+        self._present = leftovers(self.place)
 
     # --- The fault
 
