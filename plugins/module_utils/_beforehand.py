@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
@@ -38,36 +38,40 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
             "bootstrap.yml makes the ledger."
         )
         return None
+    left = _left_in_a_file(place, request)
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
             ledger.make_ledger(cursor, request.who.environment)
-            if left := _left_in_a_file(place, request, ledger.foresee_incident(cursor, request.who, request.adopt)):
-                ledger.join_incident(cursor, replace(request.who, incident_id=left), adopt=False)
-            return ledger.join_incident(cursor, request.who, request.adopt)
+            joined = ledger.join_incident(cursor, request.who, request.adopt, left and left[0])
     except ServerError as error:
         place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")
         return None
+    _say_left(place, joined, left)
+    return joined
 
 
-def _left_in_a_file(place: Place, request: Request, foreseen: ledger.Joined) -> str | None:
-    """Return the incident that a run before this one could not open in the ledger: this one goes on with it.
+def _left_in_a_file(place: Place, request: Request) -> tuple[str, Path] | None:
+    """Return the incident that a run before this one could not open in the ledger, and the file with its priors.
 
-    Otherwise this one would open another, and an undo of that would find none of the priors. Only for an id that was
-    made by the controller, where nothing is open.
+    This run goes on with it where nothing is open. Otherwise it would open another, and an undo of that would find none
+    of the priors. Only for an id that was made by the controller.
     """
-    if not request.adopt or not foreseen.opened_now or foreseen.open_before:
+    if not request.adopt:
         return None
     main = place.target
     for target in [main, as_global_default(main)] if main.key else [main]:
         found = in_force(directories(request.state_dir), place.server.cluster, target.identity)
         if found:
-            incident, path = found
-            place.warnings.append(
-                f"The ledger could not be used when {incident} began: its prior values lie in {path}. "
-                "This goes on with it."
-            )
-            return incident
+            return found
     return None
+
+
+def _say_left(place: Place, joined: ledger.Joined, left: tuple[str, Path] | None) -> None:
+    if left and joined.opened_now and joined.incident_id == left[0]:
+        place.warnings.append(
+            f"The ledger could not be used when {left[0]} began: its prior values lie in {left[1]}. "
+            "This goes on with it."
+        )
 
 
 def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
@@ -123,11 +127,12 @@ def _foreseen(place: Place, request: Request) -> ledger.Joined | None:
     """Return the incident that the run itself would be known as, so that its plan is told by that name."""
     if not place.ledger_state.usable:
         return None
+    left = _left_in_a_file(place, request)
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
-            foreseen = ledger.foresee_incident(cursor, request.who, request.adopt)
-            left = _left_in_a_file(place, request, foreseen)
-            return replace(foreseen, incident_id=left, adopted=True) if left else foreseen
+            joined = ledger.foresee_incident(cursor, request.who, request.adopt, left and left[0])
     except ServerError as error:
         place.warnings.append(f"The ledger cannot be read ({error.what}).")
         return None
+    _say_left(place, joined, left)
+    return joined

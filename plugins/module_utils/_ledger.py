@@ -108,22 +108,24 @@ class Joined:
     adopted: bool = False
 
 
-def join_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
+def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
     """Open the incident, or find it again. Never refuses: a closed incident's id gets a number and is a new one.
 
     :param adopt: the id was made by the controller, not given by a person: then an incident that is open already is
         the same one, and the new id becomes its alias.
+    :param left: an incident that could not be opened when it began: with ``adopt``, it is gone on with where none is
+        open and the ledger does not know it.
     """
     cursor.run(queries.LOCK, {})  # Two controllers that start at once must not open two incidents.
-    joined = foresee_incident(cursor, who, adopt)
+    joined = foresee_incident(cursor, who, adopt, left)
     if joined.opened_now:
         cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": joined.incident_id})
-    elif joined.adopted:
+    if joined.adopted:
         cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": joined.incident_id})
     return joined
 
 
-def foresee_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
+def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
     """Return what ``join_incident`` would come to, and change nothing."""
     is_open = list_incidents(cursor, only_open=True)
     found = cursor.rows(queries.CANONICAL, {"incident": who.incident_id})
@@ -131,6 +133,8 @@ def foresee_incident(cursor: Cursor, who: Who, adopt: bool) -> Joined:
         return Joined(found[0][0], False, is_open)
     if adopt and is_open:
         return Joined(is_open[0]["incident_id"], False, is_open, adopted=True)
+    if adopt and left and left != who.incident_id and not cursor.rows(queries.CANONICAL, {"incident": left}):
+        return Joined(left, True, is_open, adopted=True)
     *_older, (name, closed) = _namesakes(cursor, who.incident_id)
     return Joined(name, closed is None, is_open)
 
