@@ -38,18 +38,21 @@ def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for one in given:
         name, text = str(one["name"]), readable(str(one["text"]))
         if not _NAME.fullmatch(name):
-            raise _bad("bad_name", f"{name[:60]!r} is no name of a document", "Give for instance words.md")
+            raise not_kept("bad_name", f"{name[:60]!r} is no name of a document", "Give for instance words.md")
         if len(text) > LONGEST:
-            raise _bad("too_long", f"{name} has {len(text):,} characters, and {LONGEST:,} are kept", "Make it shorter")
+            raise not_kept(
+                "too_long", f"{name} has {len(text):,} characters, and {LONGEST:,} are kept", "Make it shorter"
+            )
         found[name] = {"name": name, "text": text}
         if one.get("after") is not None:
             found[name]["after"] = [hash for hash in one["after"] if _HASH.fullmatch(hash)][-MOST_AFTER:]
     if len(found) > MOST:
-        raise _bad("too_many", f"There are {len(found):,} documents, and {MOST} are kept", "Give fewer")
+        raise not_kept("too_many", f"There are {len(found):,} documents, and {MOST} are kept", "Give fewer")
     return list(found.values())
 
 
-def _bad(code: str, what: str, todo: str) -> BadInput:
+def not_kept(code: str, what: str, todo: str) -> BadInput:
+    """Return the error of something that cannot be kept, of a call that then keeps nothing."""
     return BadInput(code, f"{what}.", "Another controller would not find it. Nothing was kept.", f"{todo}.")
 
 

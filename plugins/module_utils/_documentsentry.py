@@ -17,10 +17,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents 
     Document,
     wanted,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
     look_at_ledger,
     refuse_replica,
+    unknown_incident,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -63,7 +63,7 @@ def keep_documents(login: Login, request: DocumentsRequest, check_mode: bool) ->
         if new:
             refuse_replica(facts.server)
             if incident is None:
-                raise _nowhere(request.who.incident_id)
+                raise unknown_incident(request.who.incident_id)
         if new and incident is not None and not check_mode:
             with session.transaction(request.deadline) as cursor:
                 for one in new:
@@ -111,12 +111,3 @@ def _read(cursor: Cursor, incident: str | None) -> list[dict[str, Any]]:
         {"name": name, "text": text, "at": at, "earlier": earlier if after is None else after}
         for name, text, at, earlier, after in rows
     ]
-
-
-def _nowhere(incident_id: str) -> KanbanError:
-    return KanbanError(
-        "unknown_incident",
-        f"This database has no ledger that knows {incident_id!r}.",
-        "What was to be kept lies on this controller alone. Nothing was kept here.",
-        "Keep it in the ledger of the database that the incident is of.",
-    )

@@ -12,8 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import readable
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import not_kept, readable
 
 # So many characters has one, so many of them has an incident, and so many characters are given in one answer.
 LONGEST, MOST, MOST_AT_ONCE = 4194304, 400, 16777216
@@ -40,15 +39,15 @@ def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     for one in given:
         name, text = str(one["name"]), readable(str(one["text"]))
         if not is_file(name):
-            raise _bad("bad_name", f"{name[:60]!r} is no name of a file that is kept", "Give for instance a journal's")
+            raise not_kept(
+                "bad_name", f"{name[:60]!r} is no name of a file that is kept", "Give for instance a journal's"
+            )
         if len(text) > LONGEST:
-            raise _bad("too_long", f"{name} has {len(text):,} characters, and {LONGEST:,} are kept", "Make it shorter")
+            raise not_kept(
+                "too_long", f"{name} has {len(text):,} characters, and {LONGEST:,} are kept", "Make it shorter"
+            )
         found[name] = {"name": name, "text": text}
     return list(found.values())
-
-
-def _bad(code: str, what: str, todo: str) -> BadInput:
-    return BadInput(code, f"{what}.", "Another controller would not find it. Nothing was kept.", f"{todo}.")
 
 
 def bounded(name: str, text: str, longest: int = LONGEST) -> str | None:

@@ -19,6 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._files impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
     look_at_ledger,
     refuse_replica,
+    unknown_incident,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -53,7 +54,7 @@ def keep_files(login: Login, request: FilesRequest, check_mode: bool) -> dict[st
         if given:
             refuse_replica(facts.server)
             if result["known_as"] is None:
-                raise _nowhere(request.who.incident_id)
+                raise unknown_incident(request.who.incident_id)
             with session.transaction(request.deadline, mode="READ ONLY" if check_mode else "READ WRITE") as cursor:
                 result["kept"] = _keep(cursor, result["known_as"], request.who.run_id, given, check_mode)
             result["changed"] = bool(result["kept"])
@@ -107,15 +108,6 @@ def _keep(
         cursor.run(queries.KEEP, {"incident": incident, "run": run_id, "grows": is_journal(one["name"]), **one})
         kept += [one["name"]] if cursor.rowcount > 0 else []
     return kept
-
-
-def _nowhere(incident_id: str) -> KanbanError:
-    return KanbanError(
-        "unknown_incident",
-        f"This database has no ledger that knows {incident_id!r}.",
-        "What was to be kept lies on this controller alone. Nothing was kept here.",
-        "Keep it in the ledger of the database that the incident is of.",
-    )
 
 
 def _no_place() -> KanbanError:

@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedusers import UsersRequest, count_users
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import SOURCE
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event, broken_links
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import taken_over_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
@@ -81,6 +81,16 @@ def refuse_replica(server: Server) -> None:
             "The ledger is written on the primary and arrives here by itself. Nothing was changed.",
             "Act on the primary.",
         )
+
+
+def unknown_incident(incident_id: str) -> KanbanError:
+    """Return the error of something that was to be kept of an incident which this ledger does not know."""
+    return KanbanError(
+        "unknown_incident",
+        f"This database has no ledger that knows {incident_id!r}.",
+        "What was to be kept lies on this controller alone. Nothing was kept here.",
+        "Keep it in the ledger of the database that the incident is of.",
+    )
 
 
 def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 
 The recovery lease is a run's, which may hold it over several modules. Who works holds another beside it, its turn, for
 two hosts of a run may lead to one database. How far the work is stands in that. A turn names the session that works, so
-that the one of a module that was killed ends with its session, and the same command goes on at once.
+that the one of a module that was killed ends with its session, and another module of the run goes on at once.
 """
 
 from __future__ import annotations
