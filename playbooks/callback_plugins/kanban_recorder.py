@@ -32,6 +32,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 
 try:
+    from ansible_collections.chatia.kanban_rollback.plugins.module_utils._clock import run_began
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import EXIT
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder, Task
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._version import collection_version
@@ -95,7 +96,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._failure = ""
         self._started.clear()
         self._jobs.clear()
-        self._recorder = Recorder(time.time(), file.stem, facts)
+        # The first of a command began when that was read; one that follows begins now.
+        began = run_began(time.time()) if self._recorder is None else time.time()
+        self._recorder = Recorder(began, file.stem, facts)
 
     @_safely
     def v2_playbook_on_play_start(self, play: Any) -> None:

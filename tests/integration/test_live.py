@@ -13,6 +13,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import read_runs
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import (
+    contained_at,
+    seconds_between,
+)
 from tests.integration import playbook
 from tests.integration.crowd import on, population
 from tests.integration.place import Database
@@ -108,7 +114,16 @@ def test_a_stop_as_it_is_read_on_a_terminal_and_in_a_file(db50: Database, direct
     assert len(holds(lines, "^What holds, what does not, and what to do next$")) == 2
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants" in folded
     (incident,) = (directory / "incidents").iterdir()
-    assert re.match(r"DONE \(contained\) after 00:\d\d, ", lines[-4])
+    done = re.match(r"DONE \(contained\) after 00:(\d\d), ", lines[-4])
+    assert done
+    # One clock, whatever the controller's time zone: of the steps, the screen, the journal and the last line.
+    steps = [int(found[1]) for line in lines if (found := re.match(r"00:(\d\d)  ", line))]
+    stop = next(float(found[1]) for line in lines if (found := re.match(r"Time: ([\d.]+) s, within ", line)))
+    runs, _said = read_runs(incident, incident.name, Deadline(10))
+    ended = contained_at(runs[0])
+    assert steps == sorted(steps)
+    assert 0 < steps[-1] <= int(done[1]) <= steps[-1] + 5
+    assert seconds_between(runs[0].reading.began_at, ended) == pytest.approx(stop, abs=0.3)
     assert lines[-3:-1] == [f"Journal: {incident}", "It is safe to close this terminal."]
     # In the width of the terminal, but for what is to be copied and what Ansible itself says.
     long = [line for line in lines if len(line) > 80]

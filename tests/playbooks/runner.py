@@ -34,6 +34,8 @@ def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "JOB_ID"))}
     # Most tests read what Ansible itself shows, also where the checkout's ansible.cfg has the live view.
     fixed = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "default", "LC_ALL": "C.UTF-8"}
+    # Three hours behind UTC, as the runbook's company is: what takes one for the other is seen.
+    fixed["TZ"] = "<-03>3"
     return {**kept, "ANSIBLE_HOME": str(ANSIBLE), **fixed, **more}
 
 
