@@ -102,21 +102,27 @@ _WHAT: Mapping[str, Callable[[Step], str]] = {
     "metric_gate": lambda step: "metrics",
     "affected_tenants_info": lambda step: "ranked",
 }
+# What no host did.
+_NOBODY_S: Mapping[str, Any] = {"host": "", "hosts": 0, "failed": False}
 # Every word that a line can have.
 WORDS = (
-    "began", "ended", "returned", "withdrawn", "sweep", "failover", "kill", "fence", "fence_lowered", "block",
-    "block_released", "plan", "undone", "restored", "repaired", "data_validated", "data_not_validated", "released",
-    "raised_again", "override", "triage", "ranking", "dump", "dump_found", "evidence", "cache", "proof", "checked",
-    "point", "walked", "metrics", "ranked",
+    "detected", "began", "ended", "returned", "withdrawn", "sweep", "failover", "kill", "fence", "fence_lowered",
+    "block", "block_released", "plan", "undone", "restored", "repaired", "data_validated", "data_not_validated",
+    "released", "raised_again", "override", "triage", "ranking", "dump", "dump_found", "evidence", "cache",
+    "proof", "checked", "point", "walked", "metrics", "ranked",
 )  # fmt: skip
 
 
-def timeline(runs: Sequence[RunRecord]) -> tuple[list[dict[str, Any]], int]:
+def timeline(runs: Sequence[RunRecord], detected: str | None = None) -> tuple[list[dict[str, Any]], int]:
     """Return at most ``MOST_LINES`` lines, oldest first, and how many were left out.
 
     Each has ``at``, ``phase``, ``host`` (empty for several), ``hosts``, ``what``, ``failed``, ``figures``, ``run_id``.
+
+    :param detected: the moment that people wrote down, which no run can know; it has no phase.
     """
     lines = [line for run in runs if not run.is_plan for line in _of_run(run)]
+    if detected and lines:
+        lines.append({**_NOBODY_S, "at": detected, "phase": "", "what": "detected", "figures": {}, "run_id": ""})
     lines.sort(key=lambda line: str(line["at"]))
     if len(lines) <= MOST_LINES:
         return lines, 0
@@ -152,16 +158,7 @@ def _figures(step: Step) -> Mapping[str, Any]:
 def _edge(run: RunRecord, what: str, at: str) -> dict[str, Any]:
     figures = {"playbook": run.playbook, "verdict": run.verdict if what == "ended" else ""}
     phase = "report" if what == "ended" else phase_of("", run.playbook)
-    return {
-        "at": at,
-        "phase": phase,
-        "host": "",
-        "hosts": 0,
-        "what": what,
-        "failed": False,
-        "figures": figures,
-        "run_id": run.reading.run_id,
-    }
+    return {**_NOBODY_S, "at": at, "phase": phase, "what": what, "figures": figures, "run_id": run.reading.run_id}
 
 
 def _line(run_id: str, what: str, step: Step, host: str, hosts: int, figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def summary_of(
     scenario = when.graver([when.scenario_of(run) for run in done])
     moments = when.moments(done, detected)
     seconds, objective = when.objective_of(scenario, done, moments, objectives)
-    lines, left_out = timeline(done)
+    lines, left_out = timeline(done, detected)
     told = done or ordered
     return {
         "incident_id": incident_id,

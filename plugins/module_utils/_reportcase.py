@@ -12,7 +12,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import seconds_between, seen
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import Labels
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import Words
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import HEADINGS, Words
 
 MINUTE, HOUR = 60, 3600
 
@@ -98,7 +98,9 @@ class Case:
     def point(self) -> str:
         """Return what was written after the fence."""
         writes = self.summary["recovery_point"]["writes_after"]
-        return self.label("writes_after", n=self.count(writes)) if number(writes) else self.label("not_measured")
+        if not number(writes):
+            return self.label("not_measured")
+        return self.label("writes_after", n=self.count(writes)) if writes else self.label("no_writes_after")
 
     def companies(self) -> str:
         """Return how many companies were switched off, of how many."""
@@ -112,12 +114,20 @@ class Case:
             "companies_of", off=off, before=self.count(told["on_before"]), total=self.count(told["total"])
         )
 
+    def heading(self, name: str) -> str:
+        """Return the heading below which people's words stand, in the language of the report."""
+        return HEADINGS[name].get(self.label.locale, HEADINGS[name]["en"])
+
     def duration(self) -> str:
         """Return from the first moment that is known to the last that ends the trouble."""
         moments = self.summary["moments"]
         ends = (moments["validated"], moments["data_validated"], moments["released"])
         ended = max((at for at in ends if at), default=None)
         return self.time(seconds_between(moments["detected"] or moments["began"], ended))
+
+    def phase(self, line: Mapping[str, Any]) -> str:
+        """Return the phase of a line of the timeline; empty for what came before any."""
+        return self.label(f"phase_{line['phase']}") if line["phase"] else ""
 
     def done(self, line: Mapping[str, Any]) -> str:
         """Return what a line of the timeline says, in words."""

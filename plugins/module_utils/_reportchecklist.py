@@ -71,8 +71,9 @@ class _Boxes:
         return self._box(name, False, self._say("person"))
 
     def _words(self, name: str, *said: str) -> Box:
-        there = all(word in self._case.words.said for word in said)
-        return self._box(name, there, self._say("by_words" if there else "words_lack"))
+        lacking = [self._case.heading(word) for word in said if word not in self._case.words.said]
+        why = self._say("words_lack", headings=", ".join(lacking)) if lacking else self._say("by_words")
+        return self._box(name, not lacking, why)
 
     def _told(self, name: str, *kinds: str) -> Box:
         """A message of one of some kinds that went somewhere."""
@@ -88,8 +89,8 @@ class _Boxes:
             why = self._say("by_dry_run", key=key) if dry else self._say("by_failed", key=key, route=where)
         return self._box(name, False, why)
 
-    def _looked(self, name: str, well: bool | None, lacking: str = "not_looked") -> Box:
-        word = {True: "by_journal", False: "not_well", None: lacking}[well]
+    def _looked(self, name: str, well: bool | None) -> Box:
+        word = {True: "by_journal", False: "not_well", None: f"lack_{name}"}[well]
         return self._box(name, well is True, self._say(word))
 
     def _report(self, name: str) -> Box:
@@ -103,7 +104,7 @@ class _Boxes:
     def pre(self) -> list[Box]:
         facts, say = self._facts, self._say
         why = say("by_scenario", scenario=self._case.scenario(), severity=facts["severity"])
-        severity = self._box("severity", bool(facts["severity"]), why if facts["severity"] else say("not_looked"))
+        severity = self._box("severity", bool(facts["severity"]), why if facts["severity"] else say("lack_severity"))
         return [
             severity,
             self._told("oncall", "initial_oncall"),
@@ -125,7 +126,7 @@ class _Boxes:
     def _backup(self) -> Box:
         lost = self._facts["backup"]["lost_seconds"]
         if not number(lost):
-            return self._box("backup", False, self._say("not_looked"))
+            return self._box("backup", False, self._say("lack_backup"))
         return self._box("backup", lost < _RECENT, self._say("by_backup", lost=self._case.time(lost)))
 
     def during(self) -> list[Box]:
@@ -155,7 +156,7 @@ class _Boxes:
             text = self._say("by_watch", time=self._case.time(watched), verdict=metrics["verdict"])
             text = text if watched >= _STABLE else self._say("short_watch", time=self._case.time(watched))
         else:
-            text = self._say("not_looked")
+            text = self._say("lack_stable")
         return [
             self._box("stable", bool(number(watched) and watched >= _STABLE and well), text),
             self._looked("metrics", None if metrics["verdict"] is None else well and metrics["settled"] is not False),
@@ -180,7 +181,7 @@ class _Boxes:
         return [
             self._words("analysed", "root_cause"),
             self._report("detailed"),
-            self._box("audit", audited, self._say("by_audit" if audited else "not_looked")),
+            self._box("audit", audited, self._say("by_audit" if audited else "lack_audit")),
             self._person("regression"),
             self._person("review"),
             self._words("prevention", "prevention"),
@@ -192,7 +193,7 @@ class _Boxes:
         text = case.label("box_held", **{"from": case.later(at, 24), "to": case.later(at, 48)})
         items = action_items(case.words.said.get("action_items", ""))
         owned = bool(items) and all(item["owner"] and item["due"] for item in items)
-        why = self._say("by_words" if owned else "words_lack")
+        why = case.label("by_words") if owned else case.label("words_lack", headings=case.heading("action_items"))
         return [Box("held", text, False, self._say("person")), self._box("actions", owned, why)]
 
 

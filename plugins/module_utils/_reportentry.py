@@ -114,6 +114,7 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         "undecided": undecided(case),
         "unread": [note["where"] for note in notes],
         "state": summary["state"],
+        "closed": case.closed_at is not None,
         "objective": summary["objective"],
         "missing_labels": sorted(case.label.missing),
         # What preflight on another controller asks for.

@@ -124,8 +124,9 @@ def _timeline(case: Case) -> str:
         said = text(case.done(line)) + (
             f' <span class="bad-text">{text(label("failed"))}</span>' if line["failed"] else ""
         )
-        phase = label(f"phase_{line['phase']}")
-        rows.append([text(case.moment(line["at"])), text(phase), text(host, 80), said, text(case.figures(line))])
+        rows.append(
+            [text(case.moment(line["at"])), text(case.phase(line)), text(host, 80), said, text(case.figures(line))]
+        )
     heads = [label(name) for name in ("at", "phase", "host", "what", "figures")]
     left = case.summary["timeline_left_out"]
     note = f"<p>{text(label('left_out', n=case.count(left)))}</p>" if left else ""

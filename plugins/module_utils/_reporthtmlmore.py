@@ -12,7 +12,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import checklists
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmarkdown import holds, status_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportpage import facts, more, table, text, words
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import HEADINGS
 
 MOST_ROWS = 200
 
@@ -90,7 +89,7 @@ def words_part(case: Case) -> str:
     said = case.words.said
     if not said:
         return f"<p>{text(case.label('no_words'))}</p>"
-    heads = {name: HEADINGS[name].get(case.label.locale, HEADINGS[name]["en"]) for name in said}
+    heads = {name: case.heading(name) for name in said}
     return "\n".join(
         f"<h3>{text(heads[name])}</h3>\n<blockquote>{words(told)}</blockquote>" for name, told in said.items()
     )

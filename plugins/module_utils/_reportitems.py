@@ -30,6 +30,7 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     "phase_re-enable": ("re-enable", "religar"),
     "phase_report": ("report", "relatar"),
     # What a line of the timeline says.
+    "do_detected": ("Detected, as words.md has it", "Detectado, segundo words.md"),
     "do_began": ("{playbook} began", "{playbook} iniciado"),
     "do_ended": ("{playbook} ended", "{playbook} terminou"),
     "do_kill": ("Feature flag switched off", "Feature flag desligada"),
@@ -109,22 +110,67 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     # Where a tick comes from, and why a box is open.
     "by_scenario": ("{scenario} was run: {severity}", "{scenario} foi executado: {severity}"),
     "by_message": ("message {key} went to {route}", "mensagem {key} enviada para {route}"),
-    "by_dry_run": ("message {key} was a dry run", "mensagem {key} foi apenas simulação"),
-    "by_failed": ("message {key} did not arrive: {route}", "mensagem {key} não chegou: {route}"),
-    "no_such_message": ("no such message is on record", "nenhuma mensagem assim registrada"),
-    "no_channel": ("no message went to such a channel", "nenhuma mensagem foi para um canal assim"),
+    "by_dry_run": (
+        "message {key} was a dry run (kanban_notify_dry_run): tell them, and tick it",
+        "mensagem {key} foi apenas simulação (kanban_notify_dry_run): avise e marque",
+    ),
+    "by_failed": (
+        "message {key} did not arrive: {route}; report.yml tries again",
+        "mensagem {key} não chegou: {route}; report.yml tenta de novo",
+    ),
+    "no_such_message": (
+        "no such message is on record: tell them, and tick it",
+        "nenhuma mensagem assim registrada: avise e marque",
+    ),
+    "no_channel": (
+        "no message went to such a channel, which needs kanban_slack_token: make one, and tick it",
+        "nenhuma mensagem foi para um canal assim, o que exige kanban_slack_token: crie um e marque",
+    ),
     "by_backup": ("the newest backup lacked {lost} of data", "o backup mais novo tinha {lost} a menos de dados"),
     "by_flag": ("{off} switched off, {on} on", "{off} desligadas, {on} ligadas"),
     "by_list": ("{off} of the list switched off", "{off} da lista desligadas"),
     "by_journal": ("the journal has it", "consta no diário"),
     "not_well": ("the journal says that it did not go well", "o diário diz que não correu bem"),
-    "not_looked": ("the journal has no such step", "o diário não tem este passo"),
+    # What was not done in this incident, which playbook has it as a step, and what a person can do instead. No command:
+    # one that stops everybody would be typed after they are back.
+    "lack_severity": (
+        "no scenario was run: tick it when people have agreed on it",
+        "nenhum cenário foi executado: marque quando houver acordo",
+    ),
+    "lack_backup": (
+        "nobody asked the backups in this incident, which is a step of triage.yml: look, and tick it",
+        "ninguém consultou os backups neste incidente, o que é um passo de triage.yml: verifique e marque",
+    ),
+    "lack_cache": (
+        "no cache was purged, which is a step of scenario1.yml: tick it if none has to be",
+        "nenhum cache foi limpo, o que é um passo de scenario1.yml: marque se não for preciso",
+    ),
+    "lack_health": (
+        "no run looked at the application, which is a step of scenario1.yml: look at it, and tick it",
+        "nenhuma execução verificou a aplicação, o que é um passo de scenario1.yml: verifique e marque",
+    ),
+    "lack_errors": (
+        "no run read a metric, which is a step of scenario1.yml and scenario2.yml: look at the dashboard, and tick it",
+        "nenhuma execução leu métricas, o que é um passo de scenario1.yml e scenario2.yml: veja o painel e marque",
+    ),
+    "lack_metrics": (
+        "no run read a metric, which is a step of scenario1.yml and scenario2.yml: look at the dashboard, and tick it",
+        "nenhuma execução leu métricas, o que é um passo de scenario1.yml e scenario2.yml: veja o painel e marque",
+    ),
+    "lack_stable": (
+        "no run watched, which is a step of scenario1.yml and scenario2.yml: watch the dashboard, and tick it",
+        "nenhuma execução observou, o que é um passo de scenario1.yml e scenario2.yml: acompanhe o painel e marque",
+    ),
+    "lack_audit": (
+        "not both counted, what is corrupt since and what was written after the fence: scenario3.yml, when it recovers",
+        "não contados ambos, corrompidos desde então e escritas após a barreira: scenario3.yml, quando recupera",
+    ),
     "not_contained": ("not everything was contained", "nem tudo foi contido"),
     "not_needed": ("not needed: {severity}", "não necessário: {severity}"),
     "by_watch": ("watched for {time}: {verdict}", "observado por {time}: {verdict}"),
     "short_watch": ("watched for {time} only", "observado por apenas {time}"),
     "by_words": ("words.md has it", "consta em words.md"),
-    "words_lack": ("words.md does not say it yet", "words.md ainda não diz"),
+    "words_lack": ("words.md has nothing below: {headings}", "words.md não tem nada abaixo de: {headings}"),
     "by_file": ("this file and incident.md", "este arquivo e incident.md"),
     "by_audit": ("checks and writes after the fence counted", "verificações e escritas após a barreira contadas"),
     "person": ("a person has to say so", "depende de uma pessoa"),

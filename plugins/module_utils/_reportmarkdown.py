@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean, code, table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import Block
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase import Case
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import HEADINGS, LONGEST_SECTION
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import LONGEST_SECTION
 
 MOST_ROWS = 200
 MOST_NAMES = 20
@@ -106,7 +106,7 @@ def timeline(case: Case) -> list[str]:
     for line in lines[:MOST_ROWS]:
         host = code(line["host"], 60) if line["host"] else label("hosts_n", n=line["hosts"]) if line["hosts"] else ""
         said = case.done(line) + (f" **{label('failed')}**" if line["failed"] else "")
-        rows.append([line["at"][11:19], label(f"phase_{line['phase']}"), host, said, plain(case.figures(line))])
+        rows.append([line["at"][11:19], case.phase(line), host, said, plain(case.figures(line))])
     if not rows:
         return [label("not_measured"), ""]
     left = case.summary["timeline_left_out"]
@@ -265,7 +265,7 @@ def _words(case: Case) -> list[str]:
         return [case.label("no_words"), ""]
     lines: list[str] = []
     for name, text in said.items():
-        lines += [f"**{HEADINGS[name].get(case.label.locale, HEADINGS[name]['en'])}**", "", *quoted(text), ""]
+        lines += [f"**{case.heading(name)}**", "", *quoted(text), ""]
     return lines
 
 

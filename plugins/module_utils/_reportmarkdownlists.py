@@ -11,6 +11,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import checklists
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmarkdown import MOST_ROWS, plain
 
+# Whom the plan wants to be called, where nobody has named anybody yet.
+ROLES = ("role_oncall", "role_dba", "role_devops", "role_cto", "role_product")
+
 
 def checklist(case: Case) -> list[Block]:
     """Return the blocks of checklists.md."""
@@ -28,9 +31,9 @@ def checklist(case: Case) -> list[Block]:
 
 def _contacts(case: Case) -> list[str]:
     label = case.label
-    if not case.contacts:
-        return [label("no_contacts"), ""]
     heads = [label(name) for name in ("role", "primary", "secondary", "phone")]
+    if not case.contacts:
+        return [label("no_contacts"), "", *table(heads, [[label(name), "–", "–", "–"] for name in ROLES])]
     fields = ("role", "primary", "secondary", "phone")
     return table(heads, [[code(row.get(name) or "–", 80) for name in fields] for row in case.contacts[:MOST_ROWS]])
 

@@ -50,6 +50,12 @@ def report_screen(
             f"{name}: when it was detected could not be read in words.md: write date, time, zone, like {one_line(how)}"
             for how in result.get("unread") or []
         ]
+        untold = [one_line(label) for label in result.get("missing_labels") or []]
+        if untold:
+            # A language that nobody has written, or a text of it: the reports are in English there.
+            lines.append(
+                f"{name}: not translated, so in English: {', '.join(untold[:_OTHERS])}{_more(untold, _OTHERS)}"
+            )
         amiss += [f"{name}: {one_line(text)}" for text in result.get("warnings") or []]
     if choice.get("left_out"):
         lines.append(f"{choice['left_out']} more incidents were not reported on: name one by kanban_incident_id")
@@ -70,14 +76,18 @@ def _line(name: str, result: Mapping[str, Any], check_mode: bool) -> str:
         return f"{name}: neither a journal of it nor what a ledger tells of it is here, so there is no report"
     changed = [one["name"] for one in result["files"] if one["changed"]]
     word = "would be written" if check_mode else "written"
-    text = f"{name} ({result['state']}): " + (f"{word}: {', '.join(changed)}" if changed else "nothing new to write")
+    state = result["state"] + (", closed" if result.get("closed") else "")
+    text = f"{name} ({state}): " + (f"{word}: {', '.join(changed)}" if changed else "nothing new to write")
     if result["files"]:
         text += f", in {result['files'][-1]['path'].rpartition('/')[0]}"
     undecided = result.get("undecided") or []
     if undecided:
-        rest = f" and {len(undecided) - _NAMED} more" if len(undecided) > _NAMED else ""
-        text += f"; open in its checklists: {', '.join(undecided[:_NAMED])}{rest}"
+        text += f"; open in its checklists: {', '.join(undecided[:_NAMED])}{_more(undecided, _NAMED)}"
     return text
+
+
+def _more(found: Sequence[str], named: int) -> str:
+    return f" and {len(found) - named} more" if len(found) > named else ""
 
 
 def _closed(closing: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:

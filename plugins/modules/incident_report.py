@@ -114,6 +114,10 @@ state:
   description: How the incident stands, as in M(chatia.kanban_rollback.incident_summary_info).
   returned: when there is a journal
   type: str
+closed:
+  description: Whether every ledger that was read has the incident closed; false where none was read.
+  returned: when there is a journal
+  type: bool
 objective:
   description: The objective, what it took, and whether it was met.
   returned: when there is a journal

@@ -104,6 +104,7 @@ summary:
     timeline:
       description: >-
         At most 200 lines with C(at), C(phase), C(host), C(hosts), C(what) (a word), C(failed), C(figures), C(run_id).
+        One that is C(detected) is of people's own words, and has neither phase nor run.
       type: list
       elements: dict
     runs:

@@ -58,7 +58,7 @@ def test_boxes_are_ticked_by_evidence_or_open_with_the_reason(tmp_path: Path) ->
     assert "was a dry run" in found["Users notified (if P0)"]
     assert "240 switched off, 0 on" in found["Feature flag disabled (or selective)"]
     assert "says that it did not go well" in found["System health verified"]
-    assert "no such step" in found["Database backup confirmed recent (< 1h)"]
+    assert "nobody asked the backups in this incident" in found["Database backup confirmed recent (< 1h)"]
     assert any(
         line.startswith("- [ ]") and "2027-01-16 08:00 UTC and 2027-01-17 08:00 UTC" in line for line in found.values()
     )
@@ -195,6 +195,27 @@ def test_timings_name_nobody(tmp_path: Path) -> None:
     assert (told["green"], told["rehearsal"], told["hosts"], told["companies"]) == (True, False, 2, 240)
 
 
+def test_who_is_to_be_called_is_asked_for_role_by_role_where_nobody_was_named(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    report(tmp_path, locale="en")
+    assert "| On-Call Engineer | – | – | – |" in (place / "checklists.md").read_text()
+    report(tmp_path, locale="en", contacts=[{"role": "DBA", "primary": "Ana"}])
+    written = (place / "checklists.md").read_text()
+    assert "| `DBA` | `Ana` | `–` | `–` |" in written
+    assert "On-Call Engineer |" not in written
+
+
+def test_an_open_box_says_what_to_do_and_never_a_command_that_stops_people(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, stopped("scenario3").end(9, "contained"))
+    for locale, tick, below in (("en", "tick it", "Root cause"), ("pt_BR", "marque", "Causa raiz")):
+        report(tmp_path, locale=locale)
+        found = boxes(place)
+        lacking = [line for line in found.values() if "scenario1.yml" in line or "triage.yml" in line]
+        assert len(lacking) == 6
+        assert all(tick in line and "ansible-playbook" not in line for line in lacking)
+        assert sum(line.endswith(f": {below}") for line in found.values()) == 3
+
+
 def test_without_a_journal_there_is_no_report(tmp_path: Path) -> None:
     (tmp_path / INCIDENT).mkdir()
     nothing: dict[str, Any] = {"files": [], "undecided": [], "keep": [], "warnings": []}
@@ -209,6 +230,8 @@ def test_a_moment_that_cannot_be_read_is_told_and_how_one_is_written(tmp_path: P
         assert report(tmp_path, locale="en")["unread"] == unread
         for name in ("incident.md", "report.html"):
             assert ("When it was detected could not be read in" in (place / name).read_text()) is bool(unread)
+            written = (place / name).read_text()
+            assert ("Detected, as words.md has it" in written) is (text.startswith("2027"))
         told = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)["summary"]["notes"]
         assert [note["what"] for note in told if note["what"] == "detected_unread"] == ["detected_unread"] * bool(
             unread

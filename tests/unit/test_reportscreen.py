@@ -98,6 +98,17 @@ def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
     assert report_screen([], {}, closing={"wanted": False})["lines"] == []
 
 
+def test_an_incident_that_is_closed_and_texts_that_a_language_lacks_are_said() -> None:
+    result = {"item": "INC-1", "found": True, "files": [], "state": "reenabled", "closed": True}
+    labels = [f"label{number}" for number in range(7)]
+    told = report_screen([{**result, "missing_labels": labels}], {})
+    assert told["amiss"] == []
+    assert told["lines"] == [
+        "INC-1 (reenabled, closed): nothing new to write",
+        "INC-1: not translated, so in English: label0, label1, label2, label3, label4 and 2 more",
+    ]
+
+
 def test_a_moment_that_could_not_be_read_is_said_and_is_nothing_amiss() -> None:
     result = {"item": "INC-1", "found": True, "files": [], "state": "open", "unread": ["2026-12-01 03:04 -03:00"]}
     told = report_screen([result], {})
