@@ -24,7 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkep
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthistory import history_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
 from tests.unit.chronicles import DAY, INCIDENT, NOW, OBJECTIVES, eventful, incident, lay_down
-from tests.unit.test_report import report
+from tests.unit.reports import report
 
 
 def timings(root: Path, name: str, **more: Any) -> None:
