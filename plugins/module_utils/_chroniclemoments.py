@@ -138,7 +138,7 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
     :param detected: as people wrote it, where that is a moment.
     """
     found: dict[str, str | None] = dict.fromkeys(
-        ("began", "detected", "contained", "decided", "validated", "recovery_began", "data_validated", "released"), None
+        ("detected", "began", "contained", "decided", "validated", "recovery_began", "data_validated", "released"), None
     )
     found.update({"reenabled": None, "ended": None, "detected": detected})
     stopping = [run for run in runs if scenario_of(run)]
