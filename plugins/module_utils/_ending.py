@@ -35,7 +35,7 @@ def params_of(module: AnsibleModule, names: Collection[str], unlogged: Collectio
     they are hidden whole, for the result shows how the module was invoked.
     """
     params: dict[str, Any] = module.params
-    module.no_log_values -= harmless(module.argument_spec, params, names)
+    module.no_log_values -= harmless(module.argument_spec, params, names, unlogged)
     module.no_log_values -= told(module.argument_spec, params, unlogged)
     module.params = without(module.argument_spec, params, (*names, *unlogged))
     return params

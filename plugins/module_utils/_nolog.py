@@ -32,26 +32,29 @@ def _hidden(option: Mapping[str, Any], name: str, value: Any, names: Collection[
     return value
 
 
-def harmless(spec: Mapping[str, Any], params: Mapping[str, Any], names: Collection[str]) -> set[str]:
-    """Return the values of these options that are too short for a secret, or numbers, unless another has them too."""
+def harmless(
+    spec: Mapping[str, Any], params: Mapping[str, Any], names: Collection[str], unlogged: Collection[str] = ()
+) -> set[str]:
+    """Return the values of these options that are too short for a secret, or numbers, unless another has them too.
+
+    :param unlogged: options that are no secret themselves; what stands within them is looked at one by one.
+    """
     loose: set[str] = set()
     kept: set[str] = set()
-    for name, text in _values(spec, params):
+    for name, text in _values(_opened(spec, unlogged), params):
         (loose if name in names else kept).add(text)
     return {text for text in loose - kept if len(text) < _LEAST_SECRET or _NUMBER.fullmatch(text)}
 
 
 def told(spec: Mapping[str, Any], params: Mapping[str, Any], names: Collection[str]) -> set[str]:
     """Return what options of these names hold, but for the secrets within them and those of other options."""
-    found: set[str] = set()
-    secret: set[str] = set()
-    for name, option in spec.items():
-        within = option
-        if name in names:
-            found.update(_texts(params.get(name)))
-            within = {**option, "no_log": False}
-        secret.update(text for _name, text in _values({name: within}, params))
-    return found - secret
+    found = {text for name in spec if name in names for text in _texts(params.get(name), given=True)}
+    return found - {text for _name, text in _values(_opened(spec, names), params)}
+
+
+def _opened(spec: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return the options, those of these names as if they had no ``no_log`` of their own."""
+    return {name: {**option, "no_log": False} if name in names else option for name, option in spec.items()}
 
 
 def _values(spec: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -64,11 +67,16 @@ def _values(spec: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tupl
                 yield from _values(option["options"], one)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, given: bool = False) -> Iterator[str]:
+    """Return what Ansible keeps of a value; ``given``: also how it may have been written before its type was known."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for one in value:
-            yield from _texts(one)
-    elif value is not None and not isinstance(value, bool):
+            yield from _texts(one, given)
+    elif isinstance(value, bool):
+        yield from (str(value), str(value).lower()) if given else ()
+    elif value is not None:
         yield str(value)
+        if given and isinstance(value, float) and value.is_integer():
+            yield str(int(value))

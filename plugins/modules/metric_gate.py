@@ -445,7 +445,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),
-            "metrics": {"type": "list", "elements": "dict", "default": [], "options": metric},
+            # As part of a whole a password may be written otherwise, and is then not known again in the system log.
+            "metrics": {"type": "list", "elements": "dict", "default": [], "options": metric, "no_log": True},
             "samples": {"type": "list", "elements": "dict", "default": []},
             "history": {"type": "list", "elements": "dict", "default": []},
             "thresholds": {"type": "dict", "default": {}},
@@ -463,7 +464,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = params_of(module, ("headers", "auth"))
+    params = params_of(module, ("headers", "auth"), ("metrics",))
 
     def work() -> Outcome:
         return gate(login_from(params), request_from(params), module.check_mode), None

@@ -30,6 +30,20 @@ GIVEN: dict[str, dict[str, Any]] = {
     },
     "incident_words": {"known": KNOWN, "make": False},
     "notify": {"messages": [MESSAGE], "known": KNOWN, "mail": MAIL, "deadline": 1},
+    "metric_gate": {
+        "metrics": [
+            {
+                "name": "socket",
+                "source": "socketio",
+                "url": "http://127.0.0.1:9/socket.io/",
+                # A number is no secret, and takes no digit out of a figure.
+                "auth": {"password": PASSWORD, "tenant": "1"},
+                "timeout": 1,
+            }
+        ],
+        "window": 12,
+        "thresholds": {"socket": {"max": 1000}},
+    },
     "evidence": {"redis": {"login_host": "127.0.0.1", "login_password": PASSWORD}, "seconds": 0},
 }
 
@@ -38,7 +52,9 @@ GIVEN: dict[str, dict[str, Any]] = {
 def test_what_people_wrote_and_their_addresses_are_not_in_the_log(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = {**GIVEN[name], "incident_id": "INC-1"}
+    options = dict(GIVEN[name])
+    if name != "metric_gate":
+        options["incident_id"] = "INC-1"
     if name in ("incident_words", "notify"):
         options["path"] = str(tmp_path)
     logged: list[str] = []
@@ -49,13 +65,16 @@ def test_what_people_wrote_and_their_addresses_are_not_in_the_log(
     entry.run(name)
     result = json.loads(capsys.readouterr().out)
     text = "\n".join(logged)
-    assert "incident_id=" in text
+    assert ("gate=" if name == "metric_gate" else "incident_id=") in text
     for word in (WORDS, ADDRESS, "slash-9"):
         assert word not in text
     # And the result has all that it has to: it is what the next module is given.
     if name == "incident_words":
         assert (tmp_path / "INC-1" / "words.md").read_text(encoding="utf-8") == WORDS
         assert result["keep"] == []
+    if name == "metric_gate":
+        assert (result["samples"][0]["code"], result["try"], result["watch"]) == ("refused", 1, 1)
+        assert "slash-9" not in json.dumps(result)
     if name == "notify":
         assert WORDS in result["keep"][0]["text"], result
         assert "slash-9" not in json.dumps({**result, "invocation": None})

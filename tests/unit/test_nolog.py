@@ -35,6 +35,13 @@ def test_what_another_option_hides_too_stays_hidden() -> None:
     assert harmless(SPEC, params, ()) == set()
 
 
+def test_within_an_option_that_is_kept_from_the_log_they_are_looked_at_one_by_one() -> None:
+    spec = {"metrics": {"no_log": True, "options": METRIC}, "pin": {"no_log": True}}
+    given = {"metrics": [{"name": "m", "auth": {"tenant": "1", "pin": "12", "key": "geheim"}}], "pin": "12"}
+    assert harmless(spec, given, NAMES, ("metrics",)) == {"1"}
+    assert harmless(spec, given, NAMES) == set()
+
+
 def test_none_of_them_is_shown() -> None:
     metric = {"name": "m", "url": "u", "auth": {"pin": "12"}, "headers": {}}
     params = {"headers": {"a": "1"}, "metrics": [metric, metric], "one": metric, "samples": [{"headers": 1}], "more": 2}
@@ -51,4 +58,9 @@ def test_what_is_kept_from_the_log_alone_stays_in_the_result_without_its_secrets
     given = {"mail": {"host": "mx", "password": "geheim", "port": 25, "lists": {"all": ["a@b", "1234"]}}, "pin": "1234"}
     assert told(spec, given, ("mail",)) == {"mx", "25", "a@b"}
     assert told(spec, given, ()) == set()
+    # What Ansible keeps is what was given, and a number may have been given without a point.
+    gate = {"metrics": {"no_log": True, "options": METRIC}}
+    assert told(gate, {"metrics": [{"scale": 1000.0, "check": True}]}, ("metrics",)) == {
+        "1000.0", "1000", "True", "true",
+    }  # fmt: skip
     assert told(spec, {"mail": None}, ("mail",)) == set()
