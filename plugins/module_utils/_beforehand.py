@@ -22,6 +22,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 
+# Of how many tenants a plan has the names; how many more there are stands below them.
+SHOWN = 20
+
 
 def open_incident(place: Place, request: Request) -> ledger.Joined | None:
     """Open or join the incident in the ledger, making the ledger where the role may; None when there is none to be had.
@@ -87,7 +90,7 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
     enabled = request.state == "enabled"
     with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         now = count(cursor, place)
-        names = place.rows.to_switch(cursor, place.scope, enabled, 20)
+        names = place.rows.to_switch(cursor, place.scope, enabled, SHOWN)
         default = global_default(cursor, place.target)
     joined = _foreseen(place, request)
     to_change = now.total - now.on - now.unreadable if enabled else now.on
@@ -102,7 +105,10 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
         "global_default": default,
         "diff": {
             "before": {"tenants_on": now.on},
-            "after": {"tenants_on": now.on + to_change if enabled else 0, "tenants_changed": names},
+            "after": {
+                "tenants_on": now.on + to_change if enabled else 0,
+                "tenants_changed": names + ([f"and {to_change - SHOWN:,} more"] if to_change > SHOWN else []),
+            },
         },
     }
     if joined:

@@ -160,7 +160,8 @@ attributes:
     description: Counts and shows what would change, and takes no row locks.
   diff_mode:
     support: full
-    description: Shows the number of tenants before and after, and up to 20 of those that change.
+    description:
+      - Shows the number of tenants before and after, up to 20 of those that change, and how many more there are.
 seealso:
   - module: chatia.kanban_rollback.feature_flag_info
   - module: chatia.kanban_rollback.incident

@@ -110,7 +110,10 @@ def test_looking_takes_no_row_and_waits_for_none(db: Database, kind: str) -> Non
     modules = population(db, kind=kind)
     with db.transaction("SELECT FROM companies FOR UPDATE", 'INSERT INTO tickets ("companyId") VALUES (1)'):
         before = db.snapshot("companies")
-        assert modules.disable(check=True)["changed_count"] == 50
+        plan = modules.disable(check=True)
+        assert plan["changed_count"] == 50
+        assert len(plan["diff"]["after"]["tenants_changed"][:-1]) == 20
+        assert plan["diff"]["after"]["tenants_changed"][-1] == "and 30 more"
         told = modules.ok("feature_flag_info", names=2)
         assert (told["total"], told["enabled"], len(told["tenants_on"])) == (50, 50, 2)
         assert told["flag_values"] == [{"value": "true", "tenants": 50}]
