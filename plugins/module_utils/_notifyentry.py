@@ -39,7 +39,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknow
     with_known,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifymail import Mail
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyoutbox import Outbox
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyoutbox import LOCK_SECONDS, Outbox
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifypager import Page, Pager
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import result_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyslack import Slack
@@ -100,7 +100,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
 def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError | None]:
     """Tell what is to be told, and return what has become of it; raises KanbanError where nothing could be kept."""
     deadline = Deadline(request.seconds)
-    outbox = Outbox(request.directory)
+    outbox = Outbox(request.directory, min(LOCK_SECONDS, request.seconds))
     new, unreached = _reached(request)
     known = known_from(request.known)
     there, broken = outbox.read()
@@ -174,7 +174,7 @@ class _Way:
                     else:
                         self._note(key, FAILED, "another run is sending there")
                     messages, _broken = self._outbox.read()
-        except (OSError, ValueError):
+        except (OSError, ValueError, KanbanError):
             # It stands in the outbox as it was kept last: what could not be noted is never taken for sent.
             return
 

@@ -29,13 +29,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknow
 FOLDER = "messages"
 MOST_MESSAGES, LARGEST = 500, 1024 * 1024
 _LOOK_EVERY = 0.05
+# Whoever writes there does so for moments; one that is stopped, or whose disk hangs, keeps nobody else for longer.
+LOCK_SECONDS = 10.0
 
 
 class Outbox:
-    """Messages of one incident. Methods that write raise OSError."""
+    """Messages of one incident. Methods that write raise OSError, and KanbanError where another process holds it."""
 
-    def __init__(self, incident: Path) -> None:
+    def __init__(self, incident: Path, seconds: float = LOCK_SECONDS) -> None:
+        """Take the incident's directory, and for how long another process that writes is waited for."""
         self.directory = incident / FOLDER
+        self._seconds = seconds
 
     def make(self) -> None:
         """Make the directory, and what is missing above it, 0700; raises KanbanError."""
@@ -107,12 +111,7 @@ class Outbox:
     def route(self, name: str, deadline: Deadline) -> Iterator[bool]:
         """Hold a route; gives False where another run held it until the end of the time."""
         with self._opened(safe_name(name)) as handle:
-            while not _taken(handle):
-                if deadline.over:
-                    yield False
-                    return
-                time.sleep(_LOOK_EVERY)
-            yield True
+            yield _taken(handle, deadline)
 
     def _there(self, key: str) -> Message | None:
         try:
@@ -123,7 +122,14 @@ class Outbox:
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         with self._opened(name) as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not _taken(handle, Deadline(self._seconds)):
+                path = self.directory / f".lock-{name}"
+                raise KanbanError(
+                    "outbox_held",
+                    f"Another process has held {path} for {self._seconds:g} s.",
+                    "Two that write there at once could tell somebody twice, so what became of messages is not kept.",
+                    f"See which it is (fuser -v {path}) and end it, then type the same command again.",
+                )
             yield
 
     @contextmanager
@@ -146,12 +152,16 @@ class Outbox:
         before.replace(path)
 
 
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _taken(handle: int, deadline: Deadline) -> bool:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if deadline.over:
+                return False
+            time.sleep(_LOOK_EVERY)
+        else:
+            return True
 
 
 def _read(path: Path) -> Message:

@@ -367,7 +367,8 @@ error:
   contains:
     code:
       description:
-        - A short, stable word for machines, C(no_outbox), C(no_incident), C(bad_key), C(bad_route), C(bad_deadline).
+        - A short, stable word for machines, C(no_outbox), C(outbox_held), C(no_incident), C(bad_key), C(bad_route),
+          C(bad_deadline).
       type: str
     what:
       description: What is wrong.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import time
@@ -288,3 +289,12 @@ def test_what_cannot_be_kept_is_not_sent_and_a_dry_run_sends_nothing(told: Told,
     (tmp_path / "file").write_text("")
     failed(call(tmp_path / "file", message("one", "slack:#incidents"), slack=told.slack), "no_outbox")
     assert told.asked() == []
+
+
+def test_whoever_keeps_writing_the_outbox_is_not_waited_for_without_end(told: Told, tmp_path: Path) -> None:
+    (path := tmp_path / ID / "messages" / ".lock-all").parent.mkdir(parents=True)
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = failed(call(tmp_path, message("one", "pagerduty"), pagerduty=told.pager, deadline=1), "outbox_held")
+    assert f"fuser -v {path}" in done["error"]["todo"]
+    assert by(ok(tmp_path, message("one", "pagerduty"), pagerduty=told.pager), "sent") == ["pagerduty"]
