@@ -16,7 +16,8 @@ description:
   - Shows a run of this collection's playbooks to the person who is on call. Where it runs and for whom, each step with
     the figure that matters and a clock against the objective, screens whole, and whether the terminal may be closed.
   - Tasks that only keep books are silent. With C(-v) and more everything is shown as Ansible's default callback does,
-    and the first lines, the clocks and the last lines besides. Failures are Ansible's own messages in full, but for
+    and the first lines, the clocks and the last lines besides; only of files that a result carries, a journal or
+    what people wrote, it says up to C(-vvv) how long they are. Failures are Ansible's own messages in full, but for
     those that a run goes on after by itself, which are one line each.
   - The checkout's C(ansible.cfg) has it. Elsewhere C(ANSIBLE_STDOUT_CALLBACK=chatia.kanban_rollback.live) switches it
     on, and C(ANSIBLE_STDOUT_CALLBACK=default) off. See docs/live-view.md.
@@ -34,7 +35,6 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
 from ansible import constants, context
-from ansible.plugins.callback.default import CallbackModule as Default
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _live as live
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _livetext as text
@@ -42,6 +42,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._liveprogress import progress_said
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._liveterminal import Terminal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
+from ansible_collections.chatia.kanban_rollback.plugins.plugin_utils._livedefault import Default
 from ansible_collections.chatia.kanban_rollback.plugins.plugin_utils._livereading import (
     COLLECTION,
     Profile,
@@ -92,7 +93,7 @@ def _silent(name: str) -> Callable[..., None]:
     return _safely(hook)
 
 
-class CallbackModule(Default):  # type: ignore[misc]
+class CallbackModule(Default):
     """Ansible's events, as lines for a person."""
 
     CALLBACK_VERSION = 2.0

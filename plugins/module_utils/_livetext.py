@@ -14,6 +14,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown i
 # What a line is, for whoever gives it a colour. A good run has none that is BAD.
 PLAIN, HEADING, GOOD, ODD, BAD = "plain", "heading", "good", "odd", "bad"
 LONGEST = 1000
+# What holds a file in a result: of modules that carry some from disk to ledger and back, and of slurp.
+_FILES, _LONGEST_TEXT = ("text", "content", "words"), 200
 _HOSTS_NAMED = 3
 _LABEL = 13
 # A screen has lines to copy; a line end within one would be typed as Enter.
@@ -127,3 +129,19 @@ def folded(line: Line, width: int | None) -> str:
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
+
+
+def without_files(result: Any, within: bool = False) -> Any:
+    """Return a task's result as it is shown with -v to -vvv: of a file only how long it is. A failure stays whole.
+
+    :param within: whether this is what a file holds, or a part of one by its name.
+    """
+    if isinstance(result, Mapping):
+        if result.get("failed") or result.get("unreachable"):
+            return result
+        return {name: without_files(one, within or name in _FILES) for name, one in result.items()}
+    if isinstance(result, (list, tuple)):
+        return [without_files(one, within) for one in result]
+    if within and isinstance(result, str) and len(result) > _LONGEST_TEXT:
+        return f"({len(result):,} characters, shown with -vvvv)"
+    return result

@@ -154,7 +154,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
     who_from,
     who_spec,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._filesentry import FilesRequest, keep_files
 
 WHO = ("incident_id", "run_id", "environment")
@@ -167,14 +167,14 @@ def main() -> None:
         argument_spec={
             **postgres_spec(),
             **{name: option for name, option in who_spec().items() if name in WHO},
-            "files": {"type": "list", "elements": "dict", "default": [], "options": file},
+            "files": {"type": "list", "elements": "dict", "default": [], "options": file, "no_log": True},
             "texts": {"type": "bool", "default": False},
             "but": {"type": "dict"},
             "deadline": {"type": "float", "default": 10},
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = params_of(module, (), ("files",))
 
     def work() -> Outcome:
         check_seconds("deadline", params["deadline"], 1)

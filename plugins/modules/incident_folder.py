@@ -117,7 +117,7 @@ error:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._filesdisk import FolderRequest, folder_of
 
 
@@ -127,13 +127,13 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "incident_id": {"type": "str", "required": True},
-            "known": {"type": "list", "elements": "dict", "default": []},
+            "known": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "since": {"type": "float"},
             "keep": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
-    request = FolderRequest(**module.params)
+    request = FolderRequest(**params_of(module, (), ("known",)))
 
     def work() -> Outcome:
         return folder_of(request, module.check_mode), None

@@ -284,3 +284,32 @@ def test_an_error_of_its_own_is_said_once_and_failures_are_ansible_s_own(directo
     assert "fatal" not in run.output.partition("TASK [end]")[0]
     assert re.search(r"(?m)^localhost: .*failures=1", run.output)
     assert "ENDED WITH A FAILURE, after 00:" in run.output
+
+
+FILES = """
+- name: One
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy: {content: "{{ 'who called ' * 60 }}", dest: "{{ playbook_dir }}/journal", mode: "0600"}
+    - chatia.kanban_rollback.incident_words: {path: "{{ playbook_dir }}", incident_id: INC-1}
+    - ansible.builtin.slurp: {src: "{{ playbook_dir }}/journal"}
+      register: there
+    - ansible.builtin.set_fact: {keep: [{name: journal, text: "{{ there.content | b64decode }}"}]}
+    - ansible.builtin.fail: {msg: "{{ there.content | b64decode }}whole"}
+"""
+
+
+def test_of_files_that_results_carry_only_the_length_is_shown_and_a_failure_whole(directory: Path) -> None:
+    options = playbook.inventory(
+        directory, {"ansible_python_interpreter": sys.executable}, all_of_them={"localhost": {}}
+    )
+    name = playbook.written(directory, FILES)
+    run = playbook.run(directory, name, *options, "-vvv", ANSIBLE_STDOUT_CALLBACK="chatia.kanban_rollback.live")
+    before, _end, after = run.output.partition("TASK [ansible.builtin.fail]")
+    assert run.rc == 2, run.output
+    assert "who called who called" not in before.partition("TASK [ansible.builtin.set_fact]")[2]
+    assert "(660 characters, shown with -vvvv)" in before
+    assert "(880 characters, shown with -vvvv)" in before
+    assert "who called whole" in after

@@ -28,6 +28,12 @@ GIVEN: dict[str, dict[str, Any]] = {
         "login_host": "127.0.0.1",
         "deadline": 0,
     },
+    "incident_files": {
+        "files": [{"name": "journal-run-1.jsonl", "text": WORDS}],
+        "login_host": "127.0.0.1",
+        "deadline": 0,
+    },
+    "incident_folder": {"known": [{"name": "journal-run-1.jsonl", "text": WORDS, "length": len(WORDS), "at": "2026"}]},
     "incident_words": {"known": KNOWN, "make": False},
     "notify": {"messages": [MESSAGE], "known": KNOWN, "mail": MAIL, "deadline": 1},
     "metric_gate": {
@@ -55,7 +61,7 @@ def test_what_people_wrote_and_their_addresses_are_not_in_the_log(
     options = dict(GIVEN[name])
     if name != "metric_gate":
         options["incident_id"] = "INC-1"
-    if name in ("incident_words", "notify"):
+    if name in ("incident_folder", "incident_words", "notify"):
         options["path"] = str(tmp_path)
     logged: list[str] = []
     monkeypatch.setattr(basic.AnsibleModule, "log", lambda _self, text, **_more: logged.append(text))
@@ -72,6 +78,8 @@ def test_what_people_wrote_and_their_addresses_are_not_in_the_log(
     if name == "incident_words":
         assert (tmp_path / "INC-1" / "words.md").read_text(encoding="utf-8") == WORDS
         assert result["keep"] == []
+    if name == "incident_folder":
+        assert (result["written"], result["keep"]) == (["journal-run-1.jsonl"], [])
     if name == "metric_gate":
         assert (result["samples"][0]["code"], result["try"], result["watch"]) == ("refused", 1, 1)
         assert "slash-9" not in json.dumps(result)

@@ -283,3 +283,13 @@ def test_a_play_has_a_screen_once_it_has_said_one() -> None:
     assert made.has_screen
     made.play_began(AT + 3, "2. Next", "scenario3", False)
     assert not made.has_screen
+
+
+def test_of_files_in_a_result_only_the_length_is_shown() -> None:
+    long, told = "x" * 1234, "(1,234 characters, shown with -vvvv)"
+    carried = {"keep": [{"name": "words.md", "text": long}], "words": {"root_cause": long, "eta": "soon"}, "msg": long}
+    assert text.without_files(carried) == {
+        "keep": [{"name": "words.md", "text": told}], "words": {"root_cause": told, "eta": "soon"}, "msg": long,
+    }  # fmt: skip
+    failure = {"failed": True, "content": long}
+    assert text.without_files({"results": [failure, {"content": long}]}) == {"results": [failure, {"content": told}]}
