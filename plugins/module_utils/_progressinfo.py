@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import LEASE, WORK
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._jobprocess import is_gone, started_at
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import dump, progress
 
@@ -30,17 +31,41 @@ def follow(results_file: str, login: Login, run_id: str | None, wait: float) -> 
     :param run_id: whose repair or restore it is; None for a dump.
     :param wait: how many seconds its end is waited for.
 
-    Raises KanbanError (``no_job``, ``unreadable_job``) where that file is gone or is none.
+    Raises KanbanError (``no_job``, ``unreadable_job``) where that file is gone or is none, and (``job_lost``) where the
+    job has neither a process nor a result.
     """
     until = time.monotonic() + wait
     job = read_job(results_file)
     while not job["finished"] and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
         job = read_job(results_file)
+    if not job["finished"] and is_gone(job["ansible_job_id"]):
+        # It may have said so between the two looks.
+        job = read_job(results_file)
+        if not job["finished"]:
+            raise _lost(results_file, run_id)
     if job["finished"]:
         return job
     asked = read_dump if run_id is None else lambda cursor: read_work(cursor, run_id)
     return {**job, "changed": False, "progress": _read(login, asked)}
+
+
+def _lost(results_file: str, run_id: str | None) -> KanbanError:
+    booted, restarted = started_at(), ""
+    try:
+        if booted is not None and booted > os.stat(results_file).st_mtime:
+            restarted = " The host was restarted meanwhile."
+    except OSError:
+        pass  # Why it was ended is a hint, and no more.
+    return KanbanError(
+        "job_lost",
+        f"The job {os.path.basename(results_file)} was ended from outside: none of its processes is there, and it has "
+        f"left no result.{restarted}",
+        "There is no dump of it: what it had written does not count as one."
+        if run_id is None
+        else "Its one transaction was either committed whole or rolled back by the server.",
+        "Type the same command again: what is whole by then is found, and what is missing is done.",
+    )
 
 
 def read_job(results_file: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ description:
   - Of a dump the server says which tables are being copied and how many rows so far (C(pg_stat_progress_copy),
     PostgreSQL 14 and newer). Of a repair and a restore the ledger says which step they are at. Where neither answers
     within seconds that is no failure, then only this is not said.
+  - A job that left no result and has no process any more (its host was restarted, say) fails as C(job_lost) at once.
 options:
   results_file:
     description: The file of the job on this host, C(results_file) in the result of the task that began it.

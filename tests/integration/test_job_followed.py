@@ -49,3 +49,45 @@ def test_a_look_that_hangs_does_not_end_the_following(tmp_path: Path) -> None:
         os.close(os.open(hangs, os.O_RDWR))
     assert run.rc == 0, run.output
     assert playbook.kept(tmp_path)["verified"] == "toc"
+
+
+# A job as Ansible begins it, whose processes are then ended as by a restart.
+LOST = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.command: sleep 600
+      async: 600
+      poll: 0
+      register: begun
+    - ansible.builtin.command: "{{ ansible_python_interpreter }} {{ playbook_dir }}/end.py {{ begun.ansible_job_id }}"
+    - vars: {job_begun: "{{ begun }}", job_ends: it is done, job_seconds: 600}
+      block:
+        - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: follow.yml}
+      always:
+        - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: end.yml}
+"""
+END = """
+import os, pathlib, signal, sys
+token = sys.argv[1].partition(".")[0].encode()
+for each in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    pid = int(each.parent.name)
+    try:
+        if token in each.read_bytes().split(bytes(1)):
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+    except OSError:
+        pass
+"""
+
+
+def test_a_job_that_was_ended_from_outside_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "end.py").write_text(END)
+    begun = time.monotonic()
+    options = ("-e", f"ansible_python_interpreter={sys.executable}", "-e", f"ansible_async_dir={tmp_path}")
+    run = playbook.run(tmp_path, playbook.written(tmp_path, LOST), *options)
+    assert run.rc == 2, run.output
+    assert "none of its processes is there, and it has left no result" in run.output
+    assert time.monotonic() - begun < 60
+    # And nothing of it is left, where its options were.
+    assert not list(tmp_path.glob("j*.*"))

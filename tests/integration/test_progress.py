@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.crowd import wait_for
 from tests.integration.module import Result
 from tests.integration.place import Database
+from tests.support.processes import job_process
 
 ROWS = 200_000
 _READER = """
@@ -49,11 +52,12 @@ def ask(db: Database, path: Path) -> Result:
 def test_while_it_runs_tables_and_rows_are_told_and_a_silent_server_is_no_failure(db: Database, tmp_path: Path) -> None:
     path = tmp_path / "j1.2"
     path.write_text(json.dumps({"started": 1, "finished": 0, "ansible_job_id": "j1.2"}))
-    before = ask(db, path)
+    with job_process("j1"):
+        before = ask(db, path)
     assert (before["finished"], before["progress"], before["changed"]) == (0, [], False)
     db.rows(f"""CREATE TABLE "Tickets" AS SELECT n, repeat('x', 100) AS t FROM generate_series(1, {ROWS}) AS n""")
     db.rows('ANALYZE "Tickets"')
-    with copying(db):
+    with job_process("j1"), copying(db):
         (told,) = ask(db, path)["progress"]
         elsewhere = db.modules().ok("progress_info", results_file=str(path), login_host="127.0.0.1", login_port=1)
     assert (told["table"], told["about"]) == ("Tickets", ROWS)
@@ -75,7 +79,8 @@ def test_what_became_of_it_is_told_as_the_job_said_it(db: Database, tmp_path: Pa
     first, second = ask(db, path)["warnings"]
     assert ("Triggers fire." in first, "As before." in second) == (True, True)
     path.write_text("")
-    assert ask(db, path)["finished"] == 0
+    with job_process("j1"):
+        assert ask(db, path)["finished"] == 0
 
 
 @pytest.mark.parametrize(("text", "code"), [(None, "no_job"), ("{", "unreadable_job"), ("[1]", "unreadable_job")])
@@ -85,3 +90,19 @@ def test_a_job_that_nobody_knows_anything_of(db: Database, tmp_path: Path, text:
         path.write_text(text)
     failed = db.modules().fails(code, "progress_info", results_file=str(path))
     assert "Type the same command again" in failed["msg"] or "type the same command again" in failed["msg"]
+
+
+@pytest.mark.parametrize(("options", "told"), [({}, "There is no dump of it"), ({"run_id": "r"}, "rolled back")])
+def test_a_job_without_a_process_is_lost_and_not_waited_for(
+    db: Database, tmp_path: Path, options: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / "j20261127.2"
+    path.write_text(json.dumps({"started": 1, "finished": 0}))
+    lost = db.modules().fails("job_lost", "progress_info", results_file=str(path), **options)
+    assert told in lost["msg"]
+    assert "restarted" not in lost["msg"]
+    # Of before this machine, or container, was started.
+    os.utime(path, (1, 1))
+    assert "The host was restarted meanwhile." in db.modules().fails(
+        "job_lost", "progress_info", results_file=str(path), **options
+    )["msg"]  # fmt: skip

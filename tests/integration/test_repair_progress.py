@@ -22,6 +22,7 @@ from tests.integration.crowd import wait_for
 from tests.integration.module import Modules, Running
 from tests.integration.place import Database
 from tests.integration.repairs import INCIDENT, PLAN, heard, listen, plan, undo
+from tests.support.processes import job_process
 from tests.support.servers import PgBouncer, Postgres, workspace
 
 # Of a table, too many; where nothing is measured a few do.
@@ -94,11 +95,12 @@ def under_way(db: Database, modules: Modules) -> Iterator[tuple[Running, list[co
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Path:
+def job(tmp_path: Path) -> Iterator[Path]:
     """Ansible's file about a job that runs."""
     path = tmp_path / "j1.2"
     path.write_text(json.dumps({"started": 1, "finished": 0}))
-    return path
+    with job_process("j1"):
+        yield path
 
 
 def seen(db: Database, job: Path, run_id: str = "run-1") -> dict[str, Any]:
