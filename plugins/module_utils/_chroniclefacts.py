@@ -201,12 +201,16 @@ def preserved(runs: Sequence[RunRecord]) -> dict[str, Any]:
     dumps = [step for step in steps_of(runs, "pg_dump") if step.ok and number(step.figures.get("toc_entries"))]
     last = [steps[-1] for steps in by_place(dumps).values()]
     evidence = [step for step in steps_of(runs, "evidence") if step.ok]
+    told = [*evidence, *steps_of(runs, "incident")]
+    elsewhere = {(step.host, str(path)) for step in told for path in step.details.get("elsewhere", [])}
     return {
         "dumps": len(last) if steps_of(runs, "pg_dump") else None,
         "dump_hosts": sorted({step.host for step in last}),
         "rows": sum_of(step.figures.get("rows") for step in last),
         "bytes": sum_of(step.figures.get("bytes") for step in last),
         "evidence_hosts": sorted({step.host for step in evidence}),
+        # Where a host's directory of incidents could not be written.
+        "evidence_elsewhere": [{"host": host, "path": path} for host, path in sorted(elsewhere)],
         "evidence_complete": all(step.figures.get("complete") is True for step in evidence) if evidence else None,
     }
 

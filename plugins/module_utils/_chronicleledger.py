@@ -60,7 +60,7 @@ def _details(source: str, event: str, data: Mapping[str, Any]) -> dict[str, Any]
     """Return what a journal would have of it."""
     result: dict[str, Any] = dict(data)
     if source == "incident":
-        result = {"event": event}
+        result = {"event": event, "elsewhere": data.get("elsewhere")}
     elif event == "failover":
         result = {"failover": data}
     elif event == "undone":

@@ -139,8 +139,11 @@ def _result(tasks: Sequence[_Task], where: Sequence[Place], request: Request) ->
         elif task.error:
             missing.append({"source": name, "part": "all", "reason": task.error})
     directories = [task.directory.parent for task in there if task.directory]
+    first = where[0].directory
     return {
         "path": str(directories[0] if directories else where[0].directory / request.label),
+        # Where a directory is that the incident's own could not be.
+        "elsewhere": [str(one) for one in dict.fromkeys(directories) if first not in one.parents],
         "taken": max((task.index["taken"] for task in there), key=TAKEN.index, default=None),
         "taken_at": min((task.index["taken_at"] for task in there), default=None),
         "complete": len(there) == len(tasks) and all(task.index["complete"] for task in there),

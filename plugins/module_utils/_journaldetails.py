@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal im
 MOST = 60
 MOST_LETTERS = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_%][A-Za-z0-9_.$/:%-]{0,99}")
+_PATH = re.compile(r"/[A-Za-z0-9_./@+=:,~-]{1,199}")
 _LIST = re.compile(r"[0-9a-f]{16}")
 _EVENT = re.compile(r"[a-z][a-z_ -]{0,59}")
 _CHANGES = {"delete": "deleted", "update": "changed", "insert": "inserted"}
@@ -124,6 +125,13 @@ def _metrics(result: Mapping[str, Any]) -> Details:
     return {"metrics": kept[:MOST]} if kept else {}
 
 
+def _evidence(result: Mapping[str, Any]) -> Details:
+    """Return where evidence lies that could not lie in the incident's own directory."""
+    given = result.get("elsewhere")
+    places = [one for one in given if isinstance(one, str) and _PATH.fullmatch(one)] if isinstance(given, list) else []
+    return {"elsewhere": places[:MOST]} if places else {}
+
+
 def _point(result: Mapping[str, Any]) -> Details:
     point = result.get("recovery_point")
     if not isinstance(point, Mapping) or not isinstance(point.get("measured"), bool):
@@ -155,8 +163,8 @@ def _flag(result: Mapping[str, Any]) -> Details:
 
 
 def _incident(result: Mapping[str, Any]) -> Details:
-    """Return which event was put into the ledger (a word of the roles), and whether the latch was lowered."""
-    kept: Details = {}
+    """Return which event was put into the ledger (a word of the roles), what it tells of evidence, and of the latch."""
+    kept: Details = _evidence(result)
     event = result.get("event")
     if isinstance(event, str) and _EVENT.fullmatch(event):
         kept["recorded"] = event
@@ -174,6 +182,7 @@ def _handed_on(result: Mapping[str, Any]) -> Details:
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Details]] = {
     "ansible.builtin.set_stats": _handed_on,
+    "evidence": _evidence,
     "feature_flag": _flag,
     "incident": _incident,
     "integrity_info": _checks,

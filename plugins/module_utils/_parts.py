@@ -233,6 +233,8 @@ def evidence_part(
             continue
         size = sum(int(file["bytes"]) for file in answer.get("files", []))
         line = f"{name}: {len(answer.get('files', []))} files of evidence, {_size(size)}, in {one_line(answer['path'])}"
+        # Of the incident's own directory people know.
+        line += " (kanban_incidents_dir could not be written there)" if answer.get("elsewhere") else ""
         missing = [one_line(row["part"]) for row in answer.get("missing", [])]
         # Beside the kill, or by an earlier run: the moment tells.
         line += f", taken {one_line(answer['taken_at'])[:19]}Z" if answer.get("taken_at") else ""

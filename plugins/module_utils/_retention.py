@@ -14,7 +14,7 @@ import re
 from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Mapping, Sequence
+from typing import Any, Collection, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import (
     FILE_NAME,
@@ -114,8 +114,8 @@ def what_is_over(
 ) -> dict[str, list[dict[str, str]]]:
     """Return ``over``, what is to be removed, and ``kept``, each with ``path``, ``what`` and ``why``.
 
-    :param found: ``dump_dir`` and ``incidents_dir``, full paths; ``dumps``, what lies in the first and in its
-        directories, and ``evidence``, as ``find`` returns them; ``manifests`` as ``slurp`` does; ``skipped``, paths
+    :param found: ``dump_dir``, a full path, and ``incidents_dirs``, several; ``dumps``, what lies in the first and in
+        its directories, and ``evidence``, as ``find`` returns them; ``manifests`` as ``slurp`` does; ``skipped``, paths
         with reasons.
     :param known: of ``open_incidents``. While a host is silent nothing is over anywhere.
     :param days: what is not older stays.
@@ -125,7 +125,7 @@ def what_is_over(
     choice = _Choice(incidents, days, now)
     if not known["silent"]:
         choice.dumps(posixpath.normpath(found["dump_dir"]), found["dumps"], found["manifests"])
-        choice.evidence(posixpath.normpath(found["incidents_dir"]), found["evidence"])
+        choice.evidence({posixpath.normpath(one) for one in found["incidents_dirs"]}, found["evidence"])
         for path, why in sorted(found["skipped"].items()):
             choice.keep(path, "directory", f"it cannot be looked into: {why}")
     return {"over": choice.over, "kept": choice.kept}
@@ -225,11 +225,11 @@ class _Choice:
         else:
             self.remove(dump.path, "dump", f"{incident or 'no incident'}, {dump.days:.0f} days old")
 
-    def evidence(self, root: str, directories: Sequence[Mapping[str, Any]]) -> None:
+    def evidence(self, roots: Collection[str], directories: Sequence[Mapping[str, Any]]) -> None:
         """Choose among ``<incidents>/<incident>/evidence``."""
         for directory in sorted(directories, key=lambda one: str(one["path"])):
             path = PurePosixPath(directory["path"])
-            if path.name != _EVIDENCE or str(path.parent.parent) != root or not directory["isdir"]:
+            if path.name != _EVIDENCE or str(path.parent.parent) not in roots or not directory["isdir"]:
                 continue
             age, name = self._age(directory["mtime"]), path.parent.name
             if self._known.is_open_folder(name):

@@ -206,6 +206,13 @@ path:
   returned: success
   type: str
   sample: /var/lib/kanban_rollback/incidents/INC-20261125-042/evidence/t0
+elsewhere:
+  description:
+    - The same, where that is not in the first place (O(dest), or C(/var/lib/kanban_rollback)), which could not be
+      written; empty else.
+  returned: success
+  type: list
+  elements: str
 taken:
   description:
     - C(beside_containment) by a process beside the kill, C(on_request) by this module, or C(later) by this module

@@ -18,6 +18,10 @@ from typing import Any
 import pytest
 from ansible.release import __version__ as ansible_version
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _evidenceplace
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidence import Request, take
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceapplication import Application
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._login import Login
 from tests.integration.module import ROOT, Modules, Result
 from tests.support import web
 
@@ -69,6 +73,24 @@ def app(directory: Path) -> Iterator[Address]:
 def collector(directory: Path, **options: Any) -> Modules:
     given = {"dest": str(directory / "evidence"), "incident_id": "INC-1", "sources": ["application"], "pm2": ""}
     return Modules({**given, **options})
+
+
+def test_where_the_directory_cannot_be_written_the_other_one_is_told(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_evidenceplace, "DIRECTORIES", (str(directory / "other"),))
+    log = directory / "app.log"
+    log.write_text("hello\n")
+    asked: dict[str, Any] = {"incident_id": "INC-1", "sources": ["application"]}
+    asked["application"] = Application(pm2="", log_files=[str(log)])
+    told, error = take(Login(), Request(dest=f"{log}/evidence", **asked), False)
+    place = str(directory / "other/incidents/INC-1/evidence/t0")
+    assert (error, told["path"], told["elsewhere"]) == (None, place, [place])
+    # The same again finds it there, and says so.
+    again, _error = take(Login(), Request(dest=f"{log}/evidence", **asked), False)
+    assert (again["changed"], again["elsewhere"]) == (False, [place])
+    first, _error = take(Login(), Request(dest=str(directory / "first"), label="t1", **asked), False)
+    assert first["elsewhere"] == []
 
 
 def index_of(result: Result) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tests.playbooks.place import Site
 
 HOME = "/var/lib/postgresql/.local/state/kanban_rollback"
 DUMPS, INCIDENTS = f"{HOME}/dumps", f"{HOME}/incidents"
+ELSEWHERE = "/var/tmp/kanban_rollback"  # noqa: S108
 CLOSE = {"kanban_reenable": "all", "kanban_close": True}
 
 
@@ -65,12 +66,30 @@ def kept(site: Site) -> Iterator[Kept]:
     """An empty home, and so afterwards: tests share their hosts."""
     hosts = [site.fleet[name] for name in ("db1", "db2")]
     for host in hosts:
-        host.run(["rm", "-rf", HOME])
+        host.run(["rm", "-rf", HOME, ELSEWHERE])
     yield Kept(site.fleet["db1"])
     site.mend("db1")
     site.mend("db2")
     for host in hosts:
-        host.run(["rm", "-rf", HOME])
+        host.run(["rm", "-rf", HOME, ELSEWHERE])
+
+
+@pytest.mark.drill
+def test_evidence_that_found_no_place_in_its_directory_is_told_and_goes_by_retention(site: Site, kept: Kept) -> None:
+    # A file where the directory has to be.
+    kept.shell(f"mkdir -p {HOME}; touch {INCIDENTS}")
+    stop = site.run("scenario3", whole=True)
+    place = f"{ELSEWHERE}/incidents/{stop.incident}/evidence"
+    assert f"in {place}/t0 (kanban_incidents_dir could not be written there)" in stop.screen
+    noted = "SELECT data -> 'elsewhere' ->> 0 FROM kanban_rollback.events WHERE event = 'evidence elsewhere'"
+    assert site.psql("db1", noted) == f"{place}/t0"
+    kept.age(place)
+    assert site.run("report", whole=True).rc == 0
+    kept.shell(f"ls -d {place}")
+    assert site.run("reenable", extra=CLOSE, whole=True).rc == 0
+    report = site.run("report", whole=True)
+    assert report.rc == 0, report.output
+    assert kept.shell(f"ls {ELSEWHERE}/incidents/{stop.incident}") == ""
 
 
 @pytest.mark.drill

@@ -81,7 +81,7 @@ class Place:
         inside = [entry for entry in entries(self.dumps, 2) if entry["path"].endswith("/manifest.json")]
         return {
             "dump_dir": str(self.dumps),
-            "incidents_dir": f"{self.incidents}/",
+            "incidents_dirs": [f"{self.incidents}/"],
             "dumps": entries(self.dumps, 2),
             "manifests": [{"item": one, "content": base64.b64encode(Path(one["path"]).read_bytes())} for one in inside],
             "evidence": [one for one in entries(self.incidents, 2) if one["path"].endswith("/evidence")],

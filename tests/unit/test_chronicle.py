@@ -83,6 +83,13 @@ def test_a_dump_of_an_earlier_run_is_found_and_not_taken_again() -> None:
     assert {word for _at, word in dumps} <= set(WORDS)
 
 
+def test_evidence_that_lies_in_another_place_is_found() -> None:
+    run = stopped().task(9, "evidence", {"complete": True}, {"elsewhere": ["/srv/other/t0"]}, role="preserve")
+    kept = summed(run.task(9, "evidence", {"complete": True}, host="app1", role="preserve").end(40, "contained"))
+    assert kept["preserved"]["evidence_hosts"] == ["app1", "db1"]
+    assert kept["preserved"]["evidence_elsewhere"] == [{"host": "db1", "path": "/srv/other/t0"}]
+
+
 def test_what_was_not_measured_is_null() -> None:
     told = summed(Story("scenario1").end(5, "failed"))
     assert (told["scenario"], told["state"], told["moments"]["contained"]) == ("", "open", None)

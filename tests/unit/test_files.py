@@ -172,6 +172,14 @@ def test_runs_without_a_journal_are_told_by_the_ledger_and_nothing_is_made_up() 
     assert (times["runs"], times["green"], times["began"]) == (0, False, None)
 
 
+def test_where_evidence_lies_is_told_by_the_ledger_too() -> None:
+    noted = event(2, "preserve", "incident", "evidence elsewhere", elsewhere=["/srv/other/t0", "<b>"])
+    runs = runs_without_journal(INCIDENT, [], [{"host": "db1", "told": told_by([KILL, noted])}])
+    summary = summary_of(INCIDENT, runs, OBJECTIVES)
+    assert summary["preserved"]["evidence_elsewhere"] == [{"host": "db1", "path": "/srv/other/t0"}]
+    assert [line["what"] for line in summary["timeline"]] == ["kill"]
+
+
 def test_what_has_a_journal_is_told_by_that() -> None:
     story = Story(run_id="run-9").task(3, "feature_flag", ON).record
     told = [{"host": "db1", "told": told_by([KILL])}]

@@ -185,6 +185,11 @@ def test_of_a_failover_figures_and_plain_names_are_kept() -> None:
     assert details("feature_flag", {"position": {"timeline": None, "lsn": None}}) == {}
 
 
+def test_where_evidence_lies_is_kept_only_where_that_is_another_place() -> None:
+    assert details("evidence", {"elsewhere": ["/srv/other/t0", "/srv/<b>", 7]}) == {"elsewhere": ["/srv/other/t0"]}
+    assert details("evidence", {"elsewhere": [], "path": "/var/lib/x"}) == {}
+
+
 def test_the_directory_is_read_and_told(tmp_path: Path) -> None:
     one, two = recorded(tmp_path), recorded(tmp_path, "INC-2")
     moved = one.with_name("journal-moved.jsonl")

@@ -154,6 +154,10 @@ def test_evidence_of_every_host_or_its_name(nothing: Answer) -> None:
     kept = {"path": "/srv/inc/evidence", "files": [{"bytes": 1000}], "missing": [{"part": "pm2", "reason": "none"}]}
     assert evidence_part(["db1", "app1"], [kept, kept])["holds"]
     assert "without pm2" in whole(evidence_part(["app1"], [kept]))
+    assert "kanban_incidents_dir" not in whole(evidence_part(["app1"], [kept]))
+    beside = {**kept, "path": "/srv/other", "elsewhere": ["/srv/other"]}
+    told = whole(evidence_part(["app1"], [beside]))
+    assert "in /srv/other (kanban_incidents_dir could not be written there)" in told
     part = evidence_part(["db1", "app1"], [kept, nothing])
     assert part["bad"] == ["no evidence of app1"]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import file_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import DIRECTORIES, file_name
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import what_is_over
 from tests.unit.retained import DAYS, NOBODY, NOW, Place, entries
 
@@ -217,6 +218,18 @@ def test_evidence_goes_by_its_age_and_only_from_its_place(place: Place) -> None:
     place.age(place.incidents / "evidence", 400)
     assert place.over() == [old]
     assert place.why() == {young: "it is not older than 90 days"}
+    # And from those in which it lies where its own could not be written.
+    found = place.found()
+    beside = {**found["evidence"][0], "path": "/srv/other/INC-OLD/evidence", "mtime": 0}
+    for roots, over in (([], [old]), (["/srv/other"], [beside["path"], old])):
+        more = {**found, "incidents_dirs": [*found["incidents_dirs"], *roots], "evidence": [*found["evidence"], beside]}
+        assert sorted(one["path"] for one in what_is_over(more, NOBODY, DAYS, NOW)["over"]) == sorted(over)
+
+
+def test_the_places_of_evidence_are_those_in_which_it_is_looked_for() -> None:
+    text = (Path(__file__).parents[2] / "roles/report/vars/main.yml").read_text(encoding="utf-8")
+    listed = text.partition("__report_other_places:")[2].partition("__report")[0]
+    assert re.findall(r"(?m)^  - (.*)$", listed) == [f"{name}/incidents" for name in DIRECTORIES]
 
 
 def test_nothing_is_over_while_one_host_is_silent(place: Place) -> None:
