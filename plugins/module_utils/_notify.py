@@ -91,7 +91,8 @@ class Message:
     """What is told. ``incident``: by which services know it again; ``mention``: the route in which all are called.
 
     ``pager``: trigger, acknowledge or resolve; ``component_status``: what a status page's component gets; ``resolves``:
-    it is the end on a status page; ``stop``: which stop of the incident it tells of, from 1.
+    it is the end on a status page; ``stop``: which stop of the incident it tells of, from 1; ``without``: what could
+    not be read for it in time.
     """
 
     key: str
@@ -107,6 +108,7 @@ class Message:
     component_status: str = ""
     resolves: bool = False
     stop: int = 1
+    without: Sequence[str] = ()
     routes: Sequence[Route] = field(default_factory=tuple)
 
     def as_json(self) -> dict[str, Any]:
@@ -130,11 +132,13 @@ def message_of(found: Any) -> Message:
     given = {name: found[name] for name in names if name in found}
     if not {"key", "kind", "incident", "at", "subject", "text"} <= set(given) or not _KEY.fullmatch(str(given["key"])):
         raise ValueError("a field is missing")
-    flag, stop = given.pop("resolves", False), given.pop("stop", 1)
+    flag, stop, without = given.pop("resolves", False), given.pop("stop", 1), given.pop("without", ())
     good = isinstance(flag, bool) and isinstance(stop, int) and not isinstance(stop, bool)
+    good = good and isinstance(without, (list, tuple)) and all(isinstance(one, str) for one in without)
     if not good or not all(isinstance(value, str) for value in given.values()):
         raise ValueError("a field of another kind")
-    return Message(**given, resolves=flag, stop=stop, routes=tuple(map(_route_of, found["routes"])))
+    routes = tuple(map(_route_of, found["routes"]))
+    return Message(**given, resolves=flag, stop=stop, without=tuple(without), routes=routes)
 
 
 def _route_of(found: Any) -> Route:
@@ -175,6 +179,7 @@ def wanted(given: Mapping[str, Any], incident: str, at: str, dry_run: bool) -> M
         component_status=given["component_status"],
         resolves=given["resolves"],
         stop=given["stop"],
+        without=tuple(given.get("without", ())),
         routes=tuple(Route(name, DRY if dry_run else PENDING) for name in dict.fromkeys(given["routes"])),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
@@ -43,6 +43,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyoutb
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifypager import Page, Pager
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import result_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyslack import Slack
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifywords import left_words
 
 # One request may take so long; more is silence.
 ASK_SECONDS = 10.0
@@ -53,7 +54,7 @@ Services = Mapping[str, Any]
 @dataclass(frozen=True)
 class Request:
     """What the module was asked for. ``services``: the configured ones, by the first word of their routes; ``known``:
-    documents of a ledger, among which are messages that another controller told.
+    documents of a ledger, among which are messages that another controller told; ``words``: what people wrote by now.
     """
 
     incident: str
@@ -66,6 +67,7 @@ class Request:
     seconds: float
     since: str = ""
     known: Sequence[Mapping[str, Any]] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def request_from(params: Mapping[str, Any]) -> Request:
@@ -94,6 +96,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         seconds=params["deadline"],
         since=moment(at - params["max_age"]) if params["max_age"] > 0 else "",
         known=params["known"],
+        words={name: str(said) for name, said in params["words"].items()},
     )
 
 
@@ -101,10 +104,11 @@ def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError |
     """Tell what is to be told, and return what has become of it; raises KanbanError where nothing could be kept."""
     deadline = Deadline(request.seconds)
     outbox = Outbox(request.directory, min(LOCK_SECONDS, request.seconds))
-    new, unreached = _reached(request)
     known = known_from(request.known)
     there, broken = outbox.read()
     before = with_known(there, known)
+    left = left_words(before, request.words, moment(time.time()), request.dry_run)
+    new, unreached = _reached(request, [*request.messages, *left])
     if check or not request.send:
         return {**result_of(before, before, new, unreached, broken, outbox.directory, False), "keep": []}, None
     if new or before:
@@ -126,10 +130,10 @@ def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError |
     return {**result, "keep": documents_of(after, request.known)}, None
 
 
-def _reached(request: Request) -> tuple[list[Message], list[str]]:
+def _reached(request: Request, wanted: Sequence[Message]) -> tuple[list[Message], list[str]]:
     """Return the messages with the routes that lead somewhere, and the other routes; a dry run keeps all."""
     messages, unreached = [], []
-    for message in request.messages:
+    for message in wanted:
         routes = []
         for route in message.routes:
             if request.dry_run or _reaches(request.services, route):

@@ -19,6 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
     Message,
     Route,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifywords import without
 
 SHOWN = 5
 
@@ -59,6 +60,7 @@ def result_of(
             {"message": message.key, "at": message.at, "routes": [route.route for route in message.routes]}
             for message in after
         ],
+        "without": without(after),
         "unreached": list(unreached),
         "unreadable": list(broken),
     }
@@ -103,10 +105,23 @@ def _lines(result: Mapping[str, Any], check_mode: bool, again: str) -> list[str]
             f"Messages: of {len(result['unknown']):,} it is not known whether they arrived "
             f"({_some(result['unknown'])}); look there, -e kanban_notify_again=true sends them again"
         )
+    lines += _without(result["without"])
     lines += [f"Messages: {_one(one)}" for one in [*result["partly"][:SHOWN], *result["needless"][:SHOWN]]]
     if result["unreadable"]:
         lines.append(f"Messages: not readable in the outbox: {clean(', '.join(result['unreadable']), 200)}")
     return lines
+
+
+def _without(found: Mapping[str, Sequence[str]]) -> list[str]:
+    told = {
+        "words": "without what people may have written, which could not be read in time; report.yml tells it: ",
+        "figures": "without figures, which could not be read in time; the report has them: ",
+    }
+    return [f"Messages: {text}{_keys(found[name])}" for name, text in told.items() if found[name]]
+
+
+def _keys(found: Sequence[str]) -> str:
+    return clean(", ".join(found[:SHOWN]), 300) + (f", and {len(found) - SHOWN:,} more" if len(found) > SHOWN else "")
 
 
 def messages_again(results: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -88,6 +88,20 @@ options:
             one has an incident of its own there.
         type: int
         default: 1
+      without:
+        description:
+          - What could not be read for it in time, V(figures) or, for what people wrote, C(words.<name>) with a name of
+            RV(chatia.kanban_rollback.incident_words#module:words). It is kept with the message.
+        type: list
+        elements: str
+        default: []
+  words:
+    description:
+      - RV(chatia.kanban_rollback.incident_words#module:words). What of it a message of the outbox was told without
+        (O(messages[].without)), and what no later one said, is told by the same channels of Slack and lists of mail, as
+        a message C(<key>.words).
+    type: dict
+    default: {}
   state:
     description: V(listed) sends nothing and tells how it stands.
     type: str
@@ -343,6 +357,12 @@ kept:
   returned: success
   type: list
   elements: dict
+without:
+  description:
+    - Keys of messages in the outbox that were told without C(words) or C(figures), by these two names. Those whose
+      words were told since are not among them.
+  returned: success
+  type: dict
 keep:
   description:
     - Messages as documents for M(chatia.kanban_rollback.incident_documents), those that O(known) has not as they are
@@ -392,7 +412,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyentr
 COMPONENT = ["", "operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance"]
 
 # What is told, to whom, and by which services.
-UNLOGGED = ("messages", "known", "slack", "mail", "pagerduty", "status_page")
+UNLOGGED = ("messages", "known", "words", "slack", "mail", "pagerduty", "status_page")
 
 
 def text(default: str = "", secret: bool = False) -> dict[str, Any]:
@@ -411,6 +431,7 @@ def spec() -> dict[str, Any]:
         "component_status": {"type": "str", "choices": COMPONENT, "default": ""},
         "resolves": {"type": "bool", "default": False},
         "stop": {"type": "int", "default": 1},
+        "without": {"type": "list", "elements": "str", "default": []},
     }
     slack = {
         "token": text(secret=True),
@@ -446,6 +467,7 @@ def spec() -> dict[str, Any]:
         "incident_id": {"type": "str", "required": True},
         "path": {"type": "path", "required": True},
         "messages": {"type": "list", "elements": "dict", "default": [], "options": message, "no_log": True},
+        "words": {"type": "dict", "default": {}, "no_log": True},
         "state": {"type": "str", "choices": ["sent", "listed"], "default": "sent"},
         "again": {"type": "bool", "default": False},
         "dry_run": {"type": "bool", "default": False},

@@ -157,6 +157,52 @@ WRONG = """
 """
 
 
+# A disk, or a controller, that takes seconds for what takes none.
+SLOW = """
+import sys, time
+sys.addaudithook(lambda event, told: event == "open" and str(told[0]).endswith("/words.md") and time.sleep(5))
+"""
+
+
+@pytest.mark.drill
+def test_words_that_take_seconds_to_be_read_are_told_from_the_beginning(
+    place: Place, told: Told, mail: MailServer, page: StatusPage
+) -> None:
+    (place.directory / "sitecustomize.py").write_text(SLOW)
+    run = place.run("scenario3", prefix=("env", f"PYTHONPATH={place.directory}"), **services(told, mail, page))
+    assert run.rc == 0, run.output
+    kept = place.incidents / OPEN / "messages/scenario3-initial-oncall"
+    assert json.loads(kept.with_suffix(".json").read_text())["without"] == []
+    assert "O que aconteceu:** <script>{{ 7" in kept.with_suffix(".md").read_text()
+
+
+@pytest.mark.drill
+def test_words_that_could_not_be_read_are_said_to_be_left_out_and_told_by_the_report(
+    place: Place, told: Told, mail: MailServer, page: StatusPage
+) -> None:
+    words = place.incidents / OPEN / "words.md"
+    kept = words.rename(words.with_name("kept"))
+    words.mkdir()
+    run = place.run("scenario3", **services(told, mail, page))
+    assert run.rc == 0, run.output
+    assert "without what people may have written, which could not be read in time; report.yml tells it: " in run.screen
+    record = json.loads((place.incidents / OPEN / "messages/scenario3-initial-oncall.json").read_text())
+    assert record["without"] == ["words.what_happened"]
+    words.rmdir()
+    kept.rename(words)
+    report = place.run("report", **services(told, mail, page))
+    assert report.rc == 0, report.output
+    lists = outbox(place.incidents, OPEN)["scenario3-initial-stakeholders.words"]
+    assert lists == {"mail:tech_leads": "sent", "mail:executives": "sent"}
+    letters = {to[0]: one.get_content() for to, one in mail.mails if "escreveram" in str(one["Subject"])}
+    assert letters["lead@chatia.example"].startswith("O que aconteceu: <script>{{ 7*7 }}</script>")
+    # The users hear what their message asks for, and no more.
+    assert letters["user@chatia.example"].strip() == "Previsão de resolução completa: 2 horas"
+    once = len(mail.mails)
+    assert place.run("report", **services(told, mail, page)).rc == 0
+    assert len(mail.mails) == once
+
+
 @pytest.mark.drill
 def test_what_is_wrong_with_messages_is_nothing_to_the_run(directory: Path) -> None:
     team = directory / "team/pt_BR"

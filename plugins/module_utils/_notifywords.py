@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people wrote and a message was told without, because it could not be read in time. Pure.
+
+A message waits for nobody's words, so its record says which of them it lacks: ``words.root_cause`` and the like, by
+what its template asks for, or ``figures``. Once they can be read they are told, to whom the message was told and to
+nobody else: whom a template tells of the end alone does not hear of the cause by this.
+"""
+
+from __future__ import annotations
+
+from typing import Mapping, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
+    DRY,
+    MAIL,
+    PENDING,
+    SLACK,
+    Message,
+    Route,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import foreign_lines
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import HEADINGS
+
+WORDS = "words."
+# With a point, so that no telling of the same family is taken for another by it.
+_ENDING, _KIND = ".words", "words"
+_LONGEST, _TELLING = 2000, 100
+_SUBJECTS = {"en": "What people wrote", "pt_BR": "O que as pessoas escreveram"}
+
+
+def _lacks(message: Message) -> list[str]:
+    return [name[len(WORDS) :] for name in message.without if name.startswith(WORDS)]
+
+
+def _key(message: Message) -> str:
+    return message.key[: 100 - len(_ENDING)] + _ENDING
+
+
+def without(messages: Sequence[Message]) -> dict[str, list[str]]:
+    """Return the keys of messages that lack ``words`` or ``figures``, by these two; words told since lack no more."""
+    known = {one.key for one in messages}
+    return {
+        "words": [one.key for one in messages if _lacks(one) and _key(one) not in known],
+        "figures": [one.key for one in messages if "figures" in one.without],
+    }
+
+
+def left_words(messages: Sequence[Message], words: Mapping[str, str], at: str, dry_run: bool) -> list[Message]:
+    """Return messages with the words that others lack, each once.
+
+    :param messages: those of the outbox.
+    :param words: what people wrote by now, by the names of ``HEADINGS``.
+    :param dry_run: whether nothing is to be sent; else what was written by a dry run is told nobody.
+    """
+    known = {one.key for one in messages}
+    found: list[Message] = []
+    for message in messages:
+        said = {name: foreign_lines(words[name], _LONGEST) for name in _lacks(message) if words.get(name, "").strip()}
+        later = [*(one for one in messages if one.at > message.at), *found]
+        missing = {
+            route.route: [name for name, text in said.items() if not _heard(route.route, text, later)]
+            for route in message.routes
+            if route.service in (SLACK, MAIL) and not route.final and (dry_run or route.status != DRY)
+        }
+        routes = [Route(name, DRY if dry_run else PENDING) for name, names in missing.items() if names]
+        if routes and _key(message) not in known:
+            told = {name: text for name, text in said.items() if any(name in names for names in missing.values())}
+            found.append(_told(message, told, at, routes))
+    return found
+
+
+def _heard(route: str, text: str, messages: Sequence[Message]) -> bool:
+    return any(text[:_TELLING] in one.text for one in messages if one.by(route))
+
+
+def _told(message: Message, said: Mapping[str, str], at: str, routes: Sequence[Route]) -> Message:
+    language = message.locale if message.locale in _SUBJECTS else "en"
+    return Message(
+        key=_key(message),
+        kind=_KIND,
+        incident=message.incident,
+        at=at,
+        subject=f"{_SUBJECTS[language]}: {message.subject}",
+        text="\n\n".join(f"**{HEADINGS[name][language]}:** {text}" for name, text in said.items() if name in HEADINGS),
+        locale=language,
+        severity=message.severity,
+        stop=message.stop,
+        routes=tuple(routes),
+    )
