@@ -11,6 +11,7 @@ import json
 import os
 import re
 import subprocess
+import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from tests.integration.module import ROOT
 from tests.integration.place import Database
 from tests.playbooks.runner import Running
 from tests.support.processes import free_port, wait_until
+from tests.support.redis_server import Certificates
 
 VENV = ROOT / ".venv-eda"
 RULEBOOK = "chatia.kanban_rollback.alerts"
@@ -204,6 +206,31 @@ class Place:
 def programs() -> Mapping[str, str]:
     """Return the PATH that finds the environment's own Ansible first."""
     return {"PATH": os.pathsep.join((str(environment()), os.environ.get("PATH", os.defpath)))}
+
+
+def with_tls(directory: Path, certificates: Certificates) -> str:
+    """Return the rulebook with the lines that docs/alerts.md gives for TLS, by these certificates, for both sides."""
+    text = (ROOT / "extensions/eda/rulebooks/alerts.yml").read_text(encoding="utf-8")
+    lines = textwrap.indent(documented("certfile:"), " " * 8)
+    for name, path in (
+        ("certfile", certificates.certificate),
+        ("keyfile", certificates.key),
+        ("cafile", certificates.ca),
+    ):
+        lines, count = re.subn(rf"(?m)^( *{name}: )\S+", rf"\g<1>{path}", lines)
+        assert count == 1, name
+    token = '        token: "{{ KANBAN_ALERTS_TOKEN }}"\n'
+    assert token in text
+    made = directory / "tls.yml"
+    made.write_text(text.replace(token, token + lines), encoding="utf-8")
+    return str(made)
+
+
+def documented(begins: str) -> str:
+    """Return the block of docs/alerts.md that begins so."""
+    text = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
+    (block,) = (part for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if part.startswith(begins))
+    return str(block)
 
 
 def impatient(directory: Path) -> str:

@@ -18,10 +18,11 @@ from typing import Any
 
 import yaml
 
-from tests.integration.alerts import ENVIRONMENT, TOKEN, WITH_US
+from tests.integration.alerts import ENVIRONMENT, TOKEN, WITH_US, documented
 from tests.integration.module import ROOT
 from tests.support import web
 from tests.support.processes import end, free_port, gone, wait_until
+from tests.support.redis_server import Certificates
 
 SHIPPED = ROOT / "extensions/prometheus"
 PROMETHEUS, ALERTMANAGER = shutil.which("prometheus"), shutil.which("prometheus-alertmanager")
@@ -72,8 +73,11 @@ class Alertmanager:
 
 
 @contextlib.contextmanager
-def alertmanager(directory: Path, receiver: int) -> Iterator[Alertmanager]:
-    """Run an Alertmanager by the configuration that ships, which sends again every few seconds instead of minutes."""
+def alertmanager(directory: Path, receiver: int, certificates: Certificates | None = None) -> Iterator[Alertmanager]:
+    """Run an Alertmanager by the configuration that ships, which sends again every few seconds instead of minutes.
+
+    With certificates it speaks TLS by the lines that docs/alerts.md gives for it.
+    """
     assert ALERTMANAGER
     directory.mkdir()
     (directory / "token").write_text(TOKEN)
@@ -82,6 +86,12 @@ def alertmanager(directory: Path, receiver: int) -> Iterator[Alertmanager]:
     (hook,) = given["receivers"][1]["webhook_configs"]
     hook["url"] = f"http://127.0.0.1:{receiver}/alerts"
     hook["http_config"]["authorization"]["credentials_file"] = str(directory / "token")
+    if certificates:
+        hook["url"] = f"https://127.0.0.1:{receiver}/alerts"
+        paths = {"ca_file": certificates.ca, "cert_file": certificates.certificate, "key_file": certificates.key}
+        shown = yaml.safe_load(documented("- url: https:"))[0]["http_config"]["tls_config"]
+        assert set(shown) == set(paths)
+        hook["http_config"]["tls_config"] = {name: str(path) for name, path in paths.items()}
     (directory / "alertmanager.yml").write_text(yaml.safe_dump(given))
     port = free_port()
     options = (f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=")
