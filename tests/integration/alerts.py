@@ -185,22 +185,31 @@ class Place:
         """Start the rulebook and give it once it hears; all that it has started ends with it."""
         groups = {"db": {"db1": {}}, "redis": redis or {}, "app": {}}
         _i, inventory = playbook.inventory(self.directory, self.variables(**more), **groups)
-        port = port or free_port()
-        given = {
-            "ANSIBLE_INVENTORY": str(self.directory / inventory),
-            "KANBAN_ALERTS_TOKEN": TOKEN,
-            "KANBAN_ALERTS_ENVIRONMENT": ENVIRONMENT,
-            "KANBAN_ALERTS_PORT": str(port),
-        }
-        argv = [*WITH_US, str(environment() / "ansible-rulebook"), "-v", "-r", rulebook, "-E", ",".join(given)]
-        around = {**playbook.alone(self.directory), **given, **programs(), "TMPDIR": str(self.directory)}
-        running = Running(argv, self.directory / f"rulebook-{port}", self.directory, around)
-        try:
-            assert wait_until(lambda: "Waiting for events" in running.output or not running.alive, START_SECONDS)
-            assert running.alive, running.output
-            yield Receiver(running, port)
-        finally:
-            running.clear()
+        with rulebook_of(self.directory, rulebook, port=port, inventory=str(self.directory / inventory)) as receiver:
+            yield receiver
+
+
+@contextlib.contextmanager
+def rulebook_of(
+    directory: Path, rulebook: str, *options: str, port: int = 0, inventory: str = "", **more: str
+) -> Iterator[Receiver]:
+    """Start a rulebook and give it once it hears; all that it has started ends with it."""
+    port = port or free_port()
+    given = {
+        "ANSIBLE_INVENTORY": inventory,
+        "KANBAN_ALERTS_TOKEN": TOKEN,
+        "KANBAN_ALERTS_ENVIRONMENT": ENVIRONMENT,
+        "KANBAN_ALERTS_PORT": str(port),
+    }
+    argv = [*WITH_US, str(environment() / "ansible-rulebook"), "-v", "-r", rulebook, "-E", ",".join(given), *options]
+    around = {**playbook.alone(directory), **given, **programs(), **more, "TMPDIR": str(directory)}
+    running = Running(argv, directory / f"rulebook-{port}", directory, around)
+    try:
+        assert wait_until(lambda: "Waiting for events" in running.output or not running.alive, START_SECONDS)
+        assert running.alive, running.output
+        yield Receiver(running, port)
+    finally:
+        running.clear()
 
 
 def programs() -> Mapping[str, str]:

@@ -17,6 +17,7 @@ import yaml
 
 from tests.integration.alerts import environment, programs
 from tests.integration.module import ROOT
+from tools import surveys
 
 SHIPPED = ROOT / "extensions/prometheus"
 RULES = [
@@ -25,6 +26,7 @@ RULES = [
     for rule in group["rules"]
 ]
 RULEBOOK = ROOT / "extensions/eda/rulebooks/alerts.yml"
+IN_AWX = ROOT / "extensions/eda/rulebooks/alerts_awx.yml"
 RULESETS = yaml.safe_load(RULEBOOK.read_text(encoding="utf-8"))
 PROFILE = yaml.safe_load((ROOT / "roles/kanban/defaults/main.yml").read_text(encoding="utf-8"))
 # As ansible-rulebook does it before it starts anything.
@@ -60,6 +62,26 @@ def test_the_programs_take_what_ships(argv: tuple[str, ...]) -> None:
 
 def validated(rulebook: Path) -> subprocess.CompletedProcess[str]:
     return done(str(environment() / "python"), "-c", VALIDATE, str(rulebook))
+
+
+def test_the_rulebook_of_awx_is_the_same_but_for_what_it_starts() -> None:
+    """A template is launched by the answers that the playbook would get, with nothing of the event beside."""
+    wanted = yaml.safe_load(RULEBOOK.read_text(encoding="utf-8"))
+    asked = {one["variable"] for one in surveys.surveys()["Kanban alert"]["spec"]}
+    for ruleset in wanted:
+        for rule in ruleset["rules"]:
+            for action in rule.get("actions", [rule.get("action")]):
+                if run := action.pop("run_playbook", None):
+                    given = {name: value for name, value in run["extra_vars"].items() if name in asked}
+                    given["kanban_alert_triages"] = str(given["kanban_alert_triages"]).lower()
+                    action["run_job_template"] = {
+                        "name": "Kanban alert",
+                        "organization": surveys.read(ROOT / "awx/organization.yml")["awx_organization"]["name"],
+                        "include_events": False,
+                        "job_args": {"extra_vars": given},
+                    }
+    assert yaml.safe_load(IN_AWX.read_text(encoding="utf-8")) == wanted
+    assert validated(IN_AWX).returncode == 0, validated(IN_AWX).stderr
 
 
 def test_ansible_rulebook_takes_the_rulebook(tmp_path: Path) -> None:

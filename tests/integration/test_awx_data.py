@@ -109,8 +109,8 @@ def test_awx_takes_each_survey(name: str) -> None:
 
 
 def test_every_playbook_that_people_type_has_a_template() -> None:
-    # Halves of triage.yml, what makes the templates, and what a rulebook runs.
-    others = {"triage_act.yml", "triage_decide.yml", "awx.yml", "alert.yml"}
+    # Halves of triage.yml, and what makes the templates. What a rulebook launches has one, too.
+    others = {"triage_act.yml", "triage_decide.yml", "awx.yml"}
     there = {path.name for path in ROOT.glob("playbooks/*.yml")} - others
     assert {one["playbook"].removeprefix("playbooks/") for one in TEMPLATES.values()} == there
 
@@ -261,6 +261,24 @@ def test_on_call_stops_and_dbas_alone_approve() -> None:
         stops = template["playbook"] in STOPS and name not in ("Kanban recover", "Kanban compare")
         assert not stops or ("execute", name) in on_call, name
     assert {role for role, _name in may["Kanban readers"]} == {"read"}
+
+
+def test_an_alert_says_no_more_than_its_survey_asks_and_may_do_nothing_else() -> None:
+    template = TEMPLATES["Kanban alert"]
+    # Neither variables, hosts, tags nor an inventory: an answer of the survey is all that comes with a launch.
+    assert {name for name, value in template.items() if name.startswith("ask_") and value} == set()
+    assert template["allow_simultaneous"] is True
+    assert "extra_vars" not in template
+    asked = set(template["survey"])
+    assert asked == {name for name in SPECS if name.startswith("kanban_alert_")} - {"kanban_alert_inventory"}
+    # What may run by itself is said by the inventory alone, and nobody but the rulebook's user launches this.
+    assert [
+        name for name, one in {**TEMPLATES, **WORKFLOWS}.items() if "kanban_auto_contain" in one.get("survey", [])
+    ] == []
+    grants = {
+        team["name"]: team["grants"] for team in DATA["teams"]["awx_teams"] if "Kanban alert" in str(team["grants"])
+    }
+    assert grants == {"Kanban alerts": [{"role": "execute", "job_templates": ["Kanban alert"]}]}
 
 
 def test_secrets_come_in_by_the_environment_and_never_as_extra_variables() -> None:

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rulebook that launches a job template, and what it says to AWX."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.integration.alerts import alert, moment, rulebook_of
+from tests.integration.module import ROOT
+from tests.support import awxrules, web
+from tests.support.processes import wait_until
+from tools import surveys
+
+pytestmark = pytest.mark.drill
+DATA = surveys.read(ROOT / "awx/job_templates.yml")
+TEMPLATE = next(one for one in DATA["awx_job_templates"] if one["name"] == "Kanban alert")
+ASKS = {f"ask_{what}_on_launch": False for what in ("limit", "labels", "inventory", "variables")}
+TOKEN = "t0ken-of-the-rulebooks-user"
+API = "/api/v2/"
+
+
+class Handler(web.Handler):
+    def do_GET(self) -> None:  # noqa: N802 - the library names it
+        parts = urlsplit(self.path)
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self.send(401, {"detail": "Authentication credentials were not provided."})
+        elif parts.path == f"{API}unified_job_templates/":
+            found = {"id": 5, "type": "job_template", "related": {"launch": f"{API}job_templates/5/launch/"}}
+            found |= {"name": TEMPLATE["name"], "summary_fields": {"organization": {"name": "Kanban rollback"}}, **ASKS}
+            self.send(200, {"count": 1, "next": None, "results": [found]})
+        elif parts.path == f"{API}jobs/":
+            ids = parse_qs(parts.query)["id__in"][0].split(",")
+            rows = [{"id": int(id), "status": "successful", "created": moment(0), "artifacts": {}} for id in ids]
+            self.send(200, {"count": len(rows), "next": None, "results": rows})
+        else:
+            self.send(200, {"version": "24.6.1"})
+
+    def do_POST(self) -> None:  # noqa: N802 - the library names it
+        said = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.note(self.path, said)
+        self.send(201, {"id": 7, "url": f"{API}jobs/7/"})
+
+
+def launches(record: Path) -> list[Any]:
+    return [json.loads(body) for path, body in web.asked(record) if path == f"{API}job_templates/5/launch/"]
+
+
+def test_an_alert_launches_the_template_with_answers_of_its_survey(directory: Path) -> None:
+    record = directory / "launched"
+    began = moment(1)
+    with (
+        web.serving(web.Server(Handler, record)) as awx,
+        rulebook_of(
+            directory,
+            "chatia.kanban_rollback.alerts_awx",
+            *("--controller-url", awx.url),
+            EDA_CONTROLLER_TOKEN=TOKEN,
+        ) as receiver,
+    ):
+        assert receiver.hears(alert(began=began), token="forged") == 401
+        for _ in range(5):
+            assert receiver.hears(alert(began=began, kanban_operator="{{ 7*7 }}", status="firing")) == 200
+        assert wait_until(lambda: len(launches(record)) >= 2, 60), receiver.running.output
+        assert not wait_until(lambda: len(launches(record)) > 2, 5), launches(record)
+        assert TOKEN not in receiver.running.output
+    sent = [one["extra_vars"] for one in launches(record)]
+    given = {"kanban_alert_scenario": "scenario1", "kanban_alert_name": "KanbanDown", "kanban_alert_began_at": began}
+    given["kanban_alert_environment"] = "staging"
+    # One that stops, and one that would triage; neither says more than the survey asks.
+    assert sorted(one.pop("kanban_alert_triages") for one in sent) == ["false", "true"]
+    assert sent == [given, given]
+    assert awxrules.answers(surveys.surveys()["Kanban alert"], given, extra=False) == ""
