@@ -8,6 +8,7 @@ What a ledger has and this disk lacks is written here, and what this disk has an
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -65,13 +66,19 @@ def _bring(directory: Path, texts: Mapping[str, str], check_mode: bool) -> list[
     """Write what is missing here, and go on with journals that are longer elsewhere; never over anything else."""
     written = []
     for name, text in texts.items():
-        there = read_bytes(directory / name, LARGEST)
-        if there is None or (is_journal(name) and goes_on(there.decode("utf-8", "replace"), text)):
+        if not (directory / name).exists() or (is_journal(name) and _is_older(directory / name, text)):
             if not check_mode:
                 make_folder(directory)
                 write_whole(directory / name, text.encode(), check_mode)
             written.append(name)
     return written
+
+
+def _is_older(path: Path, text: str) -> bool:
+    """Whether a journal is the beginning of a text; one that has more bytes than that has characters is not read."""
+    if path.stat().st_size > len(text.encode()):
+        return False
+    return goes_on((read_bytes(path, LARGEST) or b"").decode("utf-8", "replace"), text)
 
 
 def _to_keep(directory: Path, request: FolderRequest) -> dict[str, Any]:
@@ -80,12 +87,13 @@ def _to_keep(directory: Path, request: FolderRequest) -> dict[str, Any]:
     keep: list[dict[str, str]] = []
     cut, too_long, left_out, room = [], [], [], MOST_AT_ONCE
     for path in _files(directory, request.since):
-        whole = (read_bytes(path, LARGEST) or b"").decode("utf-8", "replace")
-        text = bounded(path.name, whole)
-        if text is None:
+        beginning = _beginning(path).decode("utf-8", "replace")
+        text = bounded(path.name, beginning)
+        is_whole = path.stat().st_size <= LARGEST
+        if text is None or not (is_whole or is_journal(path.name)):
             too_long.append(path.name)
             continue
-        cut += [path.name] if len(text) < len(whole) else []
+        cut += [] if is_whole and len(text) == len(beginning) else [path.name]
         if is_journal(path.name):
             # A line that is being written has no end yet.
             text = text[: text.rfind("\n") + 1]
@@ -97,6 +105,12 @@ def _to_keep(directory: Path, request: FolderRequest) -> dict[str, Any]:
         room -= len(text)
         keep.append({"name": path.name, "text": text})
     return {"keep": keep, "cut": cut, "too_long": too_long, "left_out": left_out}
+
+
+def _beginning(path: Path) -> bytes:
+    """Return what a file begins with, as much as is read at once. Raises OSError, for a link too."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+        return opened.read(LARGEST)
 
 
 def _lengths(known: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -124,6 +124,26 @@ def test_what_lies_here_alone_is_to_be_kept(tmp_path: Path, monkeypatch: pytest.
     assert folder(tmp_path, keep=False)["keep"] == []
 
 
+def test_one_that_nobody_reads_at_once_keeps_the_others_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "ansible_collections.chatia.kanban_rollback.plugins.module_utils"
+    monkeypatch.setattr(f"{module}._filesdisk.LARGEST", 50)
+    folder = tmp_path / INCIDENT
+    folder.mkdir()
+    huge, plan, other = folder / JOURNAL, folder / PLAN, folder / "comparison.json"
+    huge.write_text("a line of 20 bytes\n" * 9)
+    plan.write_text("{}")
+    other.write_text("x" * 51)
+    # What a ledger has of it is its beginning, and not more.
+    known = [{**kept(JOURNAL, "a line of 20 bytes\n"), "length": 19}]
+    found = folder_of(FolderRequest(str(tmp_path), INCIDENT, known), check_mode=False)
+    texts = {one["name"]: one["text"] for one in found["keep"]}
+    assert texts == {PLAN: "{}", JOURNAL: "a line of 20 bytes\n" * 2}
+    assert (found["cut"], found["too_long"], found["written"]) == ([JOURNAL], ["comparison.json"], [])
+    assert huge.stat().st_size == 9 * 19
+
+
 def event(seconds: float, phase: str, source: str, what: str, run: str = "run-9", **data: Any) -> dict[str, Any]:
     return {"run_id": run, "at": at(seconds), "phase": phase, "source": source, "event": what, "data": data}
 
