@@ -10,12 +10,13 @@ retention, which an event of the ledger's chain never does; what people write is
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, Sequence
+from typing import Any, Collection, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import not_kept, readable
 
-# So many characters has one, so many of them has an incident, and so many characters are given in one answer.
-LONGEST, MOST, MOST_AT_ONCE = 4194304, 400, 16777216
+# So many characters has one, so many journals an incident and so many other files, and so many characters are in one
+# answer. They are counted apart, so that a plan that awaits its approval has room after any number of runs.
+LONGEST, MOST, MOST_OTHERS, MOST_AT_ONCE = 4194304, 400, 100, 16777216
 JOURNAL = "journal-"
 _NAME = re.compile(
     r"(?:journal-[A-Za-z0-9._-]{1,200}\.jsonl|plan-[0-9a-f]{16}\.json|comparison\.json"
@@ -48,6 +49,22 @@ def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             )
         found[name] = {"name": name, "text": text}
     return list(found.values())
+
+
+def with_room(there: Collection[str], given: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
+    """Return those that an incident has room for, beside the names that are there, and the names of the others."""
+    room = {True: MOST, False: MOST_OTHERS}
+    for name in there:
+        room[is_journal(name)] -= 1
+    taken, full = [], []
+    for one in given:
+        new = one["name"] not in there
+        if new and room[is_journal(one["name"])] < 1:
+            full.append(one["name"])
+            continue
+        room[is_journal(one["name"])] -= int(new)
+        taken.append(one)
+    return taken, full
 
 
 def bounded(name: str, text: str, longest: int = LONGEST) -> str | None:

@@ -13,8 +13,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._files import (
     MOST,
     MOST_AT_ONCE,
+    MOST_OTHERS,
     is_journal,
     wanted,
+    with_room,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
     look_at_ledger,
@@ -47,7 +49,8 @@ def keep_files(login: Login, request: FilesRequest, check_mode: bool) -> dict[st
     session = Session(login, APPLICATION)
     try:
         facts = look_at_ledger(session, request.who.environment)
-        result: dict[str, Any] = {"changed": False, "known_as": None, "files": [], "kept": [], "left_out": []}
+        result: dict[str, Any] = {"changed": False, "known_as": None}
+        result.update({name: [] for name in ("files", "kept", "left_out", "no_room")})
         if facts.state.usable:
             with session.transaction(request.deadline, mode="READ ONLY") as cursor:
                 result.update(_read(cursor, request))
@@ -56,7 +59,8 @@ def keep_files(login: Login, request: FilesRequest, check_mode: bool) -> dict[st
             if result["known_as"] is None:
                 raise unknown_incident(request.who.incident_id)
             with session.transaction(request.deadline, mode="READ ONLY" if check_mode else "READ WRITE") as cursor:
-                result["kept"] = _keep(cursor, result["known_as"], request.who.run_id, given, check_mode)
+                kept, full = _keep(cursor, result["known_as"], request.who.run_id, given, check_mode)
+                result.update(kept=kept, no_room=full)
             result["changed"] = bool(result["kept"])
     finally:
         session.close()
@@ -88,26 +92,25 @@ def _there(cursor: Cursor, incident: str) -> list[Any]:
 
 def _keep(
     cursor: Cursor, incident: str, run_id: str, given: Sequence[Mapping[str, str]], check_mode: bool
-) -> list[str]:
-    """Add what is not there, or goes on from what is there; return the names."""
+) -> tuple[list[str], list[str]]:
+    """Add what is not there, or goes on from what is there; return the names, and those for which there is no room."""
     there, creatable, writable, _readable = cursor.row(queries.STATE, {})
     if not (writable if there else creatable):
         raise _no_place()
     before = {row[0]: row[3] for row in _there(cursor, incident)}
-    new = [one for one in given if one["name"] not in before]
-    if len(before) + len(new) > MOST:
-        raise _too_many(incident, len(before) + len(new))
+    taken, full = with_room(before, given)
+    if not taken:
+        raise _too_many(incident)
     if check_mode:
-        longer = [one for one in given if before.get(one["name"], -1) < len(one["text"])]
-        return [one["name"] for one in longer]
+        return [one["name"] for one in taken if before.get(one["name"], -1) < len(one["text"])], full
     if not there:
         # A ledger of before there was a place for files.
         cursor.run(queries.CREATE, {})
     kept = []
-    for one in given:
+    for one in taken:
         cursor.run(queries.KEEP, {"incident": incident, "run": run_id, "grows": is_journal(one["name"]), **one})
         kept += [one["name"]] if cursor.rowcount > 0 else []
-    return kept
+    return kept, full
 
 
 def _no_place() -> KanbanError:
@@ -119,10 +122,10 @@ def _no_place() -> KanbanError:
     )
 
 
-def _too_many(incident: str, number: int) -> KanbanError:
+def _too_many(incident: str) -> KanbanError:
     return KanbanError(
         "too_many",
-        f"{incident} would have {number} files, and {MOST} are kept.",
+        f"{incident} has no room for more: {MOST} journals are kept, and {MOST_OTHERS} other files.",
         "What was to be kept lies on this controller alone. Nothing was kept here.",
         "Close the incident; a new one has files of its own.",
     )

@@ -65,7 +65,7 @@ attributes:
     description: What is kept is returned.
 notes:
   - The incident is one that the ledger knows, open or closed. None is opened for a file.
-  - An incident has at most 400 files.
+  - An incident has at most 400 journals, and 100 other files. What there is room for is kept.
 seealso:
   - module: chatia.kanban_rollback.incident_folder
   - module: chatia.kanban_rollback.incident_documents
@@ -108,6 +108,11 @@ left_out:
   elements: str
 kept:
   description: Names of the files that this call added, or went on with.
+  returned: success
+  type: list
+  elements: str
+no_room:
+  description: Names of the files that were not kept, for the incident has as many as it can have.
   returned: success
   type: list
   elements: str

@@ -74,6 +74,9 @@ def test_what_cannot_be_kept_is_an_error_and_what_is_not_there_is_nothing(db: Da
         (ID,),
     )
     modules.fails("too_many", "incident_files", **given)
+    # A plan that awaits its approval has room, whatever has run before.
+    both = modules.ok("incident_files", **{**given, "files": [{"name": PLAN, "text": "{}"}, *given["files"]]})
+    assert (both["kept"], both["no_room"]) == ([PLAN], [one["name"] for one in given["files"]])
     # Somebody has the table: it is bounded.
     with db.transaction("LOCK TABLE kanban_rollback.files IN ACCESS EXCLUSIVE MODE"):
         assert modules.run("incident_files", **given, deadline=1).get("failed")

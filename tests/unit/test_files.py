@@ -124,6 +124,20 @@ def test_what_lies_here_alone_is_to_be_kept(tmp_path: Path, monkeypatch: pytest.
     assert folder(tmp_path, keep=False)["keep"] == []
 
 
+def test_journals_leave_room_for_plans_and_one_that_is_there_may_grow() -> None:
+    journals = [f"journal-{number}.jsonl" for number in range(_files.MOST)]
+    plans = [f"plan-{number:016x}.json" for number in range(_files.MOST_OTHERS)]
+
+    def asked(there: list[str], *names: str) -> tuple[list[str], list[str]]:
+        taken, full = _files.with_room(there, [{"name": name, "text": "x"} for name in names])
+        return [one["name"] for one in taken], full
+
+    assert asked(journals, JOURNAL, PLAN, journals[0]) == ([PLAN, journals[0]], [JOURNAL])
+    assert asked(journals[1:], JOURNAL, journals[0]) == ([JOURNAL], [journals[0]])
+    assert asked([*journals, *plans], JOURNAL, PLAN) == ([], [JOURNAL, PLAN])
+    assert asked(plans, JOURNAL, PLAN) == ([JOURNAL], [PLAN])
+
+
 def test_one_that_nobody_reads_at_once_keeps_the_others_from_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
