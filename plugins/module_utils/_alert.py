@@ -32,7 +32,7 @@ def alert_decision(
     *,
     asked: str,
     name: str,
-    began_at: str,
+    began_at: Any,
     environment: str,
     own_environment: str,
     allowed: Sequence[str] = (),
@@ -73,6 +73,10 @@ def alert_decision(
 
 def moment(text: Any) -> datetime | None:
     """Return a moment as Alertmanager and the ledger write it, to the second in UTC; none for anything else."""
+    if isinstance(text, datetime):
+        # What a survey of AWX was answered comes as YAML, which reads a moment; one without a zone was UTC there.
+        aware = text if text.tzinfo else text.replace(tzinfo=timezone.utc)
+        return aware.astimezone(timezone.utc).replace(microsecond=0)
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if not found:
         return None

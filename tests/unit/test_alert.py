@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -51,6 +52,14 @@ def test_nothing_is_contained_by_itself_unless_it_is_named() -> None:
         assert decided(asked=asked, allowed=[other])["acts"] == "triage"
         found = decided(asked=asked, allowed=[asked])
         assert (found["acts"], found["reason"]) == (asked, "Alert KanbanDown, firing since 2026-11-27T03:12:00Z")
+
+
+def test_a_moment_that_yaml_has_read_is_the_same_moment() -> None:
+    # As AWX hands on what its survey was answered.
+    for zone in (UTC, None):
+        began = datetime(2026, 11, 27, 3, 12, 0, 123456, zone)
+        assert decided(began_at=began) == decided()
+    assert decided(began_at="2026-11-27 03:12:00+00:00")["refused"]
 
 
 @pytest.mark.parametrize(
