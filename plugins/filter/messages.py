@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import ledgers_to_ask
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyalert import alert_message, alert_outbox
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyformat import (
     message_clock,
     message_day,
@@ -45,6 +46,8 @@ class FilterModule:
             "messages_ending": ending_of,
             "messages_lines": messages_lines,
             "messages_not_told": not_told,
+            "messages_of_alert": alert_message,
+            "messages_of_alert_place": alert_outbox,
             "messages_of_step": step_message,
             "messages_planned": messages_planned,
             "messages_stop_state": stop_state,
