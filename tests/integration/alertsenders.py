@@ -88,10 +88,10 @@ def alertmanager(directory: Path, receiver: int, certificates: Certificates | No
     hook["http_config"]["authorization"]["credentials_file"] = str(directory / "token")
     if certificates:
         hook["url"] = f"https://127.0.0.1:{receiver}/alerts"
-        paths = {"ca_file": certificates.ca, "cert_file": certificates.certificate, "key_file": certificates.key}
+        files = {"ca_file": certificates.ca, "cert_file": certificates.certificate, "key_file": certificates.key}
         shown = yaml.safe_load(documented("- url: https:"))[0]["http_config"]["tls_config"]
-        assert set(shown) == set(paths)
-        hook["http_config"]["tls_config"] = {name: str(path) for name, path in paths.items()}
+        assert set(shown) == set(files)
+        hook["http_config"]["tls_config"] = {name: str(path) for name, path in files.items()}
     (directory / "alertmanager.yml").write_text(yaml.safe_dump(given))
     port = free_port()
     options = (f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=")

@@ -17,6 +17,7 @@ from tests.integration.alerts import ENVIRONMENT, Place, moment
 from tests.integration.crowd import on, population
 from tests.integration.module import Modules
 from tests.integration.place import Database
+from tests.playbooks.runner import Run
 from tests.support.telling import Told, telling
 
 OWN = "#incident-20261127-0310"
@@ -34,7 +35,7 @@ def place(db: Database, directory: Path) -> Place:
     return Place(db, directory)
 
 
-def triage(place: Place, told: Told, began: str, *options: str, **more: Any) -> playbook.Run:
+def triage(place: Place, told: Told, began: str, *options: str, **more: Any) -> Run:
     """Run alert.yml as the rulebook does for an alert that may stop nothing."""
     variables = {
         **place.variables(),
@@ -83,9 +84,9 @@ def test_it_is_told_once_for_each_finding_by_whatever_controller(place: Place, t
     # An incident that is open, with a channel of its own, in which a P2 was declared.
     modules = place.db.modules(incident_id="INC-20261127-042")
     modules.ok("incident", state="open", environment=ENVIRONMENT, scenario="p2")
-    known = {"key": "scenario2-announce", "kind": "announce", "text": "It began.", "locale": "en"}
+    known: dict[str, Any] = {"key": "scenario2-announce", "kind": "announce", "text": "It began.", "locale": "en"}
     known |= {"severity": "P1", "routes": [f"slack:{OWN}"]}
-    outbox = {"incident_id": "INC-20261127-042", "path": str(place.directory / "incidents")}
+    outbox: dict[str, Any] = {"incident_id": "INC-20261127-042", "path": str(place.directory / "incidents")}
     slack = {**told.slack, "create": ["#incident-*"]}
     assert Modules({}).ok("notify", **outbox, messages=[known], slack=slack)["sent"]
     # By its own clock it begins after it was triaged, so that it is triaged again.
