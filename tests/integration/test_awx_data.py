@@ -246,41 +246,6 @@ def test_recovery_and_return_follow_their_approvals(name: str) -> None:
     assert "Kanban AWX reader" in TEMPLATES["Kanban recover"]["credentials"]
 
 
-def test_on_call_stops_and_dbas_alone_approve() -> None:
-    may: dict[str, set[tuple[str, str]]] = {}
-    for team in DATA["teams"]["awx_teams"]:
-        for grant in team["grants"]:
-            names = [*grant.get("job_templates", []), *grant.get("workflows", [])]
-            may.setdefault(team["name"], set()).update((grant["role"], name) for name in names)
-    approve = {team for team, grants in may.items() if any(role == "approval" for role, _name in grants)}
-    assert approve == {"Kanban DBAs"}
-    # Only in a workflow, after its approval.
-    assert [team for team, grants in may.items() if ("execute", "Kanban recover") in grants] == []
-    on_call = may["Kanban on-call"]
-    for name, template in TEMPLATES.items():
-        stops = template["playbook"] in STOPS and name not in ("Kanban recover", "Kanban compare")
-        assert not stops or ("execute", name) in on_call, name
-    assert {role for role, _name in may["Kanban readers"]} == {"read"}
-
-
-def test_an_alert_says_no_more_than_its_survey_asks_and_may_do_nothing_else() -> None:
-    template = TEMPLATES["Kanban alert"]
-    # Neither variables, hosts, tags nor an inventory: an answer of the survey is all that comes with a launch.
-    assert {name for name, value in template.items() if name.startswith("ask_") and value} == set()
-    assert template["allow_simultaneous"] is True
-    assert "extra_vars" not in template
-    asked = set(template["survey"])
-    assert asked == {name for name in SPECS if name.startswith("kanban_alert_")} - {"kanban_alert_inventory"}
-    # What may run by itself is said by the inventory alone, and nobody but the rulebook's user launches this.
-    assert [
-        name for name, one in {**TEMPLATES, **WORKFLOWS}.items() if "kanban_auto_contain" in one.get("survey", [])
-    ] == []
-    grants = {
-        team["name"]: team["grants"] for team in DATA["teams"]["awx_teams"] if "Kanban alert" in str(team["grants"])
-    }
-    assert grants == {"Kanban alerts": [{"role": "execute", "job_templates": ["Kanban alert"]}]}
-
-
 def test_secrets_come_in_by_the_environment_and_never_as_extra_variables() -> None:
     secret = {name for name, spec in SPECS.items() if spec.get("no_log") and not name.startswith("kanban_awx_")}
     injected: set[str] = set()
