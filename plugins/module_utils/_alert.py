@@ -18,7 +18,7 @@ Answer = Mapping[str, Any]
 
 TRIAGE, STOPS = "triage", ("scenario1", "scenario3")
 # Clocks of Prometheus and of a database differ. Within so much nobody counts as having decided after an alert began.
-MARGIN = timedelta(seconds=120)
+MARGIN, A_DAY = timedelta(seconds=120), timedelta(days=1)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _TIME = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 # By which a person lets people work again, V2 or Kanban's writes.
@@ -38,6 +38,7 @@ def alert_decision(
     allowed: Sequence[str] = (),
     blocks: Sequence[Answer] = (),
     fenced: bool = True,
+    now: float | None = None,
 ) -> dict[str, Any]:
     """Return ``acts`` (scenario1, scenario3, triage or empty), ``refused``, ``reason`` for the record, and ``lines``.
 
@@ -48,6 +49,7 @@ def alert_decision(
     :param allowed: the scenarios that may be run by themselves.
     :param blocks: answers of ``write_block_info``, of each Redis.
     :param fenced: whether scenario 3 raises a fence here.
+    :param now: seconds since 1970; left out, the present.
     """
     began = moment(began_at)
     wrong = _wrong(asked, name, began_at, began, environment, own_environment)
@@ -60,8 +62,9 @@ def alert_decision(
     elif asked in STOPS and _holds(asked, databases, blocks, fenced):
         acts, why = "", f"{_open_ids(databases)} is open and all that {asked} stops is stopped: nothing to do."
     elif asked in STOPS:
-        why = _decided_since(databases, began)
-        acts, why = (TRIAGE, why) if why else (asked, f"{asked} follows, for kanban_auto_contain names it.")
+        since, doubt = _known_since(began, now)
+        why = _decided_since(databases, since)
+        acts, why = (TRIAGE, f"{why}{doubt}") if why else (asked, f"{asked} follows, for kanban_auto_contain names it.")
     if acts == TRIAGE:
         looked = _looked_at_since(databases, began)
         if looked:
@@ -69,6 +72,18 @@ def alert_decision(
         else:
             why = f"{why} Triage says what it is.".strip()
     return {"acts": acts, "refused": False, "reason": what, "lines": [f"{what}.", why]}
+
+
+def _known_since(began: datetime, now: float | None) -> tuple[datetime, str]:
+    """Return since when what people did counts as done knowing of the alert, and what is to be said of that.
+
+    A moment that is still to come is a wrong clock's: by it nobody would ever have decided anything, and V2 would be
+    switched off again each time that the alert is sent.
+    """
+    present = datetime.now(timezone.utc) if now is None else datetime.fromtimestamp(now, timezone.utc)
+    if began <= present + MARGIN:
+        return began, ""
+    return present - A_DAY, " The alert's moment is still to come, so a clock is wrong, and the last day counts."
 
 
 def moment(text: Any) -> datetime | None:

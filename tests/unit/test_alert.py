@@ -16,6 +16,7 @@ from tests.unit.chronicles import INCIDENT, OBJECTIVES, at, stopped
 
 BEGAN = "2026-11-27T03:12:00.123456789Z"
 BEFORE, SOON, AFTER = "2026-11-27T02:00:00Z", "2026-11-27T03:13:00Z", "2026-11-27T03:30:00.500000Z"
+NOW = datetime(2026, 11, 27, 4, tzinfo=UTC).timestamp()
 Answer = dict[str, Any]
 
 
@@ -41,6 +42,7 @@ def decided(*databases: Answer, asked: str = "scenario1", **more: Any) -> Answer
         "environment": "production",
         "own_environment": "production",
         "allowed": ["scenario1", "scenario3"],
+        "now": NOW,
         **more,
     }
     return alert_decision(databases, asked=asked, **given)
@@ -52,6 +54,21 @@ def test_nothing_is_contained_by_itself_unless_it_is_named() -> None:
         assert decided(asked=asked, allowed=[other])["acts"] == "triage"
         found = decided(asked=asked, allowed=[asked])
         assert (found["acts"], found["reason"]) == (asked, "Alert KanbanDown, firing since 2026-11-27T03:12:00Z")
+
+
+def test_an_alert_of_the_future_stops_nobody_who_was_let_go_today() -> None:
+    # A Prometheus whose clock is an hour ahead sends it again and again after people went back.
+    ahead = {"began_at": "2026-11-27T05:00:00Z"}
+    back = database(event("re-enable", "restored"), on=5)
+    found = decided(back, **ahead)
+    assert (found["acts"], "a clock is wrong" in " ".join(found["lines"])) == ("triage", True)
+    assert decided(database(closed=AFTER, on=5), **ahead)["acts"] == "triage"
+    # What they did a day before says nothing, and where they did nothing it stops.
+    yesterday = database(event("re-enable", "restored", "2026-11-26T03:59:00Z"), on=5)
+    for one in (database(on=5), yesterday, database(closed="2026-11-26T03:50:00Z", on=5)):
+        assert decided(one, **ahead)["acts"] == "scenario1"
+    # Clocks of two machines differ a little.
+    assert "a clock is wrong" not in " ".join(decided(back, began_at="2026-11-27T04:01:59Z")["lines"])
 
 
 def test_a_moment_that_yaml_has_read_is_the_same_moment() -> None:
