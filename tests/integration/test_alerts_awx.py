@@ -12,8 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.integration.alerts import alert, moment, rulebook_of
+from tests.integration import playbook
+from tests.integration.alerts import ENVIRONMENT, Place, alert, moment, rulebook_of
+from tests.integration.crowd import on, population
 from tests.integration.module import ROOT
+from tests.integration.place import Database
 from tests.support import awxrules, web
 from tests.support.processes import wait_until
 from tools import surveys
@@ -77,3 +80,20 @@ def test_an_alert_launches_the_template_with_answers_of_its_survey(directory: Pa
     assert sorted(one.pop("kanban_alert_triages") for one in sent) == ["false", "true"]
     assert sent == [given, given]
     assert awxrules.answers(surveys.surveys()["Kanban alert"], given, extra=False) == ""
+
+
+def test_the_answers_of_the_survey_stop_as_the_playbook_by_itself_does(db: Database, directory: Path) -> None:
+    population(db, 5)
+    place = Place(db, directory)
+    python = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    variables = {**place.variables(kanban_auto_contain=["scenario1"]), **python}
+    hosts = playbook.inventory(directory, variables, db={"db1": {}}, redis={}, app={})
+    # AWX hands answers on as texts that are no templates, and says who launched it.
+    said = {"scenario": "scenario1", "triages": "false", "name": "KanbanDown", "began_at": moment(5)}
+    said["environment"] = ENVIRONMENT
+    given = {f"kanban_alert_{name}": value for name, value in said.items()}
+    answers = playbook.given(directory, {**given, "awx_user_name": "kanban-alerts"})
+    run = playbook.run(directory, "chatia.kanban_rollback.alert", *hosts, *answers)
+    assert not on(db), run.output
+    assert db.rows("SELECT scenario, operator FROM kanban_rollback.incidents") == [("scenario1", "kanban-alerts")]
+    assert "scenario1 follows, for kanban_auto_contain names it." in run.text, run.output
