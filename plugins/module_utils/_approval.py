@@ -32,8 +32,19 @@ def nodes_from(answer: Any) -> tuple[list[Mapping[str, Any]], str]:
 
 
 def approval_before(nodes: Sequence[Mapping[str, Any]], job_id: int) -> int:
-    """Return the id of the approval whose success this job's node follows; raises BadInput for none, or several."""
-    mine = [node["id"] for node in nodes if node.get("job") == job_id]
+    """Return the id of the approval whose success this job's node follows; raises BadInput for none, or several.
+
+    Who asks is at work: by the number of a job that has ended an old approval would count for a new plan.
+    """
+    own = [node for node in nodes if node.get("job") == job_id]
+    mine = [node["id"] for node in own]
+    if own and _about(own[0], "status") not in ("", "running"):
+        raise BadInput(
+            "job_not_running",
+            f"Job {job_id} is {_about(own[0], 'status')[:20]}, so it is not this one.",
+            "What was approved then is another plan, or was done already.",
+            "Launch the workflow, and have its plan approved.",
+        )
     if not mine:
         raise BadInput(
             "not_of_the_workflow",
@@ -42,7 +53,9 @@ def approval_before(nodes: Sequence[Mapping[str, Any]], job_id: int) -> int:
             "Launch the workflow, and not one of its jobs again.",
         )
     before = [node for node in nodes if mine[0] in (node.get("success_nodes") or [])]
-    approvals = [node["job"] for node in before if _kind(node) == _APPROVAL and isinstance(node.get("job"), int)]
+    approvals = [
+        node["job"] for node in before if _about(node, "type") == _APPROVAL and isinstance(node.get("job"), int)
+    ]
     if len(approvals) != 1:
         what = "follows no approval" if not approvals else f"follows {len(approvals)} approvals"
         raise BadInput(
@@ -74,8 +87,9 @@ def approved(approval: Any, workflow: Any) -> dict[str, Any]:
     }
 
 
-def _kind(node: Mapping[str, Any]) -> str:
-    return str(((node.get("summary_fields") or {}).get("job") or {}).get("type") or "")
+def _about(node: Mapping[str, Any], what: str) -> str:
+    """Return what a node says of its job: ``type`` or ``status``; empty where it says nothing."""
+    return str(((node.get("summary_fields") or {}).get("job") or {}).get(what) or "")
 
 
 def _person(what: Mapping[str, Any], role: str) -> str:

@@ -99,7 +99,7 @@ error:
       description:
         - A short, stable word for machines, C(no_address), C(no_login), C(key_in_the_clear), C(bad_url),
           C(url_with_more), C(bad_ca_certs), C(bad_deadline), C(no_answer), C(refused), C(not_awx),
-          C(not_of_the_workflow), C(no_approval), C(not_approved).
+          C(not_of_the_workflow), C(job_not_running), C(no_approval), C(not_approved).
       type: str
     what:
       description: What is wrong.

@@ -35,8 +35,9 @@ def workflow(controller: Awx, launched_by: str = "rui", approved_by: str = "") -
     nodes: list[dict[str, Any]] = [{"job": None, "success_nodes": []} for _one in range(220)]
     nodes += [
         {"job": 501, "success_nodes": [90_221]},
-        {"job": approval["id"], "job_type": "workflow_approval", "success_nodes": [90_222]},
+        {"job": approval["id"], "job_type": "workflow_approval", "success_nodes": [90_222, 90_223]},
         {"job": 502, "success_nodes": []},
+        {"job": 503, "success_nodes": [], "job_status": "successful"},
     ]
     rows = [{**node, "id": 90_000 + number, "workflow_job": run["id"]} for number, node in enumerate(nodes)]
     controller.seed(*(("workflow_job_nodes", row) for row in rows))
@@ -67,6 +68,7 @@ def test_where_it_is_not_known_it_fails_and_says_what_to_do(controller: Awx) -> 
     ids = workflow(controller)
     asks(controller).fails("not_approved", "approval_info", **ids)
     asks(controller).fails("no_approval", "approval_info", **{**ids, "job_id": 501})
+    asks(controller).fails("job_not_running", "approval_info", **{**ids, "job_id": 503})
     asks(controller).fails("not_of_the_workflow", "approval_info", **{**ids, "job_id": 1})
     refused = asks(controller).fails("refused", "approval_info", **{**ids, "workflow_job_id": 4711})
     assert refused["status_code"] == 404

@@ -111,7 +111,8 @@ def shown(store: Store, kind: str, row: Row) -> Row:
         number = row["id"] * 100 + KINDS[kind].roles.index(role)
         summary.setdefault("object_roles", {})[f"{role}_role"] = {"id": number, "name": role}
     if kind == "workflow_job_nodes" and row["job"]:
-        summary["job"] = {"id": row["job"], "type": row.get("job_type", "job")}
+        status = row.get("job_status", "running")
+        summary["job"] = {"id": row["job"], "type": row.get("job_type", "job"), "status": status}
     people = {"approved_or_denied_by": row.get("decided"), "created_by": row.get("launched_by")}
     summary.update({role: {"id": 9, "username": name} for role, name in people.items() if name})
     return found

@@ -57,6 +57,17 @@ def test_without_one_approval_nobody_approved(nodes: Any, job: int, code: str) -
     assert error.value.code == code
 
 
+def test_an_old_approval_is_none_of_what_is_done_now() -> None:
+    # Whoever types an old job's number by hand has its plan approved, not this one.
+    for status in ("successful", "failed", "canceled", "pending"):
+        old = [*RUN[:2], {**RUN[2], "summary_fields": {"job": {"type": "job", "status": status}}}]
+        with pytest.raises(BadInput) as error:
+            approval_before(old, 13)
+        assert error.value.code == "job_not_running"
+    now = [*RUN[:2], {**RUN[2], "summary_fields": {"job": {"type": "job", "status": "running"}}}]
+    assert approval_before(now, 13) == 12
+
+
 def test_it_names_who_approved_and_who_asked() -> None:
     approval = {
         "status": "successful", "name": "Approve", "finished": "2026-11-25T03:00:00Z",
