@@ -56,12 +56,13 @@ def triage(place: Place, told: Told, began: str, *options: str, **more: Any) -> 
 
 def test_a_triage_by_an_alert_is_told_and_stops_nothing(place: Place, told: Told) -> None:
     began = moment(60)
-    run = triage(place, told, began)
+    # In the language that is the default; the other one is the drills'.
+    run = triage(place, told, began, kanban_locale="pt_BR")
     (post,) = told.posts("#incidents")
-    words = json.dumps(post)
-    assert "Kanban V2: not clear, by the alert Kanban_announce" in words
+    words = json.dumps(post, ensure_ascii=False)
+    assert "Kanban V2: não está claro, pelo alerta Kanban_announce" in words
     assert "NOT CLEAR" in words
-    assert "Firing since" in words
+    assert "Disparado desde" in words
     assert f"{began[:19]}Z" in words
     assert "Messages: 1 sent" in run.text
     # It ends as it would have.
