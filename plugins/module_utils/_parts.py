@@ -175,7 +175,7 @@ def block_part(
         part.bad.append(f"there is no write block, for the group {group!r} has no hosts")
     held, replicas = set(), []
     led = _not_missed(list(together(names, first, answers)))
-    for name, answer in together(names, answers):
+    for name, before, answer in together(names, first, answers):
         if name in led:
             part.lines.append(f"{name}: no answer, and none is expected: {led[name]}")
             continue
@@ -187,9 +187,7 @@ def block_part(
             part.lines.append(f"{name}: the write block {'would be' if answer.get('changed') else 'is'} held")
         elif not answer.get("held") or answer.get("failed"):
             part.bad.append(f"the write block on {name} is not known to be held")
-            gone = answer.get("held") is False and not answer.get("failed")
-            why = "it is gone; who released it may have known why" if gone else why_not(answer)
-            part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {why}")
+            part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {_why_no_block(before, answer)}")
         else:
             held.add(server.get("cluster"))
             part.lines.append(_block_line(name, answer, known_as))
@@ -200,6 +198,16 @@ def block_part(
     for name, answer in together(names, answers):
         part.lines += [f"{name}: {text}" for text in warnings_of(answer)]
     return part.as_result()
+
+
+def _why_no_block(first: Answer, answer: Answer) -> str:
+    """Return why a block is not held, and what helps."""
+    if answer.get("held") is False and not answer.get("failed"):
+        if first.get("held") or not first.get("failed"):
+            return "it is gone; who released it may have known why"
+        answer = first  # It was never held here: a later look that finds none does not tell why.
+    todo = (answer.get("error") or {}).get("todo")
+    return f"{why_not(answer)} {one_line(todo)}" if todo else why_not(answer)
 
 
 def _block_line(name: str, answer: Answer, known_as: Sequence[str]) -> str:

@@ -273,6 +273,16 @@ def test_a_block_that_is_gone_when_it_is_read_back_does_not_hold() -> None:
     assert "it is gone" in whole(lost)
 
 
+def test_a_block_that_was_refused_is_not_said_to_be_gone_and_the_screen_has_what_helps() -> None:
+    gone = {"changed": False, "held": False, "owner": None, "server": {"cluster": "abc", "role": "master"}}
+    full = {"what": "redis1: no memory.", "todo": "Free memory.", "code": "out_of_memory"}
+    refused = {"changed": False, "failed": True, "msg": "no memory.", "error": full}
+    for later in (gone, refused, {}):
+        part = block_part(["redis1"], [refused], [later], [INCIDENT], "redis")
+        assert not part["holds"]
+        assert part["lines"] == ["redis1: write block NOT ACCOUNTED FOR: redis1: no memory. Free memory."], later
+
+
 def test_the_moment_of_the_evidence_is_told() -> None:
     taken = {"changed": False, "path": "/srv/evidence/t0", "files": [], "missing": []}
     at = {**taken, "taken_at": "2026-11-25T03:14:07.123456Z"}
