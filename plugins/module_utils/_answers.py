@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any, Iterator, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, why_silent
 
 NOT_ASKED = "it was not asked, because an earlier step got no answer here"
 _UNKNOWN = f" NOT ACCOUNTED FOR: {NOT_ASKED}"
@@ -80,9 +80,8 @@ def why_not(answer: Answer) -> str:
     """Return why nothing good came back, in one line."""
     if not answer or answer.get("skip_reason"):
         return NOT_ASKED
-    if answer.get("unreachable"):
-        return f"could not be reached: {one_line(answer.get('msg', 'no reason given'))}"
-    return one_line(answer.get("error", {}).get("what") or answer.get("msg") or "no reason given")
+    what = answer.get("error", {}).get("what")
+    return one_line(what) if what and not answer.get("unreachable") else why_silent(answer)
 
 
 def together(names: Sequence[str], *answers: Sequence[Answer]) -> Iterator[tuple[Any, ...]]:

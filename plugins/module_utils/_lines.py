@@ -11,6 +11,8 @@ from typing import Any, Mapping
 
 # What Ansible says of itself: which Python it has found, and its own directory, made the first time it comes as a user.
 _ANSIBLES_OWN = ("discovered Python interpreter", "remote_tmp")
+# From 2.19 on it puts this before what was said.
+_ANSIBLES_WORD = "Task failed: "
 SHOWN = 5  # Blockers and tenants named per database; the module's result has more.
 
 Answer = Mapping[str, Any]
@@ -107,11 +109,17 @@ class Host:
         """Why nothing came back, in one line."""
         if not self.first:
             return "was not asked (the run ended before its turn)"
-        return _why(self.first)
+        return why_silent(self.first)
 
 
-def _why(answer: Answer) -> str:
-    why = one_line(answer.get("msg", "no reason given"))
+def why_silent(answer: Answer) -> str:
+    """Return why nothing came back, in one line, by what Ansible says of it."""
+    if answer.get("timedout"):
+        # Whoever is not heard any more may have been told all of it.
+        within = f" within {answer['timedout']['period']} s" if "period" in answer["timedout"] else ""
+        return f"no answer{within}; what was begun there may have been done all the same"
+    why = one_line(answer.get("msg") or "no reason given")
+    why = why[len(_ANSIBLES_WORD) :] if why.startswith(_ANSIBLES_WORD) else why
     return f"could not be reached: {why}" if answer.get("unreachable") else why
 
 
@@ -211,13 +219,11 @@ def notes(host: Host) -> list[str]:
     if last.get("failed") and "enabled_after" in last:
         found.append(f"{host.name}: {one_line(last.get('error', {}).get('what') or last.get('msg', ''))}")
     if host.sweep_lost:
-        found.append(
-            f"{host.name}: the sweep after the kill gave no answer: {one_line(host.later.get('msg', 'no reason'))}"
-        )
+        found.append(f"{host.name}: the sweep after the kill gave no answer: {why_silent(host.later)}")
     if host.gone:
         found.append(
-            f"{host.name}: it gave no answer in the end, so nobody knows whether it holds: {_why(host.still)}; where a "
-            "replica takes over, type the same command again"
+            f"{host.name}: it gave no answer in the end, so nobody knows whether it holds: {why_silent(host.still)}; "
+            "where a replica takes over, type the same command again"
         )
     found += unsaved_lines(host)
     found += [f"{host.name}: {blocked_line(row)}" for row in last.get("blocked", [])[:SHOWN]]

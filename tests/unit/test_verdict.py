@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import fence_part
 from tests.unit.answers import REFUSED, UNREACHABLE, Answer, answer, database, judge, replica, swept, text
 
 
@@ -35,6 +36,17 @@ def test_one_dead_host_is_degraded_and_named() -> None:
     assert "db2: NOT ACCOUNTED FOR: could not be reached: Failed to connect via ssh: Connection timed out" in text(
         result
     )
+
+
+def test_what_was_begun_on_a_host_that_fell_silent_may_have_been_done() -> None:
+    silent = {"failed": True, "msg": "Task failed: Timed out after 45 second(s).", "timedout": {"period": 45}}
+    mute = {"unreachable": True, "msg": "Task failed: Timeout (12s) waiting for a prompt"}
+    lines = text(judge({"db1": answer(), "db2": silent, "db3": mute}, {"db1": silent}))
+    told = "no answer within 45 s; what was begun there may have been done all the same"
+    assert f"db2: NOT ACCOUNTED FOR: {told}" in lines
+    assert "db3: NOT ACCOUNTED FOR: could not be reached: Timeout (12s) waiting for a prompt" in lines
+    assert f"db1: the sweep after the kill gave no answer: {told}" in lines
+    assert fence_part(["db1"], [answer()], [silent], [])["lines"] == [f"db1: fence NOT ACCOUNTED FOR: {told}"]
 
 
 @pytest.mark.parametrize("dead", [UNREACHABLE, REFUSED, {}])
