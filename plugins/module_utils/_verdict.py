@@ -31,6 +31,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnex
 )
 
 DAY_SECONDS = 86400
+# Codes of errors for which no server, or nobody behind it, was asked anything.
+_NO_ANSWER = ("unreachable", "connection_failed", "lost_connection")
 # What has to hold before a watch is worth its time. What is kept for later says nothing about V1.
 _VALIDATED_BY = (CONTAIN, SELECT, VALIDATE)
 
@@ -117,7 +119,9 @@ def verdict(
         else:
             # What was decided comes before what is mended, and that before anything that goes on from here.
             to_mend = [line for part in parts if not part["holds"] for line in part.get("next", [])]
-            to_do = [line for part in parts if part["holds"] for line in part.get("next", [])]
+            # Where somebody has the feature, or may have it, nothing goes on yet: writes given back would be Kanban's.
+            goes_on = standing.whole or what != "contain"
+            to_do = [line for part in parts if part["holds"] and goes_on for line in part.get("next", [])]
             decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
             undo = undo_of(one_line(incident_id), arguments)
             corrupt = any(part["kind"] == RECOVER for part in parts)
@@ -179,10 +183,9 @@ def _headline(
     named: bool,
 ) -> str:
     total, on = standing.total("total"), standing.total("enabled_after")
-    missing = len(standing.silent) + len(standing.headless)
-    if not standing.acted and not missing:
+    answered = _missing(standing)
+    if not standing.acted and not answered:
         return f"FAILED: the group {group!r} has no hosts, so nothing was asked and nothing was done."
-    answered = f"{missing} of {missing + len(standing.acted)} hosts did not answer. " if missing else ""
     if check_mode:
         change = f"{standing.total('changed_count'):,} of {total:,} tenants would change."
         return f"PLAN, nothing was changed: {answered}{change}"
@@ -199,6 +202,16 @@ def _headline(
         return f"{start}: {answered}{counted if total else 'No tenant could be counted.'}"
     start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
     return f"{start}: {answered}{standing.changed:,} tenants are as before."
+
+
+def _missing(standing: Standing) -> str:
+    """Return how many hosts nothing is known of. Who said no was reached: the network is not to blame."""
+    codes = [host.first.get("error", {}).get("code", _NO_ANSWER[0]) for host in standing.silent]
+    refused = sum(code not in _NO_ANSWER for code in codes)
+    silent = len(codes) - refused + len(standing.headless)
+    whole = silent + refused + len(standing.acted)
+    told = ((silent, "did not answer"), (refused, "could not do it"))
+    return "".join(f"{count} of {whole} hosts {what}. " for count, what in told if count)
 
 
 def _contained(standing: Standing, parts: Sequence[Mapping[str, Any]]) -> bool:

@@ -49,6 +49,15 @@ def test_what_was_begun_on_a_host_that_fell_silent_may_have_been_done() -> None:
     assert fence_part(["db1"], [answer()], [silent], [])["lines"] == [f"db1: fence NOT ACCOUNTED FOR: {told}"]
 
 
+def test_who_said_no_is_not_said_to_be_silent() -> None:
+    may_not: Answer = {"failed": True, "msg": "It lacks UPDATE.", "error": {"code": "missing_privilege"}}
+    nobody: Answer = {"failed": True, "msg": "Refused.", "error": {"code": "unreachable"}}
+    assert judge({"db1": may_not})["headline"].startswith("NOT CONTAINED: 1 of 1 hosts could not do it. No tenant")
+    several = judge({"db1": answer(), "db2": may_not, "db3": nobody, "db4": UNREACHABLE})
+    assert "2 of 4 hosts did not answer. 1 of 4 hosts could not do it. 0 of 1,000" in several["headline"]
+    assert "db2: NOT ACCOUNTED FOR: It lacks UPDATE." in several["lines"]
+
+
 @pytest.mark.parametrize("dead", [UNREACHABLE, REFUSED, {}])
 def test_all_dead_is_failed_however_they_died(dead: Answer) -> None:
     result = judge({"db1": dead, "db2": dead})
@@ -257,6 +266,17 @@ def test_mending_comes_before_what_goes_on_from_here() -> None:
     lines = judge({"db1": answer()}, parts=[plan, {**bad, "next": ["Next: start r1"]}])["lines"]
     mend = next(line for line in lines if "type the same command again" in line)
     assert lines.index("Next: start r1") < lines.index(mend) < lines.index("Next: approve the plan")
+
+
+@pytest.mark.parametrize(
+    "not_off", [{"db1": answer(on=1)}, {"db1": answer(), "db2": UNREACHABLE}, {"db1": UNREACHABLE}]
+)
+def test_nothing_goes_on_while_somebody_has_it_or_may_have_it(not_off: dict[str, Answer]) -> None:
+    part = {"kind": "preserve", "holds": True, "good": "", "bad": [], "lines": [], "next": ["Next: give writes back"]}
+    assert "Next: give writes back" in judge({"db1": answer()}, parts=[part])["lines"]
+    lines = judge(not_off, parts=[part])["lines"]
+    assert "Next: give writes back" not in lines
+    assert any("type the same command again" in line for line in lines)
 
 
 def test_what_a_part_leaves_to_do_does_not_take_the_place_of_the_same_command_again() -> None:
