@@ -25,13 +25,15 @@ MOMENTS = (
     "contain : Keep the flag off until every earlier transaction has ended",
     "contain : Read the write block back",
     "preserve : Gather what was begun beside containment",
-    "preserve : Make a place for the job",
-    "preserve : Let both users write to it",
+    "job : Forget an earlier job",
+    "job : Make a place for the job",
+    "job : Let both users write to it",
     "preserve : Dump the tables, and prove the dump",
-    "preserve : Wait until it is proven",
+    "job : Wait until it is proven",
+    "job : Keep what is known of the job",
+    "job : Clear away what Ansible noted of it",
+    "job : Take its place away",
     "preserve : Keep what is known of the dump",
-    "preserve : Clear away what Ansible noted of the job",
-    "preserve : Take the job's place away",
     "preserve : Gather what Redis says of itself",
     "preserve : Gather processes, logs and metrics",
     "contain : Ask who leads, and who is on",
@@ -44,7 +46,7 @@ _COLLECTION = "chatia.kanban_rollback."
 def done(output: str) -> set[str]:
     """Return the tasks of containment and preservation that were done on some host."""
     titles = {title.removeprefix(_COLLECTION) for _play, title, said in tasks(output) if _DONE.search(said)}
-    return {title for title in titles if title.startswith(("contain :", "preserve :"))}
+    return {title for title in titles if title.startswith(("contain :", "preserve :", "job :"))}
 
 
 def kill_after(running: Running, moment: str, timeout: float = 200) -> None:
