@@ -1,0 +1,21 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Application hosts are a black hole, one or all of them: nothing is lacking but their evidence, and that is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.drills.drill import HASTY, Drill
+from tests.hosts.host import Host
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("hosts", [("app1",), ("app1", "app2")], ids=["one", "all"])
+def test_application_host_cut_off(drill: Drill, hosts: tuple[str, ...]) -> None:
+    for host in hosts:
+        drill.fault(host, Host.blackhole)
+    lacking = [f"no evidence of {host}" for host in hosts]
+    drill.stop(fails=True, says=[*lacking, "redis1: write block held by"], never=["evidence is kept"], extra=HASTY)
+    drill.finish()
