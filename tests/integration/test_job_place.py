@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The place of a job goes when it has ended, and with it those that killed runs have left; nobody else's."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from tests.integration import playbook
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: begin.yml}
+    - ansible.builtin.command: {argv: [ls, "{{ __job_place.path }}"]}
+      vars:
+        ansible_system_tmpdirs: ["{{ __job_place.path }}"]
+        ansible_async_dir: "{{ __job_place.path }}"
+      register: begun
+      async: 60
+      poll: 0
+      changed_when: false
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: follow.yml}
+      vars: &job {job_begun: "{{ begun }}", job_ends: it is done, job_seconds: 20}
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: end.yml}
+      vars: *job
+    - ansible.builtin.copy:
+        content: "{{ __job_answer | to_json }}"
+        dest: "{{ playbook_dir }}/result.json"
+        mode: "0600"
+"""
+BEGUN = {"started": True, "finished": False, "ansible_job_id": "j140737488355327.4194304"}
+
+
+def lay(directory: Path, name: str, note: dict[str, object] | None = None) -> Path:
+    """Make what a run leaves."""
+    place = directory / name
+    (place / "ansible-tmp-1").mkdir(parents=True)
+    (place / "ansible-tmp-1" / "AnsiballZ_pg_dump.py").write_text("a password")
+    if note:
+        (place / "j140737488355327.4194304").write_text(json.dumps(note))
+    return place
+
+
+def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "kanban_rollback.empty").mkdir()
+    lay(tmp_path, "kanban_rollback.unknown")
+    lay(
+        tmp_path,
+        "kanban_rollback.ended",
+        {**BEGUN, "finished": True, "dest": "/var/lib/postgresql/dumps", "rows": "9" * 99},
+    )
+    stay = {
+        lay(tmp_path, "kanban_rollback.works", BEGUN),
+        lay(tmp_path, "kanban_v2"),
+        lay(tmp_path, "kanban_rollback_of"),
+    }
+    if os.geteuid() == 0:
+        other = lay(tmp_path, "kanban_rollback.others")
+        os.chown(other, 65534, 65534)
+        stay.add(other)
+    options = ("-e", f"ansible_python_interpreter={sys.executable}")
+    run = playbook.start(tmp_path, playbook.written(tmp_path, PLAY), *options, TMPDIR=str(tmp_path)).wait()
+    assert run.rc == 0, run.output
+    assert playbook.kept(tmp_path)["finished"]
+    assert set(tmp_path.glob("kanban_*")) == stay
+    assert all((place / "ansible-tmp-1" / "AnsiballZ_pg_dump.py").exists() for place in stay)
