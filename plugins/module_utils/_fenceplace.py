@@ -193,7 +193,8 @@ def call(
     for fence in others if helper is None or not helper.callable else ():
         problems[fence.name] = ServerError(
             "missing_privilege",
-            f"The fence {fence.name} belongs to {fence.owner}; {view.role} may not call kanban_rollback.{block}().",
+            f"The fence {fence.name} belongs to {fence.owner}; {view.role} may not call kanban_rollback.{block}(), "
+            "which bootstrap.yml grants.",
             "A fence is raised, tried and lowered by its owner, or by a role that the owner let do so.",
             "Run bootstrap.yml with this role (write_fence with state dormant and grant_to), or act as that owner.",
         )

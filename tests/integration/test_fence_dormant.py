@@ -157,7 +157,7 @@ def test_a_role_that_may_nothing_is_told_so(db: Database) -> None:
     db.modules(tables=TABLES).ok("write_fence", state="dormant")
     db.rows(f"GRANT USAGE ON SCHEMA kanban_rollback TO {role}")
     result = hers.fails("missing_privilege", "write_fence", incident_id="INC-1")
-    assert "fence_raise()" in table(result, "Tags")["reason"]
+    assert "fence_raise(), which bootstrap.yml grants" in table(result, "Tags")["reason"]
     assert result["changed"] is False
     assert hers.fails("missing_privilege", "write_fence", check=True, incident_id="INC-1")["changed"] is False
 
