@@ -18,6 +18,12 @@ table inet kanban_blackhole {
   chain outgoing { type filter hook output priority -400; policy drop; oif lo accept; }
 }
 """
+# What gets in is heard, and no answer gets out.
+_MUTE = """
+table inet kanban_blackhole {
+  chain outgoing { type filter hook output priority -400; policy drop; oif lo accept; }
+}
+"""
 
 # What a database says when it is what its role promises.
 _ASKED = {
@@ -113,7 +119,7 @@ class Host:
         self._set_link("down")
 
     def mend(self) -> None:
-        """Undo `cut` and `blackhole`: clients connect again at once; what hung goes on if it has not given up."""
+        """Undo `cut`, `blackhole`, `mute`: clients connect again at once; what hung goes on if it has not given up."""
         self._set_link("up")
         self._in_network("nft", "destroy", "table", "inet", "kanban_blackhole")
 
@@ -121,6 +127,11 @@ class Host:
         """Drop every packet, silently: open connections hang and new ones time out, though the host answers ARP."""
         self._in_network("nft", "destroy", "table", "inet", "kanban_blackhole")
         self._in_network("nft", "-f", "-", stdin=_BLACKHOLE)
+
+    def mute(self) -> None:
+        """Drop what the host sends, silently: it does what it was told on open connections, and nobody hears of it."""
+        self._in_network("nft", "destroy", "table", "inet", "kanban_blackhole")
+        self._in_network("nft", "-f", "-", stdin=_MUTE)
 
     def kill(self) -> None:
         """Pull the power: clients get no goodbye; open connections hang, new ones end in `No route to host`."""

@@ -38,6 +38,21 @@ def test_a_blackholed_host_times_out_instead_of_refusing(fleet: Fleet) -> None:
     socket.create_connection((redis1.address, 6379), timeout=5).close()
 
 
+def test_a_mute_host_does_what_it_is_told_and_is_not_heard(fleet: Fleet) -> None:
+    redis1 = fleet["redis1"]
+    with socket.create_connection((redis1.address, 6379), timeout=2) as connection:
+        redis1.mute()
+        try:
+            connection.sendall(b"SET told yes\r\n")
+            with pytest.raises(TimeoutError):
+                connection.recv(16)
+            assert redis1.run(["redis-cli", "GETDEL", "told"]).stdout.strip() == "yes"
+        finally:
+            redis1.mend()
+        connection.settimeout(10)
+        assert connection.recv(16) == b"+OK\r\n"
+
+
 def test_a_paused_host_accepts_and_says_nothing(fleet: Fleet) -> None:
     redis1 = fleet["redis1"]
     redis1.pause()
