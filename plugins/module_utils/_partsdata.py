@@ -80,8 +80,10 @@ def _data_lines(answer: Answer) -> Iterator[str]:
             yield f"{name}: {one_line(row['what'])}: {sample_line(row['key'] or {})}"
     if answer["writes"] is not None:
         yield f"{answer['writes']:,} writes were accepted since the fence"
-    yield f"{answer['checked']} checks counted" + (
-        f", {len(answer['counts'])} found rows" if answer["counts"] else ", all at zero"
-    )
+    if answer["checked"]:
+        found = f", {len(answer['counts'])} found rows" if answer["counts"] else ", all at zero"
+        yield f"{answer['checked']} checks counted{found}"
+    else:
+        yield "no check was counted"
     yield from (f"noted: {text}" for text in answer["noted"])
     yield from (f"NOT SOUND: {text}" for text in answer["why"])

@@ -253,6 +253,9 @@ def test_data_counts_as_validated_only_where_it_is_recorded() -> None:
         "db1: Tags: an unknown number of rows in the dump, 8 now: 1 in quarantine, 1 GONE",
         "db1: Tags: gone: id 7",
     ]
+    nothing = data_part(["db1"], [{**told, "checked": 0, "counts": {}}], "", [])["lines"]
+    assert "db1: no check was counted" in nothing, "none at zero, for none was asked"
+    assert "db1: 1 checks counted, all at zero" in part["lines"]
     waits = data_part(["db1"], [{}], "that comes with the repair", [])
     assert (waits["kind"], waits["holds"], waits["lines"]) == (
         "nothing", True, ["Not validated: that comes with the repair"],
