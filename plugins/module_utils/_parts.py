@@ -20,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding import WAITS_FOR_STANDBY
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import ACT_ON_MASTER
 
 # How a dump was proven, beside its checksums.
 PROOFS = {"toc": "its table of contents", "restore": "a restore"}
@@ -191,10 +192,12 @@ def block_part(
         else:
             held.add(server.get("cluster"))
             part.lines.append(_block_line(name, answer, known_as))
+    unknown = [name for name, answer in together(names, answers) if not answer.get("server") and name not in led]
     for name, cluster in replicas:
-        part.lines.append(f"{name}: a Redis replica, it gets the write block from its master")
-        if cluster not in held:
-            part.bad.append(f"the master of {name} did not answer")
+        lost = cluster not in held
+        part.bad += [f"the master of {name} {'did not answer' if unknown else 'was not asked'}"] if lost else []
+        todo = f". {ACT_ON_MASTER}" if lost and not unknown else ""
+        part.lines.append(f"{name}: a Redis replica, it gets the write block from its master{todo}")
     for name, answer in together(names, answers):
         part.lines += [f"{name}: {text}" for text in warnings_of(answer)]
     return part.as_result()

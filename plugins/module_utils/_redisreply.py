@@ -21,7 +21,7 @@ class Elsewhere(ServerError):
 
 NOTHING = "Nothing was changed by this step."
 CUT = 300
-_ACT_ON_MASTER = "Act on the master: put it in the redis group, or give the Sentinels in kanban_redis_sentinels."
+ACT_ON_MASTER = "Act on the master: put it in the redis group, or give the Sentinels in kanban_redis_sentinels."
 
 # For the result of a module that was told to leave a replica alone.
 LEFT_ALONE = {"skipped": True, "skipped_reason": "This server is a replica; the master is the one to act on."}
@@ -74,7 +74,7 @@ _WORDS = {
         Elsewhere,
         "read_only_server",
         "A replica holds nothing for the application. " + NOTHING,
-        _ACT_ON_MASTER,
+        ACT_ON_MASTER,
     ),
     "NOREPLICAS": (
         Elsewhere,
@@ -105,7 +105,7 @@ _WORDS = {
         NotNow,
         "master_down",
         "This replica has lost its master and answers nothing.",
-        _ACT_ON_MASTER,
+        ACT_ON_MASTER,
     ),
     "BUSY": (NotNow, "busy", "A script has been running for long and Redis does nothing else.", _RETRY),
     "UNKILLABLE": (NotNow, "busy", "A script has been running for long and Redis does nothing else.", _RETRY),
@@ -191,7 +191,7 @@ def _by_phrase(text: str) -> tuple[type[ServerError], str, str, str]:
 
 def at_replica(where: str, why: str) -> Elsewhere:
     """Return the typed error for a server that says that it is a replica, before anything was sent to be refused."""
-    return Elsewhere("read_only_server", f"{where} is a replica.", why, _ACT_ON_MASTER)
+    return Elsewhere("read_only_server", f"{where} is a replica.", why, ACT_ON_MASTER)
 
 
 def is_of_user(reply: object) -> bool:

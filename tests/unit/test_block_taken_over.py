@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Redis fails over: which block was lost, which was released, and who is not missed."""
+"""Which block was lost, which was released, which never was, and who is not missed where a Redis fails over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import block_lost, block_part
 from tests.unit.answers import UNREACHABLE, Answer
-from tests.unit.test_parts import INCIDENT, REDIS_REPLICA, block
+from tests.unit.test_parts import INCIDENT, REDIS_REPLICA, block, whole
 
 
 def on_redis(run_id: str | None, role: str = "master", **more: Any) -> Answer:
@@ -71,3 +71,21 @@ def test_a_host_that_went_silent_is_not_missed_where_sentinel_names_a_master_tha
     # Without Sentinels two masters are two.
     alone = block() | {"server": server | {"sentinel": None}}
     assert not block_part(["redis1", "redis2"], first, [UNREACHABLE, alone], [INCIDENT], "redis")["holds"]
+
+
+def test_a_block_that_is_gone_when_it_is_read_back_does_not_hold() -> None:
+    gone = {"changed": False, "held": False, "owner": None, "server": {"cluster": "abc", "role": "master"}}
+    assert block_part(["redis1"], [block()], [block()], [INCIDENT], "redis")["holds"]
+    lost = block_part(["redis1"], [block()], [gone], [INCIDENT], "redis")
+    assert not lost["holds"]
+    assert "it is gone" in whole(lost)
+
+
+def test_a_block_that_was_refused_is_not_said_to_be_gone_and_the_screen_has_what_helps() -> None:
+    gone = {"changed": False, "held": False, "owner": None, "server": {"cluster": "abc", "role": "master"}}
+    full = {"what": "redis1: no memory.", "todo": "Free memory.", "code": "out_of_memory"}
+    refused = {"changed": False, "failed": True, "msg": "no memory.", "error": full}
+    for later in (gone, refused, {}):
+        part = block_part(["redis1"], [refused], [later], [INCIDENT], "redis")
+        assert not part["holds"]
+        assert part["lines"] == ["redis1: write block NOT ACCOUNTED FOR: redis1: no memory. Free memory."], later

@@ -134,7 +134,12 @@ def test_a_redis_without_a_good_answer_is_not_accounted_for(nothing: Answer) -> 
 
 
 def test_a_replica_without_its_master_holds_nothing() -> None:
-    assert not block_part(["r2"], [REDIS_REPLICA], [], [INCIDENT], "redis")["holds"]
+    alone = block_part(["r2"], [REDIS_REPLICA], [], [INCIDENT], "redis")
+    assert (alone["holds"], alone["bad"]) == (False, ["the master of r2 was not asked"])
+    assert "put it in the redis group, or give the Sentinels in kanban_redis_sentinels" in whole(alone)
+    silent = block_part(["r1", "r2"], [UNREACHABLE, REDIS_REPLICA], [], [INCIDENT], "redis")
+    assert "the master of r2 did not answer" in silent["bad"]
+    assert "put it in the redis group" not in whole(silent)
     other_master = block_part(["r1", "r2"], [block(cluster="xyz"), REDIS_REPLICA], [], [INCIDENT], "redis")
     assert not other_master["holds"]
 
@@ -263,24 +268,6 @@ def test_a_fence_and_a_dump_are_owed_by_every_primary_though_its_flag_could_not_
 def test_where_no_primary_answered_nothing_is_up_or_kept(nobody: Answer) -> None:
     assert fence_part(["db1"], [nobody], [{}], [{}])["bad"] == ["no fence is up, for no primary answered"]
     assert dump_part(["db1"], [nobody], [{}])["bad"] == ["there is no dump, for no primary answered"]
-
-
-def test_a_block_that_is_gone_when_it_is_read_back_does_not_hold() -> None:
-    gone = {"changed": False, "held": False, "owner": None, "server": {"cluster": "abc", "role": "master"}}
-    assert block_part(["redis1"], [block()], [block()], [INCIDENT], "redis")["holds"]
-    lost = block_part(["redis1"], [block()], [gone], [INCIDENT], "redis")
-    assert not lost["holds"]
-    assert "it is gone" in whole(lost)
-
-
-def test_a_block_that_was_refused_is_not_said_to_be_gone_and_the_screen_has_what_helps() -> None:
-    gone = {"changed": False, "held": False, "owner": None, "server": {"cluster": "abc", "role": "master"}}
-    full = {"what": "redis1: no memory.", "todo": "Free memory.", "code": "out_of_memory"}
-    refused = {"changed": False, "failed": True, "msg": "no memory.", "error": full}
-    for later in (gone, refused, {}):
-        part = block_part(["redis1"], [refused], [later], [INCIDENT], "redis")
-        assert not part["holds"]
-        assert part["lines"] == ["redis1: write block NOT ACCOUNTED FOR: redis1: no memory. Free memory."], later
 
 
 def test_the_moment_of_the_evidence_is_told() -> None:
