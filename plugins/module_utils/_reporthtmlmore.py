@@ -78,6 +78,8 @@ def runs_part(case: Case) -> str:
     if kept["evidence_hosts"]:
         where = {"path": places.get("evidence", ""), "hosts": ", ".join(kept["evidence_hosts"][:20])}
         told_kept.append((label("evidence"), text(label("below_on", **where), 1000)))
+    for row in kept["evidence_elsewhere"][:20]:
+        told_kept.append((label("evidence"), text(label("elsewhere", path=row["path"], host=row["host"]), 1000)))
     left = case.summary["runs_left_out"]
     note = f"<p>{text(label('left_out', n=case.count(left)))}</p>" if left else ""
     where_kept = f"<h3>{text(label('kept'))}</h3>{facts(told_kept)}" if told_kept else ""

@@ -141,6 +141,10 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "dump_on": ("{rows} rows below {path} on {hosts}", "{rows} registros abaixo de {path} em {hosts}"),
     "evidence": ("Evidence", "Evidências"),
     "below_on": ("below {path} on {hosts}", "abaixo de {path} em {hosts}"),
+    "elsewhere": (
+        "{path} on {host}, for its directory could not be written",
+        "{path} em {host}, pois seu diretório não aceitou escrita",
+    ),
     "nothing_kept": ("none on record", "nada registrado"),
     "words": ("In people's words", "Nas palavras das pessoas"),
     "no_words": (

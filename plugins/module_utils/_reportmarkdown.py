@@ -256,6 +256,9 @@ def _kept(case: Case) -> list[str]:
     if kept["evidence_hosts"]:
         where = {"path": code(case.places.get("evidence", "")), "hosts": names(kept["evidence_hosts"])}
         lines.append(f"- {label('evidence')}: {label('below_on', **where)}")
+    for row in kept["evidence_elsewhere"][:MOST_NAMES]:
+        where = {"path": code(row["path"]), "host": code(row["host"])}
+        lines.append(f"- {label('evidence')}: {label('elsewhere', **where)}")
     return [*(lines or [label("nothing_kept")]), ""]
 
 

@@ -192,3 +192,11 @@ def test_no_temporary_file_is_left_where_there_is_no_room(tmp_path: Path, monkey
     assert [one for one in told["files"] if one["changed"]] == [told["files"][0]]
     assert "No space left on device" in told["warnings"][0]
     assert not list(place.glob(".*.tmp"))
+
+
+def test_evidence_that_lies_elsewhere_is_told_with_its_place(tmp_path: Path) -> None:
+    story = stopped().task(9, "evidence", {"complete": True}, {"elsewhere": ["/srv/other/t0"]}, role="preserve")
+    place = lay_down(tmp_path, story.end(12, "contained"))
+    report(tmp_path, locale="en")
+    assert "Evidence: `/srv/other/t0` on `db1`, for its directory" in (place / "incident.md").read_text()
+    assert "/srv/other/t0 on db1, for its directory" in (place / "report.html").read_text()
