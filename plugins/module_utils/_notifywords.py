@@ -38,11 +38,23 @@ def _key(message: Message) -> str:
     return message.key[: 100 - len(_ENDING)] + _ENDING
 
 
+def _stands(message: Message | None, route: str, dry_run: bool) -> bool:
+    """Whether a message goes there; one of a dry run does so for another dry run alone."""
+    found = message.by(route) if message else None
+    return found is not None and (dry_run or found.status != DRY)
+
+
+def _is_told(message: Message, later: Message | None) -> bool:
+    """Whether words were told since, or are on their way: by a dry run only those that a dry run left out."""
+    rehearsed = all(route.status == DRY for route in message.routes)
+    return later is not None and any(_stands(later, route.route, rehearsed) for route in later.routes)
+
+
 def without(messages: Sequence[Message]) -> dict[str, list[str]]:
     """Return the keys of messages that lack ``words`` or ``figures``, by these two; words told since lack no more."""
-    known = {one.key for one in messages}
+    known = {one.key: one for one in messages}
     return {
-        "words": [one.key for one in messages if _lacks(one) and _key(one) not in known],
+        "words": [one.key for one in messages if _lacks(one) and not _is_told(one, known.get(_key(one)))],
         "figures": [one.key for one in messages if "figures" in one.without],
     }
 
@@ -54,25 +66,28 @@ def left_words(messages: Sequence[Message], words: Mapping[str, str], at: str, d
     :param words: what people wrote by now, by the names of ``HEADINGS``.
     :param dry_run: whether nothing is to be sent; else what was written by a dry run is told nobody.
     """
-    known = {one.key for one in messages}
+    known = {one.key: one for one in messages}
     found: list[Message] = []
     for message in messages:
+        before = known.get(_key(message))
         said = {name: foreign_lines(words[name], _LONGEST) for name in _lacks(message) if words.get(name, "").strip()}
         later = [*(one for one in messages if one.at > message.at), *found]
         missing = {
-            route.route: [name for name, text in said.items() if not _heard(route.route, text, later)]
+            route.route: [name for name, text in said.items() if not _heard(route.route, text, later, dry_run)]
             for route in message.routes
             if route.service in (SLACK, MAIL) and not route.final and (dry_run or route.status != DRY)
+            # Whoever could not be reached when the others were told is told by a run that can.
+            if not _stands(before, route.route, dry_run)
         }
         routes = [Route(name, DRY if dry_run else PENDING) for name, names in missing.items() if names]
-        if routes and _key(message) not in known:
+        if routes:
             told = {name: text for name, text in said.items() if any(name in names for names in missing.values())}
             found.append(_told(message, told, at, routes))
     return found
 
 
-def _heard(route: str, text: str, messages: Sequence[Message]) -> bool:
-    return any(text[:_TELLING] in one.text for one in messages if one.by(route))
+def _heard(route: str, text: str, messages: Sequence[Message], dry_run: bool) -> bool:
+    return any(text[:_TELLING] in one.text for one in messages if _stands(one, route, dry_run))
 
 
 def _told(message: Message, said: Mapping[str, str], at: str, routes: Sequence[Route]) -> Message:

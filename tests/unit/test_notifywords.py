@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
     SENT,
     Message,
     Route,
+    merged,
     message_of,
     wanted,
 )
@@ -52,6 +53,26 @@ def test_words_that_were_left_out_go_by_the_same_channels_and_lists_and_nothing_
     dry = replace(TOLD, routes=(Route("slack:#incidents", DRY),))
     assert left_words([dry], WORDS, LATER, False) == []
     assert [route.status for route in left_words([dry], WORDS, LATER, True)[0].routes] == [DRY]
+
+
+def test_a_dry_run_and_a_run_without_a_service_take_nothing_from_one_that_tells() -> None:
+    (dry,) = left_words([TOLD], WORDS, LATER, True)
+    assert without([TOLD, dry])["words"] == [TOLD.key]
+    assert left_words([TOLD, dry], WORDS, LATER, True) == []
+    (more,) = left_words([TOLD, dry], WORDS, LATER, False)
+    assert [route.status for route in more.routes] == ["pending", "pending"]
+    assert [route.status for route in merged(dry, more).routes] == ["pending", "pending"]
+    # What only a dry run was to tell is told by one.
+    rehearsed = replace(TOLD, routes=tuple(replace(route, status=DRY) for route in TOLD.routes))
+    assert without([rehearsed, dry])["words"] == []
+    # No service led anywhere, and then that of mail does.
+    nowhere, by_mail = replace(more, routes=()), replace(more, routes=(Route("mail:executives", SENT),))
+    assert without([TOLD, nowhere])["words"] == [TOLD.key]
+    assert left_words([TOLD, nowhere], WORDS, LATER, False) == [more]
+    (rest,) = left_words([TOLD, by_mail], WORDS, LATER, False)
+    assert [route.route for route in rest.routes] == ["slack:#incidents"]
+    assert [route.status for route in merged(by_mail, rest).routes] == ["pending", "sent"]
+    assert without([TOLD, by_mail])["words"] == []
 
 
 def test_what_was_told_later_is_no_other_telling_and_what_is_left_out_is_known() -> None:
