@@ -39,7 +39,7 @@ MOMENTS = (
     "contain : Ask who leads, and who is on",
 )
 # What only a run after a killed one does.
-AFTER = {"job : See which places that lay here are in use"}
+AFTER = {"job : Let others begin, and read what became of theirs", "job : See which places that lay here are in use"}
 FAST = "contain : Switch the flag off"
 _DONE = re.compile(r"^(ok|changed): ", re.MULTILINE)
 _COLLECTION = "chatia.kanban_rollback."

@@ -29,7 +29,7 @@ PLAY = """
     - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: follow.yml}
       vars: &job {job_begun: "{{ begun }}", job_ends: it is done, job_seconds: 20}
     - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: end.yml}
-      vars: *job
+      vars: {<<: *job, __job_others_seconds: 2}
     - ansible.builtin.copy:
         content: "{{ __job_answer | to_json }}"
         dest: "{{ playbook_dir }}/result.json"
@@ -48,6 +48,18 @@ def lay(directory: Path, name: str, note: dict[str, object] | None = None) -> Pa
     return place
 
 
+def of_another_controller(directory: Path) -> tuple[Path, Path]:
+    """Make the places of one that has not begun its job yet, and of one that has not read its result."""
+    begins, reads = lay(directory, "kanban_rollback.begins"), lay(directory, "kanban_rollback.reads", BEGUN)
+    return begins, reads
+
+
+def goes_on(begins: Path, reads: Path) -> None:
+    """Begin the one job and end the other, as their controllers do while somebody else's has come to its end."""
+    (begins / "j140737488355327.4194304").write_text(json.dumps(BEGUN))
+    (reads / "j140737488355327.4194304").write_text(json.dumps({**BEGUN, "finished": True, "rows": "9" * 150}))
+
+
 def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "kanban_rollback.empty").mkdir()
     lay(tmp_path, "kanban_rollback.unknown")
@@ -61,12 +73,17 @@ def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) ->
         lay(tmp_path, "kanban_v2"),
         lay(tmp_path, "kanban_rollback_of"),
     }
+    others = of_another_controller(tmp_path)
+    stay.update(others)
     if os.geteuid() == 0:
         other = lay(tmp_path, "kanban_rollback.others")
         os.chown(other, 65534, 65534)
         stay.add(other)
     options = ("-e", f"ansible_python_interpreter={sys.executable}")
-    run = playbook.start(tmp_path, playbook.written(tmp_path, PLAY), *options, TMPDIR=str(tmp_path)).wait()
+    running = playbook.start(tmp_path, playbook.written(tmp_path, PLAY), *options, TMPDIR=str(tmp_path))
+    running.says("TASK [chatia.kanban_rollback.job : Let others begin, and read what became of theirs]")
+    goes_on(*others)
+    run = running.wait()
     assert run.rc == 0, run.output
     assert playbook.kept(tmp_path)["finished"]
     assert set(tmp_path.glob("kanban_*")) == stay
