@@ -25,6 +25,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 APPROVER = "'<who has looked at it>'"
+# Codes of errors after which its one transaction may have been committed all the same.
+_MAY_BE_DONE = ("lost_connection", "job_lost", "no_job", "unreadable_job")
 # What is done, by ``kanban_recovery``, and what the data is not where that failed.
 _WORDS = {
     "surgical": ("repair", "repaired"),
@@ -191,7 +193,7 @@ def recovery_part(
             part.bad.append(f"the data on {name} is not {state}")
             # It may still be at work on the host, and then the next run finds it done.
             code = (answer.get("error") or {}).get("code")
-            lost = answer.get("unreachable") or "timedout" in answer or code == "lost_connection"
+            lost = answer.get("unreachable") or "timedout" in answer or code in _MAY_BE_DONE
             how = "NOT KNOWN to be done, the same command tells" if lost else "NOT DONE"
             part.lines.append(f"{name}: {noun} {how}: {why_not(answer)}")
             part.lines += [f"{name}: in the way: {_conflict(row)}" for row in answer.get("conflicts", [])[:SHOWN]]

@@ -101,8 +101,9 @@ def test_a_critical_check_whose_own_table_is_gone_is_no_pass() -> None:
     assert data_judgement(counted(minor, check("b", 0)), point(), planned("1"))["passed"]
 
 
-def test_a_connection_that_is_lost_at_the_end_leaves_open_whether_it_is_done() -> None:
-    lost = {"failed": True, "error": {"code": "lost_connection", "what": "Gone."}}
+@pytest.mark.parametrize("code", ["lost_connection", "job_lost", "no_job", "unreadable_job"])
+def test_a_connection_or_a_job_that_is_lost_leaves_open_whether_it_is_done(code: str) -> None:
+    lost = {"failed": True, "error": {"code": code, "what": "Gone."}}
     part = recovery_part(["db1"], [lost], [], "surgical", 3, [])
     assert "repair NOT KNOWN to be done" in part["lines"][0]
 
