@@ -38,6 +38,11 @@ def _key(message: Message) -> str:
     return message.key[: 100 - len(_ENDING)] + _ENDING
 
 
+def _hears(route: Route) -> bool:
+    """Whether words go there later: a pager and a status page are told how it is now, and nothing of before."""
+    return route.service in (SLACK, MAIL) and not route.final
+
+
 def _stands(message: Message | None, route: str, dry_run: bool) -> bool:
     """Whether a message goes there; one of a dry run does so for another dry run alone."""
     found = message.by(route) if message else None
@@ -51,10 +56,17 @@ def _is_told(message: Message, later: Message | None) -> bool:
 
 
 def without(messages: Sequence[Message]) -> dict[str, list[str]]:
-    """Return the keys of messages that lack ``words`` or ``figures``, by these two; words told since lack no more."""
+    """Return the keys of messages that lack ``words`` or ``figures``, by these two.
+
+    Words that were told since lack no more, nor do any where nobody is told later.
+    """
     known = {one.key: one for one in messages}
     return {
-        "words": [one.key for one in messages if _lacks(one) and not _is_told(one, known.get(_key(one)))],
+        "words": [
+            one.key
+            for one in messages
+            if _lacks(one) and any(map(_hears, one.routes)) and not _is_told(one, known.get(_key(one)))
+        ],
         "figures": [one.key for one in messages if "figures" in one.without],
     }
 
@@ -75,7 +87,7 @@ def left_words(messages: Sequence[Message], words: Mapping[str, str], at: str, d
         missing = {
             route.route: [name for name, text in said.items() if not _heard(route.route, text, later, dry_run)]
             for route in message.routes
-            if route.service in (SLACK, MAIL) and not route.final and (dry_run or route.status != DRY)
+            if _hears(route) and (dry_run or route.status != DRY)
             # Whoever could not be reached when the others were told is told by a run that can.
             if not _stands(before, route.route, dry_run)
         }

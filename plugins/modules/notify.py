@@ -360,7 +360,7 @@ kept:
 without:
   description:
     - Keys of messages in the outbox that were told without C(words) or C(figures), by these two names. Those whose
-      words were told since are not among them.
+      words were told since are not among them, nor those that went to no channel of Slack and no list of mail.
   returned: success
   type: dict
 keep:

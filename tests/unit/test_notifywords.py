@@ -80,6 +80,8 @@ def test_what_was_told_later_is_no_other_telling_and_what_is_left_out_is_known()
     assert key_of("scenario3 update", "contained", 1, [TOLD.key, more.key]) == TOLD.key
     assert without([TOLD]) == {"words": [TOLD.key], "figures": [TOLD.key]}
     assert without([TOLD, more]) == {"words": [], "figures": [TOLD.key]}
+    # Nobody tells a status page of words later, so nobody says that it is told.
+    assert without([replace(TOLD, routes=(Route("status_page", SENT),))]) == {"words": [], "figures": [TOLD.key]}
 
 
 def test_what_it_lacks_stands_in_its_record() -> None:
