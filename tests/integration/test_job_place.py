@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from tests.integration import playbook
@@ -68,6 +69,8 @@ def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) ->
         "kanban_rollback.ended",
         {**BEGUN, "finished": True, "dest": "/var/lib/postgresql/dumps", "rows": "9" * 99},
     )
+    lost = lay(tmp_path, "kanban_rollback.lost", BEGUN) / "j140737488355327.4194304"
+    os.utime(lost, (time.time() - 8 * 86400,) * 2)
     stay = {
         lay(tmp_path, "kanban_rollback.works", BEGUN),
         lay(tmp_path, "kanban_v2"),
