@@ -107,6 +107,8 @@ def prometheus(directory: Path, scrapes: int, *tells: Alertmanager) -> Iterator[
     directory.mkdir()
     rules = yaml.safe_load((SHIPPED / "kanban_v2.rules.yml").read_text(encoding="utf-8"))
     for group in rules["groups"]:
+        # Nobody counts rows here, and what fires of that is no part of what is looked at.
+        group["rules"] = [rule for rule in group["rules"] if rule["alert"] != "KanbanDataNotCounted"]
         for rule in group["rules"]:
             if "for" in rule:
                 rule["for"] = "2s"
