@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,10 +20,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclem
 )
 from tests.integration import playbook
 from tests.integration.crowd import on, population
+from tests.integration.onscreen import holds, person, seen
 from tests.integration.place import Database
-from tests.playbooks.runner import CHECKOUT, Running, beside, environment
-from tests.support import terminal
-from tests.support.terminal import Shown
+from tests.playbooks.runner import CHECKOUT, Running
 
 TENANTS = 50
 # Clears a screen, colours red, goes home, and turns the direction of writing.
@@ -37,53 +35,6 @@ def db50(db: Database) -> Database:
     """Fifty companies that are on."""
     population(db, TENANTS)
     return db
-
-
-def person(db: Database, directory: Path, name: str, *options: str, **extra: Any) -> tuple[list[str], dict[str, str]]:
-    """Return what a person types in the checkout, and an environment in which its ansible.cfg counts."""
-    variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "kanban_postgresql_host": db.server.host,
-        "kanban_postgresql_port": db.server.port,
-        "kanban_postgresql_db": db.name,
-        "kanban_postgresql_user": db.server.user,
-        "kanban_postgresql_password": db.server.password,
-        "kanban_incidents_dir": str(directory / "incidents"),
-        "kanban_dump_dir": str(directory / "dumps"),
-        "kanban_dump_tables": [],
-        "kanban_fence_tables": ["tickets"],
-        "kanban_redis_hosts": "none",
-        "kanban_app_hosts": "none",
-        "kanban_environment": "production",
-        "kanban_operator": "rui",
-        "kanban_sweep_seconds": 5,
-        "kanban_flag": {"table": "companies"},
-        "kanban_integrity_checks_default": {},
-        **extra,
-    }
-    hosts = playbook.inventory(directory, variables, db={"db1": {}})
-    around = environment(
-        ANSIBLE_CONFIG=str(CHECKOUT / "ansible.cfg"),
-        HOME=str(directory),
-        ANSIBLE_HOME=str(directory / ".ansible"),
-        TERM="xterm",
-    )
-    # The choice of the checkout's ansible.cfg.
-    for chosen in ("ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_NOCOLOR", "CI"):
-        around.pop(chosen, None)
-    return [beside("ansible-playbook"), hosts[0], str(directory / hosts[1]), *options, f"playbooks/{name}.yml"], around
-
-
-def seen(db: Database, directory: Path, name: str, *options: str, columns: int = 80, **extra: Any) -> Shown:
-    """Run a playbook of the checkout on a terminal."""
-    argv, around = person(db, directory, name, *options, **extra)
-    return terminal.run(argv, CHECKOUT, around, columns=columns)
-
-
-def holds(lines: list[str], pattern: str) -> list[int]:
-    """Return the numbers of the lines that a pattern is found in."""
-    return [number for number, line in enumerate(lines) if re.search(pattern, line)]
 
 
 def test_a_stop_as_it_is_read_on_a_terminal_and_in_a_file(db50: Database, directory: Path) -> None:
