@@ -36,10 +36,10 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
         place.warnings.append(f"The ledger cannot be used ({state.reason}); prior values go to a file on the host.")
         return None
     if not state.usable and not state.creatable:
-        place.warnings.append(
-            "There is no ledger and this role may not make one: prior values go to a file on the host that ran this. "
-            "bootstrap.yml makes the ledger."
-        )
+        lacks, helps = "There is no ledger and this role may not make one", "makes the ledger"
+        if state.present:
+            lacks, helps = "This role may not use the ledger", "grants it USAGE ON SCHEMA kanban_rollback"
+        place.warnings.append(f"{lacks}: prior values go to a file on the host that ran this. bootstrap.yml {helps}.")
         return None
     left = _left_in_a_file(place, request)
     try:

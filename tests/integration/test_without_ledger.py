@@ -56,6 +56,16 @@ def test_the_file_is_named_and_private(db: Database, directory: Path) -> None:
     assert str(path) in told["prior_files"]
 
 
+def test_a_ledger_that_the_role_may_not_use_is_not_said_to_be_missing(db: Database, directory: Path) -> None:
+    population(db)
+    db.modules().ok("ledger")
+    done = without_ledger(db, directory).disable("INC-1")
+    assert (on(db), done["priors"]["kept_in"]) == ([], "file")
+    (told,) = [warning for warning in done["warnings"] if "ledger" in warning]
+    assert "This role may not use the ledger: " in told
+    assert "bootstrap.yml grants it USAGE ON SCHEMA kanban_rollback." in told
+
+
 def test_two_incidents_and_two_flags_have_a_file_each(db: Database, directory: Path) -> None:
     population(db)
     db.rows("""UPDATE companies SET settings = settings || '{"other": true}'""")
