@@ -57,7 +57,11 @@ LOST = """
   connection: local
   gather_facts: false
   tasks:
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: begin.yml}
     - ansible.builtin.command: sleep 600
+      vars:
+        ansible_system_tmpdirs: ["{{ __job_place.path }}"]
+        ansible_async_dir: "{{ __job_place.path }}/notes"
       async: 600
       poll: 0
       register: begun
@@ -84,10 +88,10 @@ for each in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
 def test_a_job_that_was_ended_from_outside_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "end.py").write_text(END)
     begun = time.monotonic()
-    options = ("-e", f"ansible_python_interpreter={sys.executable}", "-e", f"ansible_async_dir={tmp_path}")
-    run = playbook.run(tmp_path, playbook.written(tmp_path, LOST), *options)
+    options = ("-e", f"ansible_python_interpreter={sys.executable}")
+    run = playbook.run(tmp_path, playbook.written(tmp_path, LOST), *options, TMPDIR=str(tmp_path))
     assert run.rc == 2, run.output
     assert "none of its processes is there, and it has left no result" in run.output
     assert time.monotonic() - begun < 60
     # And nothing of it is left, where its options were.
-    assert not list(tmp_path.glob("j*.*"))
+    assert not list(tmp_path.glob("kanban_rollback.*"))

@@ -22,7 +22,7 @@ PLAY = """
     - ansible.builtin.command: {argv: [ls, "{{ __job_place.path }}"]}
       vars:
         ansible_system_tmpdirs: ["{{ __job_place.path }}"]
-        ansible_async_dir: "{{ __job_place.path }}"
+        ansible_async_dir: "{{ __job_place.path }}/notes"
       register: begun
       async: 60
       poll: 0
@@ -45,7 +45,8 @@ def lay(directory: Path, name: str, note: dict[str, object] | None = None) -> Pa
     (place / "ansible-tmp-1").mkdir(parents=True)
     (place / "ansible-tmp-1" / "AnsiballZ_pg_dump.py").write_text("a password")
     if note:
-        (place / "j140737488355327.4194304").write_text(json.dumps(note))
+        (place / "notes").mkdir(mode=0o700)
+        (place / "notes" / "j140737488355327.4194304").write_text(json.dumps(note))
     return place
 
 
@@ -57,8 +58,9 @@ def of_another_controller(directory: Path) -> tuple[Path, Path]:
 
 def goes_on(begins: Path, reads: Path) -> None:
     """Begin the one job and end the other, as their controllers do while somebody else's has come to its end."""
-    (begins / "j140737488355327.4194304").write_text(json.dumps(BEGUN))
-    (reads / "j140737488355327.4194304").write_text(json.dumps({**BEGUN, "finished": True, "rows": "9" * 150}))
+    (begins / "notes").mkdir(mode=0o700)
+    (begins / "notes" / "j140737488355327.4194304").write_text(json.dumps(BEGUN))
+    (reads / "notes" / "j140737488355327.4194304").write_text(json.dumps({**BEGUN, "finished": True, "rows": "9" * 150}))
 
 
 def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) ->
         "kanban_rollback.ended",
         {**BEGUN, "finished": True, "dest": "/var/lib/postgresql/dumps", "rows": "9" * 99},
     )
-    lost = lay(tmp_path, "kanban_rollback.lost", BEGUN) / "j140737488355327.4194304"
+    lost = lay(tmp_path, "kanban_rollback.lost", BEGUN) / "notes" / "j140737488355327.4194304"
     os.utime(lost, (time.time() - 8 * 86400,) * 2)
     stay = {
         lay(tmp_path, "kanban_rollback.works", BEGUN),
