@@ -97,3 +97,8 @@ def test_the_answers_of_the_survey_stop_as_the_playbook_by_itself_does(db: Datab
     assert not on(db), run.output
     assert db.rows("SELECT scenario, operator FROM kanban_rollback.incidents") == [("scenario1", "kanban-alerts")]
     assert "scenario1 follows, for kanban_auto_contain names it." in run.text, run.output
+    # Its last screen says to type the same command again.
+    assert (
+        "ansible-playbook chatia.kanban_rollback.scenario1 -i "
+        in run.text.partition("names it.")[2].partition("PLAY")[0]
+    )
