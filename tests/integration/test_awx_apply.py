@@ -122,7 +122,8 @@ def small(directory: Path) -> str:
 
 def test_it_is_made_once_and_found_again(controller: Awx, directory: Path) -> None:
     given: dict[str, Any] = {
-        "kanban_awx_dir": small(directory),
+        # As one types it, from where one is.
+        "kanban_awx_dir": Path(small(directory)).name,
         "kanban_awx_credentials": {"Database": {"password": SECRET}},
         "kanban_awx_notifications": {"Tell": {"token": "xoxb-t0ken"}},
     }
