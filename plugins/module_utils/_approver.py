@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 NOBODY = ("", "unknown")
 # What overrides that the approver is the operator.
 APPROVAL = "approval"
-_ASIDE = "kanban_break_glass={what: [approval], reason: ...}"
+_ASIDE = "-e '{kanban_break_glass: {what: [approval], reason: ...}}'"
 # Letters of other alphabets that cannot be told from Latin ones on a screen, Cyrillic before Greek. By their numbers,
 # for here, too, nobody could tell them apart.
 _TWINS = {
@@ -46,6 +46,17 @@ def person(name: str | None) -> str:
 
 def _as_shown(name: str | None) -> str:
     return unicodedata.normalize("NFKC", str(name or "")).strip()
+
+
+def override_of(break_glass: Any, what: str = APPROVAL) -> tuple[Mapping[str, Any], list[str]]:
+    """Return ``kanban_break_glass`` and what is wrong with it: of ``-e kanban_break_glass={what: ...`` comes a text.
+
+    :param what: for the line that would do.
+    """
+    if isinstance(break_glass, Mapping) or not break_glass:
+        return break_glass or {}, []
+    typed = f"-e '{{kanban_break_glass: {{what: [{what}], reason: ...}}}}'"
+    return {}, [f"kanban_break_glass is a text and overrides nothing: type {typed}"]
 
 
 def why_not_approved(

@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block impo
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 
-OVERRIDE = "(kanban_break_glass={what: [block], reason: ...})"
+OVERRIDE = "(-e '{kanban_break_glass: {what: [block], reason: ...}}')"
 
 
 @dataclass(frozen=True)

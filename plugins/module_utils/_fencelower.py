@@ -117,7 +117,7 @@ def _error(verdicts: dict[str, Verdict], strange: Sequence[Fence], left_behind: 
             "other_incident",
             f"The fence of {len(strange)} tables is up for another incident: {', '.join(names)}.",
             "Lowering it would let writes through that the other incident stops. It stands; the rest was lowered.",
-            "Give that incident's id, or say force (kanban_break_glass={what: [fence], reason: ...}).",
+            "Give that incident's id, or say force (-e '{kanban_break_glass: {what: [fence], reason: ...}}').",
         )
     if left_behind:
         return ServerError(

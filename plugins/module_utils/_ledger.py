@@ -275,7 +275,7 @@ def take_lease(cursor: Cursor, name: str, who: Who, seconds: float, by_force: bo
         f"(last sign of life {lease.get('heartbeat_seconds_ago')} s ago).",
         "Two repairs or re-enables at once could undo each other.",
         f"Wait: without a sign of life the lease ends in {lease.get('expires_in_seconds')} s. To take it now: "
-        "kanban_break_glass={what: [lease], reason: ...}.",
+        "-e '{kanban_break_glass: {what: [lease], reason: ...}}'.",
         lease=lease,
     )
 

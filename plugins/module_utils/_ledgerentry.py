@@ -184,5 +184,5 @@ def _refuse_open(session: Session) -> None:
             "open_incidents",
             f"Incidents are open in this ledger: {', '.join(names[:10])}.",
             "With the ledger goes the knowledge of who had the flag; nobody could undo them. Nothing was removed.",
-            "Undo and close them first, or say force (kanban_break_glass={what: [ledger], reason: ...}).",
+            "Undo and close them first, or say force (-e '{kanban_break_glass: {what: [ledger], reason: ...}}').",
         )

@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._purgeplan 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import acl_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import Server
 
-OVERRIDE = "(kanban_break_glass={what: [cache_flush], reason: ...})"
+OVERRIDE = "(-e '{kanban_break_glass: {what: [cache_flush], reason: ...}}')"
 SAMPLES = 10
 
 

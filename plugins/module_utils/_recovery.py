@@ -13,7 +13,7 @@ import json
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import why_not_approved
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of, why_not_approved
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, is_lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 
@@ -70,8 +70,9 @@ def why_not_to_recover(
     :param dumped: whether the tables are in a proven dump, or were left out of one on purpose.
     :param silence: why nobody is known to have approved, where that is not for a person to type.
     """
-    found, waived = [], break_glass.get("what") or []
-    if waived and not str(break_glass.get("reason") or "").strip():
+    override, found = override_of(break_glass)
+    waived = override.get("what") or []
+    if waived and not str(override.get("reason") or "").strip():
         found.append("kanban_break_glass has no reason, and an override without one is none")
     if undo:
         pass
@@ -80,14 +81,14 @@ def why_not_to_recover(
         found += ["kanban_plan_hash is not given: look at the plan first"] if plan["hash"] else []
     elif plan["hash"] and given != plan["hash"]:
         found.append(f"the plan is {plan['hash']} by now, and {one_line(given)} was approved: look at it again")
-    found += why_not_approved(approved_by, operator, break_glass, silence)
+    found += why_not_approved(approved_by, operator, override, silence)
     if not undo:
         # All of it is done or nothing: one database that refuses later would leave the others repaired.
         found += [f"the plan could not be applied: {one_line(text)}" for text in plan.get("refused") or []]
     if not undo and not dumped and "dump" not in waived:
         found.append(
             "no proven dump of the tables is there, so nothing would be left to compare with: mend it, or "
-            "kanban_break_glass={what: [dump], reason: ...}"
+            "-e '{kanban_break_glass: {what: [dump], reason: ...}}'"
         )
     return found
 

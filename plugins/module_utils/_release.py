@@ -9,6 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 
@@ -62,11 +63,12 @@ def release_decision(
         for tier in tiers
         if tier["group"] != NO_GROUP and not tier["names"]
     ]
-    glass = break_glass or {}
+    glass, misread = override_of(break_glass, VALIDATION)
     wanted = bool(unvalidated) and VALIDATION in (glass.get("what") or [])
     overridden = wanted and bool(str(glass.get("reason") or "").strip())
     if wanted and not overridden:
         refused.append("kanban_break_glass has no reason, which is recorded with the override")
+    refused += misread if unvalidated else []
     refused += [] if overridden else unvalidated
     return {
         "goes": not refused,

@@ -132,5 +132,6 @@ def _validate(arguments: Sequence[str]) -> list[str]:
         "Next: have the data assessed again, and validated where nothing is to be repaired; its last screen says how a "
         "repair is approved:",
         command_of("scenario3", arguments),
-        "Without that, kanban_break_glass={what: [validation], reason: ...} overrides it, recorded with who and why.",
+        "Without that, -e '{kanban_break_glass: {what: [validation], reason: ...}}' overrides it, recorded with who "
+        "and why.",
     ]

@@ -121,7 +121,7 @@ def test_a_lease_that_a_colleague_holds_refuses_the_undo_and_is_overridden_on_th
     assert refused.rc != 0
     assert f"maria is at work on {incident}" in refused.text
     assert "NOT RESTORED" in refused.screen
-    assert "kanban_break_glass={what: [lease], reason: ...}" in refused.text
+    assert "-e '{kanban_break_glass: {what: [lease], reason: ...}}'" in refused.text
     assert site.on() == 0
     override = {"what": ["lease"], "reason": "maria's laptop is dead"}
     undone = site.run("reenable", extra={**ALL, "kanban_break_glass": override, "kanban_operator": "joão"})

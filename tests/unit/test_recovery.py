@@ -85,6 +85,15 @@ def test_one_database_that_would_refuse_refuses_for_all() -> None:
     assert found == ["the plan could not be applied: It would touch 9 rows."]
 
 
+def test_an_override_that_came_as_a_text_is_said_with_the_line_that_would_do() -> None:
+    whole = plan_of_all([planned("1", "aa")])
+    # What Ansible makes of -e kanban_break_glass={what: [approval], reason: ...}
+    found = why_not_to_recover(whole, whole["hash"], "ana", "ana", "{what:", True)  # type: ignore[arg-type]
+    assert "is a text" in found[0]
+    assert "-e '{kanban_break_glass: {what: [approval], reason: ...}}'" in found[0]
+    assert any("may not approve" in text for text in found)
+
+
 def test_what_was_counted_in_the_plan_has_to_count_again_and_no_plan_is_no_pass() -> None:
     seen = planned("1", checks=[{"name": "a", "action": "none", "count": 3}])
     checks = counted(check("a", None, status="not_applicable"), check("b", 0))

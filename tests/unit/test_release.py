@@ -130,6 +130,10 @@ def test_what_no_override_overrides() -> None:
     assert not decide()["goes"]
     assert not decide(info(known_as=None))["goes"]
     assert decide(info(), tiers=[{**APP, "group": "none", "names": []}])["goes"]
+    # What Ansible makes of -e kanban_break_glass={what: ...
+    text = decide(info(None), break_glass="{what:")
+    assert "type -e '{kanban_break_glass: {what: [validation], reason: ...}}'" in text["refused"][0]
+    assert decide(info(), break_glass="{what:")["goes"]
     # Nothing to override: what was given is not on record as an override.
     assert not decide(info(), break_glass=GLASS)["overridden"]
 
