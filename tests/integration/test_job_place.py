@@ -60,7 +60,9 @@ def goes_on(begins: Path, reads: Path) -> None:
     """Begin the one job and end the other, as their controllers do while somebody else's has come to its end."""
     (begins / "notes").mkdir(mode=0o700)
     (begins / "notes" / "j140737488355327.4194304").write_text(json.dumps(BEGUN))
-    (reads / "notes" / "j140737488355327.4194304").write_text(json.dumps({**BEGUN, "finished": True, "rows": "9" * 150}))
+    (reads / "notes" / "j140737488355327.4194304").write_text(
+        json.dumps({**BEGUN, "finished": True, "rows": "9" * 150})
+    )
 
 
 def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
