@@ -34,8 +34,10 @@ def ready(db: Database) -> Modules:
     return modules.having(run_id="run-1", allow_unfenced=True)
 
 
-def backup(db: Database, directory: Path, kind: str, *tables: str, arguments: Sequence[str] = ()) -> dict[str, str]:
-    """Back tables up in one of ``FORMATS``; return the option ``source``."""
+def backup(
+    db: Database, directory: Path, kind: str, *tables: str, arguments: Sequence[str] = (), zone: str = "UTC"
+) -> dict[str, str]:
+    """Back tables up in one of ``FORMATS``, in a time zone, which no dump has; return the option ``source``."""
     path = directory / f"backup-{kind}-{len(list(directory.iterdir()))}"
     if kind == "dump":
         db.modules(incident_id=INCIDENT).ok("pg_dump", tables=list(tables), dest=str(path), min_free="10M", deadline=60)
@@ -52,6 +54,7 @@ def backup(db: Database, directory: Path, kind: str, *tables: str, arguments: Se
             "PGDATABASE": login["dbname"],
             "PGPASSWORD": login["password"],
             "PATH": os.environ["PATH"],
+            "TZ": zone,
         },
         capture_output=True,
         timeout=60,

@@ -24,7 +24,7 @@ PLAY = """
   tasks:
     - name: Note the kill
       ansible.builtin.set_fact:
-        __contain_at: "{{ now(utc=true).timestamp() - 2 }}"
+        __contain_at: "{{ now(utc=true) | chatia.kanban_rollback.epoch - 2 }}"
         __contain_flag: {contained_ms: 100, elapsed_ms: 600, database: {writable: true}}
         __contain_fence: {elapsed_ms: 500}
 

@@ -21,7 +21,7 @@ from tests.integration.points import past
 from tests.integration.repairs import whole
 from tests.integration.restores import backup
 from tests.integration.test_recovery import TABLES, Place
-from tests.playbooks.runner import Run
+from tests.playbooks.runner import ZONE, Run
 from tests.playbooks.turns import EACH, killed_in_turn
 
 # What went wrong after the backup: tags are off cards, tickets are gone with theirs, cards are elsewhere; and what is
@@ -63,7 +63,7 @@ class Damaged:
 def damaged(db: Database, directory: Path) -> Damaged:
     """The backup lies beside the inventory; nothing that a check finds is wrong."""
     data = load(db, corruption=False)
-    source = backup(db, directory, "custom", "Tags", "Tickets", "TicketTags")
+    source = backup(db, directory, "custom", "Tags", "Tickets", "TicketTags", zone=ZONE)
     then = whole(db, *TABLES)
     past(db, *DAMAGE)
     return Damaged(Place(db, data, directory), source, then, whole(db, *TABLES))

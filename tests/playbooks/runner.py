@@ -18,6 +18,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE = CHECKOUT / ".cache" / "ansible"
+# Three hours behind UTC, as the runbook's company is: what takes one for the other is seen.
+ZONE = "<-03>3"
 # As a heading, which Ansible's own output has in brackets: a journal that -vv shows names the task, too.
 _SCREEN = re.compile(r"^(?:TASK \[(?:[\w.]+ : )?)?What holds, what does not, and what to do next", re.MULTILINE)
 # In the environment of all that a run starts, so that what a killed one leaves can be told from anything else.
@@ -34,8 +36,7 @@ def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "JOB_ID"))}
     # Most tests read what Ansible itself shows, also where the checkout's ansible.cfg has the live view.
     fixed = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "default", "LC_ALL": "C.UTF-8"}
-    # Three hours behind UTC, as the runbook's company is: what takes one for the other is seen.
-    fixed["TZ"] = "<-03>3"
+    fixed["TZ"] = ZONE
     return {**kept, "ANSIBLE_HOME": str(ANSIBLE), **fixed, **more}
 
 
