@@ -60,8 +60,8 @@ LOST = """
     - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: begin.yml}
     - ansible.builtin.command: sleep 600
       vars:
-        ansible_system_tmpdirs: ["{{ __job_place.path }}"]
-        ansible_async_dir: "{{ __job_place.path }}/notes"
+        ansible_system_tmpdirs: "{{ __job_tmpdirs }}"
+        ansible_async_dir: "{{ __job_notes_dir }}"
       async: 600
       poll: 0
       register: begun

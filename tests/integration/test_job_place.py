@@ -21,8 +21,8 @@ PLAY = """
     - ansible.builtin.import_role: {name: chatia.kanban_rollback.job, tasks_from: begin.yml}
     - ansible.builtin.command: {argv: [ls, "{{ __job_place.path }}"]}
       vars:
-        ansible_system_tmpdirs: ["{{ __job_place.path }}"]
-        ansible_async_dir: "{{ __job_place.path }}/notes"
+        ansible_system_tmpdirs: "{{ __job_tmpdirs }}"
+        ansible_async_dir: "{{ __job_notes_dir }}"
       register: begun
       async: 60
       poll: 0
