@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tools.audit import audit
 from tools.gates import CACHE, ROOT, Gate, run_gates
 from tools.lines import too_long
 from tools.oldest import command
@@ -12,6 +13,8 @@ from tools.tree import NAME, NAMESPACE, build, collection_copy
 
 # Through the link, so that mypy names the files as their imports do.
 PLUGINS = f".ansible/collections/ansible_collections/{NAMESPACE}/{NAME}/plugins"
+# What runs on hosts and controllers, and what builds it.
+BANDIT = ("plugins", "playbooks/callback_plugins", "tools")
 TYPED = (PLUGINS.replace("plugins", "playbooks/callback_plugins"), "tools", "tests", "molecule")
 
 
@@ -28,6 +31,9 @@ def gates(copy: Path, tarball: Path) -> list[Gate]:
         Gate("ruff check", ["ruff", "check", "."]),
         Gate("ruff format", ["ruff", "format", "--check", "--diff", "."]),
         Gate("mypy", ["mypy", PLUGINS, *TYPED]),
+        # Subprocesses and low severity are ruff's, which wants a reason beside each.
+        Gate("bandit", ["bandit", "--quiet", "--severity-level", "medium", "--recursive", *BANDIT]),
+        Gate("dependency audit", check=audit),
         Gate("yamllint", ["yamllint", "--strict", "."]),
         # In the copy: the checkout holds environments and caches that are not the project's to lint, and the link to
         # itself. The galaxy rule wants a README and a changelog, which the copy has as well.

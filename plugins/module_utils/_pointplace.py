@@ -26,7 +26,7 @@ PREFIX = "kanban-point-"
 MARKER = "kanban-scratch.json"
 _WHAT = "scratch instance of chatia.kanban_rollback"
 # By the standard it is on a disk, and outlives a reboot: what is left there can be found again.
-_ANYWHERE = "/var/tmp"  # noqa: S108 - a directory of our own is made there
+_ANYWHERE = "/var/tmp"  # noqa: S108 - a directory of our own is made there  # nosec B108
 # The kernel's limit for a socket's path.
 _LONGEST_SOCKET = 107
 _TRIES = 20

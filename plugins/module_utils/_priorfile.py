@@ -22,8 +22,8 @@ from typing import Sequence
 DIRECTORIES = (
     "/var/lib/kanban_rollback",
     "~/.local/state/kanban_rollback",
-    "/var/tmp/kanban_rollback",  # noqa: S108 - 0700, see _private()
-    "/dev/shm/kanban_rollback",  # noqa: S108
+    "/var/tmp/kanban_rollback",  # noqa: S108 - 0700, see _private()  # nosec B108
+    "/dev/shm/kanban_rollback",  # noqa: S108  # nosec B108
 )
 
 
