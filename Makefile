@@ -126,7 +126,7 @@ awx: venv ## write the surveys of awx/ anew from the argument specs
 	@.venv/bin/python -m tools.surveys
 
 ee: build ## write the build context of the execution environment to .cache/ee
-	@.venv/bin/ansible-builder create --file awx/execution-environment.yml --context .cache/ee
+	@.venv/bin/ansible-builder create --file extensions/ee/execution-environment.yml --context .cache/ee
 
 docs: venv ## write the reference of modules and roles to .cache/docs
 	@.venv/bin/python -m tools.docs

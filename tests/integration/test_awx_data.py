@@ -18,7 +18,7 @@ from tests.integration.module import ROOT
 from tests.support import awxrules
 from tools import surveys
 
-DATA = {path.stem: surveys.read(path) for path in sorted((ROOT / "awx").glob("*.yml")) if "execution-" not in path.name}
+DATA = {path.stem: surveys.read(path) for path in sorted((ROOT / "awx").glob("*.yml"))}
 SPECS = surveys.options()
 TEMPLATES = {
     one["name"]: {**DATA["job_templates"]["awx_job_template_defaults"], **one}

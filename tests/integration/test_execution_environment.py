@@ -19,7 +19,7 @@ from tools.tree import collection_copy
 
 # The environment with the oldest Ansible does without it.
 pytest.importorskip("ansible_builder")
-DEFINITION = "awx/execution-environment.yml"
+DEFINITION = "extensions/ee/execution-environment.yml"
 
 
 @pytest.fixture(scope="module")
