@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host of Redis' master has no power, as of a moment ago or in mid-run: the block is held by who takes over."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.drills.drill import HASTY, Drill
+from tests.hosts.host import Host, until
+from tests.playbooks.place import BLOCK
+from tests.rehearsal.steady import sentinel
+
+
+def _taken_over(drill: Drill) -> None:
+    leads = [drill.estate.fleet["redis2"].address, "6379"]
+    until(lambda: sentinel(drill.estate, "get-master-addr-by-name", "mymaster") == leads, "a failover", timeout=60)
+    drill.place.master = "redis2"
+
+
+@pytest.mark.drill
+def test_redis_host_lost_before_the_stop(drill: Drill) -> None:
+    """Nobody waits for the failover: it happens while flag and fence are seen to."""
+    drill.estate.site.disconnect()
+    drill.fault("redis1", Host.kill)
+    running = drill.start(extra=HASTY)
+    _taken_over(drill)
+    drill.stop(
+        running=running,
+        fails=True,
+        says=["redis1: NOT ACCOUNTED FOR", "redis2: write block held by", "the fence is proven", "db1: dump of"],
+    )
+    assert drill.place.redis("GET", BLOCK) == "true"
+    drill.finish()
+
+
+@pytest.mark.drill
+def test_redis_host_lost_once_it_holds_the_block(drill: Drill) -> None:
+    """What was acknowledged to the run is gone with that host, or is not: the one who took over is asked."""
+    drill.estate.site.disconnect()
+    running = drill.start(extra=HASTY)
+    until(lambda: drill.place.redis("GET", BLOCK) == "true", "the block to be held", timeout=240)
+    drill.fault("redis1", Host.kill)
+    _taken_over(drill)
+    assert running.alive, "it ended before Redis failed over: this shows nothing"
+    drill.stop(running=running, fails=True, says=["redis2: write block held by", "the fence is proven"])
+    assert drill.place.redis("GET", BLOCK) == "true"
+    drill.finish()
