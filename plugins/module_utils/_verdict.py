@@ -168,8 +168,8 @@ def _bad(parts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _good(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
-    """Return what holds beside the flag."""
-    good = [part["good"] for part in parts if part["holds"] and part["good"]]
+    """Return what holds beside the flag, each of it once: several parts say alike that there was nobody to ask."""
+    good = dict.fromkeys(part["good"] for part in parts if part["holds"] and part["good"])
     return f"Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
 
 

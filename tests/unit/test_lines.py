@@ -206,7 +206,7 @@ def test_a_plan_that_is_not_whole_is_not_to_be_carried_out() -> None:
 def test_what_holds_is_told_beside_what_does_not_and_the_way_back_too() -> None:
     good = {"kind": "contain", "holds": True, "good": "the fence is proven", "bad": [], "lines": []}
     bad = {"kind": "preserve", "holds": False, "good": "evidence is kept", "bad": ["no evidence of app1"], "lines": []}
-    result = judge({"db1": answer()}, parts=[good, bad])
+    result = judge({"db1": answer()}, parts=[good, bad, good])
     assert result["headline"].endswith(" Also: the fence is proven. NOT WELL: no evidence of app1.")
     undo = "ansible-playbook chatia.kanban_rollback.reenable -e kanban_reenable=all -e kanban_incident_id="
     assert f"If this was a misfire:\n{undo}" in text(result)
