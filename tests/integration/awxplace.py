@@ -66,13 +66,16 @@ def argument_specs(*names: str) -> Mapping[str, Any]:
     return found
 
 
-def run(directory: Path, awx: Awx, **extra: Any) -> Run:
-    """Run awx.yml against an AWX to its end, as its user does: from the environment that has awx.awx."""
+def run(directory: Path, awx: Awx, collections: Path = ROOT / ".ansible/collections", **extra: Any) -> Run:
+    """Run awx.yml against an AWX to its end, as its user does: from the environment that has awx.awx.
+
+    ``collections``: where this collection is looked for.
+    """
     environment()
     (directory / "ansible.cfg").touch()
     given = playbook.given(directory, extra) if extra else []
     variables = {
-        "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / '.ansible/collections'}:{environment()}",
+        "ANSIBLE_COLLECTIONS_PATH": f"{collections}:{environment()}",
         "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
         "ANSIBLE_HOME": str(directory / ".ansible"),
         "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
