@@ -128,7 +128,7 @@ awx: venv ## write the surveys of awx/ anew from the argument specs
 ee: build ## write the build context of the execution environment to .cache/ee
 	@.venv/bin/ansible-builder create --file extensions/ee/execution-environment.yml --context .cache/ee
 
-docs: venv ## write the reference of modules and roles to .cache/docs
+docs: venv ## write README, docs/ and the reference as one site to .cache/docs/html
 	@.venv/bin/python -m tools.docs
 
 clean: demo-down hosts-down ## remove environments, caches and the demo

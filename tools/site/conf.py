@@ -1,0 +1,67 @@
+"""How Sphinx makes the site of what `tools/docs.py` has laid out; given as `-c`, so that none of it lies in docs/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OURS = "ansible_collections.chatia.kanban_rollback."
+
+project = "chatia.kanban_rollback"
+html_title = project
+author = "The chatia.kanban_rollback authors"
+language = "en"
+extensions = ["myst_parser", "sphinx_antsibull_ext"]
+# Anchors of headings by the rules of GitHub, so that a link holds there and here.
+myst_heading_anchors = 4
+# Blocks that name no language, as those of four spaces, are commands and screens: nothing to be coloured by guess.
+highlight_language = "text"
+# Examples have holes (…) in their JSON and YAML; they are shown without colours then, and that is no fault.
+suppress_warnings = ["misc.highlighting_failure"]
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_copy_source = False
+html_use_index = False
+antsibull_ext_color_scheme = "default"
+html_theme_options = {
+    # The reference's own colours are for white paper: in the dark they would be dark on dark.
+    "dark_css_variables": {
+        "antsibull-links-background": "#204748",
+        "antsibull-table-background-header": "#48484b",
+        "antsibull-table-background-even": "#1c1c1e",
+        "antsibull-table-background-odd": "#242426",
+        "antsibull-table-border": "#656569",
+        "antsibull-narrowtable-background": "#48484b",
+        "antsibull-option-type": "#ff93ff",
+        "antsibull-option-elements": "#ff93ff",
+        "antsibull-option-required": "#ff8282",
+        "antsibull-option-version-added": "#71d471",
+        "antsibull-option-aliases": "#71d471",
+        "antsibull-option-default": "#adadff",
+        "antsibull-option-sample": "#adadff",
+        "antsibull-option-sample-header": "#fff",
+        "antsibull-attribute-support-none": "#ff8282",
+        "antsibull-attribute-support-partial": "#b6b600",
+        "antsibull-attribute-support-full": "#0c0",
+    },
+}
+
+
+def _known_elsewhere(_app: object, domain: Any, node: Any) -> bool | None:
+    """Let pass what the reference names of Ansible itself: its pages are on another site. Nothing of ours."""
+    label = str(node["reftarget"])
+    return True if domain and domain.name == "std" and not label.startswith(OURS) else None
+
+
+def _in_its_language(_app: object, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Name the language of a page, for what reads it aloud."""
+    if page.startswith("pt_BR/"):
+        context["language"] = "pt-BR"
+
+
+def setup(app: Any) -> None:
+    """Put both in."""
+    # Before Sphinx' own, which says that it is missing.
+    app.connect("warn-missing-reference", _known_elsewhere, priority=400)
+    app.connect("html-page-context", _in_its_language)
