@@ -50,7 +50,7 @@ _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 def places(listed: Iterable[Path]) -> dict[PurePosixPath, PurePosixPath]:
     """Return for each file that the site has, by its path in the repository, its path in the site."""
-    found = {PurePosixPath(path.as_posix()) for path in listed}
+    found = sorted({PurePosixPath(path.as_posix()) for path in listed})
     ours = {path: path.relative_to("docs") for path in found if path.parts[0] == "docs"}
     return {START: PurePosixPath("index.md"), **ours}
 
@@ -96,11 +96,12 @@ def settled(
 
     def put_right(match: re.Match[str]) -> str:
         target, anchor = match["target"] or "", match["anchor"] or ""
-        if match["code"] or _ELSEWHERE.match(target):
+        if _ELSEWHERE.match(target):
             return match[0]
         wanted = PurePosixPath(os.path.normpath(page.parent / unquote(target))) if target else page
         if anchor and unquote(anchor[1:]) not in names.get(wanted, {unquote(anchor[1:])}):
             complaints.append(f"{page}: the link to {target}{anchor} leads to the page, but not to a place in it")
+        # A place in this page, or code.
         if not target:
             return match[0]
         if wanted in pages:

@@ -68,7 +68,7 @@ def test_headings_are_named_as_on_github() -> None:
 
 
 def test_a_page_that_nothing_leads_to_is_named() -> None:
-    assert [text.partition(":")[0] for text in docs.unreachable(PAGES)] == ["docs/one.md", "docs/on/call.md"]
+    assert [text.partition(":")[0] for text in docs.unreachable(PAGES)] == ["docs/on/call.md", "docs/one.md"]
     assert docs.unreachable(docs.places([Path("docs/awx.md"), Path("docs/journal.schema.json")])) == []
 
 
