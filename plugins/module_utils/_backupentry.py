@@ -138,12 +138,8 @@ def _server(login: Login, request: Request) -> tuple[Server | None, Archive | No
     try:
         server, archive = read_server(login)
     except KanbanError as error:
-        return None, None, no_archiver(_error(error))
+        return None, None, no_archiver(error.told())
     return server, archive, archiver_result(archive, request.max_behind)
-
-
-def _error(error: KanbanError) -> dict[str, Any]:
-    return {"code": error.code, "what": error.what, "why": error.why, "todo": error.todo}
 
 
 def _source(number: int, source: Mapping[str, Any], look: Looking, now: float) -> tuple[dict[str, Any], list[Backup]]:
@@ -155,7 +151,7 @@ def _source(number: int, source: Mapping[str, Any], look: Looking, now: float) -
     try:
         ASK[source["kind"]](number, source, look, deadline, found, warnings)
     except KanbanError as problem:
-        error = _error(problem)
+        error = problem.told()
     warnings += ahead(found, now)
     good = newest(found)
     kept = ("path", "stanza", "server", "repo")

@@ -5,6 +5,12 @@
 
 from __future__ import annotations
 
+import re
+
+# A section for each code, whose heading is the code; that is its anchor as well.
+PAGE = "https://github.com/chatia/kanban_rollback/blob/main/docs/errors.md#"
+_SEEN = re.compile(rf" See ({re.escape(PAGE)}\w+)")
+
 
 class KanbanError(Exception):
     """A failure that a person must read.
@@ -24,10 +30,15 @@ class KanbanError(Exception):
         self.todo = todo
         self.details = details
 
+    def told(self) -> dict[str, str]:
+        """Return the parts that a person reads, as results have them: code, what, why, todo, and where more is said."""
+        page = f"{PAGE}{self.code}"
+        return {"code": self.code, "what": self.what, "why": self.why, "todo": self.todo, "page": page}
+
     def as_result(self) -> dict[str, object]:
-        """Return what ``fail_json`` needs: ``msg``, ``error`` (what, why, todo, code) and the details."""
-        error = {"code": self.code, "what": self.what, "why": self.why, "todo": self.todo}
-        return {"msg": str(self), "error": error, **self.details}
+        """Return what ``fail_json`` needs: ``msg``, ``error`` (as ``told``) and the details."""
+        # The address comes last, with nothing behind it that would be copied along.
+        return {"msg": f"{self} See {PAGE}{self.code}", "error": self.told(), **self.details}
 
 
 class BadInput(KanbanError):
@@ -44,3 +55,9 @@ class LostConnection(ServerError):
 
 class Timeout(ServerError):
     """A lock or a statement took longer than the time it was given; its transaction was rolled back."""
+
+
+def without_page(text: str) -> tuple[str, str]:
+    """Return text without the addresses of pages that are in it, and the first of them; empty where there is none."""
+    found = _SEEN.search(text)
+    return (_SEEN.sub("", text), found.group(1)) if found else (text, "")

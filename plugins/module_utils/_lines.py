@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import PAGE, without_page
+
 # What Ansible says of itself: which Python it has found, and its own directory, made the first time it comes as a user.
 _ANSIBLES_OWN = ("discovered Python interpreter", "remote_tmp")
 # From 2.19 on it puts this before what was said.
@@ -19,9 +21,19 @@ Answer = Mapping[str, Any]
 
 
 def one_line(text: object) -> str:
-    """Return text from anywhere as one line of at most 300 characters; one that is cut ends with an ellipsis."""
-    line = " ".join(str(text).split())
+    """Return text from anywhere as one line of at most 300 characters; one that is cut ends with an ellipsis.
+
+    The address of an error's page does not count as text: who wants it in the line says so by ``paged``.
+    """
+    line, _page = without_page(" ".join(str(text).split()))
     return line if len(line) <= 300 else line[:299] + "…"
+
+
+def paged(line: str, answer: Answer) -> str:
+    """Return the line about a failure with the address of its page at the end; a screen has each address once."""
+    error = answer.get("error")
+    page = error.get("page") if isinstance(error, Mapping) else None
+    return f"{line} See {page}" if isinstance(page, str) and page.startswith(PAGE) else line
 
 
 @dataclass(frozen=True)
@@ -217,7 +229,8 @@ def notes(host: Host) -> list[str]:
     found: list[str] = []
     last = host.last
     if last.get("failed") and "enabled_after" in last:
-        found.append(f"{host.name}: {one_line(last.get('error', {}).get('what') or last.get('msg', ''))}")
+        said = one_line(last.get("error", {}).get("what") or last.get("msg", ""))
+        found.append(paged(f"{host.name}: {said}", last))
     if host.sweep_lost:
         found.append(f"{host.name}: the sweep after the kill gave no answer: {why_silent(host.later)}")
     if host.gone:

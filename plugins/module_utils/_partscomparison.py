@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     SHOWN,
     Answer,
     one_line,
+    paged,
     warnings_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import PRESERVE, RECOVER, Part
@@ -50,7 +51,7 @@ def comparison_part(
     for name, checks, plan, since in together(names, counted, compared, sinces):
         if "checks" not in checks:
             part.bad.append(f"the data on {name} is not assessed")
-            part.lines.append(f"{name}: data NOT ASSESSED: {why_not(checks)}")
+            part.lines.append(paged(f"{name}: data NOT ASSESSED: {why_not(checks)}", checks))
             continue
         if checks["corrupt"]:
             part.kind = RECOVER
@@ -93,7 +94,7 @@ def _to_apply(made: str, arguments: Sequence[str]) -> list[str]:
 
 def _lines(plan: Answer, since: Answer) -> Iterator[str]:
     if "plan" not in plan:
-        yield f"NOT COMPARED with a backup: {why_not(plan)}"
+        yield paged(f"NOT COMPARED with a backup: {why_not(plan)}", plan)
     else:
         yield _source_line(plan["source"])
     if since:

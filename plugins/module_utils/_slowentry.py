@@ -123,8 +123,7 @@ def _add_statements(found: _Found, session: Session, question: Question, deadlin
     except LostConnection:
         raise
     except ServerError as error:
-        reason = {"code": error.code, "what": error.what, "why": error.why, "todo": error.todo}
-        found.result["reason"] = reason
+        found.result["reason"] = error.told()
         found.warnings.append(f"Which statements are slow is not known: {error}")
         return
     found.warnings += source.warnings

@@ -10,6 +10,8 @@ import re
 import shlex
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import without_page
+
 # A value that neither a shell nor Ansible's name=value takes for anything but itself.
 _PLAIN = re.compile(r"[\w.:@%+/-]+(?:[\w.:@%+/,!&*-]*)")
 _ID = re.compile(r"[A-Za-z0-9._:-]+")
@@ -80,4 +82,15 @@ def as_screen(lines: Sequence[str], result_format: str = "json") -> Any:
 
     :param result_format: how results are shown, ``yaml`` or ``json``; a list is one line each in the latter.
     """
-    return "\n".join(lines) if result_format == "yaml" else list(lines)
+    shown = _each_page_once(lines)
+    return "\n".join(shown) if result_format == "yaml" else shown
+
+
+def _each_page_once(lines: Sequence[str]) -> list[str]:
+    """Return lines in which the address of an error's page ends the first line about it, and is in no other."""
+    seen, shown = set(), []
+    for line in lines:
+        text, page = without_page(str(line))
+        shown.append(f"{text} See {page}" if page and page not in seen else text)
+        seen.add(page)
+    return shown

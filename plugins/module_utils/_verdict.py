@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     database_line,
     notes,
     one_line,
+    paged,
     steps_line,
     unsaved_lines,
 )
@@ -105,7 +106,7 @@ def verdict(
         f"{host.name}: a replica whose primary did not answer: its tenants are NOT accounted for"
         for host in standing.headless
     ]
-    lines += [f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}" for host in standing.silent]
+    lines += [paged(f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}", host.first) for host in standing.silent]
     lines += [line for host in standing.acted for line in notes(host)]
     # What does not hold is read before what does.
     ordered = sorted(parts, key=lambda part: bool(part["holds"]))

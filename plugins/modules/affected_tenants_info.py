@@ -354,7 +354,9 @@ elapsed_ms:
   returned: success
   type: int
 error:
-  description: On failure, what is wrong (C(code), C(what)), why it matters (C(why)) and what to do (C(todo)).
+  description:
+    - On failure, what is wrong (C(code), C(what)), why it matters (C(why)), what to do (C(todo)), and where more is
+      said (C(page)).
   returned: failure
   type: dict
 """

@@ -380,7 +380,7 @@ sources:
       type: list
       elements: str
     error:
-      description: Why it gave no whole answer, with C(code), C(what), C(why) and C(todo); else null.
+      description: Why it gave no whole answer, with C(code), C(what), C(why), C(todo) and C(page); else null.
       type: dict
     elapsed_ms:
       description: Milliseconds that it took.
@@ -443,7 +443,7 @@ archiver:
       type: list
       elements: dict
     error:
-      description: Why the server gave no answer, with C(code), C(what), C(why) and C(todo); else null.
+      description: Why the server gave no answer, with C(code), C(what), C(why), C(todo) and C(page); else null.
       type: dict
 database:
   description: Which database was asked, by name, address, cluster, role and version; null where none was.
@@ -462,7 +462,9 @@ elapsed_ms:
   returned: success
   type: int
 error:
-  description: On failure, what is wrong, why it matters and what to do. Only options that are wrong are a failure.
+  description:
+    - On failure, what is wrong, why it matters and what to do, and the C(page) that says more. Only options that are
+      wrong are a failure.
   returned: failure
   type: dict
 """

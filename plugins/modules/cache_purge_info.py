@@ -88,7 +88,8 @@ elapsed_ms:
   returned: success
   type: int
 error:
-  description: On failure, what is wrong, why it matters and what to do, and a C(code) for machines.
+  description:
+    - On failure, what is wrong, why it matters and what to do, a C(code) for machines, and the C(page) that says more.
   returned: failure
   type: dict
 """

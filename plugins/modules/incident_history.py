@@ -74,7 +74,7 @@ last_green:
   returned: success
   type: dict
 error:
-  description: On failure, what is wrong, why it matters and what to do.
+  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
   returned: failure
   type: dict
 """

@@ -136,7 +136,8 @@ progress:
   sample: [{"step": "delete", "unit": "table", "number": 2, "of": 3, "name": "public.TicketTags", "rows": 1200,
             "planned": 5310, "started_at": "2026-11-25T02:10:00Z", "last_at": "2026-11-25T02:10:09Z"}]
 error:
-  description: On failure, what is wrong, why it matters and what to do, with a short C(code).
+  description:
+    - On failure, what is wrong, why it matters and what to do, with a short C(code) and the C(page) that says more.
   returned: failure
   type: dict
 """

@@ -298,7 +298,7 @@ tries:
   returned: when no server could be used
   type: int
 error:
-  description: On failure, what is wrong, why it matters and what to do.
+  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
   returned: failure
   type: dict
 """

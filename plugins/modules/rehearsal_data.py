@@ -150,7 +150,8 @@ database:
   returned: success
   type: dict
 error:
-  description: On failure, what is wrong, why it matters and what to do, with a short C(code).
+  description:
+    - On failure, what is wrong, why it matters and what to do, with a short C(code) and the C(page) that says more.
   returned: failure
   type: dict
 """

@@ -109,8 +109,8 @@ available:
   type: bool
 reason:
   description:
-    - Why not, as C(code), C(what), C(why) and C(todo); none where they could. Among the codes are V(not_installed),
-      V(not_preloaded), V(no_privilege), V(unknown_columns) and V(statement_timeout).
+    - Why not, as C(code), C(what), C(why), C(todo) and C(page); none where they could. Among the codes are
+      V(not_installed), V(not_preloaded), V(no_privilege), V(unknown_columns) and V(statement_timeout).
   returned: success
   type: dict
 queries:
@@ -333,7 +333,7 @@ elapsed_ms:
   returned: success
   type: int
 error:
-  description: On failure, what is wrong, why it matters and what to do.
+  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
   returned: failure
   type: dict
 """

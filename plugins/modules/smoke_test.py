@@ -245,7 +245,9 @@ elapsed_ms:
   returned: success
   type: int
 error:
-  description: On bad input, what is wrong, why it matters and what to do, and a C(code) for machines.
+  description:
+    - On bad input, what is wrong, why it matters and what to do, a C(code) for machines, and the C(page)
+      that says more.
   returned: failure
   type: dict
 """

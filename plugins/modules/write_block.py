@@ -263,6 +263,9 @@ error:
     todo:
       description: What to do next.
       type: str
+    page:
+      description: The address of the section of the documentation that says more about C(code).
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

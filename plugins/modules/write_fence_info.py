@@ -128,7 +128,7 @@ elapsed_ms:
   returned: success
   type: int
 error:
-  description: On failure, what is wrong, why it matters and what to do.
+  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
   returned: failure
   type: dict
 """

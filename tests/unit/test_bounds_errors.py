@@ -114,21 +114,6 @@ def test_any_list_comes_back_from_its_text(items: list[str | None]) -> None:
     assert read_array(array_text(items)) == items
 
 
-def test_an_error_says_what_why_and_what_to_do() -> None:
-    error = BadInput("missing_table", "There is no table 'X'.", "Nothing was changed.", "Look.", near=["Y"])
-    assert str(error) == "There is no table 'X'. Nothing was changed. Look."
-    assert error.as_result() == {
-        "msg": "There is no table 'X'. Nothing was changed. Look.",
-        "error": {
-            "code": "missing_table",
-            "what": "There is no table 'X'.",
-            "why": "Nothing was changed.",
-            "todo": "Look.",
-        },
-        "near": ["Y"],
-    }
-
-
 @pytest.mark.parametrize(
     ("kind", "kinds"),
     [

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every error that a module can end with leads to a section of docs/errors.md, and every section to an error."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    PAGE,
+    KanbanError,
+    ServerError,
+    without_page,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line, paged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import as_screen
+from tests.unit.codes import Source
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+ERRORS = (DOCS / "errors.md").read_text()
+# Of a section no more than a tired person reads.
+_MOST_LINES = 6
+_LINK = re.compile(r"\]\(([\w./-]*)(?:#([\w-]+))?\)")
+
+
+def sections() -> dict[str, str]:
+    """Return the text below each heading that is a code."""
+    found = re.split(r"^### (.+)$", ERRORS, flags=re.MULTILINE)
+    return {
+        head: re.split(r"^## ", body, flags=re.MULTILINE)[0].strip()
+        for head, body in zip(found[1::2], found[2::2], strict=True)
+    }
+
+
+def test_each_code_has_a_section_and_each_section_a_code() -> None:
+    codes, unknown = Source().codes()
+    assert not unknown, f"say in tests/unit/codes.py which codes these can be: {sorted(unknown)}"
+    assert len(codes) > 250
+    heads = re.findall(r"^### (.+)$", ERRORS, re.MULTILINE)
+    assert sorted(heads) == sorted(codes)
+    # The same anchor on GitHub and in the documentation that Sphinx makes: neither changes letters, digits and _.
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", head) for head in heads)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'raise KanbanError("never_described", "W.", "Y.", "T.")',
+        'raise (BadInput if x else ServerError)("never_described", "W.", "Y.", "T.")',
+        'class Odd(ServerError):\n    pass\nOdd("never_described", "W.", "Y.", "T.")',
+        'def odd(code, what):\n    return BadInput(code, what, "", "")\nodd("never_described", "W.")',
+        'KanbanError("never_described" if x else "still_on", "W.", "Y.", "T.")',
+    ],
+)
+def test_a_code_is_found_however_an_error_is_made(tmp_path: Path, text: str) -> None:
+    (tmp_path / "_errors.py").write_text((ROOT / "plugins/module_utils/_errors.py").read_text())
+    names = "from x.plugins.module_utils._errors import BadInput, KanbanError, ServerError\n"
+    (tmp_path / "odd.py").write_text(names + text)
+    codes, unknown = Source(tmp_path).codes()
+    assert "never_described" in codes
+    assert not unknown
+
+
+def test_a_code_of_which_nobody_can_say_what_it_is_is_named(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text("from x._errors import KanbanError\nKanbanError(x + y, 'W.', 'Y.', 'T.')")
+    assert Source(tmp_path).codes()[1] == {"odd: x + y"}
+
+
+def test_each_section_is_short_and_its_links_lead_somewhere() -> None:
+    for head, body in sections().items():
+        assert 1 <= len(body.splitlines()) <= _MOST_LINES, head
+        for path, anchor in _LINK.findall(body):
+            file = DOCS / (path or "errors.md")
+            assert file.is_file(), (head, path)
+            anchors = {_anchor(text) for text in re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)}
+            assert not anchor or anchor in anchors, (head, path, anchor)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def test_the_address_is_that_of_the_documentation() -> None:
+    galaxy = (ROOT / "galaxy.yml").read_text()
+    address = re.search(r"^documentation: (\S+)$", galaxy, re.MULTILINE)
+    assert address
+    assert PAGE.startswith(address[1])
+    assert PAGE.endswith("/docs/errors.md#")
+
+
+def test_a_result_has_the_page_and_its_message_ends_with_it() -> None:
+    result = ServerError(
+        "read_only_server", "It is a replica.", "It writes nothing.", "Act on the primary.", sqlstate="25006"
+    ).as_result()
+    page = f"{PAGE}read_only_server"
+    assert result == {
+        "msg": f"It is a replica. It writes nothing. Act on the primary. See {page}",
+        "error": {
+            "code": "read_only_server",
+            "what": "It is a replica.",
+            "why": "It writes nothing.",
+            "todo": "Act on the primary.",
+            "page": page,
+        },
+        "sqlstate": "25006",
+    }
+    assert without_page(str(result["msg"])) == ("It is a replica. It writes nothing. Act on the primary.", page)
+    # Text of anybody else's stays as it is.
+    assert without_page("See https://example.com/errors.md#x") == ("See https://example.com/errors.md#x", "")
+
+
+def test_a_screen_has_each_page_once_at_the_end_of_its_line() -> None:
+    answer = {"failed": True, **KanbanError("table_held", "Held.", "So on.", "End it.").as_result()}
+    page = f"{PAGE}table_held"
+    lines = [paged(f"{name}: NOT ACCOUNTED FOR: {why_not(answer)}", answer) for name in ("db1", "db2")]
+    lines += [f"db3: the sweep gave no answer: {answer['msg']}; type it again", "db4: well"]
+    assert as_screen(lines) == [
+        f"db1: NOT ACCOUNTED FOR: Held. See {page}",
+        "db2: NOT ACCOUNTED FOR: Held.",
+        "db3: the sweep gave no answer: Held. So on. End it.; type it again",
+        "db4: well",
+    ]
+    assert as_screen(lines[1:2], "yaml") == f"db2: NOT ACCOUNTED FOR: Held. See {page}"
+    # A line that is cut does not end in half an address, and what is no error of ours has none.
+    assert one_line(answer["msg"]) == "Held. So on. End it."
+    assert paged("db1: gone", {"unreachable": True, "msg": "no route"}) == "db1: gone"
