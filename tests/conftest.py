@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-pytest_plugins = ["tests.hosts.plugin"]
+pytest_plugins = ["tests.hosts.plugin", "tests.documents.plugin"]
 
 try:
     from hypothesis.configuration import set_hypothesis_home_dir

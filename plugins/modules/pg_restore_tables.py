@@ -243,7 +243,7 @@ EXAMPLES = r"""
     incident_id: INC-20261125-042
     source:
       kind: dump
-      path: /var/lib/kanban/dumps/INC-20261125-042
+      path: /var/lib/kanban_rollback/dumps/INC-20261125-042
     corrupt_since: "2026-11-25T02:45:00-03:00"
     tables:
       - {name: Tickets, tenant: companyId, created: createdAt}

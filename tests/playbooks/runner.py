@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.documents.started import note
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE = CHECKOUT / ".cache" / "ansible"
 # Three hours behind UTC, as the runbook's company is: what takes one for the other is seen.
@@ -91,6 +93,7 @@ class Running:
 
     def __post_init__(self) -> None:
         """Start it, in a session of its own."""
+        note(self.argv, self.cwd)
         self._mark = uuid.uuid4().hex
         self.began = time.monotonic()
         with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:

@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.documents.started import note
+
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
 
@@ -61,6 +63,7 @@ def run(
     argv: Sequence[str], cwd: Path, environment: Mapping[str, str], *, columns: int = 80, timeout: float = 120
 ) -> Shown:
     """Run a command on a terminal of that width to its end; one that takes longer is killed and fails."""
+    note(argv, cwd)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = subprocess.Popen(

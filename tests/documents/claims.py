@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which test runs which command of the documentation, as ran_by.yml says it, and whether it did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from tests.documents.commands import ANY, ROOT, wanted
+from tests.documents.started import STARTED, Started
+
+CLAIMS = Path(__file__).with_name("ran_by.yml")
+
+
+@cache
+def claims() -> Mapping[str, Mapping[str, str]]:
+    """Return what is said: ``tests``, form and test; ``ci``, what .ci/run runs; ``by_hand``, form and why not."""
+    found = yaml.safe_load(CLAIMS.read_text())
+    tests = {
+        form: f"{file}::{test}"
+        for file, tests in found["tests"].items()
+        for test, forms in tests.items()
+        for form in forms
+    }
+    return {"tests": tests, "ci": dict.fromkeys(found["ci"], ".ci/run"), "by_hand": found["by_hand"]}
+
+
+@cache
+def files() -> set[str]:
+    """Return the files of which a test is said to run something."""
+    return {said.partition("::")[0] for said in claims()["tests"].values()}
+
+
+def not_run(test: str) -> list[str]:
+    """Return the commands that a test is said to run, and that no test of its file has started so far."""
+    file, _, name = test.partition("::")
+    mine = [form for form, said in claims()["tests"].items() if said in (test, f"{file}::{name.partition('[')[0]}")]
+    return [form for form in mine if not any(one.file == file and is_run(form, one) for one in STARTED)]
+
+
+def is_run(form: str, started: Started) -> bool:
+    """Whether what was started is what a form says, with anything that a reader fills in; it may say more."""
+    if play := wanted(form):
+        return started.play is not None and bool(started.play.covers(play))
+    words, program = form.split(), started.argv[0].rpartition("/")[2]
+    return words[0] == re.sub(r"^python[\d.]*$", "python", program) and _in_order(words[1:], started.argv[1:])
+
+
+def _in_order(words: Sequence[str], argv: Sequence[str]) -> bool:
+    left = iter(argv)
+    return all(any(word in (ANY, given) for given in left) for word in words)
+
+
+def of_ci(root: Path = ROOT) -> set[str]:
+    """Return the targets of make that .ci/run comes to, with all that they need."""
+    makefile = (root / "Makefile").read_text()
+    side_by_side = re.search(r"^WITH_HOSTS := (.*)$", makefile, re.MULTILINE)
+    assert side_by_side
+    makefile = makefile.replace("$(WITH_HOSTS)", side_by_side[1]).replace("$(comma)", ",")
+    rules = re.findall(r"^([a-z][\w -]*):(?!=)(.*(?:\n\t.*)*)", makefile, re.MULTILINE)
+    bodies = {name: body for names, body in rules for name in names.split()}
+    typed = re.findall(r"^make ([^|\n]*)", (root / ".ci/run").read_text(), re.MULTILINE)
+    reached, left = set[str](), set(re.findall(r"[\w-]+", " ".join(typed)))
+    while left:
+        if (name := left.pop()) in bodies and name not in reached:
+            reached.add(name)
+            needs = re.sub(r"##.*", "", bodies[name].partition("\n")[0])
+            # What runs several of them side by side is told their names.
+            told = " ".join(re.findall(r"tools\.summary (.*)", bodies[name]))
+            left |= set(re.findall(r"[\w-]+", f"{needs} {told}"))
+    return reached

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that a reader of the documentation types, and what each of them does, whatever a reader fills in."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SPECS = ROOT / "roles" / "kanban" / "meta" / "argument_specs.yml"
+# In the middle of a text, what begins like this is a command as well, where something follows.
+_INLINE = re.compile(r"(?:ansible-playbook|make|ansible-galaxy|ansible-doc|python -m) (?!…$)\S")
+_FENCED = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_SHELLS = ("shell", "sh", "bash", "console")
+# Four blanks make a block below an empty line alone; elsewhere they continue an item of a list.
+_INDENTED = re.compile(r"(?<=\n\n)(?: {4}\S.*\n)+")
+_PROGRAM = re.compile(
+    r"(?:[\w.~$/{}-]*/)?(?:ansible(?:-\w+)?|make|molecule|python3?|pip|psql|redis-cli|jq|sed|cp|mkdir|curl) "
+)
+ANY = "…"
+# What a reader fills in: <hash>, …, a number, an incident's id, a path, a module's name, a quoted text.
+_FILLED = re.compile(r"^(?:<.*>|…|\d+|INC-[\w-]+|.*/.*|.*\*.*|chatia\.kanban_rollback\.[\w<>]+|\".*\"|'.*')$")
+_VALUE_FOLLOWS = ("-i", "--inventory", "-e", "--extra-vars", "-f", "--forks", "-l", "--limit", "-t", "--tags", "-u")
+# In a map, what decides which thing is done.
+_KINDS = ("kind", "what")
+
+
+def documents(root: Path = ROOT) -> list[Path]:
+    """Return every file of documentation that has commands."""
+    return [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md"))]
+
+
+def commands_of(text: str) -> Iterator[str]:
+    """Yield the commands of a document as they stand there, one a line."""
+    for language, block in _FENCED.findall(text):
+        if language in _SHELLS:
+            yield from _lines(block)
+    rest = _FENCED.sub("", text)
+    for block in _INDENTED.findall(rest):
+        yield from (line for line in _lines(block) if _PROGRAM.match(line))
+    for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", _INDENTED.sub("", rest)):
+        line = " ".join(code.split())
+        if _INLINE.match(line):
+            yield line
+
+
+def _lines(block: str) -> Iterator[str]:
+    for line in block.replace("\\\n", " ").splitlines():
+        # What follows # is for the reader.
+        bare = " ".join(re.sub(r"(?:^|\s)#.*", "", line).split())
+        # What is only set for what follows is no command by itself.
+        if bare and not bare.startswith(("export ", "cd ")):
+            yield bare
+
+
+@dataclass(frozen=True)
+class Play:
+    """A call of ansible-playbook: which playbook, with which options, and with which variables."""
+
+    name: str
+    flags: frozenset[str] = frozenset()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    def covers(self, wanted: Play) -> bool:
+        """Whether it does what is wanted, and in earnest where that is in earnest; it may say more."""
+        if self.name != wanted.name or (self.flags ^ wanted.flags) & {"--check"} or wanted.flags - self.flags:
+            return False
+        given = {name: _value(name, value) for name, value in self.variables.items()}
+        return all(
+            (name in given and value in (ANY, given[name])) or value == _defaults().get(name)
+            for name, value in wanted.variables.items()
+        )
+
+
+def form(line: str) -> str:
+    """Return what a documented command does, in one way of writing it and without what a reader fills in."""
+    if play := play_of(shlex.split(line), ROOT, filled=True):
+        told = [f"-e {name}={value}" for name, value in sorted(play.variables.items())]
+        return " ".join(["ansible-playbook", play.name, *sorted(play.flags), *told])
+    line = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", line)
+    words = re.findall(r"\"[^\"]*\"|'[^']*'|\S+", line)
+    return " ".join([words[0].rpartition("/")[2], *(ANY if _FILLED.match(word) else word for word in words[1:])])
+
+
+def wanted(text: str) -> Play | None:
+    """Return the call that a form stands for; None where it is no playbook's."""
+    words = text.split(" -e ")
+    head = words[0].split()
+    if head[0] != "ansible-playbook":
+        return None
+    return Play(head[1], frozenset(head[2:]), dict(word.split("=", 1) for word in words[1:]))
+
+
+def play_of(argv: Sequence[str], cwd: Path, *, filled: bool = False) -> Play | None:
+    """Return the call of a playbook that a command line is; None where it is none.
+
+    :param filled: whether it is a documented one, whose values are a reader's.
+    """
+    start = next((at for at, word in enumerate(argv[:6]) if word.rpartition("/")[2] == "ansible-playbook"), None)
+    if start is None:
+        return None
+    flags, variables, names, words = set(), {}, [], iter(argv[start + 1 :])
+    for word in words:
+        if word in _VALUE_FOLLOWS:
+            value = next(words, "")
+            if word in ("-e", "--extra-vars"):
+                variables.update(_given(value, cwd))
+            elif word in ("-i", "--inventory"):
+                variables = {**({} if filled else _of_inventory(cwd / value)), **variables}
+            else:
+                flags.add(word)
+        elif word.startswith("-"):
+            flags.add(word)
+        elif word != ANY:
+            names.append(re.sub(r"^chatia\.kanban_rollback\.|^.*/|\.yml$", "", word))
+    if len(names) != 1:
+        return None
+    if filled:
+        variables = {name: _value(name, value, filled=True) for name, value in variables.items()}
+    return Play("…" if names[0].startswith("<") else names[0], frozenset(flags), variables)
+
+
+def _given(text: str, cwd: Path) -> dict[str, Any]:
+    """Return extra variables as Ansible reads them: a file, a map, or words of name=value."""
+    if text.startswith("@"):
+        path = cwd / text[1:]
+        return _loaded(path.read_text()) if path.is_file() else {}
+    if text.startswith("{"):
+        return _loaded(text)
+    return dict(word.split("=", 1) for word in shlex.split(text) if "=" in word)
+
+
+def _of_inventory(path: Path) -> dict[str, Any]:
+    """Return the variables that everybody has in an inventory of one file, as tests write it."""
+    if path.suffix not in (".json", ".yml") or not path.is_file():
+        return {}
+    return dict(_loaded(path.read_text()).get("all", {}).get("vars") or {})
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads !unsafe texts, as Ansible does."""
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = yaml.load(text, _Loader)  # noqa: S506, it makes nothing but plain values.
+    return found if isinstance(found, dict) else {}
+
+
+def _value(name: str, value: Any, *, filled: bool = False) -> str:
+    """Return a value by what it decides: one of some choices is that one, anything else is a reader's."""
+    if isinstance(value, Mapping):
+        kinds = {key: value[key] for key in _KINDS if key in value}
+        return "{" + ",".join(f"{key}:{kind}" for key, kind in kinds.items()).replace(" ", "").replace("'", "") + "}"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if not filled or text in _choices().get(name, ()) else ANY
+
+
+@cache
+def _defaults() -> Mapping[str, str]:
+    """Return what the profile has where nothing is given, of what is one word."""
+    found = yaml.safe_load((ROOT / "roles" / "kanban" / "defaults" / "main.yml").read_text())
+    return {name: value for name, value in found.items() if isinstance(value, str) and value.isidentifier()}
+
+
+@cache
+def _choices() -> Mapping[str, tuple[str, ...]]:
+    options = yaml.safe_load(SPECS.read_text())["argument_specs"]["profile"]["options"]
+    known = {name: tuple(map(str, spec["choices"])) for name, spec in options.items() if "choices" in spec}
+    # Who has no hosts of a kind says so by this word.
+    known |= dict.fromkeys(("kanban_redis_hosts", "kanban_app_hosts"), ("none",))
+    return {**{name: ("true", "false") for name, spec in options.items() if spec.get("type") == "bool"}, **known}

@@ -1,0 +1,23 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Holds a test to what ran_by.yml says of it: it fails where the command of the documentation was not run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from importlib.util import find_spec
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Run the test, its fixtures having run before, and look at what its file has started by then."""
+    yield
+    # Tests of pure files run where YAML cannot be read, and run no command.
+    if find_spec("yaml") is not None:
+        from tests.documents.claims import not_run
+
+        missing = not_run(item.nodeid)
+        assert not missing, f"tests/documents/ran_by.yml says that this runs what it does not: {missing}"

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests have started so far, where ran_by.yml says of one of their file that it runs a documented command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Started:
+    """A command, by a test of which file, and the call of a playbook that it is (None: it is none)."""
+
+    argv: tuple[str, ...]
+    file: str
+    play: Any
+
+
+STARTED: list[Started] = []
+
+
+def note(argv: Sequence[str], cwd: Path) -> None:
+    """Remember a command that a test starts now, with the variables that its files have now."""
+    # pytest says which test is at work, its fixtures too: tests/x.py::test_y (setup).
+    file = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0]
+    # Tests of pure files run where YAML cannot be read, and run no command.
+    if not file or find_spec("yaml") is None:
+        return
+    from tests.documents.claims import files
+    from tests.documents.commands import play_of
+
+    if file in files():
+        words = tuple(map(str, argv))
+        STARTED.append(Started(words, file, play_of(words, cwd)))
+
+
+def run(
+    argv: Sequence[str], cwd: Path, *, env: Mapping[str, str] | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, noted."""
+    note(argv, cwd)
+    return subprocess.run(argv, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True, check=False)
+
+
+def run_line(line: str, cwd: Path, *, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a line as a shell does, noted."""
+    note(line.split(), cwd)
+    argv = ["sh", "-c", line]
+    return subprocess.run(argv, cwd=cwd, env=env, timeout=120, capture_output=True, text=True, check=False)

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands of the documentation that a moment is enough for, each as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import yaml
+
+from tests.documents import started
+from tests.documents.commands import ROOT, commands_of, documents
+from tests.playbooks.runner import beside, environment
+from tools.tree import collection_copy
+
+COLLECTIONS = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"), "PAGER": "cat"}
+
+
+def documented(program: str) -> set[str]:
+    """Return the lines that begin with a program."""
+    lines = [line for path in documents() for line in commands_of(path.read_text())]
+    return {line for line in lines if line.split()[0].rpartition("/")[2] == program}
+
+
+def test_what_is_described_is_shown() -> None:
+    lines = documented("ansible-doc")
+    names = {re.sub(r"<\w+>", "feature_flag", line.split()[-1]) for line in lines if "-t role" not in line}
+    assert "chatia.kanban_rollback.feature_flag" in names
+    shown = started.run([beside("ansible-doc"), *sorted(names)], ROOT, env=environment(**COLLECTIONS))
+    assert shown.returncode == 0, shown.stderr
+    for name in names:
+        assert re.search(rf"MODULE {re.escape(name)}\b", shown.stdout), shown.stderr
+    for line in [line for line in lines if "-t role" in line]:
+        role = started.run([beside("ansible-doc"), *line.split()[1:]], ROOT, env=environment(**COLLECTIONS))
+        assert role.returncode == 0, role.stderr
+        assert "kanban_postgresql_host" in role.stdout
+
+
+def test_the_tarball_is_installed_as_the_documentation_says(tmp_path: Path) -> None:
+    with collection_copy() as copy:
+        build = [beside("ansible-galaxy"), "collection", "build", str(copy), "--output-path", str(tmp_path)]
+        assert started.run(build, tmp_path, env=environment()).returncode == 0
+    (line,) = [line for line in documented("ansible-galaxy") if "*" in line]
+    program, *words = line.split()
+    path = Path(beside(program.rpartition("/")[2]))
+    target = tmp_path / "collections"
+    # A dependency lies in site-packages here, and nothing is downloaded for it.
+    argv = [str(path), *(str(*tmp_path.glob(word)) if "*" in word else word for word in words), "--offline"]
+    done = started.run(argv, tmp_path, env=environment(ANSIBLE_COLLECTIONS_PATH=str(target)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (target / "ansible_collections/chatia/kanban_rollback/playbooks/scenario3.yml").is_file()
+
+
+def test_the_rules_are_tested_with_a_prefix_of_ones_own(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "extensions/prometheus", tmp_path / "rules")
+    (line,) = documented("sed")
+    done = started.run_line(line, tmp_path / "rules", env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUCCESS" in done.stdout + done.stderr
+    assert "YOURS" in (tmp_path / "rules/kanban_v2.rules.yml").read_text()
+
+
+def test_make_alone_lists_what_there_is() -> None:
+    help_text = started.run(["make"], ROOT).stdout
+    targets = re.findall(r"^([a-z][\w-]*):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert len(targets) > 20
+    for target in targets:
+        assert re.search(rf"^ +make {target} +\S", help_text, re.MULTILINE), help_text
+
+
+def test_what_is_documented_of_make_is_there() -> None:
+    for line in documented("make"):
+        dry = started.run(["make", "--dry-run", "--no-print-directory", *line.split()[1:]], ROOT)
+        assert dry.returncode == 0, f"{line}: {dry.stderr}"
+
+
+def test_the_inventories_of_the_documentation_are_there() -> None:
+    for line in documented("ansible-playbook"):
+        for name in re.findall(r"-i (inventories/\S+)", line):
+            assert yaml.safe_load(next((ROOT / name).glob("hosts.y*ml")).read_text()), line

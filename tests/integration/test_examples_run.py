@@ -1,0 +1,118 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The examples of all modules, as they stand there, one after the other on real servers: first planned, then done."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.documents.examples import PREFIX, names, tasks_of
+from tests.integration import playbook
+from tests.integration.place import Database
+from tests.integration.redisplace import RedisPlace
+from tests.support.dataset import DataSet
+
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
+
+# What comes first leaves what the later ones need; modules that are not named here follow.
+FIRST = (
+    *("ledger", "preflight_info", "feature_flag_info", "affected_tenants_info", "feature_flag", "evidence"),
+    *("write_block_info", "write_block", "cache_purge_info", "cache_purge", "write_fence", "pg_dump", "progress_info"),
+    *("recovery_point_info", "integrity_info", "integrity_repair", "pg_restore_tables", "incident_files"),
+)
+LAST = ("incident",)
+# Where examples have files, in the directory of the test.
+PLACES = (
+    *("/var/lib/kanban_rollback", "/var/lib/kanban", "/var/lib/postgresql", "/var/backups/kanban_rollback"),
+    *("/srv/scratch", "/backups", "/home/deploy", "/etc/wal-g.d"),
+)
+SERVICES = {
+    "vault_slack_token": "x",
+    "vault_pagerduty_key": "x",
+    "vault_statuspage_key": "x",
+    "vault_oncall_password": "x",
+    "vault_token": "x",
+    "vault_redis_password": "x",
+    "awx_workflow_job_id": 1,
+    "awx_job_id": 2,
+}
+# What cannot succeed here, by task, and the code of its error: services that are not there, and what has to be refused.
+EXPECTED: dict[str, str] = {}
+# Of these every code is that of an option, or of a value, that is wrong.
+WRONG = ("bad_", "incomplete_", "wrong_", "missing_", "ambiguous_", "unknown_columns", "no_table", "whom_to_ask")
+
+
+def story() -> list[str]:
+    """Return all modules in the order in which their examples are run."""
+    return [*FIRST, *(name for name in names() if name not in (*FIRST, *LAST)), *LAST]
+
+
+def written(directory: Path, database: str) -> str:
+    """Write a playbook of all examples, after each of which it is kept what became of it."""
+    tasks: list[dict[str, Any]] = []
+    for name in story():
+        for number, example in enumerate(tasks_of(name)):
+            # Who acts is who runs the test.
+            task = {key: value for key, value in example.items() if key not in ("become", "become_user")}
+            kept = task.setdefault("register", f"{name}_{number}")
+            task |= {"ignore_errors": True, **({"retries": 3, "delay": 1} if "until" in task else {})}
+            fields = f"'failed': {kept} is failed, 'code': ({kept}.error | default({{}})).code | default('')"
+            row = f"{{'name': {name + ': ' + task['name']!r}, {fields}, 'msg': {kept}.msg | default('') | string}}"
+            keep = {"became__": f"{{{{ became__ + [{row}] }}}}"}
+            tasks += [task, {"name": "Keep it", "ansible.builtin.set_fact": keep}]
+    file = {"content": "{{ became__ | to_json }}", "dest": "{{ playbook_dir }}/result.json", "mode": "0600"}
+    tasks.append({"name": "Write", "ansible.builtin.copy": file, "check_mode": False})
+    play = {"hosts": "db", "gather_facts": False, "tasks": tasks, "vars": {"became__": [], **SERVICES}}
+    play["module_defaults"] = {
+        f"group/{PREFIX}{group}": {name: f"{{{{ {group}_{name} }}}}" for name in options}
+        for group, options in LOGINS.items()
+    }
+    text = yaml.safe_dump([play], sort_keys=False, width=10000).replace("chatia_db", database)
+    for place in PLACES:
+        text = text.replace(place + "/", f"{directory}{place}/")
+    return playbook.written(directory, text)
+
+
+LOGINS = {
+    "postgresql": ("login_host", "login_port", "login_user", "login_password"),
+    "redis": ("login_host", "login_port", "login_password"),
+}
+
+
+@pytest.fixture
+def options(db: Database, directory: Path) -> Any:
+    """A database with what the examples name, and a Redis; what a playbook of them is run with."""
+    with db.connect() as session:
+        DataSet(tenants=60, tickets=600, corruption=True).load(session)
+    db.rows("CREATE ROLE kanban_rollback") if not db.rows(
+        "SELECT 1 FROM pg_roles WHERE rolname = 'kanban_rollback'"
+    ) else None
+    with RedisPlace.started() as cache:
+        login = {f"postgresql_{name}": getattr(db.server, name.removeprefix("login_")) for name in LOGINS["postgresql"]}
+        login |= {f"redis_{name}": cache.login[name] for name in LOGINS["redis"]}
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        yield playbook.inventory(directory, {**local, **login}, db={"db1": {}})
+
+
+def test_each_example_does_what_it_says(options: list[str], db: Database, directory: Path) -> None:
+    for place in PLACES:
+        (directory / place[1:]).mkdir(parents=True, exist_ok=True)
+    name = written(directory, db.name)
+    for more in (("--check",), ()):
+        run = playbook.start(directory, name, *options, *more).wait(timeout=500)
+        assert run.rc == 0, run.output
+        told = playbook.kept(directory)
+        failed = {one["name"]: (one["code"], one["msg"]) for one in told if one["failed"]}
+        wrong = {name: said for name, said in failed.items() if not said[0] or said[0].startswith(WRONG)}
+        expected = EXPECTED if not more else {}
+        assert not {name: said for name, said in wrong.items() if expected.get(name, "") != said[0] or not said[0]}, (
+            wrong
+        )
+        if not more:
+            assert {name: code for name, (code, _msg) in failed.items()} == EXPECTED
