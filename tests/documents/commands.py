@@ -151,7 +151,11 @@ class _Loader(yaml.SafeLoader):
     """Reads !unsafe texts, as Ansible does."""
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+def _unsafe(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+_Loader.add_constructor("!unsafe", _unsafe)
 
 
 def _loaded(text: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(2 * SECONDS)]
 @pytest.fixture(scope="module")
 def copy() -> Iterator[Path]:
     with collection_copy() as made:
+        # The demonstration's servers run as somebody else where this is root.
+        made.parents[2].chmod(0o755)
         # What is the project's, git says.
         subprocess.run(["git", "init", "-q"], cwd=made, check=True, timeout=60)
         subprocess.run(["git", "add", "-A"], cwd=made, check=True, timeout=60)

@@ -92,7 +92,7 @@ class Source:
                 for one in (given.body, given.orelse) if isinstance(given, ast.IfExp) else (given,):
                     text = ast.unparse(one)
                     if isinstance(one, ast.Constant):
-                        found |= {one.value} if one.value else set()
+                        found |= {str(one.value)} if one.value else set()
                     elif (stem, text) in _LOOKED_UP:
                         found |= _LOOKED_UP[stem, text]
                     elif not text.endswith(".code") and not (inside and (stem, inside.name) in self.takes):
