@@ -123,8 +123,8 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
         "nenhuma mensagem assim registrada: avise e marque",
     ),
     "no_channel": (
-        "no message went to such a channel, which needs kanban_slack_token: make one, and tick it",
-        "nenhuma mensagem foi para um canal assim, o que exige kanban_slack_token: crie um e marque",
+        "no message went to such a channel, which needs kanban_notify_slack_token: make one, and tick it",
+        "nenhuma mensagem foi para um canal assim, o que exige kanban_notify_slack_token: crie um e marque",
     ),
     "by_backup": ("the newest backup lacked {lost} of data", "o backup mais novo tinha {lost} a menos de dados"),
     "by_flag": ("{off} switched off, {on} on", "{off} desligadas, {on} ligadas"),

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import LOCALES, Labels
+import re
+from pathlib import Path
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportitems import ITEMS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import _TEXTS, LOCALES, Labels
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportstates import STATES
 
 
@@ -18,3 +22,11 @@ def test_what_was_answered_in_one_word_is_read_in_the_language() -> None:
         "of_tomorrow",
     ]
     assert [english.word(word) for word in ("proven", 3)] == ["proven", "3"]
+
+
+def test_variables_that_people_are_told_of_are_the_profiles() -> None:
+    role = Path(__file__).parents[2] / "roles/kanban"
+    named = set(re.findall(r"\bkanban_\w+", repr([_TEXTS, ITEMS])))
+    assert named
+    profile = "".join((role / path).read_text("utf-8") for path in ("defaults/main.yml", "meta/argument_specs.yml"))
+    assert named - set(re.findall(r"^(?: {6})?(kanban_\w+):", profile, re.MULTILINE)) == set()
