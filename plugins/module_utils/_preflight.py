@@ -181,6 +181,7 @@ class Look:
             return
         self.result["forecast"] = forecast
         self.checks.append(checks.forecast_check(forecast, self.request.deadline))
+        self.checks.append(checks.default_check(forecast["global_default"], self.request.global_default))
         number, sample = forecast["unreadable_count"], forecast["unreadable"]
         self.checks.append(checks.unreadable_settings_check(number, sample))
 

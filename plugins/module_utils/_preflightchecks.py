@@ -240,6 +240,20 @@ def forecast_check(forecast: Mapping[str, Any], deadline: float) -> Check:
     return Check("forecast", True, SHOULD, f"{text}.")
 
 
+def default_check(default: str | None, switched: bool) -> Check:
+    """Return whether a stop leaves the default of all tenants on, by ``on``, ``off``, ``absent`` or None."""
+    if default == "on" and not switched:
+        return Check(
+            "flag_default",
+            False,
+            SHOULD,
+            "The default of all tenants is on, and a stop leaves it on.",
+            "Where the application reads that row, tenants without one of their own have the feature by it.",
+            "If it does, set kanban_global_default: true; a stop switches it as well, and the undo puts it back.",
+        )
+    return Check("flag_default", True, SHOULD, f"The default of all tenants: {default or 'there is none'}.")
+
+
 def unreadable_settings_check(number: int, sample: Sequence[str]) -> Check:
     """Return whether every tenant's settings can be read."""
     if not number:

@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Asked, asked_tables
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import resolve_column
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import SHOWN, rows_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import SHOWN, global_default, rows_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     READ_SECONDS,
     Cursor,
@@ -69,6 +69,7 @@ def foretell(cursor: Cursor, target: Target, tenants: Sequence[str] | None) -> d
         "on": count.on,
         "unreadable": count.unreadable_sample,
         "unreadable_count": count.unreadable,
+        "global_default": global_default(cursor, target),
         "flag_values": rows.values(cursor, scope),
         # The table is read for the pass and once more for the count that proves it.
         "seconds": round(2 * took + count.on / rate, 2),

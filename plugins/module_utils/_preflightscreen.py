@@ -61,6 +61,7 @@ _NAMES = (
     "contacts",
     "application",
     "clock",
+    "flag_default",
     "settings",
     "rehearsal",
     "review",
@@ -208,10 +209,11 @@ def _forecasts(hosts: Sequence[Seen]) -> list[str]:
         known.add(host.cluster)
         where = host.info["database"]
         oldest = forecast["open_transactions"]["oldest_seconds"]
+        default = ", and by default all others" if forecast.get("global_default") == "on" else ""
         line = (
             f"{host.name}: {one_line(where['name'])} at {where['address']}: {forecast['on']:,} of "
-            f"{forecast['tenants']:,} tenants are on; switching them off would take about {forecast['seconds']:.1f} s, "
-            f"{forecast['locked_now']} rows are held now"
+            f"{forecast['tenants']:,} tenants are on{default}; switching them off would take about "
+            f"{forecast['seconds']:.1f} s, {forecast['locked_now']} rows are held now"
         )
         lines.append(line + (f", the oldest open transaction is {oldest:,.0f} s old" if oldest is not None else ""))
     return lines

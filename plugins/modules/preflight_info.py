@@ -189,10 +189,10 @@ checks:
     name:
       description:
         - A short, stable word, C(server), C(flag), C(ledger), C(kill), C(blockers), C(terminate), C(latch),
-          C(forecast), C(settings), C(break_glass), C(dump_tables), C(snapshot), C(dump_schema), C(tools), C(disk),
-          C(backup), C(orm_saves), C(fence_triggers), C(errors), C(errors_index), C(errors_owners), C(integrity),
-          C(integrity_applies) or, for each query, C(figures). What cannot be looked at because another one is not met
-          is left out.
+          C(forecast), C(flag_default), C(settings), C(break_glass), C(dump_tables), C(snapshot), C(dump_schema),
+          C(tools), C(disk), C(backup), C(orm_saves), C(fence_triggers), C(errors), C(errors_index), C(errors_owners),
+          C(integrity), C(integrity_applies) or, for each query, C(figures). What cannot be looked at because another
+          one is not met is left out.
       type: str
     ok:
       description: Whether it is met; null where that could not be found out.
@@ -243,6 +243,10 @@ forecast:
     open_transactions:
       description: Other clients' open transactions, C(count) and C(oldest_seconds) (null without any).
       type: dict
+    global_default:
+      description:
+        - What the row without tenant of a key/value store is, C(on), C(off) or C(absent); null for other stores.
+      type: str
     flag_values:
       description: The 20 most frequent values as text, with their number of tenants.
       type: list

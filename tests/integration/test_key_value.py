@@ -122,6 +122,14 @@ def test_the_default_of_all_is_told(db: Database, rows: Any, word: str) -> None:
     assert modules.disable()["global_default"] == word
 
 
+def test_a_default_that_a_stop_would_leave_on_is_told_ahead_of_the_day(db: Database) -> None:
+    modules = make(db)
+    for switched, ok in ((False, False), (True, True)):
+        told = modules.ok("preflight_info", global_default=switched)
+        assert told["forecast"]["global_default"] == "on"
+        assert [check["ok"] for check in told["checks"] if check["name"] == "flag_default"] == [ok]
+
+
 def test_where_absent_is_on_rows_are_made_and_go_again(db: Database) -> None:
     """Tenant 4 has no row and is on: only a row of its own can switch it off."""
     rows = [row for row in ROWS if row[1] != "sim"]

@@ -91,6 +91,13 @@ def test_the_disk(path: str | None, free: int | None, ok: bool | None) -> None:
     assert checks.disk_check({"path": path, "free_bytes": free, "needed_bytes": 100}).ok is ok
 
 
+def test_a_default_that_a_stop_would_leave_on() -> None:
+    assert complete(checks.default_check("on", False)).severity == "should"
+    assert [
+        checks.default_check(*one).ok for one in (("on", True), ("off", False), ("absent", False), (None, False))
+    ] == [True] * 4
+
+
 def test_the_forecast() -> None:
     assert checks.forecast_check(FORECAST, 20).ok is True
     assert complete(checks.forecast_check({**FORECAST, "seconds": 20.1}, 20)).ok is False
