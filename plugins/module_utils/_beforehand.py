@@ -94,20 +94,24 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
         default = global_default(cursor, place.target)
     joined = _foreseen(place, request)
     to_change = now.total - now.on - now.unreadable if enabled else now.on
+    # A row that is not there is not made.
+    with_default = request.global_default and default == ("off" if enabled else "on")
     result = {
-        "changed": to_change > 0,
+        "changed": to_change > 0 or with_default,
         "total": now.total,
         "enabled_before": now.on,
         "enabled_after": now.on + to_change if enabled else 0,
-        "changed_count": to_change,
+        "changed_count": to_change + with_default,
         "unreadable": now.unreadable_sample,
         "unreadable_count": now.unreadable,
-        "global_default": default,
+        "global_default": ("on" if enabled else "off") if with_default else default,
         "diff": {
             "before": {"tenants_on": now.on},
             "after": {
                 "tenants_on": now.on + to_change if enabled else 0,
-                "tenants_changed": names + ([f"and {to_change - SHOWN:,} more"] if to_change > SHOWN else []),
+                "tenants_changed": names
+                + ([f"and {to_change - SHOWN:,} more"] if to_change > SHOWN else [])
+                + (["the default of all"] if with_default else []),
             },
         },
     }

@@ -108,8 +108,14 @@ def test_two_rows_of_one_tenant_go_back_exactly(db: Database) -> None:
 def test_the_default_of_all_is_switched_only_when_named(db: Database) -> None:
     modules = make(db)
     before = settings(db)
+    plan = modules.disable(check=True, global_default=True)
+    assert settings(db) == before
+    assert plan["diff"]["after"]["tenants_changed"][-1] == "the default of all"
     done = modules.disable(global_default=True)
-    assert done["global_default"] == "off"
+    for figure in ("changed", "changed_count", "enabled_after", "global_default"):
+        assert plan[figure] == done[figure]
+    assert (done["global_default"], done["changed_count"]) == ("off", 4)
+    assert not modules.disable(check=True, global_default=True)["changed"]
     assert values(db)[-1] == (None, "disabled")
     modules.restore()
     assert settings(db).texts == before.texts
