@@ -42,6 +42,10 @@ class MissingErrors(BadInput):
 
 def find_logs(cursor: Cursor, request: RankRequest) -> Logs:
     """Return the table of errors; raises KanbanError where it, a column or the right to read it is missing."""
+    if not request.error_logs:
+        raise _of_errors(
+            BadInput("missing_table", "The profile names no table of errors.", "", "Name it where there is one.")
+        )
     names = [request.column("error_logs", logical) for logical in ("company", "created_at")]
     if request.contains:
         names.append(request.column("error_logs", "context"))

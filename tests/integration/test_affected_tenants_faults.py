@@ -33,6 +33,11 @@ def test_no_table_of_errors(errors: Errors) -> None:
     assert (told["measured"], told["tenants"], told["affected_count"], told["share"]) == (False, [], None, None)
     assert "ErrorLogs" in told["why_not"]
     assert warned(told, "Not measured", "nobody is affected")
+    # A profile that says so, by null.
+    for none in ("", None):
+        told = errors.fails("missing_table", error_logs=none)
+        assert told["error"]["what"] == "The profile names no table of errors."
+        assert errors.rank(on_missing="report", error_logs=none)["why_not"] == told["error"]["what"]
 
 
 def test_a_missing_table_of_flags_is_no_missing_table_of_errors(errors: Errors) -> None:
