@@ -229,13 +229,13 @@ def test_a_flush_takes_the_write_block_the_sessions_and_the_queues(cache: Redis)
     kept = ("kanban:emergency:write-block", "sessions:5511", "bull:campaigns:repeat")
     with cache.client() as client:
         client.mset(dict.fromkeys(kept, "true"))
-        client.execute_command("FLUSHDB")
+        client.flushdb()
         assert client.exists(*kept) == 0
 
 
 def test_a_block_is_evicted_where_redis_is_a_cache_and_gone_after_a_restart(cache: Redis) -> None:
     with cache.client() as client:
-        client.execute_command("SET", "kanban:emergency:write-block", "true", "EX", "3600")
+        client.set("kanban:emergency:write-block", "true", ex=3600)
         room = client.info("memory")["used_memory"] + 500_000
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("maxmemory", room)
@@ -243,7 +243,7 @@ def test_a_block_is_evicted_where_redis_is_a_cache_and_gone_after_a_restart(cach
             client.set(f"cache:{number}", "x" * 1000)
         assert client.exists("kanban:emergency:write-block") == 0
         client.config_set("maxmemory", 0)
-        client.execute_command("SET", "kanban:emergency:write-block", "true", "EX", "3600")
+        client.set("kanban:emergency:write-block", "true", ex=3600)
     cache.stop()
     cache.start()
     with cache.client() as client:
