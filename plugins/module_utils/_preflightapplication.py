@@ -137,9 +137,10 @@ def metric_items(
     """Return what of the figures is not measured, not judged, or gives nothing now.
 
     :param controller: what its own ``metric_gate`` returned, empty where it is asked for none.
-    :param metrics: by name; an empty one is dropped. ``thresholds``: by name.
+    :param metrics: by name; an empty one is dropped. ``thresholds``: by name, and null drops one, too.
     """
     found = []
+    thresholds = {name: given for name, given in thresholds.items() if given is not None}
     limits = {}
     for name, given in thresholds.items():
         try:

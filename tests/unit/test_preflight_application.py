@@ -122,6 +122,9 @@ def test_figures_without_a_source_or_a_threshold_are_named() -> None:
     assert (item.must, "not measured: dropped, other" in item.what) == (False, True)
     item = only(metrics(good, {"error_rate": {"max": 1}}))
     assert (item.must, "not judged: odd" in item.what) == (False, True)
+    # As an inventory drops one of the profile's.
+    assert metrics(good, {**LIMITS, "dropped": None, "other": None}) == []
+    assert "not judged: odd" in only(metrics(good, {**LIMITS, "odd": None})).what
     wrong, nothing, *_rest = metrics(good, {"error_rate": {}})
     assert (wrong.must, "neither max nor min" in wrong.what) == (True, True)
     assert (nothing.must, "both a source" in nothing.what) == (True, True)
