@@ -1,7 +1,7 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
 .PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers around hosts integration oldest \
-  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench build docs awx ee clean
+  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
 # What waits for hosts, one after the other: where there is root for them, the four scenarios and the fast drills; and
@@ -70,6 +70,10 @@ integration: venv ## run servers, around and hosts side by side; the last line c
 
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
+
+CELLS ?=
+matrix: venv ## try every PostgreSQL, Redis, Ansible and Python that docs/support.md lists, and write its table; CELLS="redis-7 core-2.18"
+	@nice -n 10 .venv/bin/python -m tools.matrix $(CELLS)
 
 drills: venv venv-awx venv-eda ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
 	@$(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # No module of these tests is given more than 30 s; one that outlives this hangs.
 TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.005
+# The Python of hosts: another one than that of the tests has the drivers, and the half of Ansible that modules need.
+TARGET_PYTHON = os.environ.get("KANBAN_TEST_TARGET_PYTHON", sys.executable)
 
 Result = dict[str, Any]
 
@@ -32,7 +34,7 @@ class Running:
     """A module that was started and not yet waited for; leaving the context kills it if it still runs.
 
     The process is a fork of this one, which has Ansible and the module loaded already: a third of a second less for
-    each of thousands of calls. Under a ``prefix`` it is a new program.
+    each of thousands of calls. Under a ``prefix``, or with another Python, it is a new program.
     """
 
     def __init__(self, name: str, arguments: str, environment: Mapping[str, str], prefix: Sequence[str]) -> None:
@@ -41,7 +43,7 @@ class Running:
         self._files[0].write(arguments.encode())
         self._files[0].seek(0)
         self._ended = False
-        if not prefix:
+        if not prefix and sys.executable == TARGET_PYTHON:
             entry.load(name)
         self.started = time.monotonic()
         self.pid = os.fork()
@@ -104,8 +106,8 @@ def _become(name: str, files: Sequence[int], environment: Mapping[str, str], pre
         for descriptor, file in enumerate(files):
             os.dup2(file, descriptor)
         os.chdir(ROOT)
-        if prefix:
-            command = [*prefix, sys.executable, "-m", "tests.integration.entry", name]
+        if prefix or sys.executable != TARGET_PYTHON:
+            command = [*prefix, TARGET_PYTHON, "-m", "tests.integration.entry", name]
             os.execve(command[0], command, {**environment})  # noqa: S606 - a command of the tests
         os.environ.clear()
         os.environ.update(environment)

@@ -13,7 +13,7 @@ import pytest
 from tests.integration import playbook
 from tests.integration.crowd import FLAG, on, population
 from tests.integration.flags import KEY
-from tests.integration.module import Result
+from tests.integration.module import TARGET_PYTHON, Result
 from tests.integration.place import Database
 
 # Differ from run to run, or are added by Ansible.
@@ -25,7 +25,7 @@ PLAY = """
   connection: local
   gather_facts: false
   vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    ansible_python_interpreter: "{{ python }}"
   tasks:
     - name: Run it
       chatia.kanban_rollback.feature_flag: "{{ options }}"
@@ -45,7 +45,9 @@ PLAY = """
 def through_ansible(directory: Path, options: dict[str, Any], check: bool) -> Result:
     """Run the module in a playbook and return what it registered. The password stands in a file of mode 0600."""
     result = directory / "result.json"
-    variables = playbook.given(directory, {"options": options, "planned": check, "result_file": str(result)})
+    variables = playbook.given(
+        directory, {"options": options, "planned": check, "result_file": str(result), "python": TARGET_PYTHON}
+    )
     done = playbook.run(directory, playbook.written(directory, PLAY), "-i", "localhost,", *variables)
     assert result.exists(), done.output
     assert options["login_password"] not in done.output

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the programs of servers are: the machine's packages first, else wheels of this environment."""
+"""Where the programs of servers are: those named in the environment, else the machine's packages, else wheels.
+
+``KANBAN_TEST_POSTGRES`` names a directory with postgres, initdb and the clients, ``KANBAN_TEST_REDIS`` the program of a
+Redis or Valkey; what tests ask for by version they still get as before.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,9 @@ def postgres(version: int | None = None) -> Path:
 
     Raises ServerError when there is none.
     """
+    named = os.environ.get("KANBAN_TEST_POSTGRES")
+    if named and version is None:
+        return _named(Path(named) / "postgres", "KANBAN_TEST_POSTGRES").parent
     found: list[tuple[int, Path]] = []
     for root, pattern in _SYSTEM_LAYOUTS:
         for directory in Path(root).glob(pattern):
@@ -47,6 +54,9 @@ def postgres(version: int | None = None) -> Path:
 
 def redis() -> Path:
     """Return the path of redis-server or valkey-server, else of the wheel's. Raises ServerError."""
+    named = os.environ.get("KANBAN_TEST_REDIS")
+    if named:
+        return _named(Path(named), "KANBAN_TEST_REDIS")
     for name in ("redis-server", "valkey-server"):
         found = shutil.which(name, path=_SEARCH_PATH)
         if found:
@@ -63,6 +73,12 @@ def pgbouncer() -> Path | None:
     """Return the path of pgbouncer, or None: there is no wheel of it."""
     found = shutil.which("pgbouncer", path=_SEARCH_PATH)
     return Path(found) if found else None
+
+
+def _named(program: Path, variable: str) -> Path:
+    if not os.access(program, os.X_OK):
+        raise ServerError(f"{variable} is set, and {program} is no program. Set it to one that is there, or unset it.")
+    return program
 
 
 def usable(program: Path, tree: Path, directory: Path, account: accounts.Account | None) -> Path:
