@@ -8,10 +8,30 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from tests.support.redis_server import Redis
-from tests.support.servers import workspace
+import pytest
+
+from tests.support.redis_server import Certificates, Redis
+from tests.support.servers import ServerError, workspace
+
+
+@contextlib.contextmanager
+def over_tls(directory: Path, certificates: Certificates, **config: str) -> Iterator[Redis]:
+    """Start a Redis that speaks TLS alone in ``directory/redis``; the test is skipped where it was built without."""
+    server = Redis(directory / "redis", config, certificates=certificates)
+    try:
+        server.start()
+    except ServerError as error:
+        # From Redis 7 on, and before.
+        if "Failed finding TLS support" not in str(error) and ">>> 'tls-port" not in str(error):
+            raise
+        pytest.skip("this Redis was built without TLS")
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @dataclass

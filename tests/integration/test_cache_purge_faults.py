@@ -130,7 +130,7 @@ def test_a_disk_that_refuses(redis: Cache) -> None:
 
 
 def test_a_script_that_keeps_redis_busy_is_waited_for(redis: Cache) -> None:
-    redis.run("CONFIG", "SET", "busy-reply-threshold", 50)
+    redis.run("CONFIG", "SET", "lua-time-limit", 50)
     with redis.client() as client:
         connection = client.connection_pool.make_connection()
         connection.send_command("EVAL", "for i = 1, 3000000 do redis.call('PING') end", 0)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -18,9 +17,9 @@ import pytest
 
 from tests.integration.blocks import HELD, Place
 from tests.integration.module import Modules
+from tests.integration.redisplace import over_tls
 from tests.support import processes
 from tests.support.redis_server import Certificates, Redis
-from tests.support.servers import ServerError
 
 
 @pytest.fixture(scope="module")
@@ -125,21 +124,6 @@ def test_a_unix_socket(directory: Path) -> None:
         local = Place(server, {"login_unix_socket": str(path), "login_host": "no-such-host.invalid"})
         assert local.hold()["server"]["address"] == str(path)
         assert local.there() == HELD
-
-
-@contextlib.contextmanager
-def over_tls(directory: Path, certificates: Certificates, **config: str) -> Iterator[Redis]:
-    server = Redis(directory / "redis", config, certificates=certificates)
-    try:
-        server.start()
-    except ServerError as error:
-        if "Failed finding TLS support" not in str(error):
-            raise
-        pytest.skip("this Redis was built without TLS")
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def test_tls(directory: Path) -> None:

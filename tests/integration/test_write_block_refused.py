@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.integration.blocks import HELD, KEY, NEEDED, OURS, OWNER, THEIRS, Place
-from tests.support import accounts, processes
+from tests.support import accounts, binaries, processes
+from tests.support.redis_server import major
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,9 @@ def test_a_right_that_is_missing_is_named(redis: Place, missing: str) -> None:
     before = redis.there()
     state = "absent" if missing == "+del" else "present"
     refused = app.refused("missing_privilege", state=state, value="other")
-    assert f"'{missing[1:]}'" in refused["error"]["what"]
+    # Of a script Redis says so from 7 on; what to grant is named in any case.
+    if major(redis.server.binary) >= 7 or missing not in ("+set", "+del"):
+        assert f"'{missing[1:]}'" in refused["error"]["what"]
     assert f"ACL SETUSER app '~{KEY}' '~{OWNER}' +get" in refused["error"]["todo"]
     assert (refused["changed"], refused["uncertain"]) == (False, False)
     assert redis.there() == before
@@ -161,7 +164,7 @@ def test_a_disk_that_refuses(redis: Place) -> None:
 
 
 def test_a_script_that_keeps_redis_busy_is_waited_for(redis: Place) -> None:
-    redis.run("CONFIG", "SET", "busy-reply-threshold", 50)
+    redis.run("CONFIG", "SET", "lua-time-limit", 50)
     with spinning(redis, 3_000_000):
         done = redis.hold()
     assert (done["changed"], done["held"]) == (True, True)
@@ -188,12 +191,13 @@ def spinning(redis: Place, rounds: int) -> Iterator[None]:
 
 
 def test_a_redis_that_is_loading_is_waited_for() -> None:
-    with Place.started(save="3600 1", enable_debug_command="yes") as redis:
-        redis.run("DEBUG", "POPULATE", 2000)
+    # Large enough for a Redis to look about itself on the way: before 7 that is every 2 MB.
+    with Place.started(save="3600 1", enable_debug_command="yes", rdbcompression="no") as redis:
+        redis.run("DEBUG", "POPULATE", 2000, "key", 8000)
         redis.run("SAVE")
         redis.server.crash()
-        # Each key takes half a millisecond, and Redis answers in between.
-        redis.server.config.update({"key-load-delay": 500, "loading-process-events-interval-bytes": 1024})
+        # Each key takes a millisecond, and Redis answers in between.
+        redis.server.config["key-load-delay"] = 1000
         redis.server.configure()
         processes.spawn(
             redis.server.command(),
@@ -222,6 +226,8 @@ def test_too_many_clients(redis: Place) -> None:
 
 def test_a_node_of_a_cluster_that_has_not_the_key() -> None:
     # By default it would be its port and 10000, which may be more than there are.
+    if major(binaries.redis()) < 7:
+        pytest.skip("before Redis 7 the port of a cluster's own talk cannot be chosen")
     with Place.started(cluster_enabled="yes", cluster_port=processes.free_port()) as node:
         refused = node.refused("cluster_redirect", deadline=1)
         assert "kanban_redis_host" in refused["error"]["todo"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -21,6 +22,9 @@ from redis.retry import Retry
 
 from . import accounts, binaries
 from .server import Server
+
+# Directives that Redis 7 brought and an older one refuses; what they allow was always allowed before.
+_SINCE_REDIS_7 = ("enable-protected-configs", "enable-debug-command")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Certificates:
 
 def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
+def major(binary: Path) -> int:
+    """Return the major version that a program says it has; a Valkey's is above every number that is asked for."""
+    said = subprocess.run([str(binary), "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    found = re.search(r"\bv=(\d+)", said)
+    if not found:
+        raise ValueError(f"{binary} says no version: {said}")
+    return int(found[1])
 
 
 class Redis(Server):
@@ -124,8 +137,13 @@ class Redis(Server):
             **self._tls(),
             **self.config,
         }
-        several = ("bind", "replicaof")
-        lines = [f"{name} {value}" if name in several else f'{name} "{value}"' for name, value in settings.items()]
+        if any(name in settings for name in _SINCE_REDIS_7) and major(self.binary) < 7:
+            settings = {name: value for name, value in settings.items() if name not in _SINCE_REDIS_7}
+        # A value of several words; before Redis 7 "60 1" in quotes is no error, and saves nothing.
+        several = ("bind", "replicaof", "save")
+        lines = [
+            f"{name} {value}" if name in several and value else f'{name} "{value}"' for name, value in settings.items()
+        ]
         accounts.write_private(self.marker, "\n".join(lines) + "\n", self.account)
 
     def _tls(self) -> dict[str, Any]:
