@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+LONG = 28
+
 project = "chatia.kanban_rollback"
 html_title = project
 author = "The chatia.kanban_rollback authors"
@@ -60,6 +62,14 @@ def _in_its_language(_app: object, page: str, _template: str, context: dict[str,
         context["language"] = "pt-BR"
 
 
+def _long_ones(_app: object, doctree: Any, _page: str) -> None:
+    """Mark code in a line that has a longer word than a column of a table has room for."""
+    for code in doctree.findall(lambda node: node.tagname == "literal"):
+        if max(map(len, code.astext().split()), default=0) > LONG:
+            code["classes"].append("long")
+
+
 def setup(app: Any) -> None:
-    """Put it in."""
+    """Put both in."""
+    app.connect("doctree-resolved", _long_ones)
     app.connect("html-page-context", _in_its_language)
