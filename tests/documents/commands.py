@@ -31,8 +31,8 @@ ANY = "…"
 # What a reader fills in: <hash>, …, a number, an incident's id, a path, a module's name, a quoted text.
 _FILLED = re.compile(r"^(?:<.*>|…|\d+|INC-[\w-]+|.*/.*|.*\*.*|chatia\.kanban_rollback\.[\w<>]+|\".*\"|'.*')$")
 _VALUE_FOLLOWS = ("-i", "--inventory", "-e", "--extra-vars", "-f", "--forks", "-l", "--limit", "-t", "--tags", "-u")
-# In a map, what decides which thing is done.
-_KINDS = ("kind", "what")
+# In a map, what decides which thing is done; where a backup is, and of which kind, is a reader's.
+_KINDS = ("what",)
 
 
 def documents(root: Path = ROOT) -> list[Path]:

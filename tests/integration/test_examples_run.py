@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from tests.support.dataset import DataSet
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(2000)]
 
+LOGINS = {
+    "postgresql": ("login_host", "login_port", "login_user", "login_password"),
+    "redis": ("login_host", "login_port", "login_password"),
+}
 # What comes first leaves what the later ones need; modules that are not named here follow.
 FIRST = (
     *("ledger", "preflight_info", "feature_flag_info", "affected_tenants_info", "feature_flag", "evidence"),
@@ -79,24 +84,19 @@ def written(directory: Path, database: str) -> str:
             tasks += [task, {"name": "Keep it", "ansible.builtin.set_fact": keep}]
     file = {"content": "{{ became__ | to_json }}", "dest": "{{ playbook_dir }}/result.json", "mode": "0600"}
     tasks.append({"name": "Write", "ansible.builtin.copy": file, "check_mode": False})
-    play = {"hosts": "db", "gather_facts": False, "tasks": tasks, "vars": {"became__": [], **SERVICES}}
-    play["module_defaults"] = {
+    defaults: dict[str, Any] = {
         f"group/{PREFIX}{group}": {name: f"{{{{ {group}_{name} }}}}" for name in options}
         for group, options in LOGINS.items()
     }
-    play["module_defaults"][f"{PREFIX}status_page"] = {"api_url": "http://127.0.0.1:9", "timeout": 5}
+    defaults[f"{PREFIX}status_page"] = {"api_url": "http://127.0.0.1:9", "timeout": 5}
+    about = {"hosts": "db", "gather_facts": False, "vars": {"became__": [], **SERVICES}}
+    play = {**about, "module_defaults": defaults, "tasks": tasks}
     text = yaml.safe_dump([play], sort_keys=False, width=10000).replace("chatia_db", database)
     for place in PLACES:
         text = text.replace(place + "/", f"{directory}{place}/")
     for there, nowhere in ELSEWHERE.items():
         text = text.replace(there, nowhere)
     return playbook.written(directory, text)
-
-
-LOGINS = {
-    "postgresql": ("login_host", "login_port", "login_user", "login_password"),
-    "redis": ("login_host", "login_port", "login_password"),
-}
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_each_example_does_what_it_says(options: list[str], db: Database, direct
     name = written(directory, db.name)
     run = playbook.start(directory, name, *options, *([how] if how == "--check" else [])).wait(timeout=1500)
     assert run.rc == 0, run.output
-    became = playbook.kept(directory)
+    became: list[dict[str, Any]] = json.loads((directory / "result.json").read_text())
     assert len(became) > 80
     failed = {one["name"]: (one["code"], one["msg"]) for one in became if one["failed"]}
     # Whatever a plan lacks that comes after what was only planned, its options are right.
