@@ -26,7 +26,7 @@ def claims() -> Mapping[str, Mapping[str, str]]:
         form: f"{file}::{test}"
         for file, tests in found["tests"].items()
         for test, forms in tests.items()
-        for form in forms
+        for form in forms or ()
     }
     return {"tests": tests, "ci": dict.fromkeys(found["ci"], ".ci/run"), "by_hand": found["by_hand"]}
 
