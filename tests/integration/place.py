@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
+import pytest
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
@@ -125,6 +126,17 @@ class Database:
             "login_password": self.roles[role] if role else self.server.password,
         }
         return Modules({**login, **options})
+
+    @property
+    def version(self) -> int:
+        """The server's major version."""
+        number: int = self.server.query("SELECT current_setting('server_version_num')::int / 10000")[0][0]
+        return number
+
+    def needs(self, version: int, why: str) -> None:
+        """Skip the test where the server is of an older major version, and say why."""
+        if self.version < version:
+            pytest.skip(f"before PostgreSQL {version} {why}")
 
     def drop(self) -> None:
         """Drop the database and its roles; prepared transactions, which would keep it, first."""

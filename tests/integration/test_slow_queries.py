@@ -22,6 +22,8 @@ SECRET = "tr0ub4dor-and-3"
 LOADED = {"shared_preload_libraries": "pg_stat_statements", "autovacuum": False}
 # The plan's total_time is the name up to 1.7; total_exec_time came with 1.8, toplevel and the view of facts with 1.9.
 TABLES = ("a_b", "axb", "it's", "once", "thrice", "often", "before", "now", "newcomer", "hidden_one")
+# Which then are unknown, and the result says so.
+NO_FACTS = "pg_stat_statements does not say when it was reset or what it has evicted"
 VERSIONS = ("1.4", "1.7", "1.8", "1.9", "")
 
 
@@ -91,7 +93,10 @@ def test_the_columns_that_the_view_has_are_read(watched: Postgres, extension: st
     """An extension that was not updated with its server is the real thing: its view has the names of before."""
     watched.create_database("old")
     try:
-        check_figures(ask_thrice(Database(watched, "old"), extension), extension)
+        old = Database(watched, "old")
+        if extension == "1.9":
+            old.needs(14, "there is no such version of the extension")
+        check_figures(ask_thrice(old, extension), extension)
     finally:
         watched.drop_database("old")
 
@@ -146,6 +151,7 @@ def test_order_number_and_least_mean(crm: Database) -> None:
 
 
 def test_what_is_slow_now_is_not_what_was_slow_before(crm: Database) -> None:
+    crm.needs(14, NO_FACTS)
     crm.rows("SELECT pg_sleep(0.3) FROM before")
     crm.rows("SELECT pg_sleep(0.05) FROM now")
     with crm.modules().start("slow_queries_info", interval=1.2, contains=["pg_sleep"]) as running:
@@ -165,6 +171,7 @@ def test_what_is_slow_now_is_not_what_was_slow_before(crm: Database) -> None:
 
 
 def test_counters_that_were_reset_in_between(crm: Database) -> None:
+    crm.needs(14, NO_FACTS)
     crm.rows("SELECT pg_sleep(0.3) FROM now")
     crm.rows("SELECT pg_sleep(0.01) FROM before")
     with crm.modules().start("slow_queries_info", interval=1.2, contains=["pg_sleep"]) as running:
@@ -186,6 +193,7 @@ def test_statements_that_were_evicted_in_between() -> None:
     ):
         server.create_database("crm")
         crm = Database(server, "crm")
+        crm.needs(14, NO_FACTS)
         crm.rows("CREATE EXTENSION pg_stat_statements")
         with crm.modules().start("slow_queries_info", interval=1.5) as running:
             time.sleep(0.7)

@@ -191,13 +191,14 @@ def spinning(redis: Place, rounds: int) -> Iterator[None]:
 
 
 def test_a_redis_that_is_loading_is_waited_for() -> None:
-    # Large enough for a Redis to look about itself on the way: before 7 that is every 2 MB.
-    with Place.started(save="3600 1", enable_debug_command="yes", rdbcompression="no") as redis:
-        redis.run("DEBUG", "POPULATE", 2000, "key", 8000)
+    if major(binaries.redis()) < 7:
+        pytest.skip("before Redis 7 a server answers too seldom while it loads")
+    with Place.started(save="3600 1", enable_debug_command="yes") as redis:
+        redis.run("DEBUG", "POPULATE", 2000)
         redis.run("SAVE")
         redis.server.crash()
-        # Each key takes a millisecond, and Redis answers in between.
-        redis.server.config["key-load-delay"] = 1000
+        # Each key takes half a millisecond, and Redis answers in between.
+        redis.server.config.update({"key-load-delay": 500, "loading-process-events-interval-bytes": 1024})
         redis.server.configure()
         processes.spawn(
             redis.server.command(),

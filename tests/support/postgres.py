@@ -215,9 +215,14 @@ class Postgres(Server):
     def _clone(self, primary: Postgres) -> None:
         target = primary.parameters()
         login = {"host": target["host"], "port": target["port"], "user": target["user"]}
-        command = [str(self.programs / "pg_basebackup"), "-D", str(self.data), "-R", "-c", "fast", "-X", "stream"]
+        command = [str(self.programs / "pg_basebackup"), "-D", str(self.data), "-c", "fast", "-X", "stream"]
         command += [*([] if self.fsync else ["--no-sync"]), "-d", make_dsn(**login, application_name=self.standby_name)]
         self._run(command, {"PGPASSWORD": primary.password})
+        # Not by -R: a newer pg_basebackup writes options there that an older server does not know.
+        conninfo = make_dsn(**login, password=primary.password, application_name=self.standby_name)
+        with (self.data / "postgresql.auto.conf").open("a") as file:
+            file.write(f"primary_conninfo = {_quoted(conninfo)}\n")
+        accounts.write_private(self.data / "standby.signal", "", self.account)
 
     def _run(self, command: list[str], extra: Mapping[str, str] | None = None) -> None:
         done = subprocess.run(

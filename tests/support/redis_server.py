@@ -131,6 +131,8 @@ class Redis(Server):
             "requirepass": self.password,
             "masterauth": self.password,
             "save": "",
+            # The default only from Redis 7 on: by way of the disk the server would count its changes anew.
+            "repl-diskless-sync": "yes",
             "repl-diskless-sync-delay": 0,
             # The title would replace the command line, by which a later run knows the server.
             "set-proc-title": "no",

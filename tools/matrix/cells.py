@@ -57,16 +57,15 @@ TESTS: Mapping[str, Sequence[str]] = {
         *("write_block_sentinels", "write_block_failover", "write_block_network", "redis_stats", "redis_finder"),
         *("cache_purge", "cache_purge_faults", "cache_purge_info", "cache_purge_patterns", "evidence_redis"),
     ),
-    # Whole playbooks, one run of each; -m takes the drill among them along.
+    # Whole playbooks: triage that goes on to scenarios 2 and 1, scenario 2, scenario 3 with a repair that is refused,
+    # the return of the feature, reports.
     "playbooks": (
-        *("-m", ""),
-        "tests/integration/test_recovery.py::test_found_planned_approved_repaired_validated_and_back",
-        "tests/integration/test_release.py::test_refused_then_planned_then_released_and_the_second_time_nothing_changes",
+        "tests/integration/test_one_scenario.py",
         "tests/integration/test_selective.py::test_shown_acted_on_and_verified_are_the_same",
-        "tests/integration/test_one_scenario.py::test_triage_goes_on_to_scenario_1_by_way_of_scenario_2",
+        "tests/integration/test_recovery.py::test_what_is_not_approved_is_not_done",
         "tests/integration/test_return_in_stages.py::test_all_at_once_is_not_watched_and_asks_for_no_stage",
         "tests/integration/test_state_across_jobs.py::test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps",
-        *_files("through_ansible", "cache_purge_role", "typed"),
+        *_files("through_ansible", "cache_purge_role"),
     ),
     "modules": _files(
         *("key_value", "fence_hostile", "pg_dump", "integrity", "repair_cascades", "evidence", "slow_queries"),
