@@ -30,9 +30,11 @@ PAUSE_SECONDS = 0.2
 class Restorer(Protocol):
     """How a store puts back, and who is there: ServerRows or DocumentRows."""
 
-    def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]: ...
+    def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]:
+        """Return those of the tenants that exist."""
 
-    def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored: ...
+    def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
+        """Put one batch back; what is locked is passed over."""
 
 
 @dataclass

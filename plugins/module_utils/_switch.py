@@ -48,17 +48,20 @@ def _is_of_one_row(error: ServerError) -> bool:
 class Rows(Protocol):
     """How a store counts and switches: ServerRows or DocumentRows."""
 
-    def count(self, cursor: Cursor, scope: Scope) -> Count: ...
+    def count(self, cursor: Cursor, scope: Scope) -> Count:
+        """Count tenants and those that are on, without a lock."""
 
-    def to_switch(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]: ...
+    def to_switch(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
+        """Return the first of the tenants that are not yet as wanted."""
 
-    def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]: ...
+    def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]:
+        """Switch one batch; return how many tenants, and what to keep of them."""
 
-    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]: ...
+    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
+        """Switch the next tenants that have several rows."""
 
-    def switch_missing(
-        self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None
-    ) -> tuple[int, Change | None]: ...
+    def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
+        """Switch tenants that have no row of their own."""
 
 
 @dataclass
