@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.journals import lines, tasks
+from tests.integration.metrics import application
 from tests.integration.place import Database
 from tests.integration.redisplace import RedisPlace
 from tests.integration.rehearsals import Staging
@@ -145,7 +146,14 @@ def test_it_is_refused_and_nothing_is_changed(place: Staging) -> None:
         run = place.rehearse(kanban_environment=environment)
         assert (run.rc, place.db.has_ledger()) == (2, False), run.output
         assert "REFUSED: nothing was changed." in run.screen
-    plan = place.rehearse("--check")
+    with application(place.directory / "application") as app:
+        app.says("health", {"status": "ok"})
+        well = {"kanban_app_hosts": "db1", "kanban_app_url": app.url, "kanban_app_pm2": ""}
+        plan = place.rehearse("--check", **well)
+        app.says("health", {"status": "no"}, 503)
+        ill = place.rehearse("--check", **well)
+    assert ill.rc == 2, ill.output
+    assert "db1: not healthy before anything was broken" in ill.screen
     assert (plan.rc, place.db.has_ledger()) == (0, False), plan.output
     assert "PLAN, nothing was changed: scenario3 may be rehearsed here." in plan.screen
     assert "7 of duplicate in public.TicketTags" in plan.screen
