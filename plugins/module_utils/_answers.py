@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any, Iterator, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, why_silent
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged, why_silent
 
 NOT_ASKED = "it was not asked, because an earlier step got no answer here"
 _UNKNOWN = f" NOT ACCOUNTED FOR: {NOT_ASKED}"
@@ -82,6 +82,11 @@ def why_not(answer: Answer) -> str:
         return NOT_ASKED
     what = answer.get("error", {}).get("what")
     return one_line(what) if what and not answer.get("unreachable") else why_silent(answer)
+
+
+def why_line(start: str, answer: Answer) -> str:
+    """Return the line of a screen about an answer that is not as it should be: why, and where more is said."""
+    return paged(f"{start}: {why_not(answer)}", answer)
 
 
 def together(names: Sequence[str], *answers: Sequence[Answer]) -> Iterator[tuple[Any, ...]]:

@@ -16,16 +16,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
     expected,
     latest,
     together,
+    why_line,
     why_not,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding import WAITS_FOR_STANDBY
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
-    SHOWN,
-    Answer,
-    one_line,
-    paged,
-    warnings_of,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import ACT_ON_MASTER
 
 # How a dump was proven, beside its checksums.
@@ -78,7 +73,7 @@ def fence_part(
         status = answer.get("status")
         if status is None:
             part.bad.append(f"the fence on {name} is not known to be up")
-            part.lines.append(paged(f"{name}: fence NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: fence NOT ACCOUNTED FOR", answer))
             continue
         if plan and not answer.get("failed"):
             would = "would be raised on" if answer.get("changed") else "is up on"
@@ -243,7 +238,7 @@ def evidence_part(
     for name, answer in together(names, answers):
         if not answer.get("path") or answer.get("failed"):
             part.bad.append(f"no evidence of {name}")
-            part.lines.append(paged(f"{name}: no evidence: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: no evidence", answer))
             continue
         if plan and not answer.get("files"):
             part.lines.append(f"{name}: evidence would be kept in {one_line(answer['path'])}")
@@ -273,7 +268,7 @@ def dump_part(
             part.lines.append(f"{name}: the tables {would} {one_line(answer['dest'])}")
         elif not answer.get("verified") or answer.get("failed"):
             part.bad.append(f"no proven dump of {name}")
-            part.lines.append(paged(f"{name}: no proven dump: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: no proven dump", answer))
         else:
             rows = sum(int(table["rows"]) for table in answer.get("tables", []))
             when = "" if answer.get("changed") else f", taken before, at {one_line(answer.get('ended_at'))[:19]}Z"

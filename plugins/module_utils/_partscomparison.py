@@ -11,14 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
-    SHOWN,
-    Answer,
-    one_line,
-    paged,
-    warnings_of,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import PRESERVE, RECOVER, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import APPROVER, check_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrestore import away_lines, named
@@ -51,7 +45,7 @@ def comparison_part(
     for name, checks, plan, since in together(names, counted, compared, sinces):
         if "checks" not in checks:
             part.bad.append(f"the data on {name} is not assessed")
-            part.lines.append(paged(f"{name}: data NOT ASSESSED: {why_not(checks)}", checks))
+            part.lines.append(why_line(f"{name}: data NOT ASSESSED", checks))
             continue
         if checks["corrupt"]:
             part.kind = RECOVER
@@ -94,7 +88,7 @@ def _to_apply(made: str, arguments: Sequence[str]) -> list[str]:
 
 def _lines(plan: Answer, since: Answer) -> Iterator[str]:
     if "plan" not in plan:
-        yield paged(f"NOT COMPARED with a backup: {why_not(plan)}", plan)
+        yield why_line("NOT COMPARED with a backup", plan)
     else:
         yield _source_line(plan["source"])
     if since:

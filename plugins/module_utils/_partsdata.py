@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, paged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import said, sample_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
@@ -39,7 +39,7 @@ def data_part(
     for name, answer in together(names, judged):
         if "passed" not in answer:
             part.bad.append(f"the data on {name} is not validated")
-            part.lines.append(paged(f"{name}: data NOT VALIDATED: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: data NOT VALIDATED", answer))
             continue
         if answer["why"]:
             part.bad.append(f"the data on {name} is not sound: {'; '.join(answer['why'][:SHOWN])}")

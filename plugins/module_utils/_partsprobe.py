@@ -11,14 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Iterator, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
-    SHOWN,
-    Answer,
-    one_line,
-    paged,
-    warnings_of,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, Part
 
 VALIDATE = "validate"
@@ -54,7 +48,7 @@ def proof_part(
         elif "proven" not in answer or answer.get("failed"):
             gone += [name] if answer.get("unreachable") or answer.get("timedout") else []
             part.bad.append(f"{name} could not be asked which board it serves")
-            part.lines.append(paged(f"{name}: proof of kill NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: proof of kill NOT ACCOUNTED FOR", answer))
         else:
             late = _late(answer, since.get("seconds"))
             if answer["proven"] is not True:
@@ -223,7 +217,7 @@ def walk_part(
             part.lines.append(f"{name}: the {what} passed in {_seconds(answer)}: {walked}")
         elif not steps or answer.get("failed"):
             part.bad.append(f"the {what} on {name} could not be made")
-            part.lines.append(paged(f"{name}: {what} NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: {what} NOT ACCOUNTED FOR", answer))
         else:
             part.bad.append(f"the {what} failed on {name}")
             for row in steps:
@@ -252,7 +246,7 @@ def health_part(
             part.lines.append(f"{name}: NOT HEALTHY: {one_line(step.get('why') or 'no reason given')}")
         else:
             part.bad.append(f"the health of {name} is not known")
-            part.lines.append(paged(f"{name}: health NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: health NOT ACCOUNTED FOR", answer))
     return part.as_result()
 
 

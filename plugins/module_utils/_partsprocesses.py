@@ -10,14 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
-    SHOWN,
-    Answer,
-    one_line,
-    paged,
-    warnings_of,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsprobe import NO_GROUP
 
@@ -61,7 +55,7 @@ def processes_part(
             part.lines.append(f"{name}: runs without pm2, its processes were not looked at")
         elif answer.get("failed") or answer.get("unreachable") or "processes" not in answer:
             part.bad.append(f"the processes on {name} are not known")
-            part.lines.append(paged(f"{name}: processes NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: processes NOT ACCOUNTED FOR", answer))
         else:
             known = len(part.bad)
             _judge(part, name, answer, limits)

@@ -11,15 +11,9 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
-    SHOWN,
-    Answer,
-    one_line,
-    paged,
-    warnings_of,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrestore import conflict_lines, restored_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
@@ -60,7 +54,7 @@ def assessment_part(
     for name, checks, plan in together(names, counted, planned):
         if "checks" not in checks:
             part.bad.append(f"the data on {name} is not assessed")
-            part.lines.append(paged(f"{name}: data NOT ASSESSED: {why_not(checks)}", checks))
+            part.lines.append(why_line(f"{name}: data NOT ASSESSED", checks))
         else:
             corrupt = corrupt or checks["corrupt"]
             part.lines += [f"{name}: {line}" for line in check_lines(checks)]
@@ -76,7 +70,7 @@ def assessment_part(
             part.bad += [f"the plan on {name} could not be applied: {one_line(reason['what'])}" for reason in hard]
         elif "checks" in checks:
             part.bad.append(f"there is no plan for {name}")
-            part.lines.append(paged(f"{name}: plan NOT MADE: {why_not(plan)}", plan))
+            part.lines.append(why_line(f"{name}: plan NOT MADE", plan))
     if not names:
         part.bad.append("no data is assessed, for no primary answered")
     if corrupt or whole["rows"]:
@@ -196,7 +190,7 @@ def recovery_part(
             code = (answer.get("error") or {}).get("code")
             lost = answer.get("unreachable") or "timedout" in answer or code in _MAY_BE_DONE
             how = "NOT KNOWN to be done, the same command tells" if lost else "NOT DONE"
-            part.lines.append(paged(f"{name}: {noun} {how}: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: {noun} {how}", answer))
             part.lines += [f"{name}: in the way: {_conflict(row)}" for row in answer.get("conflicts", [])[:SHOWN]]
             part.lines += [f"{name}: {line}" for line in conflict_lines(answer)]
         else:

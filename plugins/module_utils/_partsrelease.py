@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import acted, together, why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import acted, together, why_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import RELEASE, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
@@ -38,7 +38,7 @@ def fence_lowered_part(
             continue  # A replica, or a database that the incident never touched.
         if answer.get("failed") or "status" not in answer:
             part.bad.append(f"the fence on {name} is not known to be lowered")
-            part.lines.append(paged(f"{name}: fence NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: fence NOT ACCOUNTED FOR", answer))
         elif answer.get("changed"):
             part.lines.append(f"{name}: the fence {'would be' if plan else 'is'} lowered")
             if info and not (info.get("validation") or {}).get("passed"):
@@ -63,7 +63,7 @@ def block_released_part(
         asked.add(cluster)
         if answer.get("failed") or "held" not in answer or (answer["held"] and not plan):
             part.bad.append(f"the write block on {name} is not known to be released")
-            part.lines.append(paged(f"{name}: write block NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: write block NOT ACCOUNTED FOR", answer))
         elif answer.get("changed"):
             part.lines.append(f"{name}: the write block {'would be' if plan else 'is'} released")
     part.bad += [

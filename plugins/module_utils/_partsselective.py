@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import OK
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import (
-    DECIDE,
-    NOTHING,
-    SELECT,
-    WATCH,
-    Part,
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    why_line,
+    why_not,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import OK
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import DECIDE, NOTHING, SELECT, WATCH, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsgate import gate_part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rankwords import ranking_lines
 
@@ -82,7 +81,7 @@ def pause_part(names: Sequence[str], answers: Sequence[Answer], plan: bool = Fal
         judged += 1
         if answer.get("failed") or "enabled_after" not in answer:
             part.bad.append(f"the roll-out on {name} is not paused")
-            part.lines.append(paged(f"{name}: pause NOT ACCOUNTED FOR: {why_not(answer)}", answer))
+            part.lines.append(why_line(f"{name}: pause NOT ACCOUNTED FOR", answer))
         else:
             would = "would be paused" if plan else "is paused"
             part.lines.append(
