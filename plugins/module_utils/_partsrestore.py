@@ -10,7 +10,12 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
+    SHOWN,
+    Answer,
+    one_line,
+    warnings_of,
+)
 
 # Rows of the backup that do not come back, and why.
 _AWAY = {
