@@ -31,6 +31,8 @@ ANY = "…"
 # What a reader fills in: <hash>, …, a number, an incident's id, a path, a module's name, a quoted text.
 _FILLED = re.compile(r"^(?:<.*>|…|\d+|INC-[\w-]+|.*/.*|.*\*.*|chatia\.kanban_rollback\.[\w<>]+|\".*\"|'.*')$")
 _VALUE_FOLLOWS = ("-i", "--inventory", "-e", "--extra-vars", "-f", "--forks", "-l", "--limit", "-t", "--tags", "-u")
+# As with an inventory, where and as whom something is done is not what is done.
+_WHERE = re.compile(r"kanban_(?:postgresql|redis)_(?:host|port|db|user|password|unix_socket)")
 # In a map, what decides which thing is done; where a backup is, and of which kind, is a reader's.
 _KINDS = ("what",)
 
@@ -126,7 +128,8 @@ def play_of(argv: Sequence[str], cwd: Path, *, filled: bool = False) -> Play | N
     if len(names) != 1:
         return None
     if filled:
-        variables = {name: _value(name, value, filled=True) for name, value in variables.items()}
+        named = {name: value for name, value in variables.items() if not _WHERE.fullmatch(name)}
+        variables = {name: _value(name, value, filled=True) for name, value in named.items()}
     return Play("…" if names[0].startswith("<") else names[0], frozenset(flags), variables)
 
 
