@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
+# The first that knows tcp_user_timeout; wheels of psycopg2 2.8 bring an older one along.
+_LIBPQ_12 = 120_000
+
 
 @dataclass(frozen=True)
 class Login:
@@ -30,8 +33,12 @@ class Login:
         """Host (or socket), port and database, for messages."""
         return f"{self.unix_socket or self.host or 'local socket'}:{self.port}/{self.database}"
 
-    def as_params(self, application_name: str) -> dict[str, Any]:
-        """Return libpq's parameters; the ones the user adds in ``connect_params`` win."""
+    def as_params(self, application_name: str, libpq: int = _LIBPQ_12) -> dict[str, Any]:
+        """Return libpq's parameters; the ones the user adds in ``connect_params`` win.
+
+        :param libpq: the driver's, 110009 for 11.9; it refuses to connect with a parameter that it does not know. The
+            client programs of a server that is supported have a newer one.
+        """
         params: dict[str, Any] = {
             "host": self.unix_socket or self.host,
             "port": self.port,
@@ -45,7 +52,7 @@ class Login:
             "application_name": application_name,
             "client_encoding": "UTF8",
             "keepalives_idle": 5,
-            "tcp_user_timeout": 10_000,
+            "tcp_user_timeout": 10_000 if libpq >= _LIBPQ_12 else None,
         }
         given = {name: value for name, value in params.items() if value not in ("", None)}
         return {**given, **self.connect_params}

@@ -288,7 +288,9 @@ def _connect(login: Login, application_name: str, seconds: float) -> Any:
     # The driver has one wait function for the whole process; this process is one module's.
     extensions.set_wait_callback(_wait)
     try:
-        connection = psycopg2.connect(connection_factory=Bounded, **login.as_params(application_name))
+        connection = psycopg2.connect(
+            connection_factory=Bounded, **login.as_params(application_name, extensions.libpq_version())
+        )
     except psycopg2.Error as error:
         raise explain_connect(str(error), login.where) from error
     except _Frozen:

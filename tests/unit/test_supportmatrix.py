@@ -30,6 +30,8 @@ def test_what_was_not_played_says_so_and_what_was_played_before_keeps_its_date()
     second = merged(first, {"a": later}, ALL)
     assert lines(second) == {**lines(first), "a": later.text()}
     assert merged(second, {}, ALL) == second
+    renamed = [*ALL[:2], Line("c", "Python 3.15")]
+    assert lines(merged(second, {}, renamed)) == {**lines(second), "c": renamed[2].text()}
 
 
 def test_what_stands_around_the_table_stays_and_a_cell_that_is_gone_goes() -> None:

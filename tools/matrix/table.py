@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 BEGIN, END = "<!-- made by make matrix -->", "<!-- end of what make matrix makes -->"
+NOT_RUN = "not run"
 _HEADING = ("cell", "what varies", "found", "tests", "date", "passed", "failed", "skipped", "seconds")
 
 
@@ -15,7 +16,7 @@ class Line:
 
     cell: str
     what: str
-    found: str = "not run"
+    found: str = NOT_RUN
     tests: str = ""
     date: str = ""
     counts: tuple[int, int, int] | None = None
@@ -44,7 +45,7 @@ def merged(document: str, new: Mapping[str, Line], cells: Sequence[Line]) -> str
         raise ValueError(f"the table goes between {BEGIN} and {END}, each once")
     before, rest = document.split(BEGIN)
     between, after = rest.split(END)
-    older = {cell_of(line): line for line in between.splitlines()}
+    older = {cell_of(line): line for line in between.splitlines() if NOT_RUN not in line}
     lines = [new[one.cell].text() if one.cell in new else older.get(one.cell, one.text()) for one in cells]
     rule = "|".join(["---"] * 5 + ["--:"] * 4)
     return "\n".join([f"{before}{BEGIN}", f"| {' | '.join(_HEADING)} |", f"|{rule}|", *lines, f"{END}{after}"])
