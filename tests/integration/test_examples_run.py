@@ -56,8 +56,27 @@ ELSEWHERE = {
 }
 # Its services would be asked.
 PLANNED_ONLY = ("notify",)
-# What cannot be done here, by task, and the code of its error: services that are not there, and what is to be refused.
-EXPECTED: dict[str, str] = {}
+# What cannot be done here, by task, and the code of its error: services and hosts that are not there; what is to be
+# refused, for the ledger's example marks it as production's, the fence's examples end without one, and a dump of now is
+# later than a damage of then. Without a code: what follows one of these, and a watch of what is not there.
+EXPECTED: dict[str, str] = {
+    "approval_info: Ask AWX who approved this": "no_address",
+    "evidence: Keep processes, ends of logs and metrics of the application": "no_evidence",
+    "incident_timings_info: See how long rehearsals took": "other_environment",
+    "integrity_repair: Do just that": "not_fenced",
+    "metric_gate: Watch the share of failed requests and drag and drop, one try every 10 seconds": "",
+    "pg_restore_tables: Bring just that back": "",
+    "pg_restore_tables: See what is missing": "backup_too_late",
+    "pg_restore_tables: See what is missing of how it was just before ten to three, by pgBackRest": "tool_failed or no_program",
+    "pm2_info: Look again, ten minutes later": "",
+    "pm2_info: Look at the application's processes": "no_home",
+    "redis_stats_info: And the master that the Sentinels name": "unreachable",
+    "rehearsal_data: Plant duplicates and orphans": "other_environment",
+    "status_page: Give a component a status, without an incident": "no_answer",
+    "status_page: Say that it is over, and put the component back to how it was": "no_answer",
+    "status_page: Say that the board is being maintained": "no_answer",
+    "write_block: The same, where a Sentinel knows the master": "unreachable",
+}
 # The codes of options, and of values, that are wrong.
 WRONG = ("bad_", "incomplete_", "wrong_", "missing_", "ambiguous_", "unknown_columns", "no_table", "whom_to_ask")
 NOT_OURS = ("Unsupported parameters", "Traceback", "MODULE FAILURE", "must be one of", "required arguments")
@@ -132,4 +151,8 @@ def test_each_example_does_what_it_says(options: list[str], db: Database, direct
     }
     assert not wrong
     if how != "--check":
-        assert {name: code for name, (code, _msg) in failed.items()} == EXPECTED, failed
+        unexpected = {
+            name: said for name, said in failed.items() if said[0] not in EXPECTED.get(name, "ok").split(" or ")
+        }
+        assert not unexpected
+        assert set(failed) == set(EXPECTED)
