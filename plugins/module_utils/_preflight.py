@@ -181,7 +181,8 @@ class Look:
             return
         self.result["forecast"] = forecast
         self.checks.append(checks.forecast_check(forecast, self.request.deadline))
-        self.checks.append(checks.default_check(forecast["global_default"], self.request.global_default))
+        if forecast["global_default"]:
+            self.checks.append(checks.default_check(forecast["global_default"], self.request.global_default))
         number, sample = forecast["unreadable_count"], forecast["unreadable"]
         self.checks.append(checks.unreadable_settings_check(number, sample))
 

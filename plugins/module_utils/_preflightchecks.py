@@ -240,8 +240,8 @@ def forecast_check(forecast: Mapping[str, Any], deadline: float) -> Check:
     return Check("forecast", True, SHOULD, f"{text}.")
 
 
-def default_check(default: str | None, switched: bool) -> Check:
-    """Return whether a stop leaves the default of all tenants on, by ``on``, ``off``, ``absent`` or None."""
+def default_check(default: str, switched: bool) -> Check:
+    """Return whether a stop leaves the default of all tenants on, ``on``, ``off`` or ``absent``."""
     if default == "on" and not switched:
         return Check(
             "flag_default",
@@ -251,7 +251,7 @@ def default_check(default: str | None, switched: bool) -> Check:
             "Where the application reads that row, tenants without one of their own have the feature by it.",
             "If it does, set kanban_global_default: true; a stop switches it as well, and the undo puts it back.",
         )
-    return Check("flag_default", True, SHOULD, f"The default of all tenants: {default or 'there is none'}.")
+    return Check("flag_default", True, SHOULD, f"The default of all tenants: {default}.")
 
 
 def unreadable_settings_check(number: int, sample: Sequence[str]) -> Check:
