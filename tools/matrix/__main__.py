@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools.gates import JUNIT, ROOT, environment, run
+from tools.gates import CACHE, JUNIT, ROOT, environment, run
 from tools.matrix.cells import CELLS, TESTS, Cell, Ready
 from tools.matrix.programs import Unavailable
 from tools.matrix.table import Line, merged
@@ -79,6 +79,9 @@ def main() -> int:
     if options.list:
         print(*(f"{cell.name:<18}{cell.what:<42}{cell.tests}" for cell in chosen), sep="\n")
         return 0
+    # As make does it: without byte code, each of thousands of processes would compile its drivers anew.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(CACHE / "byte-code"))
     # Servers that are found by variables of the caller's own are none of the cells'.
     for name in [name for name in os.environ if name.startswith("KANBAN_TEST_")]:
         del os.environ[name]
