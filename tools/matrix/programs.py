@@ -129,7 +129,7 @@ def interpreter(version: str) -> Path:
     places = [*sorted(glob.glob(f"{pyenv}/versions/{version}*/bin")), "/usr/bin", "/usr/local/bin"]
     found = shutil.which(f"python{version}", path=os.pathsep.join(places))
     if not found:
-        raise Unavailable(f"no Python {version} on this machine, and no package of apt, pip or npm has one")
+        raise Unavailable(f"this machine has no Python {version}")
     return Path(found)
 
 
