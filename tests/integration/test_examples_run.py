@@ -56,6 +56,8 @@ ELSEWHERE = {
 }
 # Its services would be asked.
 PLANNED_ONLY = ("notify",)
+# Whether its program is there or not, its repository is not.
+NO_PGBACKREST = "tool_failed or no_program"
 # What cannot be done here, by task, and the code of its error: services and hosts that are not there; what is to be
 # refused, for the ledger's example marks it as production's, the fence's examples end without one, and a dump of now is
 # later than a damage of then. Without a code: what follows one of these, and a watch of what is not there.
@@ -67,7 +69,7 @@ EXPECTED: dict[str, str] = {
     "metric_gate: Watch the share of failed requests and drag and drop, one try every 10 seconds": "",
     "pg_restore_tables: Bring just that back": "",
     "pg_restore_tables: See what is missing": "backup_too_late",
-    "pg_restore_tables: See what is missing of how it was just before ten to three, by pgBackRest": "tool_failed or no_program",
+    "pg_restore_tables: See what is missing of how it was just before ten to three, by pgBackRest": NO_PGBACKREST,
     "pm2_info: Look again, ten minutes later": "",
     "pm2_info: Look at the application's processes": "no_home",
     "redis_stats_info: And the master that the Sentinels name": "unreachable",
