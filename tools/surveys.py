@@ -1,6 +1,6 @@
-"""Write `awx/surveys.yml`, the questions of AWX's surveys, from the argument specs: `python -m tools.surveys`.
+"""Write the questions of AWX's surveys, `roles/awx/files/surveys.yml`, from the argument specs: `-m tools.surveys`.
 
-Which variables a survey asks for stands in `awx/job_templates.yml` and `awx/workflows.yml`; what each is called, what
+Which variables a survey asks for stands in `job_templates.yml` and `workflows.yml` there; what each is called, what
 it means and what may be answered stands in `roles/kanban/meta/argument_specs.yml` alone. No question has a default: AWX
 hands a default on as if it had been answered, and so it would win over the inventory.
 """
@@ -17,7 +17,7 @@ import yaml
 
 from tools.gates import ROOT
 
-DATA = ROOT / "awx"
+DATA = ROOT / "roles/awx/files"
 SPECS = ROOT / "roles/kanban/meta/argument_specs.yml"
 TARGET = DATA / "surveys.yml"
 HEAD = """\
@@ -116,7 +116,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def text() -> str:
-    """Return what `awx/surveys.yml` has to hold."""
+    """Return what `roles/awx/files/surveys.yml` has to hold."""
     body = {"awx_surveys": surveys()}
     return HEAD + yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 

@@ -39,7 +39,7 @@ def make(copy: Path, *words: str) -> str:
 
 
 def test_what_writes_files_writes_them(copy: Path) -> None:
-    surveys = copy / "awx/surveys.yml"
+    surveys = copy / "roles/awx/files/surveys.yml"
     before = surveys.read_bytes()
     surveys.write_text("---\n")
     make(copy, "awx")
