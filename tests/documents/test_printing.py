@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def test_make_alone_lists_what_there_is() -> None:
 
 def test_what_is_documented_of_make_is_there() -> None:
     for line in documented("make"):
-        dry = started.run(["make", "--dry-run", "--no-print-directory", *line.split()[1:]], ROOT)
+        dry = started.run(["make", "--dry-run", "--no-print-directory", *shlex.split(line)[1:]], ROOT)
         assert dry.returncode == 0, f"{line}: {dry.stderr}"
 
 
