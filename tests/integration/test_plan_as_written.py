@@ -31,6 +31,9 @@ from tests.support.dataset import DataSet
 from tests.support.redis_server import Redis
 from tests.support.servers import workspace
 
+# What servers do with the plan is what no commit here changes, so it need not be seen at each.
+pytestmark = pytest.mark.drill
+
 COUNTED = "SELECT (SELECT count(*) FROM tags), (SELECT count(*) FROM tickettags)"
 
 
