@@ -49,7 +49,12 @@ STORY: list[tuple[str, list[str], int, str]] = [
     ("bootstrap", ["--check"], 0, "PLAN, nothing was changed: 2 of 2 hosts are set up."),
     # The decision is made, and to act on it is for whoever typed it.
     ("triage", _typed(kanban_declared="corruption"), 2, "SCENARIO 3, P0 CRITICAL"),
-    ("alert", _typed(kanban_alert_began_at="2026-11-27T03:12:00Z", **ALERT), 2, "SCENARIO"),
+    (
+        "alert",
+        _typed(kanban_alert_began_at="2026-11-27T03:12:00Z", **ALERT),
+        0,
+        "which kanban_auto_contain does not name",
+    ),
     ("scenario2", [], 0, "nobody is on the list"),
     # Nobody could be asked whether V1 is served.
     ("scenario1", [], 2, "CONTAINED: Kanban V2 is off for all 30 tenants (10 were switched off now)"),

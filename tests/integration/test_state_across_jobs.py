@@ -65,6 +65,7 @@ def record_of(incidents: Path, incident: str) -> str:
     return (incidents / incident / "incident.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.drill
 def test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps(jobs: Jobs) -> None:
     given = {"kanban_watch_minutes": {"scenario1": 0}, "kanban_metrics": {}, "kanban_validate_seconds": 1}
     stopped, its = jobs.run("scenario1", **given)

@@ -47,6 +47,7 @@ def counts(everybody: People) -> dict[str, int]:
     return {who: len(texts) for who, texts in everybody.heard.items()}
 
 
+@pytest.mark.drill
 def test_a_job_on_another_controller_tells_what_is_missing_and_nothing_twice(place: Place, everybody: People) -> None:
     late = {"on": "chat.postMessage", "has": ROLLOUT, "status": 429, "headers": {"Retry-After": "60"}}
     everybody.told.order(late)

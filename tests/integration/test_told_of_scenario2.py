@@ -65,6 +65,7 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
+@pytest.mark.drill
 def test_the_companies_of_the_list_are_told_with_their_figures_and_the_end_of_it(
     place: Place, everybody: People
 ) -> None:
