@@ -92,7 +92,7 @@ _DELETED = """
 DELETED_BY_KEY = """
 UPDATE pg_temp.kanban_compared AS v SET kind = 'deleted' FROM {backup} AS b
 WHERE v.relation = %(relation)s AND v.kind = 'missing' AND b.ctid = v.back AND EXISTS (SELECT FROM {gone} WHERE {same})
-""".replace("{gone}", _DELETED)  # nosec B608 - a constant into a constant
+""".replace("{gone}", _DELETED)  # a constant into a constant  # nosec B608
 # As many of the same as were deleted, and not all that are missing.
 DELETED_BY_ROW = """
 WITH gone AS (
@@ -106,7 +106,7 @@ WITH gone AS (
   SELECT %(relation)s, 'deleted', back, n, tenant FROM meant
 )
 UPDATE pg_temp.kanban_compared AS v SET times = v.times - meant.n FROM meant WHERE v.ctid = meant.entry
-""".replace("{rows}", _DELETED)  # nosec B608 - a constant into a constant
+""".replace("{rows}", _DELETED)  # a constant into a constant  # nosec B608
 FORGET_NONE = "DELETE FROM pg_temp.kanban_compared WHERE times = 0"
 
 # What a row belongs to is neither there nor comes along; or its key is another row's by now, whose it never was.
