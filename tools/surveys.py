@@ -38,9 +38,14 @@ class _Loader(yaml.SafeLoader):
 yaml.add_constructor("!unsafe", lambda _loader, node: str(node.value), Loader=_Loader)
 
 
+def loaded(text: str) -> Any:
+    """Return what YAML of Ansible holds."""
+    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader  # nosec B506
+
+
 def read(path: Path) -> Any:
     """Return what a YAML file of Ansible holds."""
-    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader  # nosec B506
+    return loaded(path.read_text(encoding="utf-8"))
 
 
 def options() -> dict[str, Any]:

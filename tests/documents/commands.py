@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from tools import surveys
+
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "roles" / "kanban" / "meta" / "argument_specs.yml"
 # In the middle of a text, what begins like this is a command as well, where something follows.
@@ -150,22 +152,11 @@ def _of_inventory(path: Path) -> dict[str, Any]:
     return dict(_loaded(path.read_text()).get("all", {}).get("vars") or {})
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads !unsafe texts, as Ansible does."""
-
-
-def _unsafe(loader: _Loader, node: yaml.ScalarNode) -> Any:
-    return loader.construct_scalar(node)
-
-
-_Loader.add_constructor("!unsafe", _unsafe)
-
-
 def _loaded(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError:
-        found = yaml.load(text, _Loader)  # noqa: S506, it makes nothing but plain values.
+        found = surveys.loaded(text)
     return found if isinstance(found, dict) else {}
 
 
