@@ -20,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line, paged
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import as_screen
 from tests.unit.codes import Source
+from tools.docs import anchors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -78,12 +79,7 @@ def test_each_section_is_short_and_its_links_lead_somewhere() -> None:
         for path, anchor in _LINK.findall(body):
             file = DOCS / (path or "errors.md")
             assert file.is_file(), (head, path)
-            anchors = {_anchor(text) for text in re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)}
-            assert not anchor or anchor in anchors, (head, path, anchor)
-
-
-def _anchor(heading: str) -> str:
-    return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+            assert not anchor or anchor in anchors(file.read_text()), (head, path, anchor)
 
 
 def test_the_address_is_that_of_the_documentation() -> None:
