@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +19,11 @@ from tests.integration import awxplace, playbook
 from tests.integration.module import ROOT
 from tests.integration.place import Database
 from tests.integration.preflightplace import Place
-from tests.playbooks.runner import beside, environment
+from tests.support import tarball
 from tests.support.app_process import applications
 from tests.support.awxapi import awx
 from tests.support.redis_server import Redis
 from tests.support.servers import workspace
-from tools.tree import collection_copy
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
 
@@ -70,17 +68,8 @@ STORY: list[tuple[str, list[str], int, str]] = [
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Path]:
     """A collections path that was empty, with what the tarball brings and a playbook may use."""
-    with workspace() as directory, collection_copy() as copy:
-        galaxy = beside("ansible-galaxy")
-        target = directory / "collections"
-        for command in (
-            ["build", str(copy), "--output-path", str(directory)],
-            ["install", str(directory / "chatia-kanban_rollback-0.1.0.tar.gz"), "-p", str(target), "--offline"],
-        ):
-            subprocess.run(
-                [galaxy, "collection", *command], check=True, cwd=directory, timeout=120, capture_output=True,
-                env=environment(ANSIBLE_COLLECTIONS_PATH=str(target)),
-            )  # fmt: skip
+    with workspace() as directory:
+        target = tarball.install(directory)
         where = target / "ansible_collections/chatia/kanban_rollback"
         assert {path.name for path in where.iterdir()} > USED | MANIFEST
         for path in where.iterdir():

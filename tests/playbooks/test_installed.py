@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.playbooks.place import ON, TENANTS, Site
-from tests.playbooks.runner import Running, beside, environment
-from tools.tree import collection_copy
+from tests.playbooks.runner import Running, beside
+from tests.support import tarball
 
 COLLECTION = "chatia.kanban_rollback"
 
@@ -20,18 +19,7 @@ COLLECTION = "chatia.kanban_rollback"
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """Return a collections path that holds what the tarball brings."""
-    galaxy = beside("ansible-galaxy")
-    with collection_copy() as copy:
-        build = [galaxy, "collection", "build", str(copy), "--output-path", str(tmp_path)]
-        subprocess.run(build, check=True, env=environment(), timeout=120, capture_output=True)
-    (tarball,) = tmp_path.glob("*.tar.gz")
-    target = tmp_path / "collections"
-    install = [galaxy, "collection", "install", str(tarball), "-p", str(target), "--offline"]
-    subprocess.run(
-        install, check=True, cwd=tmp_path, env=environment(ANSIBLE_COLLECTIONS_PATH=str(target)), timeout=120,
-        capture_output=True,
-    )  # fmt: skip
-    return target
+    return tarball.install(tmp_path)
 
 
 def test_stop_and_undo_by_full_name(site: Site, installed: Path, tmp_path: Path) -> None:
