@@ -34,6 +34,7 @@ from tests.hosts.machine import HostsError
 from tests.playbooks.runner import CHECKOUT, Run, Running, beside
 from tests.rehearsal.estate import SETTINGS, Estate
 from tests.rehearsal.people import Crowd
+from tests.rehearsal.steady import sentinel
 from tests.staging.account import ACKNOWLEDGED, acknowledged
 
 # Less patience than by default with who writes on or stays in a transaction.
@@ -93,6 +94,12 @@ class Drill:
     def after(self, mend: Callable[..., object], *arguments: Any) -> None:
         """Have something done when the fault is mended, however the drill ends; the last said is done first."""
         self.mending.callback(mend, *arguments)
+
+    def redis_fails_over(self, to: str) -> None:
+        """Wait until Sentinel has made another Redis the master, which is looked at from then on."""
+        leads = [self.estate.fleet[to].address, "6379"]
+        until(lambda: sentinel(self.estate, "get-master-addr-by-name", "mymaster") == leads, "a failover", timeout=60)
+        self.place.master = to
 
     def mend(self) -> None:
         """Undo all faults now."""

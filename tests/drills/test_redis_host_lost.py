@@ -10,13 +10,6 @@ import pytest
 from tests.drills.drill import HASTY, Drill
 from tests.hosts.host import Host, until
 from tests.playbooks.place import BLOCK
-from tests.rehearsal.steady import sentinel
-
-
-def _taken_over(drill: Drill) -> None:
-    leads = [drill.estate.fleet["redis2"].address, "6379"]
-    until(lambda: sentinel(drill.estate, "get-master-addr-by-name", "mymaster") == leads, "a failover", timeout=60)
-    drill.place.master = "redis2"
 
 
 @pytest.mark.drill
@@ -25,7 +18,7 @@ def test_redis_host_lost_before_the_stop(drill: Drill) -> None:
     drill.estate.site.disconnect()
     drill.fault("redis1", Host.kill)
     running = drill.start(extra=HASTY)
-    _taken_over(drill)
+    drill.redis_fails_over("redis2")
     # Whether the one who is gone takes writes of somebody, nobody here can know.
     gone = "redis1: write block NOT ACCOUNTED FOR: could not be reached"
     drill.stop(running=running, fails=True, says=[gone, "redis2: write block held by", "the fence is proven"])
@@ -40,7 +33,7 @@ def test_redis_host_lost_once_it_holds_the_block(drill: Drill) -> None:
     running = drill.start(extra=HASTY)
     until(lambda: drill.place.redis("GET", BLOCK) == "true", "the block to be held", timeout=240)
     drill.fault("redis1", Host.kill)
-    _taken_over(drill)
+    drill.redis_fails_over("redis2")
     assert running.alive, "it ended before Redis failed over: this shows nothing"
     drill.stop(running=running, fails=True, says=["redis2: write block held by", "the fence is proven"])
     assert drill.place.redis("GET", BLOCK) == "true"
