@@ -140,7 +140,7 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     assert reported.rc == 0, reported.output
 
     # That it is in the database's own keeping and in the dump: without, there was nothing to leak.
-    (dump,) = [path for path in (directory / "dumps").iterdir() if path.is_dir()][:1]
+    dump = next(path for path in (directory / "dumps").iterdir() if path.is_dir())
     restore = [str(postgres() / "pg_restore"), "--data-only", "--file=-", str(dump)]
     assert "Mark-Message" in subprocess.run(restore, check=True, capture_output=True, text=True, timeout=60).stdout
     assert db.value("SELECT count(*) FROM kanban_rollback.quarantined WHERE before::text LIKE '%%Mark-Tag%%'")
