@@ -45,6 +45,11 @@ class Standing:
         return sum(host.switched for host in self.acted)
 
     @property
+    def default_on(self) -> bool:
+        """Whether somewhere the default of all tenants is on, by which those without a row of their own are in no count."""
+        return any(host.last.get("global_default") == "on" for host in self.acted)
+
+    @property
     def taken_from(self) -> list[str]:
         """What is to be said of those that another server has taken over from, a line each."""
         others = ",".join(host.name for host in [*self.acted, *self.replicas])

@@ -194,6 +194,8 @@ def _headline(
         start = "CONTAINED" if _contained(standing, parts) else "CONTAINED IN PART"
         whom = f"the {total:,} tenants named" if named else f"all {total:,} tenants"
         off = f"Kanban V2 is off for {whom} ({standing.changed:,} were switched off now)."
+        if standing.default_on and not named:
+            off = f"{off[:-1]}; whoever has no row of their own may still have it, for the default of all is on."
         return f"{start}: " + ("nobody is on the list, so nobody was switched off." if named and not total else off)
     if word == "restored":
         return f"RESTORED: {standing.changed:,} tenants are as before the incident, {on:,} of {total:,} have Kanban V2."

@@ -135,6 +135,15 @@ def test_a_default_of_all_tenants_that_is_on_is_not_passed_over_in_silence() -> 
     assert "kanban_global_default" not in text(judge({"db1": answer(global_default="off")}))
 
 
+@pytest.mark.parametrize(("default", "said"), [("on", True), ("off", False), ("absent", False)])
+def test_the_headline_does_not_count_who_follows_the_default_among_those_who_are_off(default: str, said: bool) -> None:
+    headline = judge({"db1": answer(), "db2": answer("2/1", global_default=default)})["headline"]
+    assert headline.startswith("CONTAINED: Kanban V2 is off for all 2,000 tenants (600 were switched off now)")
+    assert ("; whoever has no row of their own may still have it, for the default of all is on." in headline) is said
+    # Who was named has a row.
+    assert "default" not in judge({"db1": answer(global_default=default)}, named=True)["headline"]
+
+
 def test_warnings_of_both_answers_are_told_once_each() -> None:
     lines = judge({"db1": answer(warnings=["a", "b"])}, {"db1": swept(warnings=["b", "c"])})["lines"]
     assert [line for line in lines if line in ("db1: a", "db1: b", "db1: c")] == ["db1: a", "db1: b", "db1: c"]
