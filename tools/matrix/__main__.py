@@ -77,7 +77,8 @@ def main() -> int:
         parser.error(f"there is no {', '.join(unknown)}; --list names all")
     chosen = [cell for cell in CELLS if not options.cells or cell.name in options.cells]
     if options.list:
-        print(*(f"{cell.name:<18}{cell.what:<42}{cell.tests}" for cell in chosen), sep="\n")
+        width = max(len(cell.what) for cell in chosen) + 2
+        print(*(f"{cell.name:<18}{cell.what:<{width}}{cell.tests}" for cell in chosen), sep="\n")
         return 0
     # As make does it: without byte code, each of thousands of processes would compile its drivers anew.
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
