@@ -49,7 +49,11 @@ def is_run(form: str, started: Started) -> bool:
     if play := wanted(form):
         return started.play is not None and bool(started.play.covers(play))
     words, program = form.split(), started.argv[0].rpartition("/")[2]
-    return words[0] == re.sub(r"^python[\d.]*$", "python", program) and _in_order(words[1:], started.argv[1:])
+    return _program(words[0]) == _program(program) and _in_order(words[1:], started.argv[1:])
+
+
+def _program(name: str) -> str:
+    return re.sub(r"^python[\d.]*$", "python", name)
 
 
 def _in_order(words: Sequence[str], argv: Sequence[str]) -> bool:

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rehearsals and timings as their pages have them typed, on real hosts, in this checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.documents import started
+from tests.documents.commands import ROOT
+from tests.rehearsal.estate import STATE
+
+SECONDS = 1200
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(3 * SECONDS), pytest.mark.usefixtures("cleared")]
+
+
+@pytest.fixture
+def cleared(hosts_can_be_made: None) -> Iterator[None]:
+    typed("make", "venv-rehearse")
+    yield
+    typed("make", "hosts-down")
+    assert not (STATE / "hosts").exists()
+
+
+def typed(*words: str, **variables: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MAKE", "PYTEST"))}
+    done = started.run(words, ROOT, env={**kept, **variables}, timeout=SECONDS)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-20000:]
+    return done.stdout
+
+
+def test_stage_by_stage_by_molecule() -> None:
+    block = (ROOT / "docs/rehearse-hosts.md").read_text().partition("for one stage at a time")[2].partition("With Docker")[0]
+    export, *lines = [line.split("  #")[0].strip() for line in block.splitlines() if line.startswith("    ")]
+    tools = f"{ROOT}/.venv-rehearse/bin"
+    assert export == "export PATH=$PWD/.venv-rehearse/bin:$PATH REHEARSAL_PYTHON=$PWD/.venv-rehearse/bin/python"
+    around = {"PATH": f"{tools}:{os.environ['PATH']}", "REHEARSAL_PYTHON": f"{tools}/python", "NO_COLOR": "1"}
+    told = {line: typed(f"{tools}/{line.split()[0]}", *line.split()[1:], **around) for line in lines}
+    assert [line.split()[0] for line in lines] == ["molecule", "ansible-playbook", "molecule", "molecule"]
+    assert "PLAN, nothing was changed" in told[lines[1]]
+    # The last one leaves its hosts, as it was told to.
+    assert "CONTAINED" in told[lines[3]]
+    assert (STATE / "hosts").exists()
+
+
+def test_one_is_rehearsed() -> None:
+    told = typed("make", "rehearse-3")
+    assert re.search(r"^scenario3 passed in \d+ s", told, re.MULTILINE), told[-5000:]
+
+
+def test_a_scenario_is_timed() -> None:
+    told = typed("make", "timings", "PLAYBOOK=scenario1", "N=5")
+    assert "scenario1: 5 runs under load on hosts over SSH" in told
