@@ -68,6 +68,7 @@ def triage_decision(
     if p2:
         headline = f"P2, recorded; nothing is switched. What was measured says: {headline}"
     command = command_of(playbook, arguments)
+    already = _nobody_has_it(name, facts)
     acts = playbook.split()[0] if is_true(act) and not p2 and name not in ("none", "unknown") else ""
     found = {
         "scenario": "p2" if p2 else name,
@@ -79,7 +80,7 @@ def triage_decision(
         "headline": headline,
         "reason": one_line(taken[-1][2]),
         "acts": acts,
-        "lines": [*_path_lines(path), headline, *_nobody_has_it(name, facts), *_next_lines(name, taken, command, acts)],
+        "lines": [*_path_lines(path), headline, *already, *_next_lines(name, taken, command, acts, bool(already))],
         "failed": name != "none",
     }
     return {**found, "record": {key: found[key] for key in _RECORDED}}
@@ -101,7 +102,9 @@ def _nobody_has_it(outcome: str, facts: Facts) -> list[str]:
     ]
 
 
-def _next_lines(outcome: str, taken: Sequence[tuple[str, Way, str]], command: str, acts: str) -> list[str]:
+def _next_lines(
+    outcome: str, taken: Sequence[tuple[str, Way, str]], command: str, acts: str, already: bool
+) -> list[str]:
     look = [f"Look at: {way.look}" for _label, way, _because in taken if way.look]
     if outcome == "none":
         return []
@@ -111,7 +114,9 @@ def _next_lines(outcome: str, taken: Sequence[tuple[str, Way, str]], command: st
             f"Then: {command}",
             "What a person knows and no probe can: -e kanban_declared=down (or corruption, or security).",
         ]
-    return [f"Going on with {acts}." if acts else f"Next: {command}", *look]
+    # Nobody needs what was done before, but for its proof.
+    then = f"To have it proven off all the same: {command}" if already else f"Next: {command}"
+    return [f"Going on with {acts}." if acts else then, *look]
 
 
 # What each fork asks. Each returns the name of a way and the figures that decided.

@@ -293,6 +293,8 @@ def test_where_nobody_has_it_a_rollback_is_said_to_mend_nothing() -> None:
     down = decide(facts(health=ALL_DOWN, affected=off))
     assert down["scenario"] == "scenario1"
     assert any(told in line for line in down["lines"])
+    assert down["lines"][-1].startswith("To have it proven off all the same: ")
+    assert "Next: " not in "\n".join(down["lines"])
     for some in ({**off, "on": 3}, {**off, "known": False}, {}):
         assert not any(told in line for line in decide(facts(health=ALL_DOWN, affected=some))["lines"])
     assert not any(told in line for line in decide(facts(affected=off))["lines"])
