@@ -1,13 +1,18 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers around hosts integration oldest \
+.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers servers-early servers-late around hosts integration oldest \
   drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
-# What waits for hosts, one after the other: where there is root for them, the four scenarios and the fast drills; and
-# tests of playbooks.
+# What waits for hosts, one after the other: where there is root for them, the four scenarios, and tests of playbooks. The
+# fast drills have hosts and networks of their own.
 comma := ,
-WITH_HOSTS := $(if $(filter 0,$(shell id -u)),rehearse$(comma)drills-fast$(comma))hosts
+ROOT := $(filter 0,$(shell id -u))
+WITH_HOSTS := $(if $(ROOT),rehearse$(comma))hosts
+BESIDE_HOSTS := servers-early$(if $(ROOT),$(comma)drills-fast)
+# Tests with servers mostly wait for them as well. By a file's first letter each is in one of two parts.
+LATE := tests/integration/test_[q-z]*.py
+EARLY := tests/integration/test_[!q-z]*.py
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
@@ -58,6 +63,12 @@ unit: venv-unit ## test the pure files, with neither Ansible nor a driver instal
 servers: venv venv-awx venv-eda ## test against real servers on this machine
 	@$(PYTEST) $(AGAIN) tests/integration --junitxml=.cache/junit/servers.xml
 
+servers-early: venv venv-awx venv-eda
+	@$(PYTEST) $(AGAIN) tests/integration --ignore-glob='$(LATE)' -o cache_dir=.cache/pytest-$@ --junitxml=.cache/junit/$@.xml
+
+servers-late: venv venv-awx venv-eda
+	@$(PYTEST) $(AGAIN) tests/integration --ignore-glob='$(EARLY)' -o cache_dir=.cache/pytest-$@ --junitxml=.cache/junit/$@.xml
+
 around: venv ## test the demo, the benchmarks, the staging application and what tests themselves rest on
 	@$(PYTEST) $(AGAIN) tests --ignore=tests/unit --ignore=tests/integration $(ON_HOSTS:%=--ignore=%) \
 	  -o cache_dir=.cache/pytest-around --junitxml=.cache/junit/around.xml
@@ -107,9 +118,9 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@test ! -d .cache/rehearsal || .venv/bin/python -m tests.rehearsal.run --clear
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 
-# Three at a time: while lint and sanity compute for some minutes, rehearsals mostly wait.
-test: venv ## run rehearsals and hosts, servers, and lint, sanity, unit and around side by side; the last line counts them
-	@.venv/bin/python -m tools.summary $(WITH_HOSTS) servers lint,sanity,unit,around
+# Three at a time, each for about as long: while lint and sanity compute for some minutes, rehearsals mostly wait.
+test: venv ## run all that a commit has to pass, rehearsals too, three stages side by side; the last line counts them
+	@.venv/bin/python -m tools.summary $(WITH_HOSTS) $(BESIDE_HOSTS) lint,sanity,unit,around,servers-late
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up

@@ -64,9 +64,11 @@ def _in_order(words: Sequence[str], argv: Sequence[str]) -> bool:
 def of_ci(root: Path = ROOT) -> set[str]:
     """Return the targets of make that .ci/run comes to, with all that they need."""
     makefile = (root / "Makefile").read_text()
-    side_by_side = re.search(r"^WITH_HOSTS := (.*)$", makefile, re.MULTILINE)
-    assert side_by_side
-    makefile = makefile.replace("$(WITH_HOSTS)", side_by_side[1]).replace("$(comma)", ",")
+    for name in ("WITH_HOSTS", "BESIDE_HOSTS"):
+        said = re.search(rf"^{name} := (.*)$", makefile, re.MULTILINE)
+        assert said
+        makefile = makefile.replace(f"$({name})", said[1])
+    makefile = makefile.replace("$(comma)", ",")
     rules = re.findall(r"^([a-z][\w -]*):(?!=)(.*(?:\n\t.*)*)", makefile, re.MULTILINE)
     bodies = {name: body for names, body in rules for name in names.split()}
     typed = re.findall(r"^make ([^|\n]*)", (root / ".ci/run").read_text(), re.MULTILINE)
