@@ -58,6 +58,9 @@ attributes:
     description: Changes nothing.
 notes:
   - Runs on the controller. Proxies of the environment are not used.
+seealso:
+  - module: chatia.kanban_rollback.integrity_repair
+  - module: chatia.kanban_rollback.pg_restore_tables
 """
 
 EXAMPLES = r"""

@@ -190,6 +190,10 @@ database:
   description: Which database this was.
   returned: success
   type: dict
+error:
+  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
+  returned: failure
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule

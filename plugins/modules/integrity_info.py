@@ -52,6 +52,8 @@ notes:
   - The role needs SELECT on the tables, and must see all rows; row-level security makes a check fail.
   - While a check counts, its name stands in C(application_name) of C(pg_stat_activity).
   - Each statement may use 64 MB of C(work_mem) per process and sort or hash on disk beyond that.
+seealso:
+  - module: chatia.kanban_rollback.integrity_repair
 """
 
 EXAMPLES = r"""

@@ -144,6 +144,9 @@ attributes:
   diff_mode:
     support: none
     description: There is one version of the ledger.
+seealso:
+  - module: chatia.kanban_rollback.incident
+  - module: chatia.kanban_rollback.write_fence
 """
 
 EXAMPLES = r"""
@@ -215,6 +218,10 @@ left_out:
 database:
   description: Which database this was.
   returned: success
+  type: dict
+error:
+  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
+  returned: failure
   type: dict
 """
 

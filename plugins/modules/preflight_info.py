@@ -308,6 +308,10 @@ elapsed_ms:
   description: Milliseconds for all of it.
   returned: success
   type: int
+error:
+  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
+  returned: failure
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
