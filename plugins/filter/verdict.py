@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import incident_to_undo, is_known
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import page_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import flag_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import as_screen, extra_vars
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdict import verdict
@@ -19,6 +20,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
         return {
+            "error_page": page_of,
             "flag_line": flag_line,
             "incident_to_undo": incident_to_undo,
             "is_known": is_known,

@@ -14,6 +14,8 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, Iterator, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
+
 Answer = Mapping[str, Any]
 
 TRIAGE, STOPS = "triage", ("scenario1", "scenario3")
@@ -54,7 +56,7 @@ def alert_decision(
     began = moment(began_at)
     wrong = _wrong(asked, name, began_at, began, environment, own_environment)
     if wrong or began is None:
-        return {"acts": "", "refused": True, "reason": "", "lines": [wrong]}
+        return {"acts": "", "refused": True, "reason": "", "lines": [with_page(wrong, "alert_refused")]}
     what = f"Alert {name}, firing since {began:%Y-%m-%dT%H:%M:%SZ}"
     acts, why = TRIAGE, ""
     if asked in STOPS and asked not in allowed:

@@ -32,7 +32,7 @@ class KanbanError(Exception):
 
     def told(self) -> dict[str, str]:
         """Return the parts that a person reads, as results have them: code, what, why, todo, and where more is said."""
-        page = f"{PAGE}{self.code}"
+        page = page_of(self.code)
         return {"code": self.code, "what": self.what, "why": self.why, "todo": self.todo, "page": page}
 
     def as_result(self) -> dict[str, object]:
@@ -56,6 +56,16 @@ class LostConnection(ServerError):
 
 class Timeout(ServerError):
     """A lock or a statement took longer than the time it was given; its transaction was rolled back."""
+
+
+def page_of(code: str) -> str:
+    """Return the address of the section about an error, or about what a playbook refuses, by its code."""
+    return f"{PAGE}{code}"
+
+
+def with_page(line: str, code: str) -> str:
+    """Return a line with that address at its end, as messages of errors have it."""
+    return f"{line} See {page_of(code)}"
 
 
 def without_page(text: str) -> tuple[str, str]:

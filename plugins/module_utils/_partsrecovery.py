@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
@@ -181,7 +182,7 @@ def recovery_part(
     (noun, state), (work, worked) = _WORDS[what], _WORDS["restore" if what == "restore" else "surgical"]
     if why_nots:
         part.bad.append(f"the {work} was not done: " + "; ".join(why_nots))
-        part.lines += [f"Not {worked}: {one_line(text)}" for text in why_nots]
+        part.lines += [with_page(f"Not {worked}: {one_line(text)}", "recovery_refused") for text in why_nots]
         return part.as_result()
     for name, answer in together(names, answers):
         if answer.get("failed") or ("undone" if undo else "plan") not in answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal import PUT_BACK
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import DUPLICATE, ORPHAN
@@ -208,5 +209,9 @@ def _screen(word: str, headline: str, lines: Sequence[str], again: str) -> dict[
         "verdict": word,
         "failed": word in ("refused", "failed"),
         "headline": headline,
-        "lines": [headline, *map(one_line, lines), *([todo[word], again] if again else [])],
+        "lines": [
+            with_page(headline, "rehearsal_refused") if word == "refused" else headline,
+            *map(one_line, lines),
+            *([todo[word], again] if again else []),
+        ],
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import RELEASE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
@@ -43,7 +44,8 @@ def release_screen(
     bad = [*_bad(decision, outcome, given, again), *(f"it is not on record: {one_line(text)}" for text in unrecorded)]
     word, start = _headline(decision, outcome, bad, again, check_mode)
     wrong = bad if decision["goes"] else decision["refused"]
-    lines = [start, *(f"NOT WELL: {one_line(text).rstrip('.')}." for text in wrong)]
+    first = start if decision["goes"] else with_page(start, "release_refused")
+    lines = [first, *(f"NOT WELL: {one_line(text).rstrip('.')}." for text in wrong)]
     good = [part["good"] for part in parts if part["holds"]]
     if word == "released" and not check_mode:
         lines.append(f"Also: {', '.join(good)}.")

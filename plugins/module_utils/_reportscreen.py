@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
 # Open boxes that are named for each incident.
@@ -96,7 +97,9 @@ def _closed(closing: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     if not name:
         return {
             "well": False,
-            "line": f"NOTHING WAS CLOSED: {one_line(closing.get('why_not') or 'it is not known why')}",
+            "line": with_page(
+                f"NOTHING WAS CLOSED: {one_line(closing.get('why_not') or 'it is not known why')}", "nothing_closed"
+            ),
         }
     failed = [answer for answer in closing.get("answers") or [] if answer.get("failed") or answer.get("unreachable")]
     if failed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
 # Paths that are named one by one, for each host.
@@ -93,7 +94,8 @@ def _unknown(silent: Sequence[str]) -> dict[str, Any]:
     headline = "NOTHING WAS PURGED, on any host: it is not known which incidents are open."
     why = "The dump of an open incident may be the only copy of what is to be repaired."
     todo = "Mend what the lines say, and type the same command again."
-    return {"failed": True, "headline": headline, "lines": [headline, *map(one_line, silent), f"{why} {todo}"]}
+    lines = [with_page(headline, "nothing_purged"), *map(one_line, silent), f"{why} {todo}"]
+    return {"failed": True, "headline": headline, "lines": lines}
 
 
 def _removed(host: str, done: Sequence[Mapping[str, str]], check_mode: bool) -> list[str]:

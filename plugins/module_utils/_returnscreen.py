@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords import clock
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._return import TEST
@@ -51,7 +52,7 @@ def return_screen(
     if plan["why"]:
         todo = list(_writes(plan, named)) or ["Next: mend what is named above and type the same command again."]
         start = "REFUSED: nobody was switched, and nothing was changed."
-        lines = [start, about, *plan["why"], *plan["notes"], *todo]
+        lines = [with_page(start, "return_refused"), about, *plan["why"], *plan["notes"], *todo]
         return _made("failed", start, incident_id, lines)
     everybody = stage_switched(counts, {})
     known = counts and not everybody["bad"]

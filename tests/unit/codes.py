@@ -42,7 +42,12 @@ _OF_REDIS = {
 
 
 # A reason of a plan, and a verdict on a table, become errors where they are the one that counts.
-_TAKES = {("_errors", "KanbanError"): 0, ("_repairplan", "refusal"): 0, ("_fenceproof", "Verdict"): 2}
+_TAKES = {
+    ("_errors", "KanbanError"): 0,
+    ("_errors", "with_page"): 1,
+    ("_repairplan", "refusal"): 0,
+    ("_fenceproof", "Verdict"): 2,
+}
 
 
 @dataclass

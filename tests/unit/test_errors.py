@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every error that a module can end with leads to a section of docs/errors.md, and every section to an error."""
+"""Errors of modules and refusals of playbooks lead to a section of docs/errors.md each, and every section to one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     PAGE,
     KanbanError,
     ServerError,
+    with_page,
     without_page,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line, paged
@@ -30,6 +31,16 @@ _MOST_LINES = 6
 _LINK = re.compile(r"\]\(([\w./-]*)(?:#([\w-]+))?\)")
 
 
+def told_by_tasks() -> set[str]:
+    """Return the codes of which tasks give the page."""
+    found = [
+        re.findall(r"'(\w+)' \| chatia\.kanban_rollback\.error_page", path.read_text(encoding="utf-8"))
+        for place in ("roles", "playbooks")
+        for path in (ROOT / place).rglob("*.yml")
+    ]
+    return {code for codes in found for code in codes}
+
+
 def sections() -> dict[str, str]:
     """Return the text below each heading that is a code."""
     found = re.split(r"^### (.+)$", ERRORS, flags=re.MULTILINE)
@@ -43,6 +54,8 @@ def test_each_code_has_a_section_and_each_section_a_code() -> None:
     codes, unknown = Source().codes()
     assert not unknown, f"say in tests/unit/codes.py which codes these can be: {sorted(unknown)}"
     assert len(codes) > 250
+    assert len(told_by_tasks()) > 4
+    codes |= told_by_tasks()
     heads = re.findall(r"^### (.+)$", ERRORS, re.MULTILINE)
     assert sorted(heads) == sorted(codes)
     # The same anchor on GitHub and in the documentation that Sphinx makes: neither changes letters, digits and _.
@@ -107,6 +120,7 @@ def test_a_result_has_the_page_and_its_message_ends_with_it() -> None:
         "sqlstate": "25006",
     }
     assert without_page(str(result["msg"])) == ("It is a replica. It writes nothing. Act on the primary.", page)
+    assert with_page("It is a replica.", "read_only_server") == f"It is a replica. See {page}"
     # Text of anybody else's stays as it is.
     assert without_page("See https://example.com/errors.md#x") == ("See https://example.com/errors.md#x", "")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partscomparison import comparison_part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import recovery_part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import (
@@ -152,7 +153,7 @@ def test_a_restore_that_was_rolled_back_names_the_rows_that_a_check_named() -> N
         "db1: in the way: public.TicketTags: 2 rows that a check names: ticketId 1, tagId 2",
     ]
     why = recovery_part(["db1"], [], ["kanban_approved_by is not given"], "restore", 3, [])
-    assert why["lines"] == ["Not restored: kanban_approved_by is not given"]
+    assert why["lines"] == [with_page("Not restored: kanban_approved_by is not given", "recovery_refused")]
 
 
 def test_an_undo_says_what_a_restore_had_put_there() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._release import release_decision, release_outcome
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._releasescreen import release_screen
 from tests.unit.answers import UNREACHABLE, Answer, database
@@ -192,7 +193,11 @@ def test_the_screen_of_each_end() -> None:
     assert "lowered" not in refused
     nobody = {"agreed": False, "incident_id": "", "why": "No incident is open."}
     locked = screen(decide(info(), failures=("bruno is at work.",), incident=nobody))
-    assert "nothing was changed: db1: bruno is at work.\nNOT WELL: db1: bruno is at work.\nIncident" in locked
+    first, _between, after = locked.partition("\nNOT WELL: ")
+    assert first == with_page(
+        "refused True\nNOT RELEASED, nothing was changed: db1: bruno is at work.", "release_refused"
+    )
+    assert after.startswith("db1: bruno is at work.\nIncident")
     assert "Next: mend what is named above" in locked
 
     again = outcome(decide(info()), [BAD], [{}], info())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import (
     MOST,
     incident_to_close,
@@ -94,7 +95,7 @@ def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
     failed = report_screen([], {}, closing={**closing, "answers": [{"failed": True, "msg": "no"}]})
     assert failed["amiss"] == ["INC-1 IS NOT CLOSED EVERYWHERE: no"]
     refused = report_screen([], {}, closing={"wanted": True, "incident_id": "", "why_not": "none is open"})
-    assert refused["amiss"] == ["NOTHING WAS CLOSED: none is open"]
+    assert refused["amiss"] == [with_page("NOTHING WAS CLOSED: none is open", "nothing_closed")]
     assert report_screen([], {}, closing={"wanted": False})["lines"] == []
 
 

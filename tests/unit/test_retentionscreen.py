@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import SHOWN, retention_screen
 
 KNOWN: dict[str, Any] = {"names": [], "closed": [], "prior_files": [], "silent": []}
@@ -97,7 +98,8 @@ def test_few_reasons() -> None:
 def test_unknown_incidents_stop_it_all() -> None:
     said = retention_screen(["db1"], [answer(done(), over=[OVER])], {**KNOWN, "silent": ["db2: no answer"]}, 90)
     assert said["failed"]
-    assert said["lines"][0] == "NOTHING WAS PURGED, on any host: it is not known which incidents are open."
+    assert said["headline"] == "NOTHING WAS PURGED, on any host: it is not known which incidents are open."
+    assert said["lines"][0] == with_page(said["headline"], "nothing_purged")
     assert said["lines"][1] == "db2: no answer"
 
 

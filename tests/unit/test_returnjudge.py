@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnjudge import (
     stage_data,
     stage_stopped,
@@ -178,7 +179,8 @@ def test_a_plan_says_what_would_come_and_for_how_long() -> None:
 
 def test_a_refusal_points_at_what_lowers_fence_and_block() -> None:
     made = shown([], {"why": ["db1: the fence is up for INC-1."], "writes": True})
-    assert (made["verdict"], made["lines"][0]) == ("failed", "REFUSED: nobody was switched, and nothing was changed.")
+    refused = with_page("REFUSED: nobody was switched, and nothing was changed.", "return_refused")
+    assert (made["verdict"], made["lines"][0]) == ("failed", refused)
     assert "ansible-playbook chatia.kanban_rollback.release -i hosts -e kanban_incident_id=INC-1" in made["lines"]
     # What undoes a misfire would give writes back to data that nobody has looked at.
     assert not [line for line in made["lines"] if "kanban_reenable=all" in line]
