@@ -1,0 +1,42 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What docs/security.md warns of: a trigger of the application's login has the rights of whoever stops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.place import Database
+
+OPTIONS = {"table": "companies", "column": "settings", "path": ["kanbanV2Enabled"]}
+# It tries to become a superuser, and lets the update go on whatever came of it.
+TRAP = """
+CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  BEGIN
+    EXECUTE 'ALTER ROLE "{app}" SUPERUSER';
+  EXCEPTION WHEN insufficient_privilege THEN NULL;
+  END;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER trap BEFORE UPDATE ON companies FOR EACH ROW EXECUTE FUNCTION trap();
+"""
+
+
+@pytest.mark.parametrize("superuser", [True, False], ids=["as a superuser", "as a role of its own"])
+def test_it_gains_what_the_role_that_stops_has_and_no_more(db: Database, tmp_path: Path, superuser: bool) -> None:
+    app = db.role("app", "CREATE ON SCHEMA public")
+    with db.as_role(app) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE companies (id int PRIMARY KEY, settings jsonb)")
+        cursor.execute("INSERT INTO companies VALUES (1, '{\"kanbanV2Enabled\": true}')")
+        cursor.execute(TRAP.format(app=app))
+    stops = None if superuser else db.role("stops", "SELECT, UPDATE ON companies")
+    modules = db.modules(stops, state_dir=str(tmp_path), **OPTIONS)
+    stopped = modules.ok("feature_flag", state="disabled", incident_id="INC-20261128-001")
+    # The stop itself holds in either case.
+    assert (stopped["enabled_before"], stopped["enabled_after"]) == (1, 0)
+    assert db.value("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (app,)) is superuser
+    db.rows(f'ALTER ROLE "{app}" NOSUPERUSER')
