@@ -1,13 +1,19 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters by which a run knows what time it is, and when it began."""
+"""The filters by which a run knows what time it is, when it began, and where its incident lies."""
 
 from __future__ import annotations
 
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._clock import epoch, run_began
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
+
+
+def incident_directory(incident_id: Any) -> str:
+    """Return the name of an incident's directory; an id that is a number in an inventory is one as well."""
+    return incident_folder(str(incident_id))
 
 
 class FilterModule:
@@ -15,4 +21,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {"epoch": epoch, "run_began": run_began}
+        return {"epoch": epoch, "incident_directory": incident_directory, "run_began": run_began}
