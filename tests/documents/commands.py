@@ -21,17 +21,22 @@ from tools import surveys
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "roles" / "kanban" / "meta" / "argument_specs.yml"
 # In the middle of a text, what begins like this is a command as well, where something follows.
-_INLINE = re.compile(r"(?:ansible-playbook|make|ansible-galaxy|ansible-doc|python -m) (?!…$)\S")
+_INLINE = re.compile(
+    r"(?:ansible-playbook|make|ansible-galaxy|ansible-doc|python -m|amtool|apt|journalctl|openssl|podman) (?!…$)\S"
+)
 _FENCED = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _SHELLS = ("shell", "sh", "bash", "console")
 # Four blanks make a block below an empty line alone; elsewhere they continue an item of a list.
-_INDENTED = re.compile(r"(?<=\n\n)(?: {4}\S.*\n)+")
+_INDENTED = re.compile(r"(?<=\n\n) {4}\S.*\n(?: {4,}\S.*\n)*")
+# What is set for a command alone.
+_SET = r"(?:[A-Z_]+=(?:'[^']*'|\S+) )*"
 _PROGRAM = re.compile(
-    r"(?:[\w.~$/{}-]*/)?(?:ansible(?:-\w+)?|make|molecule|python3?|pip|psql|redis-cli|jq|sed|cp|mkdir|curl) "
+    _SET + r"(?:[\w.~$/{}-]*/)?(?:ansible(?:-\w+)?|make|molecule|python3?|pip|psql|redis-cli|jq|sed|cp|mkdir|curl"
+    r"|prometheus-postgres-exporter) "
 )
 ANY = "…"
-# What a reader fills in: <hash>, …, a number, an incident's id, a path, a module's name, a quoted text.
-_FILLED = re.compile(r"^(?:<.*>|…|\d+|INC-[\w-]+|.*/.*|.*\*.*|chatia\.kanban_rollback\.[\w<>]+|\".*\"|'.*')$")
+# What a reader fills in: <hash>, …, a number, an address, an incident's id, a path, a module's name, a quoted text.
+_FILLED = re.compile(r"^(?:<.*>|…|\d+|\S+:\d+|INC-[\w-]+|.*/.*|.*\*.*|chatia\.kanban_rollback\.[\w<>]+|\".*\"|'.*')$")
 _VALUE_FOLLOWS = ("-i", "--inventory", "-e", "--extra-vars", "-f", "--forks", "-l", "--limit", "-t", "--tags", "-u")
 # As with an inventory, where and as whom something is done is not what is done.
 _WHERE = re.compile(r"kanban_(?:postgresql|redis)_(?:host|port|db|user|password|unix_socket)")
@@ -91,7 +96,7 @@ def form(line: str) -> str:
     if play := play_of(shlex.split(line), ROOT, filled=True):
         told = [f"-e {name}={value}" for name, value in sorted(play.variables.items())]
         return " ".join(["ansible-playbook", play.name, *sorted(play.flags), *told])
-    line = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", line)
+    line = re.sub(f"^{_SET}", "", line)
     words = re.findall(r"\"[^\"]*\"|'[^']*'|\S+", line)
     return " ".join([words[0].rpartition("/")[2], *(ANY if _FILLED.match(word) else word for word in words[1:])])
 

@@ -94,6 +94,13 @@ def test_prefixes_of_redis_are_counted(tmp_path: Path) -> None:
     assert [row.split() for row in counted.stdout.splitlines()] == [["2", "bull"], ["1", "sess"]]
 
 
+def test_a_token_is_long_and_random() -> None:
+    (line,) = documented("openssl")
+    tokens = [started.run(line.split(), ROOT).stdout.strip() for _number in range(2)]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", token) for token in tokens)
+    assert tokens[0] != tokens[1]
+
+
 def test_make_alone_lists_what_there_is() -> None:
     help_text = started.run(["make"], ROOT).stdout
     targets = re.findall(r"^([a-z][\w-]*):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)

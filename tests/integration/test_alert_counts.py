@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.documents import started
 from tests.integration.alerts import WITH_US
 from tests.integration.integrity import by_name, load
 from tests.integration.module import ROOT
@@ -99,8 +100,10 @@ def test_the_exporter_tells_it(db: Database) -> None:
     source = f"host={server.host} port={server.port} user={server.user} dbname={db.name} password={server.password}"
     around = {"DATA_SOURCE_NAME": f"{source} sslmode=disable options=-cstatement_timeout=20s"}
     options = ("--disable-default-metrics", "--disable-settings-metrics", f"--extend.query-path={FILE}")
-    argv = [*WITH_US, str(EXPORTER), f"--web.listen-address=127.0.0.1:{port}", *options]
-    with subprocess.Popen(argv, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as exporter:
+    argv = [str(EXPORTER), f"--web.listen-address=127.0.0.1:{port}", *options]
+    started.note(argv, FILE.parent)
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([*WITH_US, *argv], env=around, stdout=quiet, stderr=quiet) as exporter:
         try:
             assert wait_until(lambda: bool(told(port)), 30)
             assert told(port) == counted(db)
