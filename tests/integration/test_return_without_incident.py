@@ -1,0 +1,35 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A misfire is undone only where it is clear which stop it was; else the screen says so, and where to read on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import page_of
+from tests.integration import playbook
+from tests.integration.place import Database
+
+
+def test_no_incident_is_a_refusal_with_its_page(db: Database, directory: Path) -> None:
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "kanban_environment": "staging",
+        "kanban_postgresql_host": db.server.host,
+        "kanban_postgresql_port": db.server.port,
+        "kanban_postgresql_db": db.name,
+        "kanban_postgresql_user": db.server.user,
+        "kanban_postgresql_password": db.server.password,
+        "kanban_incidents_dir": str(directory / "incidents"),
+    }
+    hosts = playbook.inventory(directory, variables, db={"db1": {}})
+    # Which hosts a play has is read before any inventory is.
+    named = ("-e", "kanban_redis_hosts=none", "-e", "kanban_app_hosts=none", "-e", "kanban_reenable=all")
+    run = playbook.run(directory, "chatia.kanban_rollback.reenable", *hosts, *named)
+    assert run.rc == 2, run.output
+    assert "No incident is open in any ledger that answered. Name the incident: -e kanban_incident_id=..." in run.screen
+    assert page_of("incident_not_named") in run.screen
+    assert not db.has_ledger()
