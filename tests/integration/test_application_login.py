@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What docs/security.md warns of: a trigger of the application's login has the rights of whoever stops."""
+"""What docs/security.md warns of: what the application's own login gains where it owns what the stop touches."""
 
 from __future__ import annotations
 
@@ -40,3 +40,16 @@ def test_it_gains_what_the_role_that_stops_has_and_no_more(db: Database, tmp_pat
     assert (stopped["enabled_before"], stopped["enabled_after"]) == (1, 0)
     assert db.value("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (app,)) is superuser
     db.rows(f'ALTER ROLE "{app}" NOSUPERUSER')
+
+
+def test_who_makes_the_ledger_owns_what_is_kept_in_it(db: Database) -> None:
+    db.rows("CREATE TABLE companies (id int PRIMARY KEY, settings jsonb)")
+    db.rows("INSERT INTO companies VALUES (1, '{\"kanbanV2Enabled\": true}')")
+    app, other = db.role("app", f"CREATE ON DATABASE {db.name}"), db.role("other")
+    db.modules(app).ok("ledger", state="present", environment="staging")
+    stopped = db.modules(**OPTIONS).ok("feature_flag", state="disabled", incident_id="INC-20261128-001")
+    assert stopped["priors"]["kept_in"] == "ledger"
+    with db.as_role(app) as session, session.cursor() as cursor:
+        cursor.execute("DELETE FROM kanban_rollback.flag_changes")
+        assert cursor.rowcount == 1
+    assert not db.value("SELECT has_schema_privilege(%s, 'kanban_rollback', 'USAGE')", (other,))
