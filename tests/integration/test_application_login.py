@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.place import Database
 
-OPTIONS = {"table": "companies", "column": "settings", "path": ["kanbanV2Enabled"]}
+OPTIONS: dict[str, Any] = {"table": "companies", "column": "settings", "path": ["kanbanV2Enabled"]}
 # It tries to become a superuser, and lets the update go on whatever came of it.
 TRAP = """
 CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$

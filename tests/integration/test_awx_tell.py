@@ -94,4 +94,4 @@ def test_a_secret_comes_from_the_environment_and_an_inventory_wins(directory: Pa
     wanted = {name: inside[name.upper()] for name in names}
     wanted["kanban_redis_password"] = "of the inventory"
     assert found == {**wanted, "kanban_notify_slack_webhooks": {"#incidents": "https://hooks.example/x"}}
-    assert len(found) == 13
+    assert len(found) == 15
