@@ -19,7 +19,7 @@ from tests.hosts.machine import HostsError
 from tests.playbooks.place import BLOCK, IS_ON, KEPT, LAID_DOWN
 from tests.rehearsal import estate as estates
 from tests.rehearsal.estate import CHECKOUT, SETTINGS, Estate
-from tests.rehearsal.steady import sentinel
+from tests.rehearsal.steady import corruption, sentinel
 from tests.staging.local import ask
 from tests.staging.settings import DATA
 
@@ -44,6 +44,10 @@ UPDATE "Companies" AS c SET settings = was.value FROM
 """
 _CAUGHT_UP = """
 SELECT count(*) = 1 AND bool_and(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < 16e6) FROM pg_stat_replication
+"""
+_ONE_PLACE = """
+SELECT count(*) - count(DISTINCT ("companyId", "kanbanLane", "kanbanOrder")) FROM "Tickets"
+ WHERE "kanbanLane" IS NOT NULL AND "kanbanOrder" IS NOT NULL
 """
 # Modules that a killed controller left, and files of theirs.
 _CLEAR = f"""
@@ -149,6 +153,10 @@ class Ground:
             until(ready, what, timeout=_HEALTHY_SECONDS)
         if psql("db1", SETTINGS) != self.settings:
             raise HostsError("settings are not as they were")
+        # What one drill has damaged would be found by each that comes after it.
+        found = {**corruption(estate), "cards in one place": int(psql("db1", _ONE_PLACE))}
+        if damage := {kind: number for kind, number in found.items() if number}:
+            raise HostsError(f"rows are corrupt: {damage}")
 
     def remove(self) -> None:
         """Remove every trace."""

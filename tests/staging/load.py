@@ -210,7 +210,8 @@ class Load:
             text = f"mensagem {chance.randrange(10**9)}"
             body, sets = {"ticketId": ticket, "body": text}, {f"message:{ticket}": text}
         elif operation == "move":
-            lane, order = chance.choice(tenant.lanes), chance.randrange(1, 1000)
+            # A board hands out places that are free: two cards in one place would be damage that nobody has done.
+            lane, order = chance.choice(tenant.lanes), ticket * 1000 + chance.randrange(1000)
             path, body = f"/tickets/{ticket}/move", {"board": tenant.version, "lane": lane, "order": order}
             if tenant.version == 2:
                 sets = {f"lane:{ticket}": [lane, order]}
