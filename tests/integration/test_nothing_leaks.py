@@ -67,6 +67,13 @@ def plant(db: Database, cache: Redis) -> None:
         client.set("kanban:board:7", SESSION)
 
 
+def watch_the_servers(db: Database, cache: Redis) -> dict[Path, int]:
+    """Have a server log every statement with its parameters from now on; return where each log ends by now."""
+    for setting in ("log_min_messages = 'error'", "log_statement = 'all'", "log_parameter_max_length = -1"):
+        db.rows(f"ALTER DATABASE {db.name} SET {setting}")
+    return {log: log.stat().st_size if log.exists() else 0 for log in (db.server.log, cache.log)}
+
+
 def search(directory: Path, words: set[str]) -> list[str]:
     """Return who has which of the words, of all files below a directory; and how many were read, for the first line."""
     found, read = [], 0
@@ -83,6 +90,7 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     db: Database, cache: Redis, everybody: People, directory: Path
 ) -> None:
     plant(db, cache)
+    logs = watch_the_servers(db, cache)
     role = secrets.token_hex(12)
     passwords = {db.server.password, cache.password, role, *SECRETS}
     marks = {mark for columns in MARKS.values() for mark in columns.values()} | {SESSION}
@@ -157,6 +165,11 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     elsewhere = [line for line in found if not any(place in line.partition(" has ")[0] for place in ALLOWED)]
     assert elsewhere == []
     assert [line for line in found if any(repr(word) in line for word in passwords)] == []
+    for log, end in logs.items():
+        logged = log.read_bytes()[end:].decode(errors="replace")
+        assert log is not db.server.log or "kanban_rollback.flag_changes" in logged, "the server logged no statement"
+        for word in passwords | marks:
+            assert word not in logged, f"{log.name} of {log.parent.name} has {word!r}"
     told = json.dumps(everybody.heard, ensure_ascii=False)
     assert told.count("INC-") > 3
     for word in passwords | marks:
