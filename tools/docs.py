@@ -29,7 +29,7 @@ _ON_CALL = ("index", "triage", "scenario1", "scenario2", "scenario3", "going-bac
 # Pages of docs/ by who looks for them. A page that stands nowhere here is a failure: nobody would find it.
 NAVIGATION: dict[str, tuple[str, ...]] = {
     "On call": tuple(f"oncall/{name}" for name in _ON_CALL),
-    "De plantão": tuple(f"pt_BR/oncall/{name}" for name in _ON_CALL),
+    "De plantão": (*(f"pt_BR/oncall/{name}" for name in _ON_CALL), "pt_BR/errors"),
     "Get started": ("first-rehearsal", "rehearse", "rehearse-hosts", "support"),
     "Adapt": ("another-application",),
     "Operate": ("awx", "alerts", "live-view", "messages", "journal", "report", "failover", "errors"),
