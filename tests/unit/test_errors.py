@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors of modules and refusals of playbooks lead to a section of docs/errors.md each, and every section to one."""
+"""Errors of modules and refusals of playbooks lead to a section of docs/errors.md each, and every section to one.
+
+The page in Portuguese has the same sections, in which what people type and where they are led is the same.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ from tools.docs import anchors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-ERRORS = (DOCS / "errors.md").read_text()
+ENGLISH, PORTUGUESE = DOCS / "errors.md", DOCS / "pt_BR" / "errors.md"
+ERRORS = ENGLISH.read_text(encoding="utf-8")
 # Of a section no more than a tired person reads.
 _MOST_LINES = 6
 _LINK = re.compile(r"\]\(([\w./-]*)(?:#([\w-]+))?\)")
+_CODE = re.compile(r"`+([^`]+)`+")
 
 
 def told_by_tasks() -> set[str]:
@@ -41,13 +46,21 @@ def told_by_tasks() -> set[str]:
     return {code for codes in found for code in codes}
 
 
-def sections() -> dict[str, str]:
-    """Return the text below each heading that is a code."""
-    found = re.split(r"^### (.+)$", ERRORS, flags=re.MULTILINE)
-    return {
-        head: re.split(r"^## ", body, flags=re.MULTILINE)[0].strip()
-        for head, body in zip(found[1::2], found[2::2], strict=True)
-    }
+def sections(page: Path) -> list[tuple[str, str]]:
+    """Return each heading of a page with its signs, and the text below it."""
+    found = re.split(r"^(#+ .+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [(head, body.strip()) for head, body in zip(found[1::2], found[2::2], strict=True)]
+
+
+def led_to(page: Path, body: str) -> list[tuple[str, int]]:
+    """Return the pages that a text's links lead to, whatever their language, and which heading there."""
+    found = []
+    for path, anchor in _LINK.findall(body):
+        file = (page.parent / (path or page.name)).resolve()
+        heads = re.findall(r"^#+ .+$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        place = next(at for at, head in enumerate(heads) if anchor in anchors(head)) if anchor else 0
+        found.append((file.relative_to(ROOT).as_posix().replace("/pt_BR/", "/"), place))
+    return sorted(found)
 
 
 def test_each_code_has_a_section_and_each_section_a_code() -> None:
@@ -86,13 +99,27 @@ def test_a_code_of_which_nobody_can_say_what_it_is_is_named(tmp_path: Path) -> N
     assert Source(tmp_path).codes()[1] == {"odd: x + y"}
 
 
-def test_each_section_is_short_and_its_links_lead_somewhere() -> None:
-    for head, body in sections().items():
-        assert 1 <= len(body.splitlines()) <= _MOST_LINES, head
+@pytest.mark.parametrize("page", [ENGLISH, PORTUGUESE], ids=["en", "pt_BR"])
+def test_each_section_is_short_and_its_links_lead_somewhere(page: Path) -> None:
+    for head, body in sections(page):
+        assert not head.startswith("### ") or 1 <= len(body.splitlines()) <= _MOST_LINES, head
         for path, anchor in _LINK.findall(body):
-            file = DOCS / (path or "errors.md")
+            file = page.parent / (path or page.name)
             assert file.is_file(), (head, path)
-            assert not anchor or anchor in anchors(file.read_text()), (head, path, anchor)
+            assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), (head, path, anchor)
+
+
+def test_both_languages_have_the_same_codes_commands_and_links_in_the_same_order() -> None:
+    english, portuguese = sections(ENGLISH), sections(PORTUGUESE)
+    # A heading that is a code is the same word for word; one of a group has its words in each language.
+    kinds = [
+        [head if head[:4] == "### " else head.split()[0] for head, _body in page] for page in (english, portuguese)
+    ]
+    assert kinds[0] == kinds[1]
+    for (head, here), (_head, there) in zip(english, portuguese, strict=True):
+        codes = [sorted(" ".join(code.split()) for code in _CODE.findall(body)) for body in (here, there)]
+        assert codes[0] == codes[1], head
+        assert led_to(ENGLISH, here) == led_to(PORTUGUESE, there), head
 
 
 def test_the_address_is_that_of_the_documentation() -> None:

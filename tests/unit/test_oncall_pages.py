@@ -61,6 +61,8 @@ def test_links_between_these_pages_lead_to_headings_that_are_there(folder: Path,
     for link in LINK.finditer(prose(folder / name)):
         target = (folder / (link["page"] or name)).resolve()
         assert target.is_relative_to(DOCS), link[0]
+        translated = DOCS / "pt_BR" / target.relative_to(DOCS)
+        assert folder == ENGLISH or not translated.exists(), f"{link[0]}: that page is there in Portuguese"
         if target.parent == folder:
             assert target.name in PAGES, link[0]
             assert not link["heading"] or link["heading"] in anchors(target.read_text(encoding="utf-8")), link[0]
