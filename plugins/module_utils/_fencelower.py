@@ -84,7 +84,8 @@ def lower(place: FencePlace) -> tuple[dict[str, Any], KanbanError | None]:
         "left_behind": left_behind,
         "terminated": [blocker.as_result() for blocker in place.patience.terminated],
     }
-    still = [fence for fence in meant(place) if fence.raised]
+    # What could not be lowered is not another incident's for that.
+    still = [fence for fence in meant(place) if fence.raised and fence.name not in problems]
     return result, _error(verdicts, still, left_behind if request.purge else [])
 
 
