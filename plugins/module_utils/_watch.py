@@ -86,7 +86,9 @@ class Watcher:
             with self._open().transaction(WATCH_SECONDS) as cursor:
                 return bool(cursor.row(queries.TERMINATE, {"pid": blocker.pid})[0])
         except KanbanError as error:
-            self._warn(f"Session {blocker.pid} could not be ended: {error.what}")
+            grant = f' GRANT pg_signal_backend TO "{self._login.user}"; lets it end all but superusers.'
+            todo = grant if error.code == "missing_privilege" else ""
+            self._warn(f"Session {blocker.pid} could not be ended: {error.what}{todo}")
             return False
 
     def _open(self) -> Session:
