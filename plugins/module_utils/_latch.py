@@ -194,14 +194,17 @@ def latch_problem(cursor: Cursor, target: Target) -> str | None:
 
 def latch_is_up(cursor: Cursor, target: Target, incident_id: str) -> bool:
     """Tell whether this incident's latch keeps a flag off already: its function refuses, and its trigger fires."""
-    holder, _may_pass, _owner = latch_holder(cursor, target)
-    return holder == incident_id and _stands(cursor, target, _names(target))
+    return latch_holder(cursor, target)[0] == incident_id and _stands(cursor, target, _names(target))
 
 
-def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str]:
-    """Return the incident whose latch is up on a flag (None: there is none), whether we may pass it, and its owner."""
+def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str, str | None]:
+    """Return the incident whose latch is up on a flag (None: there is none), whether we may pass it, and its owner.
+
+    And, of a dormant one that its owner did not let us raise, the line that does.
+    """
     found = cursor.rows(queries.HOLDER, {"function": _names(target).function})
-    return (found[0][0], found[0][1], found[0][2]) if found else (None, True, "")
+    holder, may_pass, owner, grant = found[0] if found else (None, True, "", None)
+    return holder, may_pass, owner, grant
 
 
 def lower_latches(

@@ -41,6 +41,7 @@ class Restore:
         self._request = request
         self._deadline = Deadline(request.deadline)
         self.result: dict[str, Any] = {}
+        self._unlowered: KanbanError | None = None
         self.incident = request.who.incident_id
         self._in_ledger = False
         self._aliases: list[str] = []
@@ -113,7 +114,14 @@ class Restore:
         if not self._place.ledger_state.usable:
             return
         with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
-            holder, may_pass, owner = latch_holder(cursor, self._place.target)
+            holder, may_pass, owner, grant = latch_holder(cursor, self._place.target)
+        if holder and not may_pass and grant:
+            raise ServerError(
+                "missing_privilege",
+                f"The latch of incident {holder} keeps this flag off, and this role may not call what raises it.",
+                f"Only whoever may is let past it: undoing {self.incident} would be turned back. Nothing was changed.",
+                f"Grant it: {grant} (bootstrap.yml does), or use another role.",
+            )
         if holder and not may_pass:
             raise BadInput(
                 "latch_of_another_role",
@@ -207,10 +215,18 @@ class Restore:
         )
 
     def _afterwards(self, undone: Undone) -> None:
+        whole = self._request.tenants is None and self._request.share is None and not undone.held
         try:
-            whole = self._request.tenants is None and self._request.share is None and not undone.held
             if whole and self._in_ledger:
                 self.result["latch_left"] = lower_latches(self._place.session(), self._place.target)
+        except ServerError as error:
+            self._unlowered = KanbanError(
+                error.code,
+                f"The prior values are back, but the latch could not be lowered: {error.what}",
+                "It goes on to turn back whoever the application switches on.",
+                error.todo,
+            )
+        try:
             if self._in_ledger and (undone.restored or undone.already):
                 with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
                     names = ("changed_count", "already_count", "changed_since_count", "missing_count", "enabled_after")
@@ -222,7 +238,7 @@ class Restore:
                         cursor, self.incident, self._request.who.run_id, "re-enable", "feature_flag", "restored", data
                     )
         except ServerError as error:
-            self._place.warnings.append(f"After the undo, latch or event failed: {error.what}")
+            self._place.warnings.append(f"After the undo its event could not be written: {error.what}")
 
     def incident_result(self) -> dict[str, Any]:
         """Return the module's ``incident`` result."""
@@ -236,7 +252,7 @@ class Restore:
 
     def _verdict(self, held: list[str]) -> KanbanError | None:
         if not held:
-            return None
+            return self._unlowered
         return KanbanError(
             "still_off",
             f"{len(held)} tenants could not be put back within {self._request.deadline:g} s: {held[:5]}.",

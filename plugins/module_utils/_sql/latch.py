@@ -59,7 +59,9 @@ HOLDER = """
 SELECT obj_description(p.oid, 'pg_proc'),
        pg_has_role(session_user, p.proowner, 'MEMBER')
          OR COALESCE(has_function_privilege(session_user, r.oid, 'EXECUTE'), false),
-       p.proowner::regrole::text
+       p.proowner::regrole::text,
+       CASE WHEN NOT has_function_privilege(session_user, r.oid, 'EXECUTE')
+            THEN format('GRANT EXECUTE ON FUNCTION %%s TO %%I;', r.oid::regprocedure, session_user) END
 FROM pg_proc AS p
 LEFT JOIN pg_proc AS r ON r.pronamespace = p.pronamespace AND r.proname = 'raise_' || p.proname
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
