@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import (
     Column,
     Table,
@@ -102,6 +102,15 @@ def find_table(cursor: Cursor, wanted: str) -> tuple[Table, list[Column]]:
     columns = [Column(*row) for row in cursor.rows(queries.COLUMNS, {"table": table.oid})]
     cursor.row(queries.SEARCH_PATH, {"path": path})
     return table, columns
+
+
+def has_table(cursor: Cursor, wanted: str) -> bool:
+    """Tell whether there is such a table, or more than one."""
+    try:
+        find_table(cursor, wanted)
+    except BadInput as error:
+        return error.code != "missing_table"
+    return True
 
 
 def pages_of(cursor: Cursor, table: Table) -> int:

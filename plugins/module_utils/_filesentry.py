@@ -29,7 +29,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Login,
     Session,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import refuse_lacking_in_ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files as queries
+
+_ALONE = "What was to be kept lies on this controller alone. Nothing was kept here."
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,18 @@ def _read(cursor: Cursor, request: FilesRequest) -> dict[str, Any]:
 
 def _there(cursor: Cursor, incident: str) -> list[Any]:
     """Return what is there without texts; none in a ledger of before there was a place for files."""
-    is_readable = cursor.row(queries.STATE, {})[3]
-    return cursor.rows(queries.FILES, {"incident": incident}) if is_readable else []
+    is_there = cursor.row(queries.STATE, {})[0]
+    return cursor.rows(queries.FILES, {"incident": incident}) if is_there else []
 
 
 def _keep(
     cursor: Cursor, incident: str, run_id: str, given: Sequence[Mapping[str, str]], check_mode: bool
 ) -> tuple[list[str], list[str]]:
     """Add what is not there, or goes on from what is there; return the names, and those for which there is no room."""
-    there, creatable, writable, _readable = cursor.row(queries.STATE, {})
-    if not (writable if there else creatable):
+    there, creatable = cursor.row(queries.STATE, {})
+    if there:
+        refuse_lacking_in_ledger(cursor, "files", ("SELECT", "INSERT", "UPDATE"), _ALONE)
+    elif not creatable:
         raise _no_place()
     before = {row[0]: row[3] for row in _there(cursor, incident)}
     taken, full = with_room(before, given)
@@ -116,8 +121,8 @@ def _keep(
 def _no_place() -> KanbanError:
     return KanbanError(
         "no_place",
-        "This ledger is from before there was a place for files, or this role may not write there.",
-        "What was to be kept lies on this controller alone. Nothing was kept here.",
+        "This ledger is from before there was a place for files, and this role may not make it.",
+        _ALONE,
         "Run bootstrap.yml, which makes the place and gives the right.",
     )
 
@@ -126,6 +131,6 @@ def _too_many(incident: str) -> KanbanError:
     return KanbanError(
         "too_many",
         f"{incident} has no room for more: {MOST} journals are kept, and {MOST_OTHERS} other files.",
-        "What was to be kept lies on this controller alone. Nothing was kept here.",
+        _ALONE,
         "Close the incident; a new one has files of its own.",
     )

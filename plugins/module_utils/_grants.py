@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table, has_table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import PLACE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table, resolve_column
@@ -43,6 +43,8 @@ def find_reads(cursor: Cursor, reads: Sequence[Mapping[str, Any]], statements: S
     """Return what is read, by tables and columns that are named and by what queries need; raises ServerError."""
     found = Reads()
     for read in reads:
+        if read.get("unless") and has_table(cursor, read["unless"]):
+            continue
         try:
             table, columns = find_table(cursor, read["table"])
         except BadInput as error:
@@ -125,15 +127,37 @@ def _names(role: str, table: Table) -> dict[str, sql.Composable]:
     }
 
 
-def grant_ledger(cursor: Cursor, role: str) -> bool:
-    """Give a role what every module needs on the ledger; tell whether it lacked any of it. Raises ServerError."""
+def grant_entry(cursor: Cursor, role: str) -> list[str]:
+    """Let a role into this database, where not everybody may enter; return the grant as text. Raises ServerError."""
+    grants = [row[0] for row in cursor.rows(queries.LACKING_ON_DATABASE, {"role": role, "word": "CONNECT"})]
+    for grant in grants:
+        cursor.run(sql.SQL(grant.replace("%", "%%")), {})
+    return grants
+
+
+def revoke_entry(cursor: Cursor, role: str) -> None:
+    """Take back what it was granted on the database itself; raises ServerError."""
+    for database, word in cursor.rows(queries.ON_DATABASE, {"role": role}):
+        named = {"database": identifier(database), "role": identifier(role), "word": sql.SQL(word)}
+        cursor.run(sql.SQL(queries.REVOKE_ON_DATABASE).format(**named), {})
+
+
+def grant_ledger(cursor: Cursor, role: str, repairs: bool) -> bool:
+    """Give a role what the modules need on the ledger, and no more; tell whether that changed it. Raises ServerError.
+
+    :param repairs: whether it repairs or restores, too.
+    """
     if not cursor.row(quarantine.STATE, {})[0]:
         cursor.run(quarantine.CREATE, {})  # A ledger of before there was one.
     if not cursor.row(files.STATE, {})[0]:
         cursor.run(files.CREATE, {})
     if cursor.row(quarantine.REFUSES_NOTHING_BEFORE, {})[0]:
         cursor.run(quarantine.TAKE_NOTHING_BEFORE, {})
-    if cursor.row(ledger.IS_GRANTED, {"role": role})[0]:
-        return False
-    cursor.run(sql.SQL(ledger.GRANT).format(role=identifier(role)), {})
-    return True
+    changed = False
+    for table, rights in (ledger.RIGHTS_TO_REPAIR if repairs else ledger.RIGHTS).items():
+        if not cursor.row(ledger.IS_GRANTED, {"role": role, "table": table, "rights": rights})[0]:
+            names = {"role": identifier(role), "table": identifier(ledger.SCHEMA, table)}
+            grant = f"{ledger.ENTER}; {ledger.GRANT}"
+            cursor.run(sql.SQL(grant).format(rights=sql.SQL(rights), **names), {})
+            changed = True
+    return changed

@@ -85,6 +85,7 @@ def look_at_data(login: Login, look: Look) -> dict[str, Any]:
     deadline = Deadline(look.deadline)
     session = open_session(login, APPLICATION, deadline)
     findings = [Finding(check) for check in look.checks]
+    untold: list[str] = []
     try:
         server = identify(session)
         with session.transaction(
@@ -98,6 +99,7 @@ def look_at_data(login: Login, look: Look) -> dict[str, Any]:
             for turn, finding in enumerate(sorted(findings, key=lambda finding: finding.urgency), 1):
                 progress = f"{APPLICATION} check {turn} of {len(findings)}: {finding.check.name}"
                 _run(cursor, finding, relations, look, deadline, progress)
+            untold = relations.untold
             if cursor.is_lost:
                 raise _Lost
     except _Lost:
@@ -110,7 +112,7 @@ def look_at_data(login: Login, look: Look) -> dict[str, Any]:
         "snapshot": snapshot,
         "database": server.as_result(),
         "elapsed_ms": deadline.elapsed_ms,
-        "warnings": server.warnings,
+        "warnings": [*server.warnings, *untold],
     }
 
 

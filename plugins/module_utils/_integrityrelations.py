@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._identity import same as same_id
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, Lanes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, Table, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import (
-    may_read,
     refuse_unreachable,
     refuse_unreadable,
 )
@@ -87,6 +86,7 @@ class Relations:
     """Finds relations on one session, each once.
 
     For the check in progress it remembers which were found, and in ``values`` what its statement's fragments want.
+    ``untold`` is what any check goes without for want of a right.
     """
 
     def __init__(self, cursor: Cursor) -> None:
@@ -94,6 +94,7 @@ class Relations:
         self._found: dict[str, Relation] = {}
         self.used: list[int] = []
         self.values: dict[str, Any] = {}
+        self.untold: list[str] = []
 
     def find(self, wanted: str) -> Relation:
         """Return the table meant; raises BadInput where there is none, ServerError where it is out of reach."""
@@ -152,11 +153,18 @@ class Relations:
         """Return when a row of ``t`` was; nothing where that is not known: a count is worth more than its time."""
         try:
             column = resolve_column(check.time or "", rows.columns, str(rows.table))
-            if may_read(self._cursor, rows.table, column.name):
-                return self.moment(column, check)
         except BadInput:
-            pass
-        return sql.SQL(queries.NO_MOMENT)
+            return sql.SQL(queries.NO_MOMENT)
+        try:
+            refuse_unreadable(self._cursor, rows.table, [column.name], _NOT_COUNTED, rows=False)
+        except ServerError as error:
+            text = f"{check.name}: since when it is so is not known. {error.what} {error.todo}"
+            self.untold += [] if text in self.untold else [text]
+            return sql.SQL(queries.NO_MOMENT)
+        try:
+            return self.moment(column, check)
+        except BadInput:
+            return sql.SQL(queries.NO_MOMENT)
 
     def latest(self, rows: Relation, check: Check) -> sql.Composable:
         """Return the same of the newest of a group of ``t``."""

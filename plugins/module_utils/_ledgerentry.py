@@ -15,8 +15,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._grants import (
     Reads,
     find_reads,
+    grant_entry,
     grant_ledger,
     grant_reads,
+    revoke_entry,
     revoke_reads,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import (
@@ -91,13 +93,14 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
             changed = True
         target = find_target(cursor, request.flag) if request.flag else None
         reads, mends = _rights(cursor, request)
+        # Rehearsed rows are events; only rows of the application's own are put into quarantine.
+        repairs = any(not repair.get("rehearse") for repair in request.repairs)
         for role in request.grant_to:
-            changed = grant_ledger(cursor, role) or changed
+            changed = grant_ledger(cursor, role, repairs) or changed
             changed = (target is not None and _grant_flag(cursor, role, target)) or changed
-            # After the flag's, so that what comes with that is not granted twice.
-            granted += grant_reads(cursor, role, reads)
             to_mend, left_out = grant_mends(cursor, role, mends)
-            granted += to_mend
+            # After those, so that a column that comes with its table is not granted beside it.
+            granted += grant_entry(cursor, role) + to_mend + grant_reads(cursor, role, reads)
             reads.left_out += left_out
         if request.latch and target:
             changed = install_latch(cursor, target, request.grant_to) or changed
@@ -105,10 +108,14 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
     return {"changed": changed or bool(granted), "granted": granted, "left_out": reads.left_out}
 
 
-def _rights(cursor: Cursor, request: LedgerRequest) -> tuple[Reads, Mends]:
+def _rights(cursor: Cursor, request: LedgerRequest, ever: bool = False) -> tuple[Reads, Mends]:
+    """Return what roles get; ``ever``: what they may have got while the schema was another one, too."""
     if not request.grant_to:
         return Reads(), Mends()
-    reads, mends = find_reads(cursor, request.reads, request.queries), find_mends(cursor, request.repairs)
+    wanted, to_mend = request.reads, request.repairs
+    if ever:
+        wanted, to_mend = ([{**one, "unless": None} for one in listed] for listed in (wanted, to_mend))
+    reads, mends = find_reads(cursor, wanted, request.queries), find_mends(cursor, to_mend)
     for table, columns in mends.parents(cursor):
         reads.add(table, columns)
     return reads, mends
@@ -155,12 +162,13 @@ def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: 
             cursor.run(queries.DROP, {})
     with session.transaction(READ_SECONDS, 2.0) as cursor:
         target = find_target(cursor, request.flag) if request.flag else None
-        reads, mends = _rights(cursor, request)
+        reads, mends = _rights(cursor, request, ever=True)
         for role in request.grant_to:
             if not cursor.row(queries.ROLE_EXISTS, {"role": role})[0]:
                 continue
             revoke_reads(cursor, role, reads)
             revoke_mends(cursor, role, mends)
+            revoke_entry(cursor, role)
             if target:
                 cursor.run(sql.SQL(queries.REVOKE_FLAG).format(**_names(role, target)), {})
                 if target.owners:

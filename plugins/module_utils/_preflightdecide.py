@@ -25,7 +25,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranklook i
     look_for_index,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranksql import Ranking, given_query, users_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import find_mends, lacking_temporary
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import (
+    find_mends,
+    lacking_in_quarantine,
+    lacking_temporary,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import gate as gate_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ranking as queries
 
@@ -67,7 +71,7 @@ def look_ahead(session: Session, wish: Wish, flag: Flag, target: Target | None) 
 def _repair(session: Session, repairs: Sequence[Mapping[str, Any]]) -> Said:
     try:
         with session.transaction(READ_SECONDS, LOCK_SECONDS, mode="READ ONLY") as cursor:
-            tables = find_mends(cursor, repairs).lacking(cursor)
+            tables = [*find_mends(cursor, repairs).lacking(cursor), *lacking_in_quarantine(cursor)]
             temporary = lacking_temporary(cursor)
     except KanbanError as error:
         return checks.repair_check([], [], error)

@@ -37,10 +37,29 @@ def refuse_unreadable(cursor: Cursor, table: Table, columns: Sequence[str], why:
         )
 
 
-def may_read(cursor: Cursor, table: Table, column: str) -> bool:
-    """Tell whether this role may read a column, for what can be done without."""
-    values = {"table": table.oid, "schema": table.schema, "name": table.name, "columns": [column]}
-    return not cursor.row(queries.READABLE, values)[0]
+def refuse_lacking(cursor: Cursor, table: Table, words: Sequence[str], columns: Sequence[str], why: str) -> None:
+    """Refuse what takes more on a table than this role has; raises ServerError.
+
+    :param words: privileges on the whole table.
+    :param columns: columns that are written.
+    :param why: what it matters.
+    """
+    values = {"table": table.oid, "words": list(words), "columns": list(columns), "role": None}
+    missing, grant = cursor.row(queries.LACKING_TO_MEND, values)
+    if missing:
+        raise ServerError(
+            "missing_privilege",
+            f"This role lacks {' and '.join(missing)} on {table}.",
+            why,
+            f"Grant it: {grant} (bootstrap.yml does), or use another role.",
+            missing=list(missing),
+        )
+
+
+def refuse_lacking_in_ledger(cursor: Cursor, name: str, words: Sequence[str], why: str) -> None:
+    """The same for one of the ledger's own tables, which is there; raises ServerError."""
+    oid = cursor.row(queries.OF_THE_LEDGER, {"name": name})[0]
+    refuse_lacking(cursor, Table(oid, "kanban_rollback", name, None), words, [], why)
 
 
 def refuse_unreachable(cursor: Cursor, wanted: str, why: str) -> None:

@@ -59,7 +59,8 @@ def mends(checks: Sequence[Mapping[str, Any]]) -> list[Read]:
         # A lane is renumbered by its positions; any other change is one of the column that the check is about.
         column = check.get("position" if action == "renumber" else "column")
         columns = [] if action == "delete" else [column]
-        found.append({"table": check["table"], "delete": action == "delete", "columns": columns})
+        elsewhere = {"unless": check["unless"]} if check.get("unless") else {}
+        found.append({"table": check["table"], "delete": action == "delete", "columns": columns, **elsewhere})
     return [mend for mend in found if mend["table"]]
 
 
@@ -75,7 +76,8 @@ def restores(tables: Sequence[Any]) -> list[Read]:
 def _of_check(check: Mapping[str, Any]) -> Iterator[Read]:
     """Yield what one check reads: what it compares, what names a row in its samples, and its time.
 
-    The time it can do without, but where it counts by it; one for another schema does without all of it.
+    The time it can do without, but where it counts by it; one for another schema does without all of it, and reads
+    nothing where that schema's table ``unless`` is.
     """
     by_time = check.get("kind") in _BY_TIME
     single = [check.get(name) for name in ("column", "other_column", "position", "tenant", "time" if by_time else "")]
@@ -89,10 +91,11 @@ def _of_check(check: Mapping[str, Any]) -> Iterator[Read]:
         _read(lanes, lanes.get("column"), lanes.get("tenant"), lanes.get("mark")),
     ]
     spare = {"optional": True}
+    elsewhere = {**spare, "unless": check["unless"]} if check.get("unless") else {}
     for read in found:
-        yield {**read, **spare} if check.get("unless") else read
+        yield {**read, **elsewhere}
     if check.get("time") and not by_time:
-        yield {"table": check.get("table") or "", "columns": [check["time"]], "key": False, **spare}
+        yield {"table": check.get("table") or "", "columns": [check["time"]], "key": False, **spare, **elsewhere}
 
 
 def _read(place: Mapping[str, Any], *names: str | None) -> Read:

@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, Check
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import refuse_lacking_in_ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import CHECK, TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
@@ -26,17 +27,18 @@ _LOOK_FOR_NOTHING = ("cardless_ticket", "null_reference")
 
 def ensure_quarantine(cursor: Cursor) -> None:
     """Make the quarantine where there is none yet; raises ServerError where this role may not, or not write there."""
-    present, creatable, writable = cursor.row(queries.STATE, {})
+    present, creatable = cursor.row(queries.STATE, {})
     if not present and creatable:
         cursor.run(queries.CREATE, {})
-        return
-    if not writable:
+    elif not present:
         raise ServerError(
             "no_quarantine",
-            "This role may not write into the ledger's quarantine" + ("." if present else ", which is not there yet."),
+            "The ledger has no quarantine yet, and this role may not make it.",
             "Without it a repair could not be undone. Nothing was changed.",
             "Run bootstrap.yml again, which makes it and grants it, or use the ledger's owner.",
         )
+    for name, words in queries.WRITES.items():
+        refuse_lacking_in_ledger(cursor, name, words, "Without it a repair could not be undone. Nothing was changed.")
 
 
 def ensure_nothing_before(cursor: Cursor) -> None:

@@ -8,21 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table, has_table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircascade import read_foreign_keys
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine, undo
 
 # A row is put into quarantine whole, so it is read whole; what was deleted is inserted again by the undo.
 CHANGES, DELETES, BRINGS_BACK = ("SELECT",), ("SELECT", "DELETE"), ("SELECT", "INSERT")
 _BOTH = ("SELECT", "INSERT", "DELETE")
 # What came back goes again by the undo, and any column may get its old value.
 _RESTORES = ("SELECT", "INSERT", "UPDATE", "DELETE")
-# A restore sets sequences; who plants rows takes numbers from them.
-_SETS, _DRAWS = ("SELECT", "UPDATE"), ("USAGE",)
+# A restore reads sequences and sets them; who plants rows takes numbers from them, which lets it read them, too.
+_SETS, _SETS_DRAWN, _DRAWS = ("SELECT", "UPDATE"), ("UPDATE",), ("USAGE",)
 _TODO = "Grant it: {} (bootstrap.yml does, by kanban_role_repairs), or use another role."
 
 
@@ -65,7 +65,8 @@ class Mends:
         for table, columns in self.columns.items():
             both = table in self.deletes or table in self.rehearses
             words = _RESTORES if table in self.restores else _BOTH if both else CHANGES
-            missing, grant = lacking(cursor, table, words, list(columns), role)
+            # Whoever may change every column needs no leave for one.
+            missing, grant = lacking(cursor, table, words, [] if "UPDATE" in words else list(columns), role)
             if missing:
                 found.append((".".join(self.names[table]), missing, grant))
         for (schema, name), missing, grant in self._sequences(cursor, role):
@@ -79,7 +80,8 @@ class Mends:
 
     def _sequences(self, cursor: Cursor, role: str | None) -> list[tuple[tuple[str, str], list[str], str]]:
         rows = []
-        for tables, words in ((self.restores, _SETS), (self.rehearses, _DRAWS)):
+        both = self.restores & self.rehearses
+        for tables, words in ((self.restores - both, _SETS), (both, _SETS_DRAWN), (self.rehearses, _DRAWS)):
             values = {"tables": sorted(tables), "words": list(words), "role": role}
             rows += cursor.rows(queries.SEQUENCES, values) if tables else []
         return [((schema, name), list(missing), grant) for schema, name, missing, grant in rows]
@@ -98,10 +100,12 @@ def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
     """Return what repairs do to which tables, what goes along by foreign keys included; raises ServerError.
 
     A repair deletes and changes such rows itself, so that quarantine has them; the rights of a key's owner do not help
-    there. What this schema does not have is left out: the checks say so themselves.
+    there. What this schema does not have, or is not for it, is left out: the checks say so themselves.
     """
     found = Mends()
     for repair in repairs:
+        if repair.get("unless") and has_table(cursor, repair["unless"]):
+            continue
         try:
             table, columns = find_table(cursor, repair["table"])
             named = [resolve_column(wanted, columns, str(table)).name for wanted in repair.get("columns") or []]
@@ -129,6 +133,16 @@ def lacking_to_rehearse(cursor: Cursor, table: int) -> tuple[list[str], list[str
     found = Mends(columns={table: {}}, names={table: ("", "")}, rehearses={table})
     rows = found.lacking(cursor)
     return [word for _name, missing, _grant in rows for word in missing], [grant for *_rest, grant in rows]
+
+
+def lacking_in_quarantine(cursor: Cursor) -> list[tuple[str, list[str], str]]:
+    """Return what this role lacks to keep what a repair takes away, as ``Mends.lacking``; nothing without a ledger."""
+    found = []
+    for name, words in quarantine.WRITES.items():
+        for (oid,) in cursor.rows(queries.OF_THE_LEDGER, {"name": name}):
+            missing, grant = lacking(cursor, oid, words)
+            found += [(f"kanban_rollback.{name}", missing, grant)] if missing else []
+    return found
 
 
 def grant_mends(cursor: Cursor, role: str, mends: Mends) -> tuple[list[str], list[dict[str, str]]]:
@@ -160,9 +174,6 @@ def revoke_mends(cursor: Cursor, role: str, mends: Mends) -> None:
         cursor.run(sql.SQL(queries.REVOKE_MEND).format(table=identifier(*name), role=identifier(role)), {})
     for name in mends.sequences(cursor):
         cursor.run(sql.SQL(queries.REVOKE_SEQUENCE).format(sequence=identifier(*name), role=identifier(role)), {})
-    for (database,) in cursor.rows(queries.WITH_TEMPORARY, {"role": role}):
-        named = {"database": identifier(database), "role": identifier(role)}
-        cursor.run(sql.SQL(queries.REVOKE_TEMPORARY).format(**named), {})
 
 
 def may_make_plans(cursor: Cursor) -> None:
@@ -194,4 +205,4 @@ def may_bring_back(cursor: Cursor, table: int, name: str, words: Sequence[str], 
 
 def lacking_temporary(cursor: Cursor, role: str | None = None) -> list[str]:
     """Return the line that lets a role (this one) make temporary tables, where it may not; raises ServerError."""
-    return [row[0] for row in cursor.rows(queries.LACKING_TEMPORARY, {"role": role})]
+    return [row[0] for row in cursor.rows(queries.LACKING_ON_DATABASE, {"role": role, "word": "TEMPORARY"})]

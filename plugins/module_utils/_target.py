@@ -14,6 +14,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import CUT_SILENTLY, Column, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import (
+    refuse_lacking,
+    refuse_unreachable,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
@@ -26,7 +30,12 @@ def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
 
     Raises BadInput with near names, and ServerError where the role may not read it, or write it if ``writing``.
     """
-    table, columns = find_table(cursor, flag.table)
+    try:
+        table, columns = find_table(cursor, flag.table)
+    except BadInput as error:
+        if error.code == "missing_table":
+            refuse_unreachable(cursor, flag.table, "It cannot read or switch the flag. Nothing was changed.")
+        raise
     place = str(table)
     target = Target(
         flag,
@@ -59,17 +68,9 @@ def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
 
 def _check_privileges(cursor: Cursor, target: Target, writing: bool) -> None:
     """Refuse, before anything is changed, a role that could not do its part; raises ServerError."""
-    reads, writes, hidden = cursor.row(catalog.PRIVILEGES, {"table": target.table.oid, "column": target.column.name})
-    missing = ([] if reads else ["SELECT"]) + ([f"UPDATE ({target.column.name})"] if writing and not writes else [])
-    if missing:
-        raise ServerError(
-            "missing_privilege",
-            f"This role lacks {' and '.join(missing)} on {target.table}.",
-            "It cannot read or switch the flag. Nothing was changed.",
-            f"Grant it (bootstrap.yml does): GRANT {', '.join(missing)} ON {target.table} TO the role; or use another.",
-            missing=missing,
-        )
-    if hidden:
+    written = [target.column.name] if writing else []
+    refuse_lacking(cursor, target.table, ["SELECT"], written, "It cannot read or switch the flag. Nothing was changed.")
+    if cursor.row(catalog.HIDES_ROWS, {"table": target.table.oid})[0]:
         raise ServerError(
             "row_level_security",
             f"Row-level security is active for this role on {target.table}.",

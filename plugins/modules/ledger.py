@@ -40,7 +40,9 @@ options:
       - Marks the ledger, for instance V(production). A ledger marked with another environment is refused.
     type: str
   grant_to:
-    description: Roles that get what the modules need on it.
+    description:
+      - Roles that get what the modules need on it, and keep nothing beyond that of what they had there. Writing what a
+        repair or a restore records goes with O(repairs) alone.
     type: list
     elements: str
     default: []
@@ -76,6 +78,9 @@ options:
         description: Whether it can be done without; what is not there is then not named in RV(left_out).
         type: bool
         default: false
+      unless:
+        description: A table; where it is there, this is not read, and so not granted.
+        type: str
   queries:
     description:
       - Queries that O(grant_to) gets to run. What they read, PostgreSQL says itself (by a temporary view of each, which
@@ -123,6 +128,9 @@ options:
             for production.
         type: bool
         default: false
+      unless:
+        description: A table; where it is there, nothing of this is done, and so nothing is granted.
+        type: str
   latch:
     description:
       - Install the latch of O(flag), dormant. It lets every write pass until M(chatia.kanban_rollback.feature_flag)
@@ -241,6 +249,7 @@ READ = {
     "columns": {"type": "list", "elements": "str", "default": []},
     "key": {"type": "bool", "default": False},
     "optional": {"type": "bool", "default": False},
+    "unless": {"type": "str"},
 }
 MEND = {
     "table": {"type": "str", "required": True},
@@ -248,6 +257,7 @@ MEND = {
     "columns": {"type": "list", "elements": "str", "default": []},
     "restore": {"type": "bool", "default": False},
     "rehearse": {"type": "bool", "default": False},
+    "unless": {"type": "str"},
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from tests.integration import playbook
 from tests.integration.module import Modules, Result
 from tests.integration.place import Database
+from tests.integration.test_integrity_lanes import BY_TAG as CARDLESS_BY_TAG
 from tests.support.dataset import DataSet
 from tests.support.servers import Postgres, workspace
 
@@ -40,9 +41,13 @@ PLAY = """
       ansible.builtin.include_role:
         name: chatia.kanban_rollback.bootstrap
         tasks_from: "database_{{ state }}"
+        # For its variables, of which some are kept.
+        public: true
     - name: Keep what it said
       ansible.builtin.copy:
-        content: "{{ __bootstrap_ledger | default({}, true) | to_json }}"
+        content: >-
+          {{ __bootstrap_ledger | default({}, true)
+             | combine({'checks': __kanban_integrity_checks, 'flag': __kanban_flag}) | to_json }}
         dest: "{{ result_file }}"
         mode: "0600"
 """
@@ -61,7 +66,11 @@ ODD = {
     "kind": "sql",
     "query": """SELECT id, "companyId" AS tenant FROM "Tags" WHERE name = '%';""",
 }
+# Lanes as tags, where there is no other board.
+BY_TAG = {**CARDLESS_BY_TAG, "name": "by_tag", "unless": "Board"}
 USERS = 'SELECT count(*) FROM "Users" WHERE "companyId"::text = ANY(%(tenants)s) AND profile <> \'bot\''
+
+SHAPE: dict[str, Any] = {"tenants": 30, "tickets": 300, "corruption": True}
 
 GRANTS = re.compile(r"GRANT [^;]*;")
 GRANTED = """
@@ -105,7 +114,7 @@ class Place:
             "kanban_role_password": self.password,
             "kanban_metrics": METRICS,
             "kanban_users_query": USERS,
-            "kanban_integrity_checks": {"odd_names": ODD},
+            "kanban_integrity_checks": {"odd_names": ODD, "by_tag": BY_TAG},
             # As on PostgreSQL 13, which has no pg_read_all_data.
             "bootstrap_memberships": ["pg_read_all_stats"],
             # A repair keeps whole rows, so with it the role reads more than those columns.
@@ -114,6 +123,8 @@ class Place:
             "state": state,
             **variables,
         }
+        # None: as the role itself has it.
+        given = {name: value for name, value in given.items() if value is not None}
         hosts = playbook.inventory(self.directory, given, db={"db1": {}})
         done = playbook.run(self.directory, playbook.written(self.directory, PLAY), *hosts)
         assert done.rc == 0, done.output
@@ -127,17 +138,17 @@ class Place:
 
 
 @contextmanager
-def bootstrapped() -> Iterator[Place]:
-    """Give a place whose role is made, on a server of its own."""
+def bootstrapped(shape: Mapping[str, Any] = SHAPE, **variables: Any) -> Iterator[Place]:
+    """Give a place whose role is made, on a server of its own, with nothing that everybody may do there."""
     settings = {"shared_preload_libraries": "pg_stat_statements", "log_min_messages": "fatal"}
     with workspace() as directory, Postgres(directory / "own", settings, fsync=False) as server:
         db = Database(server, "kanban")
         server.create_database(db.name)
         with db.connect() as session:
-            DataSet(tenants=30, tickets=300, corruption=True).load(session)
+            DataSet(**{**SHAPE, **shape}).load(session)
         db.rows('CREATE TABLE "Queue" (job text, secret text)')
-        db.rows("REVOKE TEMPORARY ON DATABASE kanban FROM PUBLIC")
+        db.rows("REVOKE ALL ON DATABASE kanban FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC")
         db.rows("CREATE EXTENSION pg_stat_statements")
         made = Place(db, "stopper", secrets.token_hex(8), directory, {})
-        made.said = made.bootstrap()
+        made.said = made.bootstrap(**variables)
         yield made

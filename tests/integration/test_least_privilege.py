@@ -13,9 +13,9 @@ import pytest
 from psycopg2 import sql
 
 from tests.integration.integrity import CHECKS
-from tests.integration.least import GRANTED, GRANTS, METRICS, ODD, USERS, Place, bootstrapped
+from tests.integration.least import BY_TAG, GRANTED, GRANTS, METRICS, ODD, USERS, Place, bootstrapped
 from tests.integration.place import Database
-from tests.integration.test_integrity_lanes import BY_TAG, CARDLESS, CROSS, ORDERING, TWO_LANES
+from tests.integration.test_integrity_lanes import CARDLESS, CROSS, ORDERING, TWO_LANES
 
 RANK: dict[str, Any] = {
     "error_logs": "ErrorLogs",
@@ -40,7 +40,7 @@ MORE: list[dict[str, Any]] = [
     {**CROSS, "name": "cross"},
     {**CARDLESS, "name": "cardless", "position": "kanbanOrder"},
     {**TWO_LANES, "name": "two_lanes", "unless": "Board"},
-    {**BY_TAG, "name": "by_tag", "unless": "Board"},
+    BY_TAG,
     ODD,
 ]
 

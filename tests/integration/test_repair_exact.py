@@ -144,7 +144,7 @@ def test_without_the_right_to_leave_triggers_aside_it_does_not_come_back_half(db
     trigger(db, "BEFORE UPDATE", "NEW.stamp := clock_timestamp(); RETURN NEW;")
     role = db.role("ops", "SELECT, UPDATE ON tags", "SELECT ON companies")
     modules = ready(db, ["tags"])
-    db.modules().ok("ledger", grant_to=[role])
+    db.modules().ok("ledger", grant_to=[role], repairs=[{"table": "tags"}])
     modules.ok("write_fence", state="absent")
     repair(modules, [GIVEN], allow_unfenced=True)
     before = whole(db)

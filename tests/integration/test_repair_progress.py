@@ -73,7 +73,7 @@ def modules(db: Database, rows: int) -> Modules:
     role = db.role("ops", "SELECT, INSERT, DELETE ON first, second")
     owner = db.modules(incident_id=INCIDENT)
     owner.ok("incident")
-    db.modules().ok("ledger", grant_to=[role])
+    db.modules().ok("ledger", grant_to=[role], repairs=[{"table": name} for name in TABLES])
     owner.ok("write_fence", state="dormant", tables=list(TABLES), grant_to=[role])
     owner.ok("write_fence", tables=list(TABLES))
     return db.modules(role, incident_id=INCIDENT, run_id="run-1", operator="ana")

@@ -54,7 +54,7 @@ def test_each_kind_reads_what_its_options_name() -> None:
         {"table": "Tickets", "columns": ["at"], "key": False, "optional": True},
     ]
     foreign = reads({}, {}, [{**by_tag, "unless": "Lanes"}])
-    assert [read.get("optional") for read in foreign] == [True, True]
+    assert [(read.get("optional"), read.get("unless")) for read in foreign] == [(True, "Lanes")] * 2
     hours = {"kind": "timeline", "table": "Tags", "time": "at"}
     assert reads({}, {}, [hours]) == [{"table": "Tags", "columns": ["at"], "key": False}]
     order = {"kind": "ordering", "table": "Tickets", "position": "n", "lane": ["lane"], "tenant": "company"}
@@ -85,9 +85,12 @@ def test_what_repairs_change_and_nothing_for_what_is_only_judged() -> None:
         {"name": "d", "kind": "orphan", "table": "Tickets", "column": "companyId", "repair": {"action": "none"}},
         {"name": "e", "kind": "timeline", "table": "Tags"},
         {"name": "f", "kind": "orphan", "table": "", "column": "x"},
+        {"name": "g", "kind": "duplicate", "table": "TicketTags", "columns": ["ticketId"], "unless": "Lanes"},
     ]
     assert mends(checks) == [
         {"table": "TicketTags", "delete": True, "columns": []},
         {"table": "Tickets", "delete": False, "columns": ["kanbanLane"]},
         {"table": "Tickets", "delete": False, "columns": ["kanbanOrder"]},
+        # Nothing of it is done where that table is.
+        {"table": "TicketTags", "delete": True, "columns": [], "unless": "Lanes"},
     ]

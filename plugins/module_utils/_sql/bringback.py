@@ -85,10 +85,12 @@ UPDATE pg_temp.kanban_compared AS v SET times = v.times - meant.n FROM meant WHE
 # Sequences that fill a table's columns: how far each is, which way it counts, and whether this role may set it.
 SEQUENCES = """
 SELECT s.oid::bigint, n.nspname::text || '.' || s.relname::text, a.attname::text, q.seqincrement,
-       CASE WHEN has_sequence_privilege(s.oid, 'SELECT') OR has_sequence_privilege(s.oid, 'USAGE')
+       CASE WHEN has_sequence_privilege(s.oid, 'SELECT, USAGE')
             THEN COALESCE(pg_sequence_last_value(s.oid), q.seqstart - q.seqincrement) END,
        has_sequence_privilege(s.oid, 'UPDATE'), q.seqmin, q.seqmax,
-       format('GRANT SELECT, UPDATE ON SEQUENCE %%I.%%I TO %%I;', n.nspname, s.relname, current_user)
+       format('GRANT %%s ON SEQUENCE %%I.%%I TO %%I;', concat_ws(', ',
+         CASE WHEN NOT has_sequence_privilege(s.oid, 'SELECT, USAGE') THEN 'SELECT' END,
+         CASE WHEN NOT has_sequence_privilege(s.oid, 'UPDATE') THEN 'UPDATE' END), n.nspname, s.relname, current_user)
 FROM pg_depend AS d
 JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
 JOIN pg_namespace AS n ON n.oid = s.relnamespace

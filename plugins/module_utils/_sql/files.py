@@ -16,13 +16,9 @@ CREATE TABLE IF NOT EXISTS kanban_rollback.files (
   PRIMARY KEY (incident_id, name)
 )
 """
-# What is there of it, whether this role may make it, and whether it may write there.
+# What is there of it, and whether this role may make it.
 STATE = """
-SELECT f.oid IS NOT NULL,
-       has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES'),
-       COALESCE(has_table_privilege(f.oid, 'SELECT') AND has_table_privilege(f.oid, 'INSERT')
-                AND has_table_privilege(f.oid, 'UPDATE'), false),
-       COALESCE(has_table_privilege(f.oid, 'SELECT'), false)
+SELECT f.oid IS NOT NULL, has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES')
 FROM pg_namespace AS n
 JOIN pg_class AS i ON i.relnamespace = n.oid AND i.relname = 'incidents'
 LEFT JOIN pg_class AS f ON f.relnamespace = n.oid AND f.relname = 'files'

@@ -50,16 +50,21 @@ FROM (
   WHERE c.oid = %(table)s
 ) AS one
 """
-LACKING_TEMPORARY = """
-SELECT format('GRANT TEMPORARY ON DATABASE %%I TO %%I;', current_database(), role)
-FROM (SELECT COALESCE(%(role)s::name, current_user) AS role) AS who
-WHERE NOT has_database_privilege(role, current_database(), 'TEMPORARY')
+LACKING_ON_DATABASE = """
+SELECT format('GRANT %%s ON DATABASE %%I TO %%I;', word, current_database(), role)
+FROM (SELECT COALESCE(%(role)s::name, current_user) AS role, %(word)s::text AS word) AS who
+WHERE NOT has_database_privilege(role, current_database(), word)
 """
-# The databases in which a role itself, and not everybody, was granted it: this one, or none. A REVOKE of what was never
-# granted would leave the database with a list of its own.
-WITH_TEMPORARY = """
-SELECT d.datname::text FROM pg_database AS d, aclexplode(d.datacl) AS g
-WHERE d.datname = current_database() AND g.grantee = %(role)s::regrole AND g.privilege_type = 'TEMPORARY'
+OF_THE_LEDGER = """
+SELECT c.oid::bigint FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'kanban_rollback' WHERE c.relname = %(name)s
+"""
+# What a role itself, and not everybody, was granted on this database. A REVOKE of what was never granted would leave
+# the database with a list of its own.
+ON_DATABASE = """
+SELECT d.datname::text, g.privilege_type FROM pg_database AS d, aclexplode(d.datacl) AS g
+WHERE d.datname = current_database() AND g.grantee = quote_ident(%(role)s)::regrole
+  AND g.privilege_type IN ('CONNECT', 'TEMPORARY')
 """
 # Sequences that fill columns of tables, and what of some words a role (this one, where none is named) lacks on them.
 SEQUENCES = """
@@ -69,14 +74,16 @@ FROM (SELECT COALESCE(%(role)s::name, current_user) AS role) AS who, pg_depend A
 JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
 JOIN pg_namespace AS n ON n.oid = s.relnamespace,
 LATERAL (SELECT ARRAY(SELECT word FROM unnest(%(words)s::text[]) AS word
-                      WHERE NOT has_sequence_privilege(who.role, s.oid, word)) AS missing) AS lacks
+                      -- How far it is may be read with either.
+                      WHERE NOT has_sequence_privilege(who.role, s.oid, replace(word, 'SELECT', 'SELECT, USAGE')))
+                AS missing) AS lacks
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
   AND d.refobjid = ANY (%(tables)s::oid[])
 ORDER BY 1, 2
 """
 REVOKE_SEQUENCE = "REVOKE ALL ON SEQUENCE {sequence} FROM {role}"
 REVOKE_MEND = "REVOKE ALL ON {table} FROM {role}"
-REVOKE_TEMPORARY = "REVOKE TEMPORARY ON DATABASE {database} FROM {role}"
+REVOKE_ON_DATABASE = "REVOKE {word} ON DATABASE {database} FROM {role}"
 
 # Which tables and columns a query reads, by the server's own analysis: a view depends on each of them. It is never
 # asked, and rolled back at once. Where only rows are counted there is no column; then any one of them will do.

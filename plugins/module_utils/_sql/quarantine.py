@@ -41,18 +41,16 @@ SELECT EXISTS (SELECT FROM pg_attribute AS a
                WHERE a.attrelid = to_regclass('kanban_rollback.quarantined') AND a.attname = 'before' AND a.attnotnull)
 """
 TAKE_NOTHING_BEFORE = "ALTER TABLE kanban_rollback.quarantined ALTER before DROP NOT NULL"
-# What is there of it, and whether this role may make it; and whether it may write there.
+# What is there of it, and whether this role may make it.
 STATE = """
-SELECT q.oid IS NOT NULL,
-       has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES'),
-       COALESCE(has_table_privilege(q.oid, 'INSERT') AND has_table_privilege(q.oid, 'SELECT')
-                AND has_table_privilege(r.oid, 'UPDATE'), false)
+SELECT q.oid IS NOT NULL, has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES')
 FROM pg_namespace AS n
 JOIN pg_class AS i ON i.relnamespace = n.oid AND i.relname = 'incidents'
 LEFT JOIN pg_class AS q ON q.relnamespace = n.oid AND q.relname = 'quarantined'
-LEFT JOIN pg_class AS r ON r.relnamespace = n.oid AND r.relname = 'repairs'
 WHERE n.nspname = 'kanban_rollback'
 """
+# What whoever repairs needs there: a repair is noted, and marked when it is undone.
+WRITES = {"repairs": ("SELECT", "INSERT", "UPDATE"), "quarantined": ("SELECT", "INSERT")}
 ADD_REPAIR = """
 INSERT INTO kanban_rollback.repairs (incident_id, run_id, operator, approved_by, plan_hash, plan)
 VALUES (%(incident)s, %(run)s, %(operator)s, %(approved_by)s, %(plan_hash)s, %(plan)s::jsonb)
