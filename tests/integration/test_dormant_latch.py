@@ -55,6 +55,30 @@ def test_a_dormant_latch_is_nobody_elses_to_raise(db: Database) -> None:
         cursor.execute(f"SELECT kanban_rollback.{function}('mine')")
 
 
+def test_an_undo_says_which_right_on_the_latch_lacks(db: Database) -> None:
+    population(db)
+    modules = dormant(db)
+    modules.disable(latch=True)
+    ((raises, lowers),) = db.rows(
+        "SELECT r.oid::regprocedure::text, l.oid::regprocedure::text FROM pg_proc AS r, pg_proc AS l"
+        " WHERE r.proname LIKE 'raise\\_latch%%' AND l.proname LIKE 'lower\\_latch%%'"
+    )
+    (role,) = db.roles
+    db.rows(f"REVOKE EXECUTE ON FUNCTION {raises} FROM {role}")
+    lacks = modules.fails("missing_privilege", "feature_flag", state="restored", incident_id="INC-1")
+    grant = f"GRANT EXECUTE ON FUNCTION {raises} TO {role};"
+    assert grant in lacks["error"]["todo"]
+    assert on(db) == []
+    db.rows(grant)
+    db.rows(f"REVOKE EXECUTE ON FUNCTION {lowers} FROM {role}")
+    # Everybody is back by then, and what is not as it was is the error.
+    lacks = modules.fails("missing_privilege", "feature_flag", state="restored", incident_id="INC-1")
+    assert "the latch could not be lowered" in lacks["error"]["what"]
+    assert (lacks["changed_count"], len(on(db))) == (50, 50)
+    db.rows(f"GRANT EXECUTE ON FUNCTION {lowers} TO {role}")
+    assert modules.restore()["latch_left"] == []
+
+
 def test_the_ledger_goes_with_its_dormant_latch(db: Database) -> None:
     population(db)
     dormant(db)

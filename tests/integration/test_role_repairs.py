@@ -94,7 +94,7 @@ def test_preflight_names_what_a_repair_would_lack_and_that_is_no_must(place: Pla
         return next(dict(one) for one in found["checks"] if one["name"] == "repair")
 
     assert look()["ok"]
-    for right in (*RIGHTS, 'DELETE ON public."TicketTags"'):
+    for right in (*RIGHTS, 'DELETE ON public."TicketTags"', "INSERT ON kanban_rollback.quarantined"):
         place.db.rows(f"REVOKE {right} FROM {place.role}")
         check = look()
         assert (check["ok"], check["severity"]) == (False, "should")
