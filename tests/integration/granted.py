@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -105,14 +106,16 @@ def each_is_needed(place: Place, needs: Needs, tried: Mapping[Look, Sequence[str
     assert names - granted == set(), "needed, and not granted"
     wrong = [f"{look.__name__} says: {told}" for look in needs for told in [_told(look, place)] if told]
     assert wrong == [], "\n".join(wrong)
-    for grant, look in wanted:
-        told = _without(grant, look, place)
-        if not is_named(place, grant, told):
-            wrong.append(f"{grant} is taken away, and {look.__name__} says: {told or 'nothing'}")
-        place.db.rows(f"GRANT {grant} TO {place.role}")
+    for look, grants in itertools.groupby(wanted, key=lambda one: one[1]):
+        for grant, _look in grants:
+            told = _without(grant, look, place)
+            if not is_named(place, grant, told):
+                wrong.append(f"{grant} is taken away, and {look.__name__} says: {told or 'nothing'}")
+            place.db.rows(f"GRANT {grant} TO {place.role}")
+        # With the last given back it is well again; any before it that was not would have been named with the next.
         told = _told(look, place)
         if told:
-            wrong.append(f"{grant} is given back, and {look.__name__} says: {told}")
+            wrong.append(f"all is given back, and {look.__name__} says: {told}")
     assert wrong == [], "\n".join(wrong)
 
 

@@ -8,12 +8,14 @@ What stands in the tables below is all that the catalogs have; a grant that is i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import pytest
 
 from tests.integration import undertaken as work
 from tests.integration.granted import Look, each_is_needed, everything
-from tests.integration.least import bootstrapped
+from tests.integration.least import Place, bootstrapped
 from tests.integration.module import ROOT
 from tests.integration.repairs import FENCED
 from tests.support.dataset import KEY
@@ -147,26 +149,26 @@ def test_what_restores_rehearses_and_keeps_a_flag_in_rows_is_granted_and_nothing
         each_is_needed(place, TO_DO_WHAT_ELSE_IS_ASKED_FOR, {**TO_STOP_AND_LOOK, **TO_REPAIR})
 
 
-def test_as_it_comes_it_reads_what_it_dumps_and_has_nothing_that_is_not_above() -> None:
+@pytest.fixture(scope="module")
+def as_it_comes() -> Iterator[Place]:
+    """A place that was bootstrapped without any wish: what each test does to it, it undoes."""
     with bootstrapped(bootstrap_memberships=None) as place:
-        place.db.needs(14, "there is no pg_read_all_data")
-        each_is_needed(place, {work.dump: ("pg_read_all_data",)}, TO_STOP_AND_LOOK)
+        yield place
 
 
-def test_what_an_older_version_granted_goes_with_the_next_bootstrap() -> None:
-    with bootstrapped() as place:
-        before = everything(place)
-        older = (
-            "UPDATE ON kanban_rollback.meta",
-            "INSERT ON kanban_rollback.latched",
-            "INSERT ON kanban_rollback.repairs",
-        )
-        for grant in older:
-            place.db.rows(f"GRANT {grant} TO {place.role}")
-        given: dict[str, Any] = {"grant_to": [place.role]}
-        assert place.db.modules().ok("ledger", **given)["changed"]
-        assert everything(place) == before
-        assert not place.db.modules().ok("ledger", **given)["changed"]
+def test_as_it_comes_it_reads_what_it_dumps_and_has_nothing_that_is_not_above(as_it_comes: Place) -> None:
+    as_it_comes.db.needs(14, "there is no pg_read_all_data")
+    each_is_needed(as_it_comes, {work.dump: ("pg_read_all_data",)}, {**TO_STOP_AND_LOOK, **TO_REPAIR})
+
+
+def test_what_an_older_version_granted_goes_with_the_next_bootstrap(as_it_comes: Place) -> None:
+    place, before = as_it_comes, everything(as_it_comes)
+    for grant in ("UPDATE ON {}.meta", "INSERT ON {}.latched", "INSERT ON {}.repairs"):
+        place.db.rows(f"GRANT {grant.format('kanban_rollback')} TO {place.role}")
+    given: dict[str, Any] = {"grant_to": [place.role]}
+    assert place.db.modules().ok("ledger", **given)["changed"]
+    assert everything(place) == before
+    assert not place.db.modules().ok("ledger", **given)["changed"]
 
 
 def test_the_documentation_has_their_number() -> None:
@@ -176,23 +178,30 @@ def test_the_documentation_has_their_number() -> None:
     assert f"alone: {stop} to stop and to look, {mend} more to repair, {rest} more to restore, to rehearse and" in text
 
 
-def test_everything_of_the_catalogs_is_read() -> None:
-    with bootstrapped() as place:
-        before = everything(place)
-        for grant in (
-            "REFERENCES ON public.\"Tags\"", "EXECUTE ON FUNCTION pg_reload_conf()", "CREATE ON SCHEMA public",
-            "pg_monitor", "SELECT ON SEQUENCE public.\"Tags_id_seq\"", "CREATE ON DATABASE kanban",
-        ):  # fmt: skip
-            place.db.rows(f"GRANT {grant} TO {place.role}")
-            assert everything(place) - before == {grant}
-            place.db.rows(f"REVOKE {grant} FROM {place.role}")
-        for make, word in (
-            ("GRANT USAGE ON LANGUAGE sql TO {}", "language sql"),
-            ("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {}", "default privileges"),
-            ('ALTER TABLE "Queue" OWNER TO {}', 'table "Queue"'),
-            ("ALTER ROLE {} SET work_mem = '1MB'", "work_mem"),
-            ("ALTER ROLE {} CREATEROLE", "is CREATEROLE"),
-        ):
-            known = everything(place)
-            place.db.rows(make.format(place.role))
-            assert any(word in grant for grant in everything(place) - known), make
+# What is no grant in the usual places, what it is called, and what takes it back.
+ELSEWHERE = (
+    ("GRANT USAGE ON LANGUAGE sql TO {}", "language sql", "REVOKE USAGE ON LANGUAGE sql FROM {}"),
+    (
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {}",
+        "default privileges",
+        "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM {}",
+    ),
+    ('ALTER TABLE "Queue" OWNER TO {}', 'table "Queue"', 'ALTER TABLE "Queue" OWNER TO CURRENT_USER'),
+    ("ALTER ROLE {} SET work_mem = '1MB'", "work_mem", "ALTER ROLE {} RESET work_mem"),
+    ("ALTER ROLE {} CREATEROLE", "is CREATEROLE", "ALTER ROLE {} NOCREATEROLE"),
+)
+
+
+def test_everything_of_the_catalogs_is_read(as_it_comes: Place) -> None:
+    place, before = as_it_comes, everything(as_it_comes)
+    for grant in (
+        'REFERENCES ON public."Tags"', "EXECUTE ON FUNCTION pg_reload_conf()", "CREATE ON SCHEMA public",
+        "pg_monitor", 'SELECT ON SEQUENCE public."Tags_id_seq"', "CREATE ON DATABASE kanban",
+    ):  # fmt: skip
+        place.db.rows(f"GRANT {grant} TO {place.role}")
+        assert everything(place) - before == {grant}
+        place.db.rows(f"REVOKE {grant} FROM {place.role}")
+    for make, word, undo in ELSEWHERE:
+        place.db.rows(make.format(place.role))
+        assert any(word in grant for grant in everything(place) - before), make
+        place.db.rows(undo.format(place.role))
