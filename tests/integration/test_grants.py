@@ -138,6 +138,8 @@ TO_DO_WHAT_ELSE_IS_ASKED_FOR: Mapping[Look, Sequence[str]] = {
 }
 
 
+# What no role has unless it is asked for.
+@pytest.mark.drill
 def test_what_restores_rehearses_and_keeps_a_flag_in_rows_is_granted_and_nothing_else() -> None:
     flag = {
         "store": "key_value", "table": "Settings", "tenant_column": "companyId", "column": "value",
