@@ -28,6 +28,7 @@ def test_absent_leaves_no_trace(site: Site, least: dict[str, Any]) -> None:
     assert traces(site) == laid_down
     assert site.psql("db1", CATALOG) == set_up
     assert "db1: Incidents are open in this ledger" in refused.screen
+    assert "docs/errors.md#removal_refused" in refused.screen
     assert "reenable.yml with -e kanban_reenable=all -e kanban_close=true" in refused.screen
     undone = site.run("reenable", extra={"kanban_reenable": "all", "kanban_close": True})
     assert undone.rc == 0, undone.output
@@ -129,6 +130,7 @@ def test_a_record_that_others_wrote_or_that_names_other_things_removes_nothing(
         refused = bootstrap(site, least, kanban_state="absent")
         assert refused.rc != 0
         assert words in refused.text
+        assert "docs/errors.md#record_refused" in refused.text
         assert traces(site)["redis1"] == before
         redis1.run(["sh", "-c", f"rm {record}; mv /root/record {record}"])
     redis1.run(["redis-cli", "PING"])
