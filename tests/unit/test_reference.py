@@ -36,8 +36,8 @@ def test_readme_names_every_module_and_every_playbook() -> None:
     assert table("Playbooks") == {path.name for path in (ROOT / "playbooks").glob("*.yml") if path.stem not in PARTS}
 
 
-# The profile has one entry point for all playbooks. bootstrap is not described yet.
-APART = {"bootstrap", "kanban"}
+# The profile has one entry point for all playbooks.
+APART = {"kanban"}
 ROLES = sorted({path.name for path in (ROOT / "roles").iterdir()} - APART)
 
 
