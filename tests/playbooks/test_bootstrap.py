@@ -15,6 +15,9 @@ import pytest
 from tests.playbooks.bootstraps import CATALOG, bootstrap, traces
 from tests.playbooks.place import ON, TENANTS, Site
 
+# In English and Portuguese.
+RUNBOOKS = [f"{name}{of}.md" for name in ("scenario1", "scenario2", "scenario3", "triage") for of in ("", ".pt_BR")]
+
 
 @pytest.mark.drill
 def test_the_plan_of_a_first_installation_changes_nothing(site: Site) -> None:
@@ -24,6 +27,9 @@ def test_the_plan_of_a_first_installation_changes_nothing(site: Site) -> None:
     assert site.psql("db1", CATALOG) == before
     assert traces(site) == nothing
     assert plan.rc == 0, plan.output
+    # What a page will be is shown, in either language.
+    assert "+# Scenario 3: data is being lost or corrupted (P0 critical)" in plan.output
+    assert "+# Cenário 3: dados estão sendo perdidos ou corrompidos (P0 crítico)" in plan.output
 
 
 def test_made_once_enough_for_a_role_that_may_do_nothing_else_and_gone_again(site: Site, least: dict[str, Any]) -> None:
@@ -38,10 +44,13 @@ def test_made_once_enough_for_a_role_that_may_do_nothing_else_and_gone_again(sit
     assert {again.recap(host)["changed"] for host in ("db1", "db2", "redis1", "app1", "app2")} == {0}
     for host, left in traces(site).items():
         assert "drwx------ /var/lib/kanban_rollback" in left.splitlines(), host
-        assert "/opt/chatia/runbooks/scenario3.md" in left, host
-    page = site.fleet["app1"].run(["cat", "/opt/chatia/runbooks/scenario3.md"]).stdout
-    assert "inventories/staging chatia.kanban_rollback.scenario3" in page
-    assert "{{" not in page
+        laid_down = [line.rpartition("/")[2] for line in left.splitlines() if "/opt/chatia/runbooks/" in line]
+        assert sorted(laid_down) == RUNBOOKS, host
+    for name, words in (("scenario3.md", "## Immediate stop\n"), ("scenario3.pt_BR.md", "## Alarme falso\n")):
+        page = site.fleet["app1"].run(["cat", f"/opt/chatia/runbooks/{name}"]).stdout
+        assert "inventories/staging chatia.kanban_rollback.scenario3" in page
+        assert words in page
+        assert "{{" not in page
 
     # Its role is enough to stop and to go back.
     before = site.rows()
@@ -78,6 +87,7 @@ def test_a_group_without_hosts_is_no_success(site: Site, names: Mapping[str, str
     run = site.run("bootstrap", extra={f"kanban_{tier}_hosts": name for tier, name in names.items()}, whole=True)
     assert run.rc != 0
     assert "NOBODY in apps" in run.text
+    assert "docs/errors.md#no_hosts" in run.screen
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,9 +164,3 @@ def test_who_has_not_said_so_is_named(asked: dict[str, Any], tried: dict[str, An
     lines = who_needs_it([PRIMARY, asked], [{"changed": False}, tried], ["db1", "db2"])
     assert len(lines) == 1
     assert lines[0].startswith(f"db2: {words}")
-
-
-def test_no_runbook_gives_a_reason_in_a_form_of_which_ansible_takes_the_first_word() -> None:
-    pages = list((Path(__file__).parents[2] / "roles" / "bootstrap" / "templates" / "runbooks").glob("*.j2"))
-    assert len(pages) == 4
-    assert [page.name for page in pages if "kanban_reason=" in page.read_text(encoding="utf-8")] == []
