@@ -46,7 +46,7 @@ class Standing:
 
     @property
     def default_on(self) -> bool:
-        """Whether somewhere the default of all tenants is on, by which those without a row of their own are in no count."""
+        """Whether somewhere the default of all tenants is on: who has no row of their own is in no count then."""
         return any(host.last.get("global_default") == "on" for host in self.acted)
 
     @property

@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(2 * SECONDS)]
 def type_lines(page: str, place: str, directory: Path) -> None:
     """Type the lines of a page that make an environment and install into it, there instead of in its own place."""
     text = (ROOT / "docs" / page).read_text()
-    lines = [line.split("  #")[0].strip() for line in text.splitlines() if re.match(r" +\S*(?:python3 -m venv|/pip) ", line)]
+    typed_there = re.findall(r"^ +(\S*(?:python3 -m venv|/pip) .*)", text, re.MULTILINE)
+    lines = [line.split("  #")[0].strip() for line in typed_there]
     assert lines
     env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VIRTUAL_ENV"))}
     for line in lines:

@@ -12,15 +12,14 @@ import shutil
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.documents import started
 from tests.documents.commands import ROOT, commands_of, documents
 from tests.playbooks.runner import beside, environment
-from tests.support import tarball
-from tests.support.redis_server import Redis
-from tests.support.servers import workspace
+from tests.support import binaries, tarball
+from tests.support.servers import Redis, workspace
+from tools.matrix.cells import CELLS
 
 COLLECTIONS = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"), "PAGER": "cat"}
 
@@ -69,29 +68,39 @@ def test_the_rules_are_tested_with_a_prefix_of_ones_own(tmp_path: Path) -> None:
     assert "YOURS" in (tmp_path / "rules/kanban_v2.rules.yml").read_text()
 
 
-def test_the_cells_of_the_matrix_are_listed() -> None:
-    (line,) = {line for line in documented("python") if line.endswith("tools.matrix --list")}
+def test_the_prefixes_of_redis_are_counted() -> None:
+    (line,) = documented("redis-cli")
+    with workspace() as directory, Redis(directory / "redis") as server, server.client() as client:
+        for key in ("cards:1", "cards:2", "session:1"):
+            client.set(key, "x")
+        # Where it is, and as whom, is a reader's to say.
+        told = [f"redis-cli -h {server.host} -p {server.port}", line.removeprefix("redis-cli ")]
+        env = {"PATH": os.environ["PATH"], "REDISCLI_AUTH": server.password}
+        done = started.run_line(" ".join(told), directory, env=env)
+    assert done.returncode == 0, done.stderr
+    assert [row.split() for row in done.stdout.splitlines()] == [["2", "cards"], ["1", "session"]]
+
+
+def test_the_cells_of_the_matrix_are_named() -> None:
+    (line,) = [one for one in documented("python") if "tools.matrix" in one]
     listed = started.run([sys.executable, *line.split()[1:]], ROOT)
     assert listed.returncode == 0, listed.stderr
-    assert {"postgresql-13", "redis-7", "pgbouncer"} <= set(re.findall(r"[\w.-]+", listed.stdout))
+    assert [row.split()[0] for row in listed.stdout.splitlines()] == [cell.name for cell in CELLS]
 
 
-def test_prefixes_of_redis_are_counted(tmp_path: Path) -> None:
-    client = shutil.which("redis-cli")
-    if client is None:
-        pytest.skip("there is no redis-cli on this machine")
-    (line,) = documented("redis-cli")
-    with workspace() as own, Redis(own / "redis") as server:
-        with server.client() as keys:
-            keys.mset({"bull:a:1": "x", "bull:b": "x", "sess:7": "x"})
-        # A reader's Redis is where the client looks by itself.
-        own_client = tmp_path / "redis-cli"
-        own_client.write_text(f'#!/bin/sh\nexec {client} -h {server.host} -p {server.port} "$@"\n')
-        own_client.chmod(0o755)
-        around = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDISCLI_AUTH": server.password}
-        counted = started.run_line(line, tmp_path, env=around)
-    assert counted.returncode == 0, counted.stderr
-    assert [row.split() for row in counted.stdout.splitlines()] == [["2", "bull"], ["1", "sess"]]
+def test_tests_run_with_a_postgresql_that_is_named(tmp_path: Path) -> None:
+    (line,) = [line for path in documents() for line in commands_of(path.read_text()) if "-m pytest tests" in line]
+    named, _python, *words = line.split()
+    variable = named.partition("=")[0]
+    # One of them is enough here, with the PostgreSQL that this machine has.
+    less = ["-k", "test_other_settings", "-o", f"cache_dir={tmp_path}"]
+    env = environment(**{variable: str(binaries.postgres())})
+    done = started.run([sys.executable, *words, *less], ROOT, env=env)
+    assert re.search(r"[1-9]\d* passed", done.stdout), done.stdout + done.stderr
+    # It is read: where none is, none is taken instead.
+    none = started.run([sys.executable, *words, *less], ROOT, env=environment(**{variable: str(tmp_path)}))
+    assert none.returncode, none.stdout
+    assert variable in none.stdout
 
 
 def test_a_token_is_long_and_random() -> None:

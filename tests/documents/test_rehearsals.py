@@ -35,7 +35,8 @@ def typed(*words: str, **variables: str) -> str:
 
 
 def test_stage_by_stage_by_molecule() -> None:
-    block = (ROOT / "docs/rehearse-hosts.md").read_text().partition("for one stage at a time")[2].partition("With Docker")[0]
+    page = (ROOT / "docs/rehearse-hosts.md").read_text()
+    block = page.partition("for one stage at a time")[2].partition("With Docker")[0]
     export, *lines = [line.split("  #")[0].strip() for line in block.splitlines() if line.startswith("    ")]
     tools = f"{ROOT}/.venv-rehearse/bin"
     assert export == "export PATH=$PWD/.venv-rehearse/bin:$PATH REHEARSAL_PYTHON=$PWD/.venv-rehearse/bin/python"

@@ -54,13 +54,21 @@ def test_what_bootstrap_refuses_says_where_more_is_said() -> None:
     assert [task for task in refusals if "chatia.kanban_rollback.error_page" not in task] == []
 
 
-def sections() -> dict[str, str]:
-    """Return the text below each heading that is a code."""
-    found = re.split(r"^### (.+)$", ERRORS, flags=re.MULTILINE)
-    return {
-        head: re.split(r"^## ", body, flags=re.MULTILINE)[0].strip()
-        for head, body in zip(found[1::2], found[2::2], strict=True)
-    }
+def sections(page: Path) -> list[tuple[str, str]]:
+    """Return each heading of a page with its signs, and the text below it."""
+    found = re.split(r"^(#+ .+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [(head, body.strip()) for head, body in zip(found[1::2], found[2::2], strict=True)]
+
+
+def led_to(page: Path, body: str) -> list[tuple[str, int]]:
+    """Return the pages that a text's links lead to, whatever their language, and which heading there."""
+    found = []
+    for path, anchor in _LINK.findall(body):
+        file = (page.parent / (path or page.name)).resolve()
+        heads = re.findall(r"^#+ .+$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        place = next(at for at, head in enumerate(heads) if anchor in anchors(head)) if anchor else 0
+        found.append((file.relative_to(ROOT).as_posix().replace("/pt_BR/", "/"), place))
+    return sorted(found)
 
 
 def test_each_code_has_a_section_and_each_section_a_code() -> None:
