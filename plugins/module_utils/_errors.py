@@ -37,9 +37,8 @@ class KanbanError(Exception):
 
     def as_result(self) -> dict[str, object]:
         """Return what ``fail_json`` needs: ``msg``, ``error`` (as ``told``) and the details."""
-        error = self.told()
         # The address comes last, with nothing behind it that would be copied along.
-        return {"msg": f"{self} See {error['page']}", "error": error, **self.details}
+        return {"msg": with_page(str(self), self.code), "error": self.told(), **self.details}
 
 
 class BadInput(KanbanError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table, has_table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._identity import same as same_id
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, Lanes
@@ -123,13 +123,10 @@ class Relations:
 
     def has(self, wanted: str) -> bool:
         """Tell whether there is such a table, in reach or not."""
-        try:
-            find_table(self._cursor, wanted)
-        except BadInput as error:
-            if error.code == "missing_table":
-                refuse_unreachable(self._cursor, wanted, _NOT_COUNTED)
-                return False
-        return True
+        there = has_table(self._cursor, wanted)
+        if not there:
+            refuse_unreachable(self._cursor, wanted, _NOT_COUNTED)
+        return there
 
     def columns_of(self, query: sql.Composable) -> Sequence[str]:
         """Return the names of a query's columns; raises ServerError as the server does."""

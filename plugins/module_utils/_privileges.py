@@ -37,6 +37,19 @@ def refuse_unreadable(cursor: Cursor, table: Table, columns: Sequence[str], why:
         )
 
 
+def lacking(
+    cursor: Cursor, table: int, words: Sequence[str], columns: Sequence[str] = (), role: str | None = None
+) -> tuple[list[str], str]:
+    """Return which privileges on a table a role (this one) lacks, and the line that grants them; raises ServerError.
+
+    :param words: privileges on the whole table.
+    :param columns: columns that are updated.
+    """
+    values = {"table": table, "words": list(words), "columns": list(columns), "role": role}
+    missing, grant = cursor.row(queries.LACKING_TO_MEND, values)
+    return list(missing), str(grant)
+
+
 def refuse_lacking(cursor: Cursor, table: Table, words: Sequence[str], columns: Sequence[str], why: str) -> None:
     """Refuse what takes more on a table than this role has; raises ServerError.
 
@@ -44,15 +57,14 @@ def refuse_lacking(cursor: Cursor, table: Table, words: Sequence[str], columns: 
     :param columns: columns that are written.
     :param why: what it matters.
     """
-    values = {"table": table.oid, "words": list(words), "columns": list(columns), "role": None}
-    missing, grant = cursor.row(queries.LACKING_TO_MEND, values)
+    missing, grant = lacking(cursor, table.oid, words, columns)
     if missing:
         raise ServerError(
             "missing_privilege",
             f"This role lacks {' and '.join(missing)} on {table}.",
             why,
             f"Grant it: {grant} (bootstrap.yml does), or use another role.",
-            missing=list(missing),
+            missing=missing,
         )
 
 

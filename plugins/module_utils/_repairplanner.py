@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, Finding
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations, key_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import CHECK, TABLE, Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircascade import (
     ForeignKey,
@@ -31,7 +32,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import (
     CHANGES,
     DELETES,
-    lacking,
     may_make_plans,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import (

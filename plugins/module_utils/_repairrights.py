@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircascade import read_foreign_keys
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine, undo
@@ -24,19 +25,6 @@ _RESTORES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 # A restore reads sequences and sets them; who plants rows takes numbers from them, which lets it read them, too.
 _SETS, _SETS_DRAWN, _DRAWS = ("SELECT", "UPDATE"), ("UPDATE",), ("USAGE",)
 _TODO = "Grant it: {} (bootstrap.yml does, by kanban_role_repairs), or use another role."
-
-
-def lacking(
-    cursor: Cursor, table: int, words: Sequence[str], columns: Sequence[str] = (), role: str | None = None
-) -> tuple[list[str], str]:
-    """Return which privileges on a table a role (this one) lacks, and the line that grants them; raises ServerError.
-
-    :param words: privileges on the whole table.
-    :param columns: columns that are updated.
-    """
-    values = {"table": table, "words": list(words), "columns": list(columns), "role": role}
-    missing, grant = cursor.row(queries.LACKING_TO_MEND, values)
-    return list(missing), str(grant)
 
 
 @dataclass

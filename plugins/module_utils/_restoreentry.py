@@ -20,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Scope
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, checks_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import (
     add_repair,
     ensure_nothing_before,
@@ -36,7 +37,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     refused_error,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import BRINGS_BACK, lacking
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import BRINGS_BACK
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrun import carry_out
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundoentry import undo_repairs, without_fence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
