@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,7 @@ from tests.support.terminal import Shown
 def person(db: Database, directory: Path, name: str, *options: str, **extra: Any) -> tuple[list[str], dict[str, str]]:
     """Return what a person types in the checkout, and an environment in which its ansible.cfg counts."""
     variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "kanban_postgresql_host": db.server.host,
-        "kanban_postgresql_port": db.server.port,
-        "kanban_postgresql_db": db.name,
-        "kanban_postgresql_user": db.server.user,
-        "kanban_postgresql_password": db.server.password,
+        **db.variables,
         "kanban_incidents_dir": str(directory / "incidents"),
         "kanban_dump_dir": str(directory / "dumps"),
         "kanban_dump_tables": [],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -85,6 +86,19 @@ class Database:
             if not session.closed:
                 with contextlib.suppress(Exception):
                     session.rollback()
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """How a playbook on this machine reaches it, as the superuser."""
+        return {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "kanban_postgresql_host": self.server.host,
+            "kanban_postgresql_port": self.server.port,
+            "kanban_postgresql_db": self.name,
+            "kanban_postgresql_user": self.server.user,
+            "kanban_postgresql_password": self.server.password,
+        }
 
     def rows(self, statement: Statement, values: Any = None) -> list[Any]:
         """Run one statement as the superuser and return its rows."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,14 +94,8 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     passwords = {db.server.password, cache.password, role, *SECRETS}
     marks = {mark for columns in MARKS.values() for mark in columns.values()} | {SESSION}
     variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
+        **db.variables,
         "kanban_environment": "staging",
-        "kanban_postgresql_host": db.server.host,
-        "kanban_postgresql_port": db.server.port,
-        "kanban_postgresql_db": db.name,
-        "kanban_postgresql_user": db.server.user,
-        "kanban_postgresql_password": db.server.password,
         "kanban_postgresql_bin_dir": str(postgres()),
         "kanban_redis_host": cache.host,
         "kanban_redis_port": cache.port,

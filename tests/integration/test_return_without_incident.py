@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import page_of
@@ -15,14 +14,8 @@ from tests.integration.place import Database
 
 def test_no_incident_is_a_refusal_with_its_page(db: Database, directory: Path) -> None:
     variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
+        **db.variables,
         "kanban_environment": "staging",
-        "kanban_postgresql_host": db.server.host,
-        "kanban_postgresql_port": db.server.port,
-        "kanban_postgresql_db": db.name,
-        "kanban_postgresql_user": db.server.user,
-        "kanban_postgresql_password": db.server.password,
         "kanban_incidents_dir": str(directory / "incidents"),
     }
     hosts = playbook.inventory(directory, variables, db={"db1": {}})
