@@ -12,6 +12,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 Answer = Mapping[str, Any]
 
 
+def ids_of(row: Mapping[str, Any]) -> list[str]:
+    """Return every id that things of an incident may bear: the ledger's, its aliases, and what it was opened as.
+
+    :param row: one of ``incidents`` or ``open`` of ``incident_info``.
+    """
+    return [row["incident_id"], *row.get("aliases", []), row.get("opened_as", row["incident_id"])]
+
+
 def incident_to_undo(answers: Sequence[Answer], asked: str = "") -> dict[str, Any]:
     """Return the one incident that all databases mean (``agreed``, ``incident_id``), or ``why`` there is none.
 
@@ -22,7 +30,7 @@ def incident_to_undo(answers: Sequence[Answer], asked: str = "") -> dict[str, An
         return {"agreed": True, "incident_id": asked, "why": ""}
     todo = "Name the incident: -e kanban_incident_id=... Nothing was changed."
     # Per ledger, every name by which the open incident is known there.
-    known = [[{row["incident_id"], *row["aliases"]} for row in answer.get("open", [])] for answer in answers]
+    known = [[set(ids_of(row)) for row in answer.get("open", [])] for answer in answers]
     known = [ledger for ledger in known if ledger]
     if not known:
         return {"agreed": False, "incident_id": "", "why": f"No incident is open in any ledger that answered. {todo}"}
@@ -38,6 +46,6 @@ def incident_to_undo(answers: Sequence[Answer], asked: str = "") -> dict[str, An
 def is_known(answer: Answer, incident_id: str) -> bool:
     """Tell whether a host has anything recorded under an incident, in its ledger or in files."""
     rows = [*answer.get("incidents", []), *answer.get("open", [])]
-    named = any(incident_id in (row["incident_id"], *row["aliases"]) for row in rows)
+    named = any(incident_id in ids_of(row) for row in rows)
     in_files = any(is_file_of(path, incident_id) for path in answer.get("prior_files", []))
     return named or bool(answer.get("known_as")) or in_files

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any, Iterator, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged, why_silent
 
 NOT_ASKED = "it was not asked, because an earlier step got no answer here"
@@ -15,14 +16,17 @@ _UNKNOWN = f" NOT ACCOUNTED FOR: {NOT_ASKED}"
 
 
 def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
-    """Return the incident's id and every alias that the run knows it by; ``answers`` to the kill or to a question."""
+    """Return every id that the run knows the incident by: its own, its aliases, and what it was opened as.
+
+    :param answers: to the kill or to a question.
+    """
     found = {str(run["incident_id"])}
     for answer in answers:
         incident = (answer or {}).get("incident", {})
         found.update(str(incident[name]) for name in ("incident_id", "requested") if incident.get(name))
         rows = [*incident.get("open_before", []), *(answer or {}).get("incidents", [])]
         for row in rows:
-            names = {row["incident_id"], *row.get("aliases", [])}
+            names = set(ids_of(row))
             if names & found:
                 found |= names
     return sorted(found)

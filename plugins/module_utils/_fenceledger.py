@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Session
@@ -31,7 +32,7 @@ def read_ledger(session: Session, environment: str | None) -> ledger.LedgerState
 
 
 def names_of(place: FencePlace, incident_id: str) -> list[str]:
-    """Return every id that means this incident: itself, and where the ledger knows it, its first id and its aliases."""
+    """Return every id that its fence may be up for: itself, and where the ledger knows the incident, all of its ids."""
     names = [incident_id]
     if not place.ledger_state.usable:
         return names
@@ -39,7 +40,7 @@ def names_of(place: FencePlace, incident_id: str) -> list[str]:
         with place.session().transaction(ledger.LEDGER_SECONDS, LOCK_SECONDS, "READ ONLY") as cursor:
             known = ledger.find_incident(cursor, incident_id)
             rows = ledger.list_incidents(cursor, known) if known else []
-        return sorted({*names, *(name for row in rows for name in (row["incident_id"], *row["aliases"]))})
+        return sorted({*names, *(name for row in rows for name in ids_of(row))})
     except KanbanError as error:
         place.warnings.append(f"The ledger could not be asked for the incident's other ids: {error.what}")
         return names

@@ -159,7 +159,7 @@ def list_incidents(
     names = ("incident_id", "scenario", "environment", "operator", "reason", "opened_at", "closed_at")
     values = {"incident": incident_id, "only_open": only_open, "limit": limit}
     return [
-        {**dict(zip(names, row[:7])), "age_seconds": round(row[7]), "aliases": row[8]}
+        {**dict(zip(names, row[:7])), "age_seconds": round(row[7]), "aliases": row[8], "opened_as": row[9]}
         for row in cursor.rows(queries.INCIDENTS, values)
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import failover
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledgerprogress as queries
 
 # Events of a return in stages, and what a reader calls them.
 STAGE_EVENTS = {"stage begun": "begun", "stage passed": "passed", "stage failed": "failed"}

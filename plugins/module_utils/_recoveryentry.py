@@ -12,6 +12,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _recoverycompare as comparing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _recoveryfence as fencing
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._copytext import Column, CopyRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import Programs, find_programs
@@ -152,7 +153,7 @@ def _look(work: Measure, cursor: Cursor) -> View:
     if work.facts.state.usable:
         known = ledger.find_incident(cursor, request.incident_id)
         rows = ledger.list_incidents(cursor, known) if known else []
-        named = [name for row in rows for name in (row["incident_id"], *row["aliases"])]
+        named = [name for row in rows for name in ids_of(row)]
         work.names = list(dict.fromkeys([*named, request.incident_id]))
         work.noted_as = known
         work.known = known if cursor.row(queries.HAS_QUARANTINE, {})[0] else None

@@ -75,6 +75,12 @@ incidents:
     aliases:
       description: Other ids that mean it.
       type: list
+    opened_as:
+      description:
+        - The id that was asked for when it was opened. It is another than RV(incidents[].incident_id) where a closed
+          incident had that one, so that the ledger gave it a number (C(INC-7-2)); the write block keeps the one that
+          was asked for.
+      type: str
     opened_at:
       description: UTC.
       type: str

@@ -192,6 +192,8 @@ def test_the_id_of_a_closed_incident_gets_a_number(db: Database) -> None:
     assert (done["incident"]["incident_id"], done["incident"]["opened_now"]) == ("INC-1-2", True)
     again = modules.disable(tenants=[4])
     assert again["incident"]["incident_id"] == "INC-1-2"
+    told = db.modules().ok("incident_info")["incidents"]
+    assert [(one["incident_id"], one["opened_as"]) for one in told] == [("INC-1-2", "INC-1"), ("INC-1", "INC-1")]
     assert modules.restore("INC-1-2")["changed_count"] == 2
     assert on(db) == [tenant for tenant in ALL if tenant not in (1, 2)]
 

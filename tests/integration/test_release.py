@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration import playbook
+from tests.integration.fences import TABLES
 from tests.integration.place import Database
-from tests.integration.releases import BEFORE, FORGETS, INCIDENT, KILLED, MEANWHILE, RELEASE, REMEMBERS, Stopped
+from tests.integration.releases import BEFORE, BLOCK, FORGETS, INCIDENT, KILLED, MEANWHILE, RELEASE, REMEMBERS, Stopped
 from tests.playbooks.turns import EACH, killed_in_turn
 from tests.staging.local import Local, ask
 from tests.staging.settings import email, fill
@@ -82,6 +83,17 @@ def test_refused_then_planned_then_released_and_the_second_time_nothing_changes(
     for host in ("db1", "redis1", "app1", "app2"):
         assert again.recap(host)["changed"] == 0
     assert stopped.board() == before
+
+
+def test_the_block_of_an_incident_that_the_ledger_gave_a_number_is_its_own(stopped: Stopped) -> None:
+    stopped.modules.ok("write_fence", tables=TABLES, state="absent")
+    stopped.modules.ok("incident", state="closed")
+    stopped.stop()
+    stopped.block("SET", f"{{{BLOCK}}}:owner", INCIDENT)
+    stopped.validate()
+    done = stopped.release()
+    assert (done.rc, stopped.refuses) == (0, (False, False)), done.output
+    assert f"Incident {INCIDENT}-2" in done.screen
 
 
 @pytest.mark.drill

@@ -24,6 +24,8 @@ def ledger(*incidents: tuple[str, ...]) -> dict[str, Any]:
         ([ledger(("INC-1",)), ledger(("INC-1",))], "INC-1"),
         ([ledger(("INC-1",)), ledger(), {}], "INC-1"),
         ([ledger(("INC-1", "INC-2")), ledger(("INC-2",))], "INC-2"),
+        # One of that id was closed on one of them, so that it gave the new one a number.
+        ([ledger(("INC-1",)), {"open": [{"incident_id": "INC-1-2", "aliases": [], "opened_as": "INC-1"}]}], "INC-1"),
     ],
 )
 def test_the_one_incident_that_all_ledgers_mean_is_taken(answers: list[dict[str, Any]], incident: str) -> None:

@@ -177,13 +177,17 @@ UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp(), closed_by = 
 WHERE incident_id = %(incident)s AND closed_at IS NULL
 """
 
-# Newest first: containment joins the newest that is open.
+# Newest first: containment joins the newest that is open. Last, what it was opened as: an id that a closed incident has
+# is given a number in the ledger alone, while the write block and the run's own files keep the id that was asked for.
 INCIDENTS = """
 SELECT i.incident_id, i.scenario, i.environment, i.operator, i.reason,
        to_char(i.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
        to_char(i.closed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
        extract(epoch FROM clock_timestamp() - i.opened_at)::float8,
-       ARRAY(SELECT a.alias FROM kanban_rollback.incident_aliases AS a WHERE a.incident_id = i.incident_id ORDER BY 1)
+       ARRAY(SELECT a.alias FROM kanban_rollback.incident_aliases AS a WHERE a.incident_id = i.incident_id ORDER BY 1),
+       COALESCE((SELECT o.incident_id FROM kanban_rollback.incidents AS o
+                 WHERE o.incident_id = substring(i.incident_id FROM '^(.+)-(?:[2-9]|[1-9][0-9])$')
+                   AND o.closed_at <= i.opened_at), i.incident_id)
 FROM kanban_rollback.incidents AS i
 WHERE (%(incident)s IS NULL OR i.incident_id = %(incident)s)
   AND (NOT %(only_open)s OR i.closed_at IS NULL)
@@ -246,30 +250,6 @@ LIMIT %(limit)s
 KILLS = """
 SELECT count(*) FROM kanban_rollback.events
 WHERE phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'
-"""
-
-# What became of a return in stages since the last kill, which undid all of it. The newest first, for it is cut.
-STAGES = """
-SELECT event, at, data::text
-FROM kanban_rollback.events
-WHERE incident_id = %(incident)s AND phase = 're-enable' AND source = 'incident' AND event = ANY (%(events)s)
-  AND at > COALESCE((SELECT max(at) FROM kanban_rollback.events
-                     WHERE phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'), '')
-ORDER BY at DESC, run_id DESC, seq DESC
-LIMIT 200
-"""
-
-# What was found out about the data holds until somebody switches off again, repairs, restores or undoes that.
-VALIDATION = """
-SELECT event, at, data::text
-FROM kanban_rollback.events
-WHERE incident_id = %(incident)s AND phase = 'validate' AND source = 'incident' AND event = ANY (%(events)s)
-  AND LEAST(at, COALESCE(data ->> 'since', at))
-      > COALESCE((SELECT max(at) FROM kanban_rollback.events
-                     WHERE (phase = 'contain' AND source = 'feature_flag' AND event = 'disabled')
-                        OR (phase = 'recover' AND event IN ('repaired', 'restored', 'undone'))), '')
-ORDER BY at DESC, run_id DESC, seq DESC
-LIMIT 1
 """
 
 # One holder at a time; an expired lease, or one's own of the same run, is taken over.

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SQL of how far an incident has got since its last kill, out of the ledger's events."""
+
+from __future__ import annotations
+
+# What became of a return in stages since the last kill, which undid all of it. The newest first, for it is cut.
+STAGES = """
+SELECT event, at, data::text
+FROM kanban_rollback.events
+WHERE incident_id = %(incident)s AND phase = 're-enable' AND source = 'incident' AND event = ANY (%(events)s)
+  AND at > COALESCE((SELECT max(at) FROM kanban_rollback.events
+                     WHERE phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'), '')
+ORDER BY at DESC, run_id DESC, seq DESC
+LIMIT 200
+"""
+
+# What was found out about the data holds until somebody switches off again, repairs, restores or undoes that.
+VALIDATION = """
+SELECT event, at, data::text
+FROM kanban_rollback.events
+WHERE incident_id = %(incident)s AND phase = 'validate' AND source = 'incident' AND event = ANY (%(events)s)
+  AND LEAST(at, COALESCE(data ->> 'since', at))
+      > COALESCE((SELECT max(at) FROM kanban_rollback.events
+                     WHERE (phase = 'contain' AND source = 'feature_flag' AND event = 'disabled')
+                        OR (phase = 'recover' AND event IN ('repaired', 'restored', 'undone'))), '')
+ORDER BY at DESC, run_id DESC, seq DESC
+LIMIT 1
+"""
