@@ -158,11 +158,17 @@ def _of_point(point: Answer, fenced: bool, dumped: bool) -> tuple[list[str], lis
         why.append(f"writes since the fence are not measured: {measured['why']}")
     elif measured["writes"]:
         why.append(f"{measured['writes']:,} writes were accepted since the fence")
+    noted = []
     for table in point["tables"]:
         if not table["accounted"]:
             reason = f": {table['why']}" if table.get("why") else ""
             why.append(f"not every row of {table['name']} is accounted for{reason}")
-    return why, []
+        if table.get("reported_late"):
+            noted.append(
+                f"{table['name']}: {table['reported_late']:,} deletions from before the fence were reported after it "
+                "(nobody has touched the fence since)"
+            )
+    return why, noted
 
 
 def _figures(table: Mapping[str, Any]) -> dict[str, Any]:

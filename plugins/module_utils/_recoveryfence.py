@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping, Sequence, Tuple
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
@@ -96,18 +96,19 @@ def measure(
     :param values: ``incident``, ``schema`` and ``name``; ``incident`` is None where there is no quarantine, and
         ``noted_as`` where there is no ledger.
     """
-    then = int(end["xid"])
+    since = {"low": int(end["xid"]) % _ROUND, "span": int(now_xid) - int(end["xid"])}
     known = values["incident"] is not None
     ours = [row[0] for row in cursor.rows(queries.OUR_TRANSACTIONS, values)] if known else []
     stamped = cursor.row(
         sql.SQL(queries.STAMPED).format(table=identifier(found.table.schema, found.table.name)),
-        {"low": then % _ROUND, "span": int(now_xid) - then, "ours": ours},
+        {**since, "ours": ours},
     )[0]
     deletions = {**values, "since": end["drained_at"]}
     deleted = cursor.row(queries.OUR_DELETIONS, deletions)[0] if known else 0
     noted = {**deletions, "incident": values["noted_as"]}
     rolled_back = cursor.row(queries.ROLLED_BACK, noted)[0] if values["noted_as"] else 0
-    point.since = Since(int(stamped), -int(deleted) - int(rolled_back))
+    untouched = cursor.row(queries.UNTOUCHED, {**since, "fences": [fence.name for fence in found.raised]})[0]
+    point.since = Since(int(stamped), -int(deleted) - int(rolled_back), bool(untouched))
 
 
 # A table that is fenced whole, and what was noted at the end of its drain.
@@ -140,7 +141,8 @@ def _compare_counters(cursor: Cursor, point: Point, found: Found, end: Mapping[s
     ):
         point.lacking.append("The server's counters were reset since the end of the drain, or lost in a crash.")
     elif point.since:
-        point.since = Since(point.since.stamped, point.since.deleted + counted["deleted"] - then["deleted"])
+        more = counted["deleted"] - then["deleted"]
+        point.since = replace(point.since, deleted=point.since.deleted + more)
 
 
 def _read_counters(session: Session, view: View, deadline: Deadline) -> Counters:

@@ -26,11 +26,13 @@ class Since:
     """What of a table fenced whole was written since the end of the drain, without what our repairs did.
 
     ``stamped``: rows that a later transaction left. ``deleted``: deletions by the counters, which count what was rolled
-    back and what a session from before the fence reported late as well.
+    back and what a session from before the fence reported late as well (an idle one does so for ten seconds).
+    ``untouched``: nobody has touched the fence since, so that nothing but that can be behind such a count.
     """
 
     stamped: int
     deleted: int
+    untouched: bool
 
 
 @dataclass
@@ -87,11 +89,16 @@ class Point:
                 f"{self.differing} rows differ from the dump, which is older than the end of the drain: they may have "
                 "been written before."
             )
-        elif self.fenced == WHOLE and self.since and self.since.deleted > 0 and not self.writes:
+        elif self.unseen and not (self.since and self.since.untouched):
             self.lacking.append(
-                f"The counters say that {self.since.deleted} rows were deleted, and no row of the dump is missing: "
-                "that was before the dump, was rolled back, or was reported late by a session from before the fence."
+                f"The counters say that {self.unseen} rows were deleted, no row of the dump is missing, and the fence "
+                "was touched since the end of the drain: they may have been deleted past it before the dump."
             )
+
+    @property
+    def unseen(self) -> int:
+        """Deletions that the counters tell of and no row does."""
+        return max(0, self.since.deleted) if self.fenced == WHOLE and self.since and not self.writes else 0
 
     @property
     def measured(self) -> bool:
@@ -110,7 +117,8 @@ class Point:
         """Return it as the module shows it."""
         names = ("name", "fenced", "compared_by", "rows_then", "rows_now", "quarantined", "restored", "new", "gone")
         shown = {name: getattr(self, name) for name in (*names, "changed", "accounted", "measured", "writes")}
-        return {**shown, "why": " ".join(self.lacking), "samples": list(self.samples)}
+        late = self.unseen if self.measured else 0
+        return {**shown, "reported_late": late, "why": " ".join(self.lacking), "samples": list(self.samples)}
 
 
 def overall(points: Sequence[Point], lsn: str | None, at: str) -> dict[str, Any]:

@@ -64,7 +64,9 @@ notes:
     fenced whole needs SELECT on all of it, for the column C(xmin) is read.
   - While a table is compared, its name stands in C(application_name) of C(pg_stat_activity).
   - Run it on the primary. It takes the server temporary space for the compared columns of the largest table, twice.
-  - A write and what takes it back, both between the end of the drain and the dump, is seen by the counters alone.
+  - A deletion between the end of the drain and the dump is seen by the counters alone. Where they tell of one, the
+    fence's function and triggers tell whether anybody has touched them since; if so, the recovery point is not
+    measured.
 requirements:
   - pg_restore, not older than the server, on the host that runs the module
 seealso:
@@ -168,6 +170,12 @@ tables:
       type: bool
     writes:
       description: How many rows that is; null where it is not known, or nothing is fenced.
+      type: int
+    reported_late:
+      description:
+        - Deletions that only the server's counters tell of, while nobody has touched the fence since the end of its
+          drain. Sessions that are idle report what they did before the fence up to ten seconds late; what was rolled
+          back counts as well. They are no writes.
       type: int
     why:
       description: Why it is not known, or was not compared.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 from tests.bench.module import run_module
@@ -68,6 +69,23 @@ def test_a_deletion_that_only_counters_saw_is_not_0(db: Database, directory: Pat
     found = table(look(dump(db, directory / "dump")), "TicketTags")
     assert (found["measured"], found["writes"], found["gone"]) == (False, None, 0)
     assert "1 rows were deleted" in found["why"]
+    assert "the fence was touched" in found["why"]
+
+
+def test_a_deletion_from_before_the_fence_that_an_idle_session_reports_late_is_no_write(
+    db: Database, directory: Path
+) -> None:
+    board(db, *MORE)
+    with db.connect() as session, session.cursor() as cursor:
+        # What a session does in its first second it tells later.
+        cursor.execute('DELETE FROM "TicketTags" WHERE "ticketId" = 9')
+        ready(db, TABLES)
+        time.sleep(1.1)
+        cursor.execute("SELECT")
+        result = look(dump(db, directory / "dump"))
+    assert (writes(result), table(result, "TicketTags")["reported_late"]) == (0, 1)
+    past(db)
+    assert writes(look(dump(db, directory / "again"))) is None
 
 
 def test_a_write_that_was_rolled_back_was_not_accepted(db: Database, directory: Path) -> None:

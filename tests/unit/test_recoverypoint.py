@@ -59,17 +59,19 @@ def point(**given: Any) -> Point:
     ("given", "writes", "accounted"),
     [
         ({}, 0, True),
-        ({"since": Since(0, 0)}, 0, True),
+        ({"since": Since(0, 0, False)}, 0, True),
         ({"quarantined": 3, "rows_now": 7}, 0, True),
         ({"quarantined": 3, "rows_now": 8}, 0, False),
         ({"new": 2, "rows_now": 12}, 2, True),
         ({"gone": 1, "rows_now": 9}, 1, False),
-        ({"since": Since(4, 0), "changed": 1}, 4, True),
+        ({"since": Since(4, 0, False), "changed": 1}, 4, True),
         # Our own undo's deletions that were counted late make fewer, not more.
-        ({"since": Since(0, -2)}, 0, True),
-        ({"since": Since(0, 2)}, None, True),
-        ({"since": Since(0, 2), "gone": 2, "rows_now": 8}, 2, False),
-        ({"after_drain": False, "changed": 3, "since": Since(0, 0)}, 0, True),
+        ({"since": Since(0, -2, False)}, 0, True),
+        ({"since": Since(0, 2, False)}, None, True),
+        ({"since": Since(0, 2, True)}, 0, True),
+        ({"since": Since(1, 2, True)}, 1, True),
+        ({"since": Since(0, 2, False), "gone": 2, "rows_now": 8}, 2, False),
+        ({"after_drain": False, "changed": 3, "since": Since(0, 0, False)}, 0, True),
         ({"scope": PARTLY, "new": 2, "rows_now": 12}, 0, True),
         ({"scope": PARTLY, "changed": 2, "gone": 1, "rows_now": 9}, 3, False),
         ({"scope": PARTLY, "changed": 2, "after_drain": False}, None, True),
@@ -86,6 +88,12 @@ def test_a_table(given: dict[str, Any], writes: int | None, accounted: bool) -> 
     assert (found["writes"], found["accounted"]) == (writes, accounted)
     assert found["measured"] == (writes is not None)
     assert bool(found["why"]) == (writes is None and found["fenced"] != "none")
+
+
+def test_deletions_that_only_counters_tell_of_are_told_where_nobody_touched_the_fence() -> None:
+    told = [point(since=Since(0, 2, untouched)).as_result()["reported_late"] for untouched in (True, False)]
+    assert told == [2, 0]
+    assert point(since=Since(1, 2, True)).as_result()["reported_late"] == 0
 
 
 def test_over_all_it_is_known_only_where_it_is_known_of_each() -> None:
