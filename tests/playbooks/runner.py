@@ -143,6 +143,10 @@ class Running:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"not done after {timeout:g} s:\n{self.output}") from None
+        except BaseException:
+            # A test that is interrupted, or too late itself, takes what it has started with it.
+            self.clear()
+            raise
         return Run(rc, self.output, self.seconds)
 
     def kill(self) -> None:
