@@ -64,7 +64,7 @@ def page_of(code: str) -> str:
 
 def with_page(line: str, code: str) -> str:
     """Return a line with that address at its end, as messages of errors have it."""
-    return f"{line} See {page_of(code)}"
+    return f"{line}{'.' if line[-1:].isalnum() else ''} See {page_of(code)}"
 
 
 def without_page(text: str) -> tuple[str, str]:

@@ -179,7 +179,9 @@ def recovery_part(
     if what == "none":
         part.kind = NOTHING
         return part.as_result()
-    (noun, state), (work, worked) = _WORDS[what], _WORDS["restore" if what == "restore" else "surgical"]
+    # A word that is misspelt is among what spoke against it.
+    work, worked = _WORDS["restore" if what == "restore" else "surgical"]
+    noun, state = _WORDS.get(what, (work, worked))
     if why_nots:
         part.bad.append(f"the {work} was not done: " + "; ".join(why_nots))
         part.lines += [with_page(f"Not {worked}: {one_line(text)}", "recovery_refused") for text in why_nots]

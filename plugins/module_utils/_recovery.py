@@ -17,6 +17,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, is_lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 
+# What ``kanban_recovery`` may say.
+RECOVERIES = ("surgical", "restore", "undo", "none")
 # What a plan lacks only for not being the stop itself: a run in check mode raises no fence and opens no incident.
 OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
 
@@ -61,6 +63,7 @@ def why_not_to_recover(
     dumped: bool,
     undo: bool = False,
     silence: str = "",
+    recovery: str = "surgical",
 ) -> list[str]:
     """Return what speaks against applying a plan, or against undoing a repair; empty where nothing does.
 
@@ -69,7 +72,10 @@ def why_not_to_recover(
     :param break_glass: ``kanban_break_glass``; ``approval`` lets the operator approve, ``dump`` does without a dump.
     :param dumped: whether the tables are in a proven dump, or were left out of one on purpose.
     :param silence: why nobody is known to have approved, where that is not for a person to type.
+    :param recovery: ``kanban_recovery``. A word that is none of those is no wish to repair, whatever else is right.
     """
+    if recovery not in RECOVERIES:
+        return [f"kanban_recovery is {one_line(str(recovery))}, and may be {', '.join(RECOVERIES)}: correct the word"]
     override, found = override_of(break_glass)
     waived = override.get("what") or []
     if waived and not str(override.get("reason") or "").strip():

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import person, why_not_approved
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import recovery_part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import why_not_to_recover
 
 PLAN = {"hash": "aa", "rows": 3, "refused": []}
@@ -46,6 +47,14 @@ def test_each_thing_that_speaks_against_it_is_said(
     found = why_not_to_recover(PLAN, given, approved, "rui", glass, dumped)
     assert len(found) == 1
     assert why in found[0]
+
+
+def test_a_word_that_is_none_of_those_that_are_known_repairs_nothing_and_is_said() -> None:
+    found = why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True, recovery="surgcal")
+    assert found == ["kanban_recovery is surgcal, and may be surgical, restore, undo, none: correct the word"]
+    part = recovery_part(["db1"], [{}], found, "surgcal", 3, [])
+    assert part["bad"] == [f"the repair was not done: {found[0]}"]
+    assert part["lines"][0].startswith(f"Not repaired: {found[0]}. See ")
 
 
 def test_a_plan_that_repairs_nothing_has_no_hash_to_give() -> None:

@@ -156,6 +156,7 @@ def test_a_result_has_the_page_and_its_message_ends_with_it() -> None:
     }
     assert without_page(str(result["msg"])) == ("It is a replica. It writes nothing. Act on the primary.", page)
     assert with_page("It is a replica.", "read_only_server") == f"It is a replica. See {page}"
+    assert with_page("NOT DONE: a replica", "read_only_server") == f"NOT DONE: a replica. See {page}"
     # Text of anybody else's stays as it is.
     assert without_page("See https://example.com/errors.md#x") == ("See https://example.com/errors.md#x", "")
 
