@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import PAGE, without_page
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import PAGE, with_page, without_page
 
 # What Ansible says of itself: which Python it has found, and its own directory, made the first time it comes as a user.
 _ANSIBLES_OWN = ("discovered Python interpreter", "remote_tmp")
@@ -165,7 +165,9 @@ def database_line(host: Host, kind: str, plan: bool = False) -> str:
     place += f" (PostgreSQL {where['server_version'].split()[0]}"
     place += ", through a pooler)" if where.get("pooled") else ")"
     if "enabled_after" not in last:
-        return f"{place}: {one_line(last.get('msg', 'nothing is recorded here under this incident'))}"
+        if "msg" in last:
+            return f"{place}: {one_line(last['msg'])}"
+        return with_page(f"{place}: nothing is recorded here under this incident", "unknown_incident")
     would, counted = "would be " if plan else "", f"{last['enabled_after']:,} of {last['total']:,}"
     if kind == "restore":
         text = f"{place}: {host.changed_count:,} tenants {would}as before, {counted} {would}on"

@@ -208,7 +208,8 @@ def backup_check(dump: Mapping[str, Any] | None, archiver: Mapping[str, Any] | N
         MUST,
         f"{text}; at most {most / HOUR:,.1f} h are allowed.",
         "What corruption destroyed comes back only from a backup that is older than it, and not much older.",
-        "Mend the backup, or make a dump; where backups are proven elsewhere set kanban_backup_max_age=0.",
+        "Mend the backup, or say in kanban_backup_sources where it is; where backups are proven elsewhere set "
+        "kanban_backup_max_age=0.",
     )
 
 

@@ -28,7 +28,7 @@ def history_items(answer: Mapping[str, Any], *, version: str, days: float, revie
 
 def _rehearsal(answer: Mapping[str, Any], version: str, days: float, now: float) -> list[Item]:
     what = f"of version {version}" if version else "of this version"
-    todo = "Run a scenario on staging with -e kanban_rehearsal=true, and report.yml after it."
+    todo = "Run rehearse.yml on staging, and report.yml after it."
     why = "What was not tried lately takes longer than it should on the day, or does not work."
     if "last_green" not in answer:
         told = str(answer.get("msg") or "no answer")

@@ -44,7 +44,7 @@ def _typed(**variables: Any) -> list[str]:
 # In the order of an incident: the playbook, its options, its exit status, and words of its last screen.
 STORY: list[tuple[str, list[str], int, str]] = [
     ("preflight", [], 0, "READY"),
-    ("bootstrap", ["--check"], 0, "PLAN, nothing was changed: 2 of 2 hosts are set up."),
+    ("bootstrap", ["--check"], 0, "PLAN, nothing was changed: 2 of 2 hosts would be set up."),
     # The decision is made, and to act on it is for whoever typed it.
     ("triage", _typed(kanban_declared="corruption"), 2, "SCENARIO 3, P0 CRITICAL"),
     (

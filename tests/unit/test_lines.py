@@ -57,6 +57,12 @@ def test_the_incident_that_the_ledger_knows_is_the_one_that_is_named() -> None:
     assert judge({"db1": UNREACHABLE})["incident_id"] == "INC-20261125-001"
 
 
+def test_a_database_that_does_not_know_the_incident_leads_to_what_to_do() -> None:
+    unknown = {"changed": False, "database": database()}
+    lines = judge({"db1": unknown}, what="restore")["lines"]
+    assert any("this incident. See " in line and line.endswith("errors.md#unknown_incident") for line in lines), lines
+
+
 def test_an_incident_that_is_open_for_more_than_a_day_is_named_once_and_early() -> None:
     old = {"incident_id": "INC-20261120-001", "opened_at": "2026-11-20T03:00:00Z", "age_seconds": 86_401}
     new = {"incident_id": "INC-20261124-009", "opened_at": "2026-11-24T23:00:00Z", "age_seconds": 86_400}
