@@ -21,6 +21,8 @@ DAMAGE = {
     "duplicate ticket tags": """SELECT coalesce(sum(n - 1), 0)::bigint FROM
         (SELECT count(*) AS n FROM "TicketTags" GROUP BY "ticketId", "tagId" HAVING count(*) > 1) AS d""",
 }
+# What no repair touches: which company such a ticket belongs to, a person says.
+NOTED = {"tickets without company": 'SELECT count(*) FROM "Tickets" WHERE "companyId" IS NULL'}
 TABLES = ("Tags", "Tickets", "TicketTags")
 KEPT = """SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
           WHERE q.after IS NULL AND r.undone_at IS NULL"""
@@ -28,9 +30,10 @@ KEPT = """SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_roll
 
 @dataclass(frozen=True)
 class Count:
-    """How much is corrupt by kind, how many rows the tables have, and how many more are in quarantine."""
+    """How much is corrupt by kind, what is left to a person, how many rows there are, how many in quarantine."""
 
     damage: dict[str, int]
+    noted: dict[str, int]
     rows: int
     kept: int
 
@@ -52,6 +55,7 @@ def count(session: connection) -> Count:
         there = value("SELECT (to_regclass('kanban_rollback.quarantined') IS NOT NULL)::int")
         return Count(
             {what: value(query) for what, query in DAMAGE.items()},
+            {what: value(query) for what, query in NOTED.items()},
             sum(value(f'SELECT count(*) FROM "{table}"') for table in TABLES),
             value(KEPT) if there else 0,
         )

@@ -257,6 +257,8 @@ def test_found_repaired_and_everybody_back_on(checkout: Checkout) -> None:
     with redis.Redis(decode_responses=True, **checkout.connection["redis"]) as client:
         assert not client.exists("kanban:emergency:write-block")
     # What is left to a person is said, and is no failure.
+    left = f"{damage['tickets_without_company']} tickets without company"
+    assert f"corrupt: nothing that is repaired; left to a person: {left}" in output
     assert f"noted: tickets_without_company: counts {damage['tickets_without_company']}" in output
 
 

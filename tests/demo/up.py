@@ -184,7 +184,9 @@ def show(data: DataSet) -> mend.Count:
     for kind, count in kinds.items():
         say(f"    {kind:<14}{count:>8,}  {'off' if kind in data.off_kinds() else 'ON'}")
     broken = ", ".join(f"{count:,} {what}" for what, count in found.damage.items() if count)
-    say(f"  corrupt: {broken or 'nothing'}; {found.rows:,} rows, {found.kept:,} in quarantine")
+    noted = ", ".join(f"{count:,} {what}" for what, count in found.noted.items() if count)
+    left = f"; left to a person: {noted}" if noted else ""
+    say(f"  corrupt: {broken or 'nothing that is repaired'}{left}; {found.rows:,} rows, {found.kept:,} in quarantine")
     return found
 
 
