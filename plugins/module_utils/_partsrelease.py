@@ -32,10 +32,11 @@ def fence_lowered_part(
     :param infos: of an undo that asks for no validation, what ``incident_info`` told before it: whether there is one.
     :param arguments: what a line to type needs.
     """
-    part = Part(RELEASE, "the fence is lowered")
+    part = Part(RELEASE, "")
     for name, flag, answer, info in together(names, flags, answers, infos):
         if not acted(flag) or not ({"enabled_after", "known_as"} & set(flag) or flag.get("failed")):
             continue  # A replica, or a database that the incident never touched.
+        part.good = "the fence is lowered"
         if answer.get("failed") or "status" not in answer:
             part.bad.append(f"the fence on {name} is not known to be lowered")
             part.lines.append(why_line(f"{name}: fence NOT ACCOUNTED FOR", answer))

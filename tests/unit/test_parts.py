@@ -187,6 +187,8 @@ def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
     released = {"changed": True, "held": False, "server": {"cluster": "abc"}}
     assert fence_lowered_part(["db1"], [answer()], [lowered])["holds"]
     assert not fence_lowered_part(["db1"], [answer()], [FAILED])["holds"]
+    # Where no database knows the incident nobody has looked at a fence, which may be up for another one.
+    assert fence_lowered_part(["db1"], [{"database": answer()["database"]}], [{}])["good"] == ""
     assert block_released_part(["r1", "r2"], [released, REDIS_REPLICA], "redis")["holds"]
     assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
     assert block_released_part(["r2"], [REDIS_REPLICA], "redis")["bad"] == ["the master of r2 was not asked"]
