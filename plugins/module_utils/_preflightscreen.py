@@ -27,6 +27,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighth
     is_primary,
     reach_items,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightnames import misspelt_items
 
 # What stops containment first, then what loses something, then what makes it slower or blinder.
 _NAMES = (
@@ -92,6 +93,7 @@ def preflight(
     controller: Mapping[str, Any] | None = None,
     backups: float = 0.0,
     history: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
 
@@ -106,6 +108,7 @@ def preflight(
     :param controller: what the controller's own figures gave.
     :param backups: seconds that the data of the newest backup may be old; 0 does not look at backups.
     :param history: ``answer`` of ``incident_history`` and what else ``history_items`` takes; None does not look at it.
+    :param variables: names that are ``given``, and those that the profile has (``known``); None does not look at them.
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
@@ -125,6 +128,7 @@ def preflight(
         found += metric_items(application, controller or {}, metrics, thresholds or {})
     found += _contacts(contacts)
     found += history_items(**history) if history is not None else []
+    found += misspelt_items(**variables) if variables is not None else []
     items = sorted(
         found, key=lambda item: (item.ok is None, not item.must, _ORDER.get(item.name, len(_ORDER)), item.host)
     )

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Variables whose name is misspelt: Ansible takes them, and nothing reads them. Pure."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Collection, Iterable
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import Item
+
+_PREFIX = "kanban_"
+# How alike, from 0 to 1, two names are without what all of them begin with. A letter too few or too many is more than
+# that; what a team calls its own is mostly less.
+_ALIKE = 0.85
+
+
+def misspelt_items(given: Iterable[str], known: Collection[str]) -> list[Item]:
+    """Return the variables that are none of the profile's and look like one that is.
+
+    :param given: every name that an inventory or ``-e`` sets; ``known``: the profile's.
+    """
+    names = [name[len(_PREFIX) :] for name in known if name.startswith(_PREFIX)]
+    found = []
+    for name in sorted(set(given) - set(known)):
+        meant = get_close_matches(name[len(_PREFIX) :], names, 1, _ALIKE) if name.startswith(_PREFIX) else []
+        if meant:
+            what = f"{one_line(name)} is no variable of the profile; {_PREFIX}{meant[0]} is."
+            why = "Nothing reads it, so what it was to say does not hold."
+            todo = "Correct the name, where the inventory or -e has it."
+            found.append(Item("variables", "", False, False, what, why, todo))
+    return found
