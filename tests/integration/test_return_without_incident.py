@@ -10,9 +10,10 @@ from pathlib import Path
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import page_of
 from tests.integration import playbook
 from tests.integration.place import Database
+from tests.integration.playbook import Run
 
 
-def test_no_incident_is_a_refusal_with_its_page(db: Database, directory: Path) -> None:
+def _all_back(db: Database, directory: Path, *more: str) -> Run:
     variables = {
         **db.variables,
         "kanban_environment": "staging",
@@ -21,8 +22,23 @@ def test_no_incident_is_a_refusal_with_its_page(db: Database, directory: Path) -
     hosts = playbook.inventory(directory, variables, db={"db1": {}})
     # Which hosts a play has is read before any inventory is.
     named = ("-e", "kanban_redis_hosts=none", "-e", "kanban_app_hosts=none", "-e", "kanban_reenable=all")
-    run = playbook.run(directory, "chatia.kanban_rollback.reenable", *hosts, *named)
+    return playbook.run(directory, "chatia.kanban_rollback.reenable", *hosts, *named, *more)
+
+
+def test_no_incident_is_a_refusal_with_its_page(db: Database, directory: Path) -> None:
+    run = _all_back(db, directory)
     assert run.rc == 2, run.output
     assert "No incident is open in any ledger that answered. Name the incident: -e kanban_incident_id=..." in run.screen
     assert page_of("incident_not_named") in run.screen
     assert not db.has_ledger()
+
+
+def test_of_an_incident_that_no_database_knows_nobody_is_told_and_nothing_is_claimed(
+    db: Database, directory: Path
+) -> None:
+    run = _all_back(db, directory, "-e", "kanban_incident_id=INC-20200101-001", "-e", "kanban_notify=true")
+    assert run.rc == 2, run.output
+    assert "nothing is recorded here under this incident" in run.screen
+    assert page_of("unknown_incident") in run.screen
+    assert "the fence is lowered" not in run.screen
+    assert not list((directory / "incidents").glob("*/messages/*"))
