@@ -10,7 +10,7 @@ from pathlib import Path
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import page_of
 from tests.integration import playbook
 from tests.integration.place import Database
-from tests.integration.playbook import Run
+from tests.playbooks.runner import Run
 
 
 def _all_back(db: Database, directory: Path, *more: str) -> Run:
