@@ -208,12 +208,16 @@ def _headline(
 
 
 def _missing(standing: Standing) -> str:
-    """Return how many hosts nothing is known of. Who said no was reached: the network is not to blame."""
+    """Return how many hosts nothing is known of. Who said no, or is a replica, was reached: it is not the network."""
     codes = [host.first.get("error", {}).get("code", _NO_ANSWER[0]) for host in standing.silent]
     refused = sum(code not in _NO_ANSWER for code in codes)
-    silent = len(codes) - refused + len(standing.headless)
-    whole = silent + refused + len(standing.acted)
-    told = ((silent, "did not answer"), (refused, "could not do it"))
+    headless = len(standing.headless)
+    whole = len(codes) + headless + len(standing.acted)
+    told = (
+        (len(codes) - refused, "did not answer"),
+        (headless, "are replicas whose primary did not answer"),
+        (refused, "could not do it"),
+    )
     return "".join(f"{count} of {whole} hosts {what}. " for count, what in told if count)
 
 

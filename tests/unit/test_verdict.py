@@ -190,16 +190,18 @@ def test_what_holds_is_never_better_than_what_was_seen(what: str) -> None:
         result = judge({f"db{i}": KINDS[kind] for i, kind in enumerate(kinds)}, what=what)
         acted = [kind for kind in kinds if kind in ("off", "blocked", "twin")]
         led = any(kind in ("off", "twin") for kind in kinds)
-        silent = ("dead", "refused", "silent", "headless", *([] if led else ["replica"]))
-        lost = [kind for kind in kinds if kind in silent]
+        silent = [kind for kind in kinds if kind in ("dead", "refused", "silent")]
+        led_by_nobody = [kind for kind in kinds if kind == "headless" or (kind == "replica" and not led)]
+        lost = [*silent, *led_by_nobody]
         whole = bool(acted) and not lost and "blocked" not in acted
         good = {"contain": "contained", "restore": "restored"}[what]
         assert result["verdict"] == (good if whole else "degraded" if led else "failed"), kinds
         assert result["failed"] is not whole, kinds
         for i in range(3):
             assert any(line.startswith(f"db{i}: ") for line in result["lines"]), kinds
-        if lost:
-            assert f"{len(lost)} of {len(lost) + len(acted)} hosts did not answer" in result["headline"], kinds
+        for of_these, words in ((silent, "did not answer."), (led_by_nobody, "are replicas whose primary did not")):
+            said = f"{len(of_these)} of {len(lost) + len(acted)} hosts {words}"
+            assert (said in result["headline"]) == bool(of_these), kinds
 
 
 @given(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=8), st.randoms(use_true_random=False))
