@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import shares_from
 
-TEST = "test"
+TEST, STAGED = "test", "staged"
 NO_GROUP = "none"
 Row = Mapping[str, Any]
 
@@ -70,6 +70,10 @@ def return_plan(
         return plan
     if float(seconds) <= 0:
         plan["why"].append("Nothing would be watched (kanban_watch_minutes is 0): kanban_reenable=all does without.")
+    if mode not in (TEST, STAGED):
+        plan["why"].append(
+            f"kanban_reenable is {one_line(mode)}, and may be {TEST}, {STAGED} or all: correct the word."
+        )
     if mode == TEST and not tenant:
         plan["why"].append("Which tenant is to try it is not said: -e kanban_test_tenant=...")
     plan["kills"] = {name: ledger.get("kills") for name, ledger in ledgers.items()}

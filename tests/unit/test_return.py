@@ -116,6 +116,7 @@ def test_a_test_is_of_one_tenant_and_once_it_has_passed_is_not_made_again() -> N
         ({"stages": [50, 10]}, "has to be rising per cent"),
         ({"seconds": 0}, "Nothing would be watched"),
         ({"mode": "test"}, "Which tenant is to try it is not said"),
+        ({"mode": "al"}, "kanban_reenable is al, and may be test, staged or all: correct the word."),
     ],
 )
 def test_what_refuses_a_return_is_said_and_nothing_is_to_come(changes: dict[str, Any], why: str) -> None:
