@@ -26,8 +26,8 @@ _INLINE = re.compile(
 )
 _FENCED = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _SHELLS = ("shell", "sh", "bash", "console")
-# Four blanks make a block below an empty line alone; elsewhere they continue an item of a list.
-_INDENTED = re.compile(r"(?<=\n\n) {4}\S.*\n(?: {4,}\S.*\n)*")
+# Four blanks, in an item of a list more, make a block below an empty line alone; elsewhere they continue an item.
+_INDENTED = re.compile(r"(?<=\n\n) {4,}\S.*\n(?: {4,}\S.*\n)*")
 # What is set for a command alone.
 _SET = r"(?:[A-Z_]+=(?:'[^']*'|\S+) )*"
 _PROGRAM = re.compile(

@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tools.gates import end
+
 
 @dataclass(frozen=True)
 class Started:
@@ -46,11 +48,34 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, noted."""
     note(argv, cwd)
-    return subprocess.run(argv, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True, check=False)
+    return _bounded(argv, cwd, env, timeout)
 
 
-def run_line(line: str, cwd: Path, *, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_line(
+    line: str, cwd: Path, *, env: Mapping[str, str] | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
     """Run a line as a shell does, noted."""
     note(line.split(), cwd)
-    argv = ["sh", "-c", line]
-    return subprocess.run(argv, cwd=cwd, env=env, timeout=120, capture_output=True, text=True, check=False)
+    return _bounded(["sh", "-c", line], cwd, env, timeout)
+
+
+def _bounded(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a command; one that is too late, or whose test is interrupted, ends with all that it has started."""
+    with subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            end([process])
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)

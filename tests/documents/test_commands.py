@@ -25,6 +25,8 @@ Type `make demo`, or `ansible-playbook` with `make …`; `kanban_fence: false` i
    goes on
     make no-command
 
+       make of-an-item && make more
+
 ```shell
 export X=1
 ansible-playbook chatia.kanban_rollback.report -i production -e kanban_incident_id=INC-20261125-001
@@ -88,6 +90,7 @@ def test_commands_are_found_and_told_apart() -> None:
         "ansible-playbook report -e kanban_incident_id=…",
         "python -m tests.hosts up --state …",
         "ansible-playbook scenario3 -e kanban_plan_hash=… -e kanban_recovery=surgical",
+        "make of-an-item && make more",
         "make demo",
         "make fix",
     ]
