@@ -16,8 +16,10 @@ import yaml
 
 from tests.documents import started
 from tests.documents.commands import ROOT, commands_of, documents
+from tests.integration.alertsenders import alertmanager
 from tests.playbooks.runner import beside, environment
 from tests.support import binaries, tarball
+from tests.support.processes import free_port
 from tests.support.servers import Redis, workspace
 from tools.matrix.cells import CELLS
 
@@ -79,6 +81,30 @@ def test_the_prefixes_of_redis_are_counted() -> None:
         done = started.run_line(" ".join(told), directory, env=env)
     assert done.returncode == 0, done.stderr
     assert [row.split() for row in done.stdout.splitlines()] == [["2", "cards"], ["1", "session"]]
+
+
+def test_an_alert_that_is_typed_is_sent_to_the_rulebook(tmp_path: Path) -> None:
+    (line,) = documented("amtool")
+    with alertmanager(tmp_path / "sender", free_port()) as sender:
+        # It listens elsewhere than a reader's.
+        done = started.run(shlex.split(line.replace("127.0.0.1:9093", f"127.0.0.1:{sender.port}")), tmp_path)
+        assert done.returncode == 0, done.stderr
+        (alert,) = sender.alerts
+    said = {"alertname": "KanbanTrial", "service": "kanban-v2", "environment": "production"}
+    assert alert["labels"] == {**said, "kanban_scenario": "triage"}
+    assert {"name": "kanban-rulebook"} in alert["receivers"]
+
+
+def test_the_java_of_the_rulebook_is_in_the_package_that_is_named(tmp_path: Path) -> None:
+    (line,) = [one for one in documented("apt") if "jre" in one]
+    program, *words = line.split()
+    planned = started.run([program, "--simulate", *words], tmp_path, env=environment())
+    assert planned.returncode == 0, planned.stderr
+    (said,) = re.findall(r"Java (\d+) or newer \(`" + re.escape(line), (ROOT / "docs/alerts.md").read_text())
+    # .ci/run has installed it: nothing is left to do, and its Java is as new as the page says.
+    assert re.search(r"^Inst ", planned.stdout, re.MULTILINE) is None, planned.stdout
+    version = started.run(["java", "-version"], tmp_path).stderr
+    assert int(re.findall(r'version "(\d+)', version)[0]) >= int(said)
 
 
 def test_the_cells_of_the_matrix_are_named() -> None:
