@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.documents import claims
+from tests.documents import claims, started
 from tests.documents.commands import ANY, ROOT, commands_of, documents, form, play_of
 from tests.documents.started import STARTED, Started
+from tests.support import processes
 
 TEXT = """\
 Type `make demo`, or `ansible-playbook` with `make …`; `kanban_fence: false` is no command, `make fix` is one.
@@ -110,17 +112,17 @@ def test_commands_are_found_and_told_apart() -> None:
 )  # fmt: skip
 def test_a_run_is_what_is_documented_only_with_all_that_decides(argv: str, is_it: bool) -> None:
     words = tuple(argv.replace("'", '"').split())
-    started = Started(words, "x", play_of(words, ROOT))
-    assert claims.is_run("ansible-playbook scenario3 -e kanban_approved_by=… -e kanban_recovery=undo", started) is is_it
+    one = Started(words, "x", play_of(words, ROOT))
+    assert claims.is_run("ansible-playbook scenario3 -e kanban_approved_by=… -e kanban_recovery=undo", one) is is_it
 
 
 def test_variables_of_an_inventory_and_of_a_file_count(tmp_path: Path) -> None:
     (tmp_path / "inventory.json").write_text('{"all": {"vars": {"kanban_pause": true}}}')
     (tmp_path / "vars.yml").write_text('{"kanban_reason": !unsafe "{{ x }}"}')
     words = ("ansible-playbook", "-i", "inventory.json", "-e", "@vars.yml", "playbooks/scenario2.yml")
-    started = Started(words, "x", play_of(words, tmp_path))
-    assert claims.is_run("ansible-playbook scenario2 -e kanban_pause=true -e kanban_reason=…", started)
-    assert not claims.is_run("ansible-playbook scenario2 -e kanban_pause=false", started)
+    one = Started(words, "x", play_of(words, tmp_path))
+    assert claims.is_run("ansible-playbook scenario2 -e kanban_pause=true -e kanban_reason=…", one)
+    assert not claims.is_run("ansible-playbook scenario2 -e kanban_pause=false", one)
 
 
 def test_a_test_that_does_not_run_what_is_said_of_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +132,15 @@ def test_a_test_that_does_not_run_what_is_said_of_it_is_told(monkeypatch: pytest
     monkeypatch.setattr(claims, "STARTED", [*STARTED, Started(tuple(name.split()), said.partition("::")[0], None)])
     assert name not in claims.not_run(said)
     assert claims.not_run("tests/other.py::test_of_which_nothing_is_said") == []
+
+
+def test_what_is_too_late_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    def left() -> list[int]:
+        return processes.matching(lambda arguments: str(tmp_path) in arguments)
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        started.run_line(f"sh -c 'sleep 60; :' {tmp_path} & wait", tmp_path, timeout=0.5)
+    assert processes.wait_until(lambda: not left(), 5)
 
 
 def test_the_plugin_is_loaded(request: pytest.FixtureRequest) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.documents import started
 from tests.documents.commands import ROOT
+from tests.playbooks.runner import environment
 
 SECONDS = 900
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(2 * SECONDS)]
@@ -24,9 +25,8 @@ def type_lines(page: str, place: str, directory: Path) -> None:
     text = (ROOT / "docs" / page).read_text()
     lines = re.findall(r"^ +(\S*(?:python3 -m venv|/pip) .*)", text, re.MULTILINE)
     assert lines
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VIRTUAL_ENV"))}
     # On this machine python3 may be an older one than the page asks for.
-    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+    env = environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     for line in lines:
         assert place in line
         done = started.run_line(line.replace(place, str(directory)), directory.parent, env=env, timeout=SECONDS)
@@ -50,5 +50,6 @@ def test_the_host_that_hears_alerts(tmp_path: Path) -> None:
 
 def test_what_applies_the_configuration_of_awx(tmp_path: Path) -> None:
     type_lines("awx.md", "~/awx-tools", tmp_path / "tools")
-    told = started.run([str(tmp_path / "tools/bin/ansible-galaxy"), "collection", "list", "awx.awx"], tmp_path)
+    lists = [str(tmp_path / "tools/bin/ansible-galaxy"), "collection", "list", "awx.awx"]
+    told = started.run(lists, tmp_path, env=environment())
     assert re.search(r"awx\.awx +24\.6\.1", told.stdout), told.stdout + told.stderr
