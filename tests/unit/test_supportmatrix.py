@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tools.matrix import __main__ as matrix
+from tools.matrix.cells import Cell, Ready
 from tools.matrix.table import BEGIN, END, Line, cell_of, merged
 
 ALL = [Line("a", "PostgreSQL 13"), Line("b", "Redis 8"), Line("c", "Python 3.14")]
@@ -45,3 +49,15 @@ def test_what_stands_around_the_table_stays_and_a_cell_that_is_gone_goes() -> No
 def test_a_document_without_a_place_for_it_is_refused(document: str) -> None:
     with pytest.raises(ValueError, match="each once"):
         merged(document, {}, ALL)
+
+
+def test_sanity_that_is_killed_is_not_counted_by_what_an_earlier_run_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(matrix, "JUNIT", tmp_path)
+    monkeypatch.setattr(matrix, "_ask", lambda *_given: "ansible-core 2.21.5")
+    monkeypatch.setattr(matrix, "run", lambda *_given, **_named: "not finished after 1800 s")
+    (tmp_path / "sanity.xml").write_text("<testsuite><testcase/><testcase/></testsuite>")
+    cell = Cell("s", "ansible-core 2.21", "sanity", "ansible", Ready)
+    for _try in range(2):
+        assert matrix.play(cell).counts == (0, 1, 0)

@@ -39,9 +39,12 @@ def _tests(cell: Cell, ready: Ready, junit: Path) -> str:
     junit.unlink(missing_ok=True)
     arguments = TESTS[cell.tests]
     if cell.tests == "sanity":
-        # It writes a file of a name of its own.
+        # It writes a file of a name of its own; one that is killed writes none, and what is there is another run's.
+        own = JUNIT / "sanity.xml"
+        own.unlink(missing_ok=True)
         complaint = run([str(ready.python), *arguments], env=ready.environment, timeout=CELL_SECONDS)
-        (JUNIT / "sanity.xml").replace(junit)
+        if own.exists():
+            own.replace(junit)
         return complaint
     command = [str(ready.python), *_PYTEST, f"--junitxml={junit}", *arguments]
     return run(command, env=ready.environment, timeout=CELL_SECONDS)
