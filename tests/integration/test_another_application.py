@@ -13,8 +13,9 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from tests.documents.commands import Play, commands_of, form, wanted
 from tests.integration import playbook
-from tests.integration.another import Helpdesk, block, blocks, helpdesk, unsaid
+from tests.integration.another import DOCUMENT, Helpdesk, block, blocks, helpdesk, unsaid
 from tests.integration.module import ROOT
 from tests.integration.place import Database
 from tests.integration.repairs import whole
@@ -128,8 +129,14 @@ def test_the_queries_that_it_asks_with_are_answered(db: Database) -> None:
 @pytest.mark.timeout(1800)
 def test_what_the_document_says_is_done_in_its_order(place: Helpdesk) -> None:
     runs: list[Run] = []
+    page = [line for line in commands_of(DOCUMENT.read_text()) if line.startswith("ansible-playbook ")]
+    # What that one does is done below: it would install packages on its host as well.
+    assert ".bootstrap " in page.pop(0)
 
     def typed(name: str, *options: str, **extra: Any) -> Run:
+        asked = wanted(form(page.pop(0)))
+        assert asked
+        assert Play(name, frozenset(options), extra).covers(asked)
         runs.append(place.play(name, *options, **extra))
         assert runs[-1].rc == 0, runs[-1].output
         return runs[-1]
@@ -172,4 +179,5 @@ def test_what_the_document_says_is_done_in_its_order(place: Helpdesk) -> None:
     typed("reenable", kanban_reenable="all")
     assert not refused(place, 'DELETE FROM "TicketTags" WHERE false')
     assert place.db.snapshot('"Settings"', '"companyId"').texts == settings
+    assert page == []
     assert unsaid(runs) == []
