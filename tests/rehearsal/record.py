@@ -14,8 +14,6 @@ from tests.rehearsal.estate import CHECKOUT, Estate
 from tests.rehearsal.timings import Timings, parsed, table, timings_of
 
 RECORDS = CHECKOUT / ".cache" / "rehearsals"
-# Molecule's scenario of the estate alone: who plays with it need not stop anything.
-ALONE = "default"
 
 
 def journals(estate: Estate) -> list[Path]:
@@ -59,8 +57,6 @@ def people(estate: Estate) -> list[str]:
 
 def keep(estate: Estate, name: str) -> list[str]:
     """Keep the record of a rehearsal outside its estate, and return it for people."""
-    if name == ALONE and not journals(estate):
-        return ["nothing was rehearsed here, so no record is kept"]
     timings, told = stopped(estate), people(estate)
     RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.write(RECORDS / f"{name}.json", json.dumps({**timings.as_record(), "people": told}) + "\n")

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rehearsal import record, run
-from tests.rehearsal.estate import Estate
+from tests.rehearsal import run
 from tests.rehearsal.run import Played
 from tools import gates
 from tools.summary import read_junit
@@ -105,14 +104,3 @@ def test_what_a_killed_one_has_left_is_removed_and_nothing_of_others(records: Pa
             others.kill()
     assert not ours.exists()
     assert theirs.is_dir()
-
-
-def test_of_an_estate_that_was_only_played_with_no_record_is_kept(
-    records: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Estate, "incidents", records / "incidents")
-    alone = object.__new__(Estate)
-    assert record.keep(alone, record.ALONE) == ["nothing was rehearsed here, so no record is kept"]
-    # One that was to be rehearsed has to have a journal.
-    with pytest.raises(AssertionError, match="no journal of a stop"):
-        record.keep(alone, "scenario3")
