@@ -92,8 +92,9 @@ drills: venv venv-awx venv-eda ## play every drill: a fault, the real playbook, 
 drills-fast: venv ## play the few drills that fit into each build, as root
 	@$(PYTEST) $(AGAIN) tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
 
-drills-all: venv venv-awx venv-eda ## play everything that is a drill three times, and print who passed and in how many seconds
-	@.venv/bin/python -m tools.rounds
+OPTIONS ?=
+drills-all: venv venv-awx venv-eda ## play everything that is a drill three times, and print who passed; OPTIONS="--faults --resume"
+	@.venv/bin/python -m tools.rounds $(OPTIONS)
 
 rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them
 	@.venv-rehearse/bin/python -m tests.rehearsal.run --tries 2

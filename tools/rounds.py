@@ -1,25 +1,34 @@
-"""Play all drills several times: `python -m tools.rounds [--rounds 3] [pytest's arguments]`.
+"""Play all drills several times: `python -m tools.rounds [--rounds 3] [--faults] [--resume] [pytest's arguments]`.
 
-What a round prints goes through, and its JUnit file is `.cache/junit/drills-<round>.xml`. The table at the end has a
-line for each drill, with what became of it and its seconds in each round. The exit status is 1 where one of them
-failed, and where a round ran none.
+A round plays tests/drills file by file on one estate, then what else is too long for a build (`--faults` leaves that
+out). What is printed goes through; JUnit files are `.cache/junit/drills-<round>-*.xml`. The table at the end has a line
+for each drill, with what became of it and its seconds in each round. The exit status is 1 where one of them failed, and
+where a round ran none. `--resume` goes on with the file in which an earlier call on the same commit was ended.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools.gates import JUNIT, run
+from tools.gates import JUNIT, ROOT, run
 
 PASSED, FAILED, SKIPPED, ABSENT = "passed", "FAILED", "skipped", "-"
-# For one round, in seconds: a round that hangs is a failure that somebody reads in the morning.
-ROUND_SECONDS = 6 * 3600
-_PYTEST = ["-m", "pytest", "tests", "-m", "drill", "--ignore=tests/unit"]
+# For one file, and for all that is beside the faults, in seconds: what hangs is a failure that somebody reads.
+FILE_SECONDS = 3 * 3600
+DRILLS = "tests/drills"
+_PYTEST = ["-m", "pytest", "-m", "drill"]
+_BESIDE = ["tests", "--ignore=tests/unit", f"--ignore={DRILLS}"]
+_COMMIT = JUNIT / "drills-commit"
+# The next file takes the estate that is up.
+_KEEP = {"KANBAN_HOSTS_KEEP": "1"}
+_EACH = re.compile(rf"^({DRILLS}/\w+\.py): \d+$", re.MULTILINE)
 
 # By the name of a drill: what became of it, and its seconds.
 Round = Mapping[str, tuple[str, float]]
@@ -66,25 +75,72 @@ def held(rounds: Sequence[Round]) -> bool:
     return alike and all(PASSED in found and FAILED not in found for found in states)
 
 
-def play(number: int, more: Sequence[str]) -> bool:
-    """Play one round; whether pytest was content."""
-    path = JUNIT / f"drills-{number}.xml"
-    path.unlink(missing_ok=True)
+def of_round(number: int) -> Round:
+    """Return what became of each drill of a round, by all of its JUnit files."""
+    found: dict[str, tuple[str, float]] = {}
+    for path in sorted(JUNIT.glob(f"drills-{number}-*.xml")):
+        found.update(read(path))
+    return found
+
+
+def left(paths: Mapping[str, Path]) -> list[tuple[str, Path]]:
+    """Return what has no JUnit file that says that all of it passed."""
+    states = {what: {state for state, _seconds in read(path).values()} for what, path in paths.items()}
+    return [(what, path) for what, path in paths.items() if states[what] != {PASSED}]
+
+
+def files() -> list[str]:
+    """Return the files of tests/drills that have drills."""
+    argv = [sys.executable, "-m", "pytest", DRILLS, "-m", "drill", "--collect-only", "-qq"]
+    listed = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603
+    return _EACH.findall(listed.stdout)
+
+
+def play(number: int, faults: bool, more: Sequence[str]) -> bool:
+    """Play what is left of a round; whether pytest was content."""
     print(f"#### round {number} begins", flush=True)
-    complaint = run([sys.executable, *_PYTEST, f"--junitxml={path}", *more], timeout=ROUND_SECONDS)
-    print(f"#### round {number}: {complaint or 'passed'}", flush=True)
-    return not complaint
+    parts = {Path(name).stem: [name] for name in files()}
+    parts |= {} if faults else {"beside": _BESIDE}
+    complaints = []
+    try:
+        for what, path in left({what: JUNIT / f"drills-{number}-{what}.xml" for what in parts}):
+            argv = [sys.executable, *_PYTEST, *parts[what], f"--junitxml={path}", *more]
+            complaint = run(argv, env=_KEEP if what != "beside" else None, timeout=FILE_SECONDS)
+            complaints += [f"{what}: {complaint}"] if complaint else []
+    finally:
+        complaint = run([sys.executable, "-m", "tests.drills", "down"])
+        complaints += [f"the estate is not down: {complaint}"] if complaint else []
+    print(f"#### round {number}: {'; '.join(complaints) or 'passed'}", flush=True)
+    return not complaints
+
+
+def begin(resume: bool) -> None:
+    """Forget what was played before, unless it is to be gone on with and nothing has changed since."""
+    asked = [["rev-parse", "HEAD"], ["status", "--porcelain"]]
+    state = "".join(
+        subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout  # noqa: S603, S607
+        for words in asked
+    )
+    JUNIT.mkdir(parents=True, exist_ok=True)
+    if not (resume and _COMMIT.exists() and _COMMIT.read_text() == state):
+        for path in JUNIT.glob("drills-[0-9]*.xml"):
+            path.unlink()
+    _COMMIT.write_text(state)
 
 
 def main() -> int:
     """Play them and print the table; 1 when it does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tools.rounds", description="Play all drills several times.")
     parser.add_argument("--rounds", type=int, default=3, help="how often (%(default)s)")
+    parser.add_argument("--faults", action="store_true", help=f"only {DRILLS}, and nothing else that takes long")
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier call of this commit was ended")
     options, more = parser.parse_known_args()
     # As Ctrl-C does, so that a round ends what it has started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    content = [play(number, more) for number in range(1, options.rounds + 1)]
-    rounds = [read(JUNIT / f"drills-{number}.xml") for number in range(1, options.rounds + 1)]
+    begin(options.resume)
+    numbers = range(1, options.rounds + 1)
+    content = [play(number, options.faults, more) for number in numbers]
+    rounds = [of_round(number) for number in numbers]
     print("", *table(rounds), sep="\n", flush=True)
     return 0 if all(content) and held(rounds) else 1
 

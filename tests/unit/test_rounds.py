@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import rounds
 from tools.rounds import Round, held, read, table
 
 JUNIT = """<testsuites><testsuite>
@@ -53,3 +54,30 @@ def test_each_drill_has_a_line_and_each_round_a_column() -> None:
 )
 def test_it_holds_only_when_the_same_drills_passed_in_each_round(second: Round, holds: bool) -> None:
     assert held([ROW, second]) is holds
+
+
+def test_what_passed_is_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "JUNIT", tmp_path)
+    whole = '<testsuite><testcase classname="tests.drills.test_a" name="test_a" time="1"/></testsuite>'
+    (tmp_path / "drills-1-test_a.xml").write_text(whole)
+    (tmp_path / "drills-1-test_b.xml").write_text(JUNIT)
+    (tmp_path / "drills-1-test_c.xml").write_text(whole[:-12])
+    paths = {name: tmp_path / f"drills-1-test_{name}.xml" for name in "abcd"}
+    assert [name for name, _path in rounds.left(paths)] == ["b", "c", "d"]
+    assert list(rounds.of_round(1)) == ["drills.test_a::test_a", *read(tmp_path / "drills-1-test_b.xml")]
+    assert rounds.of_round(2) == {}
+
+
+def test_what_was_played_on_another_commit_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "JUNIT", tmp_path)
+    monkeypatch.setattr(rounds, "_COMMIT", tmp_path / "commit")
+    path = tmp_path / "drills-1-test_a.xml"
+    rounds.begin(resume=True)
+    for resume, stays in ((True, True), (False, False)):
+        path.write_text(JUNIT)
+        rounds.begin(resume)
+        assert path.exists() is stays
+    path.write_text(JUNIT)
+    (tmp_path / "commit").write_text("another")
+    rounds.begin(resume=True)
+    assert not path.exists()
