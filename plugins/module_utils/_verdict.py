@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import failover_lines, standby_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
     SHOWN,
@@ -106,7 +107,7 @@ def verdict(
         f"{host.name}: a replica whose primary did not answer: its tenants are NOT accounted for"
         for host in standing.headless
     ]
-    lines += [paged(f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}", host.first) for host in standing.silent]
+    lines += [_silent_line(host) for host in standing.silent]
     lines += [line for host in standing.acted for line in notes(host)]
     # What does not hold is read before what does.
     ordered = sorted(parts, key=lambda part: bool(part["holds"]))
@@ -205,6 +206,13 @@ def _headline(
         return f"{start}: {answered}{counted if total else 'No tenant could be counted.'}"
     start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
     return f"{start}: {answered}{standing.changed:,} tenants are as before."
+
+
+def _silent_line(host: Host) -> str:
+    """Return the line of a host that nothing is known of, with a page that says what to do."""
+    line = f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}"
+    unheard = host.first.get("unreachable") or host.first.get("timedout")
+    return with_page(line, "host_silent") if unheard else paged(line, host.first)
 
 
 def _missing(standing: Standing) -> str:
