@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgernames as naming
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
@@ -135,21 +136,8 @@ def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = N
         return Joined(is_open[0]["incident_id"], False, is_open, adopted=True)
     if adopt and left and left != who.incident_id and not cursor.rows(queries.CANONICAL, {"incident": left}):
         return Joined(left, True, is_open, adopted=True)
-    *_older, (name, closed) = _namesakes(cursor, who.incident_id)
+    *_older, (name, closed) = naming.namesakes(cursor, who.incident_id)
     return Joined(name, closed is None, is_open)
-
-
-def _namesakes(cursor: Cursor, incident_id: str) -> list[tuple[str, bool | None]]:
-    """Return incidents of one name, ``X``, ``X-2``, ``X-3``: the closed ones, then one that is open or yet to be made.
-
-    Each with whether it is closed, None for the one that is not there.
-    """
-    names: list[tuple[str, bool | None]] = []
-    while not names or names[-1][1]:
-        name = incident_id if not names else f"{incident_id}-{len(names) + 1}"
-        found = cursor.rows(queries.CANONICAL, {"incident": name})
-        names.append((found[0][0], found[0][1]) if found else (name, None))
-    return names
 
 
 def list_incidents(
@@ -158,9 +146,16 @@ def list_incidents(
     """Return incidents, newest first, as the modules' results show them."""
     names = ("incident_id", "scenario", "environment", "operator", "reason", "opened_at", "closed_at")
     values = {"incident": incident_id, "only_open": only_open, "limit": limit}
+    found = cursor.rows(queries.INCIDENTS, values)
+    asked = naming.opened_as(cursor, [row[0] for row in found])
     return [
-        {**dict(zip(names, row[:7])), "age_seconds": round(row[7]), "aliases": row[8], "opened_as": row[9]}
-        for row in cursor.rows(queries.INCIDENTS, values)
+        {
+            **dict(zip(names, row[:7])),
+            "age_seconds": round(row[7]),
+            "aliases": row[8],
+            "opened_as": asked.get(row[0], row[0]),
+        }
+        for row in found
     ]
 
 
@@ -172,7 +167,7 @@ def find_incident(cursor: Cursor, incident_id: str) -> str | None:
 
 def known_as(cursor: Cursor, incident_id: str) -> list[str]:
     """Return all incidents that an id or alias has stood for, oldest first: the closed ones, then the present one."""
-    return [name for name, closed in _namesakes(cursor, incident_id) if closed is not None]
+    return naming.known_as(cursor, incident_id)
 
 
 def add_event(

@@ -79,7 +79,7 @@ incidents:
       description:
         - The id that was asked for when it was opened. It is another than RV(incidents[].incident_id) where a closed
           incident had that one, so that the ledger gave it a number (C(INC-7-2)); the write block keeps the one that
-          was asked for.
+          was asked for. Once that means a newer incident (C(INC-7-3)) it is that one's, and this has its own id here.
       type: str
     opened_at:
       description: UTC.

@@ -177,17 +177,13 @@ UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp(), closed_by = 
 WHERE incident_id = %(incident)s AND closed_at IS NULL
 """
 
-# Newest first: containment joins the newest that is open. Last, what it was opened as: an id that a closed incident has
-# is given a number in the ledger alone, while the write block and the run's own files keep the id that was asked for.
+# Newest first: containment joins the newest that is open.
 INCIDENTS = """
 SELECT i.incident_id, i.scenario, i.environment, i.operator, i.reason,
        to_char(i.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
        to_char(i.closed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
        extract(epoch FROM clock_timestamp() - i.opened_at)::float8,
-       ARRAY(SELECT a.alias FROM kanban_rollback.incident_aliases AS a WHERE a.incident_id = i.incident_id ORDER BY 1),
-       COALESCE((SELECT o.incident_id FROM kanban_rollback.incidents AS o
-                 WHERE o.incident_id = substring(i.incident_id FROM '^(.+)-(?:[2-9]|[1-9][0-9])$')
-                   AND o.closed_at <= i.opened_at), i.incident_id)
+       ARRAY(SELECT a.alias FROM kanban_rollback.incident_aliases AS a WHERE a.incident_id = i.incident_id ORDER BY 1)
 FROM kanban_rollback.incidents AS i
 WHERE (%(incident)s IS NULL OR i.incident_id = %(incident)s)
   AND (NOT %(only_open)s OR i.closed_at IS NULL)
