@@ -69,6 +69,7 @@ def test_the_incident_that_a_person_named_is_taken_as_it_is() -> None:
         (ledger(("INC-2", "INC-1")), True),
         ({"incidents": [{"incident_id": "INC-1", "aliases": []}], "open": []}, True),
         ({"prior_files": ["/var/lib/kanban_rollback/INC-1-0123456789ab.priors.jsonl"]}, True),
+        ({"known_as": None, "open": [{"incident_id": "INC-1-2", "aliases": [], "opened_as": "INC-1"}]}, True),
         (ledger(("INC-2", "INC-3")), False),
         ({"prior_files": []}, False),
         ({}, False),
