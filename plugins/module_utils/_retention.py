@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Collection, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import (
     FILE_NAME,
     Manifest,
@@ -63,7 +64,7 @@ def folders(incident_id: str) -> set[str]:
 
 
 def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> dict[str, Any]:
-    """Return ``names`` of open incidents with their aliases, ``closed``, those of closed ones, ``prior_files``, and
+    """Return ``names`` of open incidents with all their ids, ``closed``, those of closed ones, ``prior_files``, and
     ``silent``, who left it unknown.
 
     :param answers: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
@@ -82,7 +83,8 @@ def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -
             silent.append(f"{host}: {MOST_LISTED} incidents are open in its ledger, and no more are listed")
         else:
             for incident in answer["open"]:
-                names.update(_names_of(incident))
+                # Its evidence lies under the id that was asked for, beside that of the closed one of this id.
+                names.update(ids_of(incident))
             for incident in answer.get("incidents", []):
                 if incident.get("closed_at"):
                     closed.update(_names_of(incident))

@@ -36,6 +36,14 @@ def test_closed_ones_with_their_aliases() -> None:
     assert found["closed"] == ["INC-7", "INC-8"]
 
 
+def test_what_bears_the_id_that_an_open_incident_was_opened_as_stays() -> None:
+    """Its evidence lies beside that of the closed one of this id, and its journals do."""
+    closed = {"incident_id": "INC-7", "aliases": [], "closed_at": "2026-01-01T00:00:00Z", "opened_as": "INC-7"}
+    is_open = {"incident_id": "INC-7-2", "aliases": [], "closed_at": None, "opened_as": "INC-7"}
+    found = open_incidents([{"open": [is_open], "incidents": [is_open, closed], "ledger": LEDGER}], ["db1"])
+    assert found["names"] == ["INC-7", "INC-7-2"]
+
+
 def test_a_ledger_with_more_open_ones_than_it_lists_is_silent() -> None:
     most = [{"incident_id": f"INC-{number}"} for number in range(MOST_LISTED)]
     assert open_incidents([{"open": most[1:], "ledger": LEDGER}], ["db1"])["silent"] == []
