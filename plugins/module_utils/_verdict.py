@@ -35,6 +35,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnex
 DAY_SECONDS = 86400
 # Codes of errors for which no server, or nobody behind it, was asked anything.
 _NO_ANSWER = ("unreachable", "connection_failed", "lost_connection")
+ON_BLOCKED = ("report", "terminate")
 # What has to hold before a watch is worth its time. What is kept for later says nothing about V1.
 _VALIDATED_BY = (CONTAIN, SELECT, VALIDATE)
 
@@ -59,6 +60,7 @@ def verdict(
     validates: bool = False,
     arguments: Sequence[str] = (),
     still: Sequence[Answer] = (),
+    on_blocked: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
@@ -77,6 +79,7 @@ def verdict(
     :param arguments: what a line to type needs, for instance ``["-i", "production"]``.
     :param still: of the last look at each host, in the same order, where there was one.
     :param named: whether some tenants were named to be switched off, and not all meant.
+    :param on_blocked: ``kanban_on_blocked`` of the hosts. A word that nobody knows keeps no stop from being done.
     """
     # A host without an answer must be counted, so the names lead.
     answers: Iterator[tuple[Answer, Answer, Answer]] = zip_longest(first, later, still, fillvalue={})
@@ -89,6 +92,7 @@ def verdict(
     told = _good(standing, parts, check_mode)
     headline = f"{start}{told and f' {told}'}" + _not_well(bad)
     lines = [start, *(f"NOT WELL: {one_line(text)}." for text in bad), *([told] if told else [])]
+    lines += [_not_read(word) for word in dict.fromkeys(on_blocked) if word not in ON_BLOCKED]
     lines += [one_line(line) for line in _about(incidents, incident_id, environment)]
     validated = standing.whole and all(part["holds"] for part in parts if part["kind"] in _VALIDATED_BY)
     reached = validated or not validates
@@ -149,6 +153,10 @@ def verdict(
         "seconds": round(seconds, 1),
         "objective": objective,
     }
+
+
+def _not_read(on_blocked: str) -> str:
+    return f"kanban_on_blocked is {one_line(str(on_blocked))}, and may be {' or '.join(ON_BLOCKED)}: nobody was ended."
 
 
 def _word(standing: Standing, what: str, parts: Sequence[Mapping[str, Any]]) -> str:

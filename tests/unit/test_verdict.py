@@ -49,6 +49,15 @@ def test_what_was_begun_on_a_host_that_fell_silent_may_have_been_done() -> None:
     assert fence_part(["db1"], [answer()], [silent], [])["lines"] == [f"db1: fence NOT ACCOUNTED FOR: {told}"]
 
 
+def test_a_word_that_nobody_knows_keeps_no_stop_from_being_done_and_is_told() -> None:
+    result = judge({"db1": answer(), "db2": answer("2/1")}, on_blocked=["terminat", "terminat"])
+    assert result["verdict"] == "contained"
+    said = "kanban_on_blocked is terminat, and may be report or terminate: nobody was ended."
+    assert [line for line in result["lines"] if "kanban_on_blocked" in line] == [said]
+    known = judge({"db1": answer(), "db2": answer("2/1")}, on_blocked=["report", "terminate"])
+    assert "kanban_on_blocked" not in text(known)
+
+
 def test_who_said_no_is_not_said_to_be_silent() -> None:
     may_not: Answer = {"failed": True, "msg": "It lacks UPDATE.", "error": {"code": "missing_privilege"}}
     nobody: Answer = {"failed": True, "msg": "Refused.", "error": {"code": "unreachable"}}
