@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import time_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import sum_counters
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import replicated
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     READ_SECONDS,
@@ -58,7 +59,7 @@ def look_at(point: Point, found: Found, names: Sequence[str], taken: str) -> Map
 
 def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken: str) -> str | None:
     """Return why nothing can be told of a table; None where nothing is in the way."""
-    end = _end(ours) if ours else {}
+    end, passed = _end(ours) if ours else {}, replicated(found)
     holders = ", ".join(sorted({fence.holder or "" for fence in found.raised}))
     raised = max((fence.raised_epoch or 0 for fence in ours), default=0)
     # The first that holds counts; what comes later says something only where what comes earlier does not hold.
@@ -67,6 +68,8 @@ def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken
         (not found.raised, "The fence is not up, so anybody may have written."),
         (not ours, f"The fence is {holders}'s, not {names[0]}'s."),
         (found.gaps(ours), "The fence does not stand on all of it."),
+        # By a subscription that was enabled since; with it the drain would not have been noted.
+        (passed, passed.reason if passed else ""),
         (
             not all(fence.drained for fence in ours),
             "The end of the drain was not noted: run write_fence again, then make another dump.",
