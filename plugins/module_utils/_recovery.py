@@ -171,8 +171,9 @@ def _of_point(point: Answer, fenced: bool, dumped: bool) -> tuple[list[str], lis
             why.append(f"not every row of {table['name']} is accounted for{reason}")
         if table.get("reported_late"):
             noted.append(
-                f"{table['name']}: {table['reported_late']:,} deletions from before the fence were reported after it "
-                "(nobody has touched the fence since)"
+                f"{table['name']}: {table['reported_late']:,} deletions stand in the server's counters alone: reported "
+                "late from before the fence, rolled back, or by hand of a role that it lets pass (nobody has touched "
+                "the fence since its drain)"
             )
     return why, noted
 

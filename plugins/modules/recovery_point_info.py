@@ -175,7 +175,7 @@ tables:
       description:
         - Deletions that only the server's counters tell of, while nobody has touched the fence since the end of its
           drain. Sessions that are idle report what they did before the fence up to ten seconds late; what was rolled
-          back counts as well. They are no writes.
+          back counts as well, and what a role that the fence lets pass deleted by hand before the dump.
       type: int
     why:
       description: Why it is not known, or was not compared.

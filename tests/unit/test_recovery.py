@@ -280,3 +280,12 @@ def test_a_stop_says_what_is_not_assessed_and_does_not_fail_for_it() -> None:
     data = data_part(["db1"], [{}], "", [], recovers=False)
     assert (data["holds"], data["good"], "next" in data) == (True, "", False)
     assert data["lines"][0] == "Before anything is repaired or released: the data on db1 is not validated"
+
+
+def test_deletions_that_only_the_counters_tell_of_are_noted_for_what_they_may_be_and_are_no_failure() -> None:
+    judged = data_judgement(counted(check("a", 0)), point(reported_late=1_200), planned("1"))
+    assert (judged["passed"], judged["why"]) == (True, [])
+    assert judged["noted"] == [
+        "Tags: 1,200 deletions stand in the server's counters alone: reported late from before the fence, rolled back, "
+        "or by hand of a role that it lets pass (nobody has touched the fence since its drain)"
+    ]
