@@ -231,7 +231,7 @@ def _missing(standing: Standing) -> str:
     whole = len(codes) + headless + len(standing.acted)
     told = (
         (len(codes) - refused, "did not answer"),
-        (headless, "are replicas whose primary did not answer"),
+        (headless, "are replicas whose primary is not accounted for"),
         (refused, "could not do it"),
     )
     return "".join(f"{count} of {whole} hosts {what}. " for count, what in told if count)

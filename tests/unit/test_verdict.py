@@ -49,6 +49,13 @@ def test_what_was_begun_on_a_host_that_fell_silent_may_have_been_done() -> None:
     assert fence_part(["db1"], [answer()], [silent], [])["lines"] == [f"db1: fence NOT ACCOUNTED FOR: {told}"]
 
 
+def test_a_primary_that_said_no_is_not_said_to_be_silent_for_its_replica_either() -> None:
+    may_not: Answer = {"failed": True, "msg": "It lacks UPDATE.", "error": {"code": "missing_privilege"}}
+    headline = judge({"db1": may_not, "db2": replica()})["headline"]
+    told = "1 of 2 hosts are replicas whose primary is not accounted for. 1 of 2 hosts could not do it."
+    assert headline.startswith(f"NOT CONTAINED: {told}")
+
+
 def test_a_word_that_nobody_knows_keeps_no_stop_from_being_done_and_is_told() -> None:
     result = judge({"db1": answer(), "db2": answer("2/1")}, on_blocked=["terminat", "terminat"])
     assert result["verdict"] == "contained"
@@ -208,7 +215,7 @@ def test_what_holds_is_never_better_than_what_was_seen(what: str) -> None:
         assert result["failed"] is not whole, kinds
         for i in range(3):
             assert any(line.startswith(f"db{i}: ") for line in result["lines"]), kinds
-        for of_these, words in ((silent, "did not answer."), (led_by_nobody, "are replicas whose primary did not")):
+        for of_these, words in ((silent, "did not answer."), (led_by_nobody, "are replicas whose primary is not")):
             said = f"{len(of_these)} of {len(lost) + len(acted)} hosts {words}"
             assert (said in result["headline"]) == bool(of_these), kinds
 
