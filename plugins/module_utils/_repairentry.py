@@ -64,7 +64,7 @@ def _repair(work: Work, check_mode: bool) -> None:
         plan = planner.make(checks, repairs)
         plan_hash = plan.hash(request.checks, where_of(cursor, work))
         reasons = refusals(plan, request.max_rows, request.max_fraction)
-        passage = look_at_fence(cursor, _scopes(planner.touched), work.names or [request.who.incident_id])
+        passage = look_at_fence(cursor, _scopes(planner.touched), work.held_as or [request.who.incident_id])
         if not request.allow_unfenced:
             reasons += passage.reasons
         if work.incident is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
     BadInput,
@@ -62,7 +63,11 @@ class Look(Exception):
 
 @dataclass
 class Work:
-    """A session, what the ledger knows of the incident, and what comes out."""
+    """A session, what the ledger knows of the incident, and what comes out.
+
+    ``names``: its ids; ``held_as``: those and what it was opened as, under which its fence may be up. By that id its
+    repairs are not found, for a closed incident's are.
+    """
 
     session: Session
     facts: Facts
@@ -72,6 +77,7 @@ class Work:
     incident: str | None = None
     known: str | None = None
     names: list[str] = field(default_factory=list)
+    held_as: list[str] = field(default_factory=list)
     result: dict[str, Any] = field(default_factory=dict)
     error: KanbanError | None = None
     taken_back: dict[str, Any] | None = None
@@ -111,6 +117,7 @@ def find_incident_of(work: Work) -> None:
     if rows:
         work.incident = rows[0]["incident_id"]
         work.names = list(dict.fromkeys([rows[0]["incident_id"], *rows[0]["aliases"], work.request.who.incident_id]))
+        work.held_as = list(dict.fromkeys([*work.names, *ids_of(rows[0])]))
 
 
 def count_repairs(cursor: Cursor, incident_id: str) -> int:

@@ -48,7 +48,7 @@ def _undo(work: Work, cursor: Cursor, number: int, plan_hash: str, check_mode: b
     request, result = work.request, work.result
     undo = Undo(cursor, number, Planner(cursor, work.deadline, 0).in_time, work.progress)
     undo.look()
-    passage = look_at_fence(cursor, {str(kept): kept.scope for kept in undo.kept if kept.direct}, work.names)
+    passage = look_at_fence(cursor, {str(kept): kept.scope for kept in undo.kept if kept.direct}, work.held_as)
     _told_of_fence(work, passage)
     result["conflicts"] += undo.conflicts[: max(0, SHOWN - len(result["conflicts"]))]
     result["conflicts_count"] += undo.in_the_way

@@ -230,7 +230,7 @@ class Restore:
     def _judge(self, cursor: Cursor, planner: Planner) -> Passage:
         work, request, plan = self.work, self.request, planner.plan
         reasons = refusals(plan, request.max_rows, request.max_fraction)
-        passage = look_at_fence(cursor, self._scopes(planner), work.names or [request.who.incident_id])
+        passage = look_at_fence(cursor, self._scopes(planner), work.held_as or [request.who.incident_id])
         if not request.allow_unfenced:
             reasons += passage.reasons
         if work.incident is None:

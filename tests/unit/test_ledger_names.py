@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Request, Work, find_incident_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 
 
@@ -64,3 +68,15 @@ def test_the_id_that_was_asked_for_is_whose_it_means(incidents: list[tuple[str, 
 
 def test_an_alias_of_a_closed_incident_that_was_asked_for_counts_as_its_id_does() -> None:
     assert opened_as(("INC-7", CLOSED), ("INC-8-2", OPEN), inc_8="INC-7") == {"INC-8-2": "INC-8"}
+
+
+def test_a_repair_finds_the_fence_by_what_its_incident_was_opened_as_and_repairs_by_its_own_ids() -> None:
+    @contextmanager
+    def transaction(*_given: Any, **_named: Any) -> Iterator[Ledger]:
+        yield Ledger({"INC-7": CLOSED, "INC-7-2": OPEN}, {})
+
+    who = ledger.Who("INC-7-2", "run")
+    place: Any = SimpleNamespace(transaction=transaction, state=SimpleNamespace(usable=True))
+    work = Work(place, place, Request(who, "repaired"), Deadline(5))
+    find_incident_of(work)
+    assert (work.incident, work.names, work.held_as) == ("INC-7-2", ["INC-7-2"], ["INC-7-2", "INC-7"])
