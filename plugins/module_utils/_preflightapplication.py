@@ -151,7 +151,8 @@ def metric_items(
     if not set(measured) & set(limits):
         what = "No metric has both a source (kanban_metrics) and a threshold (kanban_thresholds)."
         why = "Nothing would tell whether a stop helped."
-        found.append(Item("metrics", "", False, True, what, why, "Give at least one both."))
+        todo = "Give at least one both, and see that there is the kanban_threshold_profile that is named."
+        found.append(Item("metrics", "", False, True, what, why, todo))
     for names, what, todo in (
         (
             gate_unmeasured(metrics, limits),
