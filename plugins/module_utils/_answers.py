@@ -21,15 +21,17 @@ def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
     :param answers: to the kill or to a question.
     """
     found = {str(run["incident_id"])}
+    asked: set[str] = set()
     for answer in answers:
         incident = (answer or {}).get("incident", {})
         found.update(str(incident[name]) for name in ("incident_id", "requested") if incident.get(name))
         rows = [*incident.get("open_before", []), *(answer or {}).get("incidents", [])]
         for row in rows:
-            names = set(ids_of(row))
-            if names & found:
-                found |= names
-    return sorted(found)
+            # What another was opened as does not make a closed one, that had this id first, the same.
+            if set(ids_of(row)) & (found if row.get("closed_at") else found | asked):
+                found.update((row["incident_id"], *row.get("aliases", [])))
+                asked.update(ids_of(row))
+    return sorted(found | asked)
 
 
 def latest(answers: Sequence[Sequence[Answer]]) -> list[Answer]:
