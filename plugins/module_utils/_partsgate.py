@@ -26,6 +26,7 @@ VALIDATE = "validate"
 # Of a metric's map, who is asked; the rest is the module's.
 _WHERE = "where"
 APP = "app"
+_KINDS = (APP, "controller", "db")
 # Of a sample: its host had given no answer earlier in this run, and will give none in it.
 NOT_ASKED = "not_asked"
 # A watch that ends as soon as all is good.
@@ -46,9 +47,12 @@ def gate_metrics(metrics: Mapping[str, Any], where: Sequence[str], names: Sequen
 
 
 def gate_unmeasured(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], names: Sequence[str] = ()) -> list[str]:
-    """Return the names that have a threshold, or are meant, and no source: they are said, never passed over."""
+    """Return the names that have a threshold, or are meant, and no source: they are said, never passed over.
+
+    Whom to ask in a word that nobody knows (``apps``) is no source.
+    """
     wanted = names or [name for name, threshold in thresholds.items() if threshold is not None]
-    return sorted(name for name in {*wanted} if not metrics.get(name))
+    return sorted({*wanted} - {one["name"] for one in gate_metrics(metrics, _KINDS)})
 
 
 def gate_samples(groups: Mapping[str, Sequence[str]], answers: Mapping[str, Answer], metrics: Any) -> list[Any]:

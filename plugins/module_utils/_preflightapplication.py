@@ -148,7 +148,7 @@ def metric_items(
         except BadInput as error:
             found.append(Item("metrics", "", False, True, error.what, error.why, error.todo))
     measured = [name for name, one in metrics.items() if one]
-    if not set(measured) & set(limits):
+    if not set(limits) - set(gate_unmeasured(metrics, limits)):
         what = "No metric has both a source (kanban_metrics) and a threshold (kanban_thresholds)."
         why = "Nothing would tell whether a stop helped."
         todo = "Give at least one both, and see that there is the kanban_threshold_profile that is named."
@@ -157,7 +157,7 @@ def metric_items(
         (
             gate_unmeasured(metrics, limits),
             "not measured",
-            "Give them a source in kanban_metrics, or drop the threshold.",
+            "Give them a source in kanban_metrics (where: app, controller or db), or drop the threshold.",
         ),
         (sorted(set(measured) - set(thresholds)), "measured and not judged", "Give them a threshold, or drop them."),
     ):

@@ -78,6 +78,10 @@ def test_who_is_asked_what() -> None:
     ]
     assert gate_unmeasured(METRICS, {"error_rate": {}, "dnd_p95": {}, "tags": {}}) == ["dnd_p95", "tags"]
     assert gate_unmeasured(METRICS, {"dnd_p95": {}}, ["error_rate", "query"]) == ["query"]
+    # Nobody is asked for what stands in a word that is none of the three.
+    odd = {"error_rate": {"url": "u", "where": "apps"}}
+    assert gate_metrics(odd, ["app", "db", "controller"]) == []
+    assert gate_unmeasured(odd, {"error_rate": {}}) == ["error_rate"]
 
 
 def test_who_gives_no_sample_has_one_without_a_value_and_a_replica_has_none() -> None:

@@ -128,6 +128,8 @@ def test_figures_without_a_source_or_a_threshold_are_named() -> None:
     wrong, nothing, *_rest = metrics(good, {"error_rate": {}})
     assert (wrong.must, "neither max nor min" in wrong.what) == (True, True)
     assert (nothing.must, "both a source" in nothing.what) == (True, True)
+    odd, *_rest = metrics(good, None, {"error_rate": {"url": "u", "where": "apps"}})
+    assert (odd.must, "both a source" in odd.what) == (True, True)
     # So are the limits of a profile whose name is misspelt.
     profile, *_rest = metrics(good, {})
     assert (profile.must, "kanban_threshold_profile" in profile.todo) == (True, True)
