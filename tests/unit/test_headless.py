@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsselective import pause_part, ranking_part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagefacts import affected_facts
-from tests.unit.answers import UNREACHABLE, Answer, answer, database, replica
+from tests.unit.answers import UNREACHABLE, Answer, answer, database, judge, replica
 
 
 def ranked(cluster: str = "7001/5", affected: int = 1, **more: Any) -> Answer:
@@ -60,3 +60,10 @@ def test_hosts_without_an_answer_are_counted() -> None:
     assert ranking_part(["db1", "db2"], [ranked()], [], [], [])["bad"] == ["the tenants on db2 are not ranked"]
     assert affected_facts(["db1", "db2"], [ranked(), UNREACHABLE])["known"] is False
     assert affected_facts([], [])["known"] is False
+
+
+def test_a_primary_that_said_no_is_not_said_to_be_silent_for_its_replica_either() -> None:
+    may_not: Answer = {"failed": True, "msg": "It lacks UPDATE.", "error": {"code": "missing_privilege"}}
+    headline = judge({"db1": may_not, "db2": replica()})["headline"]
+    told = "1 of 2 hosts are replicas whose primary is not accounted for. 1 of 2 hosts could not do it."
+    assert headline.startswith(f"NOT CONTAINED: {told}")

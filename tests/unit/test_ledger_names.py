@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import incident_names
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplace import Request, Work, find_incident_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
@@ -80,3 +81,14 @@ def test_a_repair_finds_the_fence_by_what_its_incident_was_opened_as_and_repairs
     work = Work(place, place, Request(who, "repaired"), Deadline(5))
     find_incident_of(work)
     assert (work.incident, work.names, work.held_as) == ("INC-7-2", ["INC-7-2"], ["INC-7-2", "INC-7"])
+
+
+def test_the_write_block_of_an_incident_with_a_number_has_the_id_that_was_asked_for() -> None:
+    answer: dict[str, Any] = {"incidents": [{"incident_id": "INC-7-2", "aliases": [], "opened_as": "INC-7"}]}
+    assert incident_names([answer], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2"]
+    # What the closed one of this id was known by besides is none of its names; one that is open elsewhere is the same.
+    first = {"incident_id": "INC-7", "aliases": ["INC-A"], "opened_as": "INC-7"}
+    answer["incidents"].append({**first, "closed_at": "2026-11-20T03:00:00Z"})
+    assert incident_names([answer], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2"]
+    elsewhere = {"incidents": [{**first, "closed_at": None}]}
+    assert incident_names([answer, elsewhere], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2", "INC-A"]

@@ -232,17 +232,6 @@ def test_an_incident_is_known_by_all_its_names() -> None:
     assert incident_names([told, {}, UNREACHABLE], {"incident_id": "INC-C"}) == ["INC-A", "INC-B", "INC-C"]
 
 
-def test_the_write_block_of_an_incident_with_a_number_has_the_id_that_was_asked_for() -> None:
-    answer: dict[str, Any] = {"incidents": [{"incident_id": "INC-7-2", "aliases": [], "opened_as": "INC-7"}]}
-    assert incident_names([answer], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2"]
-    # What the closed one of this id was known by besides is none of its names; one that is open elsewhere is the same.
-    first = {"incident_id": "INC-7", "aliases": ["INC-A"], "opened_as": "INC-7"}
-    answer["incidents"].append({**first, "closed_at": "2026-11-20T03:00:00Z"})
-    assert incident_names([answer], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2"]
-    elsewhere = {"incidents": [{**first, "closed_at": None}]}
-    assert incident_names([answer, elsewhere], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2", "INC-A"]
-
-
 def test_parts_decide_the_verdict_with_the_flag() -> None:
     good = fence_part(["db1"], [answer()], [fence()], [{}])
     held = block_part(["r1"], [block()], [], [INCIDENT], "redis")

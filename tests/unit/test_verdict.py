@@ -49,13 +49,6 @@ def test_what_was_begun_on_a_host_that_fell_silent_may_have_been_done() -> None:
     assert fence_part(["db1"], [answer()], [silent], [])["lines"] == [f"db1: fence NOT ACCOUNTED FOR: {told}"]
 
 
-def test_a_primary_that_said_no_is_not_said_to_be_silent_for_its_replica_either() -> None:
-    may_not: Answer = {"failed": True, "msg": "It lacks UPDATE.", "error": {"code": "missing_privilege"}}
-    headline = judge({"db1": may_not, "db2": replica()})["headline"]
-    told = "1 of 2 hosts are replicas whose primary is not accounted for. 1 of 2 hosts could not do it."
-    assert headline.startswith(f"NOT CONTAINED: {told}")
-
-
 def test_a_word_that_nobody_knows_keeps_no_stop_from_being_done_and_is_told() -> None:
     result = judge({"db1": answer(), "db2": answer("2/1")}, on_blocked=["terminat", "terminat"])
     assert result["verdict"] == "contained"
