@@ -223,14 +223,21 @@ def _silent_line(host: Host) -> str:
     return with_page(line, "host_silent") if unheard else paged(line, host.first)
 
 
+def _said_no(answer: Answer) -> bool:
+    """Whether somebody was reached: by the error's code or, where Ansible or a role said no, by there being none."""
+    code = answer.get("error", {}).get("code")
+    if code is not None:
+        return code not in _NO_ANSWER
+    return bool(answer.get("failed")) and not answer.get("unreachable") and not answer.get("timedout")
+
+
 def _missing(standing: Standing) -> str:
     """Return how many hosts nothing is known of. Who said no, or is a replica, was reached: it is not the network."""
-    codes = [host.first.get("error", {}).get("code", _NO_ANSWER[0]) for host in standing.silent]
-    refused = sum(code not in _NO_ANSWER for code in codes)
+    refused = sum(_said_no(host.first) for host in standing.silent)
     headless = len(standing.headless)
-    whole = len(codes) + headless + len(standing.acted)
+    whole = len(standing.silent) + headless + len(standing.acted)
     told = (
-        (len(codes) - refused, "did not answer"),
+        (len(standing.silent) - refused, "did not answer"),
         (headless, "are replicas whose primary is not accounted for"),
         (refused, "could not do it"),
     )

@@ -12,7 +12,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdict im
 Answer = dict[str, Any]
 
 UNREACHABLE: Answer = {"unreachable": True, "msg": "Failed to connect via ssh:\nConnection timed out", "changed": False}
-REFUSED: Answer = {"failed": True, "msg": "db2:5432/crm: password authentication failed.", "changed": False}
+REFUSED: Answer = {
+    "failed": True,
+    "msg": "db2:5432/crm: password authentication failed.",
+    "changed": False,
+    "error": {"code": "connection_failed"},
+}
 
 
 def database(cluster: str = "7001/5", writable: bool = True, **facts: Any) -> Answer:

@@ -67,3 +67,13 @@ def test_a_primary_that_said_no_is_not_said_to_be_silent_for_its_replica_either(
     headline = judge({"db1": may_not, "db2": replica()})["headline"]
     told = "1 of 2 hosts are replicas whose primary is not accounted for. 1 of 2 hosts could not do it."
     assert headline.startswith(f"NOT CONTAINED: {told}")
+
+
+def test_what_ansible_or_a_role_refused_is_not_said_to_be_silence() -> None:
+    """As where no incident is open: the role's own refusal has a page, and no code."""
+    page = {"failed": True, "msg": "No incident is open in any ledger that answered.", "error": {"page": "p"}}
+    assert judge({"db1": page}, what="restore")["headline"].startswith("NOT RESTORED: 1 of 1 hosts could not do it.")
+    wrong = {"failed": True, "msg": "value of ssl_mode must be one of: allow, disable, got: prefr"}
+    assert judge({"db1": wrong})["headline"].startswith("NOT CONTAINED: 1 of 1 hosts could not do it.")
+    for silent in ({"failed": True, "msg": "Timed out.", "timedout": {"period": 45}}, UNREACHABLE, {}):
+        assert "1 of 1 hosts did not answer." in judge({"db1": silent})["headline"]
