@@ -39,7 +39,7 @@ def test_closed_ones_with_their_aliases() -> None:
 def test_what_bears_the_id_that_an_open_incident_was_opened_as_stays() -> None:
     """Its evidence lies beside that of the closed one of this id, and its journals do."""
     closed = {"incident_id": "INC-7", "aliases": [], "closed_at": "2026-01-01T00:00:00Z", "opened_as": "INC-7"}
-    is_open = {"incident_id": "INC-7-2", "aliases": [], "closed_at": None, "opened_as": "INC-7"}
+    is_open: dict[str, Any] = {"incident_id": "INC-7-2", "aliases": [], "closed_at": None, "opened_as": "INC-7"}
     found = open_incidents([{"open": [is_open], "incidents": [is_open, closed], "ledger": LEDGER}], ["db1"])
     assert found["names"] == ["INC-7", "INC-7-2"]
 
