@@ -31,6 +31,8 @@ RAISE_SECONDS = 10.0
 LEAST_PAUSE, MOST_PAUSE = 0.05, 0.25
 # Ordinary transactions end by themselves within this; they are not ended even where that was asked for.
 COURTESY_SECONDS = 0.5
+# Of transactions on other tables, whose ids are noted at the end: all of it stands in the comment of each fence.
+MOST_IN_FLIGHT = 200
 
 
 def holders(cursor: Cursor, relations: Sequence[int]) -> list[Holder]:
@@ -108,8 +110,8 @@ class Drain:
 def note_end(place: FencePlace) -> dict[str, Any]:
     """Note where the recovery point counts from, once per raise, and return it; a failure only warns.
 
-    ``drained_at``, ``lsn``, ``timeline``, ``xid``, ``stats_reset``, and per table ``counters`` of its rows inserted,
-    updated and deleted.
+    ``drained_at``, ``lsn``, ``timeline``, ``xid``, ``in_flight`` (None where too many are), ``stats_reset``, and per
+    table ``counters`` of its rows inserted, updated and deleted.
     """
     view = place.view
     fences = {fence.name: fence for found in view.found for fence in found.raised}
@@ -119,7 +121,7 @@ def note_end(place: FencePlace) -> dict[str, Any]:
     relations = sorted({oid for found in view.found for oid in found.oids})
 
     def work(cursor: Cursor) -> dict[str, Any]:
-        at, lsn, reset, xid = cursor.row(queries.NOW, {})
+        at, lsn, reset, xid, in_flight = cursor.row(queries.NOW, {"most": MOST_IN_FLIGHT + 1})
         rows = {row[0]: row[1:] for row in cursor.rows(queries.COUNTERS, {"relations": relations})}
         counters = {str(found.table): sum_counters(found, rows) for found in view.found if found.raised}
         return {
@@ -127,6 +129,7 @@ def note_end(place: FencePlace) -> dict[str, Any]:
             "lsn": lsn,
             "timeline": position_of(cursor)["timeline"],
             "xid": xid,
+            "in_flight": in_flight if len(in_flight) <= MOST_IN_FLIGHT else None,
             "stats_reset": reset,
             "counters": counters,
         }

@@ -53,6 +53,7 @@ def described(
         "lsn": None,
         "timeline": None,
         "xid": None,
+        "in_flight": None,
         "stats_reset": None,
         "counters": {},
         **(end or {}),

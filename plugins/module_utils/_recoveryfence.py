@@ -110,7 +110,12 @@ def measure(
     deleted = cursor.row(queries.OUR_DELETIONS, deletions)[0] if known else 0
     noted = {**deletions, "incident": values["noted_as"]}
     rolled_back = cursor.row(queries.ROLLED_BACK, noted)[0] if values["noted_as"] else 0
-    untouched = cursor.row(queries.UNTOUCHED, {**since, "fences": [fence.name for fence in found.raised]})[0]
+    in_flight = end.get("in_flight")
+    fences, ids = [fence.name for fence in found.raised], [int(xid) % _ROUND for xid in in_flight or ()]
+    # Where nobody noted who was in flight then, any of them may have touched it since.
+    untouched = (
+        in_flight is not None and cursor.row(queries.UNTOUCHED, {**since, "fences": fences, "in_flight": ids})[0]
+    )
     point.since = Since(int(stamped), -int(deleted) - int(rolled_back), bool(untouched))
 
 
@@ -156,7 +161,7 @@ def _read_counters(session: Session, view: View, deadline: Deadline) -> Counters
     while True:
         # A transaction of its own each time: within one, the server tells the same again.
         with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            _at, _lsn, reset, _xid = cursor.row(fencelook.NOW, {})
+            _at, _lsn, reset, *_ids = cursor.row(fencelook.NOW, {"most": 0})
             timeline = position_of(cursor)["timeline"]
             rows = {row[0]: row[1:] for row in cursor.rows(fencelook.COUNTERS, {"relations": relations})}
         now = Counters(rows, reset, timeline)

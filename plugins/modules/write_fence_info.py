@@ -101,6 +101,13 @@ xid:
   returned: success
   type: str
   sample: "74819"
+in_flight:
+  description:
+    - Ids of transactions on other tables that had one at that moment and had not ended; null where there were more
+      than 200. Should one of them touch the fence later, it is not taken for untouched.
+  returned: success
+  type: list
+  elements: str
 counters:
   description: Per table its rows inserted, updated and deleted, at that moment.
   returned: success

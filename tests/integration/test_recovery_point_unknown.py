@@ -88,6 +88,24 @@ def test_a_deletion_from_before_the_fence_that_an_idle_session_reports_late_is_n
     assert writes(look(dump(db, directory / "again"))) is None
 
 
+def test_a_fence_that_was_touched_by_who_was_in_flight_at_the_end_of_its_drain_is_no_untouched_one(
+    db: Database, directory: Path
+) -> None:
+    board(db, *MORE)
+    with db.transaction("SELECT pg_current_xact_id()") as session, session.cursor() as cursor:
+        ready(db, TABLES)
+        cursor.execute('ALTER TABLE "TicketTags" DISABLE TRIGGER USER')
+        cursor.execute('DELETE FROM "TicketTags" WHERE "ticketId" = 9')
+        for (name,) in db.rows(
+            """SELECT tgname FROM pg_trigger WHERE tgrelid = '"TicketTags"'::regclass AND NOT tgisinternal"""
+        ):
+            cursor.execute(f'ALTER TABLE "TicketTags" ENABLE ALWAYS TRIGGER "{name}"')
+        session.commit()
+    found = table(look(dump(db, directory / "dump")), "TicketTags")
+    assert (found["measured"], found["reported_late"]) == (False, 0)
+    assert "the fence was touched" in found["why"]
+
+
 def test_a_write_that_was_rolled_back_was_not_accepted(db: Database, directory: Path) -> None:
     _modules, measuring = begin(db, directory)
     past(db, "BEGIN", """UPDATE "Tags" SET name = 'x'""", 'INSERT INTO "TicketTags" VALUES (3, 3)', "ROLLBACK")

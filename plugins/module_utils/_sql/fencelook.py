@@ -136,13 +136,15 @@ WHERE t.tgrelid = ANY (%(relations)s::oid[]) AND NOT t.tgisinternal AND t.tgenab
 ORDER BY 1, 2
 """
 
-# Where the recovery point counts from. Transactions that begin later have this id, or a greater one.
+# Where the recovery point counts from. Transactions that begin later have this id, or a greater one; last, those that
+# have a smaller one and had not ended. None of them may write by the old body, but they may still touch the fence.
 NOW = """
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        pg_current_wal_insert_lsn()::text,
        (SELECT to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         FROM pg_stat_database WHERE datname = current_database()),
-       pg_snapshot_xmax(pg_current_snapshot())::text
+       pg_snapshot_xmax(pg_current_snapshot())::text,
+       ARRAY(SELECT xid::text FROM pg_snapshot_xip(pg_current_snapshot()) AS xid LIMIT %(most)s)
 """
 COUNTERS = """
 SELECT relid::bigint, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables
