@@ -37,7 +37,11 @@ def test_the_unit_of_the_rulebook_is_taken_and_its_log_read(fleet: Fleet) -> Non
         host.run(["systemctl", "start", "kanban-rulebook"], check=False)
         argv = shlex.split(line)
         note(argv, PAGE.parent)
-        until(lambda: f"Unable to locate executable '{program}'" in host.run(argv).stdout, "its log to tell why")
+        until(
+            lambda: f"Unable to locate executable '{program}'" in host.run(argv).stdout,
+            "its log to tell why",
+            timeout=15,
+        )
         # It is tried again for as long as it takes.
         assert host.run(["systemctl", "show", "-P", "Restart", "kanban-rulebook"]).stdout.strip() == "always"
     finally:
