@@ -26,6 +26,8 @@ DRILLS = "tests/drills"
 _PYTEST = ["-m", "pytest", "-m", "drill"]
 _BESIDE = ["tests", "--ignore=tests/unit", f"--ignore={DRILLS}"]
 _COMMIT = JUNIT / "drills-commit"
+# Of a file in which pytest's arguments (-k) leave nothing to be played.
+_NONE = "exit status 5"
 # The next file takes the estate that is up.
 _KEEP = {"KANBAN_HOSTS_KEEP": "1"}
 _EACH = re.compile(rf"^({DRILLS}/\w+\.py): \d+$", re.MULTILINE)
@@ -106,7 +108,7 @@ def play(number: int, faults: bool, more: Sequence[str]) -> bool:
         for what, path in left({what: JUNIT / f"drills-{number}-{what}.xml" for what in parts}):
             argv = [sys.executable, *_PYTEST, *parts[what], f"--junitxml={path}", *more]
             complaint = run(argv, env=_KEEP if what != "beside" else None, timeout=FILE_SECONDS)
-            complaints += [f"{what}: {complaint}"] if complaint else []
+            complaints += [f"{what}: {complaint}"] if complaint not in ("", _NONE) else []
     finally:
         complaint = run([sys.executable, "-m", "tests.drills", "down"])
         complaints += [f"the estate is not down: {complaint}"] if complaint else []
