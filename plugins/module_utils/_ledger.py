@@ -161,13 +161,8 @@ def list_incidents(
 
 def find_incident(cursor: Cursor, incident_id: str) -> str | None:
     """Return the incident that an id or alias means, the newest of that name; None when the ledger has none."""
-    there = known_as(cursor, incident_id)
+    there = naming.known_as(cursor, incident_id)
     return there[-1] if there else None
-
-
-def known_as(cursor: Cursor, incident_id: str) -> list[str]:
-    """Return all incidents that an id or alias has stood for, oldest first: the closed ones, then the present one."""
-    return naming.known_as(cursor, incident_id)
 
 
 def add_event(

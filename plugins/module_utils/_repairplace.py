@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     Timeout,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import Facts
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgernames import known_as
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
@@ -129,7 +130,7 @@ def count_repairs(cursor: Cursor, incident_id: str) -> int:
 
 def namesakes_of(work: Work, cursor: Cursor) -> list[str]:
     """Return other incidents, newest first, that an id of this one has stood for; raises ServerError."""
-    found = [name for one in work.names for name in ledger.known_as(cursor, one)]
+    found = [name for one in work.names for name in known_as(cursor, one)]
     return [name for name in reversed(dict.fromkeys(found)) if name != work.incident]
 
 
