@@ -64,7 +64,12 @@ def page_of(code: str) -> str:
 
 def with_page(line: str, code: str) -> str:
     """Return a line with that address at its end, as messages of errors have it."""
-    return f"{line}{'.' if line[-1:].isalnum() else ''} See {page_of(code)}"
+    return led_to(line, page_of(code))
+
+
+def led_to(line: str, page: str) -> str:
+    """Return a line with an address at its end, behind a full stop."""
+    return f"{line}{'.' if line[-1:].isalnum() else ''} See {page}"
 
 
 def without_page(text: str) -> tuple[str, str]:

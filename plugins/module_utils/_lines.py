@@ -9,7 +9,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import PAGE, with_page, without_page
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    PAGE,
+    led_to,
+    with_page,
+    without_page,
+)
 
 # What Ansible says of itself: which Python it has found, and its own directory, made the first time it comes as a user.
 _ANSIBLES_OWN = ("discovered Python interpreter", "remote_tmp")
@@ -33,7 +38,7 @@ def paged(line: str, answer: Answer) -> str:
     """Return the line about a failure with the address of its page at the end; a screen has each address once."""
     error = answer.get("error")
     page = error.get("page") if isinstance(error, Mapping) else None
-    return f"{line} See {page}" if isinstance(page, str) and page.startswith(PAGE) else line
+    return led_to(line, page) if isinstance(page, str) and page.startswith(PAGE) else line
 
 
 @dataclass(frozen=True)
