@@ -1,15 +1,15 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables whose name is misspelt: Ansible takes them, and nothing reads them. Pure."""
+"""Variables with a misspelt name or a wrong value: Ansible takes both until somebody reads them. Pure."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Collection, Iterable
+from typing import Collection, Iterable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import Item
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import Item, Seen
 
 _PREFIX = "kanban_"
 # How alike, from 0 to 1, two names are without what all of them begin with. A letter too few or too many is more than
@@ -32,3 +32,17 @@ def misspelt_items(given: Iterable[str], known: Collection[str]) -> list[Item]:
             todo = "Correct the name, where the inventory or -e has it."
             found.append(Item("variables", "", False, False, what, why, todo))
     return found
+
+
+def wrong_items(hosts: Sequence[Seen]) -> list[Item]:
+    """Return what Ansible says of values that are not what the profile asks for, each once, with whom it holds for."""
+    whose: dict[str, list[str]] = {}
+    for host in hosts:
+        for complaint in host.answers.get("wrong") or []:
+            whose.setdefault(one_line(complaint), []).append(host.name)
+    why = "The step that reads it would fail, and the stop may be one of them."
+    todo = "Correct the value, where the inventory or -e has it."
+    return [
+        Item("values", ", ".join(names), False, True, f"A variable has a wrong value: {complaint}.", why, todo)
+        for complaint, names in whose.items()
+    ]

@@ -27,12 +27,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighth
     is_primary,
     reach_items,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightnames import misspelt_items
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightnames import misspelt_items, wrong_items
 
 # What stops containment first, then what loses something, then what makes it slower or blinder.
 _NAMES = (
     "group",
     "reach",
+    "values",
     "database",
     "replica",
     "flag",
@@ -99,8 +100,8 @@ def preflight(
 
     :param groups: the hosts of each tier (db, redis, app) that should have answered; an unused tier is left out.
     :param names: every host of them, once.
-    :param answers: lists in that order, by what was asked: ping, clock, until, info, sources, backup, fence, block,
-        purge, pm2, health, flag, walk, lacking, samples.
+    :param answers: lists in that order, by what was asked: ping, clock, wrong, until, info, sources, backup, fence,
+        block, purge, pm2, health, flag, walk, lacking, samples.
     :param skew: seconds that a host's clock may differ from the controller's.
     :param fence: whether a fence is wanted.
     :param scripts: the controller's directory of the break-glass scripts.
@@ -115,7 +116,7 @@ def preflight(
     found = [_empty(tier) for tier, group in groups.items() if not group and tier != "app"]
     # A host of two tiers is one host.
     seen = list({host.name: host for hosts in tiers.values() for host in hosts}.values())
-    found += reach_items(seen) + clock_items(seen, skew)
+    found += reach_items(seen) + wrong_items(seen) + clock_items(seen, skew)
     found += database_items(tiers.get("db", []))
     found += backup_items(tiers.get("db", []), backups) if backups > 0 else []
     found += fence_items(tiers.get("db", [])) if fence else []

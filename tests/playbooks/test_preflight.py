@@ -62,9 +62,11 @@ def test_ready_after_a_bootstrap_and_nothing_is_changed(
 
 @pytest.mark.drill
 def test_without_a_bootstrap_it_says_what_to_run(site: Site, tmp_path: Path) -> None:
-    run = site.run("preflight", whole=True, variables={"kanban_incidents_dir": str(tmp_path / "incidents")})
+    variables = {"kanban_incidents_dir": str(tmp_path / "incidents"), "kanban_drain_seconds": "20s"}
+    run = site.run("preflight", whole=True, variables=variables)
     assert run.rc != 0
-    for words in ("NOT READY", "The fence is not armed", "bootstrap.yml", "There are no contacts"):
+    wrong = "A variable has a wrong value: argument 'kanban_drain_seconds'"
+    for words in ("NOT READY", wrong, "The fence is not armed", "bootstrap.yml", "There are no contacts"):
         assert words in run.screen
 
 

@@ -21,6 +21,7 @@ UNREACHABLE = {"unreachable": True, "msg": "Failed to connect:\nConnection timed
 KINDS = (
     "ping",
     "clock",
+    "wrong",
     "until",
     "info",
     "fence",
@@ -101,6 +102,15 @@ def test_a_variable_that_is_misspelt_is_told_with_the_one_that_is_meant() -> Non
     assert result["ready"], "it is no reason to be called NOT READY"
     assert "1. kanban_app_urls is no variable of the profile; kanban_app_url is. Nothing reads it" in text(result)
     assert "2. kanban_recovry is no variable of the profile; kanban_recovery is." in text(result)
+
+
+def test_a_wrong_value_is_told_once_with_the_hosts_that_have_it() -> None:
+    found = ["kanban_deadline:\n'20s' is no int"]
+    result = judge({"db1": db(wrong=found), "db2": db(wrong=found)}, {"r1": {**cache(), "wrong": ["other"]}})
+    assert [item["name"] for item in result["items"]] == ["values", "values"]
+    assert not result["ready"], "a stop may fail by it"
+    assert "1. db1, db2: A variable has a wrong value: kanban_deadline: '20s' is no int. The step" in text(result)
+    assert "2. r1: A variable has a wrong value: other." in text(result)
 
 
 @pytest.mark.parametrize(
