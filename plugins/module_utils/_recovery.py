@@ -61,9 +61,8 @@ def why_not_to_recover(
     operator: str,
     break_glass: Mapping[str, Any],
     dumped: bool,
-    undo: bool = False,
-    silence: str = "",
     recovery: str = "surgical",
+    silence: str = "",
 ) -> list[str]:
     """Return what speaks against applying a plan, or against undoing a repair; empty where nothing does.
 
@@ -71,9 +70,10 @@ def why_not_to_recover(
         that repairs nothing.
     :param break_glass: ``kanban_break_glass``; ``approval`` lets the operator approve, ``dump`` does without a dump.
     :param dumped: whether the tables are in a proven dump, or were left out of one on purpose.
-    :param silence: why nobody is known to have approved, where that is not for a person to type.
     :param recovery: ``kanban_recovery``. A word that is none of those is no wish to repair, whatever else is right.
+    :param silence: why nobody is known to have approved, where that is not for a person to type.
     """
+    undo = recovery == "undo"
     if recovery not in RECOVERIES:
         return [f"kanban_recovery is {one_line(str(recovery))}, and may be {', '.join(RECOVERIES)}: correct the word"]
     override, found = override_of(break_glass)

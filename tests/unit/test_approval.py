@@ -18,7 +18,7 @@ PLAN = {"hash": "aa", "rows": 3, "refused": []}
 
 def test_what_is_approved_by_somebody_else_is_done() -> None:
     assert why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True) == []
-    assert why_not_to_recover(PLAN, "", "ana", "rui", {}, False, undo=True) == []
+    assert why_not_to_recover(PLAN, "", "ana", "rui", {}, False, recovery="undo") == []
     # Typed again, when it is done.
     assert why_not_to_recover({"hash": "", "rows": 0}, "aa", "ana", "rui", {}, True) == []
 
@@ -50,7 +50,7 @@ def test_each_thing_that_speaks_against_it_is_said(
 
 
 def test_a_word_that_is_none_of_those_that_are_known_repairs_nothing_and_is_said() -> None:
-    found = why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True, recovery="surgcal")
+    found = why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True, "surgcal")
     assert found == ["kanban_recovery is surgcal, and may be surgical, restore, undo, none: correct the word"]
     part = recovery_part(["db1"], [{}], found, "surgcal", 3, [])
     assert part["bad"] == [f"the repair was not done: {found[0]}"]
@@ -126,5 +126,5 @@ def test_an_override_lets_the_operator_approve_and_nobody_not() -> None:
     glass = {"what": ["approval"], "reason": "nobody else is awake"}
     assert "kanban_approved_by is not given" in why_not_approved("", "rui", glass)[0]
     # An undo asks the same.
-    assert why_not_to_recover(PLAN, "", "Rui", "rui", {}, True, undo=True) == why_not_approved("Rui", "rui", {})
-    assert why_not_to_recover(PLAN, "", "Rui", "rui", glass, True, undo=True) == []
+    assert why_not_to_recover(PLAN, "", "Rui", "rui", {}, True, recovery="undo") == why_not_approved("Rui", "rui", {})
+    assert why_not_to_recover(PLAN, "", "Rui", "rui", glass, True, recovery="undo") == []
