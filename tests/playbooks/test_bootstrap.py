@@ -37,6 +37,7 @@ def test_made_once_enough_for_a_role_that_may_do_nothing_else_and_gone_again(sit
     first = bootstrap(site, least)
     assert first.rc == 0, first.output
     assert first.recap("db1")["changed"] > 0
+    assert "Next: preflight.yml" in first.screen
     attributes = "rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
     assert site.psql("db1", f"SELECT {attributes} FROM pg_roles WHERE rolname = 'kanban_rollback'") == "t|f|f|f|f|f"
     again = bootstrap(site, least)
@@ -87,6 +88,7 @@ def test_a_group_without_hosts_is_no_success(site: Site, names: Mapping[str, str
     run = site.run("bootstrap", extra={f"kanban_{tier}_hosts": name for tier, name in names.items()}, whole=True)
     assert run.rc != 0
     assert "NOBODY in apps" in run.text
+    assert "Next: " not in run.screen
     screen, _task, failure = run.screen.partition("TASK [")
     assert screen.count("docs/errors.md#no_hosts") == 1
     assert "docs/errors.md#no_hosts" in failure
