@@ -133,8 +133,10 @@ def proof_said(result: Result, _plan: bool) -> str:
     known, on_v2, slowest = len(rows_of(result.get("processes"))), result.get("serving_v2"), result.get("max_seconds")
     if "proven_count" not in result:
         return ""
+    # Ahead of the day nothing was killed, and V2 is as it should be.
+    still = "STILL ON V2" if result.get("committed_seconds_ago") else "on V2"
     return joined(
         f"{number(result['proven_count'])} of {many(known, 'process', 'processes')} on V1",
-        f"{on_v2:,} STILL ON V2" if count_of(on_v2) else "",
+        f"{on_v2:,} {still}" if count_of(on_v2) else "",
         f"the slowest {slowest:.1f} s after the commit" if isinstance(slowest, (int, float)) else "",
     )

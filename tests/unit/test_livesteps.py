@@ -74,7 +74,12 @@ KILL = {
             {"proven_count": 12, "processes": [{}] * 12, "serving_v2": 0, "max_seconds": 1.25},
             "12 of 12 processes on V1, the slowest 1.2 s after the commit",
         ),
-        ("kill_proof_info", {"proven_count": 1, "processes": [{}] * 2, "serving_v2": 1}, "1 STILL ON V2"),
+        (
+            "kill_proof_info",
+            {"proven_count": 1, "processes": [{}] * 2, "serving_v2": 1, "committed_seconds_ago": 3.5},
+            "1 STILL ON V2",
+        ),
+        ("kill_proof_info", {"proven_count": 0, "processes": [{}], "serving_v2": 1}, "0 of 1 process on V1, 1 on V2"),
         ("metric_gate", {"verdict": "degraded", "metrics": [{"name": "cpu", "verdict": "degraded"}]}, "are BAD: cpu"),
         (
             "integrity_info",
