@@ -31,8 +31,6 @@ RAISE_SECONDS = 10.0
 LEAST_PAUSE, MOST_PAUSE = 0.05, 0.25
 # Ordinary transactions end by themselves within this; they are not ended even where that was asked for.
 COURTESY_SECONDS = 0.5
-# Of transactions on other tables, whose ids are noted at the end: all of it stands in the comment of each fence.
-MOST_IN_FLIGHT = 200
 
 
 def holders(cursor: Cursor, relations: Sequence[int]) -> list[Holder]:
@@ -110,18 +108,18 @@ class Drain:
 def note_end(place: FencePlace) -> dict[str, Any]:
     """Note where the recovery point counts from, once per raise, and return it; a failure only warns.
 
-    ``drained_at``, ``lsn``, ``timeline``, ``xid``, ``in_flight`` (None where too many are), ``stats_reset``, and per
+    ``drained_at``, ``lsn``, ``timeline``, ``xid``, ``stats_reset``, per fence ``parts`` (see ``parts_of``), and per
     table ``counters`` of its rows inserted, updated and deleted.
     """
     view = place.view
     fences = {fence.name: fence for found in view.found for fence in found.raised}
     noted = [fence.drained for fence in fences.values()]
     if fences and all(noted):
-        return _latest(view.found)
+        return noted_end(view.found)
     relations = sorted({oid for found in view.found for oid in found.oids})
 
     def work(cursor: Cursor) -> dict[str, Any]:
-        at, lsn, reset, xid, in_flight = cursor.row(queries.NOW, {"most": MOST_IN_FLIGHT + 1})
+        at, lsn, reset, xid = cursor.row(queries.NOW, {})
         rows = {row[0]: row[1:] for row in cursor.rows(queries.COUNTERS, {"relations": relations})}
         counters = {str(found.table): sum_counters(found, rows) for found in view.found if found.raised}
         return {
@@ -129,14 +127,18 @@ def note_end(place: FencePlace) -> dict[str, Any]:
             "lsn": lsn,
             "timeline": position_of(cursor)["timeline"],
             "xid": xid,
-            "in_flight": in_flight if len(in_flight) <= MOST_IN_FLIGHT else None,
+            "parts": parts_of(cursor, sorted(fences)),
             "stats_reset": reset,
             "counters": counters,
         }
 
     end: dict[str, Any] = place.patience.transact(work)
     drained = {
-        fence.name: {**end, "counters": {str(found.table): end["counters"][str(found.table)]}}
+        fence.name: {
+            **end,
+            "counters": {str(found.table): end["counters"][str(found.table)]},
+            "parts": {fence.name: end["parts"].get(fence.name)},
+        }
         for found in view.found
         for fence in found.raised
     }
@@ -151,14 +153,19 @@ def note_end(place: FencePlace) -> dict[str, Any]:
     return end
 
 
-def _latest(tables: Sequence[Found]) -> dict[str, Any]:
-    """Return what was noted before: the latest of its moments, and each table's own counters."""
+def noted_end(tables: Sequence[Found]) -> dict[str, Any]:
+    """Return what was noted before: the latest of its moments, each table's own counters and each fence's own parts."""
     ends = [dict(fence.drained or {}) for found in tables for fence in found.raised]
     last = max(ends, key=lambda end: str(end.get("drained_at")))
-    counters: dict[str, Any] = {}
-    for end in ends:
-        counters.update(end.get("counters") or {})
-    return {**last, "counters": counters}
+    own = {
+        kind: {name: end[kind][name] for end in ends for name in end.get(kind) or {}} for kind in ("counters", "parts")
+    }
+    return {**last, **own}
+
+
+def parts_of(cursor: Cursor, fences: Sequence[str]) -> dict[str, str]:
+    """Return for each fence a digest of its function and triggers, another one once anybody has touched them."""
+    return dict(cursor.rows(queries.PARTS, {"fences": list(fences)}))
 
 
 def sum_counters(found: Found, rows: dict[int, Any]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     ServerError,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fence import Raising, try_canaries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import Drain
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import Drain, noted_end
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceinstall import install
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceledger import read_ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View, read_view
@@ -100,11 +100,7 @@ def _now(place: FencePlace, prove: bool) -> dict[str, Any]:
         else:
             verdicts[found.asked] = _asleep(found, place.view)
     raised = [fence for found in place.view.found for fence in found.raised]
-    end = dict(raised[0].drained or {}) if raised and all(fence.drained for fence in raised) else None
-    if end:
-        end["counters"] = {
-            name: figures for fence in raised for name, figures in ((fence.drained or {}).get("counters") or {}).items()
-        }
+    end = noted_end(place.view.found) if raised and all(fence.drained for fence in raised) else None
     return described(place, verdicts, drain.left, end)
 
 

@@ -53,9 +53,9 @@ def described(
         "lsn": None,
         "timeline": None,
         "xid": None,
-        "in_flight": None,
         "stats_reset": None,
         "counters": {},
+        "parts": {},
         **(end or {}),
         "left_behind": [],
     }

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence, Tuple
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import time_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import sum_counters
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import parts_of, sum_counters
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import replicated
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
@@ -110,13 +110,9 @@ def measure(
     deleted = cursor.row(queries.OUR_DELETIONS, deletions)[0] if known else 0
     noted = {**deletions, "incident": values["noted_as"]}
     rolled_back = cursor.row(queries.ROLLED_BACK, noted)[0] if values["noted_as"] else 0
-    in_flight = end.get("in_flight")
-    fences, ids = [fence.name for fence in found.raised], [int(xid) % _ROUND for xid in in_flight or ()]
-    # Where nobody noted who was in flight then, any of them may have touched it since.
-    untouched = (
-        in_flight is not None and cursor.row(queries.UNTOUCHED, {**since, "fences": fences, "in_flight": ids})[0]
-    )
-    point.since = Since(int(stamped), -int(deleted) - int(rolled_back), bool(untouched))
+    # One that nobody noted any of is not known to be untouched.
+    parts = {fence.name: ((fence.drained or {}).get("parts") or {}).get(fence.name) for fence in found.raised}
+    point.since = Since(int(stamped), -int(deleted) - int(rolled_back), parts_of(cursor, list(parts)) == parts)
 
 
 # A table that is fenced whole, and what was noted at the end of its drain.

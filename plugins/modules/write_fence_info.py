@@ -101,13 +101,12 @@ xid:
   returned: success
   type: str
   sample: "74819"
-in_flight:
+parts:
   description:
-    - Ids of transactions on other tables that had one at that moment and had not ended; null where there were more
-      than 200. Should one of them touch the fence later, it is not taken for untouched.
+    - For each fence a digest of its function and triggers as the catalog had them at that moment. Another one later
+      tells that somebody has touched the fence; M(chatia.kanban_rollback.recovery_point_info) compares them.
   returned: success
-  type: list
-  elements: str
+  type: dict
 counters:
   description: Per table its rows inserted, updated and deleted, at that moment.
   returned: success

@@ -9,6 +9,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.bench.module import run_module
 from tests.integration.fences import TABLES, board
 from tests.integration.module import failed
@@ -88,11 +90,13 @@ def test_a_deletion_from_before_the_fence_that_an_idle_session_reports_late_is_n
     assert writes(look(dump(db, directory / "again"))) is None
 
 
+@pytest.mark.parametrize("before", ["SELECT pg_current_xact_id()", "SAVEPOINT s; CREATE TEMPORARY TABLE mine ()"])
 def test_a_fence_that_was_touched_by_who_was_in_flight_at_the_end_of_its_drain_is_no_untouched_one(
-    db: Database, directory: Path
+    db: Database, directory: Path, before: str
 ) -> None:
+    """Its ids, a subtransaction's too, are older than the end of the drain."""
     board(db, *MORE)
-    with db.transaction("SELECT pg_current_xact_id()") as session, session.cursor() as cursor:
+    with db.transaction(before) as session, session.cursor() as cursor:
         ready(db, TABLES)
         cursor.execute('ALTER TABLE "TicketTags" DISABLE TRIGGER USER')
         cursor.execute('DELETE FROM "TicketTags" WHERE "ticketId" = 9')

@@ -136,15 +136,22 @@ WHERE t.tgrelid = ANY (%(relations)s::oid[]) AND NOT t.tgisinternal AND t.tgenab
 ORDER BY 1, 2
 """
 
-# Where the recovery point counts from. Transactions that begin later have this id, or a greater one; last, those that
-# have a smaller one and had not ended. None of them may write by the old body, but they may still touch the fence.
+# Where the recovery point counts from. Transactions that begin later have this id, or a greater one.
 NOW = """
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        pg_current_wal_insert_lsn()::text,
        (SELECT to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         FROM pg_stat_database WHERE datname = current_database()),
-       pg_snapshot_xmax(pg_current_snapshot())::text,
-       ARRAY(SELECT xid::text FROM pg_snapshot_xip(pg_current_snapshot()) AS xid LIMIT %(most)s)
+       pg_snapshot_xmax(pg_current_snapshot())::text
+"""
+# A fence's function and triggers as the catalog has them. Who deletes past it has to disable, drop or replace one of
+# them, and what puts that back leaves a row of another transaction.
+PARTS = """
+SELECT p.proname::text, encode(sha256(convert_to(concat_ws(' ', p.oid || '.' || p.xmin::text, (
+         SELECT string_agg(t.oid || '.' || t.xmin::text, ' ' ORDER BY t.oid) FROM pg_trigger AS t WHERE t.tgfoid = p.oid
+       )), 'UTF8')), 'hex')
+FROM pg_proc AS p
+WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(fences)s::text[])
 """
 COUNTERS = """
 SELECT relid::bigint, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables

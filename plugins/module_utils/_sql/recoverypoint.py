@@ -138,15 +138,4 @@ SELECT count(*) FROM {table} AS t
 WHERE (t.xmin::text::bigint - %(low)s + 4294967296) %% 4294967296 < %(span)s
   AND t.xmin::text <> ALL (%(ours)s::text[])
 """
-# Whether no transaction since then, and none that was in flight, has touched a fence's function or one of its triggers.
-# Who deletes past a fence has to disable, drop or replace one of them, and what puts it back leaves another row in the
-# catalog.
-UNTOUCHED = """
-SELECT bool_and((part.xid - %(low)s + 4294967296) %% 4294967296 >= %(span)s
-                AND part.xid <> ALL (%(in_flight)s::bigint[]))
-FROM (SELECT p.oid, p.xmin::text::bigint AS xid FROM pg_proc AS p
-      WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(fences)s::text[])) AS own
-CROSS JOIN LATERAL (SELECT own.xid UNION ALL
-                    SELECT t.xmin::text::bigint FROM pg_trigger AS t WHERE t.tgfoid = own.oid) AS part
-"""
 ROWS = "SELECT count(*) FROM {table}"
