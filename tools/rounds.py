@@ -26,11 +26,9 @@ DRILLS = "tests/drills"
 _PYTEST = ["-m", "pytest", "-m", "drill"]
 _BESIDE = ["tests", "--ignore=tests/unit", f"--ignore={DRILLS}"]
 _COMMIT = JUNIT / "drills-commit"
-# Of a file in which pytest's arguments (-k) leave nothing to be played.
-_NONE = "exit status 5"
 # The next file takes the estate that is up.
 _KEEP = {"KANBAN_HOSTS_KEEP": "1"}
-_EACH = re.compile(rf"^({DRILLS}/\w+\.py): \d+$", re.MULTILINE)
+_ID = re.compile(r"^(tests/[\w/]+)\.py::(.+)$", re.MULTILINE)
 
 # By the name of a drill: what became of it, and its seconds.
 Round = Mapping[str, tuple[str, float]]
@@ -43,7 +41,8 @@ def read(path: Path) -> Round:
     except (FileNotFoundError, ElementTree.ParseError):
         return {}
     found: dict[str, tuple[str, float]] = {}
-    for case in cases:
+    # The one in which a call was ended has no name.
+    for case in [case for case in cases if case.get("name")]:
         name = f"{str(case.get('classname')).removeprefix('tests.')}::{case.get('name')}"
         state = PASSED
         if case.find("failure") is not None or case.find("error") is not None:
@@ -85,30 +84,43 @@ def of_round(number: int) -> Round:
     return found
 
 
-def left(paths: Mapping[str, Path]) -> list[tuple[str, Path]]:
-    """Return what has no JUnit file that says that all of it passed."""
-    states = {what: {state for state, _seconds in read(path).values()} for what, path in paths.items()}
-    return [(what, path) for what, path in paths.items() if states[what] != {PASSED}]
+def listed(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the drills that pytest finds, as ``named`` does."""
+    argv = [sys.executable, *_PYTEST, "--collect-only", "-q", *arguments]
+    found = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603
+    return named(found.stdout)
 
 
-def files() -> list[str]:
-    """Return the files of tests/drills that have drills."""
-    argv = [sys.executable, "-m", "pytest", DRILLS, "-m", "drill", "--collect-only", "-qq"]
-    listed = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603
-    return _EACH.findall(listed.stdout)
+def named(output: str) -> dict[str, str]:
+    """Return by the name that a JUnit file gives each drill how pytest is asked for it."""
+    return {
+        f"{path.removeprefix('tests/').replace('/', '.')}::{name}": f"{path}.py::{name}"
+        for path, name in _ID.findall(output)
+    }
 
 
-def play(number: int, faults: bool, more: Sequence[str]) -> bool:
+def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return by JUnit file what a round has not played yet: a file for each of the drills', one for what is beside."""
+    parts: dict[str, list[str]] = {}
+    for name in [name for name in drills if name not in of_round(number)]:
+        asked = drills[name]
+        part = Path(asked.partition("::")[0]).stem if asked.startswith(f"{DRILLS}/") else "beside"
+        # What an earlier call wrote stays as it is.
+        earlier = len(list(JUNIT.glob(f"drills-{number}-{part}-*.xml")))
+        parts.setdefault(f"drills-{number}-{part}-{earlier}.xml", []).append(asked)
+    return parts
+
+
+def play(number: int, drills: Mapping[str, str]) -> bool:
     """Play what is left of a round; whether pytest was content."""
     print(f"#### round {number} begins", flush=True)
-    parts = {Path(name).stem: [name] for name in files()}
-    parts |= {} if faults else {"beside": _BESIDE}
     complaints = []
     try:
-        for what, path in left({what: JUNIT / f"drills-{number}-{what}.xml" for what in parts}):
-            argv = [sys.executable, *_PYTEST, *parts[what], f"--junitxml={path}", *more]
-            complaint = run(argv, env=_KEEP if what != "beside" else None, timeout=FILE_SECONDS)
-            complaints += [f"{what}: {complaint}"] if complaint not in ("", _NONE) else []
+        for name, asked in left(number, drills).items():
+            argv = [sys.executable, *_PYTEST, *asked, f"--junitxml={JUNIT / name}"]
+            keep = _KEEP if asked[0].startswith(f"{DRILLS}/") else None
+            complaint = run(argv, env=keep, timeout=FILE_SECONDS)
+            complaints += [f"{name}: {complaint}"] if complaint else []
     finally:
         complaint = run([sys.executable, "-m", "tests.drills", "down"])
         complaints += [f"the estate is not down: {complaint}"] if complaint else []
@@ -140,8 +152,9 @@ def main() -> int:
     # As Ctrl-C does, so that a round ends what it has started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begin(options.resume)
+    drills = listed([DRILLS, *more]) | ({} if options.faults else listed([*_BESIDE, *more]))
     numbers = range(1, options.rounds + 1)
-    content = [play(number, options.faults, more) for number in numbers]
+    content = [play(number, drills) for number in numbers]
     rounds = [of_round(number) for number in numbers]
     print("", *table(rounds), sep="\n", flush=True)
     return 0 if all(content) and held(rounds) else 1
