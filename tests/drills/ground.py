@@ -126,6 +126,8 @@ class Ground:
         shutil.rmtree(estate.incidents, ignore_errors=True)
         shutil.rmtree(estate.state / "people", ignore_errors=True)
         self._wait_until_healthy()
+        # One that is killed comes back with its last snapshot, which may have the block of an earlier drill.
+        until(lambda: all(map(_saved, estate.fleet.hosts)), "Redis to have it on disk", timeout=_HEALTHY_SECONDS)
 
     def _mend(self, host: Host) -> None:
         self.estate.site.mend(host.name)
@@ -181,6 +183,14 @@ def lead(estate: Estate, name: str) -> None:
         return "role:master" in _replication(estate.fleet[name])
 
     until(done, f"{name} to be the master", timeout=_HEALTHY_SECONDS, pause=1)
+
+
+def _saved(host: Host) -> bool:
+    """Have a host's Redis write a snapshot; whether it has, or has none to write."""
+    return (
+        host.role not in ("redis", "redis-replica")
+        or host.run(["redis-cli", "SAVE"], check=False).stdout.strip() == "OK"
+    )
 
 
 def _replication(host: Host) -> str:
