@@ -21,7 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepo
     PostgresSource,
     source_name,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import let_go
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import give_way, let_go
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 
 LABEL = "t0"
@@ -113,7 +113,7 @@ def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> 
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.alarm(ALARM_SECONDS)
-        os.nice(NICE)
+        give_way(NICE)
         os.chdir("/")
         os.umask(0o077)
         let_go(channel.fileno())

@@ -8,6 +8,20 @@ from __future__ import annotations
 import os
 
 
+def give_way(niceness: int) -> None:
+    """Let everybody else on the host go first; for a process with a session of its own.
+
+    Where the kernel groups processes by session (``autogroup``) it compares the groups' niceness, and that of a process
+    counts within its own group alone.
+    """
+    os.nice(niceness)
+    try:
+        with open("/proc/self/autogroup", "w", encoding="ascii") as group:
+            group.write(str(niceness))
+    except OSError:
+        pass  # There are no such groups.
+
+
 def let_go(*kept: int) -> None:
     """Close every inherited descriptor but these: SSH, sudo and Ansible wait for whoever holds their pipes.
 

@@ -25,7 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _poi
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumprun import Said, ask, child, listing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import let_go
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import give_way, let_go
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointerrors import (
     disk_filled,
     out_of_time,
@@ -109,7 +109,7 @@ def _end(_number: int, _frame: Any) -> NoReturn:
 
 def _give_way() -> None:
     """Let everything else on the host come first: processor, disk, and memory when it runs out."""
-    os.nice(_LEAST_PRIORITY)
+    give_way(_LEAST_PRIORITY)
     ask(["ionice", "--class", "3", "--pid", str(os.getpid())])
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
