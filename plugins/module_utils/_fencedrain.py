@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
@@ -115,7 +115,7 @@ def note_end(place: FencePlace) -> dict[str, Any]:
     fences = {fence.name: fence for found in view.found for fence in found.raised}
     noted = [fence.drained for fence in fences.values()]
     if fences and all(noted):
-        return noted_end(view.found)
+        return noted_end(fences.values())
     relations = sorted({oid for found in view.found for oid in found.oids})
 
     def work(cursor: Cursor) -> dict[str, Any]:
@@ -153,14 +153,13 @@ def note_end(place: FencePlace) -> dict[str, Any]:
     return end
 
 
-def noted_end(tables: Sequence[Found]) -> dict[str, Any]:
-    """Return what was noted before: the latest of its moments, each table's own counters and each fence's own parts."""
-    ends = [dict(fence.drained or {}) for found in tables for fence in found.raised]
-    last = max(ends, key=lambda end: str(end.get("drained_at")))
+def noted_end(fences: Iterable[Fence]) -> dict[str, Any]:
+    """Return what fences noted: the latest of its moments, each table's own counters and each fence's own parts."""
+    ends = sorted((dict(fence.drained or {}) for fence in fences), key=lambda end: str(end.get("drained_at")))
     own = {
         kind: {name: end[kind][name] for end in ends for name in end.get(kind) or {}} for kind in ("counters", "parts")
     }
-    return {**last, **own}
+    return {**ends[-1], **own}
 
 
 def parts_of(cursor: Cursor, fences: Sequence[str]) -> dict[str, str]:

@@ -100,7 +100,7 @@ def _now(place: FencePlace, prove: bool) -> dict[str, Any]:
         else:
             verdicts[found.asked] = _asleep(found, place.view)
     raised = [fence for found in place.view.found for fence in found.raised]
-    end = noted_end(place.view.found) if raised and all(fence.drained for fence in raised) else None
+    end = noted_end(raised) if raised and all(fence.drained for fence in raised) else None
     return described(place, verdicts, drain.left, end)
 
 

@@ -11,7 +11,11 @@ from typing import Any, Mapping, Sequence, Tuple
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import time_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import parts_of, sum_counters
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain import (
+    noted_end,
+    parts_of,
+    sum_counters,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import replicated
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
@@ -52,14 +56,14 @@ def look_at(point: Point, found: Found, names: Sequence[str], taken: str) -> Map
     if why:
         point.lacking.append(why)
         return None
-    end = _end(ours)
+    end = noted_end(ours)
     point.after_drain = str(end["drained_at"]) <= taken
     return end
 
 
 def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken: str) -> str | None:
     """Return why nothing can be told of a table; None where nothing is in the way."""
-    end, passed = _end(ours) if ours else {}, replicated(found)
+    end, passed = noted_end(ours) if ours else {}, replicated(found)
     holders = ", ".join(sorted({fence.holder or "" for fence in found.raised}))
     raised = max((fence.raised_epoch or 0 for fence in ours), default=0)
     # The first that holds counts; what comes later says something only where what comes earlier does not hold.
@@ -86,11 +90,6 @@ def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken
     return next((why for holds, why in reasons if holds), None)
 
 
-def _end(ours: Sequence[Fence]) -> dict[str, Any]:
-    """Return the latest of what was noted."""
-    return max((dict(fence.drained or {}) for fence in ours), key=lambda one: str(one.get("drained_at")))
-
-
 def measure(
     cursor: Cursor, point: Point, found: Found, end: Mapping[str, Any], now_xid: str, values: Mapping[str, Any]
 ) -> None:
@@ -111,8 +110,8 @@ def measure(
     noted = {**deletions, "incident": values["noted_as"]}
     rolled_back = cursor.row(queries.ROLLED_BACK, noted)[0] if values["noted_as"] else 0
     # One that nobody noted any of is not known to be untouched.
-    parts = {fence.name: ((fence.drained or {}).get("parts") or {}).get(fence.name) for fence in found.raised}
-    point.since = Since(int(stamped), -int(deleted) - int(rolled_back), parts_of(cursor, list(parts)) == parts)
+    untouched = parts_of(cursor, [fence.name for fence in found.raised]) == noted_end(found.raised)["parts"]
+    point.since = Since(int(stamped), -int(deleted) - int(rolled_back), untouched)
 
 
 # A table that is fenced whole, and what was noted at the end of its drain.
