@@ -101,14 +101,14 @@ def named(output: str) -> dict[str, str]:
 
 def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
     """Return by JUnit file what a round has not played yet: a file for each of the drills', one for what is beside."""
+    played = of_round(number)
     parts: dict[str, list[str]] = {}
-    for name in [name for name in drills if name not in of_round(number)]:
-        asked = drills[name]
+    for asked in [asked for name, asked in drills.items() if name not in played]:
         part = Path(asked.partition("::")[0]).stem if asked.startswith(f"{DRILLS}/") else "beside"
-        # What an earlier call wrote stays as it is.
-        earlier = len(list(JUNIT.glob(f"drills-{number}-{part}-*.xml")))
-        parts.setdefault(f"drills-{number}-{part}-{earlier}.xml", []).append(asked)
-    return parts
+        parts.setdefault(part, []).append(asked)
+    # What an earlier call wrote stays as it is.
+    earlier = {part: len(list(JUNIT.glob(f"drills-{number}-{part}-*.xml"))) for part in parts}
+    return {f"drills-{number}-{part}-{earlier[part]}.xml": asked for part, asked in parts.items()}
 
 
 def play(number: int, drills: Mapping[str, str]) -> bool:
