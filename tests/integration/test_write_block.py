@@ -75,7 +75,7 @@ def test_a_colleague_of_the_same_incident_renews(redis: Place) -> None:
     redis.run("PEXPIRE", KEY, 50_000)
     again = redis.hold(ttl=100)
     assert about(again, "changed", "renewed") == [False, True]
-    assert 40 < again["previous"]["ttl_seconds"] <= 50
+    assert again["previous"]["ttl_seconds"] in (49, 50)
     there = redis.there()
     assert 99_000 < there[KEY][1] <= 100_000
     assert abs(there[KEY][1] - there[OWNER][1]) < 50
@@ -150,7 +150,7 @@ def test_anothers_block_that_would_end_is_prolonged_and_stays_theirs(redis: Plac
     longer = place.hold(ttl=800)
     assert about(longer, "changed", "held", "ours", "owner", "taken_over") == [False, True, False, THEIRS, False]
     assert about(longer, "prolonged", "renewed") == [True, True]
-    assert 400 < longer["previous"]["ttl_seconds"] <= 500
+    assert longer["previous"]["ttl_seconds"] in (499, 500)
     assert 799 <= longer["ttl_seconds"] <= 800
     assert any(THEIRS in text and re.search(r"from \d+ s to 800 s", text) for text in longer["warnings"])
     assert all(799_000 < left <= 800_000 for _value, left in redis.there().values())
