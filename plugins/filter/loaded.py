@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from jinja2 import Environment, pass_environment
 
-def loaded(value: Any) -> Any:
+
+@pass_environment
+def loaded(environment: Environment, value: Any) -> Any:
     """Return ``value`` as it is.
 
     Ansible starts a process for each task and host, and each would read and compile every file of filters anew, 0.1 s
-    of a core. It evaluates a play's ``hosts`` before it starts any, and what is loaded there all of them have.
+    of a core, and those of tests, 10 ms. It evaluates a play's ``hosts`` before it starts any, and what is loaded there
+    all of them have: filters by this one, tests when it asks for one.
     """
+    environment.tests.get("defined")
     return value
 
 
