@@ -129,7 +129,7 @@ def measure(login: Login, request: PointRequest) -> dict[str, Any]:
         except _Done:
             pass
         # After the rows: what they showed has been counted by then.
-        fencing.ask_counters(session, view, work.told, deadline)
+        fencing.ask_counters(session, work.told, deadline)
     finally:
         session.close()
     for point in work.points:

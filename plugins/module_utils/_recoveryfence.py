@@ -16,7 +16,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain
     parts_of,
     sum_counters,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import replicated
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
@@ -38,11 +37,16 @@ _ROUND = 1 << 32  # Ids of transactions, as rows have them, begin again after so
 
 @dataclass(frozen=True)
 class Counters:
-    """The counters of every fenced relation (by oid), and what tells whether they may be compared."""
+    """The counters of every relation fenced whole (by oid), and what tells whether they may be compared."""
 
     rows: Mapping[int, Any]
     reset: str | None
     timeline: str | None
+
+    @property
+    def compared(self) -> tuple[Any, ...]:
+        """What is compared of them: deletions. People at work add to the others all the time."""
+        return self.reset, self.timeline, sorted((oid, deleted) for oid, (*_more, deleted) in self.rows.items())
 
 
 def look_at(point: Point, found: Found, names: Sequence[str], taken: str) -> Mapping[str, Any] | None:
@@ -118,14 +122,14 @@ def measure(
 Told = Tuple[Point, Found, Mapping[str, Any]]
 
 
-def ask_counters(session: Session, view: View, told: Sequence[Told], deadline: Deadline) -> None:
+def ask_counters(session: Session, told: Sequence[Told], deadline: Deadline) -> None:
     """Take the counters' deletions into each ``point.since``, or say why they cannot be compared; raises ServerError.
 
     :param told: tables that are fenced whole, each with what was noted at the end of its drain.
     """
     if not told:
         return
-    now = _read_counters(session, view, deadline)
+    now = _read_counters(session, told, deadline)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         for point, found, end in told:
             _compare_counters(cursor, point, found, end, now)
@@ -148,9 +152,9 @@ def _compare_counters(cursor: Cursor, point: Point, found: Found, end: Mapping[s
         point.since = replace(point.since, deleted=point.since.deleted + more)
 
 
-def _read_counters(session: Session, view: View, deadline: Deadline) -> Counters:
+def _read_counters(session: Session, told: Sequence[Told], deadline: Deadline) -> Counters:
     """Return the counters once they have come to rest, or after some seconds; raises ServerError."""
-    relations = sorted({oid for found in view.found for oid in found.oids})
+    relations = sorted({oid for _point, found, _end in told for oid in found.oids})
     until = Deadline(min(MOST_SETTLE_SECONDS, deadline.left))
     before: Counters | None = None
     while True:
@@ -160,7 +164,7 @@ def _read_counters(session: Session, view: View, deadline: Deadline) -> Counters
             timeline = position_of(cursor)["timeline"]
             rows = {row[0]: row[1:] for row in cursor.rows(fencelook.COUNTERS, {"relations": relations})}
         now = Counters(rows, reset, timeline)
-        if now == before or until.over:
+        if until.over or (before and now.compared == before.compared):
             return now
         before = now
         time.sleep(min(SETTLE_SECONDS, max(until.left, 0.01)))

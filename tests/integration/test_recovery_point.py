@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from tests.integration.place import Database
 from tests.integration.points import LANES, ORPHANS, begin, dump, look, of_both, past, table, writes
 from tests.integration.repairs import plan, repair, undo
+from tests.support.processes import wait_until
 
 
 def test_nothing_happened(db: Database, directory: Path) -> None:
@@ -109,6 +112,28 @@ def test_inbound_work_is_no_write(db: Database, directory: Path) -> None:
     found = table(result, "Tickets")
     assert (writes(result), found["new"], found["rows_now"], result["accounted"]) == (0, 2, 22, True)
     assert found["samples"] == []
+
+
+def test_people_at_work_do_not_keep_it_waiting(db: Database, directory: Path) -> None:
+    _modules, measuring = begin(db, directory)
+    server = db.server
+    typed = [str(server.programs / "psql"), "-X", "-h", server.host, "-p", str(server.port), "-U", server.user, db.name]
+    login = {"PATH": os.defpath, "PGPASSWORD": server.password, "HOME": "/nonexistent"}
+    often = """INSERT INTO "Tickets" ("companyId", "lastMessage") VALUES (1, 'Bom dia') \\watch 0.2\n"""
+    people = subprocess.Popen(typed, env=login, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        assert people.stdin is not None
+        people.stdin.write(often.encode())
+        people.stdin.flush()
+        assert wait_until(lambda: db.value('SELECT count(*) FROM "Tickets"') > 20, 10)
+        result = look(measuring)
+        assert people.poll() is None
+    finally:
+        people.kill()
+        people.wait(10)
+    assert (writes(result), table(result, "Tickets")["new"] > 0) == (0, True)
+    # It waits for the counters to come to rest, for five seconds at most: those that nothing is compared by never do.
+    assert result["elapsed_ms"] < 4000
 
 
 def test_a_repair_that_was_rolled_back_deleted_nothing(db: Database, directory: Path) -> None:
