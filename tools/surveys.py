@@ -1,8 +1,8 @@
 """Write the questions of AWX's surveys, `roles/awx/files/surveys.yml`, from the argument specs: `-m tools.surveys`.
 
 Which variables a survey asks for stands in `job_templates.yml` and `workflows.yml` there; what each is called, what
-it means and what may be answered stands in `roles/kanban/meta/argument_specs.yml` alone. No question has a default: AWX
-hands a default on as if it had been answered, and so it would win over the inventory.
+it means and what may be answered stands in `roles/profile/meta/argument_specs.yml` alone. No question has a default:
+AWX hands a default on as if it had been answered, and so it would win over the inventory.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import yaml
 from tools.gates import ROOT
 
 DATA = ROOT / "roles/awx/files"
-SPECS = ROOT / "roles/kanban/meta/argument_specs.yml"
+SPECS = ROOT / "roles/profile/meta/argument_specs.yml"
 TARGET = DATA / "surveys.yml"
 HEAD = """\
 ---
-# Written by `make awx` from roles/kanban/meta/argument_specs.yml, by the names that job_templates.yml and workflows.yml
-# list. Change those, not this: a test compares them.
+# Written by `make awx` from roles/profile/meta/argument_specs.yml, by the names that job_templates.yml and
+# workflows.yml list. Change those, not this: a test compares them.
 """
 # AWX knows no yes and no, and takes what is chosen as text; the roles read it as what it says.
 _TYPES = {"str": "text", "int": "integer", "float": "float", "bool": "multiplechoice"}
@@ -50,7 +50,7 @@ def read(path: Path) -> Any:
 
 def options() -> dict[str, Any]:
     """Return the profile's argument specs by variable."""
-    found: dict[str, Any] = read(SPECS)["argument_specs"]["profile"]["options"]
+    found: dict[str, Any] = read(SPECS)["argument_specs"]["main"]["options"]
     return found
 
 

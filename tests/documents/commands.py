@@ -19,7 +19,7 @@ import yaml
 from tools import surveys
 
 ROOT = Path(__file__).parents[2]
-SPECS = ROOT / "roles" / "kanban" / "meta" / "argument_specs.yml"
+SPECS = ROOT / "roles" / "profile" / "meta" / "argument_specs.yml"
 # In the middle of a text, what begins like this is a command as well, where something follows.
 _INLINE = re.compile(
     r"(?:ansible-playbook|make|ansible-galaxy|ansible-doc|python -m|amtool|apt|journalctl|openssl|podman) (?!…$)\S"
@@ -183,7 +183,7 @@ def _defaults() -> Mapping[str, str]:
 
 @cache
 def _choices() -> Mapping[str, tuple[str, ...]]:
-    options = yaml.safe_load(SPECS.read_text())["argument_specs"]["profile"]["options"]
+    options = yaml.safe_load(SPECS.read_text())["argument_specs"]["main"]["options"]
     known = {name: tuple(map(str, spec["choices"])) for name, spec in options.items() if "choices" in spec}
     # Who has no hosts of a kind says so by this word.
     known |= dict.fromkeys(("kanban_redis_hosts", "kanban_app_hosts"), ("none",))

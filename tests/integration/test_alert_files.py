@@ -145,8 +145,8 @@ def test_only_what_a_condition_has_looked_at_reaches_a_playbook() -> None:
 
 
 def test_the_profile_names_what_the_rulebook_can_ask_for() -> None:
-    specs = yaml.safe_load((ROOT / "roles/kanban/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    options = specs["argument_specs"]["profile"]["options"]
+    specs = yaml.safe_load((ROOT / "roles/profile/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    options = specs["argument_specs"]["main"]["options"]
     assert PROFILE["kanban_auto_contain"] == []
     given = {str(run["extra_vars"]["kanban_alert_scenario"]) for run in playbooks()}
     assert options["kanban_auto_contain"]["choices"] == sorted(given - {"{{ event.asked }}"})

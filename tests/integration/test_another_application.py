@@ -96,7 +96,7 @@ def sound(place: Helpdesk) -> bool:
 
 
 def test_the_inventory_is_what_the_profile_takes() -> None:
-    specs = yaml.safe_load((ROOT / "roles/kanban/meta/argument_specs.yml").read_text())["argument_specs"]["profile"]
+    specs = yaml.safe_load((ROOT / "roles/profile/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
     given: dict[str, Any] = yaml.safe_load(block("yaml"))["all"]["vars"]
     told = ArgumentSpecValidator(specs["options"]).validate(given)
     assert told.error_messages == []

@@ -31,8 +31,7 @@ PLAY = """
   tasks:
     - name: Take it
       ansible.builtin.import_role:
-        name: chatia.kanban_rollback.kanban
-        tasks_from: profile.yml
+        name: chatia.kanban_rollback.profile
     - name: Keep it
       ansible.builtin.copy:
         content: "{{ names | zip(names | map('extract', vars)) | items2dict(key_name=0, value_name=1) | to_json }}"

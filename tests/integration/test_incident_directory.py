@@ -16,7 +16,7 @@ PLAY = """
   connection: local
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role: {name: chatia.kanban_rollback.kanban, tasks_from: profile.yml}
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.profile}
     - ansible.builtin.copy:
         content: "{{ {'plan': plans, 'evidence': evidence} | to_json }}"
         dest: result.json

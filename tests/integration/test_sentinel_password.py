@@ -19,7 +19,7 @@ PLAY = """
 - hosts: redis
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role: {name: chatia.kanban_rollback.kanban, tasks_from: profile.yml}
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.profile}
     - chatia.kanban_rollback.write_block:
         owner: INC-20261128-001
         key: "{{ kanban_write_block_key }}"

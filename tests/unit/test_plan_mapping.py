@@ -27,9 +27,9 @@ def words(pattern: str) -> set[str]:
 
 def variables() -> set[str]:
     """Return the profile's variables, by its defaults and its argument specs."""
-    role = ROOT / "roles/kanban"
-    defaults = re.findall(r"^(kanban_\w+):", (role / "defaults/main.yml").read_text(), re.MULTILINE)
-    specs = re.findall(r"^      (kanban_\w+):$", (role / "meta/argument_specs.yml").read_text(), re.MULTILINE)
+    roles = ROOT / "roles"
+    defaults = re.findall(r"^(kanban_\w+):", (roles / "kanban/defaults/main.yml").read_text(), re.MULTILINE)
+    specs = re.findall(r"^      (kanban_\w+):$", (roles / "profile/meta/argument_specs.yml").read_text(), re.MULTILINE)
     return {*defaults, *specs}
 
 

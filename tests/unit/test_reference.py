@@ -36,8 +36,8 @@ def test_readme_names_every_module_and_every_playbook() -> None:
     assert table("Playbooks") == {path.name for path in (ROOT / "playbooks").glob("*.yml") if path.stem not in PARTS}
 
 
-# The profile has one entry point for all playbooks.
-APART = {"kanban"}
+# The variables of the one are described by the other, which is there to check them.
+APART = {"kanban", "profile"}
 ROLES = sorted({path.name for path in (ROOT / "roles").iterdir()} - APART)
 
 
@@ -55,3 +55,13 @@ def test_a_role_is_described_with_each_of_its_variables_and_checked_by_nobody(na
     # What a caller has to give has no default.
     assert [one for one in there if one not in described] == []
     assert [one for one in described if one not in there and not one.startswith("job_")] == []
+
+
+def test_the_profile_is_described_and_a_role_that_a_stop_includes_has_little_to_copy() -> None:
+    defaults = (ROOT / "roles/kanban/defaults/main.yml").read_text(encoding="utf-8")
+    specs = (ROOT / "roles/profile/meta/argument_specs.yml").read_text(encoding="utf-8")
+    there = set(re.findall(r"^(\w+):", defaults, re.MULTILINE))
+    described = set(re.findall(r"^      (\w+):$", specs, re.MULTILINE))
+    assert {one for one in there - described if not one.endswith("_default")} == set()
+    # Ansible copies a role's specs with each include, and those of the role that all depend on with all of them.
+    assert (ROOT / "roles/kanban/meta/argument_specs.yml").stat().st_size < 1000

@@ -12,6 +12,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportitem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import _TEXTS, LOCALES, Labels
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportstates import STATES
 
+PROFILE = ("kanban/defaults/main.yml", "profile/meta/argument_specs.yml")
+
 
 def test_what_was_answered_in_one_word_is_read_in_the_language() -> None:
     assert STATES.keys() <= set(LOCALES)
@@ -25,8 +27,8 @@ def test_what_was_answered_in_one_word_is_read_in_the_language() -> None:
 
 
 def test_variables_that_people_are_told_of_are_the_profiles() -> None:
-    role = Path(__file__).parents[2] / "roles/kanban"
+    roles = Path(__file__).parents[2] / "roles"
     named = set(re.findall(r"\bkanban_\w+", repr([_TEXTS, ITEMS])))
     assert named
-    profile = "".join((role / path).read_text("utf-8") for path in ("defaults/main.yml", "meta/argument_specs.yml"))
+    profile = "".join((roles / path).read_text("utf-8") for path in PROFILE)
     assert named - set(re.findall(r"^(?: {6})?(kanban_\w+):", profile, re.MULTILINE)) == set()
