@@ -16,10 +16,14 @@ ASK = """
 import json
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, test_loader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar
+try:
+    from ansible.template import trust_as_template
+except ImportError:
+    trust_as_template = str  # Before 2.19 every text is a template.
 
 def there():
-    return "defined" in test_loader._cached_non_collection_wrappers
+    return "ansible.builtin.failed" in test_loader._cached_non_collection_wrappers
 
 init_plugin_loader([COLLECTIONS])
 before = there()
