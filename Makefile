@@ -4,15 +4,15 @@
   drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
-# What waits for hosts, one after the other: where there is root for them, the four scenarios, and tests of playbooks. The
-# fast drills have hosts and networks of their own.
 comma := ,
 ROOT := $(filter 0,$(shell id -u))
-WITH_HOSTS := $(if $(ROOT),rehearse$(comma))hosts
-BESIDE_HOSTS := servers-early$(if $(ROOT),$(comma)drills-fast)
 # Tests with servers mostly wait for them as well. By a file's first letter each is in one of two parts.
 LATE := tests/integration/test_[q-z]*.py
 EARLY := tests/integration/test_[!q-z]*.py
+# After each part, what only root can do, on hosts and networks of its own: of the three lists of `make test` none is much
+# longer than another, and where lint and sanity compute for minutes, the rehearsals beside them mostly wait.
+EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast)
+LATE_LANE := servers-late$(if $(ROOT),$(comma)rehearse)
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
@@ -119,9 +119,8 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@test ! -d .cache/rehearsal || .venv/bin/python -m tests.rehearsal.run --clear
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 
-# Three at a time, each for about as long: while lint and sanity compute for some minutes, rehearsals mostly wait.
 test: venv ## run all that a commit has to pass, rehearsals too, three stages side by side; the last line counts them
-	@.venv/bin/python -m tools.summary $(WITH_HOSTS) $(BESIDE_HOSTS) lint,sanity,unit,around,servers-late
+	@.venv/bin/python -m tools.summary unit,hosts,lint,sanity,around $(EARLY_LANE) $(LATE_LANE)
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up

@@ -64,7 +64,7 @@ def _in_order(words: Sequence[str], argv: Sequence[str]) -> bool:
 def of_ci(root: Path = ROOT) -> set[str]:
     """Return the targets of make that .ci/run comes to, with all that they need."""
     makefile = (root / "Makefile").read_text()
-    for name in ("WITH_HOSTS", "BESIDE_HOSTS"):
+    for name in ("EARLY_LANE", "LATE_LANE"):
         said = re.search(rf"^{name} := (.*)$", makefile, re.MULTILINE)
         assert said
         makefile = makefile.replace(f"$({name})", said[1])
