@@ -11,8 +11,8 @@ LATE := tests/integration/test_[q-z]*.py
 EARLY := tests/integration/test_[!q-z]*.py
 # After each part, what only root can do, on hosts and networks of its own: of the three lists of `make test` none is much
 # longer than another, and where lint and sanity compute for minutes, the rehearsals beside them mostly wait.
-EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast)
-LATE_LANE := servers-late$(if $(ROOT),$(comma)rehearse)
+EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast),around
+LATE_LANE := unit,servers-late$(if $(ROOT),$(comma)rehearse)
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
@@ -120,7 +120,7 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 
 test: venv ## run all that a commit has to pass, rehearsals too, three stages side by side; the last line counts them
-	@.venv/bin/python -m tools.summary unit,hosts,lint,sanity,around $(EARLY_LANE) $(LATE_LANE)
+	@.venv/bin/python -m tools.summary hosts,lint,sanity $(EARLY_LANE) $(LATE_LANE)
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up
