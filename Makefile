@@ -9,8 +9,8 @@ ROOT := $(filter 0,$(shell id -u))
 # Tests with servers mostly wait for them as well. By a file's first letter each is in one of two parts.
 LATE := tests/integration/test_[q-z]*.py
 EARLY := tests/integration/test_[!q-z]*.py
-# After each part, what only root can do, on hosts and networks of its own: of the three lists of `make test` none is much
-# longer than another, and where lint and sanity compute for minutes, the rehearsals beside them mostly wait.
+# With each part what only root can do, on hosts and networks of its own, and one of the short stages: of the three lists of
+# `make test` none is much longer than another. While lint and sanity compute for minutes, the rehearsals mostly wait.
 EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast),around
 LATE_LANE := unit,servers-late$(if $(ROOT),$(comma)rehearse)
 PYTEST := .venv/bin/python -m pytest --durations=15
