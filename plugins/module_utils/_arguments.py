@@ -120,6 +120,14 @@ def killed_on_spec() -> dict[str, Any]:
     }
 
 
+def fence_spec() -> dict[str, Any]:
+    """Return the options of the fence that a kill raises besides."""
+    return {
+        "tables": {"type": "list", "elements": "raw", "required": True},
+        "drain": {"type": "float", "default": 1},
+    }
+
+
 def who_spec() -> dict[str, Any]:
     """Return the options that say whose incident it is."""
     return {

@@ -14,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencebeside import start_beside
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencewithkill import raise_with_kill
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pause import Pause
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     SHOWN,
@@ -62,7 +63,12 @@ def change_flag(
     finally:
         place.close()
     named = {"list_id": list_id(request.tenants)}
-    return evidence.told({**result, **stage, **named, **_common(place, started)}), error
+    result = {**result, **stage, **named, **_common(place, started)}
+    if request.state == "disabled" and request.fence is not None:
+        known_as = result.get("incident", {}).get("incident_id", request.who.incident_id)
+        fence = raise_with_kill(login, request, known_as, check_mode, time.monotonic() - started)
+        result.update(fence=fence, changed=result["changed"] or bool(fence and fence["changed"]))
+    return evidence.told(result), error
 
 
 def list_id(tenants: Sequence[str] | None) -> str | None:

@@ -54,6 +54,7 @@ class Request:
     share_first: str | None = None
     withdrawn: bool = False
     killed_on: Sequence[Mapping[str, Any]] = ()
+    fence: Mapping[str, Any] | None = None
 
 
 @dataclass

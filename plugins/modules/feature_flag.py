@@ -150,6 +150,25 @@ options:
       file:
         description: The file on that host that took the prior values, where the ledger did not.
         type: str
+  fence:
+    description:
+      - What to refuse once the flag is off, as M(chatia.kanban_rollback.write_fence) does it. Given, the process that
+        switched the flag raises the fence as well, which is half a second sooner than one that is started for it.
+      - It is tried for 3 seconds, whether or not the flag could be switched, and not where that took more than 5.
+        RV(fence) says what came of it. Where it is null, M(chatia.kanban_rollback.write_fence) does it from the
+        beginning, with time and words of its own. Nothing of the fence fails this module.
+      - Only for O(state=disabled).
+    type: dict
+    suboptions:
+      tables:
+        description: As O(chatia.kanban_rollback.write_fence#module:tables).
+        type: list
+        elements: raw
+        required: true
+      drain:
+        description: As O(chatia.kanban_rollback.write_fence#module:drain).
+        type: float
+        default: 1
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
   - chatia.kanban_rollback.flag
@@ -476,6 +495,13 @@ evidence:
     reason:
       description: Why it was not started, or what else there is to say.
       type: str
+fence:
+  description:
+    - What M(chatia.kanban_rollback.write_fence) returns, where the fence is up, and C(proven) or C(draining); on a
+      replica that was skipped and in check mode whatever it says. Else null.
+    - O(chatia.kanban_rollback.write_fence#module:answer) takes it.
+  returned: when O(fence) is given, and O(state=disabled)
+  type: dict
 flag:
   description: The flag's name in the ledger.
   returned: success
@@ -520,6 +546,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
     PSYCOPG2,
     check_seconds,
+    fence_spec,
     flag_from,
     flag_spec,
     killed_on_spec,
@@ -556,6 +583,7 @@ def main() -> None:
             "state_dir": {"type": "path"},
             "evidence_dir": {"type": "path"},
             "killed_on": {"type": "list", "elements": "dict", "options": killed_on_spec()},
+            "fence": {"type": "dict", "options": fence_spec()},
         },
         mutually_exclusive=[("tenants", "share")],
         supports_check_mode=True,
@@ -587,6 +615,7 @@ def main() -> None:
                     "global_default",
                     "on_replica",
                     "state_dir",
+                    "fence",
                 )
             },
         )

@@ -97,6 +97,11 @@ options:
     description:
       - For instance V(production). A ledger that is marked with another one is refused before anything is changed.
     type: str
+  answer:
+    description:
+      - RV(chatia.kanban_rollback.feature_flag#module:fence) of a kill that raised the fence besides. Where it is not
+        null nothing runs on the host, and this module returns it as it is. For O(state=present).
+    type: dict
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
 attributes:
@@ -407,6 +412,8 @@ def main() -> None:
             "run_id": {"type": "str"},
             "operator": {"type": "str"},
             "environment": {"type": "str"},
+            # For the action plugin of this name, which runs before this and where it has one instead of it.
+            "answer": {"type": "dict"},
         },
         required_if=[("state", "present", ("tables",)), ("state", "dormant", ("tables",))],
         supports_check_mode=True,
