@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Answers by itself where it was given the answer, and else runs the module."""
+    """Answers by itself where it was given an answer that holds, and else runs the module."""
 
     _supports_check_mode = True
     _supports_async = True
@@ -19,11 +19,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the task's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        answer = arguments.pop("answer", None)
-        if isinstance(answer, Mapping) and answer and arguments.get("state", "present") == "present":
+        given = self._task.args.get("answer")
+        # Whatever else was given is for the module to refuse.
+        answer = dict(given) if isinstance(given, Mapping) else {}
+        state, job = self._task.args.get("state", "present"), self._task.async_val
+        if answer.pop("holds", False) is True and state == "present" and not job and not self._task.check_mode:
             return {**result, **answer}
-        done = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)
-        if not self._task.async_val:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-        return {**result, **done}
+        arguments = dict(self._task.args)
+        if isinstance(given, Mapping):
+            del arguments["answer"]
+        done = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=job)
+        if job:
+            return {**result, **done}
+        self._remove_tmp_path(self._connection._shell.tmpdir)
+        return {**result, **done, **_together(answer, done)}
+
+
+def _together(before: Mapping[str, Any], done: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the kill has begun of it, with what the module did after that."""
+    if not before:
+        return {}
+    raised_ms = before.get("raised_ms") if done.get("raised_ms") is None else done["raised_ms"]
+    return {
+        "changed": bool(before.get("changed") or done.get("changed")),
+        "raised_ms": raised_ms,
+        "terminated": [*(before.get("terminated") or []), *(done.get("terminated") or [])],
+    }

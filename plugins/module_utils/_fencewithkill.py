@@ -8,44 +8,67 @@ What it cannot do here in short is left to ``write_fence``, which has all the ti
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from dataclasses import replace
+from typing import Any, Mapping
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceentry import set_fence
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FenceRequest
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import asked_tables
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Request
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 
-# Whoever waits for the kill's answer gave it its deadline and little more: after a long kill the fence has a task.
+# Whoever waits for the kill's answer gave it its deadline and 15 seconds more, and a host that says nothing by then is
+# taken for lost. So a long kill leaves the fence to its task, and a server that falls silent is not waited for.
 KILL_SECONDS = 5.0
 RAISE_SECONDS = 3.0
-_DONE = ("proven", "draining")
+ANSWER_SECONDS = 6.0
 
 
-def raise_with_kill(
-    login: Login, request: Request, incident_id: str, check_mode: bool, elapsed: float
-) -> dict[str, Any] | None:
-    """Return what ``write_fence`` would, None where it does not hold, or there was no time. Never raises.
+def raise_with_kill(login: Login, request: Request, kill: Mapping[str, Any], elapsed: float) -> dict[str, Any]:
+    """Return the fields about the fence of ``feature_flag``, and whether anything was changed by now. Never raises.
 
-    :param elapsed: seconds that the kill took.
+    :param kill: the module's result so far.
+    :param elapsed: seconds that it took.
     """
-    if request.fence is None or elapsed > KILL_SECONDS:
+    started = time.monotonic()
+    fence = _raised(login, request, kill) if elapsed <= KILL_SECONDS else None
+    took = round((time.monotonic() - started) * 1000)
+    return {"fence": fence, "fence_ms": took, "changed": kill["changed"] or bool(fence and fence["changed"])}
+
+
+def _raised(login: Login, request: Request, kill: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what ``write_fence`` would, and whether it holds; None where there was no answer to be had."""
+    asked = request.fence or {}
+    # What Ansible would have made of it for that module is for its task to say.
+    if not isinstance(asked.get("tables"), list):
         return None
     try:
+        # Here, for nothing of the fence is to come before the kill, or to keep it from being done.
+        from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceentry import (  # noqa: PLC0415
+            set_fence,
+        )
+        from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import (  # noqa: PLC0415
+            FenceRequest,
+        )
+        from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import (  # noqa: PLC0415
+            asked_tables,
+        )
+
         wanted = FenceRequest(
-            tables=asked_tables(request.fence["tables"]),
-            incident_id=incident_id,
+            tables=asked_tables(asked["tables"]),
+            incident_id=kill.get("incident", {}).get("incident_id", request.who.incident_id),
             run_id=request.who.run_id,
             operator=request.who.operator,
             environment=request.who.environment,
             deadline=min(RAISE_SECONDS, request.deadline),
-            drain=request.fence["drain"],
+            drain=asked["drain"],
             on_blocked=request.on_blocked,
             on_replica=request.on_replica,
         )
-        result, error = set_fence(login, wanted, check_mode)
+        bounded = replace(login, not_after=time.monotonic() + ANSWER_SECONDS)
+        result, error = set_fence(bounded, wanted, check_mode=False)
     except Exception:
         # The flag is off, and how it was before is told by nobody but this module.
         return None
-    holds = check_mode or result.get("skipped") or result["status"] in _DONE
-    return result if error is None and holds else None
+    # A replica that was a primary a moment ago, or the other way round, is looked at again.
+    same = result.get("skipped", False) == kill.get("skipped", False)
+    stands = result.get("skipped", False) or result["status"] in ("proven", "draining")
+    return {**result, "holds": error is None and same and stands}

@@ -64,10 +64,8 @@ def change_flag(
         place.close()
     named = {"list_id": list_id(request.tenants)}
     result = {**result, **stage, **named, **_common(place, started)}
-    if request.state == "disabled" and request.fence is not None:
-        known_as = result.get("incident", {}).get("incident_id", request.who.incident_id)
-        fence = raise_with_kill(login, request, known_as, check_mode, time.monotonic() - started)
-        result.update(fence=fence, changed=result["changed"] or bool(fence and fence["changed"]))
+    if request.fence and request.state == "disabled" and not check_mode:
+        result.update(raise_with_kill(login, request, result, time.monotonic() - started))
     return evidence.told(result), error
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
@@ -27,6 +28,8 @@ class Login:
     ssl_cert: str | None = None
     ssl_key: str | None = None
     connect_params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    # No session waits for the server past this moment of the monotonic clock, whatever its statements may take.
+    not_after: float = math.inf
 
     @property
     def where(self) -> str:

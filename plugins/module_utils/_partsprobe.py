@@ -78,7 +78,10 @@ def commit_moment(noted: Iterable[float], flags: Iterable[Answer], fences: Itera
         # A replica, a host without an answer, or one on which the kill said nothing.
         if not moment or "contained_ms" not in flag or not flag.get("database", {}).get("writable"):
             continue
-        since = float(flag.get("elapsed_ms", 0)) - float(flag["contained_ms"]) + float(fence.get("elapsed_ms", 0))
+        since = float(flag.get("elapsed_ms", 0)) - float(flag["contained_ms"]) + float(flag.get("fence_ms", 0))
+        # What the kill raised besides is in its own figure.
+        if not (flag.get("fence") or {}).get("holds"):
+            since += float(fence.get("elapsed_ms", 0))
         moments.append(float(moment) - max(0.0, since) / 1000)
     return max(moments)
 

@@ -64,7 +64,7 @@ def _wait(connection: Any) -> None:
         state = connection.poll()
         if state == extensions.POLL_OK:
             return
-        left = connection.give_up_at - time.monotonic()
+        left = min(connection.give_up_at, connection.not_after) - time.monotonic()
         if left <= 0:
             raise _Frozen
         reading = [connection.fileno()] if state == extensions.POLL_READ else []
@@ -283,6 +283,7 @@ def _connect(login: Login, application_name: str, seconds: float) -> Any:
         """Knows until when a wait on it may last, from the first packet on."""
 
         give_up_at: float
+        not_after = login.not_after
 
     Bounded.give_up_at = give_up_at
     # The driver has one wait function for the whole process; this process is one module's.

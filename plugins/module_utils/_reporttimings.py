@@ -95,7 +95,7 @@ def step_name(step: Step) -> str:
 def _took(step: Step) -> float | None:
     """Return seconds; what went on beside other tasks tells its own time."""
     own = step.figures.get("elapsed_ms")
-    if step.source in ("pg_dump", "feature_flag") and number(own):
+    if step.source in ("pg_dump", "feature_flag", "write_fence") and number(own):
         return float(own) / 1000
     started = step.started
     if not started:

@@ -154,17 +154,18 @@ options:
     description:
       - What to refuse once the flag is off, as M(chatia.kanban_rollback.write_fence) does it. Given, the process that
         switched the flag raises the fence as well, which is half a second sooner than one that is started for it.
-      - It is tried for 3 seconds, whether or not the flag could be switched, and not where that took more than 5.
-        RV(fence) says what came of it. Where it is null, M(chatia.kanban_rollback.write_fence) does it from the
-        beginning, with time and words of its own. Nothing of the fence fails this module.
-      - Only for O(state=disabled).
+      - It is begun whether or not the flag could be switched, unless that took more than 5 seconds. Within 3 seconds
+        it has to be raised, and after 6 nothing is waited for any more. RV(fence) says what came of it. Where it does
+        not hold, M(chatia.kanban_rollback.write_fence) goes on with it, with time and words of its own. Nothing that
+        is wrong with the fence fails this module.
+      - Only for O(state=disabled), and not in check mode.
     type: dict
     suboptions:
       tables:
-        description: As O(chatia.kanban_rollback.write_fence#module:tables).
-        type: list
-        elements: raw
-        required: true
+        description:
+          - As O(chatia.kanban_rollback.write_fence#module:tables). What is no list is left to that module, which says
+            what is wrong with it.
+        type: raw
       drain:
         description: As O(chatia.kanban_rollback.write_fence#module:drain).
         type: float
@@ -497,11 +498,18 @@ evidence:
       type: str
 fence:
   description:
-    - What M(chatia.kanban_rollback.write_fence) returns, where the fence is up, and C(proven) or C(draining); on a
-      replica that was skipped and in check mode whatever it says. Else null.
-    - O(chatia.kanban_rollback.write_fence#module:answer) takes it.
-  returned: when O(fence) is given, and O(state=disabled)
+    - What M(chatia.kanban_rollback.write_fence) returns, for its O(chatia.kanban_rollback.write_fence#module:answer).
+    - Null where it was not begun, or ended by what that module fails with before it has a result.
+  returned: when O(fence) is given, O(state=disabled), and not in check mode
   type: dict
+  contains:
+    holds:
+      description: Whether it is up, and C(proven) or C(draining); or a replica that was skipped, as for the flag.
+      type: bool
+fence_ms:
+  description: Milliseconds for RV(fence), whatever came of it.
+  returned: when O(fence) is given, O(state=disabled), and not in check mode
+  type: int
 flag:
   description: The flag's name in the ledger.
   returned: success
@@ -516,7 +524,7 @@ contained_ms:
   returned: when switched
   type: int
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds for all of it but the fence.
   returned: success
   type: int
 error:

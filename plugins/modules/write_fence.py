@@ -99,8 +99,10 @@ options:
     type: str
   answer:
     description:
-      - RV(chatia.kanban_rollback.feature_flag#module:fence) of a kill that raised the fence besides. Where it is not
-        null nothing runs on the host, and this module returns it as it is. For O(state=present).
+      - RV(chatia.kanban_rollback.feature_flag#module:fence) of the kill just before, for O(state=present). Where that
+        holds nothing runs on the host, and it is returned as it is. Else the module goes on from there, and tells
+        as well who was ended for it, and when it was raised.
+      - An answer says what was so then. It is for the task that comes next, and for no later one.
     type: dict
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
@@ -412,7 +414,7 @@ def main() -> None:
             "run_id": {"type": "str"},
             "operator": {"type": "str"},
             "environment": {"type": "str"},
-            # For the action plugin of this name, which runs before this and where it has one instead of it.
+            # The action plugin of this name takes it: what comes here is none.
             "answer": {"type": "dict"},
         },
         required_if=[("state", "present", ("tables",)), ("state", "dormant", ("tables",))],

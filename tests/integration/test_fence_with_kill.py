@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from psycopg2 import extensions
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _fenceentry
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _fencewithkill as with_kill
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import LostConnection, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import Who
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Request
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
-from tests.integration import playbook
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login, Session
 from tests.integration.fences import INBOUND, MOVES, TABLES, board, refused
 from tests.integration.module import Modules, failed
 from tests.integration.place import Database
-from tests.support.processes import free_port
 from tests.support.servers import Postgres, workspace
 
 FLAG: dict[str, Any] = {"table": "Companies", "column": "settings", "path": ["kanbanV2Enabled"]}
@@ -84,10 +86,10 @@ def test_it_bears_the_name_that_the_ledger_knows(db: Database) -> None:
     assert (done["incident"]["incident_id"], done["fence"]["incident_id"]) == ("INC-1", "INC-1")
 
 
-def test_check_mode_raises_nothing(db: Database) -> None:
+def test_check_mode_leaves_it_to_the_task(db: Database) -> None:
     planned = installed(db).disable(check=True, fence=FENCE)
-    assert (planned["fence"]["status"], planned["fence"]["changed"]) == ("dormant", True)
-    assert planned["fence"]["diff"]["after"]["fence"]["Tags"] == "raised from the dormant fence"
+    assert planned["changed"] is True
+    assert "fence" not in planned
     assert refused(db, MOVES) == []
     assert db.value(ON) == 3
 
@@ -102,21 +104,57 @@ def test_whoever_is_writing_is_named_and_the_fence_is_up(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "fence",
-    [{"tables": ["NoSuchTable"]}, {"tables": [5]}, {"tables": [{"name": "Tags", "when_changed": "perhaps"}]}],
-    ids=["missing", "no name", "not a word"],
+    "tables",
+    [None, {"Tags": {}}, "Tags", [5], [{"name": "Tags", "when_changed": "perhaps"}], ["NoSuchTable"]],
+    ids=["none", "a map", "a name", "no name", "not a word", "missing"],
 )
-def test_what_is_wrong_with_the_fence_is_not_the_kills(db: Database, fence: dict[str, Any]) -> None:
-    done = installed(db).disable(fence=fence)
+def test_what_is_wrong_with_the_tables_is_not_the_kills(db: Database, tables: Any) -> None:
+    done = installed(db).disable(fence={"tables": tables})
     assert (done["enabled_after"], done["fence"]) == (0, None)
 
 
-def test_a_fence_that_does_not_hold_is_left_to_its_own_task(db: Database) -> None:
+def test_a_fence_that_does_not_hold_says_so(db: Database) -> None:
     board(db, *SETTINGS)
     role = db.role("ops", 'SELECT, UPDATE ON TABLE "Companies"')
     done = db.modules(role, **FLAG).disable(fence=FENCE)
-    assert (done["enabled_after"], done["fence"]) == (0, None)
-    assert refused(db, MOVES) == []
+    assert (done["enabled_after"], done["fence"]["holds"], done["fence"]["status"]) == (0, False, "not_fenced")
+    assert (done["fence"]["changed"], refused(db, MOVES)) == (False, [])
+
+
+def test_what_was_raised_of_it_is_told(db: Database) -> None:
+    flag = installed(db)
+    done = flag.disable(fence={"tables": ["TicketTags", "Companies"]})
+    assert (done["fence"]["holds"], done["fence"]["changed"], done["changed"]) == (False, True, True)
+    assert done["fence"]["raised_ms"] > 0
+    assert refused(db, MOVES[:1]) == list(MOVES[:1])
+
+
+def test_whoever_is_raising_already_is_waited_for_in_short(db: Database) -> None:
+    flag = installed(db)
+    with db.transaction("SELECT pg_advisory_xact_lock(118075163402607)"):
+        done = flag.disable(fence=FENCE)
+    assert (done["enabled_after"], done["fence"]["holds"]) == (0, False)
+    assert with_kill.RAISE_SECONDS * 1000 <= done["fence_ms"] < with_kill.ANSWER_SECONDS * 1000 + 1000
+
+
+@pytest.fixture
+def own_way_to_wait() -> Iterator[None]:
+    """The driver has one for the whole process, and the other tests want its own."""
+    yield
+    extensions.set_wait_callback(None)
+
+
+def test_nothing_is_waited_for_past_a_moment(db: Database, own_way_to_wait: None) -> None:
+    login = Login(
+        host=db.server.host, port=db.server.port, database=db.name, user=db.server.user, password=db.server.password
+    )
+    session = Session(replace(login, not_after=time.monotonic() + 0.5), "test")
+    began = time.monotonic()
+    with pytest.raises(LostConnection), session.transaction(30.0) as cursor:
+        cursor.run("SELECT pg_sleep(20)", {})
+    assert 0.3 < time.monotonic() - began < 5
+    with pytest.raises(ServerError):
+        Session(replace(login, not_after=time.monotonic()), "test")
 
 
 def test_a_flag_that_stays_on_has_its_fence_all_the_same_unless_it_took_long(db: Database) -> None:
@@ -147,67 +185,20 @@ def test_a_replica_that_is_skipped_says_so_of_both() -> None:
             seen = Database(two, "kanban").modules(**FLAG).disable(on_replica="skip", fence=FENCE)
         finally:
             two.stop()
-    assert (seen["skipped"], seen["fence"]["skipped"], seen["fence"]["status"]) == (True, True, "dormant")
+    assert (seen["skipped"], seen["fence"]["skipped"], seen["fence"]["holds"]) == (True, True, True)
+    assert seen["fence"]["status"] == "dormant"
 
 
 def test_a_fault_of_ours_in_the_fence_does_not_lose_the_kills_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fault(*_given: Any) -> None:
+    def fault(*_given: Any, **_named: Any) -> None:
         raise ValueError("nobody thought of it")
 
-    monkeypatch.setattr(with_kill, "set_fence", fault)
+    monkeypatch.setattr(_fenceentry, "set_fence", fault)
     request = Request(
         flag=Flag(store="jsonb", table="t", tenant_column="id", column="c", path=("on",)),
         state="disabled",
         who=Who(incident_id="INC-1", run_id="RUN-1"),
         fence={"tables": ["Tags"], "drain": 1.0},
     )
-    assert with_kill.raise_with_kill(Login(), request, "INC-1", False, 0.2) is None
-
-
-PLAY = """
-- name: Tell, or raise
-  hosts: db
-  gather_facts: false
-  ignore_unreachable: true
-  tasks:
-    - name: Raise the fence
-      chatia.kanban_rollback.write_fence:
-        state: "{{ wanted }}"
-        tables: [Tags]
-        incident_id: INC-1
-        answer: "{{ answer | default(omit, true) }}"
-      register: done
-
-- name: Keep what came of it
-  hosts: localhost
-  gather_facts: false
-  tasks:
-    - name: Write it
-      ansible.builtin.copy:
-        content: "{{ hostvars['db1'].done }}"
-        dest: result.json
-        mode: "0600"
-"""
-ANSWER = {"status": "proven", "changed": True, "tables": [{"name": "{{ 7 * 6 }}"}], "warnings": ["A wider fence."]}
-
-
-@pytest.mark.parametrize(
-    ("answer", "wanted", "asked"),
-    [(ANSWER, "present", False), (None, "present", True), ({}, "present", True), (ANSWER, "absent", True)],
-    ids=["told", "none", "empty", "another state"],
-)
-def test_the_task_goes_to_the_host_only_without_an_answer(
-    tmp_path: Path, answer: dict[str, Any] | None, wanted: str, asked: bool
-) -> None:
-    # Nobody listens there: to be unreachable is to have been asked.
-    host = {"ansible_host": "127.0.0.1", "ansible_port": free_port(), "ansible_python_interpreter": sys.executable}
-    options = playbook.inventory(tmp_path, {"wanted": wanted}, db={"db1": host})
-    options += playbook.given(tmp_path, {"answer": answer})
-    run = playbook.run(tmp_path, playbook.written(tmp_path, PLAY), *options)
-    done = playbook.kept(tmp_path)
-    assert done.get("unreachable", False) is asked, run.output
-    if not asked:
-        assert {name: done[name] for name in ("status", "changed", "tables")} == {
-            name: ANSWER[name] for name in ("status", "changed", "tables")
-        }
-        assert "A wider fence." in run.output
+    told = with_kill.raise_with_kill(Login(), request, {"changed": True}, 0.2)
+    assert (told["fence"], told["changed"]) == (None, True)

@@ -230,6 +230,11 @@ def test_the_commit_is_what_was_noted_less_what_went_by_since() -> None:
     assert several == pytest.approx(999.47)
     assert commit_moment([1000.0], [UNREACHABLE], [{}]) == 0
     assert commit_moment([], [], []) == 0
+    # The kill raised the fence besides; or it tried, and the task did it.
+    told = answer(fence={"elapsed_ms": 500, "holds": True}, fence_ms=510)
+    assert commit_moment([1000.0], [told], [fence]) == pytest.approx(999.46)
+    tried = answer(fence=None, fence_ms=6000)
+    assert commit_moment([1000.0], [tried], [fence]) == pytest.approx(993.47)
     # Without a fence the task was skipped or failed, and nothing is known of it.
     assert commit_moment([1000.0], [flag], [{"skipped": True}]) == pytest.approx(999.97)
 
