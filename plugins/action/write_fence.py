@@ -20,10 +20,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return the task's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         given = self._task.args.get("answer")
+        job = self._task.async_val
+        raising = self._task.args.get("state", "present") == "present" and not self._task.check_mode and not job
         # Whatever else was given is for the module to refuse.
-        answer = dict(given) if isinstance(given, Mapping) else {}
-        state, job = self._task.args.get("state", "present"), self._task.async_val
-        if answer.pop("holds", False) is True and state == "present" and not job and not self._task.check_mode:
+        answer = dict(given) if isinstance(given, Mapping) and raising else {}
+        if answer.pop("holds", False) is True:
             return {**result, **answer}
         arguments = dict(self._task.args)
         if isinstance(given, Mapping):

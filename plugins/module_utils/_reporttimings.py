@@ -88,7 +88,7 @@ def step_name(step: Step) -> str:
     # The task that begins a job says nothing yet, and lowering a fence is no part of raising it.
     ended = {"dump": "toc_entries", "repair": "elapsed_ms", "restore": "elapsed_ms"}
     begun = name in ended and not number(step.figures.get(ended[name]))
-    lowered = name == "fence" and step.figures.get("status") == "absent"
+    lowered = name == "fence" and step.figures.get("status") in ("absent", "lowered", "dormant")
     return "" if begun or lowered or step.role in ("release", "reenable", "triage", "selective") else name
 
 

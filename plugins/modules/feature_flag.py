@@ -154,10 +154,10 @@ options:
     description:
       - What to refuse once the flag is off, as M(chatia.kanban_rollback.write_fence) does it. Given, the process that
         switched the flag raises the fence as well, which is half a second sooner than one that is started for it.
-      - It is begun whether or not the flag could be switched, unless that took more than 5 seconds. Within 3 seconds
-        it has to be raised, and after 6 nothing is waited for any more. RV(fence) says what came of it. Where it does
-        not hold, M(chatia.kanban_rollback.write_fence) goes on with it, with time and words of its own. Nothing that
-        is wrong with the fence fails this module.
+      - It is begun also where not every tenant could be switched, unless that took more than 5 seconds. Within 3
+        seconds it has to be raised, and after 6 no server is waited for any more. RV(fence) says what came of it. Where
+        it does not hold, M(chatia.kanban_rollback.write_fence) goes on with it, with time and words of its own, and
+        this module does not fail for it.
       - Only for O(state=disabled), and not in check mode.
     type: dict
     suboptions:
@@ -167,7 +167,7 @@ options:
             what is wrong with it.
         type: raw
       drain:
-        description: As O(chatia.kanban_rollback.write_fence#module:drain).
+        description: Seconds to wait for transactions that were writing when the fence was raised; V(0) looks once.
         type: float
         default: 1
 extends_documentation_fragment:
@@ -499,8 +499,8 @@ evidence:
 fence:
   description:
     - What M(chatia.kanban_rollback.write_fence) returns, for its O(chatia.kanban_rollback.write_fence#module:answer).
-    - Null where it was not begun, or ended by what that module fails with before it has a result.
-  returned: when O(fence) is given, O(state=disabled), and not in check mode
+    - Null where it was not begun, or where that module would have failed without one.
+  returned: when O(fence) is given, O(state=disabled), not in check mode, and the flag was looked for
   type: dict
   contains:
     holds:
@@ -508,7 +508,7 @@ fence:
       type: bool
 fence_ms:
   description: Milliseconds for RV(fence), whatever came of it.
-  returned: when O(fence) is given, O(state=disabled), and not in check mode
+  returned: when RV(fence) is
   type: int
 flag:
   description: The flag's name in the ledger.

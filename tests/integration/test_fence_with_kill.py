@@ -189,16 +189,34 @@ def test_a_replica_that_is_skipped_says_so_of_both() -> None:
     assert seen["fence"]["status"] == "dormant"
 
 
+REQUEST = Request(
+    flag=Flag(store="jsonb", table="t", tenant_column="id", column="c", path=("on",)),
+    state="disabled",
+    who=Who(incident_id="INC-1", run_id="RUN-1"),
+    fence={"tables": ["Tags"], "drain": 1.0},
+)
+
+
 def test_a_fault_of_ours_in_the_fence_does_not_lose_the_kills_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     def fault(*_given: Any, **_named: Any) -> None:
         raise ValueError("nobody thought of it")
 
     monkeypatch.setattr(_fenceentry, "set_fence", fault)
-    request = Request(
-        flag=Flag(store="jsonb", table="t", tenant_column="id", column="c", path=("on",)),
-        state="disabled",
-        who=Who(incident_id="INC-1", run_id="RUN-1"),
-        fence={"tables": ["Tags"], "drain": 1.0},
-    )
-    told = with_kill.raise_with_kill(Login(), request, {"changed": True}, 0.2)
+    told = with_kill.raise_with_kill(Login(), REQUEST, {"changed": True}, 0.2)
     assert (told["fence"], told["changed"]) == (None, True)
+
+
+def test_no_session_of_it_waits_for_longer_than_the_answer_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Login] = []
+
+    def noted(login: Login, *_given: Any, **_named: Any) -> tuple[dict[str, Any], None]:
+        seen.append(login)
+        return {"status": "proven", "changed": True}, None
+
+    monkeypatch.setattr(_fenceentry, "set_fence", noted)
+    until = time.monotonic() + with_kill.ANSWER_SECONDS
+    assert with_kill.raise_with_kill(Login(), REQUEST, {"changed": False}, 0.2)["fence"]["holds"] is True
+    assert [until <= login.not_after < until + 1 for login in seen] == [True]
+    # After a long kill it is not begun.
+    assert with_kill.raise_with_kill(Login(), REQUEST, {"changed": True}, 5.1)["fence"] is None
+    assert len(seen) == 1
