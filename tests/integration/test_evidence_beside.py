@@ -116,7 +116,8 @@ def test_evidence_that_hangs_does_not_delay_the_kill(db: Database, evidence: Pat
 def test_evidence_that_died_is_taken_later_and_its_files_stay(db: Database, evidence: Path) -> None:
     modules = population(db)
     with db.transaction("LOCK TABLE pg_catalog.pg_extension"):
-        told = modules.disable(evidence_dir=str(evidence))["evidence"]
+        # While that is held the module waits as well, for a second: by then the evidence has said where it is.
+        told = modules.disable(evidence_dir=str(evidence), settle=1)["evidence"]
         wait_for(lambda: evidence_pid(db, waiting=True) is not None, "the part that waits")
         os.kill(told["pid"], signal.SIGKILL)
         gone(told["pid"])
@@ -139,7 +140,8 @@ def test_evidence_that_was_never_begun_is_taken_later(db: Database, evidence: Pa
 def test_what_is_under_way_is_waited_for(db: Database, evidence: Path) -> None:
     modules = population(db)
     with db.transaction("LOCK TABLE pg_catalog.pg_extension"):
-        told = modules.disable(evidence_dir=str(evidence))["evidence"]
+        # While that is held the module waits as well, for a second: by then the evidence has said where it is.
+        told = modules.disable(evidence_dir=str(evidence), settle=1)["evidence"]
         found = collected(db, evidence)
     assert (found["changed"], found["taken"]) == (False, "beside_containment")
     assert "lock timeout" in reasons(found)["statements"]
