@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.crowd import FLAG, on, population, slow, wait_for
-from tests.integration.module import Result
+from tests.integration.module import Modules, Result
 from tests.integration.place import Database
 from tests.integration.test_evidence import EVERY_PART, evidence_pid, reasons, rows
 from tests.support import processes
@@ -43,6 +43,11 @@ def collected(db: Database, evidence: Path, wait: float = 10) -> Result:
     return db.modules().ok("evidence", dest=str(evidence), incident_id="INC-1", wait=wait)
 
 
+def killed(modules: Modules, evidence: Path) -> Result:
+    """Kill, and wait for a second for a transaction that is held: by then the evidence has said where it is."""
+    return modules.disable(evidence_dir=str(evidence), settle=1)
+
+
 def test_a_kill_with_evidence_and_what_returns_it(db: Database, evidence: Path) -> None:
     modules = population(db)
     slow(db, every=5, seconds=0.05)
@@ -65,9 +70,10 @@ def test_a_kill_with_evidence_and_what_returns_it(db: Database, evidence: Path) 
 
 def test_the_same_kill_again_leaves_the_evidence_of_t0(db: Database, evidence: Path) -> None:
     modules = population(db)
-    first = modules.disable(evidence_dir=str(evidence))["evidence"]
-    found = collected(db, evidence)
-    again = modules.disable(evidence_dir=str(evidence))["evidence"]
+    with db.transaction("SELECT txid_current()"):
+        first = killed(modules, evidence)["evidence"]
+        found = collected(db, evidence)
+        again = killed(modules, evidence)["evidence"]
     gone(again["pid"])
     assert (again["started"], again["path"], again["reason"]) == (True, first["path"], "it is there already")
     assert {**collected(db, evidence), "elapsed_ms": 0} == {**found, "elapsed_ms": 0}
@@ -115,12 +121,21 @@ def test_evidence_that_hangs_does_not_delay_the_kill(db: Database, evidence: Pat
 
 def test_evidence_that_died_is_taken_later_and_its_files_stay(db: Database, evidence: Path) -> None:
     modules = population(db)
-    with db.transaction("LOCK TABLE pg_catalog.pg_extension"):
-        # While that is held the module waits as well, for a second: by then the evidence has said where it is.
-        told = modules.disable(evidence_dir=str(evidence), settle=1)["evidence"]
+    with (
+        db.transaction("LOCK TABLE pg_catalog.pg_extension"),
+        modules.start("feature_flag", incident_id="INC-1", evidence_dir=str(evidence), settle=1) as running,
+    ):
         wait_for(lambda: evidence_pid(db, waiting=True) is not None, "the part that waits")
-        os.kill(told["pid"], signal.SIGKILL)
-        gone(told["pid"])
+        backend = evidence_pid(db)
+        assert backend
+        # Its wait for the lock would be over before the module has told which process it is.
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            told = running.result()["evidence"]
+            os.kill(told["pid"], signal.SIGKILL)
+            gone(told["pid"])
+        finally:
+            os.kill(backend, signal.SIGCONT)
     before = {path: path.read_bytes() for path in Path(told["path"]).iterdir()}
     assert len(before) >= 8
     found = collected(db, evidence)
@@ -140,8 +155,7 @@ def test_evidence_that_was_never_begun_is_taken_later(db: Database, evidence: Pa
 def test_what_is_under_way_is_waited_for(db: Database, evidence: Path) -> None:
     modules = population(db)
     with db.transaction("LOCK TABLE pg_catalog.pg_extension"):
-        # While that is held the module waits as well, for a second: by then the evidence has said where it is.
-        told = modules.disable(evidence_dir=str(evidence), settle=1)["evidence"]
+        told = killed(modules, evidence)["evidence"]
         found = collected(db, evidence)
     assert (found["changed"], found["taken"]) == (False, "beside_containment")
     assert "lock timeout" in reasons(found)["statements"]
