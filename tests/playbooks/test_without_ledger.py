@@ -91,8 +91,10 @@ def test_what_no_file_can_take_stands_on_the_last_screen_in_the_form_that_the_un
     assert site.on() == 0, run.output
     assert "No file could take the prior values" in run.screen
     # What a person does who has read it: the lines go to the file that is named.
-    shown = yaml.safe_load(run.output.rpartition("ok: [localhost] => \n")[2].partition("\n\nTASK")[0])
-    screen = shown["msg"].splitlines()
+    shown = [
+        part.partition("\n\nTASK")[0] for part in run.output.split("ok: [localhost] => \n") if "SAVE THE NEXT" in part
+    ]
+    screen = yaml.safe_load(shown[-1])["msg"].splitlines()
     lines = [line for line in screen if line.startswith("{")]
     (path,) = [word for line in screen for word in line.split() if word.endswith(".priors.jsonl")]
     db1.run(["install", "-d", "-o", "ops", "-m", "0700", str(Path(path).parent)])
