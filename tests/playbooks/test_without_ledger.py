@@ -90,6 +90,7 @@ def test_what_no_file_can_take_stands_on_the_last_screen_in_the_form_that_the_un
     # Containment goes on in any case.
     assert site.on() == 0, run.output
     assert "No file could take the prior values" in run.screen
+    assert "SAVE THE NEXT" in run.screen
     # What a person does who has read it: the lines go to the file that is named.
     shown = [
         part.partition("\n\nTASK")[0] for part in run.output.split("ok: [localhost] => \n") if "SAVE THE NEXT" in part
