@@ -33,6 +33,8 @@ PLAY = """
         tables: [Tags]
         incident_id: INC-1
         answer: "{{ answer | default(omit, true) }}"
+      check_mode: "{{ checked | default(false) }}"
+      async: "{{ job | default(0) }}"
       register: done
 
 - name: Keep what came of it
@@ -58,22 +60,24 @@ BEGUN = {**ANSWER, "holds": False, "status": "not_fenced"}
 
 
 @pytest.mark.parametrize(
-    ("answer", "wanted", "asked"),
+    ("answer", "more", "asked"),
     [
-        (ANSWER, "present", False),
-        (None, "present", True),
-        ({}, "present", True),
-        (BEGUN, "present", True),
-        (ANSWER, "absent", True),
+        (ANSWER, {}, False),
+        (None, {}, True),
+        ({}, {}, True),
+        (BEGUN, {}, True),
+        (ANSWER, {"wanted": "absent"}, True),
+        (ANSWER, {"checked": True}, True),
+        (ANSWER, {"job": 30}, True),
     ],
-    ids=["told", "none", "empty", "does not hold", "another state"],
+    ids=["told", "none", "empty", "does not hold", "another state", "check mode", "a job"],
 )
 def test_the_task_goes_to_the_host_unless_the_answer_holds(
-    tmp_path: Path, answer: dict[str, Any] | None, wanted: str, asked: bool
+    tmp_path: Path, answer: dict[str, Any] | None, more: dict[str, Any], asked: bool
 ) -> None:
     # Nobody listens there: to be unreachable is to have been asked.
     host = {"ansible_host": "127.0.0.1", "ansible_port": free_port(), "ansible_python_interpreter": sys.executable}
-    options = playbook.inventory(tmp_path, {"wanted": wanted}, db={"db1": host})
+    options = playbook.inventory(tmp_path, {"wanted": "present", **more}, db={"db1": host})
     options += playbook.given(tmp_path, {"answer": answer})
     run = playbook.run(tmp_path, playbook.written(tmp_path, PLAY), *options)
     done = playbook.kept(tmp_path)
