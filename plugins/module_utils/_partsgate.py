@@ -104,11 +104,11 @@ def gate_interrupted(answers: Mapping[str, Answer], kills: Mapping[str, Any]) ->
 
 
 def gate_settled(result: Answer) -> bool:
-    """Tell whether another try would say nothing new: all is good for long enough, hosts that are not asked aside."""
+    """Tell whether another try would say nothing new: all is good for long enough, but for what nobody is asked."""
     judged = [metric for metric in result.get("metrics", []) if metric["verdict"] != NOT_JUDGED]
     hosts = [host for metric in judged for host in metric["hosts"]]
     asked = [host for host in hosts if host.get("code") != NOT_ASKED]
-    if len(asked) == len(hosts):
+    if len(asked) == len(hosts) and all(metric["hosts"] for metric in judged):
         return bool(result.get("verdict") == OK and result.get("settled"))
     return all(host["settled"] or host["ignored"] for host in asked)
 

@@ -172,6 +172,16 @@ def test_the_first_ok_takes_as_many_as_its_thresholds_say(watch: Watch) -> None:
 
 
 @pytest.mark.drill
+@pytest.mark.parametrize(("names", "tries"), [(["error_rate"], 1), (["error_rate", "errors"], 2)])
+def test_what_there_is_nobody_to_ask_for_is_not_waited_for(watch: Watch, names: list[str], tries: int) -> None:
+    watch.hosts["app"] = {}
+    watch.variables["observe_names"] = names
+    left = watch.run()
+    assert (left["try"], left["ended"], left["passed"], left["verdict"]) == (tries, True, False, "no_data")
+    assert "error rate NO DATA (nobody was asked)" in watch.output
+
+
+@pytest.mark.drill
 def test_the_first_ok_ends_it_and_a_lost_terminal_is_gone_on_with(watch: Watch) -> None:
     watch.app.says("metrics", {"errorRate": 7})
     watch.variables["observe_seconds"] = 600

@@ -207,6 +207,26 @@ def test_hosts_that_are_not_asked_are_not_waited_for_and_never_good() -> None:
     assert not gate_settled(result((0, 41)))
 
 
+def test_a_metric_that_there_is_nobody_to_ask_for_is_not_waited_for_and_never_good() -> None:
+    here: dict[str, Any] = {"error_rate": METRICS["error_rate"], "loop_lag": {"where": "app"}}
+    limits = {name: threshold_from(name, {"max": 0.1, "consecutive": 2}) for name in here}
+
+    def after(*values: float) -> dict[str, Any]:
+        told = [[{"metric": "error_rate", "host": "db1", "value": value}] for value in values]
+        return judge([{"try": n, "seconds": n * 2.0, "samples": one} for n, one in enumerate(told, 1)], limits, 30)
+
+    assert not gate_settled(after(0))
+    assert (gate_settled(after(0, 0)), after(0, 0)["verdict"]) == (True, "no_data")
+    assert not gate_settled(after(0, 3))
+    nobody = judge([{"try": 1, "seconds": 0.0, "samples": []}], limits, 30)
+    assert (gate_settled(nobody), nobody["verdict"]) == (True, "no_data")
+    part = gate_part({**nobody, "passed": False, "ended": True, "seconds": 180, "interval": 5, "end": "first_ok",
+                      "gate": "validation", "try": 1, "watched_seconds": 0.0, "spells": []})  # fmt: skip
+    assert part["holds"] is False
+    # Nothing that could be judged is no watch that could end well.
+    assert not gate_settled(judge([], {}, 30))
+
+
 def test_silent_hosts_are_named_with_why() -> None:
     assert gate_silent(result((0, 41), (0, "refused"))) == {"app1": "socket_latency: refused"}
     assert gate_silent(result((0, 41))) == {}
