@@ -103,14 +103,19 @@ def gate_interrupted(answers: Mapping[str, Answer], kills: Mapping[str, Any]) ->
     return ""
 
 
-def gate_settled(result: Answer) -> bool:
-    """Tell whether another try would say nothing new: all is good for long enough, but for what nobody is asked."""
+def gate_settled(result: Answer, names: Sequence[str] | None = None) -> bool:
+    """Tell whether another try would say nothing new: all is good for long enough, but for what nobody is asked.
+
+    :param names: the metrics that there is a host to ask for; None means all. A host may have no figure just now, as a
+        database has none that waits to be promoted.
+    """
     judged = [metric for metric in result.get("metrics", []) if metric["verdict"] != NOT_JUDGED]
-    hosts = [host for metric in judged for host in metric["hosts"]]
+    waited = [metric for metric in judged if metric["hosts"] or names is None or metric["name"] in names]
+    hosts = [host for metric in waited for host in metric["hosts"]]
     asked = [host for host in hosts if host.get("code") != NOT_ASKED]
-    if len(asked) == len(hosts) and all(metric["hosts"] for metric in judged):
+    if len(asked) == len(hosts) and len(waited) == len(judged):
         return bool(result.get("verdict") == OK and result.get("settled"))
-    return all(host["settled"] or host["ignored"] for host in asked)
+    return all(metric["hosts"] for metric in waited) and all(host["settled"] or host["ignored"] for host in asked)
 
 
 def gate_steady(result: Answer, seconds: float) -> bool:

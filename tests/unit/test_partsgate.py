@@ -215,16 +215,17 @@ def test_a_metric_that_there_is_nobody_to_ask_for_is_not_waited_for_and_never_go
         told = [[{"metric": "error_rate", "host": "db1", "value": value}] for value in values]
         return judge([{"try": n, "seconds": n * 2.0, "samples": one} for n, one in enumerate(told, 1)], limits, 30)
 
-    assert not gate_settled(after(0))
-    assert (gate_settled(after(0, 0)), after(0, 0)["verdict"]) == (True, "no_data")
-    assert not gate_settled(after(0, 3))
+    there = ["error_rate"]
+    assert not gate_settled(after(0), there)
+    assert (gate_settled(after(0, 0), there), after(0, 0)["verdict"]) == (True, "no_data")
+    assert not gate_settled(after(0, 3), there)
+    # All databases may wait to be promoted: then there is somebody to ask, who has no figure now.
+    assert not gate_settled(after(0, 0), ["error_rate", "loop_lag"])
+    assert not gate_settled(after(0, 0))
     nobody = judge([{"try": 1, "seconds": 0.0, "samples": []}], limits, 30)
-    assert (gate_settled(nobody), nobody["verdict"]) == (True, "no_data")
-    part = gate_part({**nobody, "passed": False, "ended": True, "seconds": 180, "interval": 5, "end": "first_ok",
-                      "gate": "validation", "try": 1, "watched_seconds": 0.0, "spells": []})  # fmt: skip
-    assert part["holds"] is False
-    # Nothing that could be judged is no watch that could end well.
-    assert not gate_settled(judge([], {}, 30))
+    assert (gate_settled(nobody, []), gate_settled(nobody, there), nobody["verdict"]) == (True, False, "no_data")
+    # Without a threshold nothing is judged, and nothing is good.
+    assert not gate_settled(judge([], {}, 30), [])
 
 
 def test_silent_hosts_are_named_with_why() -> None:
