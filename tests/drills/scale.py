@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.drills.lights import PLACE
 from tests.hosts import image
+from tests.hosts.files import ssh_args
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError, call, podman
 from tests.playbooks.place import IS_ON, SCHEMA
@@ -117,7 +118,7 @@ def _inventory(primaries: Sequence[str], apps: Sequence[str], addresses: Mapping
         "ansible_user": "root",
         "ansible_ssh_private_key_file": f"{PLACE}/keys/controller",
         "ansible_ssh_common_args": options,
-        "ansible_ssh_args": "-o ControlMaster=auto -o ControlPersist=60s",
+        "ansible_ssh_args": ssh_args(),
         "ansible_control_path_dir": f"{PLACE}/ssh",
         "ansible_python_interpreter": "/usr/bin/python3",
         "kanban_postgresql_db": DATABASE,

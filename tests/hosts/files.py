@@ -1,5 +1,6 @@
 """The files of a run: keys, passwords, inventory. All lie in the state directory, 0600, and go with the fleet."""
 
+import configparser
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from tests.hosts.composition import GROUPS, HostSpec
 from tests.hosts.host import Host
 from tests.hosts.machine import HostsError, call
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 KEY = "id_ed25519"
 KNOWN_HOSTS = "known_hosts"
 INVENTORY = "inventory.yml"
@@ -36,6 +38,13 @@ def control_directory(state: Path) -> Path:
 def control_directory_of(fleet: str) -> Path:
     """Return the same for a fleet whose state directory is not known."""
     return Path("/run") / f"kanban-hosts-{fleet}"
+
+
+def ssh_args() -> str:
+    """Return how the checkout's ansible.cfg has ssh share connections: a run elsewhere does not read that file."""
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read_string((CHECKOUT / "ansible.cfg").read_text(encoding="utf-8"))
+    return settings["ssh_connection"]["ssh_args"]
 
 
 def write(path: Path, text: str) -> None:
@@ -85,7 +94,7 @@ def write_inventory(state: Path, hosts: Sequence[Host]) -> None:
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(state / KEY),
         "ansible_ssh_common_args": options,
-        "ansible_ssh_args": "-o ControlMaster=auto -o ControlPersist=60s",
+        "ansible_ssh_args": ssh_args(),
         "ansible_control_path_dir": str(control_directory(state)),
         "ansible_python_interpreter": "/usr/bin/python3",
     }

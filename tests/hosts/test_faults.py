@@ -1,6 +1,7 @@
 """Shows what a client sees of each fault, and that it can be undone."""
 
 import socket
+import subprocess
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.hosts.fleet import Fleet
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError
+from tests.playbooks.runner import CHECKOUT, beside, environment
 
 pytest_plugins = ["tests.hosts.plugin"]
 
@@ -82,6 +84,29 @@ def test_a_killed_replica_says_no_goodbye_and_streams_again_after_its_start(flee
     db2.start()
     db2.wait_until_ready()
     assert fleet.ssh("db2", "hostname").stdout == "db2\n"
+
+
+@pytest.mark.drill
+def test_a_shared_connection_ends_with_its_host_and_the_next_command_finds_it_again(fleet: Fleet) -> None:
+    """Without ansible.cfg's keep-alive the first waits for a quarter of an hour, and the last for half a minute."""
+
+    def said(timeout: float) -> str:
+        argv = [beside("ansible"), "-i", str(fleet.inventory), "app1", "-m", "ansible.builtin.raw", "-a", "hostname"]
+        done = subprocess.run(
+            argv, cwd=CHECKOUT, env=environment(), capture_output=True, text=True, timeout=timeout, check=False
+        )
+        return done.stdout
+
+    app1 = fleet["app1"]
+    assert "app1 | CHANGED" in said(20)
+    app1.kill()
+    began = time.monotonic()
+    assert "app1 | UNREACHABLE" in said(30)
+    # TCP sends again after 25 and after 51 seconds: half a minute's wait is the longest here.
+    time.sleep(max(0.0, began + 26 - time.monotonic()))
+    app1.start()
+    app1.wait_until_ready()
+    assert "app1 | CHANGED" in said(10)
 
 
 def test_a_host_comes_back_from_a_reboot_of_its_own(fleet: Fleet) -> None:
