@@ -58,7 +58,9 @@ def gate_unmeasured(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], n
 def gate_samples(groups: Mapping[str, Sequence[str]], answers: Mapping[str, Answer], metrics: Any) -> list[Any]:
     """Return the samples of all hosts; who gave none has one without a value for each metric that it was asked for.
 
-    :param groups: names of hosts by kind; ``answers``: what each host's ``metric_gate`` returned.
+    :param groups: names of hosts by kind.
+    :param answers: what ``metric_gate`` returned on each host of the play, an empty map where it returned nothing.
+        Who is not among them is not asked: it has left the play, or ``--limit`` names others.
     :param metrics: as gate_metrics() takes them.
     """
     asked: dict[str, list[str]] = {}
@@ -73,7 +75,7 @@ def gate_samples(groups: Mapping[str, Sequence[str]], answers: Mapping[str, Answ
             continue
         code = "unreachable" if answer.get("unreachable") else "failed"
         error = one_line(why_not(answer))[:200]
-        if answer.get("skip_reason"):
+        if host not in answers or answer.get("skip_reason"):
             code, error = NOT_ASKED, "not asked"
         found += [{"metric": name, "host": host, "value": None, "code": code, "error": error} for name in names]
     return found
@@ -107,7 +109,7 @@ def gate_settled(result: Answer, names: Sequence[str] | None = None) -> bool:
     """Tell whether another try would say nothing new: all is good for long enough, but for what nobody is asked.
 
     :param names: the metrics that there is a host to ask for; None means all. A host may have no figure just now, as a
-        database has none that waits to be promoted.
+        database has none that waits to be promoted, and is waited for where no other of its metric is there.
     """
     judged = [metric for metric in result.get("metrics", []) if metric["verdict"] != NOT_JUDGED]
     waited = [metric for metric in judged if metric["hosts"] or names is None or metric["name"] in names]
@@ -115,7 +117,10 @@ def gate_settled(result: Answer, names: Sequence[str] | None = None) -> bool:
     asked = [host for host in hosts if host.get("code") != NOT_ASKED]
     if len(asked) == len(hosts) and len(waited) == len(judged):
         return bool(result.get("verdict") == OK and result.get("settled"))
-    return all(metric["hosts"] for metric in waited) and all(host["settled"] or host["ignored"] for host in asked)
+    heard = [host for host in asked if not host["ignored"]]
+    good = all(host["settled"] and host["verdict"] == OK for host in heard)
+    # Where somebody is asked and nobody has had a figure yet, the next try may bring the first.
+    return all(metric["hosts"] for metric in waited) and good and bool(heard or not asked)
 
 
 def gate_steady(result: Answer, seconds: float) -> bool:

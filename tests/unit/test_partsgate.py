@@ -85,11 +85,12 @@ def test_who_is_asked_what() -> None:
 
 
 def test_who_gives_no_sample_has_one_without_a_value_and_a_replica_has_none() -> None:
-    groups = {"app": ["app1", "app2", "app3", "app4"], "db": ["db1", "db2"], "controller": ["localhost"]}
+    groups = {"app": ["app1", "app2", "app3", "app4", "app5"], "db": ["db1", "db2"], "controller": ["localhost"]}
     answers: dict[str, Any] = {
         "app1": {"samples": [{"metric": "error_rate", "host": "app1", "value": 1.0}]},
         "app2": {"unreachable": True, "msg": "Failed to connect"},
         "app3": {"failed": True, "msg": "No python"},
+        "app4": {},
         "db1": {"samples": [], "replica": True},
         "db2": {"unreachable": True, "msg": "down"},
         "localhost": {"samples": [{"metric": "public", "host": "localhost", "value": 9.0}]},
@@ -100,6 +101,8 @@ def test_who_gives_no_sample_has_one_without_a_value_and_a_replica_has_none() ->
         ("error_rate", "app2", None, "unreachable"),
         ("error_rate", "app3", None, "failed"),
         ("error_rate", "app4", None, "failed"),
+        # --limit names others, or it has left the play.
+        ("error_rate", "app5", None, "not_asked"),
         ("errors", "db2", None, "unreachable"),
         ("public", "localhost", 9.0, None),
     ]
@@ -226,6 +229,25 @@ def test_a_metric_that_there_is_nobody_to_ask_for_is_not_waited_for_and_never_go
     assert (gate_settled(nobody, []), gate_settled(nobody, there), nobody["verdict"]) == (True, False, "no_data")
     # Without a threshold nothing is judged, and nothing is good.
     assert not gate_settled(judge([], {}, 30), [])
+
+
+def test_who_may_have_no_figure_is_waited_for_until_somebody_had_one() -> None:
+    limits = {
+        "loop_lag": threshold_from("loop_lag", {"max": 0.1}),
+        "queue": threshold_from("queue", {"max": 5, "no_data": "ignore", "consecutive": 2}),
+    }
+
+    def after(*values: float | None) -> dict[str, Any]:
+        told = [[{"metric": "queue", "host": "localhost", "value": value, "code": "no_series"}] for value in values]
+        return judge([{"try": n, "seconds": n * 2.0, "samples": one} for n, one in enumerate(told, 1)], limits, 30)
+
+    assert not gate_settled(after(None), ["queue"])
+    assert not gate_settled(after(None, None, None), ["queue"])
+    assert gate_settled(after(1, 1), ["queue"])
+    # Good twice at the end, and not to be relied on.
+    flapping = after(9, 1, 9, 1, 9, 1, 1)
+    assert [metric["verdict"] for metric in flapping["metrics"]] == ["no_data", "unstable"]
+    assert not gate_settled(flapping, ["queue"])
 
 
 def test_silent_hosts_are_named_with_why() -> None:
