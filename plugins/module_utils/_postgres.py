@@ -141,8 +141,7 @@ class Session:
         }
         try:
             cursor = Cursor(self._connection, seconds)
-            cursor.run(queries.BEGIN.format(mode=mode), {})
-            cursor.run(queries.SET_LOCAL, {"names": list(local), "values": list(local.values())})
+            cursor.run(queries.BEGIN.format(mode=mode), {"names": list(local), "values": list(local.values())})
             yield cursor
             cursor.run("COMMIT", {})
             if cursor.status != "COMMIT":

@@ -551,6 +551,8 @@ error:
 
 from ansible.module_utils.basic import AnsibleModule
 
+# pylint: disable-next=unused-import
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _compileonce  # noqa: F401
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments import (
     PSYCOPG2,
     check_seconds,

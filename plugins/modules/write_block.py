@@ -270,6 +270,8 @@ error:
 
 from ansible.module_utils.basic import AnsibleModule
 
+# pylint: disable-next=unused-import
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _compileonce  # noqa: F401
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._block import wish_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockentry import change_block
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-# READ WRITE or READ ONLY and the isolation level are words of ours, never of a user's.
-BEGIN = "BEGIN {mode}"
-
 # All settings in one round trip, each local to the transaction.
 SET_LOCAL = """
 SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting(name, value)
 """
+
+# The beginning and its settings in one round trip: a stop has fifty transactions. READ WRITE or READ ONLY and the
+# isolation level are words of ours, never of a user's.
+BEGIN = "BEGIN {mode};" + SET_LOCAL
 
 # Which server is this, may it write, and is a pooler in between. The system identifier is the same on a primary
 # and its replicas, so two inventory entries for one cluster are seen to be one. pg_control_system() may be closed on

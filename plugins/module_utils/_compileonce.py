@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Has the modules beside it compiled once, where Python would do it twice. To be imported before them.
+
+Ansible sends a module and all that it imports as one archive of sources. Python's zipimport learns the name of a
+module's file by compiling it, and then compiles it again to run it: with what a stop imports, 0.06 s of a core on each
+host.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zipimport
+
+
+class Importer(zipimport.zipimporter):
+    """Knows a module's file by the module's name."""
+
+    def get_filename(self, fullname: str) -> str:
+        """Return where a module's source is; raises ZipImportError when it is not in the archive."""
+        if self.is_package(fullname):
+            return super().get_filename(fullname)
+        return os.path.join(self.archive, self.prefix, fullname.rpartition(".")[2] + ".py")
+
+
+for _place in sys.modules[__name__.rpartition(".")[0]].__path__:
+    # On the controller they are files, and there is nothing to mend.
+    if isinstance(sys.path_importer_cache.get(_place), zipimport.zipimporter):
+        sys.path_importer_cache[_place] = Importer(_place)

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How often Python compiles what Ansible sends it in an archive."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _compileonce
+
+# Prints how often each file was compiled, and where it says that it is.
+_IMPORT = """
+import collections, json, sys
+archive, *names = sys.argv[1:]
+sys.path.insert(0, archive)
+compiled = collections.Counter()
+
+def count(event, arguments):
+    if event == "compile":
+        compiled[str(arguments[1])] += 1
+
+sys.addaudithook(count)
+found = [__import__("archived." + name, fromlist=["VALUE"]) for name in names]
+assert [module.VALUE for module in found if module.__name__ != "archived._compileonce"] == ["here", "below"]
+print(json.dumps({module.__file__: compiled[module.__file__] for module in found}))
+"""
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "payload.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("archived/__init__.py", "")
+        file.write(_compileonce.__file__, "archived/_compileonce.py")
+        file.writestr("archived/beside.py", "VALUE = 'here'\n")
+        file.writestr("archived/below/__init__.py", "VALUE = 'below'\n")
+    return path
+
+
+def imported(archive: Path, *names: str) -> dict[str, int]:
+    argv = [sys.executable, "-I", "-B", "-c", _IMPORT, str(archive), *names]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, int] = json.loads(done.stdout)
+    return {str(Path(name).relative_to(archive / "archived")): count for name, count in found.items()}
+
+
+def test_what_is_imported_after_it_is_compiled_once_and_says_where_it_is(archive: Path) -> None:
+    found = imported(archive, "_compileonce", "beside", "below")
+    assert found["beside.py"] == 1
+    assert list(found) == ["_compileonce.py", "beside.py", "below/__init__.py"]
+
+
+def test_a_module_that_is_not_in_the_archive_is_not_found(archive: Path) -> None:
+    with pytest.raises(AssertionError, match=r"No module named 'archived\.nowhere'"):
+        imported(archive, "_compileonce", "beside", "below", "nowhere")
+
+
+def test_files_on_a_disk_are_imported_as_ever() -> None:
+    [place] = sys.modules[_compileonce.__name__.rpartition(".")[0]].__path__
+    assert not isinstance(sys.path_importer_cache[place], _compileonce.Importer)
