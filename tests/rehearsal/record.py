@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.hosts import files
 from tests.rehearsal.estate import CHECKOUT, Estate
+from tests.rehearsal.quarantine import spoilt
 from tests.rehearsal.timings import Timings, parsed, table, timings_of
 
 RECORDS = CHECKOUT / ".cache" / "rehearsals"
@@ -46,8 +47,11 @@ def people(estate: Estate) -> list[str]:
             continue
         with contextlib.closing(estate.site.connect()) as session:
             report = crowd.verify(session)
+            kept = spoilt(session, report)
         messages = sum(thing.startswith("message:") for thing in report.missing)
-        writes = f"{report.acknowledged} writes acknowledged, {len(report.missing) - messages} missing"
+        writes = f"{report.acknowledged} writes acknowledged, {len(report.missing) - messages - len(kept)} missing"
+        if kept:
+            writes += f", {len(kept)} spoilt by the application and in the quarantine"
         inbound = (
             f"{len(crowd.messages())} of them messages, {messages} missing, {len(crowd.refused_messages())} refused"
         )
