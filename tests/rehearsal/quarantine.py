@@ -5,29 +5,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from psycopg2.extensions import connection
 
 from tests.staging.account import Report
 
 _IS_THERE = "SELECT to_regclass('kanban_rollback.quarantined') IS NOT NULL"
-# In the transaction in which a card came to the lane that was acknowledged, the application moved it on to one of
-# another company's. That is what the repair found, took the card out of, and kept.
 _CARDS = """
-SELECT DISTINCT card.id
+SELECT was.id, was."kanbanOrder", became."kanbanLane", became."kanbanOrder"
 FROM kanban_rollback.quarantined AS q
 JOIN kanban_rollback.repairs AS r USING (repair_id)
-CROSS JOIN LATERAL (SELECT (q.before::public."Tickets").*) AS card
-JOIN "Lanes" AS lane ON lane.id = card."kanbanLane"
-WHERE q.table_name = 'Tickets' AND r.undone_at IS NULL AND lane."companyId" <> card."companyId"
+CROSS JOIN LATERAL (SELECT (q.before::public."Tickets").*) AS was
+CROSS JOIN LATERAL (SELECT (q.after::public."Tickets").*) AS became
+JOIN "Lanes" AS lane ON lane.id = was."kanbanLane"
+WHERE q.schema_name = 'public' AND q.table_name = 'Tickets' AND q.check_name = 'invalid_lanes'
+  AND r.undone_at IS NULL AND lane."companyId" <> was."companyId"
 """
 
 
-def spoilt(session: connection, report: Report) -> list[str]:
-    """Return those of the missing things that stand in the quarantine as the application had spoilt them."""
+@dataclass(frozen=True)
+class Kept:
+    """A card that was in another company's lane, with the order of the move that brought it there.
+
+    ``left``: lane and order that the repair gave it.
+    """
+
+    ticket: int
+    order: int | None
+    left: tuple[int | None, int | None]
+
+
+def kept(session: connection) -> list[Kept]:
+    """Return the cards that stand in the quarantine; none where there was no repair."""
     with session, session.cursor() as cursor:
         cursor.execute(_IS_THERE)
-        if not cursor.fetchone()[0]:
+        [(is_there,)] = cursor.fetchall()
+        if not is_there:
             return []
         cursor.execute(_CARDS)
-        lanes = {f"lane:{card}" for (card,) in cursor.fetchall()}
-    return [thing for thing in report.missing if thing.partition(": ")[0] in lanes]
+        return [Kept(ticket, order, (lane, now)) for ticket, order, lane, now in cursor.fetchall()]
+
+
+def spoilt(report: Report, cards: Collection[Kept]) -> list[str]:
+    """Return those of the missing writes that the application spoilt as it did them, and that the quarantine has.
+
+    It moved the card on to another company's lane in the transaction of the move that it acknowledged, and left the
+    order of that move, by which it is known. What is there now has to be what the repair made of it: a later move that
+    is missing is lost, and so is a card that is gone.
+    """
+    return [
+        line
+        for thing, (allowed, found, line) in report.lanes.items()
+        if any(
+            thing == f"lane:{card.ticket}"
+            and card.order in [order for _lane, order in allowed]
+            and found == list(card.left)
+            for card in cards
+        )
+    ]

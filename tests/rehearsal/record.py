@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.hosts import files
 from tests.rehearsal.estate import CHECKOUT, Estate
-from tests.rehearsal.quarantine import spoilt
+from tests.rehearsal.quarantine import kept, spoilt
 from tests.rehearsal.timings import Timings, parsed, table, timings_of
 
 RECORDS = CHECKOUT / ".cache" / "rehearsals"
@@ -47,11 +47,11 @@ def people(estate: Estate) -> list[str]:
             continue
         with contextlib.closing(estate.site.connect()) as session:
             report = crowd.verify(session)
-            kept = spoilt(session, report)
+            set_aside = spoilt(report, kept(session))
         messages = sum(thing.startswith("message:") for thing in report.missing)
-        writes = f"{report.acknowledged} writes acknowledged, {len(report.missing) - messages - len(kept)} missing"
-        if kept:
-            writes += f", {len(kept)} spoilt by the application and in the quarantine"
+        writes = f"{report.acknowledged} writes acknowledged, {len(report.missing) - messages - len(set_aside)} missing"
+        if set_aside:
+            writes += f", {len(set_aside)} spoilt by the application and in the quarantine"
         inbound = (
             f"{len(crowd.messages())} of them messages, {messages} missing, {len(crowd.refused_messages())} refused"
         )

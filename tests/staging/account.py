@@ -47,12 +47,16 @@ class Entry:
 
 @dataclass
 class Report:
-    """The account against the database. ``missing``: acknowledged, and not so; ``unexpected``: there, and not said."""
+    """The account against the database. ``missing``: acknowledged, and not so; ``unexpected``: there, and not said.
+
+    ``lanes``: of the missing ones, cards that are elsewhere: lane and order as acknowledged, as found, and the line.
+    """
 
     checked: int = 0
     acknowledged: int = 0
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    lanes: dict[str, tuple[list[Any], list[Any], str]] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -182,6 +186,8 @@ def compare(
             found = [lane, order] if kind == "lane" else message
             if found not in allowed:
                 report.missing.append(f"{thing}: acknowledged {allowed}, found {found}")
+                if isinstance(found, list):
+                    report.lanes[thing] = allowed, found, report.missing[-1]
     return report
 
 
