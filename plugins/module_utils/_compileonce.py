@@ -26,6 +26,6 @@ class Importer(zipimport.zipimporter):
 
 
 for _place in sys.modules[__name__.rpartition(".")[0]].__path__:
-    # On the controller they are files, and there is nothing to mend.
+    # In a checkout they are files, and there is nothing to mend.
     if isinstance(sys.path_importer_cache.get(_place), zipimport.zipimporter):
         sys.path_importer_cache[_place] = Importer(_place)
