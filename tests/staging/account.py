@@ -186,8 +186,8 @@ def compare(
             found = [lane, order] if kind == "lane" else message
             if found not in allowed:
                 report.missing.append(f"{thing}: acknowledged {allowed}, found {found}")
-                if isinstance(found, list):
-                    report.lanes[thing] = allowed, found, report.missing[-1]
+                if kind == "lane":
+                    report.lanes[thing] = allowed, [lane, order], report.missing[-1]
     return report
 
 
