@@ -89,7 +89,8 @@ def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
                 time.sleep(0.1)
         stages.end(running.seconds)
         if not played.problem and running.wait(timeout=running.seconds + 10).rc != 0:
-            played.problem = f"{stages.failed or 'molecule'} failed, see {log}"
+            reason = f" ({stages.reason})" if stages.reason else ""
+            played.problem = f"{stages.failed or 'molecule'} failed{reason}, see {log}"
     finally:
         played.seconds, played.stages = running.seconds, stages.ended
         running.clear()

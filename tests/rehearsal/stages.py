@@ -13,6 +13,9 @@ LIMITS = {"create": 1200, "prepare": 400, "converge": 900, "verify": 300, "side_
 _OTHER_SECONDS = 180
 _BEGINS = re.compile(r"\[\w+ > (\w+)\] Executing$")
 _FAILS = re.compile(r"\[\w+ > (\w+)\] .*Executed: Failed")
+# What pytest and Ansible say of a failure. A play may go on after one: the last before the stage failed is meant.
+_REASON = re.compile(r"(?:(?:FAILED|ERROR) (?=\S+::)|\[ERROR\]: )(.*)")
+_REASON_LENGTH = 300
 _BEFORE = "start"
 
 
@@ -20,11 +23,12 @@ class Stages:
     """The clock of a scenario; ``now`` is in seconds since it began.
 
     ``ended``: name and seconds of each stage that is over. ``failed``: the first that failed; empty while none has.
+    ``reason``: what was said of that last, cut; may be empty.
     """
 
     def __init__(self, limits: Mapping[str, float] | None = None) -> None:
         self.ended: list[tuple[str, float]] = []
-        self.failed = ""
+        self.failed = self.reason = ""
         self._limits = LIMITS if limits is None else limits
         self._name, self._began, self._rest = _BEFORE, 0.0, ""
 
@@ -35,8 +39,17 @@ class Stages:
             if found := _BEGINS.search(line):
                 self.end(now)
                 self._name, self._began = found[1], now
-            elif not self.failed and (found := _FAILS.search(line)):
-                self.failed = found[1]
+            if not self.failed:
+                self._judge(line)
+
+    def _judge(self, line: str) -> None:
+        """Note whether the stage failed, and why."""
+        if _BEGINS.search(line):
+            self.reason = ""
+        elif found := _REASON.match(line):
+            self.reason = found[1][:_REASON_LENGTH]
+        elif found := _FAILS.search(line):
+            self.failed = found[1]
 
     def end(self, now: float) -> None:
         """End the stage that is on."""

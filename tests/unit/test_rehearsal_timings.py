@@ -104,6 +104,18 @@ def test_the_first_stage_that_fails_is_named_and_not_what_clears_up_after_it() -
     assert stages.failed == "verify"
 
 
+def test_a_failed_stage_says_why_by_the_last_that_was_said_in_it() -> None:
+    stages = Stages()
+    stages.read("INFO     [scenario1 > converge] Executing\n[ERROR]: The play went on after this one\n", 0.0)
+    stages.read("INFO     [scenario1 > verify] Executing\n", 1.0)
+    assert stages.reason == ""
+    stages.read("FAILED test_account.py::test_nothing_is_missing - assert ['lane:7'] == []\n", 2.0)
+    stages.read("ERROR    [scenario1 > verify] Executed: Failed\nINFO     [scenario1 > destroy] Executing\n", 3.0)
+    stages.read("[ERROR]: And what came after it\n", 4.0)
+    why = "test_account.py::test_nothing_is_missing - assert ['lane:7'] == []"
+    assert (stages.failed, stages.reason) == ("verify", why)
+
+
 def test_each_stage_has_its_own_time_from_its_own_beginning() -> None:
     stages = Stages({"converge": 10})
     stages.read("INFO     [scenario1 > converge] Executing\n", 100.0)
