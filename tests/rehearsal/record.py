@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.hosts import files
 from tests.rehearsal.estate import CHECKOUT, Estate
 from tests.rehearsal.quarantine import kept, spoilt
-from tests.rehearsal.timings import Timings, parsed, table, timings_of
+from tests.rehearsal.timings import Timings, accepted_since_the_fence, parsed, table, timings_of
 
 RECORDS = CHECKOUT / ".cache" / "rehearsals"
 
@@ -38,6 +38,22 @@ def plan(estate: Estate) -> dict[str, str]:
     return {name: exit_data[name] for name in ("kanban_incident_id", "kanban_plan_hash")}
 
 
+def accepted(estate: Estate) -> list[int | None]:
+    """Return every measurement of the recovery point, by all runs: writes since the fence; None, not measured."""
+    found = [accepted_since_the_fence(parsed(path.read_text(encoding="ascii"))) for path in journals(estate)]
+    return [each for one in found for each in one]
+
+
+def recovery_point(estate: Estate) -> list[str]:
+    """Say how much was accepted after the fence, where the runs measured it; scenarios without a fence do not."""
+    found = accepted(estate)
+    if not found:
+        return []
+    if None in found:
+        return ["- Recovery point: NOT MEASURED"]
+    return [f"- Recovery point: {max(each for each in found if each is not None)} writes accepted since the fence"]
+
+
 def people(estate: Estate) -> list[str]:
     """Say what became of what people were told was done; of those who are still at work nothing can be said yet."""
     told = []
@@ -61,7 +77,7 @@ def people(estate: Estate) -> list[str]:
 
 def keep(estate: Estate, name: str) -> list[str]:
     """Keep the record of a rehearsal outside its estate, and return it for people."""
-    timings, told = stopped(estate), people(estate)
+    timings, told = stopped(estate), [*recovery_point(estate), *people(estate)]
     RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.write(RECORDS / f"{name}.json", json.dumps({**timings.as_record(), "people": told}) + "\n")
     return [*table(timings), *told]

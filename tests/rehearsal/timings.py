@@ -81,6 +81,16 @@ def undone_after(lines: Sequence[Mapping[str, Any]]) -> float | None:
     return _since(lines, _done(lines, plays))
 
 
+def accepted_since_the_fence(lines: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """Return a journal's measurements of the recovery point: writes that got past the fence; None, not measured."""
+    points = [
+        line["data"].get("details", {}).get("point", {})
+        for line in _of(lines, "task ended")
+        if line["source"] == "recovery_point_info"
+    ]
+    return [point["writes"] if point.get("measured") else None for point in points]
+
+
 def table(timings: Timings) -> list[str]:
     """Return the plan's "Record actual timings" for people."""
 

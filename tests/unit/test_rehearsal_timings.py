@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.rehearsal.stages import Stages
-from tests.rehearsal.timings import parsed, table, timings_of
+from tests.rehearsal.timings import accepted_since_the_fence, parsed, table, timings_of
 
 HEADINGS = {
     "scenario1": ("1. Contain: flag off for every tenant", "5. Validate: metrics"),
@@ -81,6 +81,14 @@ def test_the_objective_of_scenario_1_is_about_validation_and_that_of_scenario_3_
 def test_a_run_that_stops_nothing_has_none() -> None:
     lines = journal("scenario1")
     assert timings_of([*lines[:3], *lines[9:]]) is None
+
+
+def test_the_recovery_point_is_what_was_measured_and_nothing_where_it_was_not() -> None:
+    points = [{"measured": True, "writes": 0}, {"measured": True, "writes": 7}, {"measured": False}]
+    lines = [line("task ended", 40, "recovery_point_info", details={"point": point}) for point in points]
+    died = line("task ended", 41, "recovery_point_info", failed=True)
+    assert accepted_since_the_fence([*journal("scenario3"), *lines, died]) == [0, 7, None, None]
+    assert accepted_since_the_fence(journal("scenario1")) == []
 
 
 def test_half_a_line_at_the_end_is_left_out() -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.playbooks.place import IS_ON
 from tests.rehearsal.asked import kept, psql
 from tests.staging.settings import DATA
@@ -18,12 +16,6 @@ testinfra_hosts = ["ansible://db"]
 
 def test_nobody_has_v2(host: Any) -> None:
     assert psql(host, f'SELECT count(*) FILTER (WHERE {IS_ON}), count(*) FROM "Companies"') == f"0|{DATA.tenants}"
-
-
-def test_the_replica_still_streams(host: Any) -> None:
-    if psql(host, "SELECT pg_is_in_recovery()") == "f":
-        pytest.skip("the primary")
-    assert psql(host, "SELECT status FROM pg_stat_wal_receiver") == "streaming"
 
 
 def test_evidence_is_for_its_owner_alone(host: Any) -> None:

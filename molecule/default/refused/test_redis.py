@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The write block is held, on the master and on its replica, by the incident; Sentinel knows the same master."""
+"""The write block is held, on the master and on its replica, by the incident."""
 
 from __future__ import annotations
 
@@ -19,8 +19,3 @@ def test_the_block_is_held_by_the_incident_until_it_is_released(host: Any) -> No
     assert held == "true"
     assert owner == record.journals(estate.find())[0].parent.name
     assert redis(host, "TTL", BLOCK) == "-1"
-
-
-def test_master_and_replica_are_who_they_were(host: Any) -> None:
-    role = redis(host, "ROLE").split()[0]
-    assert role == {"redis1": "master", "redis2": "slave"}[host.check_output("hostname")]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 
-from tests.rehearsal import estate
+from tests.rehearsal import estate, record
 from tests.rehearsal.quarantine import kept, spoilt
 
 testinfra_hosts = ["local://"]
@@ -32,3 +32,10 @@ def test_no_acknowledged_write_and_no_message_is_missing() -> None:
         assert report.unexpected == [] or crowd.name != "sound"
         assert crowd.refused_messages() == []
         assert report.acknowledged > 100
+
+
+def test_nothing_got_past_the_fence() -> None:
+    here = estate.find()
+    scenario = record.stopped(here).scenario
+    accepted = record.accepted(here)
+    assert set(accepted) == ({0} if scenario == "scenario3" else set())

@@ -1,0 +1,24 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boards as people open them: logged in, at each process of the application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.rehearsal.estate import Estate
+from tests.staging.local import ask
+from tests.staging.settings import email
+
+
+def versions(estate: Estate, tenant: int) -> Iterator[int]:
+    """Give the version of a company's board, of each process; raises AssertionError where one shows no lane."""
+    for url in estate.application.urls:
+        person = {"email": email(tenant), "password": estate.application.secrets.password}
+        status, session = ask(f"{url}/auth/login", person)
+        assert status == 200, (url, session)
+        status, board = ask(f"{url}/kanban/board", token=session["token"])
+        assert status == 200, (url, board)
+        assert board["lanes"], url
+        yield board["version"]
