@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Acknowledged writes that the broken application itself spoilt, by the rows that the repair kept as it found them."""
+"""Acknowledged writes that the broken application itself spoilt: as the dump has them, and as the repair kept them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import connection
 
+from tests.playbooks.place import Site
 from tests.staging.account import Report
 
 _IS_THERE = "SELECT to_regclass('kanban_rollback.quarantined') IS NOT NULL"
@@ -64,4 +65,19 @@ def spoilt(report: Report, cards: Collection[Kept]) -> list[str]:
             and found == list(card.left)
             for card in cards
         )
+    ]
+
+
+def lanes_beside(site: Site, tenants: Collection[int]) -> set[int]:
+    """Return the lanes of all other companies."""
+    lanes = [line.split("|") for line in site.psql("db1", 'SELECT id, "companyId" FROM "Lanes"').splitlines()]
+    return {int(lane) for lane, tenant in lanes if int(tenant) not in tenants}
+
+
+def carried_off(report: Report, beside: Collection[int]) -> list[str]:
+    """Return those missing writes whose card is in a lane of a company beside, with the order of the write itself."""
+    return [
+        line
+        for allowed, (lane, order), line in report.lanes.values()
+        if lane in beside and order in [acknowledged for _lane, acknowledged in allowed]
     ]

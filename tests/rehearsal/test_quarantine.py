@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rehearsal.quarantine import Kept, spoilt
+from tests.rehearsal.quarantine import Kept, carried_off, spoilt
 from tests.staging.account import ACKNOWLEDGED, Entry, compare
 
 # The application put card 7 into lane 31 of another company as it acknowledged lane 12, order 7300.
@@ -40,3 +40,23 @@ def test_of_another_card_it_says_nothing() -> None:
     report = compare(entries, {8: (None, 7300, None), 9: (None, None, "other")}, {})
     assert len(report.missing) == 2
     assert spoilt(report, [CARD]) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "accounted"),
+    [
+        ((31, 7300), True),
+        # Another lane of its own company; not the order of the write; no lane; no card.
+        ((13, 7300), False),
+        ((31, 7100), False),
+        ((None, 7300), False),
+        (None, False),
+    ],
+)
+def test_in_the_dump_it_is_in_a_lane_of_others_with_its_own_order(
+    found: tuple[int | None, int | None] | None, accounted: bool
+) -> None:
+    entries = [Entry(1, 0, "move", 2, {"lane:7": [12, 7300]}, ACKNOWLEDGED)]
+    report = compare(entries, {} if found is None else {7: (*found, None)}, {})
+    assert len(report.missing) == 1
+    assert carried_off(report, {31, 32}) == (report.missing if accounted else [])
