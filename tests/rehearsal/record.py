@@ -79,5 +79,5 @@ def keep(estate: Estate, name: str) -> list[str]:
     """Keep the record of a rehearsal outside its estate, and return it for people."""
     timings, told = stopped(estate), [*recovery_point(estate), *people(estate)]
     RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write(RECORDS / f"{name}.json", json.dumps({**timings.as_record(), "people": told}) + "\n")
+    files.write(RECORDS / f"{name}.json", json.dumps({**timings.as_record(), "findings": told}) + "\n")
     return [*table(timings), *told]

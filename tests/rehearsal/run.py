@@ -55,7 +55,7 @@ class Played:
         fields = ("scenario", "run_id", "disabled", "verified", "total")
         told = ["no record was kept"]
         if recorded:
-            told = [*table(Timings(*(recorded[name] for name in fields))), *recorded.get("people", ())]
+            told = [*table(Timings(*(recorded[name] for name in fields))), *recorded.get("findings", ())]
         return [f"{self.scenario} {how} in {self.seconds:.0f} s ({stages})", *(f"  {line}" for line in told)]
 
 

@@ -39,14 +39,14 @@ class Stages:
             if found := _BEGINS.search(line):
                 self.end(now)
                 self._name, self._began = found[1], now
-            if not self.failed:
+                if not self.failed:
+                    self.reason = ""
+            elif not self.failed:
                 self._judge(line)
 
     def _judge(self, line: str) -> None:
         """Note whether the stage failed, and why."""
-        if _BEGINS.search(line):
-            self.reason = ""
-        elif found := _REASON.match(line):
+        if found := _REASON.match(line):
             self.reason = found[1][:_REASON_LENGTH]
         elif found := _FAILS.search(line):
             self.failed = found[1]

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which missing writes a quarantine accounts for: those alone whose own move it has, as the repair left the card."""
+"""Which missing writes a quarantine accounts for: those alone whose own move it has, as the repair left the card.
+
+And which the dump has as they were spoilt: those alone whose card is with another company, by the move itself.
+"""
 
 from __future__ import annotations
 
