@@ -80,6 +80,26 @@ def test_settle_that_runs_out_says_who_is_still_open(db: Database) -> None:
         assert (waiting["pid"], waiting["application_name"]) == (stale.info.backend_pid, "whaticket-api")
 
 
+def test_settle_of_a_role_that_sees_no_states_waits_for_transactions_alone(db: Database) -> None:
+    population(db)
+    role = db.role("ops", "SELECT, UPDATE ON companies")
+    db.rows(f"GRANT CREATE ON DATABASE {db.name} TO {role}")
+    modules = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
+    with db.connect("idle"):
+        with db.transaction(READ) as stale, db.transaction(READ) as other:
+            done = modules.disable(settle=1)
+            waiting = sorted(row["pid"] for row in done["sweep"]["waiting_for"])
+            assert waiting == sorted([stale.info.backend_pid, other.info.backend_pid])
+            with stale.cursor() as cursor:
+                cursor.execute("PREPARE TRANSACTION 'order'")
+            done = modules.disable(settle=1)
+            assert sorted(row["pid"] for row in done["sweep"]["waiting_for"]) == [0, other.info.backend_pid]
+            db.rows("ROLLBACK PREPARED 'order'")
+        done = modules.disable(settle=10)
+    assert done["sweep"] == {"settled": True, "switched_again": 0, "waiting_for": []}
+    assert done["elapsed_ms"] < 8000
+
+
 def test_settle_does_not_wait_for_what_began_after_the_kill(db: Database) -> None:
     modules = population(db)
     modules.disable()

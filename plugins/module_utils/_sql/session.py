@@ -53,18 +53,26 @@ WHERE w.pid = %(pid)s AND NOT w.granted AND w.locktype = 'transactionid'
 TERMINATE = "SELECT pg_terminate_backend(%(pid)s)"
 
 # What was open at this moment and could still write from what it read before: every transaction of another client,
-# prepared ones included. Walsenders, vacuum and our own sessions are no application. xact_start is hidden from a
-# role without pg_read_all_stats; then the session's start has to do, which waits for too much, never for too little.
+# prepared ones included. Walsenders, vacuum and our own sessions are no application. A role without pg_read_all_stats
+# is told neither the state nor the start of what others do, nor which of them is vacuum; that an open transaction holds
+# the lock on its own virtual id is told to everybody. That view takes all locks' partitions: only such a role reads it.
 OPEN_TRANSACTIONS = """
-SELECT a.pid, a.application_name, a.usename::text,
-       extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
-       a.pid::text || '/' || extract(epoch FROM COALESCE(a.xact_start, a.backend_start))::text
-FROM pg_stat_activity AS a
-WHERE a.datname = current_database()
-  AND a.pid <> pg_backend_pid()
-  AND COALESCE(a.backend_type, 'client backend') IN ('client backend', 'background worker', 'parallel worker')
-  AND a.application_name NOT LIKE 'chatia.kanban\\_rollback%%'
-  AND (a.xact_start IS NOT NULL OR a.state IS NULL)
+WITH running AS MATERIALIZED (
+  SELECT pid, min(virtualtransaction) AS id FROM pg_locks WHERE locktype = 'virtualxid' AND granted GROUP BY pid
+), seen AS MATERIALIZED (
+  SELECT a.pid, a.application_name, a.usename, a.xact_start,
+         CASE WHEN a.state IS NULL THEN (SELECT r.id FROM running AS r WHERE r.pid = a.pid) END AS hidden
+  FROM pg_stat_activity AS a
+  WHERE a.datname = current_database()
+    AND a.pid <> pg_backend_pid()
+    AND COALESCE(a.backend_type, 'client backend') IN ('client backend', 'background worker', 'parallel worker')
+    AND a.application_name NOT LIKE 'chatia.kanban\\_rollback%%'
+)
+SELECT s.pid, s.application_name, s.usename::text,
+       extract(epoch FROM clock_timestamp() - s.xact_start)::float8,
+       s.pid::text || '/' || COALESCE(extract(epoch FROM s.xact_start)::text, s.hidden)
+FROM seen AS s
+WHERE s.xact_start IS NOT NULL OR s.hidden IS NOT NULL
 UNION ALL
 SELECT 0, 'prepared transaction ' || p.gid, p.owner::text,
        extract(epoch FROM clock_timestamp() - p.prepared)::float8,
