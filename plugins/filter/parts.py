@@ -52,6 +52,7 @@ class FilterModule:
             "last_known": _answers.last_known,
             "latest": _answers.latest,
             "led_now": _answers.led_now,
+            "names_left": _answers.names_left,
             "pause_part": _partsselective.pause_part,
             "primary_moved": _failover.moved,
             "processes_part": _partsprocesses.processes_part,

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from itertools import zip_longest
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged, why_silent
 
+# As a run calls its incident where nobody has named it.
+_MADE_UP = re.compile(r"INC-\d{8}-\d{3}")
 NOT_ASKED = "it was not asked, because an earlier step got no answer here"
 _UNKNOWN = f" NOT ACCOUNTED FOR: {NOT_ASKED}"
 
@@ -32,6 +35,17 @@ def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
                 found.update((row["incident_id"], *row.get("aliases", [])))
                 asked.update(ids_of(row))
     return sorted(found | asked)
+
+
+def names_left(blocks: Sequence[Answer], names: Sequence[str]) -> list[str]:
+    """Return ids on write blocks that runs made up and that are not among the incident's names.
+
+    They are those of stops that reached no ledger. An id that a person gave, or another program, is theirs.
+
+    :param blocks: what the hosts said that were to hold one.
+    """
+    owners = {str(block["owner"]) for block in blocks if block.get("held") and block.get("owner")}
+    return sorted(owner for owner in owners if _MADE_UP.fullmatch(owner) and owner not in names)
 
 
 def latest(answers: Sequence[Sequence[Answer]]) -> list[Answer]:

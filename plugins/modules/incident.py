@@ -30,7 +30,9 @@ options:
     type: bool
     default: false
   aliases:
-    description: Further ids that mean this incident, for instance the one that another primary knows it as.
+    description:
+      - Further ids that mean this incident, for instance the one that another primary knows it as.
+      - One that means another incident already stays that one's.
     type: list
     elements: str
     default: []
