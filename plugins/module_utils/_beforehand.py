@@ -50,6 +50,11 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
         place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")
         return None
     _say_left(place, joined, left)
+    if joined.unnamed:
+        place.warnings.append(
+            f"This goes on with {joined.incident_id}, which is open; that {request.who.incident_id} means it as well "
+            f"could not be noted: {joined.unnamed}. bootstrap.yml grants what is lacking."
+        )
     return joined
 
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgernames as naming
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
@@ -101,12 +101,16 @@ class Who:
 
 @dataclass(frozen=True)
 class Joined:
-    """The incident that the ledger knows this one as; ``adopted``: by an id that it had not known."""
+    """The incident that the ledger knows this one as; ``adopted``: by an id that it had not known.
+
+    ``unnamed``: why it could not note that id; it is the same incident all the same.
+    """
 
     incident_id: str
     opened_now: bool
     open_before: list[dict[str, Any]]
     adopted: bool = False
+    unnamed: str = ""
 
 
 def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
@@ -122,7 +126,12 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None
     if joined.opened_now:
         cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": joined.incident_id})
     if joined.adopted:
-        cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": joined.incident_id})
+        try:
+            with cursor.savepoint():
+                cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": joined.incident_id})
+        except ServerError as error:
+            # Another incident beside the one that is open would split what was kept, and its undo with it.
+            return replace(joined, unnamed=error.what)
     return joined
 
 
@@ -217,8 +226,8 @@ def add_change(cursor: Cursor, incident_id: str, run_id: str, flag: str, change:
 
 
 def add_alias(cursor: Cursor, alias: str, incident_id: str) -> bool:
-    """Let an id mean an incident; tell whether that is new."""
-    if find_incident(cursor, alias) == incident_id:
+    """Let an id mean an incident, unless it means one already; tell whether that is new."""
+    if find_incident(cursor, alias) is not None:
         return False
     cursor.run(queries.ADD_ALIAS, {"alias": alias, "incident": incident_id})
     return cursor.rowcount > 0

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""By which other names the ledger knows an incident."""
+
+from __future__ import annotations
+
+from tests.integration.crowd import population
+from tests.integration.place import Database
+
+
+def test_a_role_that_may_note_no_other_name_goes_on_with_what_is_open(db: Database) -> None:
+    modules = population(db)
+    before = db.snapshot("companies")
+    modules.disable("INC-20261125-001", tenants=[1, 2])
+    role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
+    db.rows(
+        f"GRANT USAGE ON SCHEMA kanban_rollback TO {role};"
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kanban_rollback TO {role};"
+        f"REVOKE INSERT ON kanban_rollback.incident_aliases FROM {role}"
+    )
+    theirs = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
+    done = theirs.disable("INC-20261125-007", incident_adopt=True)
+    assert (done["incident"]["incident_id"], done["incident"]["opened_now"]) == ("INC-20261125-001", False)
+    assert (done["priors"]["kept_in"], done["enabled_after"]) == ("ledger", 0)
+    (warning,) = done["warnings"]
+    assert "that INC-20261125-007 means it as well could not be noted: permission denied" in warning
+    (row,) = db.modules().ok("incident_info")["incidents"]
+    assert (row["incident_id"], row["aliases"]) == ("INC-20261125-001", [])
+    assert modules.restore("INC-20261125-001")["changed_count"] == 50
+    assert db.snapshot("companies").texts == before.texts
+
+
+def test_an_alias_that_means_another_incident_stays_its_own(db: Database) -> None:
+    modules, ledger = population(db), db.modules()
+    modules.disable("INC-1", tenants=[1])
+    ledger.ok("incident", incident_id="INC-1", aliases=["INC-1b"])
+    ledger.ok("incident", incident_id="INC-1", state="closed")
+    modules.disable("INC-2", tenants=[2])
+    done = ledger.ok("incident", incident_id="INC-2", aliases=["INC-1", "INC-1b", "INC-3"])
+    assert done["changed"]
+    (row,) = ledger.ok("incident_info", incident_id="INC-2")["incidents"]
+    assert row["aliases"] == ["INC-3"]
+    assert not ledger.ok("incident", incident_id="INC-2", aliases=["INC-1", "INC-1b", "INC-3"])["changed"]
