@@ -74,14 +74,17 @@ def ledgers_to_ask(hosts: Sequence[str], answers: Sequence[Sequence[Mapping[str,
     """Return hosts whose database answered in this run and can be written, each database once, the first so many.
 
     :param answers: one list for each task that asked all of them, in the order of the hosts; an empty map for none.
+      Later tasks know better who leads: a primary that answered at first may have died since.
     """
     found: dict[str, str] = {}
-    for host, its in zip(hosts, zip(*answers)):
-        for answer in its:
+    for of_task in answers:
+        led: dict[str, str] = {}
+        for host, answer in zip(hosts, of_task):
             database = answer.get("database") if isinstance(answer, Mapping) else None
             if isinstance(database, Mapping) and database.get("writable") is True and not answer.get("unreachable"):
-                found.setdefault(str(database.get("cluster") or host), host)
-    return list(found.values())[:most]
+                led.setdefault(str(database.get("cluster") or host), host)
+        found.update(led)
+    return sorted(found.values(), key=list(hosts).index)[:most]
 
 
 def hash_of(text: str) -> str:
