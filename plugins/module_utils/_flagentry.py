@@ -82,6 +82,9 @@ def read_flag(login: Login, request: Request, names: int, share: float | None = 
     """
     started = time.monotonic()
     place = look(login, request)
+    if place.ledger_state.reason:
+        text = f"The ledger cannot be used, so whose it is was not compared: {place.ledger_state.reason}"
+        place.warnings.append(text)
     try:
         with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             now = count(cursor, place)

@@ -108,7 +108,7 @@ def look(login: Login, request: Request) -> Place:
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         target = find_target(cursor, request.flag, writing=request.state not in ("read", "paused"))
-        state = _ledger_state(cursor, containing=request.state in ("disabled", "enabled", "paused"))
+        state = _ledger_state(cursor, needed=request.state not in ("disabled", "enabled", "paused", "read"))
         ledger.check_environment(state, request.who.environment)
         known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
     tenants = None if known is None else sorted(set(known.values()))
@@ -116,15 +116,15 @@ def look(login: Login, request: Request) -> Place:
     return Place(login, server, target, state, tenants, unknown, list(server.warnings), session)
 
 
-def _ledger_state(cursor: Cursor, containing: bool) -> ledger.LedgerState:
-    """Read the ledger's state; a ledger that somebody holds does not stop a switch, which then does without it."""
+def _ledger_state(cursor: Cursor, needed: bool) -> ledger.LedgerState:
+    """Read the ledger's state; one that cannot be read stops neither a switch nor a count, which then do without it."""
     try:
         with cursor.savepoint():
             state = ledger.ledger_state(cursor)
         ledger.check_version(state)
         return state
     except KanbanError as error:
-        if not containing or cursor.is_lost:
+        if needed or cursor.is_lost:
             raise
         return ledger.LedgerState(present=True, usable=False, creatable=False, reason=error.what)
 
