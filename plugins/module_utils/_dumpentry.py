@@ -82,6 +82,7 @@ def _foresee(plan: Plan, how: str | None) -> Outcome:
     there = _existing(plan)
     if there:
         return _result(plan, there, changed=_is_to_prove(there, how)), None
+    _refuse_unread(plan)
     needed = _check_room(plan, how)
     would = {
         "tables": tables_of(plan.source, [None] * len(plan.source.asked), {}),
@@ -95,6 +96,9 @@ def _foresee(plan: Plan, how: str | None) -> Outcome:
 
 def _carry_out(plan: Plan, how: str | None, watcher: Watcher, keeper: Session) -> Outcome:
     failure: KanbanError | None = None
+    if _nothing_at(plan.dest):
+        # Before a place is made for it. A dump that is there needs no right to read the tables.
+        _refuse_unread(plan)
     with ExitStack() as stack:
         claim = stack.enter_context(claimed(plan.dest, plan.deadline))
         there = _existing(plan)
@@ -104,6 +108,7 @@ def _carry_out(plan: Plan, how: str | None, watcher: Watcher, keeper: Session) -
                 failure = _proven(plan, claim, plan.dest, there, how)
                 changed = failure is None
             return _result(plan, there, changed), failure
+        _refuse_unread(plan)
         _check_room(plan, how)
         directory = stack.enter_context(made(claim.partial))
         manifest = dump_into(plan, claim, directory, watcher, keeper)
@@ -114,6 +119,19 @@ def _carry_out(plan: Plan, how: str | None, watcher: Watcher, keeper: Session) -
             write_manifest(directory, manifest)
         publish(directory, plan.dest)
     return {**_result(plan, manifest, changed=True), "diff": _diff(plan)}, failure
+
+
+def _nothing_at(dest: Path) -> bool:
+    try:
+        return is_free(dest)
+    except OSError as error:
+        raise unusable(dest, error) from error
+
+
+def _refuse_unread(plan: Plan) -> None:
+    """Raise what this role may not read, where a dump has to be made."""
+    if plan.source.barred:
+        raise plan.source.barred
 
 
 def _is_to_prove(manifest: Manifest, how: str | None) -> bool:
@@ -156,12 +174,10 @@ def _proven(plan: Plan, claim: Claim, directory: Path, manifest: Manifest, how: 
 def _existing(plan: Plan) -> Manifest | None:
     """Return the manifest of what is at dest, if that is a whole dump of the same; None when nothing is there."""
     dest, request, server = plan.dest, plan.request, plan.source.server
+    if _nothing_at(dest):
+        return None
     try:
-        if is_free(dest):
-            return None
         manifest = read_manifest(dest)
-    except OSError as error:
-        raise unusable(dest, error) from error
     except KanbanError as error:
         if error.code != "no_manifest":
             raise

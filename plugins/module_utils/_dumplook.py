@@ -53,13 +53,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Source:
-    """The database and what of it is to be dumped."""
+    """The database and what of it is to be dumped; ``barred``: why this role cannot read it, which a new dump needs."""
 
     server: Server
     major: int
     encoding: str
     may_create_database: bool
     asked: Sequence[Asked]
+    barred: KanbanError | None = None
 
     @property
     def leaves(self) -> dict[int, Leaf]:
@@ -89,7 +90,10 @@ class Snapshot:
 
 
 def look(session: Session, watcher: Watcher, names: Sequence[str], lock_wait: float) -> Source:
-    """Return what there is to dump; raises KanbanError for anything that would make the dump fail later."""
+    """Return what there is to dump; raises KanbanError for anything that would make the dump fail later.
+
+    What the role may not read is not raised but returned: it does not matter where the dump is there already.
+    """
     server = identify(session)
     if server.pooled:
         raise KanbanError(
@@ -101,11 +105,12 @@ def look(session: Session, watcher: Watcher, names: Sequence[str], lock_wait: fl
         )
     with session.transaction(READ_SECONDS + lock_wait, lock_wait, mode="READ ONLY") as cursor:
         tables = _resolve(names, [Table(*row) for row in cursor.rows(catalog.TABLES, {})])
-        _refuse_unreadable(cursor, session.server_version)
+        unreadable = _unreadable(cursor, session.server_version)
         with blockers_named(watcher, session):  # A relation's size is read under a lock.
-            asked = _leaves(cursor, tables)
+            asked, hidden = _leaves(cursor, tables)
         encoding, may_create = cursor.row(queries.ABOUT, {})
-    return Source(server, session.server_version // 10000, encoding, bool(may_create), asked)
+    barred = unreadable or hidden
+    return Source(server, session.server_version // 10000, encoding, bool(may_create), asked, barred)
 
 
 def _resolve(names: Sequence[str], tables: Sequence[Table]) -> list[Table]:
@@ -133,20 +138,22 @@ def _resolve(names: Sequence[str], tables: Sequence[Table]) -> list[Table]:
     return found
 
 
-def _refuse_unreadable(cursor: Cursor, version: int) -> None:
+def _unreadable(cursor: Cursor, version: int) -> KanbanError | None:
     names = [row[0] for row in cursor.rows(queries.UNREADABLE, {})]
-    if names:
-        grant = "GRANT pg_read_all_data TO the role" if version >= _READ_ALL else "GRANT SELECT on them to the role"
-        raise KanbanError(
-            "missing_privilege",
-            f"The role may not read {len(names)} tables and sequences: {', '.join(names[:SHOWN_NAMES])}.",
-            "pg_dump writes down the whole schema and locks every table of it, so it would fail. Nothing was dumped.",
-            f"{grant} (and USAGE on their schemas), then run the same command again.",
-            unreadable=names[:SHOWN_NAMES],
-        )
+    if not names:
+        return None
+    grant = "GRANT pg_read_all_data TO the role" if version >= _READ_ALL else "GRANT SELECT on them to the role"
+    return KanbanError(
+        "missing_privilege",
+        f"The role may not read {len(names)} tables and sequences: {', '.join(names[:SHOWN_NAMES])}.",
+        "pg_dump writes down the whole schema and locks every table of it, so it would fail. Nothing was dumped.",
+        f"{grant} (and USAGE on their schemas), then run the same command again.",
+        unreadable=names[:SHOWN_NAMES],
+    )
 
 
-def _leaves(cursor: Cursor, tables: Sequence[Table]) -> list[Asked]:
+def _leaves(cursor: Cursor, tables: Sequence[Table]) -> tuple[list[Asked], KanbanError | None]:
+    """Return where the rows of the tables lie, and what hides some of them from this role; raises KanbanError."""
     found: dict[int, list[Leaf]] = {table.oid: [] for table in tables}
     foreign, hidden = [], []
     for root, oid, schema, name, kind, size, secured in cursor.rows(queries.LEAVES, {"tables": list(found)}):
@@ -163,14 +170,13 @@ def _leaves(cursor: Cursor, tables: Sequence[Table]) -> list[Asked]:
             "pg_dump does not dump them, and a dump without them is not whole. Nothing was dumped.",
             "Dump them where they are; name here the partitions that are on this server.",
         )
-    if hidden:
-        raise KanbanError(
-            "row_level_security",
-            f"Row-level security would hide rows of {', '.join(hidden[:SHOWN_NAMES])} from this role.",
-            "A dump without them would be taken for a whole one. Nothing was dumped.",
-            "Use a role that owns the tables or has BYPASSRLS.",
-        )
-    return [Asked(table, found[table.oid]) for table in tables]
+    policies = KanbanError(
+        "row_level_security",
+        f"Row-level security would hide rows of {', '.join(hidden[:SHOWN_NAMES])} from this role.",
+        "A dump without them would be taken for a whole one. Nothing was dumped.",
+        "Use a role that owns the tables or has BYPASSRLS.",
+    )
+    return [Asked(table, found[table.oid]) for table in tables], policies if hidden else None
 
 
 @contextmanager

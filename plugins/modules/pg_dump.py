@@ -113,6 +113,7 @@ attributes:
 notes:
   - The role needs SELECT on every table and sequence of the schema, not only on O(tables), because C(pg_dump) locks all
     that it writes down. From PostgreSQL 14 on C(pg_read_all_data) is enough.
+  - A dump that is at O(dest) already is checked and returned to a role that may read none of it any more.
   - A pooler is refused, because a snapshot lives as long as its session. A replica will do.
 requirements:
   - pg_dump and pg_restore, not older than the server, on the host that runs the module
