@@ -43,10 +43,12 @@ def data_part(
             continue
         if answer["why"]:
             part.bad.append(f"the data on {name} is not sound: {'; '.join(answer['why'][:SHOWN])}")
-        elif not answer.get("recorded"):
-            part.bad.append(f"that the data on {name} is sound could not be recorded")
-        else:
+        if answer["unmeasured"]:
+            part.bad.append(f"the data on {name} is not validated: {'; '.join(answer['unmeasured'][:SHOWN])}")
+        if answer["passed"] and answer.get("recorded"):
             passed += 1
+        elif answer["passed"]:
+            part.bad.append(f"that the data on {name} is sound could not be recorded")
         part.lines += [f"{name}: {line}" for line in _data_lines(answer)]
     if not passed and not part.bad:
         part.bad.append("no data was validated, for no primary answered")
@@ -87,3 +89,4 @@ def _data_lines(answer: Answer) -> Iterator[str]:
         yield "no check was counted"
     yield from (f"noted: {text}" for text in answer["noted"])
     yield from (f"NOT SOUND: {text}" for text in answer["why"])
+    yield from (f"data NOT VALIDATED: {text}" for text in answer["unmeasured"])

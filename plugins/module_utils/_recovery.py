@@ -106,45 +106,52 @@ def data_judgement(
     fenced: bool = True,
     dumped: bool = True,
     restored: Answer | None = None,
+    dump: Answer | None = None,
 ) -> dict[str, Any]:
     """Return whether one database's data is sound: ``passed``, ``why`` (what is not), ``noted`` and the figures.
 
     Checks that are critical, and those that a plan mends, count what they tolerate at most; what others find is for a
-    person, and is said. Every row of the dump is accounted for, and nobody wrote past the fence; what could not be
-    measured does not pass.
+    person, and is said. Every row of the dump is accounted for, and nobody wrote past the fence. What could not be
+    measured does not pass either, but nobody knows that it is bad: it stands in ``unmeasured``, not in ``why``.
 
     :param checks: as ``integrity_info`` gives them; ``point`` as ``recovery_point_info``; ``plan`` as
         ``integrity_repair``, which says what is mended.
     :param fenced: whether there is to be a fence; ``dumped``: whether there is to be a dump.
     :param restored: as ``pg_restore_tables`` gives it, where rows were to come back: rows that are gone no check finds.
+    :param dump: as ``pg_dump`` gives it; where none was made nothing was asked about its rows, and ``point`` is empty.
     """
     why: list[str] = []
     if restored is not None and (restored.get("failed") or "plan" not in restored):
         why.append(f"what was to come back from the backup did not: {why_not(restored)}")
+    unmeasured: list[str] = []
     noted: list[str] = []
     looked = plan.get("plan", {}).get("checks", [])
     mended = {row["name"] for row in looked if row["action"] != "none"}
     counted = {row["name"] for row in looked if row["count"] is not None}
     if "plan" not in plan:
-        why.append(f"there is no plan, so nobody knows what was to be mended: {why_not(plan)}")
+        unmeasured.append(f"there is no plan, so nobody knows what was to be mended: {why_not(plan)}")
     if "checks" not in checks:
-        why.append(f"the checks did not count: {why_not(checks)}")
+        unmeasured.append(f"the checks did not count: {why_not(checks)}")
     for check in checks.get("checks", []):
         if check["status"] == "not_applicable" and check["name"] in counted:
-            why.append(f"{one_line(check['name'])}: it does not apply any more: {one_line(check['why'])}")
+            unmeasured.append(f"{one_line(check['name'])}: it does not apply any more: {one_line(check['why'])}")
         if check["status"] == "ok" or is_lacking(check):
             continue
-        told = one_line(check["why"] if check["count"] is None else f"counts {check['count']:,}")
+        uncounted = check["count"] is None
+        told = one_line(check["why"] if uncounted else f"counts {check['count']:,}")
         text = f"{one_line(check['name'])}: {told}"
-        (why if check["severity"] == DECIDES or check["name"] in mended else noted).append(text)
-    if checks.get("checks") and not any(check["status"] == "ok" for check in checks["checks"]) and not why:
-        why.append("no check applies to this schema")
-    point_why, point_noted = _of_point(point, fenced, dumped)
-    why, noted = why + point_why, noted + point_noted
+        decides = check["severity"] == DECIDES or check["name"] in mended
+        (noted if not decides else unmeasured if uncounted else why).append(text)
+    nothing_ok = checks.get("checks") and not any(check["status"] == "ok" for check in checks["checks"])
+    if nothing_ok and not why and not unmeasured:
+        unmeasured.append("no check applies to this schema")
+    of_point = _of_point(point, fenced, dumped, dump)
+    why, unmeasured, noted = why + of_point[0], unmeasured + of_point[1], noted + of_point[2]
     counts = {name: count for name, count in checks.get("counts", {}).items() if count}
     return {
-        "passed": not why,
+        "passed": not why and not unmeasured,
         "why": [one_line(text) for text in why],
+        "unmeasured": [one_line(text) for text in unmeasured],
         "noted": [one_line(text) for text in noted],
         "counts": counts,
         "checked": len(checks.get("counts", {})),
@@ -153,29 +160,38 @@ def data_judgement(
     }
 
 
-def _of_point(point: Answer, fenced: bool, dumped: bool) -> tuple[list[str], list[str]]:
+def _of_point(point: Answer, fenced: bool, dumped: bool, dump: Answer | None) -> tuple[list[str], list[str], list[str]]:
+    """Return what is not sound, what was not measured, and what is noted."""
+    why: list[str] = []
+    unmeasured: list[str] = []
+    noted: list[str] = []
     if not fenced or not dumped:
-        return [], [f"rows and writes since the stop were not compared: there is no {'dump' if fenced else 'fence'}"]
+        lacks = "dump" if fenced else "fence"
+        return [], [], [f"rows and writes since the stop were not compared: there is no {lacks}"]
+    if dump is not None and not dump.get("dest"):
+        return [], [f"rows were not compared with the dump, for there is none: {why_not(dump)}"], []
     if "recovery_point" not in point:
-        return [f"rows were not compared with the dump: {why_not(point)}"], []
-    why = []
+        return [], [f"rows were not compared with the dump: {why_not(point)}"], []
     measured = point["recovery_point"]
     if not measured["measured"]:
-        why.append(f"writes since the fence are not measured: {measured['why']}")
+        unmeasured.append(f"writes since the fence are not measured: {measured['why']}")
     elif measured["writes"]:
         why.append(f"{measured['writes']:,} writes were accepted since the fence")
-    noted = []
     for table in point["tables"]:
         if not table["accounted"]:
             reason = f": {table['why']}" if table.get("why") else ""
-            why.append(f"not every row of {table['name']} is accounted for{reason}")
+            compared = table.get("compared_by") and None not in (table.get("rows_then"), table.get("rows_now"))
+            if compared:
+                why.append(f"not every row of {table['name']} is accounted for{reason}")
+            else:
+                unmeasured.append(f"the rows of {table['name']} were not compared with the dump{reason}")
         if table.get("reported_late"):
             noted.append(
                 f"{table['name']}: {table['reported_late']:,} deletions stand in the server's counters alone: reported "
                 "late from before the fence, rolled back, or by hand of a role that it lets pass (nobody has touched "
                 "the fence since its drain)"
             )
-    return why, noted
+    return why, unmeasured, noted
 
 
 def _figures(table: Mapping[str, Any]) -> dict[str, Any]:
