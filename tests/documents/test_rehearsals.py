@@ -40,7 +40,7 @@ def typed(*words: str, **variables: str) -> str:
 
 def test_stage_by_stage_by_molecule() -> None:
     page = (ROOT / "docs/rehearse-hosts.md").read_text()
-    block = page.partition("for one stage at a time")[2].partition("With Docker")[0]
+    block = page.partition("for one stage at a time")[2].partition("### Podman or Docker")[0]
     export, *lines = [line.split("  #")[0].strip() for line in block.splitlines() if line.startswith("    ")]
     create, plan, destroy, whole = lines
     tools = f"{ROOT}/.venv-rehearse/bin"
@@ -59,9 +59,10 @@ def test_stage_by_stage_by_molecule() -> None:
     assert (STATE / "hosts").exists()
 
 
-def test_one_is_rehearsed() -> None:
-    told = typed("make", "rehearse-3")
-    assert re.search(r"^scenario3 passed in \d+ s", told, re.MULTILINE), told[-5000:]
+@pytest.mark.parametrize(("target", "scenario"), [*((n, f"scenario{n}") for n in "123"), ("triage", "triage")])
+def test_one_is_rehearsed(target: str, scenario: str) -> None:
+    told = typed("make", f"rehearse-{target}")
+    assert re.search(rf"^{scenario} passed in \d+ s", told, re.MULTILINE), told[-5000:]
 
 
 def test_a_scenario_is_timed() -> None:

@@ -19,9 +19,10 @@ from typing import Any
 
 from tests.drills.lights import PLACE
 from tests.hosts import image
+from tests.hosts.engine import engine
 from tests.hosts.files import ssh_args
 from tests.hosts.host import until
-from tests.hosts.machine import HostsError, call, podman
+from tests.hosts.machine import HostsError, call
 from tests.playbooks.place import IS_ON, SCHEMA
 from tests.playbooks.runner import CHECKOUT, Running, beside
 from tests.rehearsal.timings import parsed
@@ -33,9 +34,9 @@ _SECONDS = 180.0
 def _image() -> str:
     """Return the root directory of the hosts' image, which has one layer."""
     tag, _built = image.ensure()
-    driver = json.loads(podman("image", "inspect", "--format", "{{json .GraphDriver}}", tag).stdout)
-    if driver["Name"] != "overlay" or "LowerDir" in driver["Data"]:
-        raise HostsError(f"{tag} is not one directory: light hosts need podman's overlay driver")
+    driver = json.loads(engine("image", "inspect", "--format", "{{json .GraphDriver}}", tag).stdout)
+    if driver["Name"] not in ("overlay", "overlay2") or "LowerDir" in driver["Data"]:
+        raise HostsError(f"{tag} is not one directory: light hosts need the engine's overlay driver")
     return str(driver["Data"]["UpperDir"])
 
 

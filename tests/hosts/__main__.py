@@ -10,8 +10,9 @@ from typing import NoReturn
 
 from tests.hosts import image
 from tests.hosts.composition import DEFAULT_STATE, OPTIONAL, composition
+from tests.hosts.engine import what_is_missing
 from tests.hosts.fleet import down, load, remove_orphans, up
-from tests.hosts.machine import HostsError, what_is_missing
+from tests.hosts.machine import HostsError
 
 
 def _up(state: Path, options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import json
 import shutil
 import subprocess
 import time
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from tests.hosts import files, image
 from tests.hosts.composition import DEFAULT_STATE, STANDARD, HostSpec
+from tests.hosts.engine import chosen, engine, what_is_missing
 from tests.hosts.host import Host, until
-from tests.hosts.machine import HostsError, call, locked, podman, what_is_missing
+from tests.hosts.machine import HostsError, call, locked
 
 LABEL = "chatia.kanban_rollback.hosts"
+# Where the machine has the directory that a host has of its checkout.
+_SHARED = '{{range .Mounts}}{{if eq .Destination "/etc/kanban-host"}}{{.Source}}{{end}}{{end}}'
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,10 @@ def remove_orphans() -> list[str]:
     A host has a directory of its checkout mounted from before it boots until it is removed.
     """
     places: dict[str, list[str]] = {}
-    said = podman(
-        "ps", "--all", "--filter", f"label={LABEL}", "--format", f'{{{{.ID}}}} {{{{index .Labels "{LABEL}"}}}}'
-    )
+    said = engine("ps", "--all", "--filter", f"label={LABEL}", "--format", f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}}')
     for line in said.stdout.splitlines():
         container, fleet = line.split()
-        mounted = podman("inspect", "--format", "{{range .Mounts}}{{.Source}}{{end}}", container, check=False)
+        mounted = engine("inspect", "--format", _SHARED, container, check=False)
         if mounted.returncode == 0:
             places.setdefault(fleet, []).append(mounted.stdout.strip())
     gone = [fleet for fleet, paths in places.items() if not any(Path(path).exists() for path in paths)]
@@ -144,14 +146,11 @@ def _boot(state: Path, specs: Sequence[HostSpec], tag: str) -> list[Host]:
     def boot(host: Host) -> None:
         # Without an address of its own that stays, a rebooted host is unreachable until others' ARP entries age.
         mac = "02:4b:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(host.address).packed)
-        podman(
-            "run", "--detach", "--replace", "--name", host.container, "--hostname", host.name, "--label", label,
-            "--network", f"{network}:ip={host.address},mac={mac}", *names,
+        engine(
+            "run", "--detach", "--name", host.container, "--hostname", host.name, "--label", label,
+            *(word.format(network=network, address=host.address, mac=mac) for word in chosen().plug), *names,
             # A real host reboots itself, has a firewall of its own and memory to share between processes.
-            "--systemd=always", "--restart=always", "--cap-add=NET_ADMIN", "--shm-size=256m", "--log-driver=none",
-            # Below podman's own group all hosts of the machine share the turn of one process: where twenty are busy, an
-            # interpreter with its driver takes 7 s to load on a host, and 1 s here.
-            "--cgroup-parent=/",
+            "--restart=always", "--cap-add=NET_ADMIN", "--shm-size=256m", "--log-driver=none", *chosen().run,
             "--volume", f"{state / files.SHARED / host.name}:/etc/kanban-host:ro",
             tag, "/sbin/init",
             timeout=60,
@@ -164,20 +163,23 @@ def _boot(state: Path, specs: Sequence[HostSpec], tag: str) -> list[Host]:
 
 
 def _make_network(name: str, label: str) -> ipaddress.IPv4Network:
-    """Make the bridge on the first free subnet of ours; podman knows which are taken on this machine."""
+    """Make the bridge on the first free subnet of ours; an engine knows which of its own networks has which."""
+    one = chosen()
+    routed = {route["dst"] for route in json.loads(call(["ip", "-json", "-4", "route", "show"]).stdout)}
     for number in range(64):
         subnet = ipaddress.IPv4Network(f"10.213.{number}.0/24")
-        # Internal: no way out. No name server of podman's either: the hosts know each other from /etc/hosts. Without
-        # its name server podman gives the machine no address on the bridge, unless one is asked for.
+        # Another engine's, of which Docker knows nothing.
+        if str(subnet) in routed:
+            continue
+        # Internal: no way out. Where podman has no name server it gives the machine no address on the bridge, unless
+        # one is asked for.
         where = ["--subnet", str(subnet), "--gateway", str(subnet[1])]
-        made = podman(
-            "network", "create", "--internal", "--disable-dns", *where, "--label", label, name, check=False
-        )  # fmt: skip
+        made = engine("network", "create", "--internal", *one.network, *where, "--label", label, name, check=False)
         if made.returncode == 0:
             return subnet
-        if "subnet" not in made.stderr:
-            break
-    raise HostsError(f"podman could not make the network {name}: {made.stderr.strip()}")
+        if one.taken not in made.stderr:
+            raise HostsError(f"{one.name} could not make the network {name}: {made.stderr.strip()}")
+    raise HostsError(f"{one.name} could not make the network {name}: all of 10.213.0.0/18 is taken")
 
 
 def _remove(state: Path) -> None:
@@ -185,23 +187,23 @@ def _remove(state: Path) -> None:
     files.remove_files(state)
 
 
-def _remove_labelled(chosen: str) -> None:
+def _remove_labelled(label: str) -> None:
     def gone() -> bool:
         # After a killed run the first attempt may only repair podman's records, so the listing decides, not the status.
-        for container in podman("ps", "--all", "--quiet", "--filter", chosen, check=False).stdout.split():
-            podman("rm", "--force", "--time", "0", "--volumes", container, check=False, timeout=60)
-        for network in podman("network", "ls", "--quiet", "--filter", chosen, check=False).stdout.split():
-            podman("network", "rm", "--force", "--time", "0", network, check=False, timeout=60)
-        return not _labelled(chosen)
+        for container in engine("ps", "--all", "--quiet", "--filter", label, check=False).stdout.split():
+            engine(*chosen().remove, container, check=False, timeout=60)
+        for network in engine("network", "ls", "--quiet", "--filter", label, check=False).stdout.split():
+            engine(*chosen().unplug, network, check=False, timeout=60)
+        return not _labelled(label)
 
-    until(gone, f"podman to let go of the containers and networks with {chosen}", timeout=60, pause=0.5)
+    until(gone, f"{chosen().name} to let go of the containers and networks with {label}", timeout=60, pause=0.5)
 
 
 def leftovers(state: Path) -> list[str]:
-    """Return the containers and networks that podman still has of a fleet, by name."""
+    """Return the containers and networks that the engine still has of a fleet, by name."""
     return _labelled(f"label={LABEL}={files.fleet_id(state)}")
 
 
-def _labelled(chosen: str) -> list[str]:
-    containers = podman("ps", "--all", "--filter", chosen, "--format", "{{.Names}}").stdout.split()
-    return containers + podman("network", "ls", "--filter", chosen, "--format", "{{.Name}}").stdout.split()
+def _labelled(label: str) -> list[str]:
+    containers = engine("ps", "--all", "--filter", label, "--format", "{{.Names}}").stdout.split()
+    return containers + engine("network", "ls", "--filter", label, "--format", "{{.Name}}").stdout.split()

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tests.hosts.machine import HostsError, call, podman
+from tests.hosts.engine import chosen, engine
+from tests.hosts.machine import HostsError, call
 
 # Both hooks: a host that only drops what comes in would still send, and its peers would learn of its timeouts.
 _BLACKHOLE = """
@@ -58,7 +59,7 @@ def answers(address: str, port: int, send: bytes, expect: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Host:
-    """A host of a fleet. Its state is asked of podman each time, so that any process may hold one."""
+    """A host of a fleet. Its state is asked of the engine each time, so that any process may hold one."""
 
     name: str
     group: str
@@ -92,9 +93,9 @@ class Host:
 
     @cached_property
     def _inside(self) -> list[str]:
-        """The beginning of a command on the host. `podman exec` does the same and takes three times as long."""
-        found = podman("inspect", "--type", "container", "--format", "{{.Id}}", self.container).stdout.strip()
-        return ["runc", "exec", found]
+        """The beginning of a command on the host."""
+        found = engine("inspect", "--type", "container", "--format", "{{.Id}}", self.container).stdout.strip()
+        return [*chosen().inside, found]
 
     def _as(self, user: str) -> list[str]:
         """Run what follows with the ids, groups and home of a user of the host; who calls is root."""
@@ -110,8 +111,8 @@ class Host:
 
     @property
     def state(self) -> str:
-        """What podman says: running, paused, exited …, or absent."""
-        found = podman("inspect", "--type", "container", "--format", "{{.State.Status}}", self.container, check=False)
+        """What the engine says: running, paused, exited …, or absent."""
+        found = engine("inspect", "--type", "container", "--format", "{{.State.Status}}", self.container, check=False)
         return found.stdout.strip() if found.returncode == 0 else "absent"
 
     def cut(self) -> None:
@@ -138,21 +139,29 @@ class Host:
         if self.state == "running":
             # Otherwise the dying kernel's FIN would tell every client, which a power cut does not.
             self.cut()
-        podman("kill", self.container)
+        engine("kill", self.container)
         until(lambda: self.state == "exited", f"{self.name} to be dead", timeout=20)
 
     def start(self, *, timeout: float = 60) -> None:
         """Boot a killed host, faults undone: old connections get a reset, and sshd answers when this returns."""
-        podman("start", self.container, timeout=60)
+        engine("start", self.container, timeout=60)
         self.wait_for_ssh(timeout=timeout)
+
+    def mount_memory(self, where: str, mebibytes: int) -> None:
+        """Put an empty file system over a directory, in memory: a disk to be filled that is not the machine's."""
+        self._in_mounts("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", where)
+
+    def unmount(self, where: str) -> None:
+        """Take away what `mount_memory` put over a directory; what is on it is lost."""
+        self._in_mounts("umount", where)
 
     def pause(self) -> None:
         """Freeze every process: the kernel still accepts connections and nobody ever answers on them."""
-        podman("pause", self.container)
+        engine("pause", self.container)
 
     def unpause(self) -> None:
         """Thaw what `pause` froze: clients that still wait get their answers."""
-        podman("unpause", self.container)
+        engine("unpause", self.container)
 
     def wait_for_ssh(self, *, timeout: float = 60) -> None:
         """Wait until sshd says hello. Raises HostsError after `timeout` seconds."""
@@ -165,7 +174,7 @@ class Host:
             until(self._role_is_up, f"{self.name} to be a {self.role}", timeout=timeout, pause=0.15)
         except HostsError as error:
             journal = ["journalctl", "--no-pager", "--lines=30", "--output=cat", "--unit=kanban-firstboot"]
-            told = podman("exec", self.container, *journal, check=False)
+            told = engine("exec", self.container, *journal, check=False)
             raise HostsError(f"{error}\n{(told.stdout + told.stderr).strip()}") from error
 
     def _role_is_up(self) -> bool:
@@ -183,7 +192,9 @@ class Host:
         return over
 
     def _namespace(self) -> str:
-        found = podman("inspect", "--type", "container", "--format", "{{.NetworkSettings.SandboxKey}}", self.container)
+        # Docker goes on naming that of a dead one.
+        asked = "{{if .State.Pid}}{{.NetworkSettings.SandboxKey}}{{end}}"
+        found = engine("inspect", "--type", "container", "--format", asked, self.container)
         path = found.stdout.strip()
         if not path:
             raise HostsError(f"{self.name} is not running, so it has no network to change: start it first")
@@ -192,6 +203,11 @@ class Host:
     def _in_network(self, *argv: str, stdin: str | None = None) -> str:
         """Run a program of the machine in the host's network: it does not matter whether the host is frozen."""
         return call(["nsenter", f"--net={self._namespace()}", *argv], stdin=stdin).stdout
+
+    def _in_mounts(self, *argv: str) -> None:
+        """Run a program of the host with the machine's rights: a host itself may mount nothing."""
+        found = engine("inspect", "--type", "container", "--format", "{{.State.Pid}}", self.container)
+        call(["nsenter", f"--target={found.stdout.strip()}", "--mount", *argv])
 
     def _set_link(self, to: str) -> None:
         """Set the machine's end of the cable: the host keeps its address and routes, and sees only a lost carrier."""

@@ -1,4 +1,4 @@
-"""The one image of which all hosts are made, kept by podman under a tag that is a hash of its recipe."""
+"""The one image of which all hosts are made, kept by the engine under a tag that is a hash of its recipe."""
 
 import hashlib
 import shutil
@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 
 from tests.hosts import sources
-from tests.hosts.machine import RECIPE, HostsError, call, locked, podman
+from tests.hosts.engine import engine
+from tests.hosts.machine import RECIPE, HostsError, call, locked
 
 REPOSITORY = "localhost/kanban-rollback-hosts"
-# Read by mmdebstrap, npm and podman below, and part of the recipe's hash.
+# Read by mmdebstrap, npm and the engine below, and part of the recipe's hash.
 BUILD = (
     "--variant=apt",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
@@ -19,7 +20,7 @@ BUILD = (
 # Exactly what the lock file says, checksums included; nothing of a package is run while it is installed.
 NPM = ("ci", "--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
 CHANGES = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3")
-# Shared by all checkouts of the machine, as podman's store is.
+# Shared by all checkouts of the machine, as an engine's store is.
 LOCK = Path("/run/kanban-rollback-hosts-image.lock")
 BUILD_DIRECTORY = Path("/var/tmp")  # noqa: S108  half a gigabyte, which /tmp in memory may not have
 
@@ -28,7 +29,7 @@ def recipe_hash(recipe: Path = RECIPE) -> str:
     """Return twelve hex digits that change with anything that goes into the image."""
     digest = hashlib.sha256(repr((BUILD, NPM, CHANGES)).encode())
     for path in sorted(recipe.iterdir()):
-        # The settings of podman on the machine are no part of a host.
+        # The settings of an engine on the machine are no part of a host.
         if path.name != "containers.conf":
             digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -41,8 +42,8 @@ def packages(recipe: Path = RECIPE) -> list[str]:
 
 
 def exists(tag: str) -> bool:
-    """Say whether podman has the image."""
-    return podman("image", "exists", tag, check=False).returncode == 0
+    """Say whether the engine has the image."""
+    return engine("image", "inspect", tag, check=False).returncode == 0
 
 
 def ensure() -> tuple[str, bool]:
@@ -60,10 +61,10 @@ def ensure() -> tuple[str, bool]:
 
 def remove(keep: str = "") -> None:
     """Remove our images, `keep` aside. One that another fleet still uses stays."""
-    listed = podman("images", "--filter", f"reference={REPOSITORY}", "--format", "{{.Repository}}:{{.Tag}}")
+    listed = engine("images", "--filter", f"reference={REPOSITORY}", "--format", "{{.Repository}}:{{.Tag}}")
     for tag in listed.stdout.split():
         if tag != keep:
-            podman("rmi", tag, check=False, timeout=60)
+            engine("rmi", tag, check=False, timeout=60)
 
 
 def _build(tag: str) -> None:
@@ -93,7 +94,7 @@ def _build(tag: str) -> None:
         except HostsError as error:
             raise HostsError(f"the image of the hosts could not be built: {error}") from error
         changes = [word for change in CHANGES for word in ("--change", change)]
-        podman("import", *changes, str(archive), tag, timeout=300)
+        engine("import", *changes, str(archive), tag, timeout=300)
 
 
 def _install_pm2(build: Path) -> Path:

@@ -3,19 +3,15 @@
 import contextlib
 import fcntl
 import os
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 RECIPE = Path(__file__).parent / "recipe"
 
-# Program -> Debian package.
+# Program -> Debian package; what an engine needs beside them stands with it.
 PROGRAMS = {
-    "podman": "podman",
-    "runc": "runc",
-    "netavark": "netavark",
     "mmdebstrap": "mmdebstrap",
     "npm": "npm",
     "ip": "iproute2",
@@ -24,39 +20,26 @@ PROGRAMS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
-# Not on PATH: podman looks for it there.
-PODMAN_HELPERS = ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/lib/podman")
 
 
 class HostsError(Exception):
     """The hosts could not be made, reached or removed; the text says what to do."""
 
 
-def what_is_missing() -> str:
-    """One sentence on why hosts cannot be made on this machine, or an empty string."""
-    if os.geteuid() != 0:
-        return "the hosts need root (networks, containers with systemd): run this as root"
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", *PODMAN_HELPERS])
-    absent = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
-    if not absent:
-        return ""
-    packages = " ".join(sorted({PROGRAMS[name] for name in absent}))
-    return f"{', '.join(absent)} not found on this machine: apt-get install --no-install-recommends {packages}"
-
-
 def call(
-    argv: Sequence[str], *, timeout: float = 30, stdin: str | None = None, check: bool = True
+    argv: Sequence[str],
+    *,
+    timeout: float = 30,
+    stdin: str | None = None,
+    check: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program of the machine and give back what it said.
 
-    `timeout` is in seconds. Raises HostsError with the program's stderr when it fails (unless `check` is false), and
-    when it takes too long. Secrets belong in `stdin`, never in `argv`.
+    `timeout` is in seconds; `environment` is given to it beside our own. Raises HostsError with the program's stderr
+    when it fails (unless `check` is false), and when it takes too long. Secrets belong in `stdin`, never in `argv`.
     """
-    environment = os.environ | {
-        "CONTAINERS_CONF_OVERRIDE": str(RECIPE / "containers.conf"),
-        "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
-        "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]),
-    }
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     try:
         # An empty input, not ours: a program that asks something must not wait for somebody at a terminal.
         done = subprocess.run(
@@ -66,7 +49,7 @@ def call(
             text=True,
             errors="replace",
             timeout=timeout,
-            env=environment,
+            env={**os.environ, "PATH": path, **(environment or {})},
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -75,13 +58,6 @@ def call(
         said = (done.stderr.strip() or done.stdout.strip() or "it said nothing")[-2000:]
         raise HostsError(f"`{' '.join(argv)}` failed with status {done.returncode}: {said}")
     return done
-
-
-def podman(
-    *argv: str, timeout: float = 30, stdin: str | None = None, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    """Run podman with our own settings; see `call`."""
-    return call(["podman", *argv], timeout=timeout, stdin=stdin, check=check)
 
 
 @contextlib.contextmanager

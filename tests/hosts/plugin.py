@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hosts.composition import DEFAULT_STATE
+from tests.hosts.engine import what_is_missing
 from tests.hosts.fleet import Fleet, up
-from tests.hosts.machine import what_is_missing
 
 
 @pytest.fixture(scope="session")

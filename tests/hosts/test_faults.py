@@ -20,7 +20,7 @@ def test_a_cut_host_fails_ssh_and_a_mended_one_answers_again(fleet: Fleet) -> No
     try:
         assert fleet.ssh("app2", "true").returncode == 255
         assert fleet.ssh("app1", "true").returncode == 0, "the other hosts were hit too"
-        assert fleet["app2"].run(["hostname"]).stdout == "app2\n", "podman's way in goes past the network"
+        assert fleet["app2"].run(["hostname"]).stdout == "app2\n", "the engine's way in goes past the network"
     finally:
         fleet["app2"].mend()
     assert fleet.ssh("app2", "hostname").stdout == "app2\n"
@@ -81,6 +81,8 @@ def test_a_killed_replica_says_no_goodbye_and_streams_again_after_its_start(flee
         with pytest.raises(TimeoutError):
             connection.recv(16)
     assert db2.state == "exited", "nobody but start() boots it again"
+    with pytest.raises(HostsError, match="start it first"):
+        db2.cut()
     db2.start()
     db2.wait_until_ready()
     assert fleet.ssh("db2", "hostname").stdout == "db2\n"

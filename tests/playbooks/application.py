@@ -20,9 +20,10 @@ from typing import Any
 import psycopg2
 
 from tests.hosts import files
+from tests.hosts.engine import engine
 from tests.hosts.fleet import Fleet
 from tests.hosts.host import Host, until
-from tests.hosts.machine import HostsError, podman
+from tests.hosts.machine import HostsError
 from tests.playbooks.place import Site
 from tests.staging import account
 from tests.staging.app.misbehaviour import SECONDS
@@ -192,15 +193,16 @@ class Application:
         return [self.site.fleet[name] for name in HOSTS]
 
     def _start_on(self, host: Host, copied: Path) -> None:
-        podman("cp", str(copied), f"{host.container}:{DIRECTORY}")
+        engine("cp", str(copied), f"{host.container}:{DIRECTORY}")
         pm2 = f"runuser -u {ACCOUNT} -- {' '.join(_PM2)}"
         host.run(["sh", "-ec", f"chown -R {ACCOUNT}: {DIRECTORY}; {pm2} start --silent {DIRECTORY}/ecosystem.json"])
 
     def _ecosystem(self) -> dict[str, Any]:
         fleet = self.site.fleet
+        # Whoever takes writes, as a driver finds out by itself.
         database = {
-            "host": fleet["db1"].address, "port": 5432, "dbname": self.site.database, "user": ROLE,
-            "password": self.database_password,
+            "host": ",".join(fleet[name].address for name in ("db1", "db2")), "port": 5432,
+            "dbname": self.site.database, "user": ROLE, "password": self.database_password,
         }  # fmt: skip
         redis = {"host": fleet["redis1"].address, "port": 6379}
         settings = environment(
@@ -209,7 +211,8 @@ class Application:
         app = {
             "name": NAME, "cwd": DIRECTORY, "script": "server.py", "interpreter": "/usr/bin/python3",
             "exec_mode": "fork", "instances": len(PORTS), "increment_var": "PORT",
-            "env": {**settings, "PORT": PORTS[0]}, "max_memory_restart": "300M", "kill_timeout": 3000,
+            "env": {**settings, "PORT": PORTS[0], "PGTARGETSESSIONATTRS": "read-write"},
+            "max_memory_restart": "300M", "kill_timeout": 3000,
             # A process that crashes over and over is tried for as long as the incident lasts, as it would be by a
             # container's engine: nobody has to log in once the cause is gone.
             "max_restarts": 100_000, "restart_delay": 200,

@@ -9,7 +9,8 @@ import argparse
 import json
 import sys
 
-from tests.hosts.machine import HostsError, what_is_missing
+from tests.hosts.engine import what_is_missing
+from tests.hosts.machine import HostsError
 from tests.rehearsal import estate, record, steady
 
 

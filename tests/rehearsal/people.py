@@ -101,6 +101,6 @@ class Crowd:
         """Return the inbound messages that were refused: nothing may ever refuse one."""
         return self.messages(REFUSED)
 
-    def verify(self, session: connection) -> Report:
-        """Compare the account with the database; they have gone home."""
-        return account.verify(self.path, session)
+    def verify(self, session: connection, unheard: tuple[float, float] | None = None) -> Report:
+        """Compare the account with the database; they have gone home. ``unheard``: see ``account.doubted``."""
+        return account.verify(self.path, session, unheard)

@@ -22,9 +22,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from tests.hosts.engine import what_is_missing
 from tests.hosts.files import fleet_id
 from tests.hosts.fleet import leftovers
-from tests.hosts.machine import HostsError, locked, what_is_missing
+from tests.hosts.machine import HostsError, locked
 from tests.playbooks.runner import ANSIBLE, Running, beside
 from tests.rehearsal.estate import STATE, take_down
 from tests.rehearsal.record import RECORDS

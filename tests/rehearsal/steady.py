@@ -42,9 +42,9 @@ def metric(estate: Estate, name: str) -> list[float]:
     return [body[name] for status, body in found if status == 200 and body.get(name) is not None]
 
 
-def corruption(estate: Estate) -> dict[str, int]:
+def corruption(estate: Estate, host: str = "db1") -> dict[str, int]:
     """Count what is corrupt, by kind."""
-    return {name: int(estate.site.psql("db1", sql)) for name, sql in CORRUPT.items()}
+    return {name: int(estate.site.psql(host, sql)) for name, sql in CORRUPT.items()}
 
 
 def on(estate: Estate, host: str) -> int:

@@ -69,7 +69,8 @@ def timings_of(lines: Sequence[Mapping[str, Any]]) -> Timings | None:
     verified = [_moment(line["at"]) for line in _of(lines, "play ended") if line["data"]["play"] == verified_by]
     ended = [_moment(line["at"]) for line in _of(lines, "run ended")]
     run_id = str(lines[0]["run_id"])
-    return Timings(scenario, run_id, _since(lines, stopped), _since(lines, verified), _since(lines, ended))
+    # The first: a triage goes on through scenarios that it did not decide on, the same plays with nobody in them.
+    return Timings(scenario, run_id, _since(lines, stopped), _since(lines, verified[:1]), _since(lines, ended))
 
 
 def undone_after(lines: Sequence[Mapping[str, Any]]) -> float | None:

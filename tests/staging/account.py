@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +154,20 @@ def expectations(entries: Collection[Entry]) -> dict[str, list[Any]]:
     return expected
 
 
-def verify(path: Path, session: connection) -> Report:
+def doubted(entries: Collection[Entry], unheard: tuple[float, float] | None) -> Collection[Entry]:
+    """Return an account of which nobody knows what became of that which was acknowledged between two moments.
+
+    Either is right of what a server had acknowledged that is gone, before another could hear of it.
+    """
+    if unheard is None:
+        return entries
+    since, until = unheard
+    return [replace(entry, outcome=UNKNOWN) if since <= (entry.until or 0) <= until else entry for entry in entries]
+
+
+def verify(path: Path, session: connection, unheard: tuple[float, float] | None = None) -> Report:
     """Compare an account with the database, in one snapshot. The load has ended, and so has what it sent."""
-    entries = read(path)
+    entries = doubted(read(path), unheard)
     tickets = {int(thing.split(":")[1]) for thing in expectations(entries)}
     with session, session.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
