@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m tests.timed [scenario3|scenario1] [-n 20] [--record]``, as root, from the root of the checkout.
+"""``python -m tests.timed [scenario3] [-n 20] [--record]``, as root, from the root of the checkout.
 
 Prints the plan's table (Record actual timings) of all runs, against the objectives and against the ratios on record.
 The exit status is 0 unless a run failed or missed its objective: what is slower than on record is said, and judged by
@@ -23,14 +23,16 @@ from typing import NoReturn
 
 import yaml
 
+from tests.hosts.engine import what_is_missing
 from tests.hosts.files import fleet_id
-from tests.hosts.machine import HostsError, locked, what_is_missing
+from tests.hosts.machine import HostsError, locked
 from tests.playbooks.runner import CHECKOUT
 from tests.rehearsal.estate import Estate, bring_up, find, take_down
 from tests.rehearsal.run import MARK, end_what_is_left
 from tests.rehearsal.steady import assert_steady
 from tests.timed import steps
-from tests.timed.figures import Goal, Ratios, missed, ratios, table
+from tests.timed.cases import Case, cases
+from tests.timed.figures import Ratios, missed, ratios, table, uneven
 from tests.timed.job import TIMINGS, Jobs
 from tests.timed.session import CannotPutBackError, Session, what_is_left
 
@@ -38,17 +40,8 @@ STATE = TIMINGS / "estate"
 BASELINE = Path(__file__).with_name("baseline.json")
 # As in tests: hosts, application and people stay for the next session; `make hosts-down` takes the hosts away.
 _KEEP = os.environ.get("KANBAN_HOSTS_KEEP") == "1"
-_PROFILE = CHECKOUT / "roles" / "kanban" / "defaults" / "main.yml"
-
-
-def goals(playbook: str) -> dict[str, Goal]:
-    """Return what each figure may be: the profile's objectives, and what this collection wants to reach."""
-    objectives = yaml.safe_load(_PROFILE.read_text(encoding="utf-8"))["kanban_rto_seconds_default"]
-    goal = {
-        "scenario1": {"disabled": Goal(), "verified": Goal(objectives["scenario1"], seconds=60)},
-        "scenario3": {"disabled": Goal(objectives["scenario3"], seconds=15, pings=3), "verified": Goal()},
-    }[playbook]
-    return {**goal, "total": Goal(), "misfire": Goal(objectives["misfire"], seconds=60)}
+_PROFILE = yaml.safe_load((CHECKOUT / "roles" / "kanban" / "defaults" / "main.yml").read_text(encoding="utf-8"))
+CASES = cases(_PROFILE["kanban_rto_seconds_default"])
 
 
 def _recorded(playbook: str) -> Ratios:
@@ -58,21 +51,21 @@ def _recorded(playbook: str) -> Ratios:
 
 def _record(session: Session) -> None:
     kept = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
-    kept[session.playbook] = ratios(session.samples)
+    kept[session.case.playbook] = ratios(session.samples)
     BASELINE.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def told(session: Session) -> list[str]:
     """Return what a session came to, for people."""
-    goal, count = goals(session.playbook), len(session.samples.get("total", ()))
+    case, count = session.case, len(session.samples.get("total", ()))
     loads = f"load {min(session.loads)} to {max(session.loads)} on {os.cpu_count()} cores" if session.loads else ""
     return [
-        f"{session.playbook}: {count} runs under load on hosts over SSH, a ping before or after each; {loads}",
-        *table(session.samples, goal, _recorded(session.playbook)),
+        f"{case.playbook}: {count} runs under load on hosts over SSH, a ping before or after each; {loads}",
+        *table(session.samples, case.goals, _recorded(case.playbook)),
         "",
         f"{'Until the stop, step by step':62}     p50       p95       max",
         *steps.table(session.stops),
-        *(f"NOT MET: {line}" for line in missed(session.samples, goal)),
+        *(f"NOT MET: {line}" for line in missed(session.samples, case.goals)),
         *(f"FAILED: {line}" for line in session.problems),
     ]
 
@@ -89,13 +82,14 @@ def _estate() -> Estate:
     return estate
 
 
-def _session(playbook: str, runs: int) -> Session:
+def _session(case: Case, runs: int) -> Session:
     try:
         estate = _estate()
-        session = Session(Jobs(estate, (MARK, str(STATE))), playbook)
+        session = Session(Jobs(estate, (MARK, str(STATE))), case)
         try:
             session.measure(runs)
-        except CannotPutBackError as error:
+        except (CannotPutBackError, HostsError) as error:
+            # What was measured until then is told all the same.
             session.problems.append(str(error))
         return session
     finally:
@@ -111,7 +105,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, keep; 0 when every run went well and met its objective."""
     parser = argparse.ArgumentParser(prog="python -m tests.timed", description=__doc__)
-    parser.add_argument("playbook", nargs="?", default="scenario3", choices=("scenario1", "scenario3"))
+    parser.add_argument("playbook", nargs="?", default="scenario3", choices=(*CASES,))
     parser.add_argument("-n", "--runs", type=int, default=20, help="how many runs (%(default)s)")
     parser.add_argument("--record", action="store_true", help=f"put the ratios on record, in {BASELINE.name}")
     options = parser.parse_args(arguments)
@@ -126,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TIMINGS.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(Path("/run") / f"kanban-timed-{fleet_id(STATE)}.lock", timeout=10):
             end_what_is_left(STATE)
-            session = _session(options.playbook, max(1, options.runs))
+            session = _session(CASES[options.playbook], max(1, options.runs))
     except HostsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -134,10 +128,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; what was begun is taken down", file=sys.stderr)
         return 130
     print(*told(session), "", f"Every figure: {session.keep().relative_to(CHECKOUT)}", sep="\n")
-    late = missed(session.samples, goals(session.playbook))
-    if options.record and not late and not session.problems:
+    bad = [*missed(session.samples, session.case.goals), *session.problems]
+    if options.record and (doubt := uneven(session.samples)):
+        bad.append(doubt)
+        print(f"NOT RECORDED: {doubt}")
+    if options.record and not bad:
         _record(session)
-    return 1 if late or session.problems else 0
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ STATISTICS = {"p50": 0.5, "p95": 0.95, "max": 1.0}
 # By which part of it a ratio may be greater than the one on record before it is said to have changed: two sessions of
 # twenty runs on one machine differ by less.
 NOISE = 0.15
+# By how many times the pings' p95 may be greater than their p50. On a machine that does something else meanwhile it is
+# chance which of the two finds it busy, ping or run: a ratio of those would call later ones slower, or none.
+ALIKE = 1.5
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,15 @@ def ratios(samples: Samples) -> dict[str, dict[str, float]]:
         for name, figure in found.items()
         if pings
     }
+
+
+def uneven(samples: Samples) -> str:
+    """Say why the ratios are nothing to compare with later; empty where they are."""
+    pings = statistics(samples.get(PING, ()))
+    if not pings:
+        return "there is no ping"
+    told = f"pings took {pings['p50']:.1f} s (p50) to {pings['p95']:.1f} s (p95)"
+    return f"{told}: the machine was busy with something else" if pings["p95"] > ALIKE * pings["p50"] else ""
 
 
 def missed(samples: Samples, goals: Mapping[str, Goal]) -> list[str]:

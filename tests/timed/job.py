@@ -27,6 +27,13 @@ from tests.timed.events import Reader
 # Where the lines of all runs go, incident by incident.
 TIMINGS = CHECKOUT / ".cache" / "timings"
 SECONDS = 900
+# What the first line of each run says, and the file of all figures.
+FACTS = {
+    "version": collection_version(CHECKOUT),
+    "host": socket.gethostname(),
+    "environment": "staging",
+    "rehearsal": True,
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Jobs:
         self.estate.site.disconnect()
         directory = Path(tempfile.mkdtemp(prefix="job-", dir=self.estate.state))
         began = time.time()
-        reader = Reader(began, playbook.stem, {**_FACTS, "version": collection_version(CHECKOUT)})
+        reader = Reader(began, playbook.stem, FACTS)
         reader.name(TIMINGS, run_id, incident_id)
 
         def take(event: Mapping[str, Any]) -> bool:
@@ -103,6 +110,3 @@ class Jobs:
             "LC_ALL": "C.UTF-8",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         }
-
-
-_FACTS = {"host": socket.gethostname(), "environment": "staging", "rehearsal": True}

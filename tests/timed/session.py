@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs and pings in turn; after each run everything is put back as it was, and the incident is closed."""
+"""Runs and pings in turn; after each run all is mended and put back as it was, and the incident is closed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from tests.hosts.machine import HostsError
 from tests.playbooks.place import BLOCK
 from tests.playbooks.runner import CHECKOUT
 from tests.rehearsal.estate import SETTINGS, Estate
+from tests.rehearsal.steady import assert_hurts
 from tests.rehearsal.timings import timings_of, undone_after
+from tests.staging.app.misbehaviour import KEY, MEANINGS
+from tests.timed.cases import Case
 from tests.timed.figures import PING
-from tests.timed.job import TIMINGS, Job, Jobs
+from tests.timed.job import FACTS, TIMINGS, Job, Jobs
 
 PLAYBOOKS = CHECKOUT / "playbooks"
 _PING, _CLOSE = (Path(__file__).with_name(name) for name in ("ping.yml", "close.yml"))
@@ -41,6 +44,8 @@ def what_is_left(estate: Estate, seconds: float = 30) -> str:
         time.sleep(0.2)
     if estate.site.redis("EXISTS", BLOCK) != "0":
         return "the write block is held"
+    if estate.site.redis("EXISTS", KEY) != "0":
+        return "the application misbehaves"
     try:
         estate.site.psql("db1", _FENCED)
     except HostsError as error:
@@ -57,7 +62,7 @@ class Session:
     """Some runs of one playbook, and what became of them. ``problems``: why runs do not count, one line each."""
 
     jobs: Jobs
-    playbook: str
+    case: Case
     began: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S}")
     samples: dict[str, list[float]] = field(default_factory=dict)
     stops: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -79,9 +84,10 @@ class Session:
 
     def keep(self) -> Path:
         """Keep every figure in a file of its own, and return its path."""
-        path = TIMINGS / f"{self.began}-{self.playbook}.json"
-        kept = {name: getattr(self, name) for name in ("began", "playbook", "samples", "problems", "loads")}
-        files.write(path, json.dumps(kept, indent=2) + "\n")
+        path = TIMINGS / f"{self.began}-{self.case.playbook}.json"
+        kept = {name: getattr(self, name) for name in ("began", "samples", "problems", "loads")}
+        what = {"playbook": self.case.playbook, "scenario": self.case.scenario}
+        files.write(path, json.dumps({**what, **FACTS, **kept}, indent=2) + "\n")
         return path
 
     def _ping(self, number: int) -> None:
@@ -94,9 +100,10 @@ class Session:
             if not crowd.at_work:
                 # They go home by themselves after a time.
                 crowd.begin()
-        job = self._run(PLAYBOOKS / f"{self.playbook}.yml", number, "stop")
+        self._break()
+        job = self._run(PLAYBOOKS / f"{self.case.playbook}.yml", number, "stop", **self.case.extra)
         timings = timings_of(job.lines)
-        if not self._count(job.problem) and timings is not None:
+        if not self._count(job.problem or self.case.strayed(timings)) and timings is not None:
             for name in ("disabled", "verified", "total"):
                 value = getattr(timings, name)
                 if value is not None:
@@ -104,7 +111,24 @@ class Session:
             self.stops.append(job.lines)
         self._put_back(number)
 
+    def _break(self) -> None:
+        """Break what the playbook asks for, and wait until people feel it. Raises HostsError when they do not."""
+        estate = self.jobs.estate
+        if self.case.broken:
+            estate.application.misbehave(**self.case.broken)
+        if self.case.errors_sql:
+            estate.site.psql("db1", self.case.errors_sql)
+        if self.case.hurts:
+            assert_hurts(estate, *self.case.hurts)
+
+    def _mend(self) -> None:
+        """End it, before anybody gets V2 back, and forget the errors: the next run would rank by them as well."""
+        if self.case.broken:
+            self.jobs.estate.application.misbehave(**dict.fromkeys(MEANINGS))
+            self.jobs.estate.site.psql("db1", 'DELETE FROM "ErrorLogs"')
+
     def _put_back(self, number: int) -> None:
+        self._mend()
         job = self._run(PLAYBOOKS / "reenable.yml", number, "back", kanban_reenable="all")
         undone = undone_after(job.lines)
         if not self._count(job.problem) and undone is not None:

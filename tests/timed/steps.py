@@ -27,17 +27,22 @@ def stopped_in(lines: Sequence[Line]) -> int:
 
 
 def path(lines: Sequence[Line]) -> dict[str, float]:
-    """Return the seconds of each step of a run until the stop, in their order; of a task those of the slowest host."""
+    """Return the seconds of each step of a run until the stop, in their order; of a task those of the slowest host.
+
+    What a host does several times, try by try, counts with all of them.
+    """
     last = stopped_in(lines)
     plays = [line for line in lines if line["event"] == "play began"]
     if not last or not plays:
         return {}
-    found = {STARTED: moment(plays[0]["at"]) - moment(lines[0]["at"])}
+    tasks: dict[str, dict[str, float]] = {}
     for line in lines:
         data = line["data"]
         if line["event"] == "task ended" and data["play"] <= last and data["seconds"] is not None:
-            found[data["task"]] = max(data["seconds"], found.get(data["task"], 0.0))
-    return found
+            hosts = tasks.setdefault(data["task"], {})
+            hosts[data["host"]] = hosts.get(data["host"], 0.0) + data["seconds"]
+    started = moment(plays[0]["at"]) - moment(lines[0]["at"])
+    return {STARTED: started} | {name: max(hosts.values()) for name, hosts in tasks.items()}
 
 
 def table(runs: Sequence[Sequence[Line]]) -> list[str]:

@@ -65,6 +65,15 @@ def test_each_scenario_has_the_plans_three_times(scenario: str) -> None:
     ]
 
 
+def test_a_triage_verifies_in_the_scenario_that_it_decided_for_and_not_where_it_goes_through_it_again() -> None:
+    heading = HEADINGS["scenario1"][1]
+    again = [line("play began", 60, play=heading, number=9), line("play ended", 61, play=heading, number=9)]
+    ran = journal("scenario1")
+    found = timings_of([*ran[:-1], *again, ran[-1]])
+    assert found is not None
+    assert (found.scenario, found.disabled, found.verified, found.total) == ("scenario1", 2.5, 40.0, 70.0)
+
+
 def test_what_a_run_did_not_come_to_is_not_measured_and_meets_no_objective() -> None:
     found = timings_of(journal("scenario1")[:8])
     assert found is not None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.timed import steps
-from tests.timed.figures import Goal, compared, missed, percentile, ratios, statistics, table
+from tests.timed.figures import Goal, compared, missed, percentile, ratios, statistics, table, uneven
 
 TWENTY = [float(number) for number in range(20, 0, -1)]
 
@@ -40,6 +40,13 @@ def test_a_ratio_compares_one_statistic_with_the_same_of_the_pings() -> None:
     samples = {"ping": [1.0, 2.0, 4.0], "disabled": [3.0, 5.0, 12.0], "verified": []}
     assert ratios(samples) == {"disabled": {"p50": 2.5, "p95": 3.0, "max": 3.0}}
     assert ratios({"disabled": [3.0]}) == {}
+
+
+def test_ratios_to_pings_that_differ_are_nothing_to_compare_with() -> None:
+    assert uneven({"ping": [1.6, 1.6, 2.4]}) == ""
+    told = "pings took 3.1 s (p50) to 8.9 s (p95): the machine was busy with something else"
+    assert uneven({"ping": [2.6, 3.1, 8.9]}) == told
+    assert uneven({"disabled": [1.0]}) == "there is no ping"
 
 
 def test_an_objective_is_every_runs() -> None:
@@ -91,8 +98,10 @@ def line(event: str, second: float, source: str = "recorder", **data: Any) -> di
     return {"event": event, "at": at(second), "source": source, "data": data}
 
 
-def task(name: str, play: int, seconds: float | None, source: str = "debug", changed: bool = False) -> dict[str, Any]:
-    return line("task ended", 9, source, task=name, play=play, seconds=seconds, changed=changed)
+def task(
+    name: str, play: int, seconds: float | None, source: str = "debug", changed: bool = False, host: str = "db1"
+) -> dict[str, Any]:
+    return line("task ended", 9, source, task=name, play=play, seconds=seconds, changed=changed, host=host)
 
 
 def run(kill: float) -> list[dict[str, Any]]:
@@ -102,7 +111,7 @@ def run(kill: float) -> list[dict[str, Any]]:
         task("Name it", 1, 0.1),
         line("play began", 2, number=2),
         task("Switch the flag off", 2, kill, "feature_flag", changed=True),
-        task("Switch the flag off", 2, 0.2, "feature_flag"),
+        task("Switch the flag off", 2, 0.2, "feature_flag", host="db2"),
         task("Hold the write block", 2, 0.4, "write_block", changed=True),
         task("Never started", 2, None),
         line("play began", 8, number=3),
@@ -116,6 +125,27 @@ def test_the_path_to_the_stop_ends_with_it_and_has_the_slowest_host_of_each_task
         "Name it": 0.1,
         "Switch the flag off": 0.8,
         "Hold the write block": 0.4,
+    }
+
+
+def test_what_is_measured_and_decided_before_the_stop_is_on_the_path_and_each_try_counts() -> None:
+    watched = [
+        line("run began", 0),
+        line("play began", 1, number=1),
+        *(task("Take one sample of each metric", 1, seconds, host="app1") for seconds in (0.5, 0.25, 0.5)),
+        *(task("Take one sample of each metric", 1, seconds, host="app2") for seconds in (1.0, 0.125)),
+        line("play began", 4, number=2),
+        task("Walk the decision tree", 2, 0.5, host="localhost"),
+        line("play began", 5, number=3),
+        task("Switch the flag off", 3, 0.75, "feature_flag", changed=True),
+        line("play began", 6, number=4),
+        task("Take one sample of each metric", 4, 9.0, host="app1"),
+    ]
+    assert steps.path(watched) == {
+        steps.STARTED: 1.0,
+        "Take one sample of each metric": 1.25,
+        "Walk the decision tree": 0.5,
+        "Switch the flag off": 0.75,
     }
 
 

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be timed, in one table: what is broken before a run, what is typed, and what its figures may be. Pure.
+
+Only what leaves no corrupt row is broken: after each run everything is put back, and rows would take another run of
+scenario 3, which repairs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.rehearsal.timings import Timings
+from tests.timed.figures import Goal
+
+# The plan's limit for a card that is moved, in milliseconds, and companies that are on and for whom it takes longer.
+_DND_MS = 500.0
+_SUFFER = (4, 7, 10, 14, 17, 20)
+_ERRORS = """
+INSERT INTO "ErrorLogs" ("companyId", severity, context, message)
+SELECT company, 'error', 'kanban.move', 'TimeoutError'
+FROM unnest(ARRAY[{companies}]) WITH ORDINALITY AS worst (company, place), generate_series(1, 11 + 20 * place::int)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A playbook that is timed.
+
+    ``scenario``: the one that it has to come to. ``goals``: by figure. ``extra``: what is typed beside its name.
+    ``broken``: how the application is told to misbehave; nothing, where the playbook asks for nothing before it stops.
+    ``errors``: companies for whom errors are logged, for each one more than for the one before. ``hurts``: a figure of
+    the application, with what it has to exceed before the command is typed.
+    """
+
+    playbook: str
+    scenario: str
+    goals: Mapping[str, Goal]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    broken: Mapping[str, Any] = field(default_factory=dict)
+    errors: Sequence[int] = ()
+    hurts: tuple[str, float] | None = None
+
+    @property
+    def errors_sql(self) -> str:
+        """The statement that logs the errors; empty where there are none."""
+        return _ERRORS.format(companies=", ".join(map(str, self.errors))) if self.errors else ""
+
+    def strayed(self, timings: Timings | None) -> str:
+        """Say to what a run came, where that is not what is timed; empty where it is."""
+        found = timings.scenario if timings else "nothing that it stopped"
+        return "" if found == self.scenario else f"{self.playbook} came to {found}, and {self.scenario} is timed"
+
+
+def cases(objectives: Mapping[str, float]) -> dict[str, Case]:
+    """Return all cases by their playbook. ``objectives``: the profile's, in seconds by scenario."""
+    validated = {"disabled": Goal(), "verified": Goal(objectives["scenario1"], seconds=60)}
+    decided = {"disabled": Goal(), "verified": Goal(objectives["scenario2"])}
+    stopped = {"disabled": Goal(objectives["scenario3"], seconds=15, pings=3), "verified": Goal()}
+    # From the command to triage on: who types it does not know yet that it will be scenario 1.
+    triaged = {"disabled": Goal(), "verified": Goal(objectives["scenario1"])}
+    known = (
+        Case("scenario1", "scenario1", validated),
+        # Without errors it would list nobody, and so switch nobody off. That the slow cards end is what its watch sees.
+        Case(
+            "scenario2",
+            "scenario2",
+            decided,
+            broken={"slow": 900, "tenants": _SUFFER},
+            errors=_SUFFER,
+            hurts=("dndP95Ms", _DND_MS),
+        ),
+        Case("scenario3", "scenario3", stopped),
+        # Refused sockets are the P0 that triage is the last to know: neither counts nor health tell them, so it watches
+        # the metrics, several tries, before anything is stopped. Corruption is known by the counts, before that watch,
+        # and slow cards lead to scenario 2, for which there is half an hour. Were processes to crash as well, it would
+        # be left to chance whether one is there when its socket is tried, and so which scenario it is.
+        Case("triage", "scenario1", triaged, extra={"kanban_triage_act": True}, broken={"refuse_sockets": True}),
+    )
+    every = {"total": Goal(), "misfire": Goal(objectives["misfire"], seconds=60)}
+    return {case.playbook: replace(case, goals={**case.goals, **every}) for case in known}
