@@ -86,14 +86,14 @@ CELLS ?=
 matrix: venv ## try every PostgreSQL, Redis, Ansible and Python that docs/support.md lists, and write its table; CELLS="redis-7 core-2.18"
 	@nice -n 10 .venv/bin/python -m tools.matrix $(CELLS)
 
-drills: venv venv-awx venv-eda ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
+drills: venv venv-awx venv-eda venv-rehearse ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
 	@$(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml
 
 drills-fast: venv ## play the few drills that fit into each build, as root
 	@$(PYTEST) $(AGAIN) tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
 
 OPTIONS ?=
-drills-all: venv venv-awx venv-eda ## play everything that is a drill three times, and print who passed; OPTIONS="--faults --resume"
+drills-all: venv venv-awx venv-eda venv-rehearse ## play everything that is a drill three times, the four rehearsals too, and print who passed; OPTIONS="--faults --resume"
 	@.venv/bin/python -m tools.rounds $(OPTIONS)
 
 rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them
@@ -107,7 +107,7 @@ rehearse-triage: venv-rehearse
 
 PLAYBOOK ?= scenario3
 N ?= 20
-timings: venv-rehearse ## time a playbook over and over on real hosts, as root: PLAYBOOK=scenario3 N=20
+timings: venv-rehearse ## time scenario1, 2, 3 or triage over and over on real hosts, as root: PLAYBOOK=scenario3 N=20
 	@.venv-rehearse/bin/python -m tests.timed $(PLAYBOOK) -n $(N)
 
 hosts-test: venv ## test the host fixture alone
@@ -120,6 +120,7 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 
 test: venv ## run all that a commit has to pass, rehearsals too, three stages side by side; the last line counts them
+	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)
 	@.venv/bin/python -m tools.summary hosts,lint,sanity $(EARLY_LANE) $(LATE_LANE)
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after

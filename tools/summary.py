@@ -10,6 +10,7 @@ comes after the names of the cases that failed, and of those that failed once an
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,9 @@ from tools.gates import CACHE, JUNIT, end, start
 TOTAL_TIMEOUT = 4600
 LOGS = CACHE / "log"
 HEARTBEAT = 60
+# What all of .ci/run is to take at most, on a bare machine of two cores; it says when it began, in Unix time.
+MINUTES = 45
+BEGAN = "KANBAN_CI_BEGAN"
 # Cases that are named, of each stage.
 NAMED = 20
 
@@ -168,6 +172,12 @@ def _watch(lanes: Sequence[Lane], timeout: float) -> str:
     return ""
 
 
+def spent(began: float, now: float) -> str:
+    """Say what all of it took since a Unix time, against what it is to take."""
+    minutes = (now - began) / 60
+    return f"all of .ci/run: {minutes:.0f} minutes, of {MINUTES}{' TOO MANY' if minutes > MINUTES else ''}"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the stages, print the table and the count, return an exit status."""
     # A terminated run takes its fixtures down as an interrupted one does.
@@ -189,6 +199,8 @@ def main(arguments: Sequence[str]) -> int:
                 f"   skipped {count.skipped:4}"
             )
             total += count
+    if began := os.environ.get(BEGAN):
+        print(spent(float(began), time.time()))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return 1 if total.failed else 0
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tools.gates import ROOT
+from tools.summary import BEGAN, spent
 
 JUNIT = (
     """@mkdir -p .cache/junit; echo '<testsuite><testcase classname="$@" name="x"/></testsuite>' >.cache/junit/$@.xml"""
@@ -44,8 +45,10 @@ hangs:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of its own, whose stages are those above."""
+    # That of the run that these tests are part of.
+    monkeypatch.delenv(BEGAN, raising=False)
     (tmp_path / "tools").mkdir()
     for name in ("__init__.py", "gates.py", "summary.py"):
         shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
@@ -144,3 +147,10 @@ def wait_until(reached: Callable[[], bool]) -> bool:
     while not reached() and time.monotonic() < deadline:
         time.sleep(0.05)
     return reached()
+
+
+def test_the_whole_is_said_where_somebody_knows_when_it_began(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BEGAN, str(time.time() - 600))
+    status, lines = run(place, "first", "beside")
+    assert (status, lines[-2:]) == (0, ["all of .ci/run: 10 minutes, of 45", "2 passed, 0 failed"])
+    assert spent(0, 46 * 60) == "all of .ci/run: 46 minutes, of 45 TOO MANY"
