@@ -63,6 +63,10 @@ class Drill:
     running: list[Running] = field(default_factory=list)
     mending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     least_writes: int = 10
+    unheard: tuple[float, float] | None = None
+    """Between which moments a write may have been acknowledged that no server has any more."""
+    undone: Run = field(init=False)
+    """What the undo came to."""
     finished: bool = False
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
@@ -91,9 +95,9 @@ class Drill:
         self.mending.callback(self.estate.site.mend, host)
         self.estate.site.fault(host, fault)
 
-    def after(self, mend: Callable[..., object], *arguments: Any) -> None:
+    def after(self, mend: Callable[..., object], *arguments: Any, **named: Any) -> None:
         """Have something done when the fault is mended, however the drill ends; the last said is done first."""
-        self.mending.callback(mend, *arguments)
+        self.mending.callback(mend, *arguments, **named)
 
     def redis_fails_over(self, to: str) -> None:
         """Wait until Sentinel has made another Redis the master, which is looked at from then on."""
@@ -104,6 +108,11 @@ class Drill:
     def mend(self) -> None:
         """Undo all faults now."""
         self.mending.close()
+
+    def let_names_differ(self) -> None:
+        """Wait until a run makes up another name than the last one did, which is that of a thousandth of the day."""
+        began = _thousandth(time.time() - self.running[-1].seconds)
+        until(lambda: _thousandth(time.time()) != began, "another thousandth of the day", timeout=90, pause=0.5)
 
     # --- The playbook
 
@@ -130,7 +139,7 @@ class Drill:
         fails: bool = False,
         says: Collection[str] = (),
         never: Collection[str] = (),
-        bound: float = BOUND,
+        bound: float | None = BOUND,
         most: int = 0,
         returns: bool = False,
         running: Running | None = None,
@@ -138,9 +147,11 @@ class Drill:
     ) -> Run:
         """Stop it under the fault, and judge 1. the flag and 3. the last screen.
 
-        :param fails: whether it has to end with another status than 0; with 0, all of a stop has to be claimed.
+        :param fails: whether it has to end with another status than 0; with 0, all of a stop has to be claimed that
+            is not among ``never``.
         :param says: words of the last screen, as on one line; ``never``: words that must not be there.
-        :param bound: seconds from Enter until the primary says that at most ``most`` companies are on.
+        :param bound: seconds from Enter until the primary says that at most ``most`` companies are on; None where
+          there is no server that could be asked.
         :param returns: whether the flag may come back once, as with an application that writes old settings.
         :param running: a run that was started before, by ``start``.
         :param extra: variables on the command line.
@@ -151,8 +162,10 @@ class Drill:
             running = self.start(extra=extra)
         run = running.wait(timeout=RUN_SECONDS * patience())
         ended = time.time()
-        self.judge_flag(running, bound=bound, most=most, returns=returns)
-        self._judge_screen(run, fails=fails, says=[*says, *(() if fails else _words(looks.WHOLE))], never=never)
+        if bound is not None:
+            self.judge_flag(running, bound=bound, most=most, returns=returns)
+        claims = [] if fails else [words for words in looks.WHOLE if words not in never]
+        self._judge_screen(run, fails=fails, says=[*says, *_words(claims)], never=never)
         if "the fence is proven" in run.screen:
             self._fenced_since = self._fenced_since or ended
         return run
@@ -185,6 +198,20 @@ class Drill:
         :param extra: variables of the second run. ``undo``: those of the undo. ``release``: release.yml before it.
         """
         self.mend()
+        again = self.go_back(extra=extra, undo=undo, release=release)
+        self._judge_lost()
+        self._judge_left()
+        self.finished = True
+        return again
+
+    def go_back(
+        self,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        undo: Mapping[str, Any] | None = None,
+        release: bool = False,
+    ) -> Run:
+        """Judge 4. the second run and 5. the undo, as ``finish`` does, where another stop follows in the same drill."""
         running = self.start(extra=extra)
         again = running.wait(timeout=RUN_SECONDS * patience())
         self.judge_flag(running)
@@ -194,14 +221,13 @@ class Drill:
             released = self.start("release").wait(timeout=RUN_SECONDS * patience())
             judge_said(released, fails=False)
         self._undo(undo or {})
-        self._judge_lost()
-        self._judge_left()
-        self.finished = True
+        self._fenced_since = None
         return again
 
     def _undo(self, extra: Mapping[str, Any]) -> None:
         self._judge_nobody_wrote()
         run = self.start("reenable", {"kanban_reenable": "all", **extra}).wait(timeout=RUN_SECONDS * patience())
+        self.undone = run
         after = {self.place.primary: self.place.psql(SETTINGS)}
         contradicted = looks.contradictions(self.place, run)
         judge_undone(run, self.settings, after, contradicted, UNDO_SECONDS * patience())
@@ -220,8 +246,8 @@ class Drill:
         until(lambda: len(self.crowd.messages(ACKNOWLEDGED)) > done, "a message to come in after all", timeout=30)
         self.crowd.end()
         with contextlib.closing(self.estate.site.connect(self.place.primary)) as session:
-            report = self.crowd.verify(session)
-        dumped = kept.in_dump(self.place, self.crowd)
+            report = self.crowd.verify(session, self.unheard)
+        dumped = kept.in_dump(self.place, self.crowd, self.unheard)
         had_it = kept.had_it(self.ground.settings)
         judge_lost(report, self.crowd.refused_messages(), dumped, self._priors, had_it, self.least_writes)
 
@@ -245,6 +271,10 @@ class Drill:
             for run in self.running:
                 all_of_it.callback(run.clear)
             all_of_it.callback(self.mend)
+
+
+def _thousandth(at: float) -> int:
+    return int(at % 86400 / 86.4)
 
 
 def _words(claims: Collection[str]) -> list[str]:

@@ -160,6 +160,11 @@ class Ground:
         if damage := {kind: number for kind, number in found.items() if number}:
             raise HostsError(f"rows are corrupt: {damage}")
 
+    def give_up(self) -> None:
+        """Have the estate made anew for whoever comes next: what is done to it now cannot be mended."""
+        self._there = False
+        (self.state / _BEFORE).unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Remove every trace."""
         self._there = False
@@ -167,7 +172,7 @@ class Ground:
 
     @property
     def left(self) -> list[str]:
-        """What podman still has of it."""
+        """What the engine still has of it."""
         return hosts_of(self.state / "hosts")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -44,8 +44,8 @@ def priors(place: Place) -> dict[str, str]:
     return {tenant: json.dumps(json.loads(prior)) for tenant, _bar, prior in (line.partition("|") for line in lines)}
 
 
-def in_dump(place: Place, crowd: Crowd) -> Report | None:
-    """Compare an account with the newest dump; None where there is none."""
+def in_dump(place: Place, crowd: Crowd, unheard: tuple[float, float] | None = None) -> Report | None:
+    """Compare an account with the newest dump; None where there is none. ``unheard``: see ``account.doubted``."""
     found = looks.dumps(place)
     if not found:
         return None
@@ -58,10 +58,10 @@ def in_dump(place: Place, crowd: Crowd) -> Report | None:
         for row in copied["Tickets"]
     }
     tags = Counter((int(row["ticketId"]), int(row["tagId"])) for row in copied["TicketTags"])
-    return account.compare(at_dump(account.read(crowd.path), *moments), rows, tags)
+    return account.compare(at_dump(account.doubted(account.read(crowd.path), unheard), *moments), rows, tags)
 
 
-def at_dump(entries: Sequence[Entry], started: float, ended: float) -> list[Entry]:
+def at_dump(entries: Collection[Entry], started: float, ended: float) -> list[Entry]:
     """Return an account as a snapshot between two moments may have it: of what overlaps them either is right."""
     before = [entry for entry in entries if entry.at <= ended]
     return [

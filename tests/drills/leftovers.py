@@ -45,7 +45,7 @@ def leftovers(place: Place) -> set[str]:
     found |= {f"redis: {key}" for key in (BLOCK, f"{{{BLOCK}}}:owner") if place.redis("EXISTS", key) != "0"}
     found |= {f"controller: {path}" for path in place.estate.incidents.rglob("*.tmp")}
     with ThreadPoolExecutor() as pool:
-        for lines in pool.map(_on_host, place.estate.fleet.hosts):
+        for lines in pool.map(_on_host, place.hosts):
             found |= lines
     return found
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.hosts.host import Host
 from tests.hosts.machine import HostsError
 from tests.playbooks.place import BLOCK, IS_ON
 from tests.playbooks.runner import Run
@@ -41,11 +42,17 @@ for entry in json.load(open(f"{place}/manifest.json"))["files"]:
 
 @dataclass
 class Place:
-    """An estate, and who takes writes on it: a drill that fails over says so."""
+    """An estate, and who takes writes on it: a drill that fails over says so, and which hosts are gone for good."""
 
     estate: Estate
     primary: str = "db1"
     master: str = "redis1"
+    gone: frozenset[str] = frozenset()
+
+    @property
+    def hosts(self) -> list[Host]:
+        """Those that can be looked at."""
+        return [host for host in self.estate.fleet.hosts if host.name not in self.gone]
 
     def psql(self, sql: str) -> str:
         """Run SQL on the primary as the superuser."""
@@ -113,7 +120,7 @@ def _dumped(place: Place, _run: Run) -> str:
 
 def _kept(place: Place, run: Run) -> str:
     lacking = []
-    for host in place.estate.fleet.hosts:
+    for host in place.hosts:
         for directory in re.findall(rf" {host.name}: \d+ files of evidence, .*? in (/[^,; ]+)", run.screen):
             found = host.run(["find", directory, "-name", "index.json", "-size", "+0"], check=False).stdout
             lacking += [] if found.strip() else [f"{host.name}:{directory}"]
@@ -121,7 +128,7 @@ def _kept(place: Place, run: Run) -> str:
 
 
 def _sound(place: Place, _run: Run) -> str:
-    found = {kind: number for kind, number in corruption(place.estate).items() if number}
+    found = {kind: number for kind, number in corruption(place.estate, place.primary).items() if number}
     return f"corrupt: {found}" if found else ""
 
 

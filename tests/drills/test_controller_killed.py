@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller is killed after each task of containment and preservation: the same command again completes it."""
+"""The controller is killed after each task: the same command again completes it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from tests.drills.drill import Drill
+from tests.drills.drill import HASTY, Drill
 from tests.playbooks.runner import Running
-from tests.playbooks.turns import tasks
+from tests.playbooks.turns import killed_in_turn, tasks
 
 # What a healthy run does. The one that completes each of these drills has to have done nothing else, so a new task has
 # to be put here.
@@ -40,17 +40,20 @@ MOMENTS = (
     "preserve : Gather processes, logs and metrics",
     "contain : Ask who leads, and who is on",
 )
+# Nothing on a host hangs on the others, so each run of one incident is killed after the next of them.
+LATER = ("verdict : ", "communicate : ", "assess : ", "recover : ", "validate : ")
 # What only a run after a killed one does.
 AFTER = {"job : Let others begin, and read what became of theirs", "job : See which places that lay here are in use"}
 FAST = "contain : Switch the flag off"
 _DONE = re.compile(r"^(ok|changed): ", re.MULTILINE)
+_ROLE = re.compile(r"\w+ : ")
 _COLLECTION = "chatia.kanban_rollback."
 
 
 def done(output: str) -> set[str]:
-    """Return the tasks of containment and preservation that were done on some host."""
+    """Return the tasks of roles that were done on some host."""
     titles = {title.removeprefix(_COLLECTION) for _play, title, said in tasks(output) if _DONE.search(said)}
-    return {title for title in titles if title.startswith(("contain :", "preserve :", "job :"))}
+    return {title for title in titles if _ROLE.match(title)}
 
 
 def kill_after(running: Running, moment: str, timeout: float = 200) -> None:
@@ -72,5 +75,18 @@ def test_controller_killed(drill: Drill, moment: str) -> None:
     kill_after(running, moment)
     drill.judge_flag(running)
     completed = drill.finish()
-    unknown = done(completed.output) - {*MOMENTS, *AFTER}
+    others = (*LATER, "run : ")
+    unknown = {title for title in done(completed.output) - {*MOMENTS, *AFTER} if not title.startswith(others)}
     assert not unknown, f"put these into MOMENTS: {unknown}"
+
+
+@pytest.mark.drill
+def test_controller_killed_over_and_over(drill: Drill) -> None:
+    """Whoever types the command again and again gets further each time, and at last to the end."""
+
+    def left(_task: str) -> None:
+        drill.judge_flag(drill.running[-1])
+
+    _done, killed = killed_in_turn(lambda: drill.start(extra=HASTY), left, moments=LATER, since="2. Stopped")
+    print(f"killed at {len(killed)} tasks: {killed}")
+    drill.finish()

@@ -1,31 +1,95 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""There is no room for the dump or for evidence on the database's host: said, with what helps; the stop needs none."""
+"""A disk is full: the dump's, a host's for evidence, the database's for its data or its log."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tests.drills.disks import DATA, LOG, fill, fill_database, give_back, own_disk
 from tests.drills.drill import HASTY, Drill
+from tests.hosts.host import Host, until
+from tests.hosts.machine import HostsError
+from tests.playbooks.place import KEPT, LAID_DOWN
+from tests.staging.settings import DATA as COMPANIES
 
-# A file system of its own, in memory and small.
-_PLACE = "/dev/shm"  # noqa: S108 - on a host
-_FILLER = f"{_PLACE}/filler"
-_KEPT = f"{_PLACE}/kanban_rollback"
+_DUMPS = "/var/lib/postgresql/dumps"
+_IN_MEMORY = "/dev/shm/kanban_rollback"  # noqa: S108 - on a host
+_SWITCH = "SELECT pg_switch_wal()"
+
+
+def _full(drill: Drill, host: Host, directory: str) -> None:
+    """Have a full disk at a directory until it is mended."""
+    own_disk(host, directory, 1)
+    drill.after(give_back, host, directory)
+    fill(host, directory)
 
 
 @pytest.mark.drill
-def test_disk_full(drill: Drill) -> None:
+def test_disk_full_of_the_dump(drill: Drill) -> None:
+    """Said, with what helps; the stop needs none of it."""
     db1 = drill.estate.fleet["db1"]
-    drill.after(db1.run, ["rm", "-rf", _KEPT])
-    drill.after(db1.run, ["rm", "-f", _FILLER])
-    db1.run(["install", "-d", "-o", "postgres", "-m", "0700", _KEPT])
-    db1.run(["sh", "-c", f"cat /dev/zero > {_FILLER}; df --output=avail {_PLACE}"], check=False)
+    drill.after(db1.run, ["rm", "-rf", _DUMPS])
+    db1.run(["install", "-d", "-o", "postgres", "-m", "0700", _DUMPS])
+    _full(drill, db1, _DUMPS)
     drill.stop(
         fails=True,
         says=["the fence is proven", "the write block is held", "NOT WELL: no proven dump of db1"],
-        never=["the dump is proven"],
-        extra={**HASTY, "kanban_dump_dir": f"{_KEPT}/dumps"},
+        never=["the dump is proven", "NOT SOUND"],
+        extra={**HASTY, "kanban_dump_dir": f"{_DUMPS}/here"},
     )
+    drill.finish()
+
+
+@pytest.mark.drill
+def test_disk_full_of_evidence(drill: Drill) -> None:
+    """What a host says of itself finds no room on its disk: it is kept in memory, and that is said."""
+    app1 = drill.estate.fleet["app1"]
+    drill.after(app1.run, ["rm", "-rf", _IN_MEMORY])
+    for directory in (KEPT[0], LAID_DOWN[0], "/var/tmp"):  # noqa: S108 - on a host
+        app1.run(["mkdir", "-p", directory])
+        _full(drill, app1, directory)
+    kept = drill.stop(extra=HASTY)
+    assert re.search(rf"app1: \d+ files of evidence, .* in {_IN_MEMORY}/.* could not be written there", kept.screen)
+    drill.finish()
+
+
+@pytest.mark.drill
+def test_disk_full_of_data(drill: Drill) -> None:
+    """No table can grow: who had the flag stands in a file on the host, and all else is done and said."""
+    fill_database(drill, DATA)
+    says = [
+        "the fence is proven",
+        "the write block is held",
+        "db1: 60 tenants switched off, 0 of 200 on; who had it: file",
+    ]
+    drill.stop(fails=True, says=[*says, "No space left on device"], extra=HASTY)
+    drill.finish()
+
+
+@pytest.mark.drill
+def test_disk_full_of_log(drill: Drill) -> None:
+    """The server ends itself when it needs another file for its log: nobody can switch anything off in it."""
+    fill_database(drill, LOG)
+
+    def ended() -> bool:
+        try:
+            drill.estate.fleet["db1"].psql(_SWITCH)
+        except HostsError:
+            return True
+        return False
+
+    until(ended, "the server to find no room", timeout=60)
+    drill.stop(
+        fails=True,
+        says=["NOT CONTAINED", "db1: NOT ACCOUNTED FOR", "redis1: write block held by"],
+        extra=HASTY,
+        bound=None,
+        most=COMPANIES.expected_on(),
+    )
+    # The block bears a name that no ledger has, and the second run another.
+    drill.let_names_differ()
     drill.finish()

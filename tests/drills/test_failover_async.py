@@ -5,91 +5,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.drills.failovers import EXTRA, HASTY, Estate, People, hosts, stopped_at
-from tests.playbooks.place import ON, TENANTS
-from tests.playbooks.test_writes import MOVES, refused
+from tests.drills.drill import HASTY, Drill
+from tests.drills.failovers import ON, ON_DB2, SAYS, ask_old_primary, cut_replication, fail_over, stopped_at
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
 # Two who never had it are switched on after the replica has stopped listening: nothing there knows of them.
-SWITCHED_ON = """UPDATE "Companies" SET settings = '{"kanbanV2Enabled": true}' WHERE id IN (1, 4)"""
-WHOSE = "SELECT DISTINCT unnest(tenants)::int FROM kanban_rollback.flag_changes WHERE action = 'disabled'"
-EVENT = "SELECT data FROM kanban_rollback.events WHERE event = 'failover' AND source = 'feature_flag'"
-LEFT_AT = "SELECT split_part(pg_read_file('pg_wal/00000002.history'), chr(9), 2)"
-# The old primary is gone for good.
-ON_DB2 = {**EXTRA, "kanban_db_hosts": "db2"}
+_SWITCHED_ON = """UPDATE "Companies" SET settings = '{"kanbanV2Enabled": true}' WHERE id IN (1, 3)"""
+_WHOSE = "SELECT DISTINCT unnest(tenants)::int FROM kanban_rollback.flag_changes WHERE action = 'disabled'"
+_EVENT = "SELECT data FROM kanban_rollback.events WHERE event = 'failover' AND source = 'feature_flag'"
+_LEFT_AT = "SELECT split_part(pg_read_file('pg_wal/00000002.history'), chr(9), 2)"
 
 
-@pytest.fixture
-def estate(hosts_can_be_made: None, tmp_path: Path) -> Iterator[Estate]:
-    with hosts(tmp_path) as made:
-        yield made
+def _failovers(drill: Drill) -> list[dict[str, object]]:
+    """Return what the runs' journals have of it."""
+    paths = sorted(drill.estate.incidents.glob("*/journal-*.jsonl"))
+    lines = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line["data"]["details"]["failover"] for line in lines if "failover" in line["data"].get("details", {})]
 
 
-def test_a_kill_that_is_lost_is_done_again_and_the_loss_is_told(estate: Estate) -> None:
-    with People(estate) as people:
-        estate.cut_replication()
-        before = estate.rows("db2")
-        estate.psql("db1", SWITCHED_ON)
-        people.have(50)
-        running = estate.start("scenario3", variables=HASTY, extra=EXTRA, whole=True)
-        with stopped_at(estate, running, f"{ON + 2} tenants switched off in"):
-            people.have(5)
-            estate.fail_over()
-            assert estate.on("db2") == ON, "the kill got across"
-            people.have(5)
-        run = running.wait(timeout=700)
-        people.have(5)
-        lost = people.missing()
-    assert 55 <= len(lost) < len(people.acknowledged), "nothing that was acknowledged was lost: this shows nothing"
-    assert estate.on("db2") == 0
-    assert refused(estate, "db2") == list(MOVES)
-    assert run.rc != 0, run.output
-    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
-    assert f"NOT WELL: a part of the log of db1 is not on db2: from {estate.psql('db2', LEFT_AT)} to " in run.screen
-    assert "NOT WELL: 2 prior values were lost with db1." in run.screen
-    assert "db1: no longer the primary, nothing is expected of it" in run.screen
-    assert "db2: fence proven for" in run.screen
-    told = json.loads(estate.psql("db2", EVENT))
+@pytest.mark.drill
+def test_failover_async(drill: Drill) -> None:
+    """A kill that is lost is done again, and the loss is told: of the log, and of who had it."""
+    cut_replication(drill)
+    drill.place.psql(_SWITCHED_ON)
+    drill.estate.site.disconnect()
+    running = drill.start(extra=HASTY)
+    with stopped_at(drill, running, f"{ON + 2} tenants switched off in"):
+        fail_over(drill)
+        assert drill.watch.looks[-1].on == ON, "the kill got across"
+    lost = f"NOT WELL: a part of the log of db1 is not on db2: from {drill.place.psql(_LEFT_AT)} to "
+    says = [*SAYS, lost, "NOT WELL: 2 prior values were lost with db1.", "db2: fence proven for"]
+    gone = "db1: no longer the primary, nothing is expected of it"
+    drill.stop(running=running, fails=True, says=[*says, gone], returns=True)
+    told = json.loads(drill.place.psql(_EVENT))
     assert (told["host"], told["switched"], told["recorded"], told["lost_priors"]) == ("db1", ON + 2, ON, 2)
-    (journal,) = (estate.directory / ".local/state/kanban_rollback/incidents").glob("*/journal-*.jsonl")
-    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-    kept = [line["data"]["details"]["failover"] for line in lines if "failover" in line["data"].get("details", {})]
-    assert [one["lost_priors"] for one in kept] == [2]
-
-    undone = estate.run(
-        "reenable", extra={**ON_DB2, "kanban_reenable": "all"}, variables=HASTY, whole=True, timeout=400
-    )
-    assert undone.rc == 0, undone.output
-    assert "db2: 2 PRIOR VALUES WERE LOST" in undone.screen
-    assert estate.rows("db2") == before
-
-    there, here = (set(found.split()) for found in (estate.old_primary(WHOSE), estate.psql("db2", WHOSE)))
-    assert there - here == {"1", "4"}
-
-
-def test_a_primary_that_dies_when_all_is_preserved_is_seen_before_the_last_screen(estate: Estate) -> None:
-    running = estate.start("scenario3", variables=HASTY, extra=EXTRA, whole=True)
-    with stopped_at(estate, running, "PLAY [5. Assess"):
-        estate.caught_up()
-        estate.fail_over()
-    run = running.wait(timeout=700)
-    # What was kept is on the host that died.
-    assert run.rc != 0, run.output
-    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants" in run.screen
-    assert "db2: took over from db1 since the kill (timeline 00000001 to 00000002)" in run.screen
-    assert "0 were switched off again, 0 are on. It had all of the log that this run knows of" in run.screen
-    assert f"no prior value is missing: the kill had switched off {ON} on db1, and {ON} are recorded here" in run.screen
-    assert "NOT WELL: no proven dump of db2" in run.screen
-    assert (estate.on("db2"), refused(estate, "db2")) == (0, list(MOVES))
-    again = estate.run("scenario3", extra=ON_DB2, variables=HASTY, whole=True, timeout=400)
-    assert again.rc == 0, again.output
-    assert (
-        "Also: the fence is proven, no write block (there is no Redis), evidence is kept, the dump is proven"
-        in again.screen
-    )
+    assert [one["lost_priors"] for one in _failovers(drill)] == [2]
+    drill.finish(extra=ON_DB2, undo=ON_DB2)
+    assert "db2: 2 PRIOR VALUES WERE LOST" in drill.undone.screen
+    with contextlib.closing(drill.estate.site.connect("db2")) as session:
+        assert drill.crowd.verify(session).missing, "nothing that was acknowledged was lost: this shows nothing"
+    here = set(drill.place.psql(_WHOSE).split())
+    assert set(ask_old_primary(drill, _WHOSE).split()) - here == {"1", "3"}

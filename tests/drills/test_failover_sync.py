@@ -5,42 +5,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.drills.failovers import EXTRA, HASTY, Estate, People, hosts, stopped_at
-from tests.playbooks.place import ON, TENANTS
-from tests.playbooks.test_writes import MOVES, refused
+from tests.drills.drill import HASTY, Drill
+from tests.drills.failovers import KEPT, KILLED, ON_DB2, SAYS, fail_over, make_synchronous, stopped_at
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
-
-
-@pytest.fixture
-def estate(hosts_can_be_made: None, tmp_path: Path) -> Iterator[Estate]:
-    with hosts(tmp_path, synchronous=True) as made:
-        yield made
+_FLAG = "the kill holds on the server that took over"
 
 
-def test_nothing_that_was_acknowledged_is_lost_and_no_prior_value(estate: Estate) -> None:
-    with People(estate) as people:
-        running = estate.start("scenario3", variables=HASTY, extra=EXTRA, whole=True)
-        with stopped_at(estate, running, f"{ON} tenants switched off in"):
-            # What is acknowledged from here on waited for the replica, and with it all that came before: the kill.
-            people.have(5)
-            estate.fail_over()
-            assert estate.on("db2") == 0
-            people.have(5)
-        run = running.wait(timeout=700)
-        people.have(5)
-        assert people.missing() == set()
-    assert len(people.acknowledged) > 30
-    assert (estate.on("db2"), refused(estate, "db2")) == (0, list(MOVES))
+@pytest.mark.drill
+def test_failover_sync_once_the_flag_is_off(drill: Drill) -> None:
+    make_synchronous(drill)
+    drill.estate.site.disconnect()
+    running = drill.start(extra=HASTY)
+    # What is acknowledged from here on waits for the replica, and with it all that came before: the kill.
+    with stopped_at(drill, running, KILLED):
+        fail_over(drill)
     # What was kept as evidence beside the kill is on the host that died.
-    assert run.rc != 0, run.output
-    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
-    assert "the kill holds on the server that took over" in run.screen
-    assert f"no prior value is missing: the kill had switched off {ON} on db1, and {ON} are recorded here" in run.screen
-    assert "LOST" not in run.screen
-    assert "NOT WELL: no evidence of db1" in run.screen
+    says = [*SAYS, _FLAG, KEPT, "NOT WELL: no evidence of db1"]
+    drill.stop(running=running, fails=True, says=says, never=["LOST", "on this controller alone"])
+    drill.finish(extra=ON_DB2, undo=ON_DB2)
+
+
+@pytest.mark.drill
+def test_failover_sync_when_all_is_preserved(drill: Drill) -> None:
+    """It is seen before the last screen, and what was kept on the host that died is claimed by nobody."""
+    make_synchronous(drill)
+    drill.estate.site.disconnect()
+    running = drill.start(extra=HASTY)
+    with stopped_at(drill, running, "PLAY [5. Assess"):
+        fail_over(drill)
+    again = "0 were switched off again, 0 are on. It had all of the log that this run knows of"
+    took_over = "db2: took over from db1 since the kill (timeline 00000001 to 00000002)"
+    says = [*SAYS, took_over, again, KEPT, "NOT WELL: no proven dump of db2"]
+    drill.stop(running=running, fails=True, says=says, never=["LOST", "on this controller alone"])
+    drill.finish(extra=ON_DB2, undo=ON_DB2)

@@ -20,7 +20,7 @@ from tests.drills.leftovers import leftovers
 from tests.drills.watch import Look, Off, off
 from tests.playbooks.place import BLOCK
 from tests.playbooks.runner import Run
-from tests.staging.account import ACKNOWLEDGED, REFUSED, UNKNOWN, Entry, Report
+from tests.staging.account import ACKNOWLEDGED, REFUSED, UNKNOWN, Entry, Report, doubted
 
 _SCREEN = "What holds, what does not, and what to do next ***\n"
 SOUND = "CONTAINED: Kanban V2 is off for all 200 tenants (60 were switched off now)."
@@ -157,6 +157,15 @@ def test_who_had_it_by_the_settings() -> None:
         '1|{"a": 1}\n2|\n3|[]\n4|{"kanbanV2Enabled": true}\n5|{"kanbanV2Enabled": false}\n7|{"kanbanV2Enabled": "sim"}'
     )
     assert kept.had_it(settings) == {"4": "true", "7": '"sim"'}
+
+
+def test_what_a_server_acknowledged_that_is_gone_may_be_there_or_not() -> None:
+    entries = [
+        Entry(n, 0.0, "move", 1, {"lane:1": n}, ACKNOWLEDGED, 200, until) for n, until in ((1, 5), (2, 15), (3, 25))
+    ]
+    found = [one.outcome for one in doubted(entries, (10.0, 20.0))]
+    assert found == [ACKNOWLEDGED, UNKNOWN, ACKNOWLEDGED]
+    assert doubted(entries, None) == entries
 
 
 def test_what_overlaps_the_dump_may_be_in_it_or_not() -> None:

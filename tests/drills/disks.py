@@ -1,0 +1,65 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A directory of a host on a disk of its own, small enough to be filled: what was there moves onto it."""
+
+from __future__ import annotations
+
+from tests.drills.drill import Drill
+from tests.hosts.host import Host
+
+DATA = "/var/lib/postgresql/17/main"
+LOG = f"{DATA}/pg_wal"
+SERVICE = "postgresql@17-main"
+_MEBIBYTES = 400
+_MOVE = """
+mv "$1" "$1.was"
+mkdir "$1"
+"""
+_BACK = """
+chown --reference="$1.was" "$1"
+chmod --reference="$1.was" "$1"
+cp -a "$1.was/." "$1/"
+"""
+_RETURN = """
+rmdir "$1"
+mv "$1.was" "$1"
+"""
+# Ends when there is no room, which is what it is for.
+_FILL = 'cat /dev/zero > "$1/filler"; sync; test "$(df --output=avail "$1" | tail -n 1)" -eq 0'
+
+
+def own_disk(host: Host, directory: str, mebibytes: int = _MEBIBYTES) -> None:
+    """Give a directory that is there a file system of its own, in memory."""
+    host.run(["sh", "-ec", _MOVE, "sh", directory])
+    host.mount_memory(directory, mebibytes)
+    host.run(["sh", "-ec", _BACK, "sh", directory])
+
+
+def give_back(host: Host, directory: str) -> None:
+    """Take its own disk away, with what came onto it: there is what was there."""
+    host.unmount(directory)
+    host.run(["sh", "-ec", _RETURN, "sh", directory])
+
+
+def fill(host: Host, directory: str) -> None:
+    """Leave no byte on the disk that a directory is on."""
+    host.run(["sh", "-c", _FILL, "sh", directory], timeout=60)
+
+
+def fill_database(drill: Drill, directory: str) -> None:
+    """Fill the disk that the primary's data or log lies on; both have had one of their own from then on.
+
+    The server is stopped for a moment. Mended, there is room again, and a server that it had ended is up again.
+    """
+    db1 = drill.estate.fleet["db1"]
+    # It is not worth the time to move all of it back.
+    drill.ground.give_up()
+    db1.run(["systemctl", "stop", SERVICE], timeout=60)
+    own_disk(db1, directory)
+    db1.run(["systemctl", "start", SERVICE], timeout=60)
+    db1.wait_until_ready()
+    drill.after(db1.wait_until_ready)
+    drill.after(db1.run, ["systemctl", "start", SERVICE], timeout=60)
+    drill.after(db1.run, ["rm", "-f", f"{directory}/filler"])
+    fill(db1, directory)

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every grant of the least-privileged role: what a stop says without it, or why it can do without.
+
+Each as it stands between REVOKE and the role; ``{latch}`` is the flag's own. What stands here is compared with the
+catalogs in test_grant_missing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.drills.looks import Place
+from tests.integration.granted import EVERYTHING
+from tests.rehearsal.estate import DATABASE
+
+ROLE = "kanban_rollback"
+# As bootstrap.yml has it on PostgreSQL 13: SELECT and USAGE by name alone.
+BY_NAME: Mapping[str, Any] = {"bootstrap_memberships": ["pg_read_all_stats"]}
+# A member of it has those twice, so that taking away one of the two shows nothing. Without it a dump, which has the
+# schema of the whole database, is not to be had.
+READS_ALL = "pg_read_all_data"
+# With whoever holds a row ended, which takes a membership more.
+ENDS: Mapping[str, Any] = {"kanban_on_blocked": "terminate"}
+CLEAN = "the checks found nothing corrupt"
+NO_DUMP = "NOT WELL: no proven dump of db1"
+PROVEN = "the dump is proven"
+NOT_COMPARED = "data NOT VALIDATED: rows were not compared with the dump, for there is none"
+# Only what was measured is that.
+UNSOUND = "NOT SOUND"
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What the run says without a grant, on the last screen; ``output``: anywhere.
+
+    ``stops``: whether the flag is off all the same. ``by_name``: whether it is no member of ``READS_ALL`` either.
+    """
+
+    says: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
+    fails: bool = True
+    stops: bool = True
+    by_name: bool = False
+
+
+_STAYS_ON = ("NOT CONTAINED", "hosts could not do it", "redis1: write block held by")
+_FENCED = (*_STAYS_ON, "db1: fence proven for")
+_STOPPED = ("CONTAINED: ", "the fence is proven", "the write block is held", "evidence is kept")
+WELL = (*_STOPPED, CLEAN)
+_TO_FILE = ("The ledger cannot be used", "who had it: file")
+_NO_EVENT = "The ledger's events could not be written or read: permission denied for table"
+_FUNCTION = "EXECUTE ON FUNCTION kanban_rollback."
+
+
+def _reading(*says: str) -> Lack:
+    return Lack((*WELL, NO_DUMP, NOT_COMPARED, *says), (UNSOUND,), by_name=True)
+
+
+# What the stop itself needs: the first stop of an incident lacks each.
+LACKS: Mapping[str, Mapping[str, Lack]] = {
+    "flag": {
+        f"CONNECT ON DATABASE {DATABASE}": Lack(
+            (*_STAYS_ON, "permission denied for database"), ("fence proven",), stops=False
+        ),
+        "USAGE ON SCHEMA public": Lack(
+            (*_FENCED, "is in a schema that this role may not use"), by_name=True, stops=False
+        ),
+        'SELECT ON public."Companies"': Lack((*_FENCED, "Companies"), by_name=True, stops=False),
+        'UPDATE (settings) ON public."Companies"': Lack((*_FENCED, "UPDATE"), stops=False),
+    },
+    "ledger": {
+        "USAGE ON SCHEMA kanban_rollback": Lack(
+            ("CONTAINED IN PART", "USAGE ON SCHEMA kanban_rollback"), ("the fence is proven",), by_name=True
+        ),
+        "SELECT ON kanban_rollback.meta": _reading(*_TO_FILE),
+        "SELECT ON kanban_rollback.incidents": _reading(*_TO_FILE),
+        "INSERT ON kanban_rollback.incidents": Lack(_TO_FILE, fails=False),
+        "SELECT ON kanban_rollback.incident_aliases": _reading(*_TO_FILE),
+    },
+    "record": {
+        "INSERT ON kanban_rollback.flag_changes": Lack(
+            ("The ledger refused the prior values", "who had it: file", "the latch is up"), fails=False
+        ),
+        "SELECT ON kanban_rollback.events": _reading(_NO_EVENT, "who had it: ledger"),
+        "INSERT ON kanban_rollback.events": Lack((_NO_EVENT, "who had it: ledger"), fails=False),
+        READS_ALL: Lack((*WELL, NO_DUMP, NOT_COMPARED), (PROVEN, UNSOUND)),
+    },
+    "fence and latch": {
+        _FUNCTION + "raise_{latch}(text)": Lack(
+            ("The latch is not up: permission denied for function raise_latch_",), ("the latch is up",), fails=False
+        ),
+        _FUNCTION + "fence_raise(jsonb)": Lack(
+            ("CONTAINED IN PART", "may not call kanban_rollback.fence_raise()", "the latch is up"),
+            ("the fence is proven",),
+        ),
+        _FUNCTION + "fence_try(jsonb)": Lack(
+            ("CONTAINED IN PART", "the fence on db1 is unproven", "may not call kanban_rollback.fence_try()"),
+            ("the fence is proven",),
+        ),
+        _FUNCTION + "fence_note(jsonb)": Lack(("The end of the drain was not noted",), fails=False),
+    },
+}
+# It takes a second stop of an incident to need it.
+TO_JOIN = "INSERT ON kanban_rollback.incident_aliases"
+JOINED = Lack(
+    ("means it as well could not be noted: permission denied for table incident_aliases",),
+    ("The ledger cannot be used",),
+    fails=False,
+)
+# Without it nobody is told what others' sessions do.
+TO_SEE = "pg_read_all_stats"
+BLIND = Lack(
+    ("grant pg_read_all_stats to name blockers in full",),
+    ("transactions from before the kill are still open",),
+    fails=False,
+)
+# And somebody who holds a row, and is to be ended for that.
+TO_END = "pg_signal_backend"
+_ALONE = "What this run leaves lies on this controller alone"
+_NOBODY_COUNTED = "Whom it affects could not be counted"
+
+
+def _in_turn(*says: str, output: tuple[str, ...] = (), well: bool = True) -> Lack:
+    # The dump of the first stop is there, and finding it takes no right to read the tables.
+    said = (*(WELL if well else _STOPPED), PROVEN, *says)
+    return Lack(said, (NO_DUMP, UNSOUND) if well else (NO_DUMP, UNSOUND, CLEAN), output, fails=False)
+
+
+# What comes after the stop, or is asked by a stop that is typed again: a stop of one incident lacks each.
+TURNS: Mapping[str, Lack] = {
+    "SELECT ON kanban_rollback.flag_changes": _in_turn(_NO_EVENT),
+    **{f"{word} ON kanban_rollback.files": _in_turn(_ALONE) for word in ("SELECT", "INSERT", "UPDATE")},
+    **{f"SELECT ON kanban_rollback.{name}": _in_turn(output=(_NOBODY_COUNTED,)) for name in ("leases", "latched")},
+    f"TEMPORARY ON DATABASE {DATABASE}": _in_turn(
+        "there is no plan for db1",
+        "This role lacks TEMPORARY on the database",
+        "data NOT VALIDATED: there is no plan",
+        output=(f"GRANT TEMPORARY ON DATABASE {DATABASE} TO {ROLE};",),
+        well=False,
+    ),
+    **{
+        f'SELECT ON public."{name}"': _in_turn("NOT COUNTED", name, "data NOT VALIDATED: ", well=False)
+        for name in ("Tags", "Tickets", "TicketTags")
+    },
+    **{
+        f'SELECT ({name}) ON public."Lanes"': _in_turn("NOT COUNTED", "Lanes", "data NOT VALIDATED: ", well=False)
+        for name in ("id", '"companyId"')
+    },
+}
+_REPAIRS = "a stop plans a repair, and kanban_recovery=surgical does it"
+_RETURNS = "release.yml and reenable.yml alone use it"
+# What a stop can do without, and why. All of it is taken away at once, and the stop is whole.
+IDLE: Mapping[str, str] = {
+    "INSERT ON kanban_rollback.meta": "only a ledger without a mark is marked, and bootstrap.yml has marked it",
+    "UPDATE ON kanban_rollback.incidents": "an incident is closed by an undo or a report",
+    **{f"{word} ON kanban_rollback.leases": _RETURNS for word in ("INSERT", "UPDATE", "DELETE")},
+    "DELETE ON kanban_rollback.files": "report.yml removes what is older than its retention",
+    "DELETE ON kanban_rollback.quarantined": "the same",
+    "SELECT ON kanban_rollback.quarantined": _REPAIRS,
+    "INSERT ON kanban_rollback.quarantined": _REPAIRS,
+    "SELECT ON kanban_rollback.repairs": "how many an incident has had is only counted where it may be read",
+    **{f"{word} ON kanban_rollback.repairs": _REPAIRS for word in ("INSERT", "UPDATE")},
+    "EXECUTE ON FUNCTION kanban_rollback.fence_lower(jsonb)": _RETURNS,
+    "EXECUTE ON FUNCTION kanban_rollback.lower_{latch}()": _RETURNS,
+    **{f'{word} ON public."{table}"': _REPAIRS for table in ("Tags", "TicketTags") for word in ("INSERT", "DELETE")},
+    **{f'UPDATE ({name}) ON public."Tickets"': _REPAIRS for name in ('"kanbanLane"', '"kanbanOrder"')},
+    **{f'SELECT ({name}) ON public."ErrorLogs"': "scenario 2 and triage rank by it"
+       for name in ('"companyId"', "context", '"createdAt"')},
+    'SELECT ("companyId") ON public."Users"': "how many people it affects is told as not measured",
+}  # fmt: skip
+
+
+def filled(grant: str, place: Place) -> str:
+    """Return a grant with the name of the flag's latch in it."""
+    if "{latch}" not in grant:
+        return grant
+    found = place.psql("SELECT substr(proname, 7) FROM pg_proc WHERE proname LIKE 'raise\\_latch\\_%'")
+    return grant.format(latch=found)
+
+
+def granted(place: Place) -> set[str]:
+    """Return all that was granted to the role itself, by the catalogs; what everybody may do is not counted."""
+    return set(place.psql(EVERYTHING.replace("%(role)s", f"'{ROLE}'").replace("%%", "%")).splitlines())
