@@ -51,9 +51,10 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
         return None
     _say_left(place, joined, left)
     if joined.unnamed:
+        helps = " bootstrap.yml grants what is lacking." if joined.unnamed.code == "missing_privilege" else ""
         place.warnings.append(
             f"This goes on with {joined.incident_id}, which is open; that {request.who.incident_id} means it as well "
-            f"could not be noted: {joined.unnamed}. bootstrap.yml grants what is lacking."
+            f"could not be noted: {joined.unnamed.what.rstrip('.')}.{helps}"
         )
     return joined
 
@@ -85,7 +86,9 @@ def _say_left(place: Place, joined: ledger.Joined, left: tuple[str, Path] | None
 def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
     """Return what keeps the prior values of one flag."""
     incident = joined.incident_id if joined else request.who.incident_id
-    name = file_name(request.who.incident_id, place.server.cluster, target.identity)
+    # By an id that an undo of this incident looks for.
+    known_by = incident if joined and joined.unnamed else request.who.incident_id
+    name = file_name(known_by, place.server.cluster, target.identity)
     file = PriorFile(name, directories(request.state_dir))
     return Keeper(incident, request.who.run_id, target.identity, file, joined is not None)
 
@@ -134,6 +137,7 @@ def incident_result(incident_id: str, requested: str, joined: ledger.Joined | No
         "requested": requested,
         "opened_now": bool(joined and joined.opened_now),
         "in_ledger": joined is not None,
+        "noted": not (joined and joined.unnamed),
         "open_before": joined.open_before[:10] if joined else [],
     }
 

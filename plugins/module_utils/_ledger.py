@@ -103,14 +103,14 @@ class Who:
 class Joined:
     """The incident that the ledger knows this one as; ``adopted``: by an id that it had not known.
 
-    ``unnamed``: why it could not note that id; it is the same incident all the same.
+    ``unnamed``: why it could not note that id; it is the same incident all the same, and nobody finds it by that id.
     """
 
     incident_id: str
     opened_now: bool
     open_before: list[dict[str, Any]]
     adopted: bool = False
-    unnamed: str = ""
+    unnamed: ServerError | None = None
 
 
 def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
@@ -131,7 +131,7 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None
                 cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": joined.incident_id})
         except ServerError as error:
             # Another incident beside the one that is open would split what was kept, and its undo with it.
-            return replace(joined, unnamed=error.what)
+            return replace(joined, unnamed=error)
     return joined
 
 

@@ -369,6 +369,9 @@ incident:
   returned: success
   type: dict
   contains:
+    noted:
+      description: Whether it is found by the id that was asked for, too, which the ledger may have refused.
+      type: bool
     switched_seconds_ago:
       description:
         - Seconds since an earlier run of the incident last switched a tenant off, by the server's clock; null where

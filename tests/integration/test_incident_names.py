@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.integration.crowd import population
 from tests.integration.place import Database
 
@@ -31,6 +33,23 @@ def test_a_role_that_may_note_no_other_name_goes_on_with_what_is_open(db: Databa
     assert db.snapshot("companies").texts == before.texts
 
 
+def test_priors_on_the_host_lie_where_the_undo_of_what_is_open_looks(db: Database, tmp_path: Path) -> None:
+    state = {"state_dir": str(tmp_path)}
+    modules = population(db)
+    modules.disable("INC-20261125-001", tenants=[1, 2])
+    role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
+    db.rows(
+        f"GRANT USAGE ON SCHEMA kanban_rollback TO {role};"
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kanban_rollback TO {role};"
+        f"REVOKE INSERT ON kanban_rollback.incident_aliases, kanban_rollback.flag_changes FROM {role}"
+    )
+    theirs = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
+    done = theirs.disable("INC-20261125-007", incident_adopt=True, **state)
+    assert (done["incident"]["incident_id"], done["incident"]["noted"]) == ("INC-20261125-001", False)
+    assert (done["priors"]["kept_in"], done["enabled_after"]) == ("file", 0)
+    assert modules.restore("INC-20261125-001", **state)["changed_count"] == 50
+
+
 def test_an_alias_that_means_another_incident_stays_its_own(db: Database) -> None:
     modules, ledger = population(db), db.modules()
     modules.disable("INC-1", tenants=[1])
@@ -38,7 +57,7 @@ def test_an_alias_that_means_another_incident_stays_its_own(db: Database) -> Non
     ledger.ok("incident", incident_id="INC-1", state="closed")
     modules.disable("INC-2", tenants=[2])
     done = ledger.ok("incident", incident_id="INC-2", aliases=["INC-1", "INC-1b", "INC-3"])
-    assert done["changed"]
+    assert (done["changed"], done["names"]) == (True, ["INC-2", "INC-3"])
     (row,) = ledger.ok("incident_info", incident_id="INC-2")["incidents"]
     assert row["aliases"] == ["INC-3"]
     assert not ledger.ok("incident", incident_id="INC-2", aliases=["INC-1", "INC-1b", "INC-3"])["changed"]
