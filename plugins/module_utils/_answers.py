@@ -37,15 +37,29 @@ def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
     return sorted(found | asked)
 
 
-def names_left(blocks: Sequence[Answer], names: Sequence[str]) -> list[str]:
-    """Return ids on write blocks that runs made up and that are not among the incident's names.
+def names_left(blocks: Sequence[Answer], flags: Sequence[Answer]) -> list[str]:
+    """Return ids on write blocks that look as runs make them up and that no ledger knows.
 
-    They are those of stops that reached no ledger. An id that a person gave, or another program, is theirs.
+    They are those of stops that reached no ledger. Nothing where a database gave no answer, or where there are several
+    ledgers: another one may know them, perhaps as what is closed.
 
     :param blocks: what the hosts said that were to hold one.
+    :param flags: what all databases answered to the kill.
     """
+    if any("database" not in flag for flag in flags):
+        return []
+    databases = [flag["database"] for flag in flags]
+    if len({database.get("cluster") for database in databases if database.get("writable")}) != 1:
+        return []
+    known: set[str] = set()
+    for incident in (flag["incident"] for flag in flags if flag.get("incident")):
+        known.add(str(incident["incident_id"]))
+        known.update(name for row in incident.get("open_before", []) for name in ids_of(row))
+        # Refused, it is a name that nobody finds the incident by.
+        if incident.get("noted", True):
+            known.add(str(incident.get("requested")))
     owners = {str(block["owner"]) for block in blocks if block.get("held") and block.get("owner")}
-    return sorted(owner for owner in owners if _MADE_UP.fullmatch(owner) and owner not in names)
+    return sorted(owner for owner in owners if _MADE_UP.fullmatch(owner) and owner not in known)
 
 
 def latest(answers: Sequence[Sequence[Answer]]) -> list[Answer]:

@@ -139,11 +139,13 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
         changed = ledger.close_incident(cursor, incident, who.operator) or changed
     kills = ledger.count_kills(cursor)
     told = {"event": recorded} if recorded else {}
+    names = [name for row in ledger.list_incidents(cursor, incident) for name in (row["incident_id"], *row["aliases"])]
     return {
         "changed": changed,
         "incident_id": incident,
         "opened_now": opened,
         "open_before": before,
+        "names": names,
         "kills": kills,
         **told,
     }

@@ -125,6 +125,11 @@ open_before:
   returned: when not in check mode
   type: list
   elements: dict
+names:
+  description: The id that the ledger knows it by, and all others that mean it by now.
+  returned: when not in check mode
+  type: list
+  elements: str
 kills:
   description: How many kills the ledger has recorded, as RV(chatia.kanban_rollback.incident_info#module:kills).
   returned: when not in check mode

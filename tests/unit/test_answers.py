@@ -11,28 +11,56 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import names_left
 
-OURS = ["INC-20261129-600", "INC-20261129-598"]
+OURS, LEFT = "INC-20261129-600", "INC-20261129-599"
+REPLICA: dict[str, Any] = {"database": {"cluster": "1", "writable": False}}
+
+
+def killed(**incident: Any) -> dict[str, Any]:
+    there = {"incident_id": OURS, "requested": OURS, "in_ledger": True, "noted": True, "open_before": [], **incident}
+    return {"database": {"cluster": "1", "writable": True}, "incident": there}
 
 
 @pytest.mark.parametrize(
     ("block", "found"),
     [
-        ({"held": True, "owner": "INC-20261129-599"}, ["INC-20261129-599"]),
-        ({"held": True, "owner": "INC-20261129-600"}, []),
-        ({"held": True, "owner": "INC-20261129-598"}, []),
+        ({"held": True, "owner": LEFT}, [LEFT]),
+        ({"held": True, "owner": OURS}, []),
         ({"held": True, "owner": "INC-42"}, []),
         ({"held": True, "owner": "release freeze"}, []),
-        ({"held": True, "owner": "INC-20261129-599-2"}, []),
+        ({"held": True, "owner": f"{LEFT}-2"}, []),
         ({"held": True, "owner": None}, []),
-        ({"held": False, "owner": "INC-20261129-599"}, []),
+        ({"held": False, "owner": LEFT}, []),
         ({"unreachable": True}, []),
         ({}, []),
     ],
 )
 def test_what_a_run_made_up_and_no_ledger_has_is_found(block: dict[str, Any], found: list[str]) -> None:
-    assert names_left([block, {"held": True, "owner": "INC-20261129-600"}], OURS) == found
+    assert names_left([block, {"held": True, "owner": OURS}], [killed(), REPLICA]) == found
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ([killed(requested=LEFT)], []),
+        ([killed(requested=LEFT, noted=False)], [LEFT]),
+        ([killed(incident_id=LEFT)], []),
+        ([killed(open_before=[{"incident_id": LEFT}])], []),
+        ([killed(open_before=[{"incident_id": OURS, "aliases": [LEFT]}])], []),
+        ([killed(open_before=[{"incident_id": OURS, "opened_as": LEFT}])], []),
+        ([killed(), {"unreachable": True}], []),
+        ([killed(), {**killed(), "database": {"cluster": "2", "writable": True}}], []),
+        ([REPLICA], []),
+        ([], []),
+    ],
+    ids=[
+        "noted", "not noted", "ours", "open", "its alias", "opened as",
+        "silent", "two primaries", "no primary", "nobody",
+    ],
+)  # fmt: skip
+def test_what_a_ledger_may_know_is_left_to_it(flags: list[dict[str, Any]], found: list[str]) -> None:
+    assert names_left([{"held": True, "owner": LEFT}], flags) == found
 
 
 def test_each_is_named_once() -> None:
     blocks = [{"held": True, "owner": f"INC-20261129-59{digit}"} for digit in (7, 5, 7)]
-    assert names_left(blocks, OURS) == ["INC-20261129-595", "INC-20261129-597"]
+    assert names_left(blocks, [killed()]) == ["INC-20261129-595", "INC-20261129-597"]

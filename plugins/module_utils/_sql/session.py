@@ -55,14 +55,16 @@ TERMINATE = "SELECT pg_terminate_backend(%(pid)s)"
 # What was open at this moment and could still write from what it read before: every transaction of another client,
 # prepared ones included. Walsenders, vacuum and our own sessions are no application. A role without pg_read_all_stats
 # is told neither the state nor the start of what others do, nor which of them is vacuum; that an open transaction holds
-# the lock on its own virtual id is told to everybody. That view takes all locks' partitions: only such a role reads it.
+# the lock on its own virtual id is told to everybody. That view takes all locks' partitions: it is read for them.
 OPEN_TRANSACTIONS = """
 WITH running AS MATERIALIZED (
-  SELECT pid, min(virtualtransaction) AS id FROM pg_locks WHERE locktype = 'virtualxid' AND granted GROUP BY pid
+  SELECT pid, min(virtualtransaction) AS id FROM pg_locks
+   WHERE locktype = 'virtualxid' AND granted
+     AND EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND state IS NULL)
+   GROUP BY pid
 ), seen AS MATERIALIZED (
-  SELECT a.pid, a.application_name, a.usename, a.xact_start,
-         CASE WHEN a.state IS NULL THEN (SELECT r.id FROM running AS r WHERE r.pid = a.pid) END AS hidden
-  FROM pg_stat_activity AS a
+  SELECT a.pid, a.application_name, a.usename, a.xact_start, CASE WHEN a.state IS NULL THEN r.id END AS hidden
+  FROM pg_stat_activity AS a LEFT JOIN running AS r ON r.pid = a.pid
   WHERE a.datname = current_database()
     AND a.pid <> pg_backend_pid()
     AND COALESCE(a.backend_type, 'client backend') IN ('client backend', 'background worker', 'parallel worker')
