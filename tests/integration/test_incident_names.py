@@ -34,7 +34,7 @@ def test_a_role_that_may_note_no_other_name_goes_on_with_what_is_open(db: Databa
 
 
 def test_priors_on_the_host_lie_where_the_undo_of_what_is_open_looks(db: Database, tmp_path: Path) -> None:
-    state = {"state_dir": str(tmp_path)}
+    state = str(tmp_path)
     modules = population(db)
     modules.disable("INC-20261125-001", tenants=[1, 2])
     role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
@@ -44,10 +44,10 @@ def test_priors_on_the_host_lie_where_the_undo_of_what_is_open_looks(db: Databas
         f"REVOKE INSERT ON kanban_rollback.incident_aliases, kanban_rollback.flag_changes FROM {role}"
     )
     theirs = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
-    done = theirs.disable("INC-20261125-007", incident_adopt=True, **state)
+    done = theirs.disable("INC-20261125-007", incident_adopt=True, state_dir=state)
     assert (done["incident"]["incident_id"], done["incident"]["noted"]) == ("INC-20261125-001", False)
     assert (done["priors"]["kept_in"], done["enabled_after"]) == ("file", 0)
-    assert modules.restore("INC-20261125-001", **state)["changed_count"] == 50
+    assert modules.restore("INC-20261125-001", state_dir=state)["changed_count"] == 50
 
 
 def test_an_alias_that_means_another_incident_stays_its_own(db: Database) -> None:
