@@ -8,20 +8,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.crowd import population
+from tests.integration.module import Modules
 from tests.integration.place import Database
+
+
+def without(db: Database, *tables: str) -> Modules:
+    """Return modules of a role that may write no row to these tables of the ledger, which is there."""
+    role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
+    lacking = ", ".join(f"kanban_rollback.{table}" for table in tables)
+    db.rows(
+        f"GRANT USAGE ON SCHEMA kanban_rollback TO {role};"
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kanban_rollback TO {role};"
+        f"REVOKE INSERT ON {lacking} FROM {role}"
+    )
+    return db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
 
 
 def test_a_role_that_may_note_no_other_name_goes_on_with_what_is_open(db: Database) -> None:
     modules = population(db)
     before = db.snapshot("companies")
     modules.disable("INC-20261125-001", tenants=[1, 2])
-    role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
-    db.rows(
-        f"GRANT USAGE ON SCHEMA kanban_rollback TO {role};"
-        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kanban_rollback TO {role};"
-        f"REVOKE INSERT ON kanban_rollback.incident_aliases FROM {role}"
-    )
-    theirs = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
+    theirs = without(db, "incident_aliases")
     done = theirs.disable("INC-20261125-007", incident_adopt=True)
     assert (done["incident"]["incident_id"], done["incident"]["opened_now"]) == ("INC-20261125-001", False)
     assert (done["priors"]["kept_in"], done["enabled_after"]) == ("ledger", 0)
@@ -37,13 +44,7 @@ def test_priors_on_the_host_lie_where_the_undo_of_what_is_open_looks(db: Databas
     state = str(tmp_path)
     modules = population(db)
     modules.disable("INC-20261125-001", tenants=[1, 2])
-    role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
-    db.rows(
-        f"GRANT USAGE ON SCHEMA kanban_rollback TO {role};"
-        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kanban_rollback TO {role};"
-        f"REVOKE INSERT ON kanban_rollback.incident_aliases, kanban_rollback.flag_changes FROM {role}"
-    )
-    theirs = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
+    theirs = without(db, "incident_aliases", "flag_changes")
     done = theirs.disable("INC-20261125-007", incident_adopt=True, state_dir=state)
     assert (done["incident"]["incident_id"], done["incident"]["noted"]) == ("INC-20261125-001", False)
     assert (done["priors"]["kept_in"], done["enabled_after"]) == ("file", 0)
