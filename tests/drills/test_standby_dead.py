@@ -8,12 +8,11 @@ from __future__ import annotations
 import pytest
 
 from tests.drills.drill import HASTY, Drill
+from tests.drills.failovers import make_synchronous
 from tests.hosts.host import until
 
-_ASKED = "ALTER SYSTEM SET synchronous_standby_names = 'db2'"
 _NO_MORE = "ALTER SYSTEM RESET synchronous_standby_names"
 _RELOAD = "SELECT pg_reload_conf()"
-_IS_SYNC = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 _WAIT = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
@@ -22,9 +21,7 @@ def test_standby_dead(drill: Drill) -> None:
     db1, db2 = drill.estate.fleet["db1"], drill.estate.fleet["db2"]
     drill.after(db1.psql, _RELOAD)
     drill.after(db1.psql, _NO_MORE)
-    db1.psql(_ASKED)
-    db1.psql(_RELOAD)
-    until(lambda: db1.psql(_IS_SYNC) == "1", "the replica to be synchronous", timeout=30)
+    make_synchronous(drill)
     drill.after(db2.wait_until_ready)
     drill.after(db2.run, ["systemctl", "start", "postgresql@17-main"])
     db2.run(["systemctl", "stop", "postgresql@17-main"], timeout=60)

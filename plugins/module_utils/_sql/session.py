@@ -62,19 +62,17 @@ WITH running AS MATERIALIZED (
    WHERE locktype = 'virtualxid' AND granted
      AND EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND state IS NULL)
    GROUP BY pid
-), seen AS MATERIALIZED (
-  SELECT a.pid, a.application_name, a.usename, a.xact_start, CASE WHEN a.state IS NULL THEN r.id END AS hidden
-  FROM pg_stat_activity AS a LEFT JOIN running AS r ON r.pid = a.pid
-  WHERE a.datname = current_database()
-    AND a.pid <> pg_backend_pid()
-    AND COALESCE(a.backend_type, 'client backend') IN ('client backend', 'background worker', 'parallel worker')
-    AND a.application_name NOT LIKE 'chatia.kanban\\_rollback%%'
 )
-SELECT s.pid, s.application_name, s.usename::text,
-       extract(epoch FROM clock_timestamp() - s.xact_start)::float8,
-       s.pid::text || '/' || COALESCE(extract(epoch FROM s.xact_start)::text, s.hidden)
-FROM seen AS s
-WHERE s.xact_start IS NOT NULL OR s.hidden IS NOT NULL
+SELECT a.pid, a.application_name, a.usename::text,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
+       a.pid::text || '/' || COALESCE(extract(epoch FROM a.xact_start)::text, r.id)
+FROM pg_stat_activity AS a
+LEFT JOIN running AS r ON r.pid = a.pid AND a.state IS NULL
+WHERE a.datname = current_database()
+  AND a.pid <> pg_backend_pid()
+  AND COALESCE(a.backend_type, 'client backend') IN ('client backend', 'background worker', 'parallel worker')
+  AND a.application_name NOT LIKE 'chatia.kanban\\_rollback%%'
+  AND (a.xact_start IS NOT NULL OR r.id IS NOT NULL)
 UNION ALL
 SELECT 0, 'prepared transaction ' || p.gid, p.owner::text,
        extract(epoch FROM clock_timestamp() - p.prepared)::float8,
