@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the stages of molecule/ call: ``python -m tests.rehearsal up|steady|hurts|corrupt|plan|home|record|down``."""
+"""What the stages of molecule/ call: ``python -m tests.rehearsal up``, ``steady``, and so on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 
 from tests.hosts.engine import what_is_missing
 from tests.hosts.machine import HostsError
-from tests.rehearsal import estate, record, steady
+from tests.rehearsal import errors, estate, record, steady
 
 
 def _up(_options: argparse.Namespace) -> list[str]:
@@ -27,6 +27,10 @@ def _steady(_options: argparse.Namespace) -> list[str]:
 
 def _hurts(options: argparse.Namespace) -> list[str]:
     return steady.assert_hurts(estate.find(), options.metric, options.above)
+
+
+def _errors(options: argparse.Namespace) -> list[str]:
+    return errors.log(estate.find(), options.companies)
 
 
 def _corrupt(_options: argparse.Namespace) -> list[str]:
@@ -69,6 +73,9 @@ def main() -> int:
     hurts.add_argument("metric")
     hurts.add_argument("above", type=float)
     hurts.set_defaults(action=_hurts)
+    logged = commands.add_parser("errors", help="log errors of companies, for each more than for the one before")
+    logged.add_argument("companies", type=int, nargs="+")
+    logged.set_defaults(action=_errors)
     recorded = commands.add_parser("record", help="keep the plan's table, and print it")
     recorded.add_argument("name")
     recorded.set_defaults(action=_record)

@@ -19,11 +19,6 @@ from tests.timed.figures import Goal
 # The plan's limit for a card that is moved, in milliseconds, and companies that are on and for whom it takes longer.
 _DND_MS = 500.0
 _SUFFER = (4, 7, 10, 14, 17, 20)
-_ERRORS = """
-INSERT INTO "ErrorLogs" ("companyId", severity, context, message)
-SELECT company, 'error', 'kanban.move', 'TimeoutError'
-FROM unnest(ARRAY[{companies}]) WITH ORDINALITY AS worst (company, place), generate_series(1, 11 + 20 * place::int)
-"""
 
 
 @dataclass(frozen=True)
@@ -43,11 +38,6 @@ class Case:
     broken: Mapping[str, Any] = field(default_factory=dict)
     errors: Sequence[int] = ()
     hurts: tuple[str, float] | None = None
-
-    @property
-    def errors_sql(self) -> str:
-        """The statement that logs the errors; empty where there are none."""
-        return _ERRORS.format(companies=", ".join(map(str, self.errors))) if self.errors else ""
 
     def strayed(self, timings: Timings | None) -> str:
         """Say to what a run came, where that is not what is timed; empty where it is."""

@@ -18,6 +18,7 @@ from tests.hosts import files
 from tests.hosts.machine import HostsError
 from tests.playbooks.place import BLOCK
 from tests.playbooks.runner import CHECKOUT
+from tests.rehearsal import errors
 from tests.rehearsal.estate import SETTINGS, Estate
 from tests.rehearsal.steady import assert_hurts
 from tests.rehearsal.timings import timings_of, undone_after
@@ -116,8 +117,8 @@ class Session:
         estate = self.jobs.estate
         if self.case.broken:
             estate.application.misbehave(**self.case.broken)
-        if self.case.errors_sql:
-            estate.site.psql("db1", self.case.errors_sql)
+        if self.case.errors:
+            errors.log(estate, self.case.errors)
         if self.case.hurts:
             assert_hurts(estate, *self.case.hurts)
 
@@ -125,7 +126,7 @@ class Session:
         """End it, before anybody gets V2 back, and forget the errors: the next run would rank by them as well."""
         if self.case.broken:
             self.jobs.estate.application.misbehave(**dict.fromkeys(MEANINGS))
-            self.jobs.estate.site.psql("db1", 'DELETE FROM "ErrorLogs"')
+            errors.forget(self.jobs.estate)
 
     def _put_back(self, number: int) -> None:
         self._mend()
