@@ -2,8 +2,9 @@
 
 A round plays tests/drills file by file on one estate, then what else is too long for a build (`--faults` leaves that
 out). What is printed goes through; JUnit files are `.cache/junit/drills-<round>-*.xml`. The table at the end has a line
-for each drill, with what became of it and its seconds in each round. The exit status is 1 where one of them failed, and
-where a round ran none. `--resume` goes on with the file in which an earlier call on the same commit was ended.
+for each drill, with what became of it and its seconds in each round. The exit status is 1 where one of them failed or
+was skipped, which is said with the reason, and where a round ran none. `--resume` goes on with the file in which an
+earlier call on the same commit was ended, and plays what was skipped.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from tools.gates import JUNIT, ROOT, run
@@ -30,8 +32,17 @@ _COMMIT = JUNIT / "drills-commit"
 _KEEP = {"KANBAN_HOSTS_KEEP": "1"}
 _ID = re.compile(r"^(tests/[\w/]+)\.py::(.+)$", re.MULTILINE)
 
-# By the name of a drill: what became of it, and its seconds.
-Round = Mapping[str, tuple[str, float]]
+
+class Played(NamedTuple):
+    """What became of a drill, its seconds, and why it was skipped."""
+
+    state: str
+    seconds: float
+    why: str = ""
+
+
+# By the name of a drill.
+Round = Mapping[str, Played]
 
 
 def read(path: Path) -> Round:
@@ -40,18 +51,19 @@ def read(path: Path) -> Round:
         cases = list(ElementTree.parse(path).iter("testcase"))  # noqa: S314 - our own file  # nosec B314
     except (FileNotFoundError, ElementTree.ParseError):
         return {}
-    found: dict[str, tuple[str, float]] = {}
+    found: dict[str, Played] = {}
     # The one in which a call was ended has no name.
     for case in [case for case in cases if case.get("name")]:
         name = f"{str(case.get('classname')).removeprefix('tests.')}::{case.get('name')}"
-        state = PASSED
+        state, why = PASSED, ""
         if case.find("failure") is not None or case.find("error") is not None:
             state = FAILED
-        elif case.find("skipped") is not None:
-            state = SKIPPED
+        elif (skipped := case.find("skipped")) is not None:
+            state, why = SKIPPED, skipped.get("message", "no reason is given")
         # pytest writes a second case of the same name for an error in teardown.
-        before, seconds = found.get(name, (state, 0.0))
-        found[name] = FAILED if FAILED in (before, state) else state, seconds + float(case.get("time", 0))
+        before = found.get(name, Played(state, 0.0))
+        state = FAILED if FAILED in (before.state, state) else state
+        found[name] = Played(state, before.seconds + float(case.get("time", 0)), why)
     return found
 
 
@@ -61,24 +73,32 @@ def table(rounds: Sequence[Round]) -> list[str]:
     width = max(len(name) for name in [*names, PASSED])
     lines = ["drill".ljust(width) + "".join(f"{f'round {n}':>16}" for n in range(1, len(rounds) + 1))]
     for name in names:
-        cells = [played.get(name, (ABSENT, 0.0)) for played in rounds]
-        lines.append(name.ljust(width) + "".join(f"{state:>9}{seconds:5.0f} s" for state, seconds in cells))
-    counts = [sum(state == PASSED for state, _seconds in played.values()) for played in rounds]
-    spent = [sum(seconds for _state, seconds in played.values()) for played in rounds]
+        cells = [played.get(name, Played(ABSENT, 0.0)) for played in rounds]
+        lines.append(name.ljust(width) + "".join(f"{one.state:>9}{one.seconds:5.0f} s" for one in cells))
+    counts = [sum(one.state == PASSED for one in played.values()) for played in rounds]
+    spent = [sum(one.seconds for one in played.values()) for played in rounds]
     ends = zip(counts, spent, strict=True)
     return [*lines, "passed".ljust(width) + "".join(f"{count:>9}{seconds:5.0f} s" for count, seconds in ends)]
 
 
 def held(rounds: Sequence[Round]) -> bool:
-    """Whether each round played the same drills, some of them passed, and none failed."""
-    states = [{state for state, _seconds in played.values()} for played in rounds]
+    """Whether each round played the same drills, at least one, and all of them passed: a skipped one shows nothing."""
     alike = all(played.keys() == rounds[0].keys() for played in rounds)
-    return alike and all(PASSED in found and FAILED not in found for found in states)
+    return alike and all({one.state for one in played.values()} == {PASSED} for played in rounds)
+
+
+def skipped(rounds: Sequence[Round]) -> list[str]:
+    """Say why drills were skipped, which is what this machine lacks, each reason once with the drills that it kept."""
+    kept: dict[str, dict[str, None]] = {}
+    for name, one in (item for played in rounds for item in played.items()):
+        if one.state == SKIPPED:
+            kept.setdefault(one.why, {})[name] = None
+    return [f"SKIPPED, so it does not hold: {why}: {', '.join(names)}" for why, names in kept.items()]
 
 
 def of_round(number: int) -> Round:
     """Return what became of each drill of a round, by all of its JUnit files."""
-    found: dict[str, tuple[str, float]] = {}
+    found: dict[str, Played] = {}
     for path in sorted(JUNIT.glob(f"drills-{number}-*.xml")):
         found.update(read(path))
     return found
@@ -100,8 +120,11 @@ def named(output: str) -> dict[str, str]:
 
 
 def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return by JUnit file what a round has not played yet: a file for each of the drills', one for what is beside."""
-    played = of_round(number)
+    """Return by JUnit file what a round has not played yet: a file for each of the drills', one for what is beside.
+
+    What was skipped was not played: meanwhile somebody may have installed what it needs.
+    """
+    played = {name for name, one in of_round(number).items() if one.state != SKIPPED}
     parts: dict[str, list[str]] = {}
     for asked in [asked for name, asked in drills.items() if name not in played]:
         part = Path(asked.partition("::")[0]).stem if asked.startswith(f"{DRILLS}/") else "beside"
@@ -156,7 +179,7 @@ def main() -> int:
     numbers = range(1, options.rounds + 1)
     content = [play(number, drills) for number in numbers]
     rounds = [of_round(number) for number in numbers]
-    print("", *table(rounds), sep="\n", flush=True)
+    print("", *table(rounds), *skipped(rounds), sep="\n", flush=True)
     return 0 if all(content) and held(rounds) else 1
 
 

@@ -7,32 +7,34 @@ from pathlib import Path
 import pytest
 
 from tools import rounds
-from tools.rounds import Round, held, read, table
+from tools.rounds import Played, Round, held, read, skipped, table
 
 JUNIT = """<testsuites><testsuite>
 <testcase classname="tests.drills.test_row" name="test_held" time="40.4"/>
 <testcase classname="tests.drills.test_redis" name="test_killed" time="50"><failure message="on again"/></testcase>
 <testcase classname="tests.drills.test_left" name="test_left" time="30"/>
 <testcase classname="tests.drills.test_left" name="test_left" time="2"><error message="a lock"/></testcase>
-<testcase classname="tests.drills.test_app" name="test_app" time="0"><skipped/></testcase>
+<testcase classname="tests.drills.test_app" name="test_app" time="0"><skipped type="pytest.skip"
+message="the hosts need root">tests/hosts/plugin.py:26: the hosts need root</skipped></testcase>
 </testsuite></testsuites>"""
-ROW: Round = {"row": ("passed", 40.4)}
+ROW: Round = {"row": Played("passed", 40.4)}
+NO_ROOT = Played("skipped", 0.0, "the hosts need root")
 
 
 def test_what_became_of_each_drill_is_read(tmp_path: Path) -> None:
     (tmp_path / "drills-1.xml").write_text(JUNIT)
     assert read(tmp_path / "drills-1.xml") == {
-        "drills.test_row::test_held": ("passed", 40.4),
-        "drills.test_redis::test_killed": ("FAILED", 50.0),
-        "drills.test_left::test_left": ("FAILED", 32.0),
-        "drills.test_app::test_app": ("skipped", 0.0),
+        "drills.test_row::test_held": Played("passed", 40.4),
+        "drills.test_redis::test_killed": Played("FAILED", 50.0),
+        "drills.test_left::test_left": Played("FAILED", 32.0),
+        "drills.test_app::test_app": NO_ROOT,
     }
     (tmp_path / "drills-2.xml").write_text(JUNIT[:100])
     assert read(tmp_path / "drills-2.xml") == read(tmp_path / "drills-3.xml") == {}
 
 
 def test_each_drill_has_a_line_and_each_round_a_column() -> None:
-    lines = table([ROW, {"row": ("FAILED", 61.5), "redis": ("passed", 50.0)}])
+    lines = table([ROW, {"row": Played("FAILED", 61.5), "redis": Played("passed", 50.0)}])
     assert [line.split() for line in lines] == [
         ["drill", "round", "1", "round", "2"],
         ["row", "passed", "40", "s", "FAILED", "62", "s"],
@@ -46,14 +48,27 @@ def test_each_drill_has_a_line_and_each_round_a_column() -> None:
     ("second", "holds"),
     [
         (ROW, True),
-        ({"row": ("FAILED", 40.0)}, False),
+        ({"row": Played("FAILED", 40.0)}, False),
         ({}, False),
-        ({**ROW, "redis": ("passed", 1.0)}, False),
-        ({"row": ("skipped", 0.0)}, False),
+        ({**ROW, "redis": Played("passed", 1.0)}, False),
+        ({"row": NO_ROOT}, False),
     ],
 )
 def test_it_holds_only_when_the_same_drills_passed_in_each_round(second: Round, holds: bool) -> None:
     assert held([ROW, second]) is holds
+
+
+def test_it_does_not_hold_where_each_round_skips_the_same_and_says_why() -> None:
+    clock = Played("skipped", 0.0, "libfaketime is not installed (apt-get install libfaketime)")
+    each = {**ROW, "redis": NO_ROOT, "clock": clock, "messages": NO_ROOT}
+    assert held([each] * 3) is False
+    assert held([{"redis": NO_ROOT}] * 3) is False
+    assert held([{}] * 3) is False
+    assert skipped([each] * 3) == [
+        "SKIPPED, so it does not hold: the hosts need root: redis, messages",
+        "SKIPPED, so it does not hold: libfaketime is not installed (apt-get install libfaketime): clock",
+    ]
+    assert skipped([ROW] * 3) == []
 
 
 def test_what_was_played_is_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +88,12 @@ def test_what_was_played_is_not_played_again(tmp_path: Path, monkeypatch: pytest
         "drills-1-beside-0.xml": ["tests/integration/test_grants.py::test_each"],
     }
     assert len(rounds.of_round(1)) == 4
+    # What was skipped is played once what it needs is there, and what became of it then counts.
+    app = {"drills.test_app::test_app": "tests/drills/test_app.py::test_app"}
+    assert rounds.left(1, app) == {"drills-1-test_app-0.xml": ["tests/drills/test_app.py::test_app"]}
+    passed = '<testsuite><testcase classname="tests.drills.test_app" name="test_app" time="9"/></testsuite>'
+    (tmp_path / "drills-1-test_redis-1.xml").write_text(passed)
+    assert rounds.of_round(1)["drills.test_app::test_app"] == Played("passed", 9.0)
     assert rounds.of_round(2) == {}
 
 
