@@ -31,7 +31,7 @@ STATISTICS = {"p50": 0.5, "p95": 0.95, "max": 1.0}
 # twenty runs on one machine differ by less.
 NOISE = 0.15
 # By how many times the pings' p95 may be greater than their p50. On a machine that does something else meanwhile it is
-# chance which of the two finds it busy, ping or run: a ratio of those would call later ones slower, or none.
+# chance which of the two finds it busy, ping or run: a ratio of those is neither judged nor put on record.
 ALIKE = 1.5
 
 
@@ -39,7 +39,7 @@ ALIKE = 1.5
 class Goal:
     """What a figure may be. ``objective``: of every run, in seconds, the profile's; a run above it fails.
 
-    ``seconds``, ``pings``: what its p95 is meant to reach, which is said and fails nothing.
+    ``seconds``, ``pings``: what its p95 has to reach, in seconds, and as a multiple of the pings' where they are alike.
     """
 
     objective: float | None = None
@@ -79,6 +79,25 @@ def uneven(samples: Samples) -> str:
     return f"{told}: the machine was busy with something else" if pings["p95"] > ALIKE * pings["p50"] else ""
 
 
+def complaints(samples: Samples, goals: Mapping[str, Goal], runs: int) -> list[str]:
+    """Say what fails a session: figures that not each of so many runs has, objectives missed, and what is not reached.
+
+    Without figures nothing is missed, so that there are as many as runs comes first.
+    """
+    counts = {name: len(samples.get(name, ())) for name in (*goals, PING)}
+    return [
+        *(f"NOT MEASURED: {WORDS[name]}: in {count} of {runs} runs" for name, count in counts.items() if count < runs),
+        *(f"NOT MET: {line}" for line in missed(samples, goals)),
+        *(f"NOT REACHED: {words}" for words, reached in _reaches(samples, goals) if reached is False),
+    ]
+
+
+def unjudged(samples: Samples, goals: Mapping[str, Goal]) -> list[str]:
+    """Say what the figures had to reach and cannot be judged by, and why; that fails nothing."""
+    doubt = uneven(samples)
+    return [f"NOT JUDGED: {words}: {doubt}" for words, reached in _reaches(samples, goals) if reached is None]
+
+
 def missed(samples: Samples, goals: Mapping[str, Goal]) -> list[str]:
     """Say which objectives were missed, by how many runs."""
     told = []
@@ -103,7 +122,7 @@ def table(samples: Samples, goals: Mapping[str, Goal], recorded: Ratios) -> list
         seconds = [f"{measured[which]:.1f} s" if measured else "-" for which in STATISTICS]
         goal, ratio = goals.get(name, Goal()), found.get(name, {})
         against = compared(ratio, recorded.get(name, {}))
-        lines.append(_line(words, (*seconds, _objective(values, goal), against, _reached(measured, ratio, goal))))
+        lines.append(_line(words, (*seconds, _objective(values, goal), against, _reached(samples, name, goal))))
     return lines
 
 
@@ -126,18 +145,31 @@ def _objective(values: Sequence[float], goal: Goal) -> str:
     return f"{goal.objective:g} s {'met' if met else 'NOT MET'}"
 
 
-def _reached(measured: Mapping[str, float], ratio: Mapping[str, float], goal: Goal) -> str:
-    wanted = [
-        (f"{goal.seconds:g} s", measured.get("p95"), goal.seconds) if goal.seconds is not None else None,
-        (f"{goal.pings:g} x", ratio.get("p95"), goal.pings) if goal.pings is not None else None,
+def _wanted(samples: Samples, name: str, goal: Goal) -> list[tuple[str, bool | None]]:
+    """Return what a figure's p95 has to reach, with whether it does; None, where that cannot be judged."""
+    seconds = statistics(samples.get(name, ())).get("p95", math.inf)
+    ratio = ratios(samples).get(name, {}).get("p95", math.inf)
+    wanted: list[tuple[str, bool | None]] = []
+    if goal.seconds is not None:
+        wanted.append((f"{goal.seconds:g} s", seconds <= goal.seconds))
+    if goal.pings is not None:
+        wanted.append((f"{goal.pings:g} x ping", None if uneven(samples) else ratio <= goal.pings))
+    return wanted
+
+
+def _reaches(samples: Samples, goals: Mapping[str, Goal]) -> list[tuple[str, bool | None]]:
+    return [
+        (f"{WORDS[name]}: {words} (p95)", reached)
+        for name, goal in goals.items()
+        for words, reached in _wanted(samples, name, goal)
     ]
-    told = [
-        f"{words} {'yes' if value is not None and value <= most else 'NO'}"
-        for words, value, most in filter(None, wanted)
-    ]
-    return ", ".join(told) or "-"
+
+
+def _reached(samples: Samples, name: str, goal: Goal) -> str:
+    said = {True: "yes", False: "NO", None: "not judged"}
+    return ", ".join(f"{words} {said[reached]}" for words, reached in _wanted(samples, name, goal)) or "-"
 
 
 def _line(words: str, cells: Sequence[str]) -> str:
-    widths = (9, 9, 9, 15, 30, 20)
+    widths = (9, 9, 9, 15, 30, 31)
     return (words.ljust(30) + "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))).rstrip()

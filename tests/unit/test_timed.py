@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 from tests.timed import steps
-from tests.timed.figures import Goal, compared, missed, percentile, ratios, statistics, table, uneven
+from tests.timed.figures import (
+    Goal,
+    compared,
+    complaints,
+    missed,
+    percentile,
+    ratios,
+    statistics,
+    table,
+    uneven,
+    unjudged,
+)
 
 TWENTY = [float(number) for number in range(20, 0, -1)]
 
@@ -55,6 +66,51 @@ def test_an_objective_is_every_runs() -> None:
     assert missed(samples, goals) == ["Time to disable feature flag: 1 of 3 runs took more than 120 s"]
 
 
+STOP = {"disabled": Goal(120, seconds=15, pings=3), "misfire": Goal(60)}
+EVEN = {"ping": [2.0, 2.0], "disabled": [3.0, 6.0], "misfire": [7.0, 7.0]}
+BUSY = {**EVEN, "ping": [1.0, 2.0], "disabled": [3.0, 6.1]}
+
+
+def test_what_has_all_figures_in_time_has_nothing_to_complain_of() -> None:
+    assert complaints(EVEN, STOP, 2) == []
+    assert unjudged(EVEN, STOP) == []
+
+
+@pytest.mark.parametrize("gone", ["disabled", "misfire", "ping"])
+def test_a_figure_that_a_run_has_not_fails(gone: str) -> None:
+    words = {
+        "disabled": "Time to disable feature flag",
+        "misfire": "A misfire undone",
+        "ping": "One ping on the same hosts",
+    }
+    [told] = complaints({**EVEN, gone: EVEN[gone][:1]}, STOP, 2)
+    assert told == f"NOT MEASURED: {words[gone]}: in 1 of 2 runs"
+    without = {name: values for name, values in EVEN.items() if name != gone}
+    assert f"NOT MEASURED: {words[gone]}: in 0 of 2 runs" in complaints(without, STOP, 2)
+
+
+def test_what_the_p95_has_to_reach_fails() -> None:
+    late = {**EVEN, "ping": [6.0, 6.0], "disabled": [3.0, 15.1]}
+    assert complaints(late, STOP, 2) == ["NOT REACHED: Time to disable feature flag: 15 s (p95)"]
+    many = {**EVEN, "disabled": [3.0, 6.1]}
+    assert complaints(many, STOP, 2) == ["NOT REACHED: Time to disable feature flag: 3 x ping (p95)"]
+    # An objective is every run's, and what is to be reached the p95's: one of twenty may be above it.
+    twenty = {"ping": [2.0] * 20, "disabled": [5.0] * 19 + [16.0], "misfire": [7.0] * 20}
+    assert complaints(twenty, STOP, 20) == []
+    assert complaints({**EVEN, "misfire": [7.0, 60.1]}, STOP, 2) == [
+        "NOT MET: A misfire undone: 1 of 2 runs took more than 60 s"
+    ]
+
+
+def test_by_pings_that_differ_nothing_is_judged_and_seconds_always_are() -> None:
+    assert complaints(BUSY, STOP, 2) == []
+    doubt = "pings took 1.0 s (p50) to 2.0 s (p95): the machine was busy with something else"
+    assert unjudged(BUSY, STOP) == [f"NOT JUDGED: Time to disable feature flag: 3 x ping (p95): {doubt}"]
+    late = {**BUSY, "disabled": [3.0, 15.1]}
+    assert complaints(late, STOP, 2) == ["NOT REACHED: Time to disable feature flag: 15 s (p95)"]
+    assert "15 s NO, 3 x ping not judged" in rows(table(late, STOP, {}))["Time to disable feature flag"]
+
+
 @pytest.mark.parametrize(
     ("now", "recorded", "told"),
     [
@@ -75,19 +131,19 @@ def rows(lines: list[str]) -> dict[str, str]:
 
 def test_the_table_has_the_plans_words_objectives_and_what_is_to_be_reached() -> None:
     goals = {"disabled": Goal(120, seconds=15, pings=3), "verified": Goal(), "total": Goal(), "misfire": Goal(60, 60)}
-    samples = {"ping": [1.0, 2.0], "disabled": [3.0, 7.0], "verified": [20.0, 30.0], "misfire": [9.0, 61.0]}
+    samples = {"ping": [1.5, 2.0], "disabled": [3.0, 7.0], "verified": [20.0, 30.0], "misfire": [9.0, 61.0]}
     found = rows(table(samples, goals, {"disabled": {"p95": 2.4}}))
     assert found[""] == "p50 p95 max objective x ping (p95) to reach (p95)"
     assert found["Time to disable feature flag"] == (
-        "3.0 s 7.0 s 7.0 s 120 s met 3.5 x, recorded 2.4 x, SLOWER 15 s yes, 3 x NO"
+        "3.0 s 7.0 s 7.0 s 120 s met 3.5 x, recorded 2.4 x, SLOWER 15 s yes, 3 x ping NO"
     )
     assert found["Time to verify"] == "20.0 s 30.0 s 30.0 s - 15 x, none recorded -"
     assert found["A misfire undone"] == "9.0 s 61.0 s 61.0 s 60 s NOT MET 30.5 x, none recorded 60 s NO"
-    assert found["One ping on the same hosts"] == "1.0 s 2.0 s 2.0 s - - -"
+    assert found["One ping on the same hosts"] == "1.5 s 2.0 s 2.0 s - - -"
     # Not measured is not met.
     assert found["Total rollback time"] == "- - - - - -"
     without = rows(table({}, goals, {}))["Time to disable feature flag"]
-    assert without == "- - - 120 s NOT MET - 15 s NO, 3 x NO"
+    assert without == "- - - 120 s NOT MET - 15 s NO, 3 x ping not judged"
 
 
 def at(second: float) -> str:

@@ -42,6 +42,14 @@ def test_each_figure_of_the_plan_is_there_and_has_the_profiles_objective(
     assert {name: goal.objective for name, goal in goals.items() if goal.objective} == {**objectives, "misfire": 61}
 
 
+def test_what_each_p95_has_to_reach_is_as_it_was_asked_for() -> None:
+    goals = {(playbook, name): goal for playbook, case in CASES.items() for name, goal in case.goals.items()}
+    misfires = {(playbook, "misfire"): 60 for playbook in CASES}
+    seconds = {("scenario1", "verified"): 60, ("scenario3", "disabled"): 15, **misfires}
+    assert {which: goal.seconds for which, goal in goals.items() if goal.seconds} == seconds
+    assert {which: goal.pings for which, goal in goals.items() if goal.pings} == {("scenario3", "disabled"): 3}
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_what_is_broken_can_be_put_back(case: Case) -> None:
     assert SPOILS.isdisjoint(case.broken)
