@@ -34,10 +34,7 @@ _SECONDS = 180.0
 def _image() -> str:
     """Return the root directory of the hosts' image, which has one layer."""
     tag, _built = image.ensure()
-    driver = json.loads(engine("image", "inspect", "--format", "{{json .GraphDriver}}", tag).stdout)
-    if driver["Name"] not in ("overlay", "overlay2") or "LowerDir" in driver["Data"]:
-        raise HostsError(f"{tag} is not one directory: light hosts need the engine's overlay driver")
-    return str(driver["Data"]["UpperDir"])
+    return image.directory(tag, engine("image", "inspect", "--format", "{{json .GraphDriver}}", tag).stdout)
 
 
 @dataclass(frozen=True)

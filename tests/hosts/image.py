@@ -1,6 +1,7 @@
 """The one image of which all hosts are made, kept by the engine under a tag that is a hash of its recipe."""
 
 import hashlib
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -57,6 +58,21 @@ def ensure() -> tuple[str, bool]:
         if built:
             _build(tag)
     return tag, built
+
+
+def directory(tag: str, said: str) -> str:
+    """Return the directory that an image of one layer is, by what the engine says of its driver. Raises HostsError.
+
+    Docker's containerd image store has another driver, or tells of none: there is no such directory to be read from.
+    """
+    driver = json.loads(said) or {}
+    data = driver.get("Data") or {}
+    if driver.get("Name") not in ("overlay", "overlay2") or "LowerDir" in data or "UpperDir" not in data:
+        raise HostsError(
+            f"{tag} is not one directory: light hosts need the engine's driver overlay or overlay2, and with Docker not"
+            f" the containerd image store; it says {driver.get('Name', 'no driver')}"
+        )
+    return str(data["UpperDir"])
 
 
 def remove(keep: str = "") -> None:
