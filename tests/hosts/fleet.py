@@ -204,6 +204,20 @@ def leftovers(state: Path) -> list[str]:
     return _labelled(f"label={LABEL}={files.fleet_id(state)}")
 
 
+def processes(state: Path) -> list[str]:
+    """Return the commands on this machine that name a fleet or its files: Podman's for each host, SSH's, Ansible's."""
+    fleet, found = files.fleet_id(state), []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            # Gone by itself.
+            continue
+        if fleet in words or str(state) in words:
+            found.append(words)
+    return found
+
+
 def _labelled(label: str) -> list[str]:
     containers = engine("ps", "--all", "--filter", label, "--format", "{{.Names}}").stdout.split()
     return containers + engine("network", "ls", "--filter", label, "--format", "{{.Name}}").stdout.split()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.hosts import files
 from tests.hosts.composition import OPTIONAL, STANDARD
-from tests.hosts.fleet import Fleet, down, leftovers, load, remove_orphans, up
+from tests.hosts.fleet import Fleet, down, leftovers, load, processes, remove_orphans, up
 from tests.hosts.host import until
 from tests.hosts.machine import RECIPE, call
 
@@ -137,15 +137,7 @@ def remains(state: Path) -> list[str]:
     """Whatever is left of a fleet on this machine."""
     fleet = files.fleet_id(state)
     named = [str(path) for path in Path("/run").glob(f"*{fleet}*")]
-    processes = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if fleet in words or str(state) in words:
-            processes.append(words)
-    return leftovers(state) + named + processes + ([str(state)] if state.exists() else [])
+    return leftovers(state) + named + processes(state) + ([str(state)] if state.exists() else [])
 
 
 def test_down_from_another_process_leaves_nothing(state: Path) -> None:

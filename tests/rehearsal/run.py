@@ -23,8 +23,8 @@ from types import FrameType
 from typing import NoReturn
 
 from tests.hosts.engine import what_is_missing
-from tests.hosts.files import fleet_id
-from tests.hosts.fleet import leftovers
+from tests.hosts.files import control_directory, fleet_id
+from tests.hosts.fleet import leftovers, processes
 from tests.hosts.machine import HostsError, locked
 from tests.playbooks.runner import ANSIBLE, Running, beside
 from tests.rehearsal.estate import STATE, take_down
@@ -92,15 +92,34 @@ def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
         if not played.problem and running.wait(timeout=running.seconds + 10).rc != 0:
             reason = f" ({stages.reason})" if stages.reason else ""
             played.problem = f"{stages.failed or 'molecule'} failed{reason}, see {log}"
+        # Before what is left of one that failed is cleared away: destroy itself has to leave nothing.
+        if not played.problem and (left := left_behind(STATE)):
+            played.problem = f"left behind: {', '.join(left)}"
     finally:
         played.seconds, played.stages = running.seconds, stages.ended
         running.clear()
-        take_down()
+        take_down(STATE)
         for path in (ANSIBLE / "tmp").glob("molecule.*"):
             shutil.rmtree(path, ignore_errors=True)
     if left := leftovers(STATE / "hosts"):
         played.problem = played.problem or f"left behind: {', '.join(left)}"
     return played
+
+
+def left_behind(state: Path, seconds: float = 10) -> list[str]:
+    """Return what there still is of a rehearsal that has ended: containers, networks, files, and processes.
+
+    Those are what it has started, and whose command names its hosts: SSH's have no environment to be known by.
+    ``seconds``: for what has been told to end, to do so.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        commands = {*marked(state).values(), *processes(state / "hosts")}
+        left = [*leftovers(state / "hosts"), *(f"process {command[:100]}" for command in sorted(commands))]
+        left += [str(path) for path in (state, control_directory(state / "hosts")) if path.exists()]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.2)
 
 
 def play_again(scenario: str, tries: int) -> list[Played]:
@@ -115,15 +134,25 @@ def play_again(scenario: str, tries: int) -> list[Played]:
     return tried
 
 
-def end_what_is_left(state: Path) -> None:
-    """Kill what a rehearsal that was killed has left running; who holds the lock knows that there is no other."""
-    for path in Path("/proc").glob("[0-9]*/environ"):
+def marked(state: Path) -> dict[int, str]:
+    """Return the processes that a rehearsal has started and that still run, by their mark: numbers and commands."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}={state}".encode() in path.read_bytes().split(b"\0"):
-                os.kill(int(path.parent.name), signal.SIGKILL)
+            if f"{MARK}={state}".encode() in (path / "environ").read_bytes().split(b"\0"):
+                command = (path / "cmdline").read_bytes().replace(b"\0", b" ")
+                found[int(path.name)] = command.decode(errors="replace").strip()
         except OSError:
             # Gone by itself.
             continue
+    return found
+
+
+def end_what_is_left(state: Path) -> None:
+    """Kill what a rehearsal that was killed has left running; who holds the lock knows that there is no other."""
+    for pid in marked(state):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:

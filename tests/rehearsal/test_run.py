@@ -9,10 +9,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.hosts.files import fleet_id
 from tests.rehearsal import run
 from tests.rehearsal.run import Played
 from tools import gates
@@ -104,3 +106,33 @@ def test_what_a_killed_one_has_left_is_removed_and_nothing_of_others(records: Pa
             others.kill()
     assert not ours.exists()
     assert theirs.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("leaves", "told"),
+    [
+        ("", ""),
+        # Started by it, as the people are.
+        ("setsid sleep 61 >/dev/null 2>&1 &", "left behind: process sleep 61"),
+        # Of its hosts, with nothing of ours in its environment, as SSH's shared connections.
+        (
+            "setsid env -i bash -c 'exec -a \"ssh: /run/kanban-hosts-{fleet}/x\" sleep 6' >/dev/null 2>&1 &",
+            "left behind: process ssh: /run/kanban-hosts-{fleet}/x 6",
+        ),
+        ("mkdir -p '{state}'", "left behind: {state}"),
+    ],
+    ids=["nothing", "process", "of its hosts", "file"],
+)
+def test_what_destroy_has_left_is_a_problem(
+    records: Path, monkeypatch: pytest.MonkeyPatch, leaves: str, told: str
+) -> None:
+    state = records / "state"
+    words = {"state": state, "fleet": fleet_id(state / "hosts")}
+    molecule = records / "molecule"
+    # In a second what it leaves has begun.
+    molecule.write_text(f"#!/bin/sh\n{leaves.format(**words)}\nsleep 1\n")
+    molecule.chmod(0o755)
+    monkeypatch.setattr(run, "beside", lambda _program: str(molecule))
+    monkeypatch.setattr(run, "left_behind", partial(run.left_behind, seconds=0.5))
+    assert run.play("scenario1").problem == told.format(**words)
+    assert not state.exists()
