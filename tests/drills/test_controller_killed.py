@@ -1,7 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller is killed after each task: the same command again completes it."""
+"""The controller is killed after tasks of the stop, and at later ones: the same command again completes it.
+
+After, as soon as it is done on some host: each task of the roles that contain and preserve, and of the job of the dump,
+in a drill of its own (MOMENTS). At, while it is at work or has just told of a first host: each task of the other roles
+from the play after the stop on, all in one incident (LATER). Neither: role ``run``, which names the run and its
+incident before anything is stopped, and tasks of no role.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +46,7 @@ MOMENTS = (
     "preserve : Gather processes, logs and metrics",
     "contain : Ask who leads, and who is on",
 )
-# Nothing on a host hangs on the others, so each run of one incident is killed after the next of them.
+# Nothing on a host hangs on the others, so each run of one incident is killed at the next of them.
 LATER = ("verdict : ", "communicate : ", "assess : ", "recover : ", "validate : ")
 # What only a run after a killed one does.
 AFTER = {"job : Let others begin, and read what became of theirs", "job : See which places that lay here are in use"}
