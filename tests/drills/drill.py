@@ -24,17 +24,20 @@ from tests.drills.judge import (
     judge_lost,
     judge_off,
     judge_said,
+    judge_stayed_off,
     judge_undone,
     patience,
 )
 from tests.drills.leftovers import leftovers, of_runs
-from tests.drills.watch import EVERY_SECONDS, Watch, off
+from tests.drills.watch import EVERY_SECONDS, Watch, most_on, off
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError
 from tests.playbooks.runner import CHECKOUT, Run, Running, beside
 from tests.rehearsal.estate import SETTINGS, Estate
 from tests.rehearsal.people import Crowd
+from tests.rehearsal.record import journals
 from tests.rehearsal.steady import sentinel
+from tests.rehearsal.timings import parsed, stopped_at
 from tests.staging.account import ACKNOWLEDGED, acknowledged
 
 # Less patience than by default with who writes on or stays in a transaction.
@@ -70,6 +73,7 @@ class Drill:
     finished: bool = False
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
+    _off_since: float | None = None
 
     @property
     def estate(self) -> Estate:
@@ -141,7 +145,7 @@ class Drill:
         never: Collection[str] = (),
         bound: float | None = BOUND,
         most: int = 0,
-        returns: bool = False,
+        returns: float = 0,
         running: Running | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Run:
@@ -152,7 +156,7 @@ class Drill:
         :param says: words of the last screen, as on one line; ``never``: words that must not be there.
         :param bound: seconds from Enter until the primary says that at most ``most`` companies are on; None where
           there is no server that could be asked.
-        :param returns: whether the flag may come back once, as with an application that writes old settings.
+        :param returns: seconds that the flag may be on again in all, as where a failover loses the kill.
         :param running: a run that was started before, by ``start``.
         :param extra: variables on the command line.
         """
@@ -164,13 +168,24 @@ class Drill:
         ended = time.time()
         if bound is not None:
             self.judge_flag(running, bound=bound, most=most, returns=returns)
-        claims = [] if fails else [words for words in looks.WHOLE if words not in never]
-        self._judge_screen(run, fails=fails, says=[*says, *_words(claims)], never=never)
-        if "the fence is proven" in run.screen:
-            self._fenced_since = self._fenced_since or ended
+            if not most:
+                self._off_since = self._off_since or time.monotonic()
+        claims = [] if fails else [words.strip() for words in looks.WHOLE if words not in never]
+        self._judge_screen(run, fails=fails, says=[*says, *claims], never=never)
+        if looks.says_fenced(self.place, run):
+            self._fenced_since = self._fenced_since or self._stopped_at(ended - run.seconds, ended)
         return run
 
-    def judge_flag(self, running: Running, *, bound: float = BOUND, most: int = 0, returns: bool = False) -> None:
+    def _stopped_at(self, began: float, ended: float) -> float:
+        """Return the Unix time at which the last run says that it was done with flag, fence and block.
+
+        Its end where it does not say so, or by a clock that is off.
+        """
+        found = journals(self.estate)
+        said = stopped_at(parsed(found[-1].read_text(encoding="ascii"))) if found else None
+        return said if said is not None and began <= said <= ended else ended
+
+    def judge_flag(self, running: Running, *, bound: float = BOUND, most: int = 0, returns: float = 0) -> None:
         """1. by what was seen since a run was started until now, which may be before it was off in time."""
         bound *= patience()
         while (
@@ -179,7 +194,7 @@ class Drill:
             time.sleep(EVERY_SECONDS)
         # The look that says so may be one pause away.
         time.sleep(3 * EVERY_SECONDS)
-        judge_off(off(self.watch.looks, running.began, inf, most), bound, most, returns)
+        judge_off(off(self.watch.looks, running.began, inf, most), bound, most, returns * patience())
 
     def _judge_screen(self, run: Run, **how: Any) -> None:
         judge_said(run, **how, contradicted=looks.contradictions(self.place, run))
@@ -213,13 +228,18 @@ class Drill:
     ) -> Run:
         """Judge 4. the second run and 5. the undo, as ``finish`` does, where another stop follows in the same drill."""
         running = self.start(extra=extra)
+        if self._off_since is not None:
+            # Of what came back since the last stop the second run would show nothing.
+            judge_stayed_off(most_on(self.watch.looks, self._off_since, running.began))
         again = running.wait(timeout=RUN_SECONDS * patience())
+        ended = time.time()
         self.judge_flag(running)
         judge_again(again, looks.WHOLE, looks.contradictions(self.place, again))
-        self._fenced_since = self._fenced_since or time.time()
+        self._fenced_since = self._fenced_since or self._stopped_at(ended - again.seconds, ended)
         if release:
             released = self.start("release").wait(timeout=RUN_SECONDS * patience())
             judge_said(released, fails=False)
+        self._off_since = None
         self._undo(undo or {})
         self._fenced_since = None
         return again
@@ -275,7 +295,3 @@ class Drill:
 
 def _thousandth(at: float) -> int:
     return int(at % 86400 / 86.4)
-
-
-def _words(claims: Collection[str]) -> list[str]:
-    return [words.strip() for words in claims]

@@ -29,15 +29,22 @@ def patience(load: float | None = None, cores: int | None = None) -> float:
     return min(MOST_PATIENCE, max(1.0, load / (cores or os.cpu_count() or 1) / _ALONE))
 
 
-def judge_off(seen: Off, bound: float, most: int = 0, returns: bool = False) -> None:
-    """1. The flag is off within its bound, by an independent read, and stays off, unless ``returns``."""
+def judge_off(seen: Off, bound: float, most: int = 0, returns: float = 0) -> None:
+    """1. The flag is off within its bound, by an independent read, and stays off but for so many seconds."""
     expected = f"expected: at most {most} companies on within {bound:.0f} s of Enter; found: "
     assert seen.looks, expected + "nobody could look"
     assert seen.after is not None, f"{expected}never, in {seen.looks} looks"
     assert seen.after <= bound, f"{expected}after {seen.after:.1f} s"
-    if not returns:
-        expected = f"expected: off for good since {seen.after:.1f} s; found: "
-        assert seen.back is None, f"{expected}on again after {seen.back:.1f} s"
+    if seen.back is not None:
+        expected = f"expected: off for good since {seen.after:.1f} s"
+        expected += f", or on again for at most {returns:.0f} s" if returns else ""
+        again = f"on again after {seen.back:.1f} s, for {seen.lasted:.1f} s"
+        assert seen.lasted < returns, f"{expected}; found: {again}"
+
+
+def judge_stayed_off(on: int) -> None:
+    """1. The flag has not come back between a stop and the second run. ``on``: the most companies that were seen on."""
+    assert not on, f"expected: off from the stop to the second run; found: {on} companies on again"
 
 
 def judge_lost(

@@ -29,6 +29,7 @@ BEGIN; SET LOCAL lock_timeout = '3s';
 UPDATE "Companies" SET settings = '{{"kanbanV2Enabled": true}}' WHERE id = 2;
 SELECT {IS_ON} FROM "Companies" WHERE id = 2; ROLLBACK
 """
+_FENCE, _BLOCK, _DUMP = ": fence proven for", ": write block held by", ": dump of"
 # As the dump's own list of files says: the name, the bytes and the checksum of each.
 _WHOLE = """
 import hashlib, json, os, sys
@@ -38,6 +39,9 @@ for entry in json.load(open(f"{place}/manifest.json"))["files"]:
     if (len(held), hashlib.sha256(held).hexdigest()) != (entry["bytes"], entry["sha256"]):
         sys.exit(f"{entry['name']} is not what its manifest says")
 """
+
+
+_Look = Callable[["Place", Run], str]
 
 
 @dataclass
@@ -66,6 +70,11 @@ class Place:
         """Run a program on the primary's host, whatever its status; return what it said, and what it complained of."""
         done = self.estate.fleet[self.primary].run(argv, check=False, timeout=60)
         return done.stdout, done.stderr.strip()
+
+
+def says_fenced(place: Place, run: Run) -> bool:
+    """Tell whether the last screen has the fence of the primary, or that of all, as proven."""
+    return "the fence is proven" in run.screen or f" {place.primary}{_FENCE}" in run.screen
 
 
 def refused(place: Place) -> list[str]:
@@ -118,6 +127,20 @@ def _dumped(place: Place, _run: Run) -> str:
     return broken or (f"{', '.join(lacking)} not in it" if lacking else "")
 
 
+def _at_primary(words: str, look: _Look) -> _Look:
+    """Look where the words are said of whoever takes writes by now; at a host that is gone nobody can."""
+    return lambda place, run: look(place, run) if f" {place.primary}{words}" in run.screen else ""
+
+
+def _blocked_at_each(place: Place, run: Run) -> str:
+    found = {
+        host.name: host.run(["redis-cli", "--raw", "GET", BLOCK]).stdout.strip()
+        for host in place.hosts
+        if f" {host.name}{_BLOCK}" in run.screen
+    }
+    return ", ".join(f"{name} has {value!r} at {BLOCK}" for name, value in found.items() if value != "true")
+
+
 def _kept(place: Place, run: Run) -> str:
     lacking = []
     for host in place.hosts:
@@ -146,8 +169,9 @@ def _released(place: Place, _run: Run) -> str:
     return f"Redis has {found!r} at {BLOCK}" if found else ""
 
 
-# Words of the last screen, and the look that may contradict them.
-CLAIMS: dict[str, Callable[[Place, Run], str]] = {
+# Words of the last screen, and the look that may contradict them. What is said of one host is said as well where the
+# first line says nothing, for something else does not hold.
+CLAIMS: dict[str, _Look] = {
     "CONTAINED: ": _nobody_on,
     "the fence is proven": _fenced,
     "the write block is held": _blocked,
@@ -157,6 +181,9 @@ CLAIMS: dict[str, Callable[[Place, Run], str]] = {
     "the latch is up": _latched,
     "the fence is lowered": _lowered,
     "no write block is held": _released,
+    _FENCE: _at_primary(_FENCE, _fenced),
+    _BLOCK: _blocked_at_each,
+    _DUMP: _at_primary(_DUMP, _dumped),
 }
 # What a stop that ends with 0 has to claim.
 WHOLE = tuple(CLAIMS)[:6]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the database's host says is lost on the way while the kill is under way: done there, and claimed by nobody."""
+"""The database's host says nothing: as of a moment ago, or in the middle of the kill, which nobody claims then."""
 
 from __future__ import annotations
 
@@ -10,10 +10,30 @@ import contextlib
 import pytest
 
 from tests.drills.drill import HASTY, Drill
+from tests.drills.judge import BOUND, patience
 from tests.hosts.host import Host, until
+from tests.playbooks.place import BLOCK
 
 # One of the companies that have V2. Its row keeps the kill busy, so that the moment is certain.
 HELD = 20
+
+
+@pytest.mark.drill
+def test_database_cut_off(drill: Drill) -> None:
+    """Nobody can switch anything off; what needs no database is done, and does not wait for it."""
+    drill.estate.site.disconnect()
+    drill.fault("db1", Host.blackhole)
+    running = drill.start(extra=HASTY)
+    until(lambda: drill.place.redis("GET", BLOCK) == "true", "the block to be held", timeout=BOUND * patience())
+    drill.stop(
+        fails=True,
+        says=["NOT CONTAINED", "db1: NOT ACCOUNTED FOR", "redis1: write block held by"],
+        running=running,
+        bound=None,
+    )
+    # The block bears a name that no ledger has, and the second run another.
+    drill.let_names_differ()
+    drill.finish()
 
 
 @pytest.mark.drill

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.rehearsal.timings import parsed
 # Two who never had it are switched on after the replica has stopped listening: nothing there knows of them.
 _SWITCHED_ON = """UPDATE "Companies" SET settings = '{"kanbanV2Enabled": true}' WHERE id IN (1, 3)"""
 _WHOSE = "SELECT DISTINCT unnest(tenants)::int FROM kanban_rollback.flag_changes WHERE action = 'disabled'"
+# From the promotion to the second kill; the controller stands still for most of it, and people go on for a while.
+_BACK_SECONDS = 60
 _EVENT = "SELECT data FROM kanban_rollback.events WHERE event = 'failover' AND source = 'feature_flag'"
 _LEFT_AT = "SELECT split_part(pg_read_file('pg_wal/00000002.history'), chr(9), 2)"
 
@@ -38,10 +41,12 @@ def test_failover_async(drill: Drill) -> None:
     with stopped_at(drill, running, f"{ON + 2} tenants switched off in"):
         fail_over(drill)
         assert drill.watch.looks[-1].on == ON, "the kill got across"
-    lost = f"NOT WELL: a part of the log of db1 is not on db2: from {drill.place.psql(_LEFT_AT)} to "
+    left_at = drill.place.psql(_LEFT_AT)
+    lost = f"NOT WELL: a part of the log of db1 is not on db2: from {left_at} to "
     says = [*SAYS, lost, "NOT WELL: 2 prior values were lost with db1.", "db2: fence proven for"]
     gone = "db1: no longer the primary, nothing is expected of it"
-    drill.stop(running=running, fails=True, says=[*says, gone], returns=True)
+    run = drill.stop(running=running, fails=True, says=[*says, gone], returns=_BACK_SECONDS)
+    (ended_at,) = re.findall(rf"{re.escape(lost)}([0-9A-F]+/[0-9A-F]+)", run.screen)
     told = json.loads(drill.place.psql(_EVENT))
     assert (told["host"], told["switched"], told["recorded"], told["lost_priors"]) == ("db1", ON + 2, ON, 2)
     assert [one["lost_priors"] for one in _failovers(drill)] == [2]
@@ -51,3 +56,5 @@ def test_failover_async(drill: Drill) -> None:
         assert drill.crowd.verify(session).missing, "nothing that was acknowledged was lost: this shows nothing"
     here = set(drill.place.psql(_WHOSE).split())
     assert set(ask_old_primary(drill, _WHOSE).split()) - here == {"1", "3"}
+    lies_between = f"SELECT '{left_at}'::pg_lsn < '{ended_at}'::pg_lsn AND '{ended_at}' <= pg_current_wal_lsn()"
+    assert drill.estate.site.psql("db1", lies_between) == "t", (left_at, ended_at)

@@ -15,9 +15,18 @@ import pytest
 
 from tests.drills import kept, looks
 from tests.drills.drill import Drill
-from tests.drills.judge import judge_again, judge_left, judge_lost, judge_off, judge_said, judge_undone, patience
+from tests.drills.judge import (
+    judge_again,
+    judge_left,
+    judge_lost,
+    judge_off,
+    judge_said,
+    judge_stayed_off,
+    judge_undone,
+    patience,
+)
 from tests.drills.leftovers import leftovers
-from tests.drills.watch import Look, Off, off
+from tests.drills.watch import Look, Off, most_on, off
 from tests.playbooks.place import BLOCK
 from tests.playbooks.runner import Run
 from tests.staging.account import ACKNOWLEDGED, REFUSED, UNKNOWN, Entry, Report, doubted
@@ -40,6 +49,7 @@ def seen(*on: int) -> list[Look]:
     [
         (seen(60, 60, 0, 0), 0, Off(2, None, 4)),
         (seen(60, 1, 0, 5, 0), 0, Off(2, 3, 5)),
+        (seen(60, 0, 5, 0, 5, 0), 0, Off(1, 2, 6, 2)),
         (seen(60, 1, 1, 1), 1, Off(1, None, 4)),
         (seen(60, 60), 0, Off(None, None, 2)),
         ([Look(9.9, 0), *seen(60), Look(99.0, 0)], 0, Off(None, None, 1)),
@@ -56,13 +66,21 @@ def test_when_it_was_off(looks_at: list[Look], most: int, found: Off) -> None:
         (Off(21, None, 9), {}, "at most 0 companies on within 20 s of Enter; found: after 21.0 s"),
         (Off(None, None, 9), {}, "found: never, in 9 looks"),
         (Off(None, None, 0), {}, "found: nobody could look"),
-        (Off(4, 6, 9), {}, "expected: off for good since 4.0 s; found: on again after 6.0 s"),
-        (Off(4, 6, 9), {"returns": True}, ""),
+        (Off(4, 6, 9), {}, "expected: off for good since 4.0 s; found: on again after 6.0 s, for 0.0 s"),
+        (Off(4, 6, 9, 2.5), {"returns": 2}, "or on again for at most 2 s; found: on again after 6.0 s, for 2.5 s"),
+        (Off(4, 6, 9, 1.5), {"returns": 2}, ""),
         (Off(20, None, 9), {}, ""),
     ],
 )
 def test_1_the_flag(found: Off, how: dict[str, Any], complaint: str) -> None:
     goes_red(complaint, lambda: judge_off(found, 20, **how))
+
+
+def test_1_the_flag_stays_off() -> None:
+    looks_at = seen(60, 0, 0, 5, 0)
+    judge_stayed_off(most_on(looks_at, 11.0, 12.0))
+    judge_stayed_off(most_on([], 11.0, 12.0))
+    goes_red("found: 5 companies on again", lambda: judge_stayed_off(most_on(looks_at, 11.0, 14.0)))
 
 
 HAD = {"4": "true", "7": '"sim"'}
@@ -189,7 +207,8 @@ CREATE TRIGGER planted BEFORE DELETE ON "Tags" FOR EACH STATEMENT EXECUTE FUNCTI
 CLAIMED = (
     "CONTAINED: off. Also: the fence is proven, the write block is held, evidence is kept, the dump is proven, "
     "the checks found nothing corrupt, the latch is up, the fence is lowered, no write block is held. "
-    "db1: 10 files of evidence, 1 kB, in /nowhere/t0, taken"
+    "db1: fence proven for INC-1, raised in 10 ms. redis1: write block held by INC-1, until it is released. "
+    "db1: dump of 7 rows. db1: 10 files of evidence, 1 kB, in /nowhere/t0, taken"
 )
 
 

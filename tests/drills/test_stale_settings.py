@@ -5,16 +5,38 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+from math import inf
+
 import pytest
 
 from tests.drills.drill import Drill
+from tests.drills.watch import EVERY_SECONDS, off
+from tests.playbooks.place import IS_ON
+from tests.rehearsal.boards import versions
+
+_LATER_SECONDS = 3
+# Between the kill and the latch, which comes with the next play: what came back until then is off again with it.
+_MOMENT_SECONDS = 3
+_ON = f'SELECT id FROM "Companies" WHERE {IS_ON} AND id > 1 ORDER BY id'
+_CAUGHT = "SELECT count(*) > 0 FROM kanban_rollback.latched"
 
 
 @pytest.mark.drill
 def test_stale_settings(drill: Drill) -> None:
-    application = drill.estate.application
+    application, place = drill.estate.application, drill.place
     drill.after(lambda: application.misbehave(stale_settings=None))
-    # Whoever opens the board brings them back so many seconds later, over and over while people work.
-    application.misbehave(stale_settings=3)
-    drill.stop(returns=True)
+    # Whoever opens the board brings them back so many seconds later.
+    application.misbehave(stale_settings=_LATER_SECONDS)
+    companies = itertools.cycle(map(int, place.psql(_ON).split()))
+    drill.estate.site.disconnect()
+    running = drill.start()
+    # Until it is off somebody does all the while, so that there is something to come back.
+    while drill.watch.looks[-1].on and running.alive:
+        list(versions(drill.estate, next(companies)))
+        time.sleep(EVERY_SECONDS)
+    drill.stop(running=running, returns=_MOMENT_SECONDS)
+    came_back = off(drill.watch.looks, running.began, inf).back is not None
+    assert came_back or place.psql(_CAUGHT) == "t", "no old settings came back: this shows nothing"
     drill.finish()

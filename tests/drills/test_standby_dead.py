@@ -36,7 +36,7 @@ def test_standby_dead(drill: Drill) -> None:
             "bring that standby back",
             "db1: dump of",
         ],
-        never=["the fence is proven"],
+        never=["db1: fence proven for"],
         extra=HASTY,
     )
     drill.finish()

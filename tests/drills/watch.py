@@ -37,22 +37,31 @@ class Look:
 class Off:
     """``after``: seconds until at most as many as expected were on (None: never); ``back``: until more were on again.
 
-    ``looks``: how many there were in all.
+    ``looks``: how many there were in all. ``lasted``: seconds from ``back`` to the last look at which more were on.
     """
 
     after: float | None
     back: float | None
     looks: int
+    lasted: float = 0.0
 
 
 def off(looks: Sequence[Look], since: float, until: float, most: int = 0) -> Off:
     """Say when it was off between two moments, and whether it stayed off."""
     within = [look for look in looks if since <= look.at <= until]
     first = next((look.at for look in within if look.on <= most), None)
-    again = next((look.at for look in within if first is not None and look.at > first and look.on > most), None)
+    again = [look.at for look in within if first is not None and look.at > first and look.on > most]
     return Off(
-        None if first is None else first - since, None if again is None else again - since, len(within)
-    )  # fmt: skip
+        None if first is None else first - since,
+        again[0] - since if again else None,
+        len(within),
+        again[-1] - again[0] if again else 0.0,
+    )
+
+
+def most_on(looks: Sequence[Look], since: float, until: float) -> int:
+    """Return how many were on at most between two moments; 0 where nobody could look."""
+    return max((look.on for look in looks if since <= look.at <= until), default=0)
 
 
 class Watch:

@@ -29,7 +29,7 @@ def complete(site: Site, before: str) -> None:
 def test_killed_while_the_kill_is_at_work(site: Site) -> None:
     before = site.rows()
     running = site.start("scenario3", hosts=("db1",))
-    # What was last seen on the terminal; tests/drills kills it after each task.
+    # What was last seen on the terminal; tests/drills kills it after each task of the stop.
     running.says("Switch the flag off")
     running.kill()
     complete(site, before)

@@ -73,6 +73,12 @@ def timings_of(lines: Sequence[Mapping[str, Any]]) -> Timings | None:
     return Timings(scenario, run_id, _since(lines, stopped), _since(lines, verified[:1]), _since(lines, ended))
 
 
+def stopped_at(lines: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the Unix time at which a scenario was done with the flag, and with fence and block; None if it was not."""
+    timings = timings_of(lines)
+    return _moment(lines[0]["at"]) + timings.disabled if timings and timings.disabled is not None else None
+
+
 def undone_after(lines: Sequence[Mapping[str, Any]]) -> float | None:
     """Return the seconds until reenable.yml had undone a misfire: flag, fence and block; None if it did not."""
     plays = [number for number, heading in _headings(lines).items() if heading in _UNDOES]
