@@ -179,9 +179,9 @@ class Drill:
     def _stopped_at(self, began: float, ended: float) -> float:
         """Return the Unix time at which the last run says that it was done with flag, fence and block.
 
-        Its end where it does not say so, or by a clock that is off.
+        Its end where it does not say so, or by a clock that is off, or of a primary that is gone.
         """
-        found = journals(self.estate)
+        found = [] if self.place.gone else journals(self.estate)
         said = stopped_at(parsed(found[-1].read_text(encoding="ascii"))) if found else None
         return said if said is not None and began <= said <= ended else ended
 

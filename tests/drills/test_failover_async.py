@@ -46,7 +46,7 @@ def test_failover_async(drill: Drill) -> None:
     says = [*SAYS, lost, "NOT WELL: 2 prior values were lost with db1.", "db2: fence proven for"]
     gone = "db1: no longer the primary, nothing is expected of it"
     run = drill.stop(running=running, fails=True, says=[*says, gone], returns=_BACK_SECONDS)
-    (ended_at,) = re.findall(rf"{re.escape(lost)}([0-9A-F]+/[0-9A-F]+)", run.screen)
+    (ended_at,) = set(re.findall(rf"{re.escape(lost)}([0-9A-F]+/[0-9A-F]+)", run.screen))
     told = json.loads(drill.place.psql(_EVENT))
     assert (told["host"], told["switched"], told["recorded"], told["lost_priors"]) == ("db1", ON + 2, ON, 2)
     assert [one["lost_priors"] for one in _failovers(drill)] == [2]
