@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from tests.rehearsal.people import Crowd
 from tests.staging import account
 from tests.staging.account import ACKNOWLEDGED, UNKNOWN, Report
 from tests.staging.conftest import ON, Place
@@ -122,6 +123,35 @@ def test_under_the_write_block_only_messages_are_acknowledged(place: Place, tmp_
     assert account.acknowledged(path, since=since, kanban_only=True) == []
     assert account.acknowledged(path, since=since)
     assert verify(place, path).holds
+
+
+# As the fence's triggers refuse, whatever its columns: also what an inbound message writes.
+TOO_WIDE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'kanban is write-protected' USING ERRCODE = 'KB001'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON "Tickets" FOR EACH ROW
+  WHEN (NEW."companyId" BETWEEN 21 AND 40) EXECUTE FUNCTION refuse();
+"""
+GONE = "DROP FUNCTION IF EXISTS refuse() CASCADE"
+
+
+def test_a_message_that_the_database_refuses_is_refused(place: Place, tmp_path: Path) -> None:
+    crowd = Crowd(tmp_path, "people")
+    with begin(place, crowd.path, range(21, 41)) as load:
+        assert wait_until(lambda: load.figures.of(account.MESSAGE) > 10, WAIT)
+        assert crowd.refused_messages() == []
+        place.query(TOO_WIDE)
+        try:
+            assert wait_until(lambda: load.figures.of(account.MESSAGE, status=range(423, 424)) > 5, WAIT)
+            moved = load.figures.of("move", status=range(423, 424))
+        finally:
+            place.query(GONE)
+    assert moved
+    assert load.figures.of(status=range(500, 600)) == 0
+    refused = crowd.refused_messages()
+    assert len(refused) == load.figures.of(account.MESSAGE, status=range(400, 500)) > 5
+    assert {entry.status for entry in refused} == {423}
+    assert verify(place, crowd.path).holds
 
 
 def test_a_killed_load_leaves_an_account_that_holds_and_that_another_goes_on_with(place: Place, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from .sessions import Session
 from .state import SLOW_SECONDS, STATE, State
 
 _LOGIN_SECONDS = 12 * 3600
+# What the database says of a write that it is told to refuse for now: no fault of anybody, and to be tried again later.
+_PROTECTED = "KB001"
 
 
 class Broken(Exception):
@@ -103,7 +105,9 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Broken as error:
         response = await _failed(request, str(error))
     except psycopg2.Error as error:
-        response = await _failed(request, f"SequelizeDatabaseError: {str(error).strip()}")
+        said_so = f"SequelizeDatabaseError: {str(error).strip()}"
+        protected = error.pgcode == _PROTECTED
+        response = await (_protected(request, said_so) if protected else _failed(request, said_so))
     except Exception as error:
         response = await _failed(request, f"{type(error).__name__}: {error}")
     seconds = time.monotonic() - began
@@ -119,7 +123,16 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
+async def _protected(request: web.Request, message: str) -> web.Response:
+    await _report(request, message, severity="warning", stack=False)
+    return web.json_response({"error": "ERR_KANBAN_WRITE_PROTECTED"}, status=423)
+
+
 async def _failed(request: web.Request, message: str) -> web.Response:
-    context = request.get("context", f"http.{request.method.lower()}")
-    await request.app[STATE].errors.report(context, message, request.get("company"))
+    await _report(request, message)
     return web.json_response({"error": "ERR_INTERNAL_SERVER_ERROR"}, status=500)
+
+
+async def _report(request: web.Request, message: str, **how: Any) -> None:
+    context = request.get("context", f"http.{request.method.lower()}")
+    await request.app[STATE].errors.report(context, message, request.get("company"), **how)
