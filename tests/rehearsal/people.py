@@ -18,11 +18,13 @@ from psycopg2.extensions import connection
 
 from tests.hosts.host import until
 from tests.staging import account
-from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, Entry, Report
+from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, UNKNOWN, Entry, Report
 
 RATE = 6
 # They go home by themselves, whatever became of the rehearsal.
 MOST_SECONDS = 1800
+# What is under way is waited for, and what nobody has taken is sent once more.
+_HOME_SECONDS = 60
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -78,10 +80,10 @@ class Crowd:
         if self.at_work:
             pid = int(self._pid_file.read_text())
             os.kill(pid, signal.SIGTERM)
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + _HOME_SECONDS
             while self.at_work and (check or time.monotonic() < deadline):
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"the people of {self.name} have not gone home within 30 s")
+                    raise TimeoutError(f"the people of {self.name} have not gone home within {_HOME_SECONDS} s")
                 time.sleep(0.05)
             if self.at_work:
                 os.kill(pid, signal.SIGKILL)
@@ -100,6 +102,13 @@ class Crowd:
     def refused_messages(self) -> list[Entry]:
         """Return the inbound messages that were refused: nothing may ever refuse one."""
         return self.messages(REFUSED)
+
+    def unanswered_messages(self, *, since: float = 0) -> list[Entry]:
+        """Return the tries to hand a message over that nobody took, whatever the answer was, if there was one.
+
+        Only where the database or the application's hosts are down may there be any; what is still on its way is none.
+        """
+        return [entry for entry in self.messages(UNKNOWN, since=since) if entry.until]
 
     def verify(self, session: connection, unheard: tuple[float, float] | None = None) -> Report:
         """Compare the account with the database; they have gone home. ``unheard``: see ``account.doubted``."""

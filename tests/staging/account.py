@@ -5,6 +5,9 @@
 
 A line is written before a request is sent and another when its fate is known, so that a load that is killed leaves no
 write that nobody noted. What was never answered may be there or not: either is right.
+
+Of cards and tags the last value is compared: a lost write that a later one replaced is not seen. Each inbound message
+is a row of its own in the database, and is looked for by itself.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
 MESSAGE = "message"
 
 _TICKETS = 'SELECT id, "kanbanLane", "kanbanOrder", "lastMessage" FROM "Tickets" WHERE id = ANY(%(tickets)s)'
+_MESSAGES = 'SELECT DISTINCT "ticketId", body FROM "Messages" WHERE "ticketId" = ANY(%(tickets)s)'
 _TAGS = """
 SELECT "ticketId", "tagId", count(*) FROM "TicketTags" WHERE "ticketId" = ANY(%(tickets)s) GROUP BY 1, 2
 """
@@ -49,6 +53,9 @@ class Entry:
 class Report:
     """The account against the database. ``missing``: acknowledged, and not so; ``unexpected``: there, and not said.
 
+    ``acknowledged``: writes; ``checked``: last values, of lanes, tags and last messages, that were compared;
+    ``messages``: acknowledged ones that were looked for, each by itself (none in a dump, which has no such table).
+    ``lost``: messages that nobody took, though they were sent once more in the end, and that are not there.
     ``lanes``: of the missing ones, cards that are elsewhere: lane and order as acknowledged, as found, and the line.
     """
 
@@ -56,12 +63,14 @@ class Report:
     acknowledged: int = 0
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    messages: int = 0
+    lost: list[str] = field(default_factory=list)
     lanes: dict[str, tuple[list[Any], list[Any], str]] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is missing and nothing unexpected."""
-        return not self.missing and not self.unexpected
+        """Whether nothing is missing, unexpected or lost."""
+        return not self.missing and not self.unexpected and not self.lost
 
 
 class Account:
@@ -75,7 +84,7 @@ class Account:
         if path.stat().st_size:
             os.write(self._file, b"\n")
 
-    def sending(self, operation: str, tenant: int, sets: dict[str, Any]) -> int:
+    def sending(self, operation: str, tenant: int, sets: Mapping[str, Any]) -> int:
         """Note a write that is about to be sent, and return its number."""
         self._number += 1
         self._line(n=self._number, at=time.time(), op=operation, tenant=tenant, sets=sets)
@@ -167,15 +176,42 @@ def doubted(entries: Collection[Entry], unheard: tuple[float, float] | None) -> 
 
 def verify(path: Path, session: connection, unheard: tuple[float, float] | None = None) -> Report:
     """Compare an account with the database, in one snapshot. The load has ended, and so has what it sent."""
-    entries = doubted(read(path), unheard)
-    tickets = {int(thing.split(":")[1]) for thing in expectations(entries)}
+    told = read(path)
+    entries = doubted(told, unheard)
+    tickets = {int(thing.split(":")[1]) for entry in told for thing in entry.sets}
     with session, session.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute(_TICKETS, {"tickets": list(tickets)})
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
         cursor.execute(_TAGS, {"tickets": list(tickets)})
         tags = {(ticket, tag): number for ticket, tag, number in cursor.fetchall()}
-    return compare(entries, rows, tags)
+        cursor.execute(_MESSAGES, {"tickets": list(tickets)})
+        there = {(f"message:{ticket}", text) for ticket, text in cursor.fetchall()}
+    report = compare(entries, rows, tags)
+    look_for_messages(report, told, entries, there)
+    return report
+
+
+def look_for_messages(
+    report: Report, told: Collection[Entry], certain: Collection[Entry], there: Collection[tuple[str, str]]
+) -> None:
+    """Look for each inbound message by itself, and add what is not there to a report.
+
+    ``told``: the account; ``certain``: the same, less what it may be wrong about (``doubted``). ``there``: each message
+    that the database has, its ticket named as in ``Entry.sets``, and its text.
+    """
+    certainly = _messages(certain, ACKNOWLEDGED)
+    report.messages = len(certainly)
+    report.missing += [f"inbound {thing}: acknowledged {text!r}, not there" for thing, text in certainly - set(there)]
+    # Of one that was on its way when the load was killed nobody was told anything.
+    unanswered = _messages([entry for entry in told if entry.until], UNKNOWN)
+    never = unanswered - _messages(told, ACKNOWLEDGED) - set(there)
+    report.lost += [f"inbound {thing}: {text!r} was never taken" for thing, text in never]
+
+
+def _messages(entries: Collection[Entry], outcome: str) -> set[tuple[str, str]]:
+    found = [entry for entry in entries if entry.operation == MESSAGE and entry.outcome == outcome]
+    return {(thing, text) for entry in found for thing, text in entry.sets.items()}
 
 
 def compare(

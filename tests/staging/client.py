@@ -67,7 +67,7 @@ class Figures:
 
 
 class Client:
-    """Asks the application's processes in turn. Every write of this application may be repeated."""
+    """Asks the application's processes in turn. Every write may be repeated; a message then is there twice."""
 
     def __init__(self, urls: Sequence[str], *, timeout: float) -> None:
         self.urls = list(urls)

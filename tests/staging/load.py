@@ -5,12 +5,14 @@
 
 Each worker has tenants of its own, so nobody else writes to their cards, and what was acknowledged last is what has to
 be there. A card of which a request was never answered is left alone from then on: that request may still be under way.
+Inbound messages come from a service that tries again: what nobody has taken is sent once more when people go home.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -18,10 +20,9 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psycopg2
 
@@ -29,23 +30,15 @@ from tests.staging import account
 from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, UNKNOWN, Account
 from tests.staging.client import Answer, Client, Figures
 from tests.staging.settings import email
+from tests.staging.writes import Tenant, Write, write_of
 
 # How often each is done, in a hundred.
 MIX = {"login": 2, "open": 34, "board": 10, "attach": 14, "detach": 10, "move": 18, MESSAGE: 12}
 _SYNC_SECONDS = 0.25
 # A socket stays for this long, then another comes in its place.
 _HOLD_SECONDS = 0.5
-
-
-@dataclass
-class _Tenant:
-    number: int
-    token: str = ""
-    tickets: list[int] = field(default_factory=list)
-    tags: list[int] = field(default_factory=list)
-    lane_tags: list[int] = field(default_factory=list)
-    version: int = 0
-    lanes: list[int] = field(default_factory=list)
+# For what was not taken, all together; whoever does not answer by then does not answer.
+_AGAIN_SECONDS = 15
 
 
 class Load:
@@ -70,7 +63,7 @@ class Load:
         self.path = path
         self.figures = Figures()
         self._urls, self._password, self._timeout, self._sockets = list(urls), password, timeout, sockets
-        self._tenants = [_Tenant(number) for number in tenants]
+        self._tenants = [Tenant(number) for number in tenants]
         self._workers = min(workers, len(self._tenants))
         self._pause = self._workers / rate
         # Cards that a load before this one was not told about.
@@ -146,8 +139,12 @@ class Load:
             # At its rate, but never to make up for what could not be done while nobody answered.
             due = max(due + self._pause, loop.time())
             await asyncio.sleep(due - loop.time())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_AGAIN_SECONDS):
+                for tenant in tenants:
+                    await self._send_again(tenant)
 
-    async def _ready(self, tenant: _Tenant) -> bool:
+    async def _ready(self, tenant: Tenant) -> bool:
         """Log in and learn what there is, where that is not known."""
         if not tenant.token and not await self._login(tenant):
             return False
@@ -160,7 +157,7 @@ class Load:
                 tenant.lane_tags = [tag["id"] for tag in tags.body["tags"] if tag["kanban"]]
         return bool(tenant.tickets) and (bool(tenant.version) or await self._board(tenant))
 
-    async def _login(self, tenant: _Tenant) -> bool:
+    async def _login(self, tenant: Tenant) -> bool:
         answer = await self._client.ask(
             "POST", "/auth/login", {"email": email(tenant.number), "password": self._password}
         )
@@ -168,21 +165,21 @@ class Load:
         tenant.token = answer.body["token"] if answer.good else ""
         return answer.good
 
-    async def _board(self, tenant: _Tenant) -> bool:
+    async def _board(self, tenant: Tenant) -> bool:
         answer = await self._ask("board", tenant, "GET", "/kanban/board")
         if answer.good:
             tenant.version = answer.body["version"]
             tenant.lanes = [lane["id"] for lane in answer.body["lanes"]]
         return answer.good
 
-    async def _ask(self, operation: str, tenant: _Tenant, method: str, path: str, body: object = None) -> Answer:
+    async def _ask(self, operation: str, tenant: Tenant, method: str, path: str, body: object = None) -> Answer:
         answer = await self._client.ask(method, path, body, tenant.token)
         self.figures.count(operation, answer)
         if answer.status == 401:
             tenant.token = ""
         return answer
 
-    async def _do(self, operation: str, tenant: _Tenant, chance: random.Random) -> None:
+    async def _do(self, operation: str, tenant: Tenant, chance: random.Random) -> None:
         if operation == "login":
             await self._login(tenant)
         elif operation == "board":
@@ -191,41 +188,17 @@ class Load:
             await self._ask("open", tenant, "GET", f"/tickets/{chance.choice(tenant.tickets)}")
         else:
             for ticket in self._free(tenant, chance):
-                await self._write(operation, tenant, ticket, chance)
+                await self._write(tenant, write_of(operation, tenant, ticket, chance))
 
-    def _free(self, tenant: _Tenant, chance: random.Random) -> Iterator[int]:
+    def _free(self, tenant: Tenant, chance: random.Random) -> Iterator[int]:
         """Give one card that may be written to, if there is one."""
         free = [ticket for ticket in tenant.tickets if ticket not in self._left_alone]
         if free:
             yield chance.choice(free)
 
-    async def _write(self, operation: str, tenant: _Tenant, ticket: int, chance: random.Random) -> None:
-        # Tags, and with them the lanes of V1, can all be gone where the application deletes them.
-        if operation != MESSAGE and not (tenant.lanes if operation == "move" else tenant.tags):
-            operation = MESSAGE
-        method, path = "POST", "/messages"
-        body: dict[str, Any] = {}
-        sets: dict[str, Any]
-        if operation == MESSAGE:
-            text = f"mensagem {chance.randrange(10**9)}"
-            body, sets = {"ticketId": ticket, "body": text}, {f"message:{ticket}": text}
-        elif operation == "move":
-            # A board hands out places that are free: two cards in one place would be damage that nobody has done.
-            lane, order = chance.choice(tenant.lanes), ticket * 1000 + chance.randrange(1000)
-            path, body = f"/tickets/{ticket}/move", {"board": tenant.version, "lane": lane, "order": order}
-            if tenant.version == 2:
-                sets = {f"lane:{ticket}": [lane, order]}
-            else:
-                sets = {f"tag:{ticket}:{tag}": tag == lane for tag in tenant.lane_tags}
-        else:
-            tag, path = chance.choice(tenant.tags), f"/tickets/{ticket}/tags"
-            sets = {f"tag:{ticket}:{tag}": operation == "attach"}
-            if operation == "attach":
-                body = {"tagId": tag}
-            else:
-                method, path = "DELETE", f"{path}/{tag}"
-        number = self._account.sending(operation, tenant.number, sets)
-        answer = await self._ask(operation, tenant, method, path, body or None)
+    async def _write(self, tenant: Tenant, write: Write) -> None:
+        number = self._account.sending(write.operation, tenant.number, write.sets)
+        answer = await self._ask(write.operation, tenant, write.method, write.path, write.body)
         outcome = UNKNOWN
         if answer.good:
             outcome = ACKNOWLEDGED
@@ -233,13 +206,22 @@ class Load:
             outcome = REFUSED
         self._account.answered(number, outcome, None if answer.doubtful else answer.status)
         if answer.doubtful:
-            self._left_alone.add(ticket)
+            self._left_alone.add(write.ticket)
         if answer.status in (404, 409):
             # Of another version, or of what is gone: look again.
             tenant.version, tenant.tickets = 0, []
+        if write.operation == MESSAGE and outcome == UNKNOWN:
+            tenant.owed.append(write)
+
+    async def _send_again(self, tenant: Tenant) -> None:
+        """Send what nobody has taken once more, as the service does that messages come from."""
+        owed, tenant.owed = tenant.owed, []
+        for write in owed:
+            if tenant.token or await self._login(tenant):
+                await self._write(tenant, write)
 
     async def _keep_socket(self, number: int) -> None:
-        tenant = _Tenant(self._tenants[number % len(self._tenants)].number)
+        tenant = Tenant(self._tenants[number % len(self._tenants)].number)
         while not self._ends.is_set():
             if tenant.token or await self._login(tenant):
                 took = await self._client.connect_socket(tenant.token, _HOLD_SECONDS)
@@ -285,9 +267,12 @@ def main() -> int:
         report = account.verify(options.account, session)
     finally:
         session.close()
-    for line in [*report.missing, *report.unexpected]:
+    for line in [*report.missing, *report.unexpected, *report.lost]:
         print(line, file=sys.stderr)
-    print(f"{report.acknowledged} acknowledged; {len(report.missing)} missing, {len(report.unexpected)} unexpected")
+    print(
+        f"{report.acknowledged} acknowledged; {report.checked} last values and {report.messages} messages compared: "
+        f"{len(report.missing)} missing, {len(report.unexpected)} unexpected; {len(report.lost)} messages never taken"
+    )
     return 0 if report.holds else 1
 
 

@@ -18,7 +18,14 @@ from tests.support.dataset import DataSet
 DATA = DataSet(tenants=200, tickets=4_000)
 # Twice the same tag on a ticket is a corruption that the plan looks for, so the schema has to let it happen. Errors are
 # those that the application makes.
-_CHANGES = 'ALTER TABLE "TicketTags" DROP CONSTRAINT "TicketTags_ticketId_tagId_key"; TRUNCATE "ErrorLogs"'
+# Messages are kept one by one, so that each can be looked for; nothing of the Kanban refers to them, or they to it.
+_CHANGES = """
+ALTER TABLE "TicketTags" DROP CONSTRAINT "TicketTags_ticketId_tagId_key";
+TRUNCATE "ErrorLogs";
+CREATE TABLE "Messages" (
+  id bigserial PRIMARY KEY, "ticketId" integer NOT NULL, body text NOT NULL, "createdAt" timestamptz DEFAULT now()
+);
+"""
 
 
 def fill(session: connection, data: DataSet = DATA) -> None:

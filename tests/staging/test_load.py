@@ -63,6 +63,8 @@ def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_
     report = verify(place, path)
     assert report.holds, report
     assert report.acknowledged == load.figures.of(*account_operations()) > 100
+    assert report.checked > 50
+    assert report.messages == load.figures.of(account.MESSAGE) > 10
     assert load.figures.sockets > 0
     assert any(entry.outcome == ACKNOWLEDGED and entry.status is None for entry in account.read(path)), "no retry seen"
 
@@ -78,8 +80,12 @@ def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_
     place.query('INSERT INTO "TicketTags" ("ticketId", "tagId") VALUES (%s, %s)', *gone.split(":")[1:])
     place.query('UPDATE "Tickets" SET "kanbanOrder" = -5 WHERE id = %s', lane.split(":")[1])
     place.query("""UPDATE "Tickets" SET "lastMessage" = 'other' WHERE id = %s""", message.split(":")[1])
+    # One that a later message has replaced is looked for as well.
+    texts = [entry.sets[message] for entry in account.acknowledged(path) if message in entry.sets]
+    place.query('DELETE FROM "Messages" WHERE body = %s', texts[0])
     report = verify(place, path)
-    assert sorted(line.split(": ")[0] for line in report.missing) == sorted([there[0], lane, message])
+    found = sorted(line.split(": ")[0] for line in report.missing)
+    assert found == sorted([there[0], lane, message, f"inbound {message}"])
     assert sorted(line.split(": ")[0] for line in report.unexpected) == sorted([there[1], gone])
 
 
@@ -152,6 +158,63 @@ def test_a_message_that_the_database_refuses_is_refused(place: Place, tmp_path: 
     assert len(refused) == load.figures.of(account.MESSAGE, status=range(400, 500)) > 5
     assert {entry.status for entry in refused} == {423}
     assert verify(place, crowd.path).holds
+
+
+# As where the disk is full: an error of nobody in particular.
+FULL = TOO_WIDE.replace("KB001", "53100")
+
+
+def test_a_message_that_nobody_took_is_sent_again_and_lost_where_nobody_ever_does(place: Place, tmp_path: Path) -> None:
+    later, never = Crowd(tmp_path, "later"), Crowd(tmp_path, "never")
+    place.query(FULL)
+    try:
+        with begin(place, later.path, range(21, 31)) as load, begin(place, never.path, range(31, 41)) as others:
+            assert wait_until(lambda: failed(load) > 3 and failed(others) > 3, WAIT)
+            others.stop()
+            place.query(GONE)
+    finally:
+        place.query(GONE)
+    assert (later.refused_messages(), never.refused_messages()) == ([], [])
+    report = verify(place, later.path)
+    assert report.holds, report
+    assert len(later.unanswered_messages()) == failed(load)
+    assert report.messages >= failed(load)
+    report = verify(place, never.path)
+    # Each of them was tried twice.
+    assert 2 * len(report.lost) == len(never.unanswered_messages()) == failed(others)
+    assert (report.messages, report.holds) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "there", "messages", "missing", "lost"),
+    [
+        (["acknowledged"], True, 1, 0, 0),
+        (["acknowledged"], False, 1, 1, 0),
+        (["unknown", "acknowledged"], False, 1, 1, 0),
+        (["unknown"], True, 0, 0, 0),
+        (["unknown", "unknown"], False, 0, 0, 1),
+        (["refused"], False, 0, 0, 0),
+        # On a server that is gone, which nobody has heard of since; and on its way when the load was killed.
+        (["unheard"], False, 0, 0, 0),
+        (["killed"], False, 0, 0, 0),
+    ],
+)
+def test_what_became_of_a_message(outcomes: list[str], there: bool, messages: int, missing: int, lost: int) -> None:
+    moments = {"unheard": (ACKNOWLEDGED, 5.0), "killed": (UNKNOWN, None)}
+    told = [
+        account.Entry(number, 1.0, account.MESSAGE, 2, {"message:7": "a"}, outcome, None, until)
+        for number, (outcome, until) in enumerate(moments.get(one, (one, 9.0)) for one in outcomes)
+    ]
+    report = Report()
+    found = {("message:7", "a")} if there else set()
+    account.look_for_messages(report, told, account.doubted(told, (4.0, 6.0)), found)
+    assert (report.messages, len(report.missing), len(report.lost)) == (messages, missing, lost)
+    assert report.holds == (not missing and not lost)
+
+
+def failed(load: Load) -> int:
+    """Count the answers to messages that said nothing of what became of them."""
+    return load.figures.of(account.MESSAGE, status=range(500, 600))
 
 
 def test_a_killed_load_leaves_an_account_that_holds_and_that_another_goes_on_with(place: Place, tmp_path: Path) -> None:

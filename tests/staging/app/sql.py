@@ -62,8 +62,11 @@ INSERT INTO "Tags" (name, color, kanban, "companyId") VALUES (%(name)s, %(color)
 """
 DROP_TAG = 'DELETE FROM "Tags" WHERE id = %(tag)s AND "companyId" = %(company)s AND kanban = 0'
 MESSAGE = """
-UPDATE "Tickets" SET "lastMessage" = %(body)s, status = 'open', "updatedAt" = now()
- WHERE id = %(ticket)s AND "companyId" = %(company)s RETURNING id
+WITH ticket AS (
+  UPDATE "Tickets" SET "lastMessage" = %(body)s, status = 'open', "updatedAt" = now()
+   WHERE id = %(ticket)s AND "companyId" = %(company)s RETURNING id
+)
+INSERT INTO "Messages" ("ticketId", body) SELECT id, %(body)s FROM ticket RETURNING id
 """
 
 # What it does when it is told to corrupt data: each of these is an error that such code has had.
