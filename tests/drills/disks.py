@@ -55,6 +55,7 @@ def fill_database(drill: Drill, directory: str) -> None:
     db1 = drill.estate.fleet["db1"]
     # It is not worth the time to move all of it back.
     drill.ground.give_up()
+    drill.messages_wait = True
     db1.run(["systemctl", "stop", SERVICE], timeout=60)
     own_disk(db1, directory)
     db1.run(["systemctl", "start", SERVICE], timeout=60)

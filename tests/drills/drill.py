@@ -18,6 +18,7 @@ from tests.drills import kept, looks
 from tests.drills.ground import Ground
 from tests.drills.judge import (
     BOUND,
+    LEAST_DUMPED,
     UNDO_SECONDS,
     judge_again,
     judge_left,
@@ -38,7 +39,7 @@ from tests.rehearsal.people import Crowd
 from tests.rehearsal.record import journals
 from tests.rehearsal.steady import sentinel
 from tests.rehearsal.timings import parsed, stopped_at
-from tests.staging.account import ACKNOWLEDGED, acknowledged
+from tests.staging.account import ACKNOWLEDGED, acknowledged, expectations, read
 
 # Less patience than by default with who writes on or stays in a transaction.
 HASTY = {"kanban_drain_seconds": 2, "kanban_sweep_seconds": 2}
@@ -65,7 +66,8 @@ class Drill:
     """What the undo has to bring back, to the letter."""
     running: list[Running] = field(default_factory=list)
     mending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    least_writes: int = 10
+    messages_wait: bool = False
+    """Whether the fault itself keeps inbound messages from being taken, so that they come in at a later try."""
     unheard: tuple[float, float] | None = None
     """Between which moments a write may have been acknowledged that no server has any more."""
     undone: Run = field(init=False)
@@ -85,7 +87,7 @@ class Drill:
         self.settings = self.settings or self.ground.settings
         self.note_what_is_there()
         self.crowd.begin()
-        until(lambda: len(acknowledged(self.crowd.path)) > 2, "people to be at work", timeout=30)
+        until(lambda: len(expectations(read(self.crowd.path))) >= LEAST_DUMPED, "people to be at work", timeout=30)
         until(lambda: bool(self.watch.looks), "the watch to see something", timeout=10)
 
     def note_what_is_there(self) -> None:
@@ -269,7 +271,9 @@ class Drill:
             report = self.crowd.verify(session, self.unheard)
         dumped = kept.in_dump(self.place, self.crowd, self.unheard)
         had_it = kept.had_it(self.ground.settings)
-        judge_lost(report, self.crowd.refused_messages(), dumped, self._priors, had_it, self.least_writes)
+        refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages()
+        print(f"{report.messages} messages were taken; nobody took one at first {len(unanswered)} times")
+        judge_lost(report, refused, [] if self.messages_wait else unanswered, dumped, self._priors, had_it)
 
     def _judge_left(self) -> None:
         found: set[str] = set()

@@ -67,6 +67,7 @@ def fail_over(drill: Drill) -> None:
     fleet = drill.estate.fleet
     _work(drill)
     drill.ground.give_up()
+    drill.messages_wait = True
     fleet["db1"].kill()
     drill.place.primary, drill.place.gone = "db2", frozenset({"db1"})
     if drill.unheard:

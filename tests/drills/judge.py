@@ -18,8 +18,10 @@ UNDO_SECONDS = 60.0
 # A machine that others work on as well is slower by what waits for its cores; a drill alone keeps two of them busy.
 _ALONE = 2.0
 MOST_PATIENCE = 6.0
-# Writes that have to be acknowledged in a drill, or its account would show nothing.
+# Writes that have to be acknowledged in a drill, and last values that are compared, or its account would show nothing.
 LEAST_WRITES = 10
+# What has been written before Enter, and so is in each dump.
+LEAST_DUMPED = 3
 _NAMED = 8
 
 
@@ -50,27 +52,35 @@ def judge_stayed_off(on: int) -> None:
 def judge_lost(
     report: Report,
     refused_messages: Sequence[Entry],
+    unanswered: Sequence[Entry],
     dumped: Report | None,
     priors: Mapping[str, str],
     had_it: Mapping[str, str],
-    least: int = LEAST_WRITES,
 ) -> None:
     """2. Nothing is lost: what people were told was done is there, and in the dump; who had the flag is known exactly.
 
-    ``dumped``: the account against the dump, where there is one. ``priors`` and ``had_it``: value by tenant.
+    ``unanswered``: messages that nobody took at first, where the fault does not explain it. ``dumped``: the account
+    against the dump, where there is one. ``priors`` and ``had_it``: value by tenant.
     """
-    assert report.acknowledged >= least, (
-        f"expected: at least {least} acknowledged writes to compare; found: {report.acknowledged}"
+    assert report.acknowledged >= LEAST_WRITES, (
+        f"expected: at least {LEAST_WRITES} acknowledged writes; found: {report.acknowledged}"
     )
-    for where, compared in (("database", report), ("dump", dumped)):
+    assert report.messages, "expected: inbound messages to look for; found: none was acknowledged"
+    for where, compared, least in (("database", report, LEAST_WRITES), ("dump", dumped, LEAST_DUMPED)):
         if compared is not None:
-            lost = [*compared.missing, *compared.unexpected]
-            assert not lost, (
-                f"expected: all {compared.acknowledged} acknowledged writes in the {where}; found: {_some(lost)}"
+            told = f"{compared.acknowledged} acknowledged writes"
+            assert compared.checked >= least, (
+                f"expected: at least {least} last values to compare with the {where}; "
+                f"found: {compared.checked} of {told}"
             )
-    assert not refused_messages, (
-        f"expected: no inbound message refused; found: {len(refused_messages)}, the first {refused_messages[0]}"
-    )
+            wrong = [*compared.missing, *compared.unexpected]
+            assert not wrong, (
+                f"expected: what is left of {told} in the {where}, {compared.checked} last values and "
+                f"{compared.messages} messages; found: {_some(wrong)}"
+            )
+    for what, messages in (("refused", refused_messages), ("left without an answer", unanswered)):
+        assert not messages, f"expected: no inbound message {what}; found: {len(messages)}, the first {messages[0]}"
+    assert not report.lost, f"expected: no inbound message lost; found: {_some(report.lost)}"
     wrong = [f"{one}: had {value}, kept {priors.get(one)}" for one, value in had_it.items() if priors.get(one) != value]
     assert not wrong, f"expected: the prior value of each of {len(had_it)} companies; found: {_some(wrong)}"
 

@@ -14,6 +14,7 @@ from tests.hosts.host import Host
 @pytest.mark.drill
 @pytest.mark.parametrize("hosts", [("app1",), ("app1", "app2")], ids=["one", "all"])
 def test_application_host_cut_off(drill: Drill, hosts: tuple[str, ...]) -> None:
+    drill.messages_wait = True
     for host in hosts:
         drill.fault(host, Host.blackhole)
     lacking = [f"no evidence of {host}" for host in hosts]

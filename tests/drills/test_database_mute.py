@@ -43,6 +43,7 @@ def test_database_mute(drill: Drill) -> None:
         session.cursor().execute(f'SELECT FROM "Companies" WHERE id = {HELD} FOR UPDATE')
         running = drill.start(extra={**HASTY, "kanban_deadline": 30})
         until(lambda: drill.watch.looks[-1].on == 1, "all others to be off", timeout=240)
+        drill.messages_wait = True
         drill.fault("db1", Host.mute)
         drill.stop(
             fails=True,

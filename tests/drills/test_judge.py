@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -84,26 +85,33 @@ def test_1_the_flag_stays_off() -> None:
 
 
 HAD = {"4": "true", "7": '"sim"'}
-GOOD = Report(5, 50)
+GOOD = Report(40, 50, messages=9)
+SENT = [Entry(3, 1.0, "message", 7, {})]
 
 
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
         ({}, ""),
-        ({"report": Report(5, 50, ["lane:7: gone"])}, "50 acknowledged writes in the database; found: lane:7: gone"),
-        ({"report": Report(5, 50, [], ["tag:7:1: there 2 times"])}, "in the database; found: tag:7:1: there 2 times"),
-        ({"report": Report(0, 3)}, "at least 10 acknowledged writes to compare; found: 3"),
-        ({"dumped": Report(5, 50, ["tag:7:1: there 0 times"])}, "writes in the dump; found: tag:7:1"),
+        ({"report": replace(GOOD, missing=["lane:7: gone"])}, "40 last values and 9 messages; found: lane:7: gone"),
+        ({"report": replace(GOOD, unexpected=["tag:7:1: there 2 times"])}, "messages; found: tag:7:1: there 2 times"),
+        ({"report": replace(GOOD, acknowledged=3)}, "at least 10 acknowledged writes; found: 3"),
+        ({"report": replace(GOOD, checked=9)}, "10 last values to compare with the database; found: 9 of 50 ack"),
+        ({"report": replace(GOOD, messages=0)}, "inbound messages to look for; found: none"),
+        ({"report": replace(GOOD, lost=["inbound message:7: 'a'"])}, "no inbound message lost; found: inbound mess"),
+        ({"dumped": Report(5, 50, ["tag:7:1: there 0 times"])}, "writes in the dump, 5 last .* found: tag:7:1"),
+        ({"dumped": Report(2, 2)}, "at least 3 last values to compare with the dump; found: 2 of 2"),
         ({"dumped": None}, ""),
-        ({"refused_messages": [Entry(3, 1.0, "message", 7, {})]}, "no inbound message refused; found: 1"),
+        ({"refused_messages": SENT}, "no inbound message refused; found: 1"),
+        ({"unanswered": SENT}, "no inbound message left without an answer; found: 1"),
         ({"priors": {"4": "true"}}, 'the prior value of each of 2 companies; found: 7: had "sim", kept None'),
         ({"priors": {"4": "true", "7": "true"}}, 'found: 7: had "sim", kept true'),
     ],
 )
 def test_2_nothing_is_lost(changed: dict[str, Any], complaint: str) -> None:
     facts: dict[str, Any] = {
-        "report": GOOD, "refused_messages": [], "dumped": GOOD, "priors": HAD, "had_it": HAD, **changed
+        "report": GOOD, "refused_messages": [], "unanswered": [], "dumped": Report(5, 50), "priors": HAD,
+        "had_it": HAD, **changed,
     }  # fmt: skip
     goes_red(complaint, lambda: judge_lost(**facts))
 
@@ -218,6 +226,8 @@ def test_what_is_planted_is_seen(drill: Drill) -> None:
     before = leftovers(place)
     drill.after(place.psql, """DROP TRIGGER IF EXISTS planted ON "Tags"; DELETE FROM "Tags" WHERE name = 'planted'""")
     assert looks.contradictions(place, ended("the fence is lowered, no write block is held")) == []
+    nowhere = "the screen says 'evidence is kept', but no line says where"
+    assert looks.contradictions(place, ended("evidence is kept")) == [nowhere]
     with contextlib.closing(drill.estate.site.connect(application="chatia.kanban_rollback")) as session:
         session.cursor().execute("SELECT pg_advisory_lock(4711)")
         place.psql(PLANTED)

@@ -19,6 +19,7 @@ _WAIT = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 @pytest.mark.drill
 def test_standby_dead(drill: Drill) -> None:
     db1, db2 = drill.estate.fleet["db1"], drill.estate.fleet["db2"]
+    drill.messages_wait = True
     drill.after(db1.psql, _RELOAD)
     drill.after(db1.psql, _NO_MORE)
     make_synchronous(drill)

@@ -55,7 +55,10 @@ def recovery_point(estate: Estate) -> list[str]:
 
 
 def people(estate: Estate) -> list[str]:
-    """Say what became of what people were told was done; of those who are still at work nothing can be said yet."""
+    """Say what became of what people were told was done; of those who are still at work nothing can be said yet.
+
+    Of cards and tags the last value is compared, whatever came before it; messages are looked for one by one.
+    """
     told = []
     for crowd in estate.crowds:
         if crowd.at_work:
@@ -64,14 +67,17 @@ def people(estate: Estate) -> list[str]:
         with contextlib.closing(estate.site.connect()) as session:
             report = crowd.verify(session)
             set_aside = spoilt(report, kept(session))
-        messages = sum(thing.startswith("message:") for thing in report.missing)
-        writes = f"{report.acknowledged} writes acknowledged, {len(report.missing) - messages - len(set_aside)} missing"
+        messages = sum(thing.startswith("inbound ") for thing in report.missing)
+        values = f"{report.checked} last values compared, {len(report.missing) - messages - len(set_aside)} missing"
         if set_aside:
-            writes += f", {len(set_aside)} spoilt by the application and in the quarantine"
+            values += f", {len(set_aside)} spoilt by the application and in the quarantine"
         inbound = (
-            f"{len(crowd.messages())} of them messages, {messages} missing, {len(crowd.refused_messages())} refused"
+            f"{report.messages} messages looked for, {messages} missing; "
+            f"of all messages {len(crowd.refused_messages())} refused, {len(report.lost)} lost"
         )
-        told.append(f"- People, {crowd.name}: {writes}; {inbound}")
+        if unanswered := crowd.unanswered_messages():
+            inbound += f", {len(unanswered)} tries without success"
+        told.append(f"- People, {crowd.name}: {report.acknowledged} writes acknowledged: {values}; {inbound}")
     return told
 
 

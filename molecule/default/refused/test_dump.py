@@ -20,9 +20,11 @@ def test_what_was_acknowledged_before_the_dump_is_in_it() -> None:
         assert report is not None, "there is no dump"
         spoilt = carried_off(report, lanes_beside(here.site, crowd.tenants))
         print(
-            f"{crowd.name}: {report.acknowledged} acknowledged before the dump, {len(spoilt)} in it as they were spoilt"
+            f"{crowd.name}: {report.acknowledged} acknowledged before the dump, {report.checked} last values compared, "
+            f"{len(spoilt)} in it as they were spoilt"
         )
         assert [thing for thing in report.missing if thing not in spoilt] == []
         assert spoilt == [] or crowd.name == "affected"
         assert report.unexpected == [] or crowd.name == "affected"
         assert report.acknowledged > 50
+        assert report.checked > 50

@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nobody lost what they were told was done, and no inbound message was refused or lost, from the first minute on.
 
-What the application itself spoilt before the stop is in the quarantine, as it had spoilt it.
+Of cards and tags the last value is compared, and each message is looked for by itself. What the application itself
+spoilt before the stop is in the quarantine, as it had spoilt it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 
 from tests.rehearsal import estate, record
 from tests.rehearsal.quarantine import kept, spoilt
+from tests.rehearsal.timings import parsed
 
 testinfra_hosts = ["local://"]
 
@@ -24,14 +27,31 @@ def test_no_acknowledged_write_and_no_message_is_missing() -> None:
             report = crowd.verify(session)
             set_aside = spoilt(report, kept(session))
         missing, accounted = len(report.missing), len(set_aside)
-        print(f"{crowd.name}: {report.acknowledged} acknowledged, {missing} missing, {accounted} of them in quarantine")
+        print(
+            f"{crowd.name}: {report.acknowledged} acknowledged, {report.checked} last values and {report.messages} "
+            f"messages compared, {missing} missing, {accounted} of them in quarantine"
+        )
         assert [thing for thing in report.missing if thing not in set_aside] == []
         # Nobody but the broken application spoils anything, and it was broken for these alone.
         assert set_aside == [] or crowd.name == "affected"
         # What is there twice was planted, and was mended.
         assert report.unexpected == [] or crowd.name != "sound"
         assert crowd.refused_messages() == []
+        assert report.lost == []
         assert report.acknowledged > 100
+        assert report.checked > 100
+        assert report.messages > 20
+
+
+def test_no_message_waits_for_another_try() -> None:
+    """The database is up all the while, and so is the application, but where opening a ticket crashes it."""
+    here = estate.find()
+    stop = parsed(record.journals(here)[0].read_text(encoding="ascii"))
+    crashed = record.stopped(here).scenario == "scenario1"
+    since = datetime.datetime.fromisoformat(stop[-1]["at"]).timestamp() if crashed else 0
+    for crowd in here.crowds:
+        assert crowd.messages(since=since), crowd.name
+        assert crowd.unanswered_messages(since=since) == [], crowd.name
 
 
 def test_nothing_got_past_the_fence() -> None:
