@@ -142,11 +142,14 @@ def _blocked_at_each(place: Place, run: Run) -> str:
 
 
 def _kept(place: Place, run: Run) -> str:
-    lacking = []
+    where, lacking = 0, []
     for host in place.hosts:
         for directory in re.findall(rf" {host.name}: \d+ files of evidence, .*? in (/[^,; ]+)", run.screen):
+            where += 1
             found = host.run(["find", directory, "-name", "index.json", "-size", "+0"], check=False).stdout
             lacking += [] if found.strip() else [f"{host.name}:{directory}"]
+    if not where:
+        return "no line says where"
     return f"there is no index in {', '.join(lacking)}" if lacking else ""
 
 
