@@ -270,10 +270,9 @@ class Drill:
         with contextlib.closing(self.estate.site.connect(self.place.primary)) as session:
             report = self.crowd.verify(session, self.unheard)
         dumped = kept.in_dump(self.place, self.crowd, self.unheard)
-        had_it = kept.had_it(self.ground.settings)
         refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages()
-        print(f"{report.messages} messages were taken; nobody took one at first {len(unanswered)} times")
-        judge_lost(report, refused, [] if self.messages_wait else unanswered, dumped, self._priors, had_it)
+        unexplained, had_it = [] if self.messages_wait else unanswered, kept.had_it(self.ground.settings)
+        judge_lost(report, refused, unexplained, dumped, self._priors, had_it)
 
     def _judge_left(self) -> None:
         found: set[str] = set()

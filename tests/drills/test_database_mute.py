@@ -22,6 +22,7 @@ HELD = 20
 def test_database_cut_off(drill: Drill) -> None:
     """Nobody can switch anything off; what needs no database is done, and does not wait for it."""
     drill.estate.site.disconnect()
+    drill.messages_wait = True
     drill.fault("db1", Host.blackhole)
     running = drill.start(extra=HASTY)
     until(lambda: drill.place.redis("GET", BLOCK) == "true", "the block to be held", timeout=BOUND * patience())
