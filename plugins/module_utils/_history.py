@@ -85,7 +85,7 @@ def _validated(seconds: Mapping[str, Any]) -> Any:
     return round(sum(parts), 1) if len(parts) > 1 else None
 
 
-def last_green(incidents: Iterable[Mapping[str, Any]], version: str, environment: str = "") -> dict[str, Any] | None:
+def last_green(incidents: Iterable[Mapping[str, Any]], version: str) -> dict[str, Any] | None:
     """Return the newest green rehearsal of a version; null where there is none."""
     found = [
         row for row in incidents if row["rehearsal"] and row["green"] and row["version"] == version and row["began"]

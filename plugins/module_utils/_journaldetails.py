@@ -28,6 +28,7 @@ EXIT = (
     "kanban_decision",
     "kanban_incident_id",
     "kanban_plan_hash",
+    "kanban_rehearsed",
     "kanban_scenario",
     "kanban_severity",
     "kanban_verdict",

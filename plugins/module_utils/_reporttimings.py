@@ -12,7 +12,11 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number, numbers
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import seen
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclemoments import (
+    REHEARSAL,
+    scenario_of,
+    seen,
+)
 
 SCHEMA = 1
 STEPS = (
@@ -53,7 +57,7 @@ def timings(summary: Mapping[str, Any], runs: Sequence[RunRecord]) -> dict[str, 
         "environment": summary["environment"],
         "version": summary["version"],
         "state": summary["state"],
-        "green": summary["state"] in GREEN_STATES and summary["objective"]["met"] is True,
+        "green": summary["state"] in GREEN_STATES and summary["objective"]["met"] is True and _came_to_its_end(done),
         "objective": {name: summary["objective"][name] for name in ("seconds", "took", "met")},
         "seconds": {"disable": contain, "verify": verify, "total": seconds["whole"]},
         "steps": steps_of_runs(done),
@@ -62,6 +66,16 @@ def timings(summary: Mapping[str, Any], runs: Sequence[RunRecord]) -> dict[str, 
         "runs": len([run for run in done if run.file]),
         "companies": summary["companies"]["switched_off"],
     }
+
+
+def _came_to_its_end(runs: Sequence[RunRecord]) -> bool:
+    """Whether the last stop said its last screen, and each rehearsal its own, that it was green.
+
+    Its scenario's word comes before it is verified and put back, and stays where it is killed then.
+    """
+    stops = [run for run in runs if scenario_of(run)]
+    rehearsed = [run.exit.get("kanban_rehearsed") for run in stops if run.playbook == REHEARSAL]
+    return bool(stops) and bool(stops[-1].verdict) and all(end == "rehearsed" for end in rehearsed)
 
 
 def steps_of_runs(runs: Sequence[RunRecord]) -> dict[str, float]:

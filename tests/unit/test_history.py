@@ -23,7 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalkep
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthistory import history_items
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentry import ReportRequest, write_report
-from tests.unit.chronicles import DAY, INCIDENT, NOW, OBJECTIVES, eventful, incident, lay_down
+from tests.unit.chronicles import DAY, INCIDENT, NOW, OBJECTIVES, Story, eventful, incident, lay_down, stopped
 from tests.unit.reports import report
 
 
@@ -173,3 +173,34 @@ def test_a_rehearsal_is_green_when_it_held_in_time(tmp_path: Path) -> None:
     assert json.loads((place / "timings.json").read_text())["green"] is True
     write_report(ReportRequest(str(tmp_path), INCIDENT, objectives={**OBJECTIVES, "scenario3": 1}), check_mode=False)
     assert json.loads((place / "timings.json").read_text())["green"] is False
+
+
+@pytest.mark.parametrize(
+    ("playbook", "exits", "green"),
+    [
+        # The scenario's word comes first, and the rehearsal's own after all was put back.
+        ("rehearse", [{"kanban_verdict": "contained", "kanban_rehearsed": "rehearsed"}], True),
+        ("rehearse", [{"kanban_verdict": "contained"}], False),
+        (
+            "rehearse",
+            [{"kanban_verdict": "contained"}, {"kanban_verdict": "put_back", "kanban_rehearsed": "put_back"}],
+            False,
+        ),
+        ("scenario3", [{"kanban_verdict": "contained"}], True),
+        ("scenario3", [{}], False),
+    ],
+)
+def test_a_rehearsal_that_was_killed_is_not_green(
+    tmp_path: Path, playbook: str, exits: list[dict[str, str]], green: bool
+) -> None:
+    first = stopped(playbook, writes=True, facts={"rehearsal": True})
+    # Handed on by a task: of a run that was killed there is no line at the end.
+    runs = [first, *(Story(playbook, 100.0 * number, f"later-{number}") for number in range(1, len(exits)))]
+    for story, told in zip(runs, exits, strict=True):
+        story.task(
+            story.began + 5, "ansible.builtin.set_stats", details={"exit": told} if told else {}, role="rehearse"
+        )
+    place = lay_down(tmp_path, *runs)
+    report(tmp_path)
+    timings = json.loads((place / "timings.json").read_text())
+    assert (timings["rehearsal"], timings["state"], timings["green"]) == (True, "contained", green)
