@@ -14,6 +14,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import DUPLICATE, ORPHAN
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
+# How a fence is that refuses nothing, by what lowering it said.
+_DOWN = ("absent", "dormant", "lowered")
 # What these kinds find depends on the hour, not on what is planted.
 _BY_TIME = ("timeline", "mass_delete", "missing_since", "sql")
 
@@ -54,20 +56,30 @@ def rehearsal_verified(
     checks: Sequence[Answer],
     applications: Sequence[str] = (),
     walks: bool = False,
+    fence: bool = False,
+    redis: Sequence[str] = (),
 ) -> list[str]:
     """Return what the hosts show after the scenario that is not as it should be; empty where all is.
 
     :param names: databases that were acted on. ``answers`` of them, in their order: ``flag`` (of those who should be
-        off), ``before`` and ``after`` (integrity_info), ``kinds`` (a list), ``data``; of applications ``health`` and
-        ``walk``.
+        off), ``before`` and ``after`` (integrity_info), ``kinds`` (a list), ``data``, ``fence`` (write_fence_info); of
+        applications ``health`` and ``walk``; of Redis ``block`` (write_block_info).
+    :param fence: whether a fence should be up; ``redis`` names the hosts on which a write block should be held.
     """
     bad = []
-    rows = together(names, *(answers[one] for one in ("flag", "before", "after", "kinds", "data")))
-    for name, flag, before, after, kinds, data in rows:
+    rows = together(names, *(answers[one] for one in ("flag", "before", "after", "kinds", "data", "fence")))
+    for name, flag, before, after, kinds, data, fenced in rows:
         if flag.get("enabled") != 0:
             left = f"{flag['enabled']} tenants still have it" if "enabled" in flag else why_not(flag)
             bad.append(f"{name}: the flag is not off: {left}")
+        if fence and fenced.get("status") != "proven":
+            bad.append(f"{name}: the fence is not proven: {one_line(fenced.get('status') or why_not(fenced))}")
         bad += [f"{name}: {line}" for line in grown(before, after, checks, kinds or [], data)]
+    for name, block in together(redis, answers["block"] if redis else []):
+        # A replica has what its master gives it, in its own time.
+        if not block.get("held") and (block.get("server") or {}).get("writable") is not False:
+            why = "it is not there" if "held" in block else why_not(block)
+            bad.append(f"{name}: the write block is not held: {why}")
     for name, health, walk in together(applications, answers["health"], answers["walk"]):
         asked = {"not healthy": health, **({"V1 is not served": walk} if walks else {})}
         bad += [f"{name}: {what}: {why_not(answer)}" for what, answer in asked.items() if not answer.get("passed")]
@@ -75,18 +87,27 @@ def rehearsal_verified(
 
 
 def rehearsal_back(
-    names: Sequence[str], answers: Mapping[str, Sequence[Answer]], redis: Sequence[str], failures: Mapping[str, str]
+    names: Sequence[str],
+    answers: Mapping[str, Sequence[Answer]],
+    redis: Sequence[str],
+    failures: Mapping[str, str],
+    fence: bool = True,
 ) -> list[str]:
-    """Return what is not as before the rehearsal; empty where all is put back.
+    """Return what is not as before the rehearsal; empty where all is put back, and each host has said so.
 
-    :param answers: of the databases, in their order: ``flag`` (feature_flag), ``data`` (rehearsal_data); ``block`` of
-        Redis (write_block_info).
-    :param failures: what went wrong while it was put back, by host.
+    :param answers: of the databases, in their order: ``fence`` (write_fence), ``flag`` (feature_flag), ``data``
+        (rehearsal_data), and after the closing ``closed`` (incident); ``block`` of Redis (write_block_info).
+    :param failures: what went wrong while it was put back, by host. A host that is lost is none of them.
+    :param fence: whether one was to be lowered.
     """
     bad = [f"{name}: {one_line(why)}" for name, why in failures.items()]
-    for name, flag, data in together(names, answers["flag"], answers["data"]):
+    for name, fenced, flag, data in together(names, answers["fence"], answers["flag"], answers["data"]):
         if name in failures:
             continue
+        if fence and (fenced.get("failed") or fenced.get("status") not in _DOWN):
+            bad.append(
+                f"{name}: the fence is not known to be down: {one_line(fenced.get('status') or why_not(fenced))}"
+            )
         if "enabled_after" not in flag or flag.get("failed"):
             bad.append(f"{name}: the flag was not put back: {why_not(flag)}")
         if "removed" not in data or data.get("failed"):
@@ -97,7 +118,14 @@ def rehearsal_back(
         if name not in failures and ("held" not in block or block.get("value") is not None):
             why = "it is there" if "held" in block else why_not(block)
             bad.append(f"{name}: the write block is not released: {why}")
-    return bad
+    if bad:
+        return bad
+    # Closing takes the latch away as well; what it left of it is told by that, also where it is nothing.
+    return [
+        f"{name}: the incident is not known to be closed: {why_not(answer)}"
+        for name, answer in together(names if "closed" in answers else [], answers.get("closed", []))
+        if "latch_left" not in answer
+    ]
 
 
 def rehearsal_notes(
@@ -144,7 +172,9 @@ def rehearsal_screen(
     if decision["refused"]:
         return _screen("refused", "REFUSED: nothing was changed.", [*decision["refused"], *decision["lines"]], again)
     if wanted == PUT_BACK or decision["puts_back"]:
-        return _put_back(decision, back, check_mode, again)
+        screen = _put_back(decision, back, check_mode, again)
+        # Who asked for a scenario, by a schedule perhaps, is not to take this for a rehearsal.
+        return {**screen, "failed": screen["failed"] or (screen["verdict"] == PUT_BACK and wanted != PUT_BACK)}
     if check_mode:
         said = f"PLAN, nothing was changed: {wanted} may be rehearsed here."
         return _screen("planned", said, [*notes, *decision["lines"]], again)

@@ -57,6 +57,7 @@ def test_scenario_3_is_rehearsed_and_everything_is_as_before(place: Staging) -> 
     assert found[-1]["data"]["exit"] == {
         "kanban_incident_id": incident,
         "kanban_plan_hash": found[-1]["data"]["exit"]["kanban_plan_hash"],
+        "kanban_rehearsed": "rehearsed",
         "kanban_scenario": "scenario3",
         "kanban_verdict": "contained",
     }
@@ -130,7 +131,8 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
                 later = place.rehearse(**given)
             else:
                 later = place.rehearse("-e", "kanban_rehearse=put_back", **given)
-            assert later.rc == 0, later.output
+            # Asked for a scenario, it has rehearsed none.
+            assert later.rc == (2 if says == "Stopped: what holds now" else 0), later.output
             assert f"PUT BACK: what the rehearsal {incident} left is as before." in later.screen
             assert (place.rows(), place.open()) == (before, [])
             assert redis.run("GET", "kanban:emergency:write-block") is None
@@ -199,13 +201,46 @@ def test_what_does_not_verify_is_put_back_all_the_same(place: Staging) -> None:
     now = place.rows()
     assert {name: rows for name, rows in now.items() if rows != before[name]}.keys() <= {'"Tickets"'}
     assert place.open() == []
-    # A step of the team's that fails keeps the scenario from being run, and nothing from being put back.
+    # A step of the team's that fails keeps the scenario from being run, and nothing from being put back or mended.
+    mended = place.directory / "mended"
+    touch = {"name": "Mend", "ansible.builtin.file": {"path": str(mended), "state": "touch", "mode": "0600"}}
     (place.directory / "break.yml").write_text(json.dumps([{"name": "Fail", "ansible.builtin.fail": {"msg": "no"}}]))
-    run = place.rehearse(kanban_rehearse_break=[str(place.directory / "break.yml")])
+    (place.directory / "mend.yml").write_text(json.dumps([touch]))
+    given = {"kanban_rehearse_break": ["break"], "kanban_rehearse_mend": ["break", "mend"]}
+    run = place.rehearse(
+        **{name: [str(place.directory / f"{file}.yml") for file in files] for name, files in given.items()}
+    )
     assert run.rc == 2, run.output
     assert "NOT SET UP: db1: no" in run.screen
+    assert "NOT AS BEFORE: db1: no" in run.screen
     assert "CONTAINED" not in run.screen
-    assert (place.rows(), place.open()) == (now, [])
+    assert (place.rows(), len(place.open()), mended.exists()) == (now, 1, True)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(
+    ("after", "lost", "said"),
+    [
+        ("__rehearse_seen_at", "__rehearse_lowered", "the fence is not known to be down"),
+        ("__rehearse_removed", "__rehearse_closed", "the incident is not known to be closed"),
+    ],
+)
+def test_a_host_that_is_lost_for_one_task_is_not_as_before(place: Staging, after: str, lost: str, said: str) -> None:
+    before = place.rows()
+    # From one answer to the next nobody reaches it: Ansible goes on with the task after that, and rescues nothing.
+    way = f"{{{{ 'ssh' if {after} is defined and {lost} is not defined else 'local' }}}}"
+    # Where planted rows are fenced, taking them away would tell of a fence that is up.
+    nowhere = {"ansible_connection": way, "ansible_host": "127.0.0.1", "ansible_port": 1}
+    run = place.rehearse(**nowhere, kanban_fence_tables=["Tickets"])
+    assert run.rc == 2, run.output
+    assert "NOT GREEN: scenario3, and NOT all is as before." in run.screen
+    assert f"NOT AS BEFORE: db1: {said}: could not be reached" in run.screen
+    ((incident, _scenario),) = place.open()
+    again = place.rehearse("-e", "kanban_rehearse=put_back")
+    assert again.rc == 0, again.output
+    assert f"PUT BACK: what the rehearsal {incident} left is as before." in again.screen
+    assert place.db.modules().ok("write_fence_info")["status"] == "absent"
+    assert (place.rows(), place.open()) == (before, [])
 
 
 @pytest.mark.drill

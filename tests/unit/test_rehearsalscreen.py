@@ -58,29 +58,40 @@ def verified(**other: Any) -> list[str]:
         "after": counted(orphans=7),
         "kinds": KINDS,
         "data": DATA,
+        "fence": {"status": "proven"},
+        "block": {"held": True},
     }
     answers.update({"health": {"passed": True}, "walk": {"passed": True}, **other})
+    asked: dict[str, Any] = {"fence": answers.pop("fenced", True), "redis": answers.pop("redis", ["redis1"])}
     seen = {name: [answer] for name, answer in answers.items()}
-    return rehearsal_verified(["db1"], seen, checks=CHECKS, applications=["app1"], walks=True)
+    return rehearsal_verified(["db1"], seen, checks=CHECKS, applications=["app1"], walks=True, **asked)
 
 
-def test_flag_data_and_application_are_looked_at_again() -> None:
+def test_flag_writes_data_and_application_are_looked_at_again() -> None:
     assert verified() == []
     assert verified(flag={"enabled": 3}) == ["db1: the flag is not off: 3 tenants still have it"]
     assert "could not be reached" in verified(flag=UNREACHABLE)[0]
+    for status in ("lowered", "draining", "not_fenced"):
+        assert verified(fence={"status": status}) == [f"db1: the fence is not proven: {status}"]
+    assert "the fence is not proven: it was not asked" in verified(fence={})[0]
+    assert verified(fence={}, fenced=False) == []
+    assert verified(block={"held": False}) == ["redis1: the write block is not held: it is not there"]
+    assert "the write block is not held: could not be reached" in verified(block=UNREACHABLE)[0]
+    assert verified(block={"held": False, "server": {"writable": False}}) == verified(block={}, redis=[]) == []
     assert verified(health={"failed": True, "msg": "502"}) == ["app1: not healthy: 502"]
     assert verified(walk={"passed": False, "msg": "version 2"}) == ["app1: V1 is not served: version 2"]
 
 
 def back(**other: Any) -> list[str]:
     answers: dict[str, Any] = {
+        "fence": {"status": "dormant"},
         "flag": {"enabled_after": 3},
         "data": {"removed": 5, "left": 0},
         "block": {"held": False, "value": None},
         **other,
     }
-    failures = answers.pop("failures", {})
-    return rehearsal_back(["db1"], {name: [answer] for name, answer in answers.items()}, ["redis1"], failures)
+    failures, fence = answers.pop("failures", {}), answers.pop("fenced", True)
+    return rehearsal_back(["db1"], {name: [answer] for name, answer in answers.items()}, ["redis1"], failures, fence)
 
 
 def test_what_is_not_as_before_is_named() -> None:
@@ -90,6 +101,24 @@ def test_what_is_not_as_before_is_named() -> None:
     assert "were not taken away" in back(data={})[0]
     assert back(block={"held": True, "value": "true"}) == ["redis1: the write block is not released: it is there"]
     assert back(failures={"db1": "held by\npid 7"}, flag={}) == ["db1: held by pid 7"]
+
+
+def test_a_fence_that_nobody_knows_to_be_down_is_not_as_before() -> None:
+    assert back(fence={"status": "lowered"}) == back(fence={"status": "absent"}) == back(fence={}, fenced=False) == []
+    # A host that is lost fails no task that would be remembered.
+    assert "the fence is not known to be down: could not be reached" in back(fence=UNREACHABLE)[0]
+    assert "the fence is not known to be down: it was not asked" in back(fence={})[0]
+    assert back(fence={"status": "unproven"}) == ["db1: the fence is not known to be down: unproven"]
+    assert "the fence is not known to be down" in back(fence={"status": "dormant", "failed": True})[0]
+
+
+def test_an_incident_that_nobody_knows_to_be_closed_is_not_as_before() -> None:
+    assert back(closed={"incident_id": "INC-1", "latch_left": []}) == []
+    assert "the incident is not known to be closed: could not be reached" in back(closed=UNREACHABLE)[0]
+    # Where something else is not as before it stays open on purpose.
+    assert back(closed={}, data={"removed": 3, "left": 2}) == [
+        "db1: 2 planted rows stay, for rows of others lead to them"
+    ]
 
 
 GOES: Answer = {"goes": True, "puts_back": False, "refused": [], "left": {}, "lines": []}
@@ -155,7 +184,8 @@ def test_who_was_changed_meanwhile_is_named() -> None:
 def test_other_ends() -> None:
     assert screen({**GOES, "goes": False, "refused": ["db1: no"]})[:2] == ("refused", True)
     left = {**GOES, "goes": False, "puts_back": True, "left": {"db1": "INC-1"}}
-    assert screen(left)[:2] == ("put_back", False)
+    # Whoever asked for a scenario is not to take it for a rehearsal.
+    assert (screen(left)[:2], screen(left, wanted="put_back")[:2]) == (("put_back", True), ("put_back", False))
     assert screen(left, back=["db1: y"])[:2] == ("failed", True)
     assert "PUT BACK IN PART" in screen(left, back=["db1: y"])[2]
     assert (
