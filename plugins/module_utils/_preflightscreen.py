@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Collection, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightapplication import (
@@ -62,6 +62,7 @@ _NAMES = (
     "figures",
     "contacts",
     "application",
+    "forks",
     "clock",
     "flag_default",
     "settings",
@@ -95,6 +96,7 @@ def preflight(
     backups: float = 0.0,
     history: Mapping[str, Any] | None = None,
     variables: Mapping[str, Any] | None = None,
+    forks: int = 0,
 ) -> dict[str, Any]:
     """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
 
@@ -110,6 +112,7 @@ def preflight(
     :param backups: seconds that the data of the newest backup may be old; 0 does not look at backups.
     :param history: ``answer`` of ``incident_history`` and what else ``history_items`` takes; None does not look at it.
     :param variables: names that are ``given``, and those that the profile has (``known``); None does not look at them.
+    :param forks: to how many hosts this Ansible talks at once; 0 does not look at it.
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
@@ -127,6 +130,7 @@ def preflight(
     found += application_items(application) if application else [no_application_item("app" in groups)]
     if application and metrics is not None:
         found += metric_items(application, controller or {}, metrics, thresholds or {})
+    found += _forks({host.name for tier in ("db", "redis") for host in tiers.get(tier, [])}, forks)
     found += _contacts(contacts)
     found += history_items(**history) if history is not None else []
     found += misspelt_items(**variables) if variables is not None else []
@@ -146,6 +150,16 @@ def _empty(tier: str) -> Item:
         "Nothing of this tier would be acted on, and containment would be in part at best.",
         f"Name them in the inventory, or the pattern in kanban_{tier}_hosts; the pattern none leaves the tier out.",
     )
+
+
+def _forks(stopped: Collection[str], forks: int) -> list[Item]:
+    most = len(stopped)
+    if not 0 < forks < most:
+        return []
+    what = f"Ansible talks to {forks} hosts at once here (forks), and a stop is on {most}: databases and Redis."
+    why = "Hosts that do not answer keep the others from being stopped, for kanban_connect_timeout each time."
+    todo = f"Type -f {most}, or set forks = {most} in ansible.cfg ([defaults]), ANSIBLE_FORKS, or AWX's job templates."
+    return [Item("forks", "", False, False, what, why, todo)]
 
 
 def _contacts(contacts: Sequence[Any]) -> list[Item]:

@@ -113,6 +113,17 @@ def test_a_wrong_value_is_told_once_with_the_hosts_that_have_it() -> None:
     assert "2. r1: A variable has a wrong value: other." in text(result)
 
 
+@pytest.mark.parametrize(("forks", "told"), [(3, True), (4, False), (50, False), (0, False)])
+def test_fewer_forks_than_a_stop_has_hosts_are_told_and_keep_nothing_from_being_ready(forks: int, told: bool) -> None:
+    # Those that dead hosts keep waiting are databases and Redis alone, each once.
+    caches = {"r1": cache(), "r2": cache(), "db2": {**db(), **cache()}}
+    result = judge({"db1": db(), "db2": {**db(), **cache()}}, caches, forks=forks)
+    assert [item["name"] for item in result["items"]] == ["forks"] * told
+    assert result["ready"]
+    line = "1. Ansible talks to 3 hosts at once here (forks), and a stop is on 4: databases and Redis."
+    assert (line in text(result), "To do: Type -f 4, or set forks = 4 in ansible.cfg" in text(result)) == (told, told)
+
+
 @pytest.mark.parametrize(
     ("hosts", "words"),
     [
