@@ -79,11 +79,13 @@ class Place:
         (self.directory / "dumps").mkdir()
         modules.ok("pg_dump", tables=["Tags"], dest=str(self.directory / "dumps/first"), incident_id="INC-0")
 
-    def run(self, *options: str, programs: Path | None = None, whole: bool = False) -> tuple[int, str, str]:
+    def run(
+        self, *options: str, programs: Path | None = None, whole: bool = False, **around: str
+    ) -> tuple[int, str, str]:
         """Run the playbook; return its status, its whole output and its last screen on one line.
 
         ``whole``: with the application's hosts.
-        ``programs``: a directory that the hosts look for programs in first.
+        ``programs``: a directory that the hosts look for programs in first; ``around`` goes to the environment.
         """
         options += () if whole else ("-e", "kanban_app_hosts=none")
         done = playbook.run(
@@ -92,5 +94,6 @@ class Place:
             *playbook.inventory(self.directory, self.variables, **self.hosts),
             *options,
             PATH=f"{programs}{os.pathsep}{os.environ['PATH']}" if programs else os.environ["PATH"],
+            **around,
         )
         return done.rc, done.output, done.screen

@@ -78,6 +78,29 @@ def test_people_are_told_which_step_failed_and_what_holds(told: Told, directory:
     assert "not told by pagerduty" in lost.text
 
 
+@pytest.mark.drill
+def test_a_stale_rehearsal_is_told_and_a_young_one_is_not(told: Told, directory: Path) -> None:
+    ways = {
+        "kanban_notify_dry_run": False,
+        "kanban_locale": "en",
+        "kanban_notify_slack_api_url": told.slack["api_url"],
+        "kanban_notify_routes": {"workflow": {"step_failed": ["slack:#incidents"]}},
+        "kanban_incidents_dir": str(directory / "incidents"),
+    }
+    for run_id, lately, count in (
+        (1, {"kanban_rehearsed_lately": "yes"}, 0),
+        (2, {"kanban_rehearsed_lately": "no"}, 1),
+        (3, {}, 2),
+    ):
+        facts = {"awx_workflow_job_id": run_id, "awx_workflow_job_name": "Kanban nightly", **lately}
+        given = playbook.given(directory, {**ways, **facts, "kanban_workflow_step": "rehearsed"})
+        secrets = {"KANBAN_NOTIFY_SLACK_TOKEN": TOKEN}
+        run = playbook.run(directory, "chatia.kanban_rollback.tell", "-i", "localhost,", *given, **secrets)
+        assert run.rc == 0, run.output
+        assert len(told.posts("#incidents")) == count
+    assert "no rehearsal of this version was green lately" in json.dumps(told.posts("#incidents")[0])
+
+
 def test_a_secret_comes_from_the_environment_and_an_inventory_wins(directory: Path) -> None:
     types = surveys.read(ROOT / "awx/credential_types.yml")["awx_credential_types"]
     names = sorted(name.lower() for kind in types for name in kind["injectors"]["env"])

@@ -184,9 +184,12 @@ def test_each_redis_has_the_line_of_its_own_variables(place: Place) -> None:
 def test_a_trigger_that_gets_around_the_fence_is_a_line(place: Place) -> None:
     place.db.rows("CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
     place.db.rows('CREATE TRIGGER touch BEFORE UPDATE ON "Tickets" FOR EACH ROW EXECUTE FUNCTION touch()')
-    rc, output, screen = place.run()
+    rc, output, screen = place.run("-f", "1", ANSIBLE_SHOW_CUSTOM_STATS="1")
     assert rc == 0, output
     assert "db1: public.Tickets has triggers of its own (touch) that run for each updated row" in screen
+    # Nobody has rehearsed here, which a workflow tells.
+    assert '"kanban_rehearsed_lately": "no"' in output
+    assert "Ansible talks to 1 hosts at once here (forks), and a stop is on 2: databases and Redis." in screen
 
 
 @pytest.mark.drill
