@@ -39,11 +39,11 @@ from tests.drills.grants import (
     granted,
 )
 from tests.drills.ground import Ground
+from tests.drills.judge import BOUND
 from tests.drills.looks import Place
 from tests.drills.test_row_held import HELD
 from tests.playbooks.runner import CHECKOUT, Running, beside
-from tests.rehearsal.estate import DATABASE
-from tests.staging.settings import DATA
+from tests.rehearsal.estate import DATABASE, SETTINGS
 
 _PASSWORD = "of-this-drill-alone"
 # How the role that bootstrap.yml makes is logged in as.
@@ -87,9 +87,17 @@ def _without(drill: Drill, *grants: str) -> Iterator[None]:
         drill.place.psql("; ".join(f"GRANT {grant} TO {ROLE}" for grant in named))
 
 
-def _stop(drill: Drill, lack: Lack, extra: Mapping[str, Any] | None = None) -> None:
-    most = 0 if lack.stops else DATA.expected_on()
-    run = drill.stop(fails=lack.fails, says=lack.says, never=lack.never, most=most, extra={**_STOP, **(extra or {})})
+def _stop(drill: Drill, lack: Lack) -> None:
+    run = drill.stop(
+        fails=lack.fails,
+        says=lack.says,
+        never=lack.never,
+        bound=BOUND if lack.stops else None,
+        extra=_STOP,
+    )
+    if not lack.stops:
+        # NOT CONTAINED is so: each tenant is as it was, to the letter.
+        assert drill.place.psql(SETTINGS) == drill.settings, "expected: nothing switched without the grant"
     unsaid = [words for words in lack.output if words not in run.text]
     assert not unsaid, f"expected: {unsaid}; found: {run.output}"
 
