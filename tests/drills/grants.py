@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every grant of the least-privileged role: what a stop says without it, or why it can do without.
+"""The grants of the least-privileged role that a stop needs: what it says without each.
 
-Each as it stands between REVOKE and the role; ``{latch}`` is the flag's own. What stands here is compared with the
-catalogs in test_grant_missing.py.
+Each as it stands between REVOKE and the role; ``{latch}`` is the flag's own. What stands here and in grants_later.py is
+compared with the catalogs in test_grant_missing.py.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _STOPPED = ("CONTAINED: ", "the fence is proven", "the write block is held", "ev
 WELL = (*_STOPPED, CLEAN)
 _TO_FILE = ("The ledger cannot be used", "who had it: file")
 _NO_EVENT = "The ledger's events could not be written or read: permission denied for table"
-_FUNCTION = "EXECUTE ON FUNCTION kanban_rollback."
+FUNCTION = "EXECUTE ON FUNCTION kanban_rollback."
 
 
 def _reading(*says: str) -> Lack:
@@ -97,18 +97,18 @@ LACKS: Mapping[str, Mapping[str, Lack]] = {
         READS_ALL: Lack((*WELL, NO_DUMP, NOT_COMPARED), (PROVEN, UNSOUND)),
     },
     "fence and latch": {
-        _FUNCTION + "raise_{latch}(text)": Lack(
+        FUNCTION + "raise_{latch}(text)": Lack(
             ("The latch is not up: permission denied for function raise_latch_",), ("the latch is up",), fails=False
         ),
-        _FUNCTION + "fence_raise(jsonb)": Lack(
+        FUNCTION + "fence_raise(jsonb)": Lack(
             ("CONTAINED IN PART", "may not call kanban_rollback.fence_raise()", "the latch is up"),
             ("the fence is proven",),
         ),
-        _FUNCTION + "fence_try(jsonb)": Lack(
+        FUNCTION + "fence_try(jsonb)": Lack(
             ("CONTAINED IN PART", "the fence on db1 is unproven", "may not call kanban_rollback.fence_try()"),
             ("the fence is proven",),
         ),
-        _FUNCTION + "fence_note(jsonb)": Lack(("The end of the drain was not noted",), fails=False),
+        FUNCTION + "fence_note(jsonb)": Lack(("The end of the drain was not noted",), fails=False),
     },
 }
 # It takes a second stop of an incident to need it.
@@ -158,27 +158,6 @@ TURNS: Mapping[str, Lack] = {
         for name in ("id", '"companyId"')
     },
 }
-_REPAIRS = "a stop plans a repair, and kanban_recovery=surgical does it"
-_RETURNS = "release.yml and reenable.yml alone use it"
-# What a stop can do without, and why. All of it is taken away at once, and the stop is whole.
-IDLE: Mapping[str, str] = {
-    "INSERT ON kanban_rollback.meta": "only a ledger without a mark is marked, and bootstrap.yml has marked it",
-    "UPDATE ON kanban_rollback.incidents": "an incident is closed by an undo or a report",
-    **{f"{word} ON kanban_rollback.leases": _RETURNS for word in ("INSERT", "UPDATE", "DELETE")},
-    "DELETE ON kanban_rollback.files": "report.yml removes what is older than its retention",
-    "DELETE ON kanban_rollback.quarantined": "the same",
-    "SELECT ON kanban_rollback.quarantined": _REPAIRS,
-    "INSERT ON kanban_rollback.quarantined": _REPAIRS,
-    "SELECT ON kanban_rollback.repairs": "how many an incident has had is only counted where it may be read",
-    **{f"{word} ON kanban_rollback.repairs": _REPAIRS for word in ("INSERT", "UPDATE")},
-    "EXECUTE ON FUNCTION kanban_rollback.fence_lower(jsonb)": _RETURNS,
-    "EXECUTE ON FUNCTION kanban_rollback.lower_{latch}()": _RETURNS,
-    **{f'{word} ON public."{table}"': _REPAIRS for table in ("Tags", "TicketTags") for word in ("INSERT", "DELETE")},
-    **{f'UPDATE ({name}) ON public."Tickets"': _REPAIRS for name in ('"kanbanLane"', '"kanbanOrder"')},
-    **{f'SELECT ({name}) ON public."ErrorLogs"': "scenario 2 and triage rank by it"
-       for name in ('"companyId"', "context", '"createdAt"')},
-    'SELECT ("companyId") ON public."Users"': "how many people it affects is told as not measured",
-}  # fmt: skip
 
 
 def filled(grant: str, place: Place) -> str:

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The grants that a stop can do without: what comes later says without each, or which test takes it away.
+
+Written as in grants.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.drills.grants import FUNCTION, LACKS, TURNS
+
+
+@dataclass(frozen=True)
+class Later:
+    """What the last screen of a run says that is red for want of a grant, and what it has done all the same.
+
+    ``output``: what it says anywhere. ``on``: whether who had the flag has it again. ``fenced``: whether the board
+    still refuses writes. ``by_name``: as ``Lack`` has it. ``closes``: whether the incident is to be closed.
+    """
+
+    says: tuple[str, ...]
+    output: tuple[str, ...] = ()
+    on: bool = False
+    fenced: bool = True
+    by_name: bool = False
+    closes: bool = False
+
+
+_LEASES = "permission denied for table leases"
+_NOBODY = "NOT RESTORED: 0 tenants are as before"
+_LOWER_LATCH = FUNCTION + "lower_{latch}()"
+_LOWER_FENCE = FUNCTION + "fence_lower(jsonb)"
+_NO_FENCE = "may not call kanban_rollback.fence_lower()"
+# What reenable.yml needs after a misfire: one incident lacks each, in the order in which that is given back.
+BACK: Mapping[str, Later] = {
+    "SELECT ON kanban_rollback.flag_changes": Later(
+        (_NOBODY, "permission denied for table flag_changes"), by_name=True
+    ),
+    'UPDATE (settings) ON public."Companies"': Later((_NOBODY, 'GRANT UPDATE (settings) ON public."Companies"')),
+    **{f"{word} ON kanban_rollback.leases": Later((_NOBODY, _LEASES)) for word in ("INSERT", "UPDATE")},
+    _LOWER_LATCH: Later(
+        ("The prior values are back, but the latch could not be lowered: permission denied for function lower_latch_",),
+        on=True,
+    ),
+    "DELETE ON kanban_rollback.leases": Later(("NOT RESTORED: ", _LEASES), on=True),
+    "UPDATE ON kanban_rollback.incidents": Later(
+        ("NOT RESTORED: ", "permission denied for table incidents"), on=True, closes=True
+    ),
+    _LOWER_FENCE: Later((_NO_FENCE,), on=True),
+}
+# What release.yml needs; it lets nobody write who could not be refused again.
+RELEASE: Mapping[str, Later] = {
+    **{
+        f"{word} ON kanban_rollback.leases": Later(("NOT RELEASED, nothing was changed: ", _LEASES))
+        for word in ("INSERT", "UPDATE")
+    },
+    _LOWER_FENCE: Later(("writes could not be given back on db1; its writes are refused again",), (_NO_FENCE,)),
+}
+# What reenable.yml needs for the last stage of a return.
+STAGED: Mapping[str, Later] = {
+    _LOWER_LATCH: Later(("permission denied for function lower_latch_",), on=True, fenced=False),
+}
+# What scenario2.yml ranks by: nobody is switched off by a list that is not known.
+RANK: Mapping[str, Later] = {
+    f'SELECT ({name}) ON public."ErrorLogs"': Later(
+        (
+            "NOT KNOWN: who is affected is not known, so nobody was switched off",
+            f"This role lacks SELECT ({name.strip(chr(34))}) on public.ErrorLogs",
+        ),
+        on=True,
+        fenced=False,
+        by_name=True,
+    )
+    for name in ('"companyId"', "context", '"createdAt"')
+}
+# What no drill lacks but all at once: tests/integration/test_grants.py takes each away from a role that
+# bootstrap.yml made, by the function that is named here, and asks for its name in what is said then.
+ELSEWHERE: Mapping[str, str] = {
+    "INSERT ON kanban_rollback.meta": "mark",
+    "DELETE ON kanban_rollback.files": "purge",
+    "SELECT ON kanban_rollback.repairs": "purge",
+    **{f"{word} ON kanban_rollback.quarantined": "purge" for word in ("SELECT", "DELETE")},
+    "INSERT ON kanban_rollback.quarantined": "repair",
+    **{f"{word} ON kanban_rollback.repairs": "repair" for word in ("INSERT", "UPDATE")},
+    **{f'INSERT ON public."{table}"': "repair" for table in ("Tags", "TicketTags")},
+    **{f'DELETE ON public."{table}"': "plan_repair" for table in ("Tags", "TicketTags")},
+    **{f'UPDATE ({name}) ON public."Tickets"': "plan_repair" for name in ('"kanbanLane"', '"kanbanOrder"')},
+    'SELECT ("companyId") ON public."Users"': "rank",
+}
+# What a stop can do without. All of it is taken away at once, and the stop is whole.
+IDLE = frozenset({*BACK, *RELEASE, *STAGED, *RANK, *ELSEWHERE}).difference(TURNS, *LACKS.values())
