@@ -35,6 +35,7 @@ class FilterModule:
             "block_part": _parts.block_part,
             "block_released_part": _partsrelease.block_released_part,
             "cache_part": _partscache.cache_part,
+            "closed_part": _partsrelease.closed_part,
             "comparison_part": _partscomparison.comparison_part,
             "commit_moment": _partsprobe.commit_moment,
             "data_part": _partsdata.data_part,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parts of an undo: whether people can write again, in the databases and in the application. Pure."""
+"""Parts of an undo: whether people can write again, in databases and application, and whether it is over. Pure."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ def fence_lowered_part(
                 part.lines.append(f"{name}: {_NOT_VALIDATED}")
                 part.next = [_IF_NO_MISFIRE, command_of("scenario3", arguments)]
         part.lines += [f"{name}: left behind, without effect: {one_line(row)}" for row in answer.get("left_behind", [])]
+    return part.as_result()
+
+
+def closed_part(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
+    """Judge whether the incident is closed, in every ledger in which it was to be; others have no part in it."""
+    part = Part(RELEASE, "")
+    for name, answer in together(names, answers):
+        if answer.get("failed") or answer.get("unreachable"):
+            part.bad.append(f"the incident is still open in the ledger of {name}")
+            part.lines.append(why_line(f"{name}: incident NOT CLOSED", answer))
     return part.as_result()
 
 

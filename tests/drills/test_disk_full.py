@@ -63,7 +63,7 @@ def test_disk_full_of_data(drill: Drill) -> None:
     says = [
         "the fence is proven",
         "the write block is held",
-        "db1: 60 tenants switched off, 0 of 200 on; who had it: file",
+        "60 tenants switched off, 0 of 200 on; who had it: file",
     ]
     drill.stop(fails=True, says=[*says, "No space left on device"], extra=HASTY)
     drill.finish()

@@ -38,6 +38,7 @@ _RANKS = {"kanban_sweep_seconds": 2, "kanban_watch_minutes": {"scenario2": 0.05}
 # Six that have V2.
 _WORST = (4, 7, 10, 14, 17, 20)
 _ON = f'SELECT count(*) FROM "Companies" WHERE {IS_ON}'
+_INCIDENT = "SELECT incident_id FROM kanban_rollback.incidents"
 _NO_LEASE = "SELECT NOT EXISTS (SELECT FROM kanban_rollback.leases WHERE expires_at > clock_timestamp())"
 
 
@@ -70,7 +71,11 @@ def _lacking(
         given = {**extra, "kanban_close": True} if later.closes else extra
         with without(drill, grant, *([READS_ALL] if later.by_name else [])):
             run = _run(drill, playbook, given)
-        judge_said(run, fails=True, says=later.says, contradicted=contradictions(place, run))
+        judge_said(run, fails=later.fails, says=later.says, contradicted=contradictions(place, run))
+        if playbook == "reenable":
+            assert run.incident == place.psql(_INCIDENT), (
+                f"expected: the name that the ledger has; found: {run.incident}"
+            )
         unsaid = [words for words in later.output if words not in run.text]
         assert not unsaid, f"expected: {unsaid}; found: {run.output}"
         on = place.psql(_ON)

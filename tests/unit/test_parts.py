@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrelease import (
     block_released_part,
+    closed_part,
     fence_lowered_part,
 )
 from tests.unit.answers import UNREACHABLE, Answer, answer, judge, replica, text
@@ -193,6 +194,13 @@ def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
     assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
     assert block_released_part(["r2"], [REDIS_REPLICA], "redis")["bad"] == ["the master of r2 was not asked"]
     assert not block_released_part(["r1"], [UNREACHABLE], "redis")["holds"]
+
+
+def test_an_incident_that_could_not_be_closed_is_still_open_and_that_is_said() -> None:
+    assert closed_part(["db1", "db2"], [{"changed": True}, {}])["holds"]
+    part = closed_part(["db1", "db2"], [FAILED, UNREACHABLE])
+    assert part["bad"] == [f"the incident is still open in the ledger of {name}" for name in ("db1", "db2")]
+    assert [line.partition(": ")[2].partition(":")[0] for line in part["lines"]] == ["incident NOT CLOSED"] * 2
 
 
 @pytest.mark.parametrize("validation", [None, {"passed": False}, {"passed": True}])
