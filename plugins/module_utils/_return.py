@@ -37,7 +37,7 @@ def return_plan(
 ) -> dict[str, Any]:
     """Return whether a return in stages may go on, and with what.
 
-    ``why`` not, a list that is empty where it may; ``writes``: whether that is because writes are refused; ``hosts``
+    ``why`` not, a list that is empty where it may; ``writes``: whether writes are known to be refused; ``hosts``
     that act; ``kills`` of each one's ledger; ``passed`` stages, as the ledger has them; ``todo``: stages, each with
     ``name``, ``gate``, ``share`` and ``above`` or ``tenant``, ``first``, and of one that was begun, ``begun``,
     ``began`` and ``counts``. ``notes``: what else a person has to know.
@@ -62,7 +62,8 @@ def return_plan(
     ledgers = {name: answers[name].get("ledger") or {} for name in plan["hosts"]}
     plan["why"] += [text for name, ledger in ledgers.items() for text in _ledger_refuses(name, ledger, plan)]
     refused = [*_fence_refuses(answers, plan["hosts"]), *_block_refuses(blocks, redis_group)]
-    plan["writes"], plan["why"] = bool(refused), plan["why"] + refused
+    plan["writes"] = any(known for known, _text in refused)
+    plan["why"] += [text for _known, text in refused]
     try:
         shares = shares_from(stages)
     except BadInput as error:
@@ -122,25 +123,27 @@ def _ledger_refuses(name: str, answer: Answer, plan: Mapping[str, Any]) -> Itera
         yield f"{name}: another incident is open: {', '.join(others)}. V2 does not come back into that; close it first."
 
 
-def _fence_refuses(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]) -> Iterator[str]:
+def _fence_refuses(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]) -> Iterator[tuple[bool, str]]:
+    """Yield what speaks against it, each with whether the fence is known to be up there."""
     for name in hosts:
         fence = answers[name].get("fence") or {}
         if "status" not in fence or fence.get("failed"):
-            yield f"{name}: whether the fence is up is not known: {why_not(fence)}"
+            yield False, f"{name}: whether the fence is up is not known: {why_not(fence)}"
         elif fence.get("incident_id"):
-            yield f"{name}: the fence is up for {one_line(fence['incident_id'])}, so V2 could write nothing."
+            yield True, f"{name}: the fence is up for {one_line(fence['incident_id'])}, so V2 could write nothing."
 
 
-def _block_refuses(blocks: Mapping[str, Answer], group: str) -> Iterator[str]:
+def _block_refuses(blocks: Mapping[str, Answer], group: str) -> Iterator[tuple[bool, str]]:
+    """The same of the write block."""
     if group == NO_GROUP:
         return
     if not blocks:
-        yield f"The group {group!r} has no hosts, so whether the write block is held is not known."
+        yield False, f"The group {group!r} has no hosts, so whether the write block is held is not known."
     for name, block in blocks.items():
         if "held" not in block or block.get("failed"):
-            yield f"{name}: whether the write block is held is not known: {why_not(block)}"
+            yield False, f"{name}: whether the write block is held is not known: {why_not(block)}"
         elif block["held"]:
-            yield f"{name}: the write block is held for {one_line(block.get('owner') or 'nobody')}."
+            yield True, f"{name}: the write block is held for {one_line(block.get('owner') or 'nobody')}."
 
 
 def _newest(rows: Sequence[Row]) -> dict[str, Row]:

@@ -123,7 +123,8 @@ def test_what_refuses_a_return_is_said_and_nothing_is_to_come(changes: dict[str,
     made = plan(ledger(), **changes)
     assert why in " ".join(made["why"])
     assert made["todo"] == []
-    assert made["writes"] == ("fence" in changes or "blocks" in changes)
+    # What is not known is not known to be refused.
+    assert made["writes"] == (" up for " in why or " held for " in why)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,16 @@ def test_what_a_ledger_says_refuses_it_too(answer: dict[str, Any], why: str) -> 
     made = plan(answer)
     assert why in " ".join(made["why"])
     assert (made["todo"], made["writes"]) == ([], False)
+
+
+def test_a_fence_that_nobody_asked_about_for_want_of_a_lease_is_not_said_to_be_up() -> None:
+    lacks = {"failed": True, "error": {"what": "permission denied for table leases.", "todo": "Grant it."}}
+    made = plan(lacks, fence={"db1": {}})
+    assert made["why"][:1] == ["db1: permission denied for table leases. Grant it."]
+    assert made["why"][1].startswith("db1: whether the fence is up is not known: it was not asked")
+    assert made["writes"] is False
+    # One that is known to be up is, whatever else is not known.
+    assert plan(lacks, blocks={"redis1": {"held": True, "owner": "INC-1"}}, fence={"db1": {}})["writes"] is True
 
 
 def test_where_there_is_no_redis_nothing_is_held() -> None:
