@@ -33,7 +33,8 @@ _STATES = {
     "42501": (
         "missing_privilege",
         "The role cannot do its part of the rollback; the statement was rolled back.",
-        "Grant the privilege named in the message (bootstrap.yml does), or run as a role that has it.",
+        # The server names a table or a function, and no privilege.
+        "Run bootstrap.yml for this role again, which grants all that it needs on what is named, or use another role.",
     ),
     "25006": (
         "read_only_server",

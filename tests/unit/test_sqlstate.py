@@ -73,6 +73,12 @@ def test_what_the_server_said_is_a_server_error(sqlstate: str, code: str) -> Non
     assert error.details == {"sqlstate": sqlstate}
 
 
+def test_what_to_grant_is_not_said_to_be_in_a_message_that_names_a_table_alone() -> None:
+    told = explain("42501", "permission denied for table leases")
+    assert "named in the message" not in told.todo
+    assert told.todo.startswith("Run bootstrap.yml for this role again")
+
+
 @pytest.mark.parametrize(
     ("sqlstate", "code"),
     [
