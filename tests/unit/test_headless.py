@@ -55,6 +55,18 @@ def test_a_replica_without_its_primary_is_named(primary: str | None) -> None:
     assert "the roll-out on the primary of db2 is not paused" in paused["bad"]
 
 
+def test_a_primary_that_answered_with_an_error_did_answer() -> None:
+    names, may_not = (
+        ["db1", "db2"],
+        {"failed": True, "error": {"code": "missing_privilege", "what": "It lacks SELECT."}},
+    )
+    why = affected_facts(names, [may_not, passed_over()])["why"]
+    assert why == "db1: It lacks SELECT.; db2: a replica whose primary may be db1, which answered with an error"
+    silent = {"failed": True, "error": {"code": "unreachable", "what": "No route."}}
+    for none in (UNREACHABLE, {}, silent, {"failed": True, "msg": "Timed out.", "timedout": {"period": 45}}):
+        assert "db2: a replica whose primary did not answer" in affected_facts(names, [none, passed_over()])["why"]
+
+
 def test_hosts_without_an_answer_are_counted() -> None:
     assert pause_part(["db1", "db2"], [answer(), UNREACHABLE])["bad"] == ["the roll-out on db2 is not paused"]
     assert ranking_part(["db1", "db2"], [ranked()], [], [], [])["bad"] == ["the tenants on db2 are not ranked"]
