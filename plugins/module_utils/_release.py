@@ -11,7 +11,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
 
 NO_GROUP = "none"
 # What overrides that the data is not validated.
@@ -123,16 +123,18 @@ def release_outcome(
     before: Sequence[Answer],
     after: Sequence[Answer],
     check_mode: bool = False,
-    kept: Sequence[str] = (),
+    kept: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return whether what was given back has to be refused again (``raise``), and ``why``.
 
     Also ``tested``, whether somebody saw that the application works; ``stopped``, whether it was stopped meanwhile;
-    ``unknown``, where that is not known.
+    ``unknown``, where that is not known; ``kept``, lines about where writes could not be given back; ``never``, whether
+    that was everywhere, before anything was lowered.
 
     :param tests: each with ``what`` it is called, whether it is ``wanted``, and ``answers`` of ``smoke_test``.
     :param before: of ``incident_info`` at the beginning, for each database that acts; ``after``: the same by now.
-    :param kept: databases where writes could not be given back; then nothing is tested.
+    :param kept: databases where writes could not be given back, so that nothing is tested: each one's ``host``, the
+        ``answer`` that failed, and that of lowering its ``fence``, empty where nobody tried.
     """
     results = [(str(test["what"]), *_passed(test["answers"])) for test in tests if test["wanted"]]
     # What comes after a test that failed was not tried.
@@ -146,12 +148,33 @@ def release_outcome(
         elif last["kills"] != first["kills"]:
             why.append(f"somebody stopped it again on {name}, and the later stop wins")
     stopped = bool(why)
-    why += [f"writes could not be given back on {one_line(name)}" for name in kept]
+    why += [f"writes could not be given back on {one_line(one['host'])}" for one in kept]
     why = why or failed
+    untouched = {one["host"] for one in kept if _never_lowered(one["fence"])}
     if check_mode or not decision["goes"]:
-        return {"raise": False, "why": [], "tested": False, "stopped": False, "unknown": []}
-    tested = any(passed for _what, passed, _wrong in results) and not why
-    return {"raise": bool(why), "why": why, "tested": tested, "stopped": stopped, "unknown": unknown}
+        return {"raise": False, "why": [], "tested": False, "stopped": False, "unknown": [], "kept": [], "never": False}
+    return {
+        "raise": bool(why),
+        "why": why,
+        "tested": any(passed for _what, passed, _wrong in results) and not why,
+        "stopped": stopped,
+        "unknown": unknown,
+        "kept": [_kept_line(one, one["host"] in untouched) for one in kept],
+        "never": bool(untouched) and untouched >= {*decision["acts"]},
+    }
+
+
+def _never_lowered(fence: Answer) -> bool:
+    """Tell whether a fence is known to be as it was: nobody tried, or who did looked again and had changed nothing."""
+    tried = bool(fence) and not fence.get("skip_reason")
+    return not tried or bool(fence.get("failed") and "status" in fence and not fence.get("changed"))
+
+
+def _kept_line(one: Mapping[str, Any], never: bool) -> str:
+    answer = one["answer"]
+    what = "the fence was never lowered there" if never else "writes could not be given back"
+    todo = one_line(answer.get("error", {}).get("todo", ""))
+    return paged(f"{one_line(one['host'])}: {what}: {why_not(answer)} {todo}".rstrip(), answer)
 
 
 def _passed(answers: Sequence[Answer]) -> tuple[bool, str]:

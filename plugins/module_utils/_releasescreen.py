@@ -45,7 +45,7 @@ def release_screen(
     word, start = _headline(decision, outcome, bad, again, check_mode)
     wrong = bad if decision["goes"] else decision["refused"]
     first = start if decision["goes"] else with_page(start, "release_refused")
-    lines = [first, *(f"NOT WELL: {one_line(text).rstrip('.')}." for text in wrong)]
+    lines = [first, *(f"NOT WELL: {one_line(text).rstrip('.')}." for text in wrong), *outcome["kept"]]
     good = [part["good"] for part in parts if part["holds"]]
     if word == "released" and not check_mode:
         lines.append(f"Also: {', '.join(good)}.")
@@ -88,9 +88,13 @@ def _headline(
     if not decision["goes"]:
         return "refused", f"{'PLAN: ' if check_mode else ''}NOT RELEASED, nothing was changed: {why}."
     if outcome["raise"]:
-        whole = all(part["holds"] for part in again)
-        refused = "its writes are refused again" if whole else "its writes are NOT KNOWN to be refused again"
-        return "raised_again", f"RAISED AGAIN: {why}; {refused}."
+        known = "" if all(part["holds"] for part in again) else "NOT KNOWN to be "
+        # What is read first where somebody stopped it is that.
+        never = outcome["never"] and not outcome["stopped"]
+        start, before, now = (
+            ("NOT RELEASED", "nothing had been lowered, ", "as before") if never else ("RAISED AGAIN", "", "again")
+        )
+        return "raised_again", f"{start}: {why}; {before}its writes are {known}refused {now}."
     if check_mode:
         would = "fence and write block would be lifted and the application be tested, if that fails both raised again."
         return "degraded" if bad else "released", f"PLAN, nothing was changed: {would}"

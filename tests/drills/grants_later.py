@@ -18,13 +18,11 @@ from tests.drills.grants import FUNCTION, LACKS, TURNS
 class Later:
     """What the last screen of a run says that lacks a grant, and what it has done all the same.
 
-    ``output``: what it says anywhere. ``on``: whether who had the flag has it again. ``fenced``: whether the board
-    still refuses writes. ``by_name``: as ``Lack`` has it. ``closes``: whether the incident is to be closed. ``fails``:
-    whether it is red.
+    ``on``: whether who had the flag has it again. ``fenced``: whether the board still refuses writes. ``by_name``: as
+    ``Lack`` has it. ``closes``: whether the incident is to be closed. ``fails``: whether it is red.
     """
 
     says: tuple[str, ...]
-    output: tuple[str, ...] = ()
     on: bool = False
     fenced: bool = True
     by_name: bool = False
@@ -73,7 +71,9 @@ RELEASE: Mapping[str, Later] = {
         f"{word} ON kanban_rollback.leases": Later(("NOT RELEASED, nothing was changed: ", _LEASES))
         for word in ("INSERT", "UPDATE")
     },
-    _LOWER_FENCE: Later(("writes could not be given back on db1; its writes are refused again",), (_NO_FENCE,)),
+    _LOWER_FENCE: Later(
+        ("NOT RELEASED: writes could not be given back on db1; ", "db1: the fence was never lowered there: ", _NO_FENCE)
+    ),
 }
 # What reenable.yml needs for the last stage of a return.
 STAGED: Mapping[str, Later] = {

@@ -139,6 +139,7 @@ def test_a_later_stop_wins(stopped: Stopped, when: str, lowered: int) -> None:
     assert (run.rc != 0, stopped.refuses) == (True, (True, True)), run.output
     assert "RAISED AGAIN: somebody stopped it again on db1, and the later stop wins" in run.screen
     assert "Next: ask who stopped it again" in run.screen
+    assert ("db1: the fence was never lowered there: " in run.screen) == (not lowered)
     assert stopped.db.value("SELECT count(*) FROM kanban_rollback.events WHERE event = 'fence_lowered'") == lowered
     # The application's refusal never went.
     assert run.recap("redis1").get("changed", 0) == 0

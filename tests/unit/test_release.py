@@ -48,6 +48,16 @@ def outcome(decision: Any, smoke: list[Answer], walk: list[Answer], now: Answer,
     return release_outcome(decision, tests, [info()], [now], **more)
 
 
+def kept(fence: Answer) -> dict[str, Any]:
+    what, todo = "kanban may not call kanban_rollback.fence_lower().", "Lower it as its owner."
+    page = with_page("", "missing_privilege").removeprefix(" See ")
+    return {
+        "host": "db1",
+        "fence": fence,
+        "answer": {"failed": True, "error": {"what": what, "todo": todo, "page": page}},
+    }
+
+
 GOOD, BAD, LOST = {"passed": True}, {"passed": False}, UNREACHABLE
 GONE = {"failed": True, "msg": "Timed out after 50 s."}
 
@@ -164,14 +174,57 @@ def test_a_later_stop_wins_and_one_that_nobody_can_tell_is_said() -> None:
     stopped = outcome(decide(info()), [GOOD], [GOOD], info(kills=2))
     assert (stopped["raise"], stopped["stopped"]) == (True, True)
     # Nothing is tested then, which is not what is wrong.
-    assert outcome(decide(info()), [{}], [{}], info(kills=2), kept=["db1"])["why"] == [
+    assert outcome(decide(info()), [{}], [{}], info(kills=2), kept=[kept({})])["why"] == [
         "somebody stopped it again on db1, and the later stop wins", "writes could not be given back on db1"
     ]  # fmt: skip
-    assert outcome(decide(info()), [{}], [{}], info(), kept=["db1"])["raise"]
+    assert outcome(decide(info()), [{}], [{}], info(), kept=[kept({})])["raise"]
     lost = outcome(decide(info()), [GOOD], [GOOD], UNREACHABLE)
     assert (lost["raise"], len(lost["unknown"])) == (False, 1)
     assert "degraded True" in screen(decide(info()), lost)
     assert not outcome(decide(info(None)), [], [], info(kills=2))["raise"]
+
+
+WHOLE_LOOK = {"failed": True, "status": "unproven", "changed": False}
+
+
+@pytest.mark.parametrize(
+    ("fence", "never"),
+    [
+        # The lease was not to be had; or the module looked again, and had lowered nothing.
+        ({}, True),
+        ({"skip_reason": "Conditional result was False"}, True),
+        (WHOLE_LOOK, True),
+        # One of several was lowered; the lease failed after it; nobody heard how it ended.
+        ({**WHOLE_LOOK, "changed": True}, False),
+        ({"status": "dormant", "changed": True}, False),
+        ({"failed": True, "msg": "Timed out.", "timedout": {"period": 35}}, False),
+        (UNREACHABLE, False),
+    ],
+)
+def test_what_could_not_be_given_back_is_said_with_why_and_whether_it_ever_was(fence: Answer, never: bool) -> None:
+    told = outcome(decide(info()), [{}], [{}], info(), kept=[kept(fence)])
+    assert (told["raise"], told["why"]) == (True, ["writes could not be given back on db1"])
+    shown = screen(decide(info()), told, again=UP)
+    said = "kanban may not call kanban_rollback.fence_lower(). Lower it as its owner."
+    why = with_page(said, "missing_privilege")
+    if never:
+        assert "NOT RELEASED: writes could not be given back on db1; nothing had been lowered, its writes" in shown
+        assert "its writes are refused as before." in shown
+        assert f"\ndb1: the fence was never lowered there: {why}\n" in shown
+    else:
+        assert "RAISED AGAIN: writes could not be given back on db1; its writes are refused again." in shown
+        assert f"\ndb1: writes could not be given back: {why}\n" in shown
+
+
+def test_of_two_databases_the_one_that_was_lowered_is_raised_again() -> None:
+    decision = decide(info(), info(cluster="7002/5"))
+    told = release_outcome(decision, [], [info()] * 2, [info()] * 2, kept=[kept({})])
+    shown = screen(decision, told, again=UP)
+    assert "RAISED AGAIN: writes could not be given back on db1; its writes are refused again." in shown
+    assert "db1: the fence was never lowered there: " in shown
+    # Somebody else's stop is what is to be read then.
+    stop = outcome(decide(info()), [{}], [{}], info(kills=2), kept=[kept({})])
+    assert "RAISED AGAIN: somebody stopped it again on db1" in screen(decide(info()), stop, again=UP)
 
 
 def test_the_screen_of_each_end() -> None:
