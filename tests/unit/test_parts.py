@@ -16,11 +16,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
     evidence_part,
     fence_part,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrelease import (
-    block_released_part,
-    closed_part,
-    fence_lowered_part,
-)
 from tests.unit.answers import UNREACHABLE, Answer, answer, judge, replica, text
 
 INCIDENT = "INC-20261125-001"
@@ -183,38 +178,6 @@ def test_the_fate_of_the_last_good_dump_is_told_though_the_new_one_failed() -> N
     assert "no earlier dump" in whole(dump_part(["db1"], [answer()], [{**DUMP, "previous": None}]))
 
 
-def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
-    lowered = {"changed": True, "status": "lowered"}
-    released = {"changed": True, "held": False, "server": {"cluster": "abc"}}
-    assert fence_lowered_part(["db1"], [answer()], [lowered])["holds"]
-    assert not fence_lowered_part(["db1"], [answer()], [FAILED])["holds"]
-    # Where no database knows the incident nobody has looked at a fence, which may be up for another one.
-    assert fence_lowered_part(["db1"], [{"database": answer()["database"]}], [{}])["good"] == ""
-    assert block_released_part(["r1", "r2"], [released, REDIS_REPLICA], "redis")["holds"]
-    assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
-    assert block_released_part(["r2"], [REDIS_REPLICA], "redis")["bad"] == ["the master of r2 was not asked"]
-    assert not block_released_part(["r1"], [UNREACHABLE], "redis")["holds"]
-
-
-def test_an_incident_that_could_not_be_closed_is_still_open_and_that_is_said() -> None:
-    assert closed_part(["db1", "db2"], [{"changed": True}, {}])["holds"]
-    part = closed_part(["db1", "db2"], [FAILED, UNREACHABLE])
-    assert part["bad"] == [f"the incident is still open in the ledger of {name}" for name in ("db1", "db2")]
-    assert [line.partition(": ")[2].partition(":")[0] for line in part["lines"]] == ["incident NOT CLOSED"] * 2
-
-
-@pytest.mark.parametrize("validation", [None, {"passed": False}, {"passed": True}])
-def test_an_undo_over_data_that_is_not_validated_says_so_and_how_to_stop_again(validation: Any) -> None:
-    lowered = {"changed": True, "status": "lowered"}
-    part = fence_lowered_part(["db1"], [answer()], [lowered], False, [{"validation": validation}], ["-i", "hosts"])
-    sound = bool(validation) and validation["passed"]
-    assert part["holds"], "it is what was asked for"
-    assert ("NOT VALIDATED" in whole(part)) is not sound
-    assert ("ansible-playbook chatia.kanban_rollback.scenario3 -i hosts" in part.get("next", [])) is not sound
-    # Where no fence was up there was nothing to validate.
-    assert "next" not in fence_lowered_part(["db1"], [answer()], [{**lowered, "changed": False}], False, [{"x": 1}])
-
-
 def test_a_group_that_was_typed_and_names_nobody_is_no_evidence() -> None:
     part = evidence_part([], [], nobody=["apps"])
     assert part["bad"] == ["no evidence of apps: the inventory has no such host"]
@@ -287,12 +250,6 @@ def test_the_moment_of_the_evidence_is_told() -> None:
     assert whole(evidence_part(["db1"], [taken])).endswith("in /srv/evidence/t0")
     plan = evidence_part(["db1"], [{"path": "/srv/evidence/t0", "files": []}], plan=True)
     assert plan["lines"] == ["db1: evidence would be kept in /srv/evidence/t0"]
-
-
-def test_a_database_that_the_incident_never_touched_owes_no_lowered_fence() -> None:
-    stranger = {key: value for key, value in answer().items() if key != "enabled_after"}
-    assert fence_lowered_part(["db1"], [stranger], [{}])["holds"]
-    assert not fence_lowered_part(["db1"], [answer()], [{}])["holds"]
 
 
 def test_the_last_answer_counts_and_a_task_that_was_skipped_is_none() -> None:
