@@ -135,7 +135,9 @@ def test_through_ansible_the_process_outlives_the_task(
     ended = began + told["kill"]["elapsed_ms"] / 1000
     # It waits a second for the lock; the module's code was gone for most of that.
     assert index.stat().st_mtime > ended + 0.3, "it had ended with the task: nothing was shown"
-    gone(told["kill"]["evidence"]["pid"])
+    # On a machine that is busy it may not have said its number by the end of the task.
+    if told["kill"]["evidence"]["pid"] is not None:
+        gone(told["kill"]["evidence"]["pid"])
 
 
 def test_nothing_of_the_module_is_held_open(db: Database, evidence: Path) -> None:
