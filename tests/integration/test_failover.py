@@ -55,8 +55,8 @@ class Pair:
 
     def sweep(self, server: Postgres, name: str) -> Result:
         """Sweep as the later task of a run does."""
-        killed_on = self.killed_on(name)
-        return self.modules(server, name).disable(settle=1, latch=True, killed_on=killed_on, incident_adopt=True)
+        given: dict[str, Any] = {"killed_on": self.killed_on(name), "state_dir": str(server.directory)}
+        return self.modules(server, name).disable(settle=1, latch=True, incident_adopt=True, **given)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_what_a_role_may_not_read_is_not_known_and_never_none(pair: Pair) -> Non
         pair.standby.restart()
         told = modules.disable(killed_on=killed_on, **quick)["failover"]
         assert (told["forked_at"], told["lost_bytes"], told["last_commit_at"]) == (None, None, None)
-        assert db.modules(**FLAG).disable(settle=1, killed_on=killed_on)["failover"]["lost_bytes"] > 0
+        assert db.modules(**FLAG).disable(killed_on=killed_on, **quick)["failover"]["lost_bytes"] > 0
         db.rows("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
         done = modules.disable(killed_on=killed_on, **quick)
         assert (done["position"], "failover" in done, done["enabled_after"]) == (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,10 +114,10 @@ def test_what_is_wrong_with_the_tables_is_not_the_kills(db: Database, tables: An
     assert (done["enabled_after"], done["fence"]) == (0, None)
 
 
-def test_a_fence_that_does_not_hold_says_so(db: Database) -> None:
+def test_a_fence_that_does_not_hold_says_so(db: Database, directory: Path) -> None:
     board(db, *SETTINGS)
     role = db.role("ops", 'SELECT, UPDATE ON TABLE "Companies"')
-    done = db.modules(role, **FLAG).disable(fence=FENCE)
+    done = db.modules(role, **FLAG).disable(fence=FENCE, state_dir=str(directory))
     assert (done["enabled_after"], done["fence"]["holds"], done["fence"]["status"]) == (0, False, "not_fenced")
     assert (done["fence"]["changed"], refused(db, MOVES)) == (False, [])
 
