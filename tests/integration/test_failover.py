@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,8 +56,8 @@ class Pair:
 
     def sweep(self, server: Postgres, name: str) -> Result:
         """Sweep as the later task of a run does."""
-        given: dict[str, Any] = {"killed_on": self.killed_on(name), "state_dir": str(server.directory)}
-        return self.modules(server, name).disable(settle=1, latch=True, incident_adopt=True, **given)
+        killed_on = self.killed_on(name)
+        return self.modules(server, name).disable(settle=1, latch=True, killed_on=killed_on, incident_adopt=True)
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +168,14 @@ def test_a_later_run_is_told_by_the_ledger(pair: Pair) -> None:
     assert info["taken_over"]["returned"] is True
 
 
-def test_what_a_role_may_not_read_is_not_known_and_never_none(pair: Pair) -> None:
+def test_what_a_role_may_not_read_is_not_known_and_never_none(pair: Pair, directory: Path) -> None:
     """Where the old log was left stands in a file, once the server that knew it has been started anew."""
     db = pair.on(pair.standby, "late")
     role = db.role("ops", "SELECT ON companies", "UPDATE (settings) ON companies", "pg_read_all_stats")
     try:
         modules = db.modules(role, **FLAG, run_id=RUN)
         killed_on = pair.killed_on("late")
-        quick: dict[str, Any] = {"settle": 1, "state_dir": str(pair.standby.directory)}
+        quick: dict[str, Any] = {"settle": 1, "state_dir": str(directory)}
         told = modules.disable(killed_on=killed_on, **quick)["failover"]
         assert told["forked_at"] == pair.sweeps["late"]["failover"]["forked_at"]
         # It may not use the ledger, so it has no say about prior values.
