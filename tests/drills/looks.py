@@ -133,12 +133,16 @@ def _at_primary(words: str, look: _Look) -> _Look:
 
 
 def _blocked_at_each(place: Place, run: Run) -> str:
-    found = {
-        host.name: host.run(["redis-cli", "--raw", "GET", BLOCK]).stdout.strip()
-        for host in place.hosts
-        if f" {host.name}{_BLOCK}" in run.screen
-    }
+    found = {host.name: _block_of(place, host) for host in place.hosts if f" {host.name}{_BLOCK}" in run.screen}
     return ", ".join(f"{name} has {value!r} at {BLOCK}" for name, value in found.items() if value != "true")
+
+
+def _block_of(place: Place, host: Host) -> str:
+    try:
+        return host.run(["redis-cli", "--raw", "GET", BLOCK]).stdout.strip()
+    except HostsError:
+        # What is said of one that is down is what its master has, by now.
+        return place.redis("GET", BLOCK)
 
 
 def _kept(place: Place, run: Run) -> str:
