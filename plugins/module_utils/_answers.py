@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 # As a run calls its incident where nobody has named it.
 _MADE_UP = re.compile(r"INC-\d{8}-\d{3}")
 NOT_ASKED = "it was not asked, because an earlier step got no answer here"
-# Errors of a module that reached no server.
+# Codes of errors for which no server, or nobody behind it, was asked anything.
 _NO_ANSWER = ("unreachable", "connection_failed", "lost_connection")
 _UNKNOWN = f" NOT ACCOUNTED FOR: {NOT_ASKED}"
 
@@ -114,14 +114,16 @@ def headless(names: Sequence[str], answers: Sequence[Answer]) -> list[str]:
 
 def whose_primary(names: Sequence[str], answers: Sequence[Answer]) -> str:
     """Return what is known of the primary of a headless replica; who answered with an error told of no database."""
-    wrong = [name for name, answer in together(names, answers) if "database" not in answer and _said_no(answer)]
+    wrong = [name for name, answer in together(names, answers) if "database" not in answer and said_no(answer)]
     return f"may be {', '.join(wrong)}, which answered with an error" if wrong else "did not answer"
 
 
-def _said_no(answer: Answer) -> bool:
+def said_no(answer: Answer) -> bool:
+    """Whether somebody was reached: by the error's code or, where Ansible or a role said no, by there being none."""
     code = answer.get("error", {}).get("code")
-    unheard = answer.get("unreachable") or answer.get("timedout") or code in _NO_ANSWER
-    return bool(answer.get("failed")) and not unheard
+    if code is not None:
+        return code not in _NO_ANSWER
+    return bool(answer.get("failed")) and not answer.get("unreachable") and not answer.get("timedout")
 
 
 def why_not(answer: Answer) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged, said_no
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import failover_lines, standby_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
@@ -33,8 +33,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnex
 )
 
 DAY_SECONDS = 86400
-# Codes of errors for which no server, or nobody behind it, was asked anything.
-_NO_ANSWER = ("unreachable", "connection_failed", "lost_connection")
 ON_BLOCKED = ("report", "terminate")
 # What has to hold before a watch is worth its time. What is kept for later says nothing about V1.
 _VALIDATED_BY = (CONTAIN, SELECT, VALIDATE)
@@ -223,17 +221,9 @@ def _silent_line(host: Host) -> str:
     return with_page(line, "host_silent") if unheard else paged(line, host.first)
 
 
-def _said_no(answer: Answer) -> bool:
-    """Whether somebody was reached: by the error's code or, where Ansible or a role said no, by there being none."""
-    code = answer.get("error", {}).get("code")
-    if code is not None:
-        return code not in _NO_ANSWER
-    return bool(answer.get("failed")) and not answer.get("unreachable") and not answer.get("timedout")
-
-
 def _missing(standing: Standing) -> str:
     """Return how many hosts nothing is known of. Who said no, or is a replica, was reached: it is not the network."""
-    refused = sum(_said_no(host.first) for host in standing.silent)
+    refused = sum(said_no(host.first) for host in standing.silent)
     headless = len(standing.headless)
     whole = len(standing.silent) + headless + len(standing.acted)
     told = (

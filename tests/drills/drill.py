@@ -34,11 +34,11 @@ from tests.drills.watch import EVERY_SECONDS, Watch, most_on, off
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError
 from tests.playbooks.runner import CHECKOUT, Run, Running, beside
+from tests.rehearsal import record
 from tests.rehearsal.estate import SETTINGS, Estate
 from tests.rehearsal.people import Crowd
-from tests.rehearsal.record import journals
 from tests.rehearsal.steady import sentinel
-from tests.rehearsal.timings import parsed, stopped_at
+from tests.rehearsal.timings import stopped_at
 from tests.staging.account import ACKNOWLEDGED, acknowledged, expectations, read
 
 # Less patience than by default with who writes on or stays in a transaction.
@@ -183,8 +183,8 @@ class Drill:
 
         Its end where it does not say so, or by a clock that is off, or of a primary that is gone.
         """
-        found = [] if self.place.gone else journals(self.estate)
-        said = stopped_at(parsed(found[-1].read_text(encoding="ascii"))) if found else None
+        found = [] if self.place.gone else record.journals(self.estate)
+        said = stopped_at(record.read(found[-1])) if found else None
         return said if said is not None and began <= said <= ended else ended
 
     def judge_flag(self, running: Running, *, bound: float = BOUND, most: int = 0, returns: float = 0) -> None:

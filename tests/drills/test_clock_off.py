@@ -19,8 +19,8 @@ import pytest
 from tests.drills.drill import RUN_SECONDS, Drill
 from tests.drills.judge import patience
 from tests.playbooks.runner import Running
-from tests.rehearsal.record import journals
-from tests.rehearsal.timings import parsed, timings_of
+from tests.rehearsal.record import journals, read
+from tests.rehearsal.timings import timings_of
 
 _LIBRARY = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), "")
 # What a process waits for that waits for a lock, as the kernel has it.
@@ -76,7 +76,7 @@ def test_clock_off(drill: Drill, seconds: int) -> None:
         time.sleep(1)
     run = drill.stop(running=running)
     *_before, journal = journals(drill.estate)
-    lines = parsed(journal.read_text(encoding="ascii"))
+    lines = read(journal)
     shift = datetime.fromisoformat(lines[0]["at"]).timestamp() - began
     assert abs(shift - seconds) < _NEAR_SECONDS, f"the run's clock was {shift:.0f} s off: this shows nothing"
     timings = timings_of(lines)

@@ -16,6 +16,8 @@ from tests.playbooks.place import BLOCK
 
 # One of the companies that have V2. Its row keeps the kill busy, so that the moment is certain.
 HELD = 20
+# What a stop says that no database answers.
+SAYS = ("NOT CONTAINED", "db1: NOT ACCOUNTED FOR", "redis1: write block held by")
 
 
 @pytest.mark.drill
@@ -28,7 +30,7 @@ def test_database_cut_off(drill: Drill) -> None:
     until(lambda: drill.place.redis("GET", BLOCK) == "true", "the block to be held", timeout=BOUND * patience())
     drill.stop(
         fails=True,
-        says=["NOT CONTAINED", "db1: NOT ACCOUNTED FOR", "redis1: write block held by"],
+        says=SAYS,
         running=running,
         bound=None,
     )
@@ -48,7 +50,7 @@ def test_database_mute(drill: Drill) -> None:
         drill.fault("db1", Host.mute)
         drill.stop(
             fails=True,
-            says=["NOT CONTAINED", "db1: NOT ACCOUNTED FOR", "redis1: write block held by"],
+            says=SAYS,
             most=1,
             running=running,
         )

@@ -11,6 +11,7 @@ import pytest
 
 from tests.drills.disks import DATA, LOG, fill, fill_database, give_back, own_disk
 from tests.drills.drill import HASTY, Drill
+from tests.drills.test_database_mute import SAYS
 from tests.hosts.host import Host, until
 from tests.hosts.machine import HostsError
 from tests.playbooks.place import KEPT, LAID_DOWN
@@ -84,7 +85,7 @@ def test_disk_full_of_log(drill: Drill) -> None:
     until(ended, "the server to find no room", timeout=60)
     drill.stop(
         fails=True,
-        says=["NOT CONTAINED", "db1: NOT ACCOUNTED FOR", "redis1: write block held by"],
+        says=SAYS,
         extra=HASTY,
         bound=None,
     )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.drills.drill import HASTY, Drill
 from tests.drills.failovers import ON, ON_DB2, SAYS, ask_old_primary, cut_replication, fail_over, stopped_at
-from tests.rehearsal.timings import parsed
+from tests.rehearsal import record
 
 # Two who never had it are switched on after the replica has stopped listening: nothing there knows of them.
 _SWITCHED_ON = """UPDATE "Companies" SET settings = '{"kanbanV2Enabled": true}' WHERE id IN (1, 3)"""
@@ -27,7 +27,7 @@ _LEFT_AT = "SELECT split_part(pg_read_file('pg_wal/00000002.history'), chr(9), 2
 def _failovers(drill: Drill) -> list[dict[str, object]]:
     """Return what the runs' journals have of it."""
     paths = sorted(drill.estate.incidents.glob("*/journal-*.jsonl"))
-    lines = [line for path in paths for line in parsed(path.read_text(encoding="utf-8"))]
+    lines = [line for path in paths for line in record.read(path)]
     return [line["data"]["details"]["failover"] for line in lines if "failover" in line["data"].get("details", {})]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.hosts import files
 from tests.rehearsal.estate import CHECKOUT, Estate
@@ -23,10 +24,15 @@ def journals(estate: Estate) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return a journal's lines."""
+    return parsed(path.read_text(encoding="ascii"))
+
+
 def stopped(estate: Estate) -> Timings:
     """Return the timings of the first run that stopped it. Raises AssertionError when none did."""
     for path in journals(estate):
-        timings = timings_of(parsed(path.read_text(encoding="ascii")))
+        timings = timings_of(read(path))
         if timings is not None:
             return timings
     raise AssertionError(f"no journal of a stop below {estate.incidents}")
@@ -34,13 +40,13 @@ def stopped(estate: Estate) -> Timings:
 
 def plan(estate: Estate) -> dict[str, str]:
     """Return what the last run hands on to who approves its plan: incident and hash."""
-    exit_data = parsed(journals(estate)[-1].read_text(encoding="ascii"))[-1]["data"]["exit"]
+    exit_data = read(journals(estate)[-1])[-1]["data"]["exit"]
     return {name: exit_data[name] for name in ("kanban_incident_id", "kanban_plan_hash")}
 
 
 def accepted(estate: Estate) -> list[int | None]:
     """Return every measurement of the recovery point, by all runs: writes since the fence; None, not measured."""
-    found = [accepted_since_the_fence(parsed(path.read_text(encoding="ascii"))) for path in journals(estate)]
+    found = [accepted_since_the_fence(read(path)) for path in journals(estate)]
     return [each for one in found for each in one]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 
 from tests.rehearsal import estate, record
-from tests.rehearsal.timings import OBJECTIVES, parsed
+from tests.rehearsal.timings import OBJECTIVES
 from tests.staging.account import MESSAGE, acknowledged
 
 testinfra_hosts = ["local://"]
@@ -24,7 +24,7 @@ def test_contained_within_two_minutes() -> None:
 
 def test_no_write_of_the_board_is_acknowledged_any_more_and_messages_are() -> None:
     here = estate.find()
-    journal = parsed(record.journals(here)[0].read_text(encoding="ascii"))
+    journal = record.read(record.journals(here)[0])
     ended = datetime.datetime.fromisoformat(journal[-1]["at"]).timestamp()
     for crowd in here.crowds:
         since = [entry.operation for entry in acknowledged(crowd.path, since=ended)]

@@ -14,7 +14,6 @@ import datetime
 
 from tests.rehearsal import estate, record
 from tests.rehearsal.quarantine import kept, spoilt
-from tests.rehearsal.timings import parsed
 
 testinfra_hosts = ["local://"]
 
@@ -46,7 +45,7 @@ def test_no_acknowledged_write_and_no_message_is_missing() -> None:
 def test_no_message_waits_for_another_try() -> None:
     """The database is up all the while, and so is the application, but where opening a ticket crashes it."""
     here = estate.find()
-    stop = parsed(record.journals(here)[0].read_text(encoding="ascii"))
+    stop = record.read(record.journals(here)[0])
     crashed = record.stopped(here).scenario == "scenario1"
     since = datetime.datetime.fromisoformat(stop[-1]["at"]).timestamp() if crashed else 0
     for crowd in here.crowds:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from tests.rehearsal import estate, record
-from tests.rehearsal.timings import parsed
 
 testinfra_hosts = ["local://"]
 
@@ -17,7 +16,7 @@ def test_it_holds_in_time() -> None:
     assert timings.scenario == "scenario2"
     assert timings.within_objective, timings
     print(f"off after {timings.disabled} s, decided after {timings.verified} s")
-    ended = parsed(record.journals(here)[0].read_text(encoding="ascii"))[-1]["data"]["exit"]
+    ended = record.read(record.journals(here)[0])[-1]["data"]["exit"]
     assert (ended["kanban_decision"], ended["kanban_verdict"]) == ("hold", "contained")
 
 
