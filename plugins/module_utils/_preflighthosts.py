@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import whose_primary
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line, warnings_of
 
 Answer = Mapping[str, Any]
@@ -126,6 +127,7 @@ def database_items(hosts: Sequence[Seen]) -> list[Item]:
     """Return what databases lack, and replicas whose primary is not there."""
     found = []
     primaries = {host.cluster for host in hosts if is_primary(host)}
+    whose = whose_primary([host.name for host in hosts], [host.info for host in hosts])
     known: set[tuple[str, str, str]] = set()
     for host in [host for host in hosts if host.reached]:
         if "database" not in host.info:
@@ -136,7 +138,7 @@ def database_items(hosts: Sequence[Seen]) -> list[Item]:
         if not is_primary(host) and host.cluster not in primaries:
             why = "A replica switches nothing off: its tenants would stay on."
             todo = "Put the primary in the group."
-            what = "It is a replica, and its primary did not answer."
+            what = f"It is a replica, and its primary {whose}."
             found.append(Item("replica", host.name, False, True, what, why, todo))
         for check in host.info.get("checks", []):
             # Two hosts that lead to one database have one list of what is missing in it.

@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    whose_primary,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
@@ -41,13 +46,13 @@ def release_decision(
     :param tiers: the other ones that it takes, each with its ``group``, the ``variable`` that names it, and ``names``.
     :param break_glass: ``what`` and ``reason`` of an override.
     """
-    incident_id, lost = incident["incident_id"], headless(names, infos)
+    incident_id, lost = incident["incident_id"], dict.fromkeys(headless(names, infos), whose_primary(names, infos))
     told = dict(zip(names, failures))
     taken_from = {failover["host"]: name for name, info in together(names, infos) for failover in _failovers(info)}
     hosts = [
         (name, APART, f"{name}: no answer, and none is expected: {taken_from[name]} has taken over from it")
         if "database" not in info and taken_from.get(name, name) != name
-        else (name, *_standing(name, info, told.get(name, ""), name in lost, incident_id))
+        else (name, *_standing(name, info, told.get(name, ""), lost.get(name, ""), incident_id))
         for name, info in together(names, infos)
     ]
     acts = [name for name, kind, _text in hosts if kind in (VALIDATED, UNVALIDATED)]
@@ -88,12 +93,12 @@ def _failovers(info: Answer) -> Sequence[Mapping[str, Any]]:
     return (info.get("failovers") or []) if (info.get("database") or {}).get("writable") else []
 
 
-def _standing(name: str, info: Answer, failure: str, alone: bool, incident_id: str) -> tuple[str, str]:
-    """Return how a host stands, and one line that says it."""
+def _standing(name: str, info: Answer, failure: str, primary: str, incident_id: str) -> tuple[str, str]:
+    """Return how a host stands, and one line that says it. ``primary``: what is known of a headless replica's."""
     if failure:
         return FAILED, f"{name}: {one_line(failure)}"
-    if "database" not in info or alone:
-        why = "its primary did not answer" if alone else why_not(info)
+    if "database" not in info or primary:
+        why = f"its primary {primary}" if primary else why_not(info)
         return SILENT, f"whether the data of {name} is validated is not known: {why}"
     if not info["database"]["writable"]:
         return APART, f"{name}: a replica, nothing to do"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged, said_no
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged, said_no, whose_primary
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import failover_lines, standby_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
@@ -104,10 +104,10 @@ def verdict(
     lines += standing.taken_from
     lines += [line for host in standing.replaced for line in unsaved_lines(host)]
     lines += [line for host in standing.acted for line in standby_lines(host.name, host.last)]
+    whose = whose_primary([host.name for host in standing.silent], [host.first for host in standing.silent])
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
     lines += [
-        f"{host.name}: a replica whose primary did not answer: its tenants are NOT accounted for"
-        for host in standing.headless
+        f"{host.name}: a replica whose primary {whose}: its tenants are NOT accounted for" for host in standing.headless
     ]
     lines += [_silent_line(host) for host in standing.silent]
     lines += [line for host in standing.acted for line in notes(host)]

@@ -133,6 +133,10 @@ def test_fewer_forks_than_a_stop_has_hosts_are_told_and_keep_nothing_from_being_
         ({"db1": db({"failed": True, "msg": "m", "error": {"what": "Bad.", "why": "Y.", "todo": "Z."}})}, "To do: Z."),
         ({"db1": db({})}, "db1: it was not asked"),
         ({"db2": db(database(writable=False))}, "db2: It is a replica, and its primary did not answer."),
+        (
+            {"db1": db({"failed": True, "msg": "It lacks SELECT."}), "db2": db(database(writable=False))},
+            "db2: It is a replica, and its primary may be db1, which answered with an error.",
+        ),
         ({"db1": db(database(check("kill")))}, "1. db1: kill is gone. W. To do: T."),
         ({"db1": db(fence={"status": "absent", "tables": []})}, "The fence is not armed on any table (absent)"),
         ({"db1": db(fence={"failed": True, "msg": "No such table."})}, "db1: No such table."),

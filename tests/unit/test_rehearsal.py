@@ -109,6 +109,8 @@ def test_a_replica_is_left_alone_and_two_ways_to_one_database_are_not() -> None:
     assert decide(**both, info=[GOOD["info"], replica])["goes"]
     alone = decide(**both, info=[info(database={**database("9/9"), "now": NOW}), replica])
     assert "whose primary did not answer" in alone["refused"][0]
+    refused = decide(**both, info=[{"failed": True, "msg": "It lacks SELECT."}, replica])["refused"]
+    assert any("db2: a replica whose primary may be db1, which answered with an error" in why for why in refused)
     twins = decide(**{**both, "flag": [GOOD["flag"]] * 2}, info=[GOOD["info"]] * 2)
     assert any("lead to one database" in line for line in twins["refused"])
 

@@ -107,6 +107,10 @@ def test_a_test_is_of_one_tenant_and_once_it_has_passed_is_not_made_again() -> N
         ({"incident": {"agreed": False, "why": "No incident is open."}}, "No incident is open."),
         ({"found": {"db2": {"unreachable": True, "msg": "no route"}}}, "db2 did not answer"),
         ({"found": {"db2": found("9", writable=False)}}, "db2 is a replica, and its primary did not answer"),
+        (
+            {"found": {"db1": {"failed": True, "msg": "It lacks SELECT."}, "db2": found("9", writable=False)}},
+            "db2 is a replica, and its primary may be db1, which answered with an error.",
+        ),
         ({"found": {"db1": found("0", incidents=[], open=[])}}, "No primary that answered has anything recorded"),
         ({"fence": {"db1": {"status": "unproven", "incident_id": "INC-1"}}}, "db1: the fence is up for INC-1"),
         ({"fence": {"db1": {"failed": True, "msg": "gone"}}}, "db1: whether the fence is up is not known: gone"),

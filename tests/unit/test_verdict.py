@@ -110,6 +110,12 @@ def test_a_replica_without_its_primary_accounts_for_nothing(hosts: dict[str, Ans
     assert "db2: a replica, nothing to do" not in result["lines"]
 
 
+def test_a_primary_that_answered_with_an_error_is_not_said_to_be_silent() -> None:
+    result = judge({"db1": {"failed": True, "error": {"code": "missing_privilege", "what": "No."}}, "db2": replica()})
+    whose = "may be db1, which answered with an error"
+    assert f"db2: a replica whose primary {whose}: its tenants are NOT accounted for" in result["lines"]
+
+
 def test_a_replica_that_became_the_primary_counts_by_its_later_answer() -> None:
     result = judge({"db1": UNREACHABLE, "db2": replica(on=300)}, {"db2": swept(changed=300)})
     assert (result["verdict"], result["failed"]) == ("degraded", True)
