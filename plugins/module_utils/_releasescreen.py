@@ -94,7 +94,9 @@ def _headline(
         start, before, now = (
             ("NOT RELEASED", "nothing had been lowered, ", "as before") if never else ("RAISED AGAIN", "", "again")
         )
-        return "raised_again", f"{start}: {why}; {before}its writes are {known}refused {now}."
+        # Where nothing was lowered nothing has changed that people should be told of.
+        word = "refused" if never and not known else "raised_again"
+        return word, f"{start}: {why}; {before}its writes are {known}refused {now}."
     if check_mode:
         would = "fence and write block would be lifted and the application be tested, if that fails both raised again."
         return "degraded" if bad else "released", f"PLAN, nothing was changed: {would}"

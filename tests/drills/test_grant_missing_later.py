@@ -39,6 +39,7 @@ _RANKS = {"kanban_sweep_seconds": 2, "kanban_watch_minutes": {"scenario2": 0.05}
 _WORST = (4, 7, 10, 14, 17, 20)
 _ON = f'SELECT count(*) FROM "Companies" WHERE {IS_ON}'
 _INCIDENT = "SELECT incident_id FROM kanban_rollback.incidents"
+_RELEASES = "SELECT string_agg(event, ', ') FROM kanban_rollback.events WHERE phase = 'release'"
 _NO_LEASE = "SELECT NOT EXISTS (SELECT FROM kanban_rollback.leases WHERE expires_at > clock_timestamp())"
 
 
@@ -106,6 +107,8 @@ def test_grant_missing_to_return(least: Drill) -> None:
     """Writes back, and people in stages: what lacks is said, and the same commands go on with it."""
     since = _stopped(least)
     _lacking(least, "release", {}, RELEASE, since)
+    found = least.place.psql(_RELEASES)
+    assert not found, f"expected: on record that nothing was released or refused again; found: {found}"
     run = _run(least, "release", {})
     judge_said(run, fails=False, says=["RELEASED: "], contradicted=contradictions(least.place, run))
     assert refused(least.place) == [], "expected: writes to pass"

@@ -125,6 +125,8 @@ def test_replicas_are_their_primarys_business_and_without_one_they_are_not_known
     assert decide(info(), info(writable=False))["goes"]
     headless = decide(info(), info(cluster="7009/5", writable=False))
     assert headless["refused"] == ["whether the data of db2 is validated is not known: its primary did not answer"]
+    refused = decide({"failed": True, "error": {"code": "missing_privilege", "what": "No."}}, info(writable=False))
+    assert refused["refused"][-1].endswith("not known: its primary may be db1, which answered with an error")
 
 
 def test_what_no_override_overrides() -> None:
@@ -211,7 +213,11 @@ def test_what_could_not_be_given_back_is_said_with_why_and_whether_it_ever_was(f
         assert "NOT RELEASED: writes could not be given back on db1; nothing had been lowered, its writes" in shown
         assert "its writes are refused as before." in shown
         assert f"\ndb1: the fence was never lowered there: {why}\n" in shown
+        # Nothing has changed that people would be told of; unless nobody knows it.
+        assert shown.startswith("refused True\n")
+        assert screen(decide(info()), told, again=NOT_UP).startswith("raised_again True\n")
     else:
+        assert shown.startswith("raised_again True\n")
         assert "RAISED AGAIN: writes could not be given back on db1; its writes are refused again." in shown
         assert f"\ndb1: writes could not be given back: {why}\n" in shown
 
