@@ -105,11 +105,15 @@ def acted(flag: Answer) -> bool:
     return "database" in flag and bool(flag["database"].get("writable"))
 
 
-def headless(names: Sequence[str], answers: Sequence[Answer]) -> list[str]:
-    """Return the replicas whose primary is none of those that answered: nobody has looked at their database."""
+def headless(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, str]:
+    """Return the replicas whose primary is none of those that answered, each with what is known of it.
+
+    Nobody has looked at their database.
+    """
     known = [(name, answer["database"]) for name, answer in together(names, answers) if answer.get("database")]
     led = {database["cluster"] for _name, database in known if database["writable"]}
-    return [name for name, database in known if not database["writable"] and database["cluster"] not in led]
+    lost = [name for name, database in known if not database["writable"] and database["cluster"] not in led]
+    return dict.fromkeys(lost, whose_primary(names, answers))
 
 
 def whose_primary(names: Sequence[str], answers: Sequence[Answer]) -> str:

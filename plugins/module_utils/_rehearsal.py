@@ -8,12 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
-    headless,
-    together,
-    whose_primary,
-    why_not,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import refuse_production
@@ -92,10 +87,10 @@ def rehearsal_decision(
     refused += (
         [] if names["db"] else [f"{patterns['db']} has no hosts, and a rehearsal needs a database. Mend the name."]
     )
-    lost, whose = headless(names["db"], answers["info"]), whose_primary(names["db"], answers["info"])
+    lost = headless(names["db"], answers["info"])
     for name, info, _events, flag, fenced, checks, data in rows:
         if name in lost:
-            refused.append(f"{name}: a replica whose primary {whose}: its tenants are not accounted for.")
+            refused.append(f"{name}: a replica whose primary {lost[name]}: its tenants are not accounted for.")
         elif info.get("database", {}).get("writable", True):
             whys = _database(info, flag, fenced if fence else {}, checks, data, wanted)
             refused += [f"{name}: {why}" for why in whys]

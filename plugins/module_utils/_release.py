@@ -8,12 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
-    headless,
-    together,
-    whose_primary,
-    why_not,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
@@ -46,7 +41,7 @@ def release_decision(
     :param tiers: the other ones that it takes, each with its ``group``, the ``variable`` that names it, and ``names``.
     :param break_glass: ``what`` and ``reason`` of an override.
     """
-    incident_id, lost = incident["incident_id"], dict.fromkeys(headless(names, infos), whose_primary(names, infos))
+    incident_id, lost = incident["incident_id"], headless(names, infos)
     told = dict(zip(names, failures))
     taken_from = {failover["host"]: name for name, info in together(names, infos) for failover in _failovers(info)}
     hosts = [
@@ -134,7 +129,7 @@ def release_outcome(
 
     Also ``tested``, whether somebody saw that the application works; ``stopped``, whether it was stopped meanwhile;
     ``unknown``, where that is not known; ``kept``, lines about where writes could not be given back; ``never``, whether
-    that was everywhere, before anything was lowered.
+    that was everywhere, before anything was lowered, and nobody stopped it.
 
     :param tests: each with ``what`` it is called, whether it is ``wanted``, and ``answers`` of ``smoke_test``.
     :param before: of ``incident_info`` at the beginning, for each database that acts; ``after``: the same by now.
@@ -165,7 +160,7 @@ def release_outcome(
         "stopped": stopped,
         "unknown": unknown,
         "kept": [_kept_line(one, one["host"] in untouched) for one in kept],
-        "never": bool(untouched) and untouched >= {*decision["acts"]},
+        "never": bool(untouched) and untouched >= {*decision["acts"]} and not stopped,
     }
 
 

@@ -89,13 +89,13 @@ def _headline(
         return "refused", f"{'PLAN: ' if check_mode else ''}NOT RELEASED, nothing was changed: {why}."
     if outcome["raise"]:
         known = "" if all(part["holds"] for part in again) else "NOT KNOWN to be "
-        # What is read first where somebody stopped it is that.
-        never = outcome["never"] and not outcome["stopped"]
         start, before, now = (
-            ("NOT RELEASED", "nothing had been lowered, ", "as before") if never else ("RAISED AGAIN", "", "again")
+            ("NOT RELEASED", "nothing had been lowered, ", "as before")
+            if outcome["never"]
+            else ("RAISED AGAIN", "", "again")
         )
         # Where nothing was lowered nothing has changed that people should be told of.
-        word = "refused" if never and not known else "raised_again"
+        word = "refused" if outcome["never"] and not known else "raised_again"
         return word, f"{start}: {why}; {before}its writes are {known}refused {now}."
     if check_mode:
         would = "fence and write block would be lifted and the application be tested, if that fails both raised again."

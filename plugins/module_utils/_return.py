@@ -12,12 +12,7 @@ import time
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
-    headless,
-    together,
-    whose_primary,
-    why_not,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
@@ -103,8 +98,8 @@ def _not_there(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]
     for name, one in together(list(answers), found):
         if "database" not in one:
             yield f"{name} did not answer, so who had the feature there is not known: {why_not(one)}"
-    for name in headless(list(answers), found):
-        yield f"{name} is a replica, and its primary {whose_primary(list(answers), found)}."
+    for name, primary in headless(list(answers), found).items():
+        yield f"{name} is a replica, and its primary {primary}."
     if not hosts:
         yield f"No primary that answered has anything recorded under {one_line(incident_id)}."
 

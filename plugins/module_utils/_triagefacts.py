@@ -11,12 +11,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
-    headless,
-    together,
-    whose_primary,
-    why_not,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import OK, UNSTABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords import beside, beside_text, spells_text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
@@ -60,7 +55,7 @@ def affected_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str,
                 doubts.append(f"{name}: {one_line(now['doubt'])}")
             elif now.get("note"):
                 notes.append(f"{name}: {one_line(now['note'])}")
-    doubts += [f"{name}: a replica whose primary {whose_primary(names, answers)}" for name in headless(names, answers)]
+    doubts += [f"{name}: a replica whose primary {primary}" for name, primary in headless(names, answers).items()]
     if not names:
         doubts.append("no host is in the group of databases")
     elif not chosen and not doubts and not lacking:

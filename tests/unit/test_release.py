@@ -230,6 +230,8 @@ def test_of_two_databases_the_one_that_was_lowered_is_raised_again() -> None:
     assert "db1: the fence was never lowered there: " in shown
     # Somebody else's stop is what is to be read then.
     stop = outcome(decide(info()), [{}], [{}], info(kills=2), kept=[kept({})])
+    # Which the ledger has to have.
+    assert not stop["never"]
     assert "RAISED AGAIN: somebody stopped it again on db1" in screen(decide(info()), stop, again=UP)
 
 
