@@ -196,6 +196,8 @@ def test_the_only_connection_is_the_kills(frail: Postgres, evidence: Path) -> No
     frail.create_database("kanban")
     db = Database(frail, "kanban")
     population(db)
+    # Half a second of work: by its end the evidence has said where it is.
+    slow(db, every=5, seconds=0.05)
     role = db.role("killer", "ALL ON companies", "CREATE ON DATABASE kanban")
     db.rows(f'ALTER ROLE "{role}" CONNECTION LIMIT 1')
     done = db.modules(role, **FLAG).disable(evidence_dir=str(evidence))
