@@ -9,9 +9,9 @@ ROOT := $(filter 0,$(shell id -u))
 # Tests with servers mostly wait for them as well. By a file's first letter each is in one of two parts.
 LATE := tests/integration/test_[q-z]*.py
 EARLY := tests/integration/test_[!q-z]*.py
-# With each part what only root can do, on hosts and networks of its own, and one of the short stages: of the three lists of
-# `make test` none is much longer than another. While lint and sanity compute for minutes, the rehearsals mostly wait.
-EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast),around
+# With each part what only root can do, on hosts and networks of its own; the short stages lie where there is room: of the
+# three lists of `make test` none is much longer than another. While lint and sanity compute for minutes, the rehearsals mostly wait.
+EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast)
 LATE_LANE := unit,servers-late$(if $(ROOT),$(comma)rehearse)
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
@@ -121,7 +121,7 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 
 test: venv ## run all that a commit has to pass, rehearsals too, three stages side by side; the last line counts them
 	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)
-	@.venv/bin/python -m tools.summary hosts,lint,sanity $(EARLY_LANE) $(LATE_LANE)
+	@.venv/bin/python -m tools.summary hosts,lint,sanity,around $(EARLY_LANE) $(LATE_LANE)
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up
