@@ -88,9 +88,10 @@ def test_a_stop_as_it_is_typed(place: Place) -> None:
             assert (on(place.db), held or session.closed == 0) == ([], True), run.output
 
     words = documented("docs/report.md", "ansible db ").split("-a ")
-    (place.directory / "production").mkdir()
+    production = place.directory / "inventories" / "production"
+    production.mkdir(parents=True)
     given = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    playbook.inventory(place.directory / "production", given, db={"db1": {}})
+    playbook.inventory(production, given, db={"db1": {}})
     login = place.db.server
     options = f"login_host={login.host} login_port={login.port} login_user={login.user} login_password={login.password}"
     asked = f"{options} login_db={place.db.name} incident_id={plain.incident}"

@@ -82,7 +82,8 @@ def people(estate: Estate) -> list[str]:
             f"of all messages {len(crowd.refused_messages())} refused, {len(report.lost)} lost"
         )
         if unanswered := crowd.unanswered_messages():
-            inbound += f", {len(unanswered)} tries without success"
+            tries = "try" if len(unanswered) == 1 else "tries"
+            inbound += f", {len(unanswered)} {tries} without success"
         told.append(f"- People, {crowd.name}: {report.acknowledged} writes acknowledged: {values}; {inbound}")
     return told
 
