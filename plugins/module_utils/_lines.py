@@ -56,7 +56,15 @@ class Host:
     @property
     def last(self) -> Answer:
         """The answer that tells how it stands now."""
-        return self.later if "database" in self.later else self.first
+        answer = self.later if "database" in self.later else self.first
+        again = self.still.get("on_again")
+        if not again:
+            return answer
+        what = (
+            f"{again:,} tenants have it again, switched on after the sweep. Unless somebody undid this on purpose, "
+            "type the same command again"
+        )
+        return {**answer, "enabled_after": again, "failed": True, "error": {"what": what}}
 
     @property
     def answered(self) -> bool:

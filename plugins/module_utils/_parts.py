@@ -66,7 +66,8 @@ def fence_part(
     """
     part, judged = Part(CONTAIN, "the fence is proven"), 0
     for name, flag, raised, drained in together(names, flags, first, later):
-        answer = drained if "status" in drained else raised
+        # What was proven on another server says nothing of the one that has taken over.
+        answer = drained if "status" in drained or flag.get("failover") else raised
         if not expected(flag) or (answer.get("skipped") and not answer.get("skip_reason")):
             continue  # Already counted as missing, or a replica.
         judged += 1

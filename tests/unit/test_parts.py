@@ -84,6 +84,16 @@ def test_the_drain_is_what_counts_in_the_end() -> None:
     assert not fence_part(["db1"], [answer()], [draining], [UNREACHABLE])["holds"]
 
 
+@pytest.mark.parametrize(
+    "raised", [fence(), {"skipped": True, "changed": False}], ids=["a name that moved", "a replica"]
+)
+def test_a_fence_that_was_proven_on_another_server_is_none_of_the_one_that_took_over(raised: Answer) -> None:
+    took_over = answer(failover={"host": "db1"})
+    part = fence_part(["db1", "db2"], [took_over, answer("9/9")], [raised, fence()], [UNREACHABLE, {}])
+    assert part["bad"] == ["the fence on db1 is not known to be up"]
+    assert part["lines"][0].startswith("db1: fence NOT ACCOUNTED FOR: could not be reached")
+
+
 def test_a_table_that_is_not_fenced_is_named_with_the_reason() -> None:
     tables = [{"name": "public.Tags", "status": "not_fenced", "reason": "a subscription writes to it"}]
     part = fence_part(["db1"], [answer()], [fence("not_fenced", tables=tables)], [{}])

@@ -122,6 +122,18 @@ def test_a_flag_that_is_on_again_at_the_sweep_is_not_contained() -> None:
     assert (result["verdict"], result["failed"]) == ("failed", True)
 
 
+def test_a_flag_that_is_on_again_in_the_end_is_not_contained() -> None:
+    still = [{"database": database(), "enabled": 7, "on_again": 7}]
+    result = judge({"db1": answer()}, {"db1": swept(latch={"raised": False})}, still=still, final=True)
+    assert (result["verdict"], result["failed"], result["contained"]) == ("failed", True, False)
+    assert result["headline"] == "NOT CONTAINED: 7 of 1,000 tenants that could be counted still have Kanban V2."
+    assert any("300 tenants switched off, 7 of 1,000 on" in line for line in result["lines"])
+    again = "db1: 7 tenants have it again, switched on after the sweep. Unless somebody undid this on purpose"
+    assert any(line.startswith(again) for line in result["lines"])
+    calm = judge({"db1": answer()}, {"db1": swept()}, still=[{"database": database(), "enabled": 0}])
+    assert calm["verdict"] == "contained"
+
+
 def test_unreadable_settings_fail_the_count_and_are_listed() -> None:
     more: Answer = {
         "unreadable_count": 1234,
