@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,10 @@ class Return:
             "kanban_stages": [10, 100],
         }
 
-    def start(self, *options: str, **extra: Any) -> Running:
-        hosts = playbook.inventory(self.directory, self.variables, db={"db1": {}}, app={"app1": {}})
+    def start(self, *options: str, db: Mapping[str, Any] | None = None, redis: bool = False, **extra: Any) -> Running:
+        """Start the command; ``db`` are variables of the database's host, ``redis``: whether there is one of Redis."""
+        others = {"redis": {"redis1": {}}} if redis else {}
+        hosts = playbook.inventory(self.directory, self.variables, db={"db1": db or {}}, app={"app1": {}}, **others)
         given = {"kanban_redis_hosts": "none", "__kanban_integrity_checks": CHECKS, **extra}
         return playbook.start(
             self.directory, "chatia.kanban_rollback.reenable", *hosts, *options, *playbook.given(self.directory, given)
