@@ -64,20 +64,21 @@ def block_released_part(
 ) -> dict[str, Any]:
     """Judge whether the write block is gone, on every Redis."""
     part, asked, replicas = Part(RELEASE, "no write block is held"), set(), []
+    if group != "none" and not names:
+        empty = f"the group {group!r} has no hosts"
+        part.bad.append(f"no write block is known to be released, for {empty}")
+        part.lines.append(f"{empty}; where there are none on purpose, say kanban_redis_hosts=none")
     for name, answer in together([] if group == "none" else names, answers):
-        cluster = answer.get("server", {}).get("cluster")
-        if answer.get("skipped"):
-            replicas.append((name, cluster))
-            # It was not asked at all, for something before it failed.
-            part.good = part.good if cluster else ""
+        server = answer.get("server") or {}
+        # What Ansible skipped has no server: nobody was asked, and it may hold the block.
+        if answer.get("skipped") and server:
+            replicas.append((name, server.get("cluster")))
             continue
-        asked.add(cluster)
+        asked.add(server.get("cluster"))
         if answer.get("failed") or "held" not in answer or (answer["held"] and not plan):
             part.bad.append(f"the write block on {name} is not known to be released")
             part.lines.append(why_line(f"{name}: write block NOT ACCOUNTED FOR", answer))
         elif answer.get("changed"):
             part.lines.append(f"{name}: the write block {'would be' if plan else 'is'} released")
-    part.bad += [
-        f"the master of {name} was not asked" for name, cluster in replicas if cluster and cluster not in asked
-    ]
+    part.bad += [f"the master of {name} was not asked" for name, cluster in replicas if cluster not in asked]
     return part.as_result()

@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrelea
     closed_part,
     fence_lowered_part,
 )
-from tests.unit.answers import UNREACHABLE, answer
+from tests.unit.answers import UNREACHABLE, Answer, answer
 from tests.unit.test_parts import FAILED, REDIS_REPLICA, whole
 
 
@@ -29,6 +29,23 @@ def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
     assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
     assert block_released_part(["r2"], [REDIS_REPLICA], "redis")["bad"] == ["the master of r2 was not asked"]
     assert not block_released_part(["r1"], [UNREACHABLE], "redis")["holds"]
+    # What Redis does not tell of a replica is no reason to hold its master for asked.
+    assert not block_released_part(["r2"], [{**REDIS_REPLICA, "server": {"cluster": None}}], "redis")["holds"]
+
+
+@pytest.mark.parametrize("answer", [{"skipped": True, "skip_reason": "Conditional result was False"}, {}, UNREACHABLE])
+def test_a_redis_that_was_not_asked_is_no_replica_and_is_said(answer: Answer) -> None:
+    part = block_released_part(["r1"], [answer], "redis")
+    assert (part["holds"], part["bad"]) == (False, ["the write block on r1 is not known to be released"])
+    assert "r1: write block NOT ACCOUNTED FOR: " in whole(part)
+
+
+def test_whether_a_block_is_held_in_no_redis_at_all_is_not_known_unless_there_is_none_on_purpose() -> None:
+    part = block_released_part([], [], "redis_eu")
+    assert not part["holds"]
+    assert part["bad"] == ["no write block is known to be released, for the group 'redis_eu' has no hosts"]
+    assert "say kanban_redis_hosts=none" in whole(part)
+    assert block_released_part([], [], "none")["holds"]
 
 
 def test_an_incident_that_could_not_be_closed_is_still_open_and_that_is_said() -> None:
