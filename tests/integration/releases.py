@@ -19,6 +19,7 @@ from tests.integration.place import Database
 from tests.playbooks.runner import Run
 from tests.staging.local import Local
 from tests.staging.settings import email
+from tests.support.processes import free_port
 from tests.support.servers import Redis
 
 # Says yes and keeps nothing: what only a look afterwards finds.
@@ -53,6 +54,15 @@ INCIDENT, ALIAS = "INC-20261125-042", "INC-20261125-041"
 FLAG: dict[str, Any] = {
     "table": "Companies", "tenant_column": "id", "column": "settings", "path": ["kanbanV2Enabled"],
 }  # fmt: skip
+
+
+def silent_where(now: str) -> dict[str, Any]:
+    """Return variables of a host that cannot be reached by a task where ``now`` holds; what is registered tells which."""
+    return {
+        "ansible_connection": f"{{{{ 'ssh' if {now} else 'local' }}}}",
+        "ansible_host": "127.0.0.1",
+        "ansible_port": free_port(),
+    }
 
 
 @dataclass
@@ -131,12 +141,13 @@ class Stopped:
         }
         apps = {f"app{number}": {**local, "kanban_app_url": url} for number, url in enumerate(self.app.urls, 1)}
         apps.update(more.pop("apps", {}))
+        others = {name: {**local, **more.pop(name, {})} for name in ("db1", "redis1")}
         hosts = playbook.inventory(
             self.directory,
             variables,
             ungrouped={"localhost": local},
-            db={"db1": local},
-            redis={"redis1": local},
+            db={"db1": others["db1"]},
+            redis={"redis1": others["redis1"]},
             app=apps,
         )
         return [*hosts, *playbook.given(self.directory, more)]

@@ -13,7 +13,18 @@ import pytest
 from tests.integration import playbook
 from tests.integration.fences import TABLES
 from tests.integration.place import Database
-from tests.integration.releases import BEFORE, BLOCK, FORGETS, INCIDENT, KILLED, MEANWHILE, RELEASE, REMEMBERS, Stopped
+from tests.integration.releases import (
+    BEFORE,
+    BLOCK,
+    FORGETS,
+    INCIDENT,
+    KILLED,
+    MEANWHILE,
+    RELEASE,
+    REMEMBERS,
+    Stopped,
+    silent_where,
+)
 from tests.playbooks.turns import EACH, killed_in_turn
 from tests.staging.local import Local, ask
 from tests.staging.settings import email, fill
@@ -207,3 +218,24 @@ def test_people_work_on_v1_once_it_is_released(stopped: Stopped) -> None:
     stopped.validate()
     assert stopped.release().rc == 0
     assert ask(*move, token=token["token"]) == (200, {"ticketId": card, "version": 1})
+
+
+def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> None:
+    stopped.validate()
+    unread = silent_where("__release_block_info is not defined")
+    unrecorded = silent_where("__release_again is defined and __release_record is not defined")
+    # The walk reads alone, so it passes where the application refuses writes.
+    lost = stopped.release(redis1=unread, db1=unrecorded, kanban_app_smoke_steps=[])
+    assert (lost.rc != 0, stopped.refuses, stopped.events(), stopped.leases()) == (True, (False, True), [], 1), (
+        lost.output
+    )
+    assert "RELEASED IN PART" in lost.screen
+    assert "NOT WELL: the write block on redis1 is not known to be released" in lost.screen
+    assert "redis1: write block NOT ACCOUNTED FOR: could not be reached" in lost.screen
+    assert "NOT WELL: it is not on record: db1: " in lost.screen
+    stopped.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
+    # The lease was not to be had at first, and was taken since: it is given back.
+    unleased = silent_where("__release_open is defined and __release_lease is not defined")
+    done = stopped.release(db1=unleased)
+    assert (done.rc, stopped.refuses, stopped.leases()) == (0, (False, False), 0), done.output
+    assert [event for event, _why in stopped.events()] == ["released"]
