@@ -47,6 +47,11 @@ CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
   WHEN (NEW.event = 'fence_lowered') EXECUTE FUNCTION kill_again();
 """
 
+# As after a failover that came since the last step of the incident.
+ON_AN_EARLIER_TIMELINE = """
+UPDATE kanban_rollback.events SET data = jsonb_set(data, '{timeline}', '"00000000"') WHERE data ? 'timeline'
+"""
+
 RELEASE = "chatia.kanban_rollback.release"
 BLOCK = "kanban:emergency:write-block"
 # The run that stopped it gave the incident a name of its own, by which the block is held.

@@ -20,6 +20,7 @@ from tests.integration.releases import (
     INCIDENT,
     KILLED,
     MEANWHILE,
+    ON_AN_EARLIER_TIMELINE,
     RELEASE,
     REMEMBERS,
     Stopped,
@@ -239,3 +240,12 @@ def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> 
     done = stopped.release(db1=unleased)
     assert (done.rc, stopped.refuses, stopped.leases()) == (0, (False, False), 0), done.output
     assert [event for event, _why in stopped.events()] == ["released"]
+
+
+def test_nothing_is_given_back_where_another_server_took_over_and_nobody_counted(stopped: Stopped) -> None:
+    stopped.validate()
+    stopped.db.rows(ON_AN_EARLIER_TIMELINE)
+    uncounted = silent_where("__release_info is defined and __release_count is not defined")
+    run = stopped.release(db1=uncounted)
+    assert (run.rc != 0, stopped.refuses) == (True, (True, True)), run.output
+    assert "NOT RELEASED, nothing was changed: db1: How many tenants are on is not known, and another" in run.screen
