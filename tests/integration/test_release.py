@@ -249,3 +249,20 @@ def test_nothing_is_given_back_where_another_server_took_over_and_nobody_counted
     run = stopped.release(db1=uncounted)
     assert (run.rc != 0, stopped.refuses) == (True, (True, True)), run.output
     assert "NOT RELEASED, nothing was changed: db1: How many tenants are on is not known, and another" in run.screen
+
+
+def test_what_nobody_can_judge_is_refused_again_and_no_steps_are_none(stopped: Stopped) -> None:
+    stopped.validate()
+    # No list, so that whether it is empty is no question that has an answer.
+    unjudged = stopped.release(kanban_app_v1_steps=7)
+    assert (unjudged.rc != 0, stopped.refuses, stopped.leases()) == (True, (True, True), 0), unjudged.output
+    assert "RAISED AGAIN: it was not judged; its writes are refused again." in unjudged.screen
+    assert "NOT WELL: whether it holds is not known: " in unjudged.screen
+    assert stopped.events() == [("raised again", '["it was not judged"]')]
+    # One host may be all of them.
+    done = stopped.release(
+        kanban_app_v1_steps=None, kanban_app_hosts="db1", db1={"kanban_app_url": stopped.app.urls[0]}
+    )
+    assert (done.rc, stopped.refuses) == (0, (False, False)), done.output
+    assert "the smoke test passed" in done.screen
+    assert [event for event, _why in stopped.events()] == ["raised again", "released"]
