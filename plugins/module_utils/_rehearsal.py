@@ -46,7 +46,12 @@ def rehearsal_place(environment: str, wanted: str, recovery: str = "none") -> li
 
 
 def left_over(info: Answer) -> Mapping[str, Any]:
-    """Return the rehearsal that a ledger has open, the newest; an empty map where there is none."""
+    """Return the rehearsal that a ledger has open, the newest; an empty map where there is none, and on a replica.
+
+    That one shows what its primary has, later, and nothing can be put back there.
+    """
+    if not (info.get("database") or {}).get("writable"):
+        return {}
     return next((row for row in info.get("open") or [] if is_rehearsal(row)), {})
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal import (
+    left_over,
     rehearsal_decision,
     rehearsal_place,
 )
@@ -139,3 +140,14 @@ def test_what_an_earlier_one_left_comes_first() -> None:
     assert "its last line 61 s ago" in found["refused"][0]
     assert decide("put_back", events=alive, **other)["puts_back"]
     assert decide("put_back") == {**decide("put_back"), "goes": False, "puts_back": False, "refused": []}
+
+
+def test_a_replica_shows_what_its_primary_has_open_and_nothing_is_put_back_there() -> None:
+    replica = info(database={**database("7001/5", writable=False), "now": NOW}, open=[LEFT])
+    names = {**NAMES, "db": ["db1", "db2"]}
+    found = decide("put_back", names=names, info=[info(open=[LEFT]), replica])
+    assert (found["puts_back"], found["left"]) == (True, {"db1": "INC-1"})
+    # A moment after its primary has closed it, it may show it still.
+    both: dict[str, Any] = {"flag": [GOOD["flag"], {}], "events": [{}, {}]}
+    late = decide(names=names, **both, info=[GOOD["info"], replica])
+    assert (late["goes"], late["left"], left_over(replica)) == (True, {}, {})
