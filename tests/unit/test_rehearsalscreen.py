@@ -103,6 +103,26 @@ def test_what_is_not_as_before_is_named() -> None:
     assert back(failures={"db1": "held by\npid 7"}, flag={}) == ["db1: held by pid 7"]
 
 
+def released(*blocks: Answer) -> list[str]:
+    answers: dict[str, list[Answer]] = {"fence": [], "flag": [], "data": [], "block": list(blocks)}
+    return rehearsal_back([], answers, [f"redis{place}" for place in range(1, len(blocks) + 1)], {})
+
+
+def test_a_replica_may_show_the_block_that_its_master_has_released() -> None:
+    def block(value: str | None, writable: bool | None, cluster: str = "a") -> Answer:
+        return {"held": bool(value), "value": value, "server": {"writable": writable, "cluster": cluster}}
+
+    shows = block("true", False)
+    assert released(block(None, True), shows) == released(block(None, None), shows) == []
+    there = "the write block is not released: it is there"
+    # It says nothing of its master, where that did not answer, holds the block, or is another's.
+    assert released(shows) == [f"redis1: {there}"]
+    assert f"redis2: {there}" in released(UNREACHABLE, shows)
+    assert released(block("true", True), shows) == [f"redis1: {there}", f"redis2: {there}"]
+    assert released(block(None, True, "b"), shows) == [f"redis2: {there}"]
+    assert released(block("true", None)) == [f"redis1: {there}"]
+
+
 def test_a_fence_that_nobody_knows_to_be_down_is_not_as_before() -> None:
     assert back(fence={"status": "lowered"}) == back(fence={"status": "absent"}) == back(fence={}, fenced=False) == []
     # A host that is lost fails no task that would be remembered.
