@@ -70,6 +70,8 @@ def rehearsal_decision(
 ) -> dict[str, Any]:
     """Return what this run does: ``goes`` (rehearses), ``puts_back`` what a run before left, or ``refused``, and why.
 
+    ``left`` has the incidents that are open by host, ``unknown`` of which ledgers nobody knows whether they have one.
+
     :param names: hosts by tier, ``db``, ``redis``, ``app``.
     :param answers: of those hosts, in their order: ``info`` (incident_info), ``events`` (the same of what is left),
         ``flag``, ``fence``, ``checks``, ``data`` of databases, ``block`` of Redis, ``health`` of the application.
@@ -79,6 +81,7 @@ def rehearsal_decision(
     left = {str(name): left_over(info)["incident_id"] for name, info, *_rest in rows if left_over(info)}
     lines = [line for name, info, *_rest in rows for line in _about(str(name), info)]
     found: dict[str, Any] = {"goes": False, "puts_back": False, "refused": [], "left": left, "lines": lines}
+    found["unknown"] = _unknown(names["db"], answers["info"], patterns["db"])
     if left or wanted == PUT_BACK:
         asked = [] if wanted == PUT_BACK else rows
         at_work = [line for name, _info, events, *_rest in asked for line in _alive(name, events)]
@@ -107,6 +110,25 @@ def rehearsal_decision(
         if health.get("failed") or not health.get("passed")
     ]
     return {**found, "goes": not refused, "refused": refused}
+
+
+def _unknown(names: Sequence[str], infos: Sequence[Answer], pattern: str) -> list[str]:
+    """Return which ledgers may have a rehearsal open that nobody can see; the same command finds it another time."""
+    if not names:
+        return [f"{pattern} has no hosts, so no ledger was asked. Mend the name."]
+    lost = headless(names, infos)
+    found = []
+    for name, info in together(names, infos):
+        ledger = info.get("ledger") or {}
+        if "database" not in info or "open" not in info:
+            found.append(f"{name}: {why_not(info)}. A rehearsal may have left something there.")
+        elif name in lost:
+            found.append(f"{name}: a replica whose primary {lost[name]}. A rehearsal may have left something there.")
+        elif ledger.get("present") and not ledger.get("usable"):
+            found.append(
+                f"{name}: its ledger cannot be used by this role, so what is open is not known. See bootstrap.yml."
+            )
+    return found
 
 
 def _twins(names: Sequence[str], infos: Sequence[Answer]) -> list[str]:

@@ -202,11 +202,17 @@ def rehearsal_screen(
 
 def _put_back(decision: Mapping[str, Any], back: Sequence[str], check_mode: bool, again: str) -> dict[str, Any]:
     named = ", ".join(sorted({one_line(one) for one in decision["left"].values()}))
+    # Of a ledger that did not answer nobody can say that it has none.
+    unknown = [f"NOT KNOWN: {line}" for line in decision.get("unknown") or []]
     if not named:
+        if unknown:
+            said = "NOTHING PUT BACK: not every ledger has said whether a rehearsal is open."
+            return _screen("failed", said, unknown, again)
         return _screen("put_back", "NOTHING TO PUT BACK: no ledger has a rehearsal open.", [], "")
     if check_mode:
-        return _screen("planned", f"PLAN, nothing was changed: what {named} left would be put back.", [], again)
-    bad = [f"NOT AS BEFORE: {line}" for line in back]
+        said = f"PLAN, nothing was changed: what {named} left would be put back{' IN PART' if unknown else ''}."
+        return _screen("failed" if unknown else "planned", said, unknown, again)
+    bad = [*(f"NOT AS BEFORE: {line}" for line in back), *unknown]
     headline = f"PUT BACK: what the rehearsal {named} left is as before. Nothing was rehearsed now."
     if bad:
         headline = f"PUT BACK IN PART: what the rehearsal {named} left. Nothing was rehearsed now."

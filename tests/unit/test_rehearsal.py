@@ -151,3 +151,39 @@ def test_a_replica_shows_what_its_primary_has_open_and_nothing_is_put_back_there
     both: dict[str, Any] = {"flag": [GOOD["flag"], {}], "events": [{}, {}]}
     late = decide(names=names, **both, info=[GOOD["info"], replica])
     assert (late["goes"], late["left"], left_over(replica)) == (True, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("infos", "said"),
+    [
+        ([GOOD["info"], UNREACHABLE], "db2: could not be reached"),
+        ([GOOD["info"], {}], "db2: it was not asked"),
+        ([GOOD["info"], {"failed": True, "msg": "wrong password"}], "db2: wrong password"),
+        (
+            [GOOD["info"], info(ledger={"present": True, "usable": False})],
+            "db2: its ledger cannot be used",
+        ),
+        ([GOOD["info"], info(database=database("9/9", writable=False))], "db2: a replica whose primary did not answer"),
+    ],
+)
+def test_a_ledger_that_did_not_answer_may_have_one_open(infos: list[Answer], said: str) -> None:
+    names = {**NAMES, "db": ["db1", "db2"]}
+    found = decide("put_back", names=names, info=infos)
+    assert (found["puts_back"], found["refused"], found["left"]) == (False, [], {})
+    assert [line[: len(said)] for line in found["unknown"]] == [said]
+    # What the others have open is put back all the same.
+    first = {**infos[0], "open": [LEFT]}
+    for wanted in ("put_back", "scenario3"):
+        found = decide(wanted, names=names, info=[first, infos[1]])
+        assert (found["puts_back"], found["left"], len(found["unknown"])) == (True, {"db1": "INC-1"}, 1)
+
+
+def test_whether_one_is_open_is_known_where_every_ledger_has_said_so() -> None:
+    replica = info(database={**database("7001/5", writable=False), "now": NOW})
+    names = {**NAMES, "db": ["db1", "db2"]}
+    assert decide("put_back", names=names, info=[GOOD["info"], replica])["unknown"] == []
+    # A database without a ledger was never rehearsed on.
+    assert decide("put_back", info=info(ledger={"present": False, "usable": False}))["unknown"] == []
+    assert decide("put_back", names={**NAMES, "db": []}, info=[])["unknown"] == [
+        "db has no hosts, so no ledger was asked. Mend the name."
+    ]

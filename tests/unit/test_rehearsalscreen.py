@@ -213,3 +213,24 @@ def test_other_ends() -> None:
     )
     assert screen(check_mode=True)[:2] == ("planned", False)
     assert screen(left, check_mode=True)[:2] == ("planned", False)
+
+
+def test_what_nobody_knows_of_is_neither_put_back_nor_nothing() -> None:
+    unknown = {**GOES, "goes": False, "unknown": ["db2: could not be reached"]}
+    for check_mode in (False, True):
+        word, failed, text = screen(unknown, wanted="put_back", check_mode=check_mode)
+        assert (word, failed) == ("failed", True)
+        assert text.startswith(
+            "NOTHING PUT BACK: not every ledger has said whether a rehearsal is open.\n"
+            "NOT KNOWN: db2: could not be reached\n"
+        )
+    left = {**unknown, "puts_back": True, "left": {"db1": "INC-1"}}
+    for wanted in ("put_back", "scenario3"):
+        word, failed, text = screen(left, wanted=wanted)
+        assert (word, failed) == ("failed", True)
+        assert text.startswith(
+            "PUT BACK IN PART: what the rehearsal INC-1 left. Nothing was rehearsed now.\nNOT KNOWN: "
+        )
+    word, failed, text = screen(left, wanted="put_back", check_mode=True)
+    assert (word, failed) == ("failed", True)
+    assert text.startswith("PLAN, nothing was changed: what INC-1 left would be put back IN PART.\nNOT KNOWN: db2: ")
