@@ -27,6 +27,9 @@ def grown(before: Answer, after: Answer, checks: Sequence[Answer], kinds: Sequen
     """
     if not after.get("complete"):
         return [f"its data could not be counted after the scenario: {why_not(after)}"]
+    # An answer that never came is not the one that nothing was planted.
+    if len(data.get("planted") or []) != len(kinds):
+        return [f"what was planted is not known: {why_not(data)}"]
     planted = [(kind, row["rows"]) for kind, row in zip(kinds, data.get("planted") or [])]
     found = []
     for check in checks:

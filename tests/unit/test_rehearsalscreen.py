@@ -82,6 +82,17 @@ def test_flag_writes_data_and_application_are_looked_at_again() -> None:
     assert verified(walk={"passed": False, "msg": "version 2"}) == ["app1: V1 is not served: version 2"]
 
 
+def test_where_nobody_knows_what_was_planted_nothing_is_verified() -> None:
+    # Nothing grew, which would be well where nothing was asked for.
+    for answer, why in ((UNREACHABLE, "could not be reached"), ({}, "it was not asked"), ({"planted": []}, "")):
+        (line,) = grown(counted(), counted(), CHECKS, KINDS, answer)
+        assert line.startswith(f"what was planted is not known: {why}")
+        assert verified(data=answer, after=counted()) == [f"db1: {line}"]
+    assert (
+        grown(counted(), counted(), CHECKS, [], {"skipped": True}) == grown(counted(), counted(), CHECKS, [], {}) == []
+    )
+
+
 def back(**other: Any) -> list[str]:
     answers: dict[str, Any] = {
         "fence": {"status": "dormant"},
