@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import said_no, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal import PUT_BACK
@@ -95,6 +95,7 @@ def rehearsal_back(
     redis: Sequence[str],
     failures: Mapping[str, str],
     fence: bool = True,
+    opened: Mapping[str, Answer] | None = None,
 ) -> list[str]:
     """Return what is not as before the rehearsal; empty where all is put back, and each host has said so.
 
@@ -102,6 +103,7 @@ def rehearsal_back(
         (rehearsal_data), and after the closing ``closed`` (incident); ``block`` of Redis (write_block_info).
     :param failures: what went wrong while it was put back, by host. A host that is lost is none of them.
     :param fence: whether one was to be lowered.
+    :param opened: answers to the opening of the incident, by host; where none came it may be open.
     """
     bad = [f"{name}: {one_line(why)}" for name, why in failures.items()]
     for name, fenced, flag, data in together(names, answers["fence"], answers["flag"], answers["data"]):
@@ -119,14 +121,19 @@ def rehearsal_back(
             bad.append(f"{name}: {data['left']} planted rows stay, for rows of others lead to them")
     left = _blocks_left(redis, answers["block"])
     bad += [f"{name}: the write block is not released: {why}" for name, why in left.items() if name not in failures]
+    unknown = [
+        f"{name}: whether its incident was opened is not known: {why_not(answer)}"
+        for name, answer in (opened or {}).items()
+        if answer and "incident_id" not in answer and not said_no(answer)
+    ]
     if bad:
-        return bad
+        return bad + unknown
     # Closing takes the latch away as well; what it left of it is told by that, also where it is nothing.
     return [
         f"{name}: the incident is not known to be closed: {why_not(answer)}"
         for name, answer in together(names if "closed" in answers else [], answers.get("closed", []))
         if "latch_left" not in answer
-    ]
+    ] + unknown
 
 
 def _blocks_left(names: Sequence[str], blocks: Sequence[Answer]) -> dict[str, str]:

@@ -152,6 +152,33 @@ def test_an_incident_that_nobody_knows_to_be_closed_is_not_as_before() -> None:
     ]
 
 
+LOST: Answer = {"failed": True, "msg": "no server", "error": {"code": "lost_connection", "what": "It went away."}}
+LATE: Answer = {"failed": True, "timedout": {"period": 15}, "msg": "Timed out after 15 second(s)."}
+NO: Answer = {"failed": True, "msg": "It lacks INSERT.", "error": {"code": "missing_privilege", "what": "It lacks it."}}
+
+
+def opening(answer: Answer, **closed: Answer) -> list[str]:
+    """Return what is not as before where db2 was acted on and this is what db1 answered to the opening."""
+    answers: dict[str, Any] = {"fence": {"status": "dormant"}, "flag": {"enabled_after": 3}, **closed}
+    answers["data"] = {"removed": 5, "left": 0}
+    found = {name: [one] for name, one in answers.items()}
+    opened = {"db1": answer, "db2": {"incident_id": "INC-1"}, "db3": {}}
+    return rehearsal_back(["db2"], {**found, "block": []}, [], {}, opened=opened)
+
+
+@pytest.mark.parametrize("answer", [UNREACHABLE, LOST, LATE])
+def test_an_incident_that_may_be_open_is_not_as_before(answer: Answer) -> None:
+    (line,) = opening(answer)
+    assert line.startswith("db1: whether its incident was opened is not known: ")
+    # It hides nothing of a host whose incident was to be closed.
+    assert [one[:4] for one in opening(answer, closed=UNREACHABLE)] == ["db2:", "db1:"]
+    assert opening(answer, closed={"latch_left": []}) == [line]
+
+
+def test_where_a_database_said_no_to_its_incident_none_is_open() -> None:
+    assert opening(NO) == opening({}) == []
+
+
 GOES: Answer = {"goes": True, "puts_back": False, "refused": [], "left": {}, "lines": []}
 VERDICT: Answer = {
     "final": True,
