@@ -244,6 +244,49 @@ def test_a_host_that_is_lost_for_one_task_is_not_as_before(place: Staging, after
 
 
 @pytest.mark.drill
+@pytest.mark.parametrize(
+    ("after", "lost", "end"),
+    [
+        ("__rehearse_data", "__rehearse_opened", "and NOT all is as before."),
+        ("__rehearse_opened", "__rehearse_enabled", "and all is as before."),
+        ("__rehearse_asked", "__rehearse_planted", "and all is as before."),
+    ],
+)
+def test_a_host_that_is_lost_while_it_is_set_up_is_not_rehearsed_on(
+    place: Staging, after: str, lost: str, end: str
+) -> None:
+    before = place.rows()
+    way = f"{{{{ 'ssh' if {after} is defined and {lost} is not defined else 'local' }}}}"
+    run = place.rehearse(ansible_connection=way, ansible_host="127.0.0.1", ansible_port=1)
+    assert run.rc == 2, run.output
+    assert f"NOT GREEN: scenario3, {end}" in run.screen
+    assert "NOT SET UP: db1: " in run.screen
+    assert "CONTAINED" not in run.screen
+    known = "NOT AS BEFORE: db1: whether its incident was opened is not known: could not be reached"
+    assert (known in run.screen) == (lost == "__rehearse_opened"), run.output
+    assert (place.rows(), place.open()) == (before, [])
+
+
+@pytest.mark.drill
+def test_a_database_that_is_silent_is_neither_as_before_nor_without_a_rehearsal(place: Staging) -> None:
+    before = place.rows()
+    way = "{{ 'ssh' if inventory_hostname == 'db2' else 'local' }}"
+    both = ("-i", "db2,", "-e", "kanban_db_hosts=db1:db2", "-e", "kanban_rehearse=put_back")
+    nowhere = {"ansible_connection": way, "ansible_host": "127.0.0.1", "ansible_port": 1}
+    running = place.begin()
+    try:
+        running.says("Plant test data")
+        running.kill()
+    finally:
+        running.clear()
+    for said in ("PUT BACK IN PART: what the rehearsal ", "NOTHING PUT BACK: not every ledger has said"):
+        run = place.rehearse(*both, **nowhere)
+        assert (run.rc, said in run.screen) == (2, True), run.output
+        assert "NOT KNOWN: db2: could not be reached" in run.screen
+        assert (place.rows(), place.open()) == (before, [])
+
+
+@pytest.mark.drill
 def test_a_scenario_that_ends_badly_is_put_back_all_the_same(place: Staging) -> None:
     before = place.rows()
     # The metrics never become good, so V1 is not validated, and scenario 1 fails by its own verdict.
