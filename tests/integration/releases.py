@@ -62,7 +62,7 @@ FLAG: dict[str, Any] = {
 
 
 def silent_where(now: str) -> dict[str, Any]:
-    """Return variables of a host that cannot be reached by a task where ``now`` holds; what is registered tells which."""
+    """Return variables of a host that cannot be reached where ``now`` holds; what is registered tells tasks apart."""
     return {
         "ansible_connection": f"{{{{ 'ssh' if {now} else 'local' }}}}",
         "ansible_host": "127.0.0.1",
