@@ -191,3 +191,11 @@ def test_processes_that_pm2_lists_and_nobody_asked_are_not_proven(pm2_daemon: Da
     assert "app3: whether these are all of its processes is not known: There is no directory" in lines
     (bad,) = told["proof"]["bad"]
     assert bad.startswith("V1 is not proven on app1: pm2 lists 4 living processes of api, 2 were asked")
+
+
+@pytest.mark.drill
+def test_steps_that_an_inventory_has_left_empty_are_none(directory: Path) -> None:
+    with applications() as apps:
+        url = apps.start([(0, "v1")]).url
+        told = asked(directory, {"app1": {**LOCAL, "kanban_app_url": url, "kanban_app_v1_steps": None}})
+    assert told["health"]["holds"], told
