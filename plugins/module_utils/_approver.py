@@ -53,10 +53,15 @@ def override_of(break_glass: Any, what: str = APPROVAL) -> tuple[Mapping[str, An
 
     :param what: for the line that would do.
     """
-    if isinstance(break_glass, Mapping) or not break_glass:
-        return break_glass or {}, []
+    if not break_glass:
+        return {}, []
+    given = break_glass.get("what") or [] if isinstance(break_glass, Mapping) else None
+    # In a text any part of it would be found, and nothing of it would be recorded.
+    if isinstance(given, (list, tuple)):
+        return break_glass, []
     typed = f"-e '{{kanban_break_glass: {{what: [{what}], reason: ...}}}}'"
-    return {}, [f"kanban_break_glass is a text and overrides nothing: type {typed}"]
+    named = "kanban_break_glass" if given is None else "what of kanban_break_glass"
+    return {}, [f"{named} is a text and overrides nothing: type {typed}"]
 
 
 def why_not_approved(

@@ -14,7 +14,14 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._tree import OUTCOMES
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triage import gate_line, share_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagewords import Facts, is_true, number_of, part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagewords import (
+    SHARE,
+    Facts,
+    is_true,
+    limit_of,
+    number_of,
+    part,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 AUTO = "auto"
@@ -110,7 +117,8 @@ def scenario2_decision(
     after, after_told = share_of(part(facts, "after"))
     watched = isinstance(facts, Mapping) and bool(facts.get("gate"))
     gate = part(facts, "gate")
-    if any(found is not None and found >= float(share) for found in (before, after)):
+    limit, misread = limit_of("kanban_share_limit", share, SHARE)
+    if any(found is not None and found >= limit for found in (before, after)):
         label = "most"
     elif not watched:
         nobody = _nobody_is_on(part(facts, "before")) and not listed
@@ -133,7 +141,7 @@ def scenario2_decision(
     kind = label if label in _HEADS else decision
     headline = f"{_HEADS[kind]}: {row.says}."
     command = command_of(_PLAYBOOKS[kind], arguments)
-    shown = [figure[:1].upper() + figure[1:] for figure in figures]
+    shown = [figure[:1].upper() + figure[1:] for figure in [*figures, *misread]]
     left = _next(decision, command, command_of(OUTCOMES["scenario1"][2], arguments), command_of("reenable", arguments))
     if label == "nobody":
         left = [_ELSEWHERE, f"What is measured, and which scenario it is: {command}"]

@@ -125,12 +125,13 @@ def _those_who_heard(
     return (routes.get("scenario2") or {}).get("announce") or () if heard else ()
 
 
-def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool = True) -> str:
+def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool = True, goes_on: bool = False) -> str:
     """Return what is told at the end of a run: resolved, update or return; empty where there is nothing to tell.
 
     :param verdict: of the last screen: ``failed``, ``validated``.
     :param what: contain or restore.
     :param stops: whether anybody was to be switched off.
+    :param goes_on: whether something comes yet: a watch that was left to another run, or what a pause waits for.
     """
     if what == "restore":
         return RETURN
@@ -138,7 +139,7 @@ def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool 
         return ""
     # It is not over where anything is left to do, be it the watch alone.
     over = scenario == "scenario2" or (scenario == "scenario1" and verdict.get("validated"))
-    return RESOLVED if over and not verdict.get("failed") else UPDATE
+    return RESOLVED if over and not goes_on and not verdict.get("failed") else UPDATE
 
 
 def stop_state(answers: Sequence[Mapping[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Collection, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsnames import unmatched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightapplication import (
     application_items,
     metric_items,
@@ -97,6 +98,7 @@ def preflight(
     history: Mapping[str, Any] | None = None,
     variables: Mapping[str, Any] | None = None,
     forks: int = 0,
+    hosts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
 
@@ -113,10 +115,13 @@ def preflight(
     :param history: ``answer`` of ``incident_history`` and what else ``history_items`` takes; None does not look at it.
     :param variables: names that are ``given``, and those that the profile has (``known``); None does not look at them.
     :param forks: to how many hosts this Ansible talks at once; 0 does not look at it.
+    :param hosts: ``patterns``, the variables that name hosts with their values, and Ansible's ``groups``; and why the
+        break-glass scripts could not be written (``not_written``), empty where they were. None does not look at it.
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
     found = [_empty(tier) for tier, group in groups.items() if not group and tier != "app"]
+    found += _named(hosts) if hosts else []
     # A host of two tiers is one host.
     seen = list({host.name: host for hosts in tiers.values() for host in hosts}.values())
     found += reach_items(seen) + wrong_items(seen) + clock_items(seen, skew)
@@ -150,6 +155,29 @@ def _empty(tier: str) -> Item:
         "Nothing of this tier would be acted on, and containment would be in part at best.",
         f"Name them in the inventory, or the pattern in kanban_{tier}_hosts; the pattern none leaves the tier out.",
     )
+
+
+def _named(hosts: Mapping[str, Any]) -> list[Item]:
+    found = [
+        Item(
+            "group",
+            "",
+            False,
+            True,
+            f"{one_line(name)} of {variable} is no host, and no group with hosts.",
+            "Ansible goes on without it: what it was to name would not be acted on.",
+            "Mend the name, or leave it out.",
+        )
+        for variable, pattern in hosts["patterns"].items()
+        for name in unmatched(pattern, hosts["groups"])
+    ]
+    if hosts["not_written"]:
+        what = f"The break-glass scripts could not be written: {one_line(hosts['not_written'])}"
+        why = "For the day that Ansible is broken there would be none, or old ones."
+        found.append(
+            Item("break_glass", "", False, True, what, why, "Make kanban_incidents_dir writable for who types this.")
+        )
+    return found
 
 
 def _forks(stopped: Collection[str], forks: int) -> list[Item]:

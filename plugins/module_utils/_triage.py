@@ -15,10 +15,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._tree import OUTCOMES, START, TREE, Way
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagedown import judge_down
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagewords import (
+    PLACES,
+    SHARE,
     SHOWN,
+    TRIES,
     Facts,
     Limits,
     is_true,
+    limit_of,
     names_of,
     number_of,
     part,
@@ -48,7 +52,14 @@ def triage_decision(
     :param act: whether the caller goes on with a scenario that is decided on, which a P2 or doubt never is.
     :param arguments: what the next command needs, for instance ``["-i", "production"]``.
     """
-    limits, name = Limits(int(tries), int(places), float(share)), START
+    read = [
+        limit_of("kanban_triage_tries", tries, TRIES),
+        limit_of("kanban_triage_places", places, PLACES),
+        limit_of("kanban_share_limit", share, SHARE),
+    ]
+    (most, _said), (wide, _said), (part_of_all, _said) = read
+    misread = [line for _value, said in read for line in said]
+    limits, name = Limits(int(most), int(wide), part_of_all), START
     taken: list[tuple[str, Way, str]] = []
     path = []
     while name in TREE:
@@ -80,7 +91,13 @@ def triage_decision(
         "headline": headline,
         "reason": one_line(taken[-1][2]),
         "acts": acts,
-        "lines": [*_path_lines(path), headline, *already, *_next_lines(name, taken, command, acts, bool(already))],
+        "lines": [
+            *_path_lines(path),
+            *misread,
+            headline,
+            *already,
+            *_next_lines(name, taken, command, acts, bool(already)),
+        ],
         "failed": name != "none",
     }
     return {**found, "record": {key: found[key] for key in _RECORDED}}

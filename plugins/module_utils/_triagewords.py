@@ -11,6 +11,8 @@ from typing import Any, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
 Facts = Mapping[str, Any]
+# The plan's own limits, as `Limits` names them.
+TRIES, PLACES, SHARE = 3, 2, 0.5
 SHOWN = 5  # Metrics, checks and hosts named per line; their number beside them is whole.
 
 
@@ -43,6 +45,14 @@ def number_of(given: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return value if 0 <= value < float("inf") else None
+
+
+def limit_of(variable: str, given: Any, plan: float) -> tuple[float, list[str]]:
+    """Return a limit of the profile, and what is to be said of it: of one that is no number the plan's own counts."""
+    value = number_of(given)
+    if value is not None:
+        return value, []
+    return plan, [f"{variable} is {one_line(given)}, which is no number: the plan's {plan:g} counts"]
 
 
 def count_of(given: Any) -> int:

@@ -177,3 +177,12 @@ def test_every_input_has_one_decision_and_good_only_where_it_is_known(facts: Any
         assert result["failed"] is (found[:1] in ([], [NOT_KNOWN]))
     if result["decision"] == "escalate":
         assert MANY in (facts.get("before"), facts.get("after")) or facts["gate"]["verdict"] == "degraded"
+
+
+@pytest.mark.parametrize("share", [None, "50%", "0,5", [], True])
+def test_a_limit_that_is_no_number_keeps_nobody_from_being_helped(share: Any) -> None:
+    result = decide({"before": FEW}, share=share)
+    assert result["decision"] == "go_on"
+    assert any("Kanban_share_limit is " in line and "the plan's 0.5 counts" in line for line in result["lines"])
+    assert decide({"before": MANY}, share=share)["row"] == "most"
+    assert decide({"before": FEW}, share="0.5")["lines"] == decide({"before": FEW}, share=0.5)["lines"]

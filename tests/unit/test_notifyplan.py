@@ -215,7 +215,7 @@ def test_the_end_tells_the_beginning_as_it_began() -> None:
 def test_what_ends_degraded_is_not_over() -> None:
     well, late = {"failed": False, "validated": True}, {"failed": True, "validated": True}
     assert ending_of(well, "contain", "scenario1") == ending_of(well, "contain", "scenario2") == "resolved"
-    assert ending_of(late, "contain", "scenario1") == ending_of(late, "contain", "scenario2") == "update"
+    assert ending_of(late, "contain", "scenario1") == ending_of(well, "contain", "scenario1", True, True) == "update"
     assert ending_of(well, "contain", "scenario3") == ending_of({"failed": False}, "contain", "scenario1") == "update"
     assert (ending_of(well, "restore", "scenario3"), ending_of(well, "contain", "scenario2", False)) == ("return", "")
 

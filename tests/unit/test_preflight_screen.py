@@ -253,6 +253,19 @@ def test_a_host_of_two_tiers_is_one_host() -> None:
     assert [item["name"] for item in result["items"]] == ["reach", "application"]
 
 
+def test_a_name_that_leads_to_no_host_and_scripts_that_were_not_written_are_missing() -> None:
+    groups = {"all": ["db1", "r1", "a1"]}
+    patterns = {"kanban_db_hosts": "db1,dbb2", "kanban_redis_hosts": "r1", "kanban_app_hosts": "none"}
+    found = judge({"db1": db()}, hosts={"patterns": patterns, "groups": groups, "not_written": "Permission denied"})
+    assert [(item["name"], item["must"], item["ok"]) for item in found["items"]] == [
+        ("group", True, False),
+        ("break_glass", True, False),
+    ]
+    assert "dbb2 of kanban_db_hosts is no host, and no group with hosts." in found["items"][0]["what"]
+    assert "Permission denied" in found["items"][1]["what"]
+    assert judge({"db1": db()}, hosts={"patterns": {}, "groups": groups, "not_written": ""})["ready"]
+
+
 NAMES = ("kill", "ledger", "tools", "disk", "backup")
 
 

@@ -92,6 +92,12 @@ def test_an_override_that_came_as_a_text_is_said_with_the_line_that_would_do() -
     assert "is a text" in found[0]
     assert "-e '{kanban_break_glass: {what: [approval], reason: ...}}'" in found[0]
     assert any("may not approve" in text for text in found)
+    # Of which any part would be found in it, and none of which would be on record.
+    for text in ("approval", "no approval", "approval dump"):
+        found = why_not_to_recover(whole, whole["hash"], "ana", "ana", {"what": text, "reason": "x"}, False)
+        assert found[0].startswith("what of kanban_break_glass is a text and overrides nothing: type -e '"), found
+        assert any("may not approve" in line for line in found), found
+        assert any("no proven dump" in line for line in found), found
 
 
 def test_what_was_counted_in_the_plan_has_to_count_again_and_no_plan_is_no_pass() -> None:
