@@ -65,7 +65,7 @@ class Return:
 
     def start(self, *options: str, db: Mapping[str, Any] | None = None, redis: bool = False, **extra: Any) -> Running:
         """Start the command; ``db`` are variables of the database's host, ``redis``: whether there is one of Redis."""
-        others = {"redis": {"redis1": {}}} if redis else {}
+        others: dict[str, dict[str, Any]] = {"redis": {"redis1": {}}} if redis else {}
         hosts = playbook.inventory(self.directory, self.variables, db={"db1": db or {}}, app={"app1": {}}, **others)
         given = {"kanban_redis_hosts": "none", "__kanban_integrity_checks": CHECKS, **extra}
         return playbook.start(

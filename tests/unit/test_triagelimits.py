@@ -27,4 +27,5 @@ def test_what_a_person_declares_is_acted_on_whatever_a_limit_is(option: str, sai
     result = triage_decision(declared, act=True, **{option: odd})
     assert result["acts"] == "scenario1"
     assert [line for line in result["lines"] if line.startswith(said)], result["lines"]
-    assert triage_decision(declared, act=True, **{option: "3"})["lines"] == triage_decision(declared, act=True)["lines"]
+    text: dict[str, Any] = {option: "3"}
+    assert triage_decision(declared, act=True, **text)["lines"] == triage_decision(declared, act=True)["lines"]
