@@ -91,7 +91,7 @@ def _lines(plan: Answer, since: Answer) -> Iterator[str]:
         yield why_line("NOT COMPARED with a backup", plan)
     else:
         yield _source_line(plan["source"])
-    if since:
+    if since and since["at"]:
         yield (
             f"the data counts as corrupt since {one_line(since['at'])}: {since['by']}. "
             "Another moment: -e kanban_corrupt_since=..."

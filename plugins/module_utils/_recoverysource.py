@@ -31,12 +31,16 @@ def earliest(checks: Answer) -> tuple[str | None, str | None, bool]:
     return min([one for one in told if one[2]] or told, default=(None, None, False))
 
 
-def corrupt_since(checks: Answer, given: str, opened: str | None, began: float) -> dict[str, str]:
+def corrupt_since(checks: Answer, given: str, opened: str | None, began: float, silence: str = "") -> dict[str, str]:
     """Return since when one database's data counts as corrupt: ``at``, with its zone, and ``by``, what says so.
+
+    An empty ``at`` is not known: ``by`` says why.
 
     :param checks: as ``integrity_info`` gives them; ``given``: ``kanban_corrupt_since``, which goes before them.
     :param opened: when the ledger opened the incident, where it has; ``began``: when this run did, in seconds since
         1970. Somebody had seen by then that something was wrong.
+    :param silence: why the ledger has not said when it was opened. That may be long before this run, and a backup from
+        in between would bring back what is corrupt.
     """
     if given:
         return {"at": given, "by": "kanban_corrupt_since says so"}
@@ -45,6 +49,8 @@ def corrupt_since(checks: Answer, given: str, opened: str | None, began: float) 
         return {"at": at, "by": f"the check {one_line(name)} tells it"}
     if opened:
         return {"at": opened, "by": "the incident was opened then, and no check tells an earlier moment"}
+    if silence:
+        return {"at": "", "by": f"the ledger has not said when the incident was opened: {one_line(silence)}"}
     at = datetime.fromtimestamp(began, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"at": at, "by": "this run began then, and no check tells an earlier moment"}
 

@@ -189,6 +189,10 @@ def test_a_person_then_a_check_then_the_incident_says_since_when(
     found = corrupt_since({"checks": checks}, given, opened, 1764039900 + 365 * 86400)
     assert found["at"] == at
     assert by in found["by"]
+    silent = corrupt_since({"checks": checks}, given, opened, 1764039900 + 365 * 86400, "no route to host")
+    # Nobody knows how long before this run it was, where nothing else tells.
+    assert silent == (found if "this run" not in by else {**silent, "at": ""})
+    assert ("no route to host" in silent["by"]) is ("this run" in by)
 
 
 @pytest.mark.parametrize(
