@@ -242,6 +242,7 @@ def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> 
     assert [event for event, _why in stopped.events()] == ["released"]
 
 
+@pytest.mark.drill
 def test_nothing_is_given_back_where_another_server_took_over_and_nobody_counted(stopped: Stopped) -> None:
     stopped.validate()
     stopped.db.rows(ON_AN_EARLIER_TIMELINE)
@@ -251,6 +252,7 @@ def test_nothing_is_given_back_where_another_server_took_over_and_nobody_counted
     assert "NOT RELEASED, nothing was changed: db1: How many tenants are on is not known, and another" in run.screen
 
 
+@pytest.mark.drill
 def test_what_nobody_can_judge_is_refused_again_and_no_steps_are_none(stopped: Stopped) -> None:
     stopped.validate()
     # No list, so that whether it is empty is no question that has an answer.
