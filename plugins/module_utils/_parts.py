@@ -25,7 +25,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply
 
 # How a dump was proven, beside its checksums.
 PROOFS = {"toc": "its table of contents", "restore": "a restore"}
-CONTAIN, SELECT, PRESERVE, RELEASE, NOTHING = "contain", "select", "preserve", "release", "nothing"
+CONTAIN, SELECT, VALIDATE, PRESERVE = "contain", "select", "validate", "preserve"
+RELEASE, NOTHING = "release", "nothing"
 # After the application is validated.
 WATCH = "watch"
 # What to do next was decided by rule.

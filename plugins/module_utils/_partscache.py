@@ -9,10 +9,7 @@ from typing import Any, Iterator, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import latest, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, Part
-
-# A cache that is older than the database makes an application show what no longer is so. That delays no containment.
-VALIDATE = "validate"
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, VALIDATE, Part
 
 
 def cache_part(
@@ -24,6 +21,7 @@ def cache_part(
     :param group: pattern of the hosts; ``none`` where there is no Redis.
     :param plan: whether the answers are those of check mode.
     """
+    # One that is older than the database makes an application show what no longer is so. That delays no containment.
     part = Part(VALIDATE, "the cache would be purged" if plan else "the cache is purged")
     if group == "none":
         part.kind, part.good = NOTHING, "no cache to purge (there is no Redis)"

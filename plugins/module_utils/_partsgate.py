@@ -20,9 +20,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords 
     spells_text,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import Part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import VALIDATE, Part
 
-VALIDATE = "validate"
 # Of a metric's map, who is asked; the rest is the module's.
 _WHERE = "where"
 APP = "app"

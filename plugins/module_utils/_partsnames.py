@@ -9,8 +9,7 @@ import re
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, Part
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsprobe import VALIDATE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, VALIDATE, Part
 
 # What makes of a name a pattern: whom it means is Ansible's to say.
 _PATTERN = re.compile(r"[*?\[\]~!&]")

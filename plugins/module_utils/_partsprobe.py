@@ -13,9 +13,8 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, Part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, VALIDATE, Part
 
-VALIDATE = "validate"
 NO_GROUP = "none"
 
 

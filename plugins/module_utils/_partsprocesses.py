@@ -12,10 +12,9 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together, why_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, Part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, VALIDATE, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsprobe import NO_GROUP
 
-VALIDATE = "validate"
 # Each figure that may have a limit, and what it counts.
 COUNTED = {
     "error_lines_in_last": "error lines among the last {lines} of the logs",

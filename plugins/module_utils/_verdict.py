@@ -22,8 +22,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
     steps_line,
     unsaved_lines,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, DECIDE, RECOVER, SELECT
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsprobe import VALIDATE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import (
+    CONTAIN,
+    DECIDE,
+    RECOVER,
+    SELECT,
+    VALIDATE,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._standing import Standing, failover_part, stand
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import (
