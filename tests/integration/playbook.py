@@ -14,6 +14,7 @@ from typing import Any
 from tests.integration.module import ROOT
 from tests.playbooks.runner import Run, Running, beside, environment
 from tests.support import accounts, terminal
+from tests.support.processes import free_port
 
 TIMEOUT_SECONDS = 120
 
@@ -34,6 +35,15 @@ def inventory(directory: Path, variables: Mapping[str, Any], **groups: Mapping[s
     told = {"kanban_notify": False, **variables}
     accounts.write_private(directory / "inventory.json", json.dumps({"all": {"vars": told, "children": children}}))
     return ["-i", "inventory.json"]
+
+
+def silent_where(now: str) -> dict[str, Any]:
+    """Return variables of a host that cannot be reached where ``now`` holds; what is registered tells tasks apart."""
+    return {
+        "ansible_connection": f"{{{{ 'ssh' if {now} else 'local' }}}}",
+        "ansible_host": "127.0.0.1",
+        "ansible_port": free_port(),
+    }
 
 
 def given(directory: Path, variables: Mapping[str, Any]) -> list[str]:

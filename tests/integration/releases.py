@@ -19,7 +19,6 @@ from tests.integration.place import Database
 from tests.playbooks.runner import Run
 from tests.staging.local import Local
 from tests.staging.settings import email
-from tests.support.processes import free_port
 from tests.support.servers import Redis
 
 # Says yes and keeps nothing: what only a look afterwards finds.
@@ -59,15 +58,6 @@ INCIDENT, ALIAS = "INC-20261125-042", "INC-20261125-041"
 FLAG: dict[str, Any] = {
     "table": "Companies", "tenant_column": "id", "column": "settings", "path": ["kanbanV2Enabled"],
 }  # fmt: skip
-
-
-def silent_where(now: str) -> dict[str, Any]:
-    """Return variables of a host that cannot be reached where ``now`` holds; what is registered tells tasks apart."""
-    return {
-        "ansible_connection": f"{{{{ 'ssh' if {now} else 'local' }}}}",
-        "ansible_host": "127.0.0.1",
-        "ansible_port": free_port(),
-    }
 
 
 @dataclass

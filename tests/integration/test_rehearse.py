@@ -14,6 +14,7 @@ import pytest
 from tests.integration.journals import lines, tasks
 from tests.integration.metrics import application
 from tests.integration.place import Database
+from tests.integration.playbook import silent_where
 from tests.integration.redisplace import RedisPlace
 from tests.integration.rehearsals import Staging
 
@@ -228,9 +229,8 @@ def test_what_does_not_verify_is_put_back_all_the_same(place: Staging) -> None:
 def test_a_host_that_is_lost_for_one_task_is_not_as_before(place: Staging, after: str, lost: str, said: str) -> None:
     before = place.rows()
     # From one answer to the next nobody reaches it: Ansible goes on with the task after that, and rescues nothing.
-    way = f"{{{{ 'ssh' if {after} is defined and {lost} is not defined else 'local' }}}}"
+    nowhere = silent_where(f"{after} is defined and {lost} is not defined")
     # Where planted rows are fenced, taking them away would tell of a fence that is up.
-    nowhere = {"ansible_connection": way, "ansible_host": "127.0.0.1", "ansible_port": 1}
     run = place.rehearse(**nowhere, kanban_fence_tables=["Tickets"])
     assert run.rc == 2, run.output
     assert "NOT GREEN: scenario3, and NOT all is as before." in run.screen
@@ -256,8 +256,7 @@ def test_a_host_that_is_lost_while_it_is_set_up_is_not_rehearsed_on(
     place: Staging, after: str, lost: str, end: str
 ) -> None:
     before = place.rows()
-    way = f"{{{{ 'ssh' if {after} is defined and {lost} is not defined else 'local' }}}}"
-    run = place.rehearse(ansible_connection=way, ansible_host="127.0.0.1", ansible_port=1)
+    run = place.rehearse(**silent_where(f"{after} is defined and {lost} is not defined"))
     assert run.rc == 2, run.output
     assert f"NOT GREEN: scenario3, {end}" in run.screen
     assert "NOT SET UP: db1: " in run.screen
@@ -270,9 +269,8 @@ def test_a_host_that_is_lost_while_it_is_set_up_is_not_rehearsed_on(
 @pytest.mark.drill
 def test_a_database_that_is_silent_is_neither_as_before_nor_without_a_rehearsal(place: Staging) -> None:
     before = place.rows()
-    way = "{{ 'ssh' if inventory_hostname == 'db2' else 'local' }}"
     both = ("-i", "db2,", "-e", "kanban_db_hosts=db1:db2", "-e", "kanban_rehearse=put_back")
-    nowhere = {"ansible_connection": way, "ansible_host": "127.0.0.1", "ansible_port": 1}
+    nowhere = silent_where("inventory_hostname == 'db2'")
     running = place.begin()
     try:
         running.says("Plant test data")

@@ -24,7 +24,6 @@ from tests.integration.releases import (
     RELEASE,
     REMEMBERS,
     Stopped,
-    silent_where,
 )
 from tests.playbooks.turns import EACH, killed_in_turn
 from tests.staging.local import Local, ask
@@ -223,8 +222,8 @@ def test_people_work_on_v1_once_it_is_released(stopped: Stopped) -> None:
 
 def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> None:
     stopped.validate()
-    unread = silent_where("__release_block_info is not defined")
-    unrecorded = silent_where("__release_again is defined and __release_record is not defined")
+    unread = playbook.silent_where("__release_block_info is not defined")
+    unrecorded = playbook.silent_where("__release_again is defined and __release_record is not defined")
     # The walk reads alone, so it passes where the application refuses writes.
     lost = stopped.release(redis1=unread, db1=unrecorded, kanban_app_smoke_steps=[])
     assert (lost.rc != 0, stopped.refuses, stopped.events(), stopped.leases()) == (True, (False, True), [], 1), (
@@ -236,7 +235,7 @@ def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> 
     assert "NOT WELL: it is not on record: db1: " in lost.screen
     stopped.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
     # The lease was not to be had at first, and was taken since: it is given back.
-    unleased = silent_where("__release_open is defined and __release_lease is not defined")
+    unleased = playbook.silent_where("__release_open is defined and __release_lease is not defined")
     done = stopped.release(db1=unleased)
     assert (done.rc, stopped.refuses, stopped.leases()) == (0, (False, False), 0), done.output
     assert [event for event, _why in stopped.events()] == ["released"]
@@ -246,7 +245,7 @@ def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> 
 def test_nothing_is_given_back_where_another_server_took_over_and_nobody_counted(stopped: Stopped) -> None:
     stopped.validate()
     stopped.db.rows(ON_AN_EARLIER_TIMELINE)
-    uncounted = silent_where("__release_info is defined and __release_count is not defined")
+    uncounted = playbook.silent_where("__release_info is defined and __release_count is not defined")
     run = stopped.release(db1=uncounted)
     assert (run.rc != 0, stopped.refuses) == (True, (True, True)), run.output
     assert "NOT RELEASED, nothing was changed: db1: How many tenants are on is not known, and another" in run.screen

@@ -14,7 +14,8 @@ import pytest
 from tests.integration.crowd import on
 from tests.integration.metrics import application
 from tests.integration.place import Database
-from tests.integration.releases import BLOCK, silent_where
+from tests.integration.playbook import silent_where
+from tests.integration.releases import BLOCK
 from tests.integration.returns import ALL, Return
 from tests.playbooks.runner import Run
 from tests.support.servers import Redis
