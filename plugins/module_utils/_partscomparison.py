@@ -15,10 +15,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import PRESERVE, RECOVER, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import APPROVER, check_lines
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrestore import away_lines, named
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrestore import away_lines, away_rows, named
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import lost_rows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
+_ABOUT_LOST = (
+    "Next: what lacks what it belongs to comes back with that, where its table, too, stands in kanban_restore_tables. "
+    "Where it is to stay away, release.yml takes kanban_break_glass with validation, and a reason."
+)
 _FIGURES = ("missing", "changed", "deleted", "newer")
 
 
@@ -62,7 +67,11 @@ def comparison_part(
         if not applies and not part.bad and not check_mode:
             part.next += _to_apply(str(whole["hash"]), arguments)
     elif not part.bad:
+        lost = sum(rows for plan in compared for rows in lost_rows(plan.get("plan", {})).values())
         part.good = "the backup has no row that would come back"
+        if lost:
+            part.kind, part.good = RECOVER, f"{lost:,} rows of the backup are gone and nothing would bring them back"
+            part.next += [_ABOUT_LOST]
         part.lines += [f"The comparison is in full in {file} on the controller"] if file else []
     return part.as_result()
 
@@ -118,7 +127,8 @@ def _source_line(source: Mapping[str, Any]) -> str:
 def _table_lines(table: Mapping[str, Any], coming: Collection[str]) -> Iterator[str]:
     name = one_line(table["table"])
     told = ", ".join(f"{table[kind]:,} {kind}" for kind in _FIGURES if table[kind])
-    line = f"{name}: {table['rows_in_backup']:,} rows in the backup, {table['rows_now']:,} now: {told or 'the same'}"
+    same = "none would come back" if away_rows(table) else "the same"
+    line = f"{name}: {table['rows_in_backup']:,} rows in the backup, {table['rows_now']:,} now: {told or same}"
     yield line + _tenants(table)
     if table["missing"]:
         yield named(f"{name}: missing", table, "missing")

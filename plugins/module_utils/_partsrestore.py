@@ -26,6 +26,11 @@ _AWAY = {
 }
 
 
+def away_rows(table: Mapping[str, Any]) -> int:
+    """Return how many rows of a compared table stay away."""
+    return sum(table[kind] for kind in _AWAY)
+
+
 def away_lines(table: Mapping[str, Any]) -> Iterator[str]:
     """Yield which rows of a compared table stay away, and why."""
     for kind, why in _AWAY.items():

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of, why_not_approved
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES, is_lacking
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import lost_rows
 
 # What ``kanban_recovery`` may say.
 RECOVERIES = ("surgical", "restore", "undo", "none")
@@ -107,6 +108,7 @@ def data_judgement(
     dumped: bool = True,
     restored: Answer | None = None,
     dump: Answer | None = None,
+    approved: bool = False,
 ) -> dict[str, Any]:
     """Return whether one database's data is sound: ``passed``, ``why`` (what is not), ``noted`` and the figures.
 
@@ -119,12 +121,16 @@ def data_judgement(
     :param fenced: whether there is to be a fence; ``dumped``: whether there is to be a dump.
     :param restored: as ``pg_restore_tables`` gives it, where rows were to come back: rows that are gone no check finds.
     :param dump: as ``pg_dump`` gives it; where none was made nothing was asked about its rows, and ``point`` is empty.
+    :param approved: whether a plan was approved, and with it which rows of the backup stay away.
     """
     why: list[str] = []
     if restored is not None and (restored.get("failed") or "plan" not in restored):
         why.append(f"what was to come back from the backup did not: {why_not(restored)}")
     unmeasured: list[str] = []
     noted: list[str] = []
+    for table, rows in lost_rows((restored or {}).get("plan") or plan.get("plan", {})).items():
+        text = f"{table}: {rows:,} rows of the backup are gone and nothing brings them back"
+        (noted if approved else unmeasured).append(text if approved else f"{text}, which nobody has approved")
     looked = plan.get("plan", {}).get("checks", [])
     mended = {row["name"] for row in looked if row["action"] != "none"}
     counted = {row["name"] for row in looked if row["count"] is not None}

@@ -24,6 +24,8 @@ KINDS = (
     "taken",
     "superseded",
 )
+# Rows that are gone, and that no restore of these tables brings back. What a check names had better stay away.
+LOST = ("reused", "without_parent", "taken")
 _ASKED = ("name", "tenant", "created")
 
 
@@ -34,6 +36,15 @@ class Asked:
     name: str
     tenant: str | None = None
     created: str | None = None
+
+
+def lost_rows(plan: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many rows of a backup each table has lost for good, by a plan as the result shows it.
+
+    A repair's plan compares with no backup, and has none.
+    """
+    found = {table["table"]: sum(table.get(kind) or 0 for kind in LOST) for table in plan.get("tables") or []}
+    return {table: rows for table, rows in found.items() if rows}
 
 
 def asked_from(given: Sequence[Any]) -> list[Asked]:

@@ -236,6 +236,29 @@ def test_a_tag_that_is_on_its_card_again_is_named_and_left_out_where_that_is_ask
     assert "public.TicketTags: 2 rows stay away, for a check names them (superseded), for instance id" in done.screen
 
 
+@pytest.mark.timeout(300)
+def test_rows_that_went_with_what_they_belong_to_are_no_sound_data(damaged: Damaged) -> None:
+    place, db = damaged.place, damaged.place.db
+    # Tickets are not asked for. Tags that are only off their cards come back; what is left is of tickets that are gone.
+    lost = damaged.missing(TABLES[2]) - UNTAGGED
+    assert lost
+    place.variables["kanban_restore_tables"] = ["TicketTags"]
+    only = {**RESTORE, "kanban_restore_source": damaged.source}
+    some = typed(place.run(**only))
+    assert place.run(**some, kanban_approved_by="ana").rc == 0
+    run = place.run(**only)
+    assert run.rc == 0, run.output
+    for words in (
+        "Before anything is repaired or released: the data on db1 is not validated",
+        f"{lost} rows of the backup are gone and nothing would bring them back",
+        f"data NOT VALIDATED: public.TicketTags: {lost} rows of the backup are gone and nothing brings them back",
+        "where its table, too, stands in kanban_restore_tables",
+    ):
+        assert words in run.screen, run.output
+    assert "the data is validated" not in run.screen
+    assert not db.modules().ok("incident_info", incident_id=run.incident)["validation"]["passed"]
+
+
 @pytest.mark.drill
 @pytest.mark.timeout(3600)
 def test_killed_at_each_task_it_is_as_before_or_as_approved_and_the_next_run_goes_on(damaged: Damaged) -> None:

@@ -228,3 +228,33 @@ def test_data_that_rows_were_to_come_back_to_does_not_pass_without_them(restored
     assert not judged["passed"]
     assert judged["why"][0].startswith("what was to come back from the backup did not")
     assert data_judgement(counted(check("a", 0)), point(), compared(), restored=compared())["passed"]
+
+
+def test_rows_that_nothing_brings_back_are_no_sound_data_unless_somebody_approved_that() -> None:
+    orphans = compared(0, table("TicketTags", without_parent=480), table("Tags", superseded=2, deleted=3))
+    judged = data_judgement(counted(check("a", 0)), point(), orphans)
+    assert (judged["passed"], judged["why"], judged["unmeasured"]) == (
+        False,
+        [],
+        ["public.TicketTags: 480 rows of the backup are gone and nothing brings them back, which nobody has approved"],
+    )
+    # Who approves a plan has read which rows stay away. As of the restore: what the plan had may have changed by then.
+    some = compared(3, table("Tags", taken=1, reused=1))
+    done = {**some, "plan": {**some["plan"], "tables": [table("Tags", taken=2)]}}
+    judged = data_judgement(counted(check("a", 0)), point(), some, restored=done, approved=True)
+    assert (judged["passed"], judged["noted"]) == (
+        True,
+        ["public.Tags: 2 rows of the backup are gone and nothing brings them back"],
+    )
+
+
+def test_a_comparison_that_brings_nothing_back_says_what_is_gone() -> None:
+    part = part_of(compared(0, table("TicketTags", without_parent=480), table("Tags", superseded=2), table("Tickets")))
+    text = "\n".join(part["lines"])
+    assert part["kind"] == "recover"
+    assert part["good"] == "480 rows of the backup are gone and nothing would bring them back"
+    assert "TicketTags: 1,234 rows in the backup, 1,100 now: none would come back" in text
+    assert "Tags: 1,234 rows in the backup, 1,100 now: none would come back" in text
+    assert "Tickets: 1,234 rows in the backup, 1,100 now: the same" in text
+    assert "kanban_restore_tables" in part["next"][0]
+    assert "next" not in part_of(compared(0, table("Tags", superseded=2)))
