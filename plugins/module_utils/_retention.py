@@ -27,6 +27,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanife
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsnames import unmatched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import is_file_of
 
 DAY = 86400
@@ -35,6 +37,8 @@ _LEFT_BY_A_RUN = re.compile(r"\..+\.(partial|scratch)-[0-9]+")
 _EVIDENCE = "evidence"
 # So many incidents does a ledger list (see _ledger.list_incidents): where so many are open, there may be more.
 MOST_LISTED = 100
+# The inventory's group of databases; who has others makes them children of this.
+GROUP = "db"
 
 
 @dataclass(frozen=True)
@@ -63,16 +67,23 @@ def folders(incident_id: str) -> set[str]:
     return {incident_folder(incident_id), safe_name(incident_id)}
 
 
-def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> dict[str, Any]:
+def open_incidents(
+    answers: Sequence[Mapping[str, Any]],
+    hosts: Sequence[str],
+    pattern: Any = "",
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
     """Return ``names`` of open incidents with all their ids, ``closed``, those of closed ones, ``prior_files``, and
     ``silent``, who left it unknown.
 
     :param answers: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
+    :param pattern: ``kanban_db_hosts``, as it was given.
+    :param groups: Ansible's: the hosts of each group, and of ``all``.
     """
     names: set[str] = set()
     closed: set[str] = set()
     files: set[str] = set()
-    silent = []
+    silent = _not_asked(hosts, pattern, groups or {})
     for host, answer in zip(hosts, answers):
         ledger = answer.get("ledger") or {}
         if answer.get("failed") or "open" not in answer or "present" not in ledger:
@@ -90,6 +101,27 @@ def open_incidents(answers: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -
                     closed.update(_names_of(incident))
             files.update(answer.get("prior_files", []))
     return {"names": sorted(names), "closed": sorted(closed), "prior_files": sorted(files), "silent": silent}
+
+
+def _not_asked(hosts: Sequence[str], pattern: Any, groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return who has a ledger, by the inventory or by what was typed, and is none of the hosts.
+
+    What is closed here may be open there: evidence and journals of both lie in the same directories.
+    """
+    found = [
+        f"{one_line(name)}: NOT ASKED: no host, and no group with hosts, has that name. Mend kanban_db_hosts"
+        for name in unmatched(pattern, groups)
+    ]
+    left_out = [one_line(host) for host in groups.get(GROUP, ()) if host not in hosts]
+    if left_out:
+        rest = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
+        it, one = ("them", "they are") if len(left_out) > 1 else ("it", "it is")
+        found.append(
+            f"{', '.join(left_out[:SHOWN])}{rest}: NOT ASKED: the inventory's group {GROUP} has {it}. "
+            f"Type it again without kanban_db_hosts, or name {it} too; where {one} gone for good, take {it} out of the "
+            "group"
+        )
+    return found
 
 
 def _names_of(incident: Mapping[str, Any]) -> list[str]:

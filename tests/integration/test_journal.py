@@ -127,6 +127,30 @@ def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None
 
 
 @pytest.mark.drill
+def test_nothing_of_an_incident_goes_while_a_database_of_the_group_is_not_asked(place: Place) -> None:
+    """In its ledger the incident may be open."""
+    assert place.run("scenario3").rc == 0
+    (file,) = place.journals(OPEN)
+    place.db.rows("""UPDATE kanban_rollback.incidents
+        SET opened_at = now() - interval '200 days', closed_at = now() - interval '91 days' RETURNING 1""")
+    other = {"all": {"children": {"db": {"hosts": {"db2": {}}}}}}
+    (place.directory / "more.json").write_text(json.dumps(other), encoding="utf-8")
+    more = ("-i", "more.json")
+    for named in ("db1", "db1,dbb2"):
+        narrow = place.run("report", *more, "-e", f"kanban_db_hosts={named}", "-e", "kanban_close=true")
+        assert file.exists(), narrow.output
+        assert narrow.rc != 0
+        assert "NOTHING WAS PURGED, on any host" in narrow.screen
+        assert "db2: NOT ASKED: the inventory's group db has it." in narrow.screen
+        assert ("dbb2: NOT ASKED: no host" in narrow.screen) == ("dbb2" in named)
+        assert "NOTHING WAS CLOSED: not every ledger answered" in narrow.screen
+    # Here the other one is a second way to the same database.
+    whole = place.run("report", *more, "-e", "kanban_db_hosts=db1,db2")
+    assert whole.rc == 0, whole.output
+    assert not file.exists()
+
+
+@pytest.mark.drill
 def test_while_the_ledger_is_silent_the_reports_come_from_the_journals(place: Place) -> None:
     assert place.run("scenario3").rc == 0
     report = place.run("report", kanban_postgresql_password="wrong", kanban_postgresql_port=1)

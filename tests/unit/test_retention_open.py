@@ -67,3 +67,30 @@ def test_a_ledger_with_more_open_ones_than_it_lists_is_silent() -> None:
 def test_a_host_that_leaves_it_unknown_is_silent(answer: dict[str, Any], words: str) -> None:
     found = open_incidents([{"open": [OPEN], "ledger": LEDGER}, answer], ["db1", "db2"])
     assert found["silent"] == [words]
+
+
+def test_a_host_of_the_inventorys_group_that_was_not_asked_is_silent() -> None:
+    """An incident that is closed here may be open there."""
+    groups = {"all": ["db1", "db2", "db3"], "db": ["db1", "db2", "db3"]}
+    answer = {"open": [], "ledger": LEDGER}
+    narrow = open_incidents([answer], ["db1"], pattern="db1", groups=groups)
+    assert narrow["silent"] == [
+        "db2, db3: NOT ASKED: the inventory's group db has them. Type it again without kanban_db_hosts, or name them "
+        "too; where they are gone for good, take them out of the group"
+    ]
+    assert open_incidents([answer] * 3, ["db1", "db2", "db3"], pattern="db", groups=groups)["silent"] == []
+    # One who is no member may be asked as well, and an inventory need not have the group.
+    more = {"all": ["db1", "db4"], "db": ["db1"]}
+    assert open_incidents([answer] * 2, ["db1", "db4"], pattern="db1,db4", groups=more)["silent"] == []
+    assert open_incidents([answer], ["db4"], pattern="db4", groups={"all": ["db4"]})["silent"] == []
+
+
+def test_a_name_that_leads_to_no_host_is_silent() -> None:
+    found = open_incidents([{"open": [], "ledger": LEDGER}], ["db1"], pattern="db1,dbb2", groups={"all": ["db1"]})
+    assert found["silent"] == ["dbb2: NOT ASKED: no host, and no group with hosts, has that name. Mend kanban_db_hosts"]
+
+
+def test_of_many_hosts_that_were_not_asked_a_few_are_named() -> None:
+    names = [f"db{number}" for number in range(1, 41)]
+    found = open_incidents([{"open": [], "ledger": LEDGER}], names[:1], groups={"all": names, "db": names})
+    assert found["silent"][0].startswith("db2, db3, db4, db5, db6 and 34 more: NOT ASKED: ")
