@@ -29,6 +29,8 @@ def release_screen(
     reason: str = "",
     environment: str = "",
     unrecorded: Sequence[str] = (),
+    lease_left: Mapping[str, str] | None = None,
+    lease_seconds: float = 0,
     check_mode: bool = False,
     arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -36,6 +38,8 @@ def release_screen(
 
     :param given: the parts fence, block and tests, as the filters of ``_parts`` judge what was given back.
     :param unrecorded: databases whose ledger could not take what happened, each with why.
+    :param lease_left: databases that had nothing to take and gave no answer to the lease, with why; it ends by itself
+        within ``lease_seconds``.
     :param again: the parts fence and block as they are refused again; only read where they had to be.
     :param arguments: what a line to type needs, the incident included.
     """
@@ -56,6 +60,11 @@ def release_screen(
     if decision["overridden"]:
         lines.append(f"OVERRIDDEN by {one_line(operator)}, and recorded: {one_line(reason)}")
         lines += [f"In spite of that: {one_line(text)}" for text in decision["unvalidated"]]
+    lines += [
+        f"The lease on {host} is not known to be given back: {one_line(why).rstrip('.')}. Where it was not, it ends by "
+        f"itself within {lease_seconds:.0f} s; until then this command, and a return, are refused."
+        for host, why in (lease_left or {}).items()
+    ]
     lines += decision["lines"]
     if decision["goes"]:
         # What does not hold is read before what does.

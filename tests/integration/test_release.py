@@ -239,6 +239,11 @@ def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> 
     done = stopped.release(db1=unleased)
     assert (done.rc, stopped.refuses, stopped.leases()) == (0, (False, False), 0), done.output
     assert [event for event, _why in stopped.events()] == ["released"]
+    # By now it is on record, and the lease alone stays.
+    again = stopped.release(db1=unrecorded)
+    assert (again.rc, stopped.leases()) == (0, 1), again.output
+    assert "The lease on db1 is not known to be given back: " in again.screen
+    assert "not on record" not in again.screen
 
 
 @pytest.mark.drill
