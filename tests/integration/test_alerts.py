@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.alerts import Alert, Place, alert
+from tests.integration import playbook
+from tests.integration.alerts import ENVIRONMENT, Alert, Place, alert, moment
 from tests.integration.crowd import on, population
 from tests.integration.place import Database
+from tests.playbooks.runner import Run
 from tests.support.processes import wait_until
 
 # Four times the objective: everything else of a build runs beside this (docs/alerts.md has what was measured).
@@ -69,3 +73,52 @@ def test_an_alert_switches_off_once_and_what_it_says_is_never_code(place: Place)
     )
     assert (scenario, operator) == ("scenario1", "alertmanager")
     assert reason.startswith("Alert KanbanDown, firing since 20"), reason
+
+
+def typed(place: Place, inventory: dict[str, Any], given: dict[str, Any]) -> Run:
+    """Run alert.yml as somebody types it, with a word of it in the inventory."""
+    variables = {
+        "kanban_auto_contain": ["scenario1"],
+        "kanban_alert_name": "KanbanDown",
+        "kanban_alert_began_at": moment(0),
+        "kanban_alert_environment": ENVIRONMENT,
+        "ansible_python_interpreter": sys.executable,
+        **inventory,
+    }
+    hosts = playbook.inventory(place.directory, {**place.variables(), **variables}, db={"db1": {}}, redis={}, app={})
+    extra = playbook.given(place.directory, given)
+    return playbook.run(place.directory, "chatia.kanban_rollback.alert", *hosts, *extra)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(
+    ("inventory", "given", "decided", "read"),
+    [
+        # Which playbook is read is chosen by the command line, before any inventory is.
+        ({"kanban_alert_scenario": "scenario1"}, {}, "scenario1", "triage"),
+        (
+            {"kanban_alert_triages": True, "kanban_auto_contain": []},
+            {"kanban_alert_scenario": "scenario1"},
+            "triage",
+            "scenario1",
+        ),
+    ],
+)
+def test_nothing_else_is_run_than_what_was_decided_on(
+    place: Place, inventory: dict[str, Any], given: dict[str, Any], decided: str, read: str
+) -> None:
+    run = typed(place, inventory, given)
+    assert (run.rc, len(on(place.db)), place.stops) == (2, 5, 0), run.output
+    assert f"NOT RUN: {decided} was decided on, and the command line leads to {read}" in run.output, run.output
+    assert "Decided " not in run.output
+
+
+@pytest.mark.drill
+def test_what_the_command_line_says_is_run(place: Place) -> None:
+    """What the inventory says besides is not asked, and where the same word stands there nothing is amiss."""
+    triage = typed(place, {"kanban_alert_scenario": "triage"}, {})
+    assert ("NOT RUN" in triage.output, "Decided " in triage.output, place.stops) == (False, True, 0), triage.output
+    stop = typed(
+        place, {"kanban_alert_triages": True}, {"kanban_alert_scenario": "scenario1", "kanban_alert_triages": False}
+    )
+    assert ("NOT RUN" in stop.output, on(place.db), place.stops) == (False, [], 1), stop.output
