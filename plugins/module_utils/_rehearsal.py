@@ -84,7 +84,7 @@ def rehearsal_decision(
     found["unknown"] = _unknown(names["db"], answers["info"], patterns["db"])
     if left or wanted == PUT_BACK:
         asked = [] if wanted == PUT_BACK else rows
-        at_work = [line for name, _info, events, *_rest in asked for line in _alive(name, events)]
+        at_work = [line for name, _info, events, *_rest in asked if name in left for line in _alive(name, events)]
         return {**found, "puts_back": bool(left) and not at_work, "refused": at_work}
     refused = [
         f"{name} has no hosts, so nothing could be rehearsed there. Mend the name, or say that there is none: "
@@ -154,13 +154,20 @@ def _about(name: str, info: Answer) -> list[str]:
 
 
 def _alive(name: Any, events: Answer) -> list[str]:
-    """Return that the rehearsal is still at work, by the last that it wrote and the same server's clock."""
+    """Return that the rehearsal may be at work still, by the last that it wrote and the same server's clock.
+
+    Where that is not known it is not known to be dead: what is put back then could be under its hands.
+    """
     told = events.get("events") or []
     now = str((events.get("database") or {}).get("now") or "")
     try:
         ago = (_moment(now) - _moment(told[-1]["at"])).total_seconds()
     except (IndexError, ValueError):
-        return []
+        why = "its ledger tells of no moment" if "events" in events else why_not(events).rstrip(".")
+        return [
+            f"{name}: a rehearsal is open, and whether it is at work still is NOT KNOWN: {why}. Two would undo each "
+            f"other. Type it again; if you know that it is dead: -e kanban_rehearse={PUT_BACK}."
+        ]
     if ago >= SIGN_OF_LIFE_SECONDS:
         return []
     return [

@@ -19,6 +19,7 @@ from tests.unit.answers import UNREACHABLE, Answer, database
 NOW = "2026-11-27T03:04:05.123456Z"
 OPEN: Answer = {"incident_id": "INC-1", "aliases": ["A"], "scenario": "scenario3", "opened_at": "2026-11-27T03:00:00Z"}
 LEFT: Answer = {**OPEN, "scenario": "rehearsal of scenario3"}
+DEAD: Answer = {"database": {"now": NOW}, "events": [{"at": "2026-11-27T03:02:04.000000Z"}]}
 GOOD: dict[str, Answer] = {
     "info": {"database": {**database("7001/5"), "now": NOW}, "open": [], "ledger": {"present": True, "usable": True}},
     "events": {},
@@ -124,7 +125,6 @@ def test_scenario_2_needs_errors_and_scenario_3_stops_without_corruption() -> No
 
 
 def test_what_an_earlier_one_left_comes_first() -> None:
-    dead = {"database": {"now": NOW}, "events": [{"at": "2026-11-27T03:02:04.000000Z"}]}
     alive = {"database": {"now": NOW}, "events": [{"at": "2026-11-27T03:03:04.000000Z"}]}
     # The block and the fence that it left are no reason against it.
     other: dict[str, Any] = {
@@ -132,7 +132,7 @@ def test_what_an_earlier_one_left_comes_first() -> None:
         "fence": {"status": "proven"},
         "block": {"held": True, "value": "true"},
     }
-    found = decide(events=dead, **other)
+    found = decide(events=DEAD, **other)
     assert (found["goes"], found["puts_back"], found["refused"], found["left"]) == (False, True, [], {"db1": "INC-1"})
     # Somebody who is at work is not put back, unless a person says so.
     found = decide(events=alive, **other)
@@ -140,6 +140,30 @@ def test_what_an_earlier_one_left_comes_first() -> None:
     assert "its last line 61 s ago" in found["refused"][0]
     assert decide("put_back", events=alive, **other)["puts_back"]
     assert decide("put_back") == {**decide("put_back"), "goes": False, "puts_back": False, "refused": []}
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        (UNREACHABLE, "could not be reached"),
+        ({"failed": True, "msg": "Timed out after 25 s."}, "Timed out after 25 s. Two"),
+        ({}, "it was not asked"),
+        ({**DEAD, "events": []}, "its ledger tells of no moment"),
+        ({**DEAD, "events": [{"at": "lately"}]}, "its ledger tells of no moment"),
+        ({"events": DEAD["events"]}, "its ledger tells of no moment"),
+    ],
+)
+def test_one_that_gave_no_answer_is_not_dead(events: Answer, why: str) -> None:
+    found = decide(info=info(open=[LEFT]), events=events)
+    assert (found["goes"], found["puts_back"], found["left"]) == (False, False, {"db1": "INC-1"})
+    (said,) = found["refused"]
+    assert said.startswith(f"db1: a rehearsal is open, and whether it is at work still is NOT KNOWN: {why}"), said
+    assert "-e kanban_rehearse=put_back" in said
+    # Who has none open was not to be asked.
+    both = {"names": {**NAMES, "db": ["db1", "db2"]}, "info": [info(open=[LEFT]), GOOD["info"]]}
+    assert decide(**both, events=[DEAD, events])["puts_back"]
+    # A person may know it.
+    assert decide("put_back", info=info(open=[LEFT]), events=events)["puts_back"]
 
 
 def test_a_replica_shows_what_its_primary_has_open_and_nothing_is_put_back_there() -> None:
@@ -174,7 +198,7 @@ def test_a_ledger_that_did_not_answer_may_have_one_open(infos: list[Answer], sai
     # What the others have open is put back all the same.
     first = {**infos[0], "open": [LEFT]}
     for wanted in ("put_back", "scenario3"):
-        found = decide(wanted, names=names, info=[first, infos[1]])
+        found = decide(wanted, names=names, info=[first, infos[1]], events=[DEAD, {}])
         assert (found["puts_back"], found["left"], len(found["unknown"])) == (True, {"db1": "INC-1"}, 1)
 
 
