@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerclosing as closing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerprogress as progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedusers import UsersRequest, count_users
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import SOURCE
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    BadInput,
+    KanbanError,
+    ServerError,
+    Timeout,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event, broken_links
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import taken_over_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
@@ -42,6 +49,7 @@ class IncidentRequest:
     lease_seconds: float = 60.0
     lease_by_force: bool = False
     latch: str | None = None
+    switched_off: int | None = None
     deadline: float = READ_SECONDS
 
 
@@ -101,14 +109,37 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
         refuse_replica(facts.server)
         if check_mode:
             return {"changed": False, "incident_id": request.who.incident_id, **facts.as_result()}
-        with session.transaction(request.deadline) as cursor:
-            changed = ledger.make_ledger(cursor, request.who.environment)
-            result = _in_ledger(cursor, request)
+        if request.state == "closed" and request.switched_off is not None:
+            changed, result = _patiently(session, request)
+        else:
+            with session.transaction(request.deadline) as cursor:
+                changed = ledger.make_ledger(cursor, request.who.environment)
+                result = _in_ledger(cursor, request)
         if request.state == "closed" or request.latch == "lowered":
             result["latch_left"] = lower_latches(session, incident_id=result["incident_id"])
         return {**result, "changed": result["changed"] or changed, **facts.as_result()}
     finally:
         session.close()
+
+
+def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[str, Any]]:
+    """Close as soon as nobody writes under the incident, without being in anybody's way meanwhile."""
+    give_up_at = time.monotonic() + closing.TRY_SECONDS
+    while True:
+        try:
+            with session.transaction(request.deadline, settings=closing.SETTINGS) as cursor:
+                changed = ledger.make_ledger(cursor, request.who.environment)
+                return changed, _in_ledger(cursor, request)
+        except Timeout as error:
+            if time.monotonic() > give_up_at:
+                raise KanbanError(
+                    "busy",
+                    f"Incident {request.who.incident_id} is not closed: somebody writes under it, and has for "
+                    f"{closing.TRY_SECONDS:g} s. {error.what}",
+                    "A stop, a repair or a restore may be under way. It is open as before.",
+                    "Run the same command again once that has ended.",
+                ) from error
+            time.sleep(closing.PAUSE_SECONDS)
 
 
 def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
@@ -136,7 +167,7 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
         ledger.add_event(cursor, incident, who.run_id, request.event["phase"], "incident", request.event["event"], data)
         changed, recorded = True, request.event["event"]
     if request.state == "closed":
-        changed = ledger.close_incident(cursor, incident, who.operator) or changed
+        changed = closing.close_incident(cursor, incident, who.operator, request.switched_off) or changed
     kills = ledger.count_kills(cursor)
     told = {"event": recorded} if recorded else {}
     names = [name for row in ledger.list_incidents(cursor, incident) for name in (row["incident_id"], *row["aliases"])]
@@ -221,7 +252,10 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> tuple[str | None
     result: dict[str, Any] = {
         "known_as": canonical,
         "incidents": incidents,
-        "open": ledger.list_incidents(cursor, only_open=True),
+        "open": [
+            {**row, "switched_off": closing.switched_off(cursor, row["incident_id"])}
+            for row in ledger.list_incidents(cursor, only_open=True)
+        ],
         "lease": ledger.read_lease(cursor, LEASE),
         "kills": ledger.count_kills(cursor),
     }

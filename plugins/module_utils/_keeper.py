@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import add_change
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerclosing import is_closed, reopen_incident
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change, PriorFile
 
@@ -35,6 +36,8 @@ class Keeper:
             try:
                 with cursor.savepoint():
                     add_change(cursor, self._incident, self._run, self._flag, change)
+                    # An undo looks for what is open, and somebody may have closed it since this run joined it.
+                    hidden = change.action == "disabled" and is_closed(cursor, self._incident)
             except ServerError as error:
                 if cursor.is_lost:
                     raise
@@ -42,6 +45,8 @@ class Keeper:
                 self.warnings.append(f"The ledger refused the prior values ({error.what}); they go to a file.")
             else:
                 self.kept_in = "ledger"
+                if hidden:
+                    self.warnings.append(reopen_incident(cursor, self._incident))
                 return
         try:
             self.file.append(change)

@@ -233,12 +233,6 @@ def add_alias(cursor: Cursor, alias: str, incident_id: str) -> bool:
     return cursor.rowcount > 0
 
 
-def close_incident(cursor: Cursor, incident_id: str, operator: str | None) -> bool:
-    """Close an incident; tell whether it was open."""
-    cursor.run(queries.CLOSE_INCIDENT, {"incident": incident_id, "operator": operator})
-    return cursor.rowcount > 0
-
-
 def read_lease(cursor: Cursor, name: str) -> dict[str, Any] | None:
     """Return who holds a lease, since when and for how long yet; None when nobody does."""
     found = cursor.rows(queries.LEASE, {"name": name})

@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holder, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerclosing import switched_off
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, rows_of, shown
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import PASSAGE, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
@@ -74,7 +75,9 @@ class Restore:
             for target in self._targets():
                 for source, _file in self._sources(target):
                     total += sum(len(batch) for batch in source.batches(cursor, self._asked(target)))
+            known = {"switched_off": switched_off(cursor, self.incident)} if self._in_ledger else {}
         return {
+            **known,
             "changed": total > 0,
             "total": now.total,
             "enabled_before": now.on,
@@ -88,9 +91,14 @@ class Restore:
         with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             before = count(cursor, self._place)
         self._refuse_other_latch()
-        undone = Undone()
-        for target in self._targets():
+        undone, targets = Undone(), self._targets()
+        for target in targets:
             self._take_over_file(target)
+        # Before priors are read: what is switched off from now on is somebody else's stop.
+        if self._in_ledger:
+            with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                self.result["switched_off"] = switched_off(cursor, self.incident)
+        for target in targets:
             self._put_back(target, undone)
         with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             after = count(cursor, self._place)

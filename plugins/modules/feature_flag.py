@@ -329,6 +329,12 @@ missing:
   returned: when O(state=restored)
   type: list
   elements: str
+switched_off:
+  description:
+    - How many tenants the incident had switched off in this ledger, one as often as it was, when O(state=restored)
+      began to put back. For O(chatia.kanban_rollback.incident#module:switched_off).
+  returned: when O(state=restored), and the ledger knows the incident
+  type: int
 stage:
   description: What O(share) came to.
   returned: when O(share) is given, and not on a replica

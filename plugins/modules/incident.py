@@ -64,6 +64,14 @@ options:
         back.
     type: str
     choices: [lowered]
+  switched_off:
+    description:
+      - How many tenants the incident had switched off when somebody looked last, for instance as
+        RV(chatia.kanban_rollback.feature_flag#module:switched_off) of the undo. With O(state=closed) the incident stays
+        open where it has switched off more by now, or does so at this moment, and the module fails with
+        C(stopped_again).
+      - Without it the incident is closed whoever is off.
+    type: int
   lease_seconds:
     description: Seconds without a sign of life after which the lease is anybody's.
     type: float
@@ -214,6 +222,7 @@ def main() -> None:
             },
             "lease": {"type": "str", "choices": ["held", "released"]},
             "latch": {"type": "str", "choices": ["lowered"]},
+            "switched_off": {"type": "int"},
             "lease_seconds": {"type": "float", "default": 60},
             "lease_by_force": {"type": "bool", "default": False},
             "deadline": {"type": "float", "default": 30},
@@ -227,7 +236,10 @@ def main() -> None:
         check_seconds("deadline", params["deadline"], 1)
         names = ("state", "aliases", "event", "lease", "lease_seconds", "lease_by_force", "latch", "deadline")
         request = IncidentRequest(
-            who=who_from(params), adopt=params["incident_adopt"], **{name: params[name] for name in names}
+            who=who_from(params),
+            adopt=params["incident_adopt"],
+            switched_off=params["switched_off"],
+            **{name: params[name] for name in names},
         )
         return set_incident(login_from(params), request, module.check_mode), None
 

@@ -95,6 +95,12 @@ open:
   returned: success
   type: list
   elements: dict
+  contains:
+    switched_off:
+      description:
+        - How many tenants it has switched off so far, one as often as it was. It never goes down; for
+          O(chatia.kanban_rollback.incident#module:switched_off).
+      type: int
 known_as:
   description: The id under which the ledger has O(incident_id); null where it has none.
   returned: success

@@ -176,6 +176,12 @@ CLOSE_INCIDENT = """
 UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp(), closed_by = %(operator)s
 WHERE incident_id = %(incident)s AND closed_at IS NULL
 """
+# Whoever records a change holds KEY SHARE on its incident until it commits, which this one does not go along with.
+LOCK_INCIDENT = "SELECT FROM kanban_rollback.incidents WHERE incident_id = %(incident)s FOR UPDATE NOWAIT"
+IS_CLOSED = "SELECT closed_at IS NOT NULL FROM kanban_rollback.incidents WHERE incident_id = %(incident)s"
+REOPEN_INCIDENT = """
+UPDATE kanban_rollback.incidents SET closed_at = NULL, closed_by = NULL WHERE incident_id = %(incident)s
+"""
 
 # Newest first: containment joins the newest that is open.
 INCIDENTS = """
@@ -203,6 +209,10 @@ SELECT extract(epoch FROM clock_timestamp() - max(at))::float8
 FROM kanban_rollback.flag_changes
 WHERE incident_id = %(incident)s AND flag = %(flag)s AND action = 'disabled'
   AND (%(tenants)s::text[] IS NULL OR tenants && %(tenants)s::text[])
+"""
+SWITCHED_OFF = """
+SELECT COALESCE(sum(cardinality(tenants)), 0)
+FROM kanban_rollback.flag_changes WHERE incident_id = %(incident)s AND action = 'disabled'
 """
 # As a relation for _sql/flag.PRIORS. An undo spends what the incident did under this flag.
 CHANGES = """(

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An incident is closed while somebody stops it again: no prior value is left under one that nobody looks for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.crowd import on, population, wait_for
+from tests.integration.journals import Place as Reported
+from tests.integration.metrics import application
+from tests.integration.module import Modules, failed
+from tests.integration.place import Database
+from tests.integration.returns import ALL, Return
+
+# A batch of a kill that takes its time between its record and its commit.
+DAWDLES = """
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
+CREATE TRIGGER zz_dawdle AFTER INSERT ON kanban_rollback.flag_changes FOR EACH ROW
+  WHEN (NEW.action = 'disabled') EXECUTE FUNCTION dawdle();
+"""
+SLEEPS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+# Nobody may open an incident again.
+NOT_REOPENED = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not by you'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON kanban_rollback.incidents FOR EACH ROW
+  WHEN (NEW.closed_at IS NULL) EXECUTE FUNCTION refuse();
+"""
+
+
+def undone(db: Database) -> tuple[Modules, dict[str, Any]]:
+    """Stop and undo; return what closes the incident, as the undo does, and the options for it."""
+    modules = population(db)
+    modules.disable()
+    told = modules.restore()
+    return modules, {"incident_id": "INC-1", "state": "closed", "switched_off": told["switched_off"]}
+
+
+def is_open(db: Database) -> bool:
+    return [row["incident_id"] for row in db.modules().ok("incident_info")["open"]] == ["INC-1"]
+
+
+def test_what_was_undone_is_closed_also_with_tenants_that_stay_as_they_are(db: Database) -> None:
+    modules = population(db)
+    modules.disable()
+    db.rows("UPDATE companies SET settings = '{}' WHERE id IN (3, 4)")
+    told = modules.restore()
+    assert (told["changed_since"], told["switched_off"]) == (["3", "4"], 50)
+    assert db.modules().ok("incident_info")["open"][0]["switched_off"] == 50
+    assert modules.restore(check=True)["switched_off"] == 50
+    for changed in (True, False):
+        closed = db.modules().ok("incident", incident_id="INC-1", state="closed", switched_off=50)
+        assert (closed["changed"], is_open(db)) == (changed, False)
+
+
+def test_a_stop_since_the_undo_keeps_its_incident_open(db: Database) -> None:
+    modules, close = undone(db)
+    modules.disable(tenants=[3, 4])
+    refused = db.modules().fails("stopped_again", "incident", **close)
+    assert "2 tenants" in refused["error"]["what"]
+    assert is_open(db)
+    assert modules.restore()["switched_off"] == 52
+    # A person who means it closes it all the same, and it is found by its name.
+    modules.disable(tenants=[3, 4])
+    db.modules().ok("incident", incident_id="INC-1", state="closed")
+    assert not is_open(db)
+    assert (modules.restore()["changed_count"], len(on(db))) == (2, 50)
+
+
+def test_a_batch_that_is_being_committed_is_waited_for_and_seen(db: Database) -> None:
+    modules, close = undone(db)
+    db.rows(DAWDLES)
+    with modules.start("feature_flag", state="disabled", incident_id="INC-1") as kill:
+        wait_for(lambda: db.value(SLEEPS) == 1, "a batch that is not committed yet")
+        db.modules().fails("stopped_again", "incident", **close)
+        killed = kill.result()
+    assert not killed.get("failed"), killed
+    assert (killed["priors"]["kept_in"], killed["warnings"], on(db)) == ("ledger", [], [])
+    assert is_open(db)
+
+
+def test_who_writes_under_it_for_long_is_not_waited_for_and_no_kill_waits_meanwhile(db: Database) -> None:
+    modules, close = undone(db)
+    share = "SELECT FROM kanban_rollback.incidents FOR KEY SHARE"
+    with db.transaction(share), db.modules().start("incident", **close) as closing:
+        killed = modules.disable(tenants=[3])
+        assert (killed["priors"]["kept_in"], killed["warnings"], closing.runs) == ("ledger", [], True)
+        assert "somebody writes under it" in failed(closing.result(), "busy")["error"]["what"]
+        assert closing.seconds < 5 + 10
+    assert is_open(db)
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_kill_whose_incident_is_closed_under_way_opens_it_again(db: Database, may: bool) -> None:
+    modules, close = undone(db)
+    if not may:
+        db.rows(NOT_REOPENED)
+    # The adopted id shows that it has joined; then it waits for the table.
+    with (
+        db.transaction("LOCK TABLE companies IN EXCLUSIVE MODE") as holder,
+        modules.start("feature_flag", state="disabled", incident_id="INC-9", incident_adopt=True) as kill,
+    ):
+        wait_for(lambda: db.value("SELECT count(*) FROM kanban_rollback.incident_aliases") == 1, "the kill has joined")
+        db.modules().ok("incident", **close)
+        holder.rollback()
+        killed = kill.result()
+    assert not killed.get("failed"), killed
+    assert (killed["changed_count"], killed["priors"]["kept_in"], on(db)) == (50, "ledger", [])
+    assert is_open(db) is may
+    (warning,) = killed["warnings"]
+    assert ("was closed meanwhile; it is open again" if may else "name it to undo this: INC-1") in warning
+    assert modules.restore()["changed_count"] == 50
+
+
+@pytest.fixture
+def back(db: Database, directory: Path) -> Iterator[Return]:
+    with application(directory / "answers") as app:
+        yield Return(db, app, directory)
+
+
+@contextlib.contextmanager
+def a_colleague(directory: Path, kill: Callable[[], Any], moment: str) -> Iterator[str]:
+    """Give an operator's name that, asked for at a moment, lets a colleague's kill go and come to its end first."""
+    go, gone = directory / "go", directory / "gone"
+    wait = f"touch {go}; while [ ! -e {gone} ]; do sleep 0.1; done; echo ana"
+
+    def kills() -> None:
+        try:
+            wait_for(go.exists, "somebody is about to close", seconds=120)
+            kill()
+        finally:
+            gone.touch()
+
+    colleague = threading.Thread(target=kills)
+    colleague.start()
+    yield f"{{{{ lookup('pipe', '{wait}') if {moment} else 'ana' }}}}"
+    colleague.join()
+
+
+@pytest.mark.timeout(600)
+def test_an_undo_says_that_it_closed_nothing_where_somebody_stopped_it_again(back: Return) -> None:
+    """Between its last look and the close."""
+    moment = "__reenable_again is defined and __reenable_closing is not defined and __reenable_over | default(false)"
+    with a_colleague(back.directory, lambda: back.flag.disable(tenants=[3, 4, 5]), moment) as operator:
+        back.variables["kanban_operator"] = operator
+        run = back.run(kanban_reenable="all", kanban_close=True)
+    assert on(back.db) == [tenant for tenant in ALL if tenant not in (3, 4, 5)], run.output
+    assert (run.rc != 0, is_open(back.db)) == (True, True), run.output
+    assert "incident NOT CLOSED" in run.screen
+    assert "switched 3 tenants off" in run.screen
+    assert "Next: ask who stopped it again" in run.screen
+    assert "is closed" not in run.screen
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_a_return_in_stages_closes_nothing_either(back: Return) -> None:
+    moment = "__reenable_last is defined and __reenable_ending is not defined"
+    with a_colleague(back.directory, lambda: back.flag.disable(tenants=[3, 4, 5]), moment) as operator:
+        back.variables.update(kanban_operator=operator, kanban_stages=[100])
+        run = back.run(kanban_close=True)
+    assert (run.rc != 0, is_open(back.db)) == (True, True), run.output
+    assert "switched 3 tenants off" in run.screen
+    assert "is closed" not in run.screen
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_a_report_closes_over_who_is_to_stay_off_and_not_over_a_stop_of_that_moment(
+    db: Database, directory: Path
+) -> None:
+    flag, place = population(db), Reported(db, directory)
+    flag.disable(tenants=[1, 2])
+    moment = "hostvars['localhost'].__report_close is defined and __report_closed is not defined"
+    with a_colleague(directory, lambda: flag.disable(tenants=[3, 4, 5]), moment) as operator:
+        run = place.run("report", kanban_close=True, kanban_operator=operator)
+    assert (run.rc != 0, is_open(db)) == (True, True), run.output
+    assert "INC-1 IS NOT CLOSED EVERYWHERE: Incident INC-1 is not closed: somebody stopped it again" in run.screen
+    run = place.run("report", kanban_close=True)
+    assert (run.rc, is_open(db)) == (0, False), run.output
+    assert "INC-1 is closed" in run.screen
