@@ -186,3 +186,15 @@ def test_a_report_closes_over_who_is_to_stay_off_and_not_over_a_stop_of_that_mom
     run = place.run("report", kanban_close=True)
     assert (run.rc, is_open(db)) == (0, False), run.output
     assert "INC-1 is closed" in run.screen
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_what_was_closed_with_tenants_off_is_undone_by_its_name(back: Return) -> None:
+    back.db.modules().ok("incident", incident_id="INC-1", state="closed")
+    run = back.run(kanban_reenable="all")
+    assert (run.rc != 0, on(back.db)) == (True, []), run.output
+    assert "No incident is open in any ledger that answered. Name the incident" in run.output
+    run = back.run(kanban_reenable="all", kanban_incident_id="INC-1")
+    assert (run.rc, on(back.db), is_open(back.db)) == (0, ALL, False), run.output
+    assert "Incident INC-1 is closed." in run.screen
