@@ -72,6 +72,7 @@ def open_incidents(
     hosts: Sequence[str],
     pattern: Any = "",
     groups: Mapping[str, Sequence[str]] | None = None,
+    typed: bool = False,
 ) -> dict[str, Any]:
     """Return ``names`` of open incidents with all their ids, ``closed``, those of closed ones, ``prior_files``, and
     ``silent``, who left it unknown.
@@ -79,11 +80,13 @@ def open_incidents(
     :param answers: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
     :param pattern: ``kanban_db_hosts``, as it was given.
     :param groups: Ansible's: the hosts of each group, and of ``all``.
+    :param typed: whether the command line gave the pattern. An inventory's own says which databases are ours; one that
+        is typed may leave some of them out.
     """
     names: set[str] = set()
     closed: set[str] = set()
     files: set[str] = set()
-    silent = _not_asked(hosts, pattern, groups or {})
+    silent = _not_asked(hosts, pattern, groups or {}, typed)
     for host, answer in zip(hosts, answers):
         ledger = answer.get("ledger") or {}
         if answer.get("failed") or "open" not in answer or "present" not in ledger:
@@ -103,7 +106,7 @@ def open_incidents(
     return {"names": sorted(names), "closed": sorted(closed), "prior_files": sorted(files), "silent": silent}
 
 
-def _not_asked(hosts: Sequence[str], pattern: Any, groups: Mapping[str, Sequence[str]]) -> list[str]:
+def _not_asked(hosts: Sequence[str], pattern: Any, groups: Mapping[str, Sequence[str]], typed: bool) -> list[str]:
     """Return who has a ledger, by the inventory or by what was typed, and is none of the hosts.
 
     What is closed here may be open there: evidence and journals of both lie in the same directories.
@@ -112,7 +115,7 @@ def _not_asked(hosts: Sequence[str], pattern: Any, groups: Mapping[str, Sequence
         f"{one_line(name)}: NOT ASKED: no host, and no group with hosts, has that name. Mend kanban_db_hosts"
         for name in unmatched(pattern, groups)
     ]
-    left_out = [one_line(host) for host in groups.get(GROUP, ()) if host not in hosts]
+    left_out = [one_line(host) for host in (groups.get(GROUP, ()) if typed else ()) if host not in hosts]
     if left_out:
         rest = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
         it, one = ("them", "they are") if len(left_out) > 1 else ("it", "it is")

@@ -73,16 +73,18 @@ def test_a_host_of_the_inventorys_group_that_was_not_asked_is_silent() -> None:
     """An incident that is closed here may be open there."""
     groups = {"all": ["db1", "db2", "db3"], "db": ["db1", "db2", "db3"]}
     answer = {"open": [], "ledger": LEDGER}
-    narrow = open_incidents([answer], ["db1"], pattern="db1", groups=groups)
+    narrow = open_incidents([answer], ["db1"], pattern="db1", groups=groups, typed=True)
     assert narrow["silent"] == [
         "db2, db3: NOT ASKED: the inventory's group db has them. Type it again without kanban_db_hosts, or name them "
         "too; where they are gone for good, take them out of the group"
     ]
-    assert open_incidents([answer] * 3, ["db1", "db2", "db3"], pattern="db", groups=groups)["silent"] == []
+    assert open_incidents([answer] * 3, ["db1", "db2", "db3"], pattern="db", groups=groups, typed=True)["silent"] == []
+    # The inventory's own pattern is no narrower one, whoever else is called a database there.
+    assert open_incidents([answer], ["db1"], pattern="kanban", groups={**groups, "kanban": ["db1"]})["silent"] == []
     # One who is no member may be asked as well, and an inventory need not have the group.
     more = {"all": ["db1", "db4"], "db": ["db1"]}
-    assert open_incidents([answer] * 2, ["db1", "db4"], pattern="db1,db4", groups=more)["silent"] == []
-    assert open_incidents([answer], ["db4"], pattern="db4", groups={"all": ["db4"]})["silent"] == []
+    assert open_incidents([answer] * 2, ["db1", "db4"], pattern="db1,db4", groups=more, typed=True)["silent"] == []
+    assert open_incidents([answer], ["db4"], pattern="db4", groups={"all": ["db4"]}, typed=True)["silent"] == []
 
 
 def test_a_name_that_leads_to_no_host_is_silent() -> None:
@@ -92,5 +94,5 @@ def test_a_name_that_leads_to_no_host_is_silent() -> None:
 
 def test_of_many_hosts_that_were_not_asked_a_few_are_named() -> None:
     names = [f"db{number}" for number in range(1, 41)]
-    found = open_incidents([{"open": [], "ledger": LEDGER}], names[:1], groups={"all": names, "db": names})
+    found = open_incidents([{"open": [], "ledger": LEDGER}], names[:1], groups={"all": names, "db": names}, typed=True)
     assert found["silent"][0].startswith("db2, db3, db4, db5, db6 and 34 more: NOT ASKED: ")
