@@ -9,6 +9,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_nothing_of_an_incident_goes_while_a_database_of_the_group_is_not_asked(
     (file,) = place.journals(OPEN)
     place.db.rows("""UPDATE kanban_rollback.incidents
         SET opened_at = now() - interval '200 days', closed_at = now() - interval '91 days' RETURNING 1""")
-    other = {"all": {"children": {"db": {"hosts": {"db2": {}}}}}}
+    other: dict[str, Any] = {"all": {"children": {"db": {"hosts": {"db2": {}}}}}}
     (place.directory / "more.json").write_text(json.dumps(other), encoding="utf-8")
     more = ("-i", "more.json")
     for named in ("db1", "db1,dbb2"):

@@ -267,42 +267,6 @@ def test_a_host_that_is_lost_while_it_is_set_up_is_not_rehearsed_on(
 
 
 @pytest.mark.drill
-def test_a_database_that_is_silent_is_neither_as_before_nor_without_a_rehearsal(place: Staging) -> None:
-    before = place.rows()
-    both = ("-i", "db2,", "-e", "kanban_db_hosts=db1:db2", "-e", "kanban_rehearse=put_back")
-    nowhere = silent_where("inventory_hostname == 'db2'")
-    running = place.begin()
-    try:
-        running.says("Plant test data")
-        running.kill()
-    finally:
-        running.clear()
-    for said in ("PUT BACK IN PART: what the rehearsal ", "NOTHING PUT BACK: not every ledger has said"):
-        run = place.rehearse(*both, **nowhere)
-        assert (run.rc, said in run.screen) == (2, True), run.output
-        assert "NOT KNOWN: db2: could not be reached" in run.screen
-        assert (place.rows(), place.open()) == (before, [])
-
-
-@pytest.mark.drill
-def test_one_whose_last_sign_of_life_could_not_be_read_is_not_dead(place: Staging) -> None:
-    before = place.rows()
-    running = place.begin()
-    try:
-        running.says("Plant test data")
-        running.kill()
-    finally:
-        running.clear()
-    left = (place.rows(), place.open())
-    run = place.rehearse(**silent_where("__rehearse_info is defined and __rehearse_events is not defined"))
-    assert (run.rc, place.rows(), place.open()) == (2, *left), run.output
-    assert "REFUSED: nothing was changed." in run.screen
-    assert "db1: a rehearsal is open, and whether it is at work still is NOT KNOWN: could not be reached" in run.screen
-    back = place.rehearse("-e", "kanban_rehearse=put_back")
-    assert (back.rc, place.rows(), place.open()) == (0, before, []), back.output
-
-
-@pytest.mark.drill
 def test_a_scenario_that_ends_badly_is_put_back_all_the_same(place: Staging) -> None:
     before = place.rows()
     # The metrics never become good, so V1 is not validated, and scenario 1 fails by its own verdict.

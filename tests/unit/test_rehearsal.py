@@ -160,7 +160,7 @@ def test_one_that_gave_no_answer_is_not_dead(events: Answer, why: str) -> None:
     assert said.startswith(f"db1: a rehearsal is open, and whether it is at work still is NOT KNOWN: {why}"), said
     assert "-e kanban_rehearse=put_back" in said
     # Who has none open was not to be asked.
-    both = {"names": {**NAMES, "db": ["db1", "db2"]}, "info": [info(open=[LEFT]), GOOD["info"]]}
+    both: dict[str, Any] = {"names": {**NAMES, "db": ["db1", "db2"]}, "info": [info(open=[LEFT]), GOOD["info"]]}
     assert decide(**both, events=[DEAD, events])["puts_back"]
     # A person may know it.
     assert decide("put_back", info=info(open=[LEFT]), events=events)["puts_back"]
