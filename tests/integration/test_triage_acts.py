@@ -136,3 +136,11 @@ def test_a_database_that_is_heard_again_for_the_stop_has_the_decision_on_record(
     assert on(place.db) == [], run.output
     assert [row[:2] for row in place.db.rows(RECORDED)] == [(run.incident, "scenario1")], run.output
     assert f"Recorded on db1 in incident {run.incident}" in run.screen
+
+
+def test_what_an_inventory_leaves_empty_is_not_set(place: Place) -> None:
+    empty = dict.fromkeys(("kanban_alert_name", "kanban_app_public_url", "kanban_backup_sources"))
+    run = place.run("triage", **{**SHORT, **empty})
+    assert "NOT CLEAR: no scenario applies, and not all is known and good" in run.screen, run.output
+    assert "NOT CLEAR" in ended(run), run.output
+    assert run.recap("db1")["failed"] == 0
