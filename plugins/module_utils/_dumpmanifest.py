@@ -18,6 +18,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 Manifest = Dict[str, Any]
 
 FILE_NAME = "manifest.json"
+# What becomes the manifest; one of a run that was killed is no file of the dump.
+_NEW = f".{FILE_NAME}.new"
+_MANIFESTS = (FILE_NAME, _NEW)
 VERSION = 1
 # A directory with more siblings than this is not searched to its end.
 MOST_SIBLINGS = 1000
@@ -54,7 +57,7 @@ def text_of(content: Mapping[str, Any]) -> str:
 
 def write_manifest(directory: Path, content: Mapping[str, Any]) -> None:
     """Put the manifest in its place in one step, mode 0600, on disk before this returns; raises OSError."""
-    temporary = directory / f".{FILE_NAME}.new"
+    temporary = directory / _NEW
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -131,7 +134,7 @@ def file_entry(path: Path, look: Callable[[], None] = lambda: None) -> Manifest:
 
 def file_entries(directory: Path, jobs: int, look: Callable[[], None] = lambda: None) -> list[Manifest]:
     """Return the entries of all files of a dump but its manifest, ``jobs`` at a time; raises as ``file_entry`` does."""
-    paths = sorted(path for path in directory.iterdir() if path.name != FILE_NAME)
+    paths = sorted(path for path in directory.iterdir() if path.name not in _MANIFESTS)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return list(pool.map(lambda path: file_entry(path, look), paths))
 
@@ -153,7 +156,7 @@ def check_files(
         if contents:
             found = {entry["name"]: (entry["bytes"], entry["sha256"]) for entry in file_entries(directory, jobs, look)}
         else:
-            sizes = {path.name: path.stat().st_size for path in directory.iterdir() if path.name != FILE_NAME}
+            sizes = {path.name: path.stat().st_size for path in directory.iterdir() if path.name not in _MANIFESTS}
             found = {name: (size, wanted.get(name, (0, ""))[1]) for name, size in sizes.items()}
     except OSError as error:
         found, unread = {}, f" ({error})"
@@ -176,12 +179,15 @@ def size_mismatches(manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> li
     :param sizes: of what lies beside the manifest.
     """
     wanted = {entry["name"]: entry["bytes"] for entry in manifest["files"]}
-    return sorted(name for name in {*wanted, *sizes} if wanted.get(name) != sizes.get(name))
+    return sorted(name for name in {*wanted, *sizes} - {_NEW} if wanted.get(name) != sizes.get(name))
 
 
-def previous_dump(directory: Path, before: str | None = None) -> Manifest | None:
-    """Return the newest proven dump beside ``directory`` (names and sizes are compared, contents are not), or None.
+def previous_dump(directory: Path, cluster: str, before: str | None = None) -> Manifest | None:
+    """Return a database's newest proven dump beside ``directory`` (names and sizes are compared, contents are not).
 
+    None without one: others' dumps may lie there, too.
+
+    :param cluster: which database it is, as ``identify`` says it.
     :param before: only dumps that were whole before this time.
 
     It has ``path``, ``incident_id``, ``ended_at``, ``age_seconds`` and ``bytes``.
@@ -199,7 +205,7 @@ def previous_dump(directory: Path, before: str | None = None) -> Manifest | None
             check_files(path, manifest, contents=False)
         except KanbanError:
             continue
-        if before is None or manifest["ended_at"] < before:
+        if manifest["database"].get("cluster") == cluster and (before is None or manifest["ended_at"] < before):
             found.append((manifest["ended_at"], str(path), manifest))
     if not found:
         return None

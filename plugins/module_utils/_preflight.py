@@ -227,7 +227,7 @@ class Look:
     def _host(self, needed: int) -> None:
         self.result["disk"] = host.disk(self.request.dump_dir, needed)
         self.checks.append(checks.disk_check(self.result["disk"]))
-        dump, archiver = host.newest_dump(self.request.dump_dir), self._archiver()
+        dump, archiver = host.newest_dump(self.request.dump_dir, self.server.cluster), self._archiver()
         self.result["backup"] = {"dump": dump, "archiver": archiver}
         self.checks.append(checks.backup_check(dump, archiver, self.request.backup_max_age))
 

@@ -35,7 +35,7 @@ def disk(dump_dir: str | None, needed: int) -> dict[str, Any]:
     return {"path": dump_dir, "free_bytes": free, "needed_bytes": needed}
 
 
-def newest_dump(dump_dir: str | None) -> dict[str, Any] | None:
-    """Return the newest proven dump under ``dump_dir``, None without one."""
+def newest_dump(dump_dir: str | None, cluster: str) -> dict[str, Any] | None:
+    """Return the newest proven dump of a database under ``dump_dir``, None without one."""
     # Asked for as the neighbours of a dump that is yet to be.
-    return previous_dump(Path(os.path.realpath(os.path.expanduser(dump_dir))) / ".next") if dump_dir else None
+    return previous_dump(Path(os.path.realpath(os.path.expanduser(dump_dir))) / ".next", cluster) if dump_dir else None

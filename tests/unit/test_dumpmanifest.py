@@ -31,7 +31,7 @@ def dump(directory: Path, ended_at: str = ENDED, **changes: Any) -> dict[str, An
     content = {
         "version": manifests.VERSION,
         "incident_id": "INC-Ação",
-        "database": {},
+        "database": {"cluster": "7/1"},
         "tables": [],
         "files": files,
         "ended_at": ended_at,
@@ -57,6 +57,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "manifest.json").stat().st_mode & 0o777 == 0o600
     # Anew, over the first one and over what a killed run left of a second.
     (tmp_path / "a" / ".manifest.json.new").write_text("{")
+    manifests.check_files(tmp_path / "a", found)
+    manifests.check_files(tmp_path / "a", found, contents=False)
+    assert manifests.size_mismatches(found, {"toc.dat": 8, "1.dat": 0, ".manifest.json.new": 1}) == []
     manifests.write_manifest(tmp_path / "a", {**content, "verified": "restore"})
     assert manifests.read_manifest(tmp_path / "a")["verified"] == "restore"
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["1.dat", "manifest.json", "toc.dat"]
@@ -99,19 +102,21 @@ def test_only_contents_tell_a_change_that_keeps_the_size(tmp_path: Path) -> None
 
 
 def test_the_dump_before(tmp_path: Path) -> None:
-    assert manifests.previous_dump(tmp_path / "nowhere" / "z") is None
+    assert manifests.previous_dump(tmp_path / "nowhere" / "z", "7/1") is None
     dump(tmp_path / "b", "2026-11-25T03:50:00.000001Z")
     dump(tmp_path / "a", "2026-11-25T04:50:00.000001Z")
     dump(tmp_path / "c", "2026-11-25T05:50:00.000001Z")
     (tmp_path / "c" / "1.dat").unlink()
     dump(tmp_path / ".a.partial-1", "2026-11-25T06:50:00.000001Z")
-    found = manifests.previous_dump(tmp_path / "z")
+    found = manifests.previous_dump(tmp_path / "z", "7/1")
     assert found is not None
     assert (found["path"], found["bytes"], found["incident_id"]) == (str(tmp_path / "a"), 8, "INC-Ação")
-    before = manifests.previous_dump(tmp_path / "a")
+    # Another database's, in the same directory, is nothing to come back to.
+    assert manifests.previous_dump(tmp_path / "z", "7/2") is None
+    before = manifests.previous_dump(tmp_path / "a", "7/1")
     assert before is not None
     assert before["path"] == str(tmp_path / "b")
-    assert manifests.previous_dump(tmp_path / "z", before="2026-11-25T03:50:00.000001Z") is None
+    assert manifests.previous_dump(tmp_path / "z", "7/1", before="2026-11-25T03:50:00.000001Z") is None
 
 
 def test_ages() -> None:
