@@ -25,6 +25,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _TIME = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 # By which a person lets people work again, V2 or Kanban's writes.
 _LETS_GO = (("re-enable", "restored"), ("re-enable", "enabled"), ("release", "released"))
+# A release lowers the fence first, and has on record after its tests that it released. Where it was refused again, or
+# somebody has stopped since, nobody has decided that it may go on.
+_LOWERED = ("contain", "fence_lowered")
+_REFUSED = (("contain", "fence_raised"), ("release", "raised again"), ("contain", "disabled"))
 # A fence of which nobody knows whether each writer has ended is raised all the same.
 _RAISED = ("proven", "draining", "unproven")
 
@@ -160,7 +164,19 @@ def _decided_since(databases: Sequence[Answer], began: datetime) -> str:
 
 
 def _let_go(databases: Sequence[Answer]) -> list[datetime]:
-    return [at for at, row in _events(databases) if (row.get("phase"), row.get("event")) in _LETS_GO]
+    found: list[datetime] = []
+    for database in databases:
+        lowered: list[datetime] = []
+        for at, row in _events([database]):
+            said = (row.get("phase"), row.get("event"))
+            if said in _REFUSED:
+                lowered = []
+            elif said == _LOWERED:
+                lowered.append(at)
+            elif said in _LETS_GO:
+                found.append(at)
+        found += lowered
+    return found
 
 
 def _holds(asked: str, databases: Sequence[Answer], blocks: Sequence[Answer], fenced: bool) -> bool:
@@ -177,9 +193,13 @@ def _is_off(flag: Answer) -> bool:
     return flag.get("enabled") == 0 and not flag.get("unreadable_count") and flag.get("global_default") != "on"
 
 
+def _is_look(row: Answer) -> bool:
+    return row.get("event") == "triage" or (row.get("phase") == "contain" and row.get("event") != _LOWERED[1])
+
+
 def _looked_at_since(databases: Sequence[Answer], began: datetime) -> str:
     """Return where the open incident shows that somebody has looked or stopped after the alert began; else empty."""
-    seen = [at for at, row in _events(databases) if row.get("event") == "triage" or row.get("phase") == "contain"]
+    seen = [at for at, row in _events(databases) if _is_look(row)]
     # What came back after that is looked at anew.
     if not seen or max(seen) < max([began, *_let_go(databases)]):
         return ""

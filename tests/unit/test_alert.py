@@ -137,6 +137,31 @@ def test_what_people_decided_after_it_began_is_theirs() -> None:
     assert "INC-1 was closed at 04:00:00Z" in closed["lines"][1]
 
 
+def test_a_release_that_is_under_way_is_not_stopped_by_what_it_knew_of() -> None:
+    def found(*events: Answer, **more: Any) -> str:
+        history = (event("contain", "fence_raised", BEFORE), *events)
+        blocks = [{"held": False}]
+        return str(decided(database(*history, fence="dormant"), asked="scenario3", blocks=blocks, **more)["acts"])
+
+    # It lowers the fence, then tests, and only then has `released` on record.
+    lowered = event("contain", "fence_lowered")
+    assert found(lowered) == "triage"
+    # What did not pass its test, or was stopped since, was refused again: nobody has decided that it may go on.
+    later, last = "2026-11-27T03:40:00Z", "2026-11-27T03:50:00Z"
+    for phase, name in (("contain", "fence_raised"), ("release", "raised again"), ("contain", "disabled")):
+        assert found(lowered, event(phase, name, later)) == "scenario3"
+    assert found(lowered, event("contain", "fence_raised", later), event("contain", "fence_lowered", last)) == "triage"
+    # Where it was killed there, what begins to fire from then on stops, and so does what it may not have known of.
+    for began in ("2026-11-27T03:30:01Z", "2026-11-27T03:28:30Z"):
+        assert found(lowered, began_at=began) == "scenario3"
+    # The other database has not lowered its own yet.
+    both = (database(lowered, fence="dormant"), database(event("contain", "fence_raised", BEFORE)))
+    assert decided(*both, asked="scenario3")["acts"] == "triage"
+    # That it was lowered is no look at what fires.
+    for asked in ("triage", "scenario3"):
+        assert decided(database(lowered), asked=asked, allowed=[])["acts"] == "triage"
+
+
 def test_what_began_after_that_is_contained_anew() -> None:
     for earlier in (
         database(event("re-enable", "restored", BEFORE), on=3),
