@@ -27,8 +27,8 @@ _TIME = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:
 _LETS_GO = (("re-enable", "restored"), ("re-enable", "enabled"), ("release", "released"))
 # A release lowers the fence first, and has on record after its tests that it released. Where it was refused again, or
 # somebody has stopped since, nobody has decided that it may go on.
-_LOWERED = ("contain", "fence_lowered")
-_REFUSED = (("contain", "fence_raised"), ("release", "raised again"), ("contain", "disabled"))
+_FENCED, _LOWERED = ("contain", "fence_raised"), ("contain", "fence_lowered")
+_REFUSED = (_FENCED, ("release", "raised again"), ("contain", "disabled"))
 # A fence of which nobody knows whether each writer has ended is raised all the same.
 _RAISED = ("proven", "draining", "unproven")
 
@@ -72,7 +72,7 @@ def alert_decision(
         why = _decided_since(databases, since)
         acts, why = (TRIAGE, f"{why}{doubt}") if why else (asked, f"{asked} follows, for kanban_auto_contain names it.")
     if acts == TRIAGE:
-        looked = _looked_at_since(databases, began)
+        looked = _looked_at_since(asked, databases, began)
         if looked:
             acts, why = "", f"{why} {looked}".strip()
         else:
@@ -193,13 +193,17 @@ def _is_off(flag: Answer) -> bool:
     return flag.get("enabled") == 0 and not flag.get("unreadable_count") and flag.get("global_default") != "on"
 
 
-def _is_look(row: Answer) -> bool:
-    return row.get("event") == "triage" or (row.get("phase") == "contain" and row.get("event") != _LOWERED[1])
+def _is_look(asked: str, row: Answer) -> bool:
+    said = (row.get("phase"), row.get("event"))
+    if asked == "scenario3":
+        # That the service was stopped says nothing of the data; that writes were refused does.
+        return said[1] == TRIAGE or said == _FENCED
+    return said[1] == TRIAGE or (said[0] == "contain" and said != _LOWERED)
 
 
-def _looked_at_since(databases: Sequence[Answer], began: datetime) -> str:
+def _looked_at_since(asked: str, databases: Sequence[Answer], began: datetime) -> str:
     """Return where the open incident shows that somebody has looked or stopped after the alert began; else empty."""
-    seen = [at for at, row in _events(databases) if _is_look(row)]
+    seen = [at for at, row in _events(databases) if _is_look(asked, row)]
     # What came back after that is looked at anew.
     if not seen or max(seen) < max([began, *_let_go(databases)]):
         return ""

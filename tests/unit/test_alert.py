@@ -190,6 +190,13 @@ def test_triage_is_made_once_for_what_an_open_incident_has_seen() -> None:
         assert decided(unseen, asked="triage")["acts"] == "triage"
 
 
+def test_that_the_service_was_stopped_is_no_look_at_corrupt_data() -> None:
+    for stop in (event("contain", "disabled"), event("contain", "paused"), event("contain", "fence_drained")):
+        assert decided(database(stop), asked="scenario3", allowed=["scenario1"])["acts"] == "triage"
+    for seen in (event("contain", "fence_raised"), event("assess", "triage")):
+        assert decided(database(seen), asked="scenario3", allowed=["scenario1"])["acts"] == ""
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
