@@ -29,10 +29,10 @@ def place(db: Database, directory: Path) -> Place:
     return Place(db, directory)
 
 
-def hostile(trace: Path) -> Alert:
+def hostile(trace: Path, began: str) -> Alert:
     """Return an alert to act on, whose other words leave a trace where they are a template or a command."""
     word = f"{{{{ lookup('ansible.builtin.pipe', 'touch {trace}') }}}}$(touch {trace}); touch {trace}"
-    sent = alert(instance=word, kanban_operator=word, **{word: word})
+    sent = alert(began=began, instance=word, kanban_operator=word, **{word: word})
     sent["annotations"] = {"summary": word, word: word}
     # Where a playbook runs is said by the rulebook alone.
     sent |= {"generatorURL": word, "meta": {"hosts": "nobody", "limit": "nobody"}, "hosts": "nobody", word: word}
@@ -54,10 +54,11 @@ def test_an_alert_switches_off_once_and_what_it_says_is_never_code(place: Place)
             alert(of=code),
         )
         assert [receiver.hears(sent) for sent in idle] == [200] * len(idle)
-        began = time.monotonic()
-        assert receiver.hears(hostile(trace)) == 200
+        began, firing = time.monotonic(), moment(0)
+        assert receiver.hears(hostile(trace, firing)) == 200
         for _ in range(33):
-            assert receiver.hears(alert(), alert(), alert(name="KanbanTicketsCrash")) == 200
+            others = [alert(name, began=firing) for name in ("KanbanDown", "KanbanDown", "KanbanTicketsCrash")]
+            assert receiver.hears(*others) == 200
         assert wait_until(lambda: not on(place.db), 2 * BUSY_SECONDS), receiver.running.output
         took = time.monotonic() - began
         print(f"from the alert to the flag that is off: {took:.1f} s")

@@ -82,6 +82,31 @@ def test_an_alert_launches_the_template_with_answers_of_its_survey(directory: Pa
     assert awxrules.answers(surveys.surveys()["Kanban alert"], given, extra=False) == ""
 
 
+def test_an_alert_that_fires_since_long_takes_no_new_one_s_stop(directory: Path) -> None:
+    """Whether people have decided since is asked of each moment; alerts of one moment are one."""
+    record = directory / "launched"
+    old, new = moment(600), moment(1)
+    body = [
+        alert("KanbanDataCorrupted", "scenario3", began=began, check=check) for began in (old, new) for check in "ab"
+    ]
+    with (
+        web.serving(web.Server(Handler, record)) as awx,
+        rulebook_of(
+            directory,
+            "chatia.kanban_rollback.alerts_awx",
+            *("--controller-url", awx.url),
+            EDA_CONTROLLER_TOKEN=TOKEN,
+        ) as receiver,
+    ):
+        for _ in range(3):
+            assert receiver.hears(*body) == 200
+        assert wait_until(lambda: len(launches(record)) >= 4, 60), receiver.running.output
+        assert not wait_until(lambda: len(launches(record)) > 4, 5), launches(record)
+    sent = [one["extra_vars"] for one in launches(record)]
+    begun = sorted((one["kanban_alert_began_at"], one["kanban_alert_triages"]) for one in sent)
+    assert begun == [(old, "false"), (old, "true"), (new, "false"), (new, "true")]
+
+
 def test_the_answers_of_the_survey_stop_as_the_playbook_by_itself_does(db: Database, directory: Path) -> None:
     population(db, 5)
     place = Place(db, directory)
