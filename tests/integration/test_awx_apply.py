@@ -26,6 +26,7 @@ awx_projects:
     scm_url: https://example.com/x
     scm_branch: main
     scm_update_on_launch: false
+    timeout: 90
 """,
     "inventories": """
 awx_inventories:
@@ -39,6 +40,7 @@ awx_inventories:
         overwrite: true
         overwrite_vars: true
         update_on_launch: false
+        timeout: 60
 """,
     "credential_types": """
 awx_credential_types:
@@ -135,6 +137,8 @@ def test_it_is_made_once_and_found_again(controller: Awx, directory: Path) -> No
     rows = controller.state["rows"]
     (credential,) = rows["credentials"].values()
     assert credential["inputs"] == {"password": SECRET}
+    # An update that a job waits for has an end.
+    assert [one["timeout"] for kind in ("projects", "inventory_sources") for one in rows[kind].values()] == [90, 60]
     (kind,) = [one for one in rows["credential_types"].values() if one["name"] == "Database"]
     # AWX's own template came through Ansible as it is.
     assert kind["injectors"] == {"env": {"KANBAN_POSTGRESQL_PASSWORD": "{{ password }}"}}

@@ -275,3 +275,5 @@ def test_versions_belong_together() -> None:
     assert all(one["scm_update_on_launch"] is False for one in DATA["projects"]["awx_projects"])
     sources = [one for inventory in DATA["inventories"]["awx_inventories"] for one in inventory["sources"]]
     assert all(one["update_on_launch"] is False for one in sources)
+    # A job waits for an update that is under way, so that one has an end where git has none.
+    assert {one["timeout"] for one in [*DATA["projects"]["awx_projects"], *sources]} == {120}

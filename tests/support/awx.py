@@ -45,7 +45,7 @@ KINDS: Mapping[str, Kind] = {
         "project",
         {"organization": None, "scm_type": "", "scm_url": "", "scm_branch": "", "scm_refspec": "", "scm_clean": False,
          "scm_update_on_launch": False, "scm_update_cache_timeout": 0, "allow_override": False, "credential": None,
-         "default_environment": None, "scm_revision": "", "status": "successful"},
+         "default_environment": None, "scm_revision": "", "status": "successful", "timeout": 0},
         ("name", "organization"), _NOTIFY, ("admin", "use", "update", "read"),
     ),
     "inventories": Kind(
@@ -57,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
         "inventory_source",
         {"inventory": None, "organization": None, "source": "", "source_path": "", "source_vars": "",
          "source_project": None, "overwrite": False, "overwrite_vars": False, "update_on_launch": False,
-         "update_cache_timeout": 0, "scm_branch": "", "status": "never updated"},
+         "update_cache_timeout": 0, "scm_branch": "", "status": "never updated", "timeout": 0},
         ("name", "inventory"), _NOTIFY,
     ),
     "credential_types": Kind(
