@@ -201,7 +201,8 @@ def rulebook_of(
         "KANBAN_ALERTS_ENVIRONMENT": ENVIRONMENT,
         "KANBAN_ALERTS_PORT": str(port),
     }
-    argv = [*WITH_US, str(environment() / "ansible-rulebook"), "-v", "-r", rulebook, "-E", ",".join(given), *options]
+    names = ",".join([*given, *(name for name in more if name.startswith("KANBAN_"))])
+    argv = [*WITH_US, str(environment() / "ansible-rulebook"), "-v", "-r", rulebook, "-E", names, *options]
     around = {**playbook.alone(directory), **given, **programs(), **more, "TMPDIR": str(directory)}
     running = Running(argv, directory / f"rulebook-{port}", directory, around)
     try:

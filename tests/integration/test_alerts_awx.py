@@ -30,13 +30,15 @@ API = "/api/v2/"
 
 
 class Handler(web.Handler):
+    organization = "Kanban rollback"
+
     def do_GET(self) -> None:  # noqa: N802 - the library names it
         parts = urlsplit(self.path)
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self.send(401, {"detail": "Authentication credentials were not provided."})
         elif parts.path == f"{API}unified_job_templates/":
             found = {"id": 5, "type": "job_template", "related": {"launch": f"{API}job_templates/5/launch/"}}
-            found |= {"name": TEMPLATE["name"], "summary_fields": {"organization": {"name": "Kanban rollback"}}, **ASKS}
+            found |= {"name": TEMPLATE["name"], "summary_fields": {"organization": {"name": self.organization}}, **ASKS}
             self.send(200, {"count": 1, "next": None, "results": [found]})
         elif parts.path == f"{API}jobs/":
             ids = parse_qs(parts.query)["id__in"][0].split(",")
@@ -80,6 +82,26 @@ def test_an_alert_launches_the_template_with_answers_of_its_survey(directory: Pa
     assert sorted(one.pop("kanban_alert_triages") for one in sent) == ["false", "true"]
     assert sent == [given, given]
     assert awxrules.answers(surveys.surveys()["Kanban alert"], given, extra=False) == ""
+
+
+class Ours(Handler):
+    organization = "Ours"
+
+
+def test_the_template_of_another_organization_is_launched(directory: Path) -> None:
+    record = directory / "launched"
+    with (
+        web.serving(web.Server(Ours, record)) as awx,
+        rulebook_of(
+            directory,
+            "chatia.kanban_rollback.alerts_awx",
+            *("--controller-url", awx.url),
+            EDA_CONTROLLER_TOKEN=TOKEN,
+            KANBAN_AWX_ORGANIZATION=Ours.organization,
+        ) as receiver,
+    ):
+        assert receiver.hears(alert()) == 200
+        assert wait_until(lambda: len(launches(record)) == 2, 60), receiver.running.output
 
 
 def test_an_alert_that_fires_since_long_takes_no_new_one_s_stop(directory: Path) -> None:
