@@ -19,7 +19,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledg
     ledgers_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportscreen import report_screen
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import open_incidents, what_is_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import (
+    days_of,
+    open_incidents,
+    what_is_over,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import retention_screen
 
 
@@ -34,6 +38,7 @@ class FilterModule:
             "incident_to_close": incident_to_close,
             "incidents_to_report": incidents_to_report,
             "ledgers_of": ledgers_of,
+            "retention_days": days_of,
             "open_incidents": open_incidents,
             "records_over": records_over,
             "report_screen": report_screen,

@@ -40,6 +40,7 @@ def journals_over(
     :param answer: of ``journal_info``; empty where it gave none.
     :param known: of ``open_incidents``. While a host is silent nothing is over.
     :param answers: of ``incident_info``, which say when incidents were closed.
+    :param days: less than one is no retention: nothing is over.
     :param now: seconds since 1970.
     :param kept: of ``words_over`` those incidents whose words are in a ledger; the others stay. Null for all.
     """
@@ -83,6 +84,8 @@ def _over(
     now: float,
     kept: Sequence[str] | None,
 ) -> set[str]:
+    if days < 1:
+        return set()
     over = {name for name, since in _closed_for(known, answers, now).items() if since > days}
     return over if kept is None else over - (_written(answer) - set(map(incident_folder, kept)))
 
@@ -122,7 +125,7 @@ def _soon(
     answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
 ) -> list[str]:
     """Return a line for each incident whose records are gone in the days to come, those that go first first."""
-    closed = _closed_for(known, answers, now)
+    closed = _closed_for(known, answers, now) if days >= 1 else {}
     left = {one["folder"]: days - closed.get(one["folder"], 0.0) for one in answer.get("records", [])}
     soon = sorted((rest, name) for name, rest in left.items() if name in closed and 0 <= rest <= WARNED_DAYS)
     lines = [

@@ -30,6 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsnames import unmatched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import is_file_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagewords import number_of
 
 DAY = 86400
 # What a run of pg_dump leaves when its host dies: `.<dump>.partial-<pid>`, `.<dump>.scratch-<pid>` (see _dumpplace).
@@ -60,6 +61,12 @@ class Known:
     def is_closed_folder(self, name: str) -> bool:
         """Whether it is the one of a closed incident."""
         return any(name in folders(one) for one in self.closed)
+
+
+def days_of(given: Any) -> int:
+    """Return a retention in whole days; 0 for what is none, which is never taken for none at all: nothing goes then."""
+    value = number_of(given)
+    return int(value) if value is not None and value >= 1 and value == int(value) else 0
 
 
 def folders(incident_id: str) -> set[str]:
@@ -155,12 +162,12 @@ def what_is_over(
         its directories, and ``evidence``, as ``find`` returns them; ``manifests`` as ``slurp`` does; ``skipped``, paths
         with reasons.
     :param known: of ``open_incidents``. While a host is silent nothing is over anywhere.
-    :param days: what is not older stays.
+    :param days: what is not older stays; less than one is none, and nothing is over.
     :param now: seconds since 1970.
     """
     incidents = Known(frozenset(known["names"]), frozenset(known["closed"]), tuple(known["prior_files"]))
     choice = _Choice(incidents, days, now)
-    if not known["silent"]:
+    if not known["silent"] and days >= 1:
         choice.dumps(posixpath.normpath(found["dump_dir"]), found["dumps"], found["manifests"])
         choice.evidence({posixpath.normpath(one) for one in found["incidents_dirs"]}, found["evidence"])
         for path, why in sorted(found["skipped"].items()):
@@ -208,9 +215,9 @@ class _Choice:
             self._judge(dump, any(one.replaces(dump) for one in whole))
 
     def _left_by_a_run(self, name: str, entry: Mapping[str, Any]) -> None:
-        # One that is being made is never older than a day, whatever the retention.
+        # One that is being made is never older than a day, and no retention is shorter.
         age = self._age(entry["mtime"])
-        if _LEFT_BY_A_RUN.fullmatch(name) and age > max(self._days, 1):
+        if _LEFT_BY_A_RUN.fullmatch(name) and age > self._days:
             self.remove(entry["path"], "unfinished dump", f"left {age:.0f} days ago")
 
     def _read(self, path: str, files: Mapping[str, Mapping[str, Any]], text: str | None) -> _Dump | None:

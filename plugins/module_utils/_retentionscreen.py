@@ -31,13 +31,16 @@ def retention_screen(
         removals, ``quarantine`` and ``files``, what the ledger purged, and ``error``; an empty one for a host that gave
         none.
     :param known: of ``open_incidents``.
+    :param days: of ``days_of``: 0 where it is not known what is over.
     :param journals: of ``journal_screen``, what is to be said of the controller's journals; ``reports`` of
         ``report_screen``.
     """
     written = reports or {"amiss": [], "lines": []}
-    if known["silent"]:
-        found = _unknown(known["silent"])
-        return {**found, "lines": [*found["lines"], *written["amiss"], *written["lines"]]}
+    told = journals or {"amiss": [], "lines": []}
+    if known["silent"] or days < 1:
+        found = _unknown(known["silent"]) if known["silent"] else _no_retention()
+        more = [*told["amiss"], *written["amiss"], *written["lines"], *told["lines"]]
+        return {**found, "lines": [*found["lines"], *more]}
     lines: list[str] = []
     amiss: list[str] = []
     count = rows = 0
@@ -62,7 +65,6 @@ def retention_screen(
     if not hosts:
         amiss.append("No host is in the inventory's groups, so nothing was looked into.")
     headline = _headline(count, rows, days, bool(amiss), check_mode)
-    told = journals or {"amiss": [], "lines": []}
     if told["amiss"]:
         headline += " NOT EVERY JOURNAL IS WHOLE."
     if written["amiss"]:
@@ -96,6 +98,12 @@ def _unknown(silent: Sequence[str]) -> dict[str, Any]:
     todo = "Mend what the lines say, and type the same command again."
     lines = [with_page(headline, "nothing_purged"), *map(one_line, silent), f"{why} {todo}"]
     return {"failed": True, "headline": headline, "lines": lines}
+
+
+def _no_retention() -> dict[str, Any]:
+    headline = "NOTHING WAS PURGED, on any host: kanban_retention_days is no whole number of days from 1 on."
+    todo = "What is removed does not come back. Mend it, and type the same command again."
+    return {"failed": True, "headline": headline, "lines": [with_page(headline, "nothing_purged"), todo]}
 
 
 def _removed(host: str, done: Sequence[Mapping[str, str]], check_mode: bool) -> list[str]:

@@ -213,6 +213,7 @@ def test_the_directory_is_read_and_told(tmp_path: Path) -> None:
     assert journals_over(answer, KNOWN, closed, 90, later) == [str(two)]
     assert journals_over(answer, {**KNOWN, "silent": ["db1"]}, closed, 90, later) == []
     assert journals_over(answer, {**KNOWN, "names": ["INC-1", "INC-2"]}, closed, 90, later) == []
+    assert [journals_over(answer, KNOWN, closed, days, later) for days in (0, -1)] == [[], []]
     # However old they are: nobody says when it was closed.
     assert journals_over(answer, KNOWN, [], 90, later) == []
     assert journal_screen({"msg": "gone"}, KNOWN, [], False)["amiss"] == ["JOURNALS NOT VERIFIED: gone"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import DIRECTORIES, file_name
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import what_is_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import days_of, what_is_over
 from tests.unit.retained import DAYS, NOBODY, NOW, Place, entries
 
 
@@ -194,8 +194,8 @@ def test_what_dead_runs_left_goes_and_what_is_being_made_never_does(place: Place
     young = place.plain(".INC-2-crm.partial-4712", 89)
     assert place.over() == sorted(gone)
     under_way = place.plain(".INC-3-crm.partial-4713", 0.9)
-    assert place.over(days=0) == sorted([*gone, young])
-    assert under_way not in place.over(days=-1)
+    assert place.over(days=1) == sorted([*gone, young])
+    assert under_way not in place.over(days=1)
     # A file of that name is none of a run's.
     (place.dumps / ".a.partial-1").write_text("")
     os.utime(place.dumps / ".a.partial-1", (0, 0))
@@ -239,6 +239,28 @@ def test_nothing_is_over_while_one_host_is_silent(place: Place) -> None:
     place.plain(".a.partial-1", 400)
     assert len(place.over()) == 3
     assert place.over({**NOBODY, "silent": ["db2: no answer"]}) == []
+    # Of a retention that is no number of days it is not known what is over.
+    assert [place.over(days=days) for days in (0, -1)] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("given", "days"),
+    [
+        (90, 90),
+        ("90", 90),
+        (1, 1),
+        (36.0, 36),
+        ("90 days", 0),
+        ("", 0),
+        (None, 0),
+        (0, 0),
+        (-1, 0),
+        (0.5, 0),
+        (True, 0),
+    ],
+)
+def test_a_retention_is_a_whole_number_of_days(given: Any, days: int) -> None:
+    assert days_of(given) == days
 
 
 @given(

@@ -103,6 +103,16 @@ def test_unknown_incidents_stop_it_all() -> None:
     assert said["lines"][1] == "db2: no answer"
 
 
+def test_a_retention_that_is_no_number_of_days_stops_it_all_and_hides_nothing_else() -> None:
+    written = {"amiss": ["REPORT NOT WRITTEN: INC-1: busy"], "lines": ["INC-2: written"]}
+    journals = {"amiss": ["JOURNAL NOT WHOLE: /j"], "lines": ["journals of INC-2"]}
+    said = retention_screen(["db1"], [{"error": "not here"}], KNOWN, 0, journals=journals, reports=written)
+    assert said["failed"]
+    headline = "NOTHING WAS PURGED, on any host: kanban_retention_days is no whole number of days from 1 on."
+    assert (said["headline"], said["lines"][0]) == (headline, with_page(headline, "nothing_purged"))
+    assert said["lines"][2:] == [*journals["amiss"], *written["amiss"], *written["lines"], *journals["lines"]]
+
+
 def test_rows_in_quarantine_are_counted_by_incident() -> None:
     purged = [{"incident_id": "INC-1", "days": 91, "rows": 103}]
     said = retention_screen(["db1"], [{**answer(), "quarantine": purged}], KNOWN, 90)
