@@ -28,8 +28,8 @@ def retention_screen(
     """Return ``failed``, ``headline`` and ``lines`` of the last screen.
 
     :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
-        removals, ``quarantine`` and ``files``, what the ledger purged, and ``error``; an empty one for a host that gave
-        none.
+        removals, ``quarantine`` and ``files``, what the ledger purged, and ``error``: why there is no choice, or what
+        was not done beside it. An empty one for a host that gave none.
     :param known: of ``open_incidents``.
     :param days: of ``days_of``: 0 where it is not known what is over.
     :param journals: of ``journal_screen``, what is to be said of the controller's journals; ``reports`` of
@@ -50,13 +50,15 @@ def retention_screen(
             amiss.append(f"{host}: NOT LOOKED INTO: {one_line(answer.get('error') or 'no answer')}")
             continue
         results = {one["item"]["path"]: one for one in answer.get("removed") or [] if "item" in one}
-        done = []
+        done, said = [], len(amiss)
         for one in choice["over"]:
             result = results.get(one["path"], {"failed": True, "msg": "it was not tried"})
-            if result.get("failed"):
+            if result.get("failed") or result.get("unreachable"):
                 amiss.append(f"{host}: NOT REMOVED: {one['path']}: {one_line(result.get('msg', ''))}")
             elif result.get("changed"):
                 done.append(one)
+        if answer.get("error") and len(amiss) == said:
+            amiss.append(f"{host}: NOT PURGED TO THE END: {one_line(answer['error'])}")
         count += len(done)
         rows += sum(one["rows"] for one in answer.get("quarantine") or [])
         lines += _removed(host, done, check_mode) + _quarantine(host, answer.get("quarantine") or [], check_mode)

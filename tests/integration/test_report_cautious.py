@@ -6,10 +6,13 @@ silent for one task."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
+from tests.integration import playbook
 from tests.integration.crowd import population
 from tests.integration.journals import Place
 from tests.integration.place import Database
@@ -45,3 +48,53 @@ def test_a_retention_that_is_no_number_removes_nothing_and_the_reports_are_writt
     last = place.run("report", kanban_retention_days="90")
     assert last.rc == 0, last.output
     assert (place.db.value(KEPT), place.journals(INCIDENT)) == (0, [])
+
+
+def old_dump(place: Place, name: str, at: str) -> Path:
+    """Make a dump that is whole, as old as its manifest says."""
+    path = place.directory / "dumps" / name
+    path.mkdir(parents=True)
+    (path / "toc.dat").write_bytes(b"contents")
+    told = {
+        "version": manifests.VERSION,
+        "incident_id": INCIDENT,
+        "database": {"name": "crm", "cluster": "7001"},
+        "tables": [],
+        "files": manifests.file_entries(path, 1),
+        "ended_at": at,
+        "verified": "toc",
+        "total_bytes": 8,
+    }
+    manifests.write_manifest(path, told)
+    for one in (*path.iterdir(), path):
+        os.utime(one, (0, 0))
+    return path
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("now", "words", "rows"),
+    [
+        ("__report_dumps is defined and __report_manifests is not defined", "db1: NOT LOOKED INTO: ", 1),
+        ("__report_evidence is defined and __report_quarantine is not defined", "db1: NOT PURGED TO THE END: ", 1),
+        ("__report_choice is defined and __report_removed is not defined", "db1: NOT REMOVED: ", 0),
+    ],
+)
+def test_a_host_that_is_silent_for_one_task_is_no_host_with_nothing_to_purge(
+    place: Place, now: str, words: str, rows: int
+) -> None:
+    old, _newer = (
+        old_dump(place, "a", "2026-01-01T00:00:00.000000Z"),
+        old_dump(place, "b", "2026-01-02T00:00:00.000000Z"),
+    )
+    modules = place.db.modules(incident_id=INCIDENT)
+    modules.ok("incident_files", files=[{"name": "journal-a.jsonl", "text": "a\n"}])
+    place.db.rows(OVER)
+    report = place.run("report", **playbook.silent_where(now))
+    assert report.rc != 0, report.output
+    assert words in report.screen
+    assert "Nothing that may go is older" not in report.screen
+    assert place.db.value(KEPT) == rows
+    whole = place.run("report")
+    assert (whole.rc, old.exists(), place.db.value(KEPT)) == (0, False, 0), whole.output

@@ -69,6 +69,20 @@ def test_what_could_not_be_removed_and_who_did_not_answer() -> None:
     assert retention_screen([], [], KNOWN, 90)["failed"]
 
 
+def test_who_was_lost_on_the_way_is_never_nothing_to_do() -> None:
+    lost = {"item": OVER, "unreachable": True, "msg": "no route"}
+    said = retention_screen(["db1", "db2"], [answer(lost, over=[OVER]), {**answer(), "error": "lost"}], KNOWN, 90)
+    assert said["failed"]
+    assert said["lines"] == [
+        "NOTHING WAS PURGED, and not all of it went well.",
+        "db1: NOT REMOVED: /d/old: no route",
+        "db2: NOT PURGED TO THE END: lost",
+    ]
+    # What is said of each is not said again of all.
+    failing = answer(done(changed=False, failed=True, msg="denied"), over=[OVER])
+    assert len(retention_screen(["db1"], [{**failing, "error": "items failed"}], KNOWN, 90)["lines"]) == 2
+
+
 def test_what_another_host_of_the_same_machine_removed_counts_once() -> None:
     both = [answer(done(), over=[OVER]), answer(done(changed=False), over=[OVER])]
     said = retention_screen(["db1", "db2"], both, KNOWN, 90)
