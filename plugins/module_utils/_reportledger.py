@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import told_by
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY
@@ -52,10 +53,10 @@ def incidents_to_report(
     for one in journals.get("journals") or []:
         if one.get("incident_id") and (now - one["mtime"]) / DAY <= days:
             _add(found, one["incident_id"], one["mtime"])
-    named = _known_as(rows, given)
+    named = _known_as(rows, given) if given.strip() else []
     order = sorted(found, key=lambda name: -found[name])
     if named:
-        return {"incidents": [named], "left_out": 0, "others": [name for name in order if name != named][:MOST]}
+        return {"incidents": named, "left_out": 0, "others": [name for name in order if name not in named][:MOST]}
     return {"incidents": order[:MOST], "left_out": len(order[MOST:])}
 
 
@@ -66,30 +67,53 @@ def _add(found: dict[str, float], name: str, at: float) -> None:
     found[same] = max(at, found.get(same, 0.0))
 
 
-def _known_as(rows: Iterable[Mapping[str, Any]], given: str) -> str:
+def _known_as(rows: Iterable[Mapping[str, Any]], given: str) -> list[str]:
+    """Return the incidents of a name: it may be one's alias in one ledger, and another's own in the next."""
     name = given.strip()
     names = (row["incident_id"] for row in rows if name in (row["incident_id"], *(row.get("aliases") or [])))
-    return next(names, name)
+    return list(dict.fromkeys(names))[:MOST] or [name]
 
 
-def incident_to_close(answers: Sequence[Mapping[str, Any]], given: str, silent: Sequence[str]) -> dict[str, str]:
-    """Return ``incident_id``, which incident is closed, or ``why_not``.
+def incident_to_close(answers: Sequence[Mapping[str, Any]], given: str, silent: Sequence[str]) -> dict[str, Any]:
+    """Return ``incident_id``, which incident is closed, or ``why_not``; and ``here``, what it is in each ledger.
 
     Without a name it is the one that is open; where several are, or a ledger did not answer, a person has to say which.
+    Each ledger closes its own one of the name: what is an alias in one may be another incident's id in the next.
     """
     if silent:
-        return {"incident_id": "", "why_not": "not every ledger answered, so it is not known what is open"}
+        return _none("not every ledger answered, so it is not known what is open")
     rows = [row for answer in answers for row in answer.get("incidents") or []]
     still = {row["incident_id"] for row in rows if not row.get("closed_at")}
     if given.strip():
-        name = _known_as(rows, given)
+        name = _known_as(rows, given)[0]
         if name not in {row["incident_id"] for row in rows}:
-            return {"incident_id": "", "why_not": f"no ledger knows {name}"}
-        return {"incident_id": name, "why_not": ""}
+            return _none(f"no ledger knows {name}")
+        return {"incident_id": name, "why_not": "", "here": [_here(answer, given.strip()) for answer in answers]}
     if len(still) == 1:
-        return {"incident_id": still.pop(), "why_not": ""}
-    why = f"{len(still)} are open, so it has to be named by kanban_incident_id" if still else "none is open"
-    return {"incident_id": "", "why_not": why}
+        name = still.pop()
+        return {"incident_id": name, "why_not": "", "here": [_here(answer, name) for answer in answers]}
+    return _none(f"{len(still)} are open, so it has to be named by kanban_incident_id" if still else "none is open")
+
+
+def _none(why: str) -> dict[str, Any]:
+    return {"incident_id": "", "why_not": why, "here": []}
+
+
+def _here(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what a name means in one ledger, what is open before what is closed; nothing where it is unknown."""
+    # What is open has how many tenants it has switched off, and stands first.
+    rows = [*(answer.get("open") or []), *(answer.get("incidents") or [])]
+    found = [row for row in rows if name in ids_of(row)]
+    if not found:
+        return {}
+    row, database = found[0], answer.get("database") or {}
+    return {
+        "incident_id": row["incident_id"],
+        "place": str(database.get("cluster") or ""),
+        "open": not row.get("closed_at"),
+        "closes": bool(database.get("writable")),
+        "switched_off": row.get("switched_off"),
+    }
 
 
 def ledgers_of(hosts: Sequence[str], answers: Sequence[Mapping[str, Any]], incident_id: str) -> list[dict[str, Any]]:

@@ -30,8 +30,8 @@ def report_screen(
     :param written: results of ``incident_report``, each with ``item``.
     :param choice: of ``incidents_to_report``.
     :param silent: of ``open_incidents``: reports come from the journals alone then.
-    :param closing: ``wanted``, ``incident_id``, ``why_not``, and ``answers``, what the databases said; none where
-        nothing was to be closed.
+    :param closing: of ``incident_to_close``, with ``wanted``, and ``hosts`` and ``answers``, what the databases said;
+        none where nothing was to be closed.
     :param history: of ``incident_history``.
     """
     amiss: list[str] = []
@@ -105,6 +105,25 @@ def _closed(closing: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     if failed:
         why = one_line(failed[0].get("msg") or "no reason given")
         return {"well": False, "line": f"{name} IS NOT CLOSED EVERYWHERE: {why}"}
-    if check_mode:
-        return {"well": True, "line": f"{name} would be closed"}
-    return {"well": True, "line": f"{name} is closed"}
+    here = closing.get("here") or []
+    hosts, answers = closing.get("hosts") or [], closing.get("answers") or []
+    said = [one_line(answer["incident_id"]) for answer in answers if answer.get("incident_id")]
+    missing = _not_closed(hosts, here, answers)
+    if missing or not (said or here):
+        names = ", ".join(dict.fromkeys(one_line(here[at]["incident_id"]) for at in missing)) or name
+        where = f"it is open on {', '.join(one_line(hosts[at]) for at in missing)}, and " if missing else ""
+        everywhere = " EVERYWHERE" if said else ""
+        return {"well": False, "line": f"{names} IS NOT CLOSED{everywhere}: {where}no primary closed it"}
+    names = ", ".join(dict.fromkeys(said)) or name
+    many = len(set(said)) > 1
+    be = "would be" if check_mode else "are" if many else "is"
+    return {"well": True, "line": f"{names} {be} closed"}
+
+
+def _not_closed(
+    hosts: Sequence[str], here: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]
+) -> list[int]:
+    """Return which hosts have it open in a ledger that no host closed it in; a replica has it from its primary."""
+    place = [one.get("place") or host for host, one in zip(hosts, here)]
+    closed = {where for where, answer in zip(place, answers) if answer.get("incident_id")}
+    return [at for at, where in enumerate(place) if here[at].get("open") and where not in closed]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -186,6 +187,26 @@ def test_a_report_closes_over_who_is_to_stay_off_and_not_over_a_stop_of_that_mom
     run = place.run("report", kanban_close=True)
     assert (run.rc, is_open(db)) == (0, False), run.output
     assert "INC-1 is closed" in run.screen
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_a_name_that_means_another_incident_in_another_ledger_is_closed_in_each(db: Database, directory: Path) -> None:
+    place, other = Reported(db, directory), Database(db.server, f"{db.name}b")
+    db.server.create_database(other.name)
+    try:
+        db.modules().ok("incident", incident_id="INC-1", aliases=["INC-2"])
+        other.modules().ok("incident", incident_id="INC-2")
+        host = {"kanban_postgresql_db": other.name}
+        more: dict[str, Any] = {"all": {"children": {"db": {"hosts": {"db2": host}}}}}
+        (directory / "more.json").write_text(json.dumps(more), encoding="utf-8")
+        run = place.run("report", "-i", "more.json", kanban_close=True, kanban_incident_id="INC-2")
+        assert [one.modules().ok("incident_info")["open"] for one in (db, other)] == [[], []], run.output
+        assert "INC-1, INC-2 are closed" in run.screen
+        # Of both a report was looked for: there is nothing that it could tell.
+        assert [f"NO REPORT: {name}: neither" in run.screen for name in ("INC-1", "INC-2")] == [True, True]
+    finally:
+        other.drop()
 
 
 @pytest.mark.drill

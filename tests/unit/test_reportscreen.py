@@ -32,7 +32,8 @@ def test_which_incidents_are_reported_on() -> None:
 def test_which_incident_is_closed() -> None:
     one, two = incident("INC-1", aliases=["A"]), incident("INC-2")
     answers = [{"incidents": [one, incident("INC-0", 3)]}]
-    assert incident_to_close(answers, "", []) == {"incident_id": "INC-1", "why_not": ""}
+    chosen = incident_to_close(answers, "", [])
+    assert (chosen["incident_id"], chosen["why_not"]) == ("INC-1", "")
     assert incident_to_close(answers, "A", [])["incident_id"] == "INC-1"
     for given, silent, rows, why in (
         ("", ["db2: gone"], [one], "not every ledger answered"),
@@ -43,6 +44,57 @@ def test_which_incident_is_closed() -> None:
         told = incident_to_close([{"incidents": rows}], given, silent)
         assert told["incident_id"] == ""
         assert why in told["why_not"]
+
+
+def known(row: dict[str, Any], cluster: str, writable: bool = True, switched_off: int = 0) -> dict[str, Any]:
+    """Return what a ledger says that has one incident."""
+    still = [] if row["closed_at"] else [{**row, "switched_off": switched_off}]
+    return {"incidents": [row], "open": still, "database": {"cluster": cluster, "writable": writable}}
+
+
+def test_each_ledger_closes_its_own_incident_of_the_name_that_was_typed() -> None:
+    one, two = incident("INC-1", aliases=["INC-2"]), incident("INC-2")
+    replica = known(two, "7/2", writable=False)
+    answers = [known(one, "7/1", switched_off=3), replica, known(two, "7/2"), known(incident("INC-0", 3), "7/3")]
+    here = incident_to_close(answers, "INC-2", [])["here"]
+    assert here[0] == {"incident_id": "INC-1", "place": "7/1", "open": True, "closes": True, "switched_off": 3}
+    assert [told.get("incident_id") for told in here] == ["INC-1", "INC-2", "INC-2", None]
+    assert [told.get("closes") for told in here] == [True, False, True, None]
+    # Both are reported on.
+    assert incidents_to_report(answers, {}, "INC-2", 7, NOW)["incidents"] == ["INC-1", "INC-2"]
+    # A closed one's id that was asked for again is the new one's.
+    again = incident("INC-7-2", opened_as="INC-7")
+    rows = {"incidents": [incident("INC-7", 3), again], "open": [again]}
+    assert incident_to_close([rows], "INC-7", [])["here"][0]["incident_id"] == "INC-7-2"
+
+
+def closing_screen(
+    answers: list[dict[str, Any]], *rows: dict[str, Any], check_mode: bool = False
+) -> dict[str, list[str]]:
+    chosen = incident_to_close(list(rows), "INC-2", [])
+    hosts = [f"db{number}" for number in range(1, len(rows) + 1)]
+    closing = {**chosen, "wanted": True, "hosts": hosts, "answers": answers}
+    return report_screen([], {}, closing=closing, check_mode=check_mode)
+
+
+def test_only_what_a_ledger_said_is_closed() -> None:
+    one, two = incident("INC-1", aliases=["INC-2"]), incident("INC-2")
+    rows = (known(one, "7/1"), known(two, "7/2", writable=False), known(two, "7/2"))
+    skipped: dict[str, Any] = {"skipped": True}
+    first, third = {"incident_id": "INC-1"}, {"incident_id": "INC-2"}
+    assert closing_screen([first, skipped, third], *rows) == {"amiss": [], "lines": ["INC-1, INC-2 are closed"]}
+    plan = closing_screen([first, skipped, third], *rows, check_mode=True)
+    assert plan["lines"] == ["INC-1, INC-2 would be closed"]
+    # The primary of db2 is none of these hosts, or was not heard.
+    told = closing_screen([first, skipped, {}], *rows)
+    assert told == {
+        "amiss": ["INC-2 IS NOT CLOSED EVERYWHERE: it is open on db2, db3, and no primary closed it"],
+        "lines": [],
+    }
+    (line,) = closing_screen([skipped], known(two, "7/2", writable=False))["amiss"]
+    assert line == "INC-2 IS NOT CLOSED: it is open on db1, and no primary closed it"
+    # It was before, by what the replica has.
+    assert closing_screen([skipped], known(incident("INC-2", 1), "7/2", writable=False))["lines"] == ["INC-2 is closed"]
 
 
 def test_each_ledger_counts_once_and_only_what_a_report_needs_is_taken() -> None:
@@ -89,7 +141,7 @@ def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
     wrong = report_screen([none], {"left_out": 0, "others": ["INC-2", "INC-1"]})
     assert wrong["lines"] == []
     assert wrong["amiss"][0].endswith("is here, so there is no report; known lately: INC-2, INC-1")
-    closing: dict[str, Any] = {"wanted": True, "incident_id": "INC-1", "answers": [{}]}
+    closing: dict[str, Any] = {"wanted": True, "incident_id": "INC-1", "answers": [{"incident_id": "INC-1"}]}
     assert report_screen([], {}, closing=closing)["lines"] == ["INC-1 is closed"]
     assert report_screen([], {}, closing=closing, check_mode=True)["lines"] == ["INC-1 would be closed"]
     failed = report_screen([], {}, closing={**closing, "answers": [{"failed": True, "msg": "no"}]})
