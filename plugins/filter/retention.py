@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledg
     incident_to_close,
     incidents_to_report,
     ledgers_of,
+    ledgers_unread,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportscreen import report_screen
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import (
@@ -38,6 +39,7 @@ class FilterModule:
             "incident_to_close": incident_to_close,
             "incidents_to_report": incidents_to_report,
             "ledgers_of": ledgers_of,
+            "ledgers_unread": ledgers_unread,
             "retention_days": days_of,
             "open_incidents": open_incidents,
             "records_over": records_over,

@@ -41,9 +41,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimi
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile import make_words
 
 MESSAGES, MOST_MESSAGES, LARGEST_MESSAGE = "messages", 200, 262144
-TIMINGS = "timings.json"
+TIMINGS, RECORD = "timings.json", "incident.md"
 _MARKDOWN: Mapping[str, Callable[[Case], Sequence[Block]]] = {
-    "incident.md": record,
+    RECORD: record,
     "postmortem.md": postmortem,
     "checklists.md": checklist,
 }
@@ -62,6 +62,7 @@ class ReportRequest:
     places: Mapping[str, str] = field(default_factory=dict)
     dashboard_url: str = ""
     known: Sequence[Mapping[str, Any]] = ()
+    unread_ledgers: Sequence[str] = ()
     deadline: float = 60.0
 
 
@@ -76,6 +77,7 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
     runs, warnings = read_runs(directory, request.incident_id, deadline)
     runs += runs_without_journal(request.incident_id, runs, request.ledgers)
     if not runs:
+        warnings += [_unread(request.unread_ledgers)] if request.unread_ledgers else []
         return {"changed": False, "found": False, "files": [], "undecided": [], "keep": [], "warnings": warnings}
     if not check_mode:
         make_folder(directory)
@@ -97,16 +99,20 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
             dashboard_url=request.dashboard_url,
         )
         told = timings(summary, runs)
-        lost = writer.runs_lost(told["runs"])
+        lost = writer.runs_lost(told["runs"]) or writer.told_of_unread(request.unread_ledgers)
         if lost:
             # What they would say now is true of a part only, and what they say is all that is left of the rest.
             warnings.append(lost)
         else:
+            if request.unread_ledgers:
+                warnings.append(_unread(request.unread_ledgers))
             for name, blocks in _MARKDOWN.items():
                 writer.markdown(name, blocks(case), case.label)
             writer.whole(TIMINGS, json.dumps(told, indent=1, sort_keys=True) + "\n")
             # Last, for it says which labels the others lacked.
             writer.whole("report.html", report_page(case))
+    # Nor what may be less than a ledger has that was not heard.
+    keeps = not lost and not request.unread_ledgers and not _is_less(told, request.known)
     return {
         "changed": any(one["changed"] for one in writer.files),
         "found": True,
@@ -118,9 +124,16 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         "objective": summary["objective"],
         "missing_labels": sorted(case.label.missing),
         # What preflight on another controller asks for.
-        "keep": [] if lost or _is_less(told, request.known) else [{"name": TIMINGS, "text": json.dumps(told)}],
+        "keep": [{"name": TIMINGS, "text": json.dumps(told)}] if keeps else [],
         "warnings": warnings,
     }
+
+
+def _unread(ledgers: Sequence[str]) -> str:
+    said = "; ".join(one.rstrip(".") for one in ledgers)
+    return (
+        f"A ledger was not read ({said}): these reports tell nothing of what stands there. Type the same command again."
+    )
 
 
 def _is_less(told: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> bool:
@@ -160,6 +173,16 @@ class _Writer:
             f"Only {runs} of the {before['runs']} runs that {TIMINGS} tells of have a journal here that could be read, "
             f"so record, post-mortem, checklists, page and timings were left as they are. Bring the journals back, or "
             f"remove {TIMINGS} to have them written from what is left."
+        )
+
+    def told_of_unread(self, ledgers: Sequence[str]) -> str:
+        """Return what to say where a ledger was not read, and what it told before may stand in the record."""
+        if not ledgers or not (self._directory / RECORD).exists():
+            return ""
+        said = "; ".join(one.rstrip(".") for one in ledgers)
+        return (
+            f"A ledger was not read ({said}), so record, post-mortem, checklists, page and timings were left as they "
+            "are. Type the same command again."
         )
 
     def markdown(self, name: str, blocks: Sequence[Block], label: Labels) -> None:

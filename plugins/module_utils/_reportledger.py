@@ -11,6 +11,7 @@ from typing import Any, Iterable, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import told_by
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY
 
 # Incidents of one run; each asks every database once.
@@ -129,6 +130,38 @@ def ledgers_of(hosts: Sequence[str], answers: Sequence[Mapping[str, Any]], incid
             place = str((result.get("database") or {}).get("cluster") or host)
             found.setdefault(place, _of_ledger(host, result))
     return list(found.values())
+
+
+def ledgers_unread(
+    hosts: Sequence[str],
+    infos: Sequence[Mapping[str, Any]],
+    answers: Sequence[Mapping[str, Any]],
+    took: Sequence[Mapping[str, Any]],
+    incident_id: str,
+) -> list[str]:
+    """Return a line for each database that was asked what a report needs of one incident, and did not say all of it.
+
+    A report without that would be written over one that has it.
+
+    :param infos: what they said before that, of ``incident_info``.
+    :param answers: as in ``ledgers_of``; ``took`` of ``incident_timings_info``.
+    """
+    unread: dict[str, str] = {}
+    read = set()
+    for host, info, answer, times in zip(hosts, infos, answers, took):
+        place = str((info.get("database") or {}).get("cluster") or host)
+        told = [one for one in answer.get("results") or [] if one.get("item") == incident_id]
+        result = told[0] if told else answer
+        if "known_as" in result and not _is_lost(result) and "timings" in times and not _is_lost(times):
+            read.add(place)
+        else:
+            why = result.get("msg") or times.get("msg") or "no answer"
+            unread.setdefault(place, f"{one_line(host)}: {one_line(why)}")
+    return [line for place, line in unread.items() if place not in read]
+
+
+def _is_lost(result: Mapping[str, Any]) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
 
 
 def _of_ledger(host: str, result: Mapping[str, Any]) -> dict[str, Any]:

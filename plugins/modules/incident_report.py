@@ -59,6 +59,13 @@ options:
     type: list
     elements: dict
     default: []
+  unread_ledgers:
+    description:
+      - A line for each ledger that was asked and did not answer. What it told before may stand in the reports, so those
+        that are there are left as they are, with a warning; RV(keep) has none.
+    type: list
+    elements: str
+    default: []
   deadline:
     description: Seconds that all of it may take.
     type: float
@@ -168,6 +175,7 @@ def main() -> None:
             "places": {"type": "dict"},
             "dashboard_url": {"type": "str", "default": ""},
             "known": {"type": "list", "elements": "dict", "default": []},
+            "unread_ledgers": {"type": "list", "elements": "str", "default": []},
             "deadline": {"type": "float", "default": 60},
         },
         supports_check_mode=True,

@@ -98,3 +98,20 @@ def test_a_host_that_is_silent_for_one_task_is_no_host_with_nothing_to_purge(
     assert place.db.value(KEPT) == rows
     whole = place.run("report")
     assert (whole.rc, old.exists(), place.db.value(KEPT)) == (0, False, 0), whole.output
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(600)
+def test_a_report_is_not_written_from_less_where_a_ledger_is_lost_at_the_second_reading(place: Place) -> None:
+    """It said what is open, and then nothing."""
+    assert place.run("scenario3").rc == 0
+    assert place.run("report", kanban_close=True).rc == 0
+    record = place.incidents / INCIDENT / "incident.md"
+    before = record.read_bytes()
+    assert "Encerrado" in before.decode()
+    lost = playbook.silent_where("__report_info is defined and __report_ledger is not defined")
+    report = place.run("report", **lost)
+    assert record.read_bytes() == before, report.output
+    assert report.rc != 0
+    assert f"{INCIDENT}: A ledger was not read (db1: " in report.screen
+    assert place.run("report").rc == 0

@@ -22,6 +22,24 @@ from tests.unit.chronicles import HOSTILE, INCIDENT, OBJECTIVES, Story, eventful
 from tests.unit.reports import message, report
 
 
+def test_what_a_ledger_told_is_not_written_over_while_it_is_silent(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, *eventful())
+    ledger = {"host": "db1", "opened_at": "2027-01-15T08:00:00Z", "closed_at": "2027-01-15T09:00:00Z"}
+    assert report(tmp_path, ledgers=[ledger])["keep"]
+    whole = {path.name: path.read_bytes() for path in place.glob("*.*")}
+    told = report(tmp_path, unread_ledgers=["db1: no route"])
+    assert {path.name: path.read_bytes() for path in place.glob("*.*")} == whole
+    assert (told["changed"], told["keep"]) == (False, [])
+    (warning,) = told["warnings"]
+    assert warning.startswith("A ledger was not read (db1: no route), so record,")
+    # Where there is none yet, a part is better than nothing, and is said to be one.
+    (place / "incident.md").unlink()
+    told = report(tmp_path, unread_ledgers=["db1: no route"])
+    assert (place / "incident.md").exists()
+    assert (told["keep"], len(told["warnings"])) == ([], 1)
+    assert "tell nothing of what stands there" in told["warnings"][0]
+
+
 def test_what_people_wrote_stays_and_only_what_differs_is_written(tmp_path: Path) -> None:
     place = lay_down(tmp_path, *eventful())
     plan = report(tmp_path, check_mode=True)

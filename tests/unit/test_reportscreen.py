@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledg
     incident_to_close,
     incidents_to_report,
     ledgers_of,
+    ledgers_unread,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportscreen import report_screen
 from tests.unit.chronicles import DAY, NOW, incident
@@ -117,6 +118,26 @@ def test_each_ledger_counts_once_and_only_what_a_report_needs_is_taken() -> None
     assert len(told["triage"]["path"][0]["because"]) == 300
     assert told["overrides"] == ["2027-01-15T08:00:00 lease: r (o)"]
     assert ledgers_of(["db1"], [{"results": [{**answer, "failed": True, "known_as": None}]}], "INC-1") == []
+
+
+def test_a_ledger_that_was_asked_again_and_did_not_answer_is_named() -> None:
+    info = {"open": [], "database": {"cluster": "7/1"}}
+    told, took = {"results": [{"item": "INC-1", "known_as": None}]}, {"timings": []}
+    lost = {"results": [{"item": "INC-1", "unreachable": True, "msg": "no\nroute"}], "unreachable": True}
+    hosts = ["db1", "db2"]
+    assert ledgers_unread(hosts, [info, info], [told, told], [took, took], "INC-1") == []
+    # Another way to the same ledger.
+    assert ledgers_unread(hosts, [info, info], [told, lost], [took, took], "INC-1") == []
+    other = {**info, "database": {"cluster": "7/2"}}
+    assert ledgers_unread(hosts, [info, other], [told, lost], [took, {}], "INC-1") == ["db2: no route"]
+    assert ledgers_unread(hosts, [info, other], [told, {}], [took, {}], "INC-1") == ["db2: no answer"]
+    # How long it took may stand there, too.
+    failed = {"failed": True, "msg": "gone"}
+    assert ledgers_unread(hosts, [info, other], [told, told], [took, failed], "INC-1") == ["db2: gone"]
+    assert ledgers_unread(hosts, [info, other], [told, told], [took, took], "INC-2") == [
+        "db1: no answer",
+        "db2: no answer",
+    ]
 
 
 def test_the_last_screen_says_what_was_written_and_what_was_not() -> None:
