@@ -217,7 +217,7 @@ class Look:
         if self.request.dump_tables:
             with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 self.checks.append(checks.unreadable_check([row[0] for row in cursor.rows(queries.UNREADABLE, {})]))
-        return round(size * self.request.disk_spare)
+        return host.room_for(size, self.request.disk_spare)
 
     def _tools(self) -> None:
         major = self.session.server_version // 10000
@@ -226,7 +226,7 @@ class Look:
 
     def _host(self, needed: int) -> None:
         self.result["disk"] = host.disk(self.request.dump_dir, needed)
-        self.checks.append(checks.disk_check(self.result["disk"]))
+        self.checks.append(host.place_check(self.result["disk"]) or checks.disk_check(self.result["disk"]))
         dump, archiver = host.newest_dump(self.request.dump_dir, self.server.cluster), self._archiver()
         self.result["backup"] = {"dump": dump, "archiver": archiver}
         self.checks.append(checks.backup_check(dump, archiver, self.request.backup_max_age))

@@ -171,7 +171,7 @@ def disk_check(disk: Mapping[str, Any]) -> Check:
         )
     if free is None:
         return Check("disk", None, MUST, f"The disk of {path} could not be asked.", "", "Look at its rights.")
-    text = f"{free / GIGABYTE:,.2f} GB are free for {path}, the tables take {needed / GIGABYTE:,.2f} GB"
+    text = f"{free / GIGABYTE:,.2f} GB are free for {path}, a dump asks for {needed / GIGABYTE:,.2f} GB"
     if free >= needed:
         return Check("disk", True, MUST, f"{text}.")
     return Check(

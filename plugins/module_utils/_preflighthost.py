@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import find_programs
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import previous_dump
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import MUST, Check
+
+# As pg_dump has them, where nobody gives it others: what stays free, and the dump's share of the tables' size.
+MIN_FREE, FACTOR = 2**30, 0.5
 
 
 def tools(bin_dir: str | None, server_major: int, version: str) -> tuple[dict[str, Any] | None, KanbanError | None]:
@@ -24,15 +28,45 @@ def tools(bin_dir: str | None, server_major: int, version: str) -> tuple[dict[st
     return {"directory": found.directory, "version": found.version, "major": found.major}, None
 
 
+def room_for(size: int, spare: float) -> int:
+    """Return the bytes that have to be free for a dump of so many: never less than it asks for itself."""
+    return max(round(size * spare), round(size * FACTOR) + MIN_FREE)
+
+
 def disk(dump_dir: str | None, needed: int) -> dict[str, Any]:
     """Return the room where dumps go; ``free_bytes`` is None where nobody can tell."""
     if not dump_dir:
-        return {"path": None, "free_bytes": None, "needed_bytes": needed}
+        return {"path": None, "free_bytes": None, "needed_bytes": needed, "writable": None}
+    place = Path(os.path.realpath(os.path.expanduser(dump_dir)))
     try:
-        free: int | None = free_bytes(Path(os.path.realpath(os.path.expanduser(dump_dir))))
+        free: int | None = free_bytes(place)
     except OSError:
         free = None
-    return {"path": dump_dir, "free_bytes": free, "needed_bytes": needed}
+    return {"path": dump_dir, "free_bytes": free, "needed_bytes": needed, "writable": _is_writable(place)}
+
+
+def _is_writable(place: Path) -> bool:
+    """Tell whether a directory can be made there, or something in it; nothing is tried."""
+    try:
+        while not place.exists():
+            place = place.parent
+    except OSError:
+        return False
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
+def place_check(found: Mapping[str, Any]) -> Check | None:
+    """Return what is missing where no dump could be made, however much room there is."""
+    if found["writable"] is not False:
+        return None
+    return Check(
+        "disk",
+        False,
+        MUST,
+        f"{found['path']} cannot be made or written by the user that modules run as.",
+        "Scenario 3 would have no dump: nothing to come back to from what is repaired.",
+        "Make it, writable for that user, or name another directory: kanban_dump_dir.",
+    )
 
 
 def newest_dump(dump_dir: str | None, cluster: str) -> dict[str, Any] | None:

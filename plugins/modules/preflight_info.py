@@ -54,7 +54,9 @@ options:
     description: The only directory to look for C(pg_dump) in. Left out, it is C(PATH) and where packages keep it.
     type: path
   disk_spare:
-    description: How many times the size of O(dump_tables) on disk must be free for O(dump_dir).
+    description:
+      - How many times the size of O(dump_tables) on disk must be free for O(dump_dir), and no less than
+        M(chatia.kanban_rollback.pg_dump) asks for itself.
     type: float
     default: 1.2
   backup_max_age:
@@ -268,7 +270,8 @@ tools:
   returned: success
   type: dict
 disk:
-  description: Where dumps go, C(path), C(free_bytes) (null where unknown) and C(needed_bytes).
+  description: Where dumps go, C(path), C(free_bytes) (null where unknown), C(needed_bytes), and C(writable), whether
+    a dump could be made there.
   returned: not on a replica
   type: dict
 backup:
