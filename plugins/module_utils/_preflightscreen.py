@@ -120,7 +120,14 @@ def preflight(
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
-    found = [_empty(tier) for tier, group in groups.items() if not group and tier != "app"]
+    patterns = (hosts or {}).get("patterns") or {}
+    # The application's tier need not be there, unless somebody named it.
+    misnamed = "app" in groups and not groups["app"] and patterns.get("kanban_app_hosts", "app") != "app"
+    found = [
+        _empty(tier, patterns.get(f"kanban_{tier}_hosts", tier))
+        for tier, group in groups.items()
+        if not group and (tier != "app" or misnamed)
+    ]
     found += _named(hosts) if hosts else []
     # A host of two tiers is one host.
     seen = list({host.name: host for hosts in tiers.values() for host in hosts}.values())
@@ -132,7 +139,10 @@ def preflight(
     # Without an application's tier only scenario 3 is used.
     application = tiers.get("app", [])
     found += purge_items(tiers.get("redis", []), bool(application))
-    found += application_items(application) if application else [no_application_item("app" in groups)]
+    if application:
+        found += application_items(application)
+    elif not misnamed:
+        found.append(no_application_item("app" in groups))
     if application and metrics is not None:
         found += metric_items(application, controller or {}, metrics, thresholds or {})
     found += _forks({host.name for tier in ("db", "redis") for host in tiers.get(tier, [])}, forks)
@@ -145,14 +155,18 @@ def preflight(
     return _screen(items, tiers, environment, scripts)
 
 
-def _empty(tier: str) -> Item:
+def _empty(tier: str, pattern: Any) -> Item:
+    named = one_line(pattern if isinstance(pattern, str) else ", ".join(map(str, pattern)))
+    lacks = "scenarios 1 and 2 could prove nothing" if tier == "app" else "containment would be in part at best"
     return Item(
         "group",
         "",
         False,
         True,
-        f"The group {tier!r} has no hosts.",
-        "Nothing of this tier would be acted on, and containment would be in part at best.",
+        f"The group {tier!r} has no hosts."
+        if pattern == tier
+        else f"{named} of kanban_{tier}_hosts is no host, and no group with hosts.",
+        f"Nothing of this tier would be acted on, and {lacks}.",
         f"Name them in the inventory, or the pattern in kanban_{tier}_hosts; the pattern none leaves the tier out.",
     )
 
