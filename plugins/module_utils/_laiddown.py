@@ -67,13 +67,26 @@ def _why_not(asked: Mapping[str, Any], tried: Mapping[str, Any]) -> str | None:
         return str(asked.get("msg") or "no answer")
     if tried.get("failed") or tried.get("unreachable"):
         return str(tried.get("msg") or "no answer")
-    if asked["open"]:
-        names = ", ".join(one["incident_id"] for one in asked["open"][:_SHOWN])
-        return f"Incidents are open in this ledger: {names}"
+    if why := _in_use(asked):
+        return why
     if ledger["present"] and not ledger.get("usable"):
         return "its ledger cannot be read as this role"
     if asked["database"]["writable"] and tried.get("skipped", not tried):
         return "no answer"
+    return None
+
+
+def _in_use(asked: Mapping[str, Any]) -> str | None:
+    """Return which incidents are open, or were begun without a ledger; None without any."""
+    if asked["open"]:
+        names = ", ".join(one["incident_id"] for one in asked["open"][:_SHOWN])
+        return f"Incidents are open in this ledger: {names}"
+    if files := asked.get("prior_files"):
+        more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+        return (
+            f"Prior values that no ledger has taken over lie in files here: {', '.join(files[:_SHOWN])}{more}. "
+            "Undo their incident, by its id; of one that is undone, move the file away"
+        )
     return None
 
 

@@ -157,6 +157,8 @@ def test_nobody_needs_it_when_every_database_said_so() -> None:
         (PRIMARY, {}, "no answer"),
         (PRIMARY, SKIPPED, "no answer"),
         ({**REPLICA, "open": [{"incident_id": "INC-1"}]}, SKIPPED, "Incidents are open in this ledger: INC-1"),
+        # Of an incident that no ledger knows.
+        ({**PRIMARY, "prior_files": ["/s/INC-1.priors.jsonl"]}, {"changed": False}, "Prior values that no ledger has"),
         ({**REPLICA, "ledger": {"present": True, "usable": False}}, SKIPPED, "its ledger cannot be read as this role"),
     ],
 )

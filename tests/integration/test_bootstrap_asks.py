@@ -1,0 +1,29 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nothing is taken away over an incident that no ledger knows: its prior values lie in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.crowd import FLAG, population
+from tests.integration.journals import Place
+from tests.integration.place import Database
+
+
+@pytest.mark.drill
+def test_prior_values_in_files_are_an_incident_that_needs_what_is_to_be_removed(db: Database, directory: Path) -> None:
+    population(db)
+    role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
+    db.modules(role, **FLAG, state_dir=str(directory / "state")).disable("INC-1")
+    (file,) = (directory / "state").glob("*.priors.jsonl")
+    db.modules().ok("ledger")
+    state = {"kanban_state_dir": str(directory / "state")}
+    run = Place(db, directory).run("bootstrap", "--check", kanban_state="absent", **state)
+    assert run.rc != 0
+    assert "NOTHING WAS REMOVED, on any host" in run.screen, run.output
+    assert f"db1: Prior values that no ledger has taken over lie in files here: {file}" in run.screen
+    assert db.modules().ok("incident_info")["ledger"]["present"]
