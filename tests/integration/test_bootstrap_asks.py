@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_host_that_failed_in_its_second_tier_is_not_set_up(db: Database, direc
     population(db)
     place = Place(db, directory)
     # Another goes on: a run without any host left has no last screen.
-    more = {"all": {"children": {"app": {"hosts": {"app1": {}}}}}}
+    more: dict[str, Any] = {"all": {"children": {"app": {"hosts": {"app1": {}}}}}}
     (directory / "more.json").write_text(json.dumps(more), encoding="utf-8")
     # Lost once its database is done.
     lost = playbook.silent_where("__bootstrap_left is defined")

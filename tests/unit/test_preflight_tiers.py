@@ -15,7 +15,7 @@ def test_a_tier_whose_name_is_misspelt_is_missing_under_that_name() -> None:
         groups = {"all": ["db1"], "db": ["db1"]}
         patterns = {"kanban_db_hosts": "db", "kanban_redis_hosts": "none", "kanban_app_hosts": app}
         lists = {"db": ["db1"], **({} if app == "none" else {"app": hosts or []})}
-        answers = {"ping": [{}], "info": [{}]}
+        answers: dict[str, list[Any]] = {"ping": [{}], "info": [{}]}
         found = preflight(lists, ["db1"], answers, hosts={"patterns": patterns, "groups": groups, "not_written": ""})
         items = [item for item in found["items"] if item["name"] in ("group", "application")]
         return {item["name"]: (item["must"], item["what"]) for item in items}

@@ -122,7 +122,8 @@ def test_each_ledger_counts_once_and_only_what_a_report_needs_is_taken() -> None
 
 def test_a_ledger_that_was_asked_again_and_did_not_answer_is_named() -> None:
     info = {"open": [], "database": {"cluster": "7/1"}}
-    told, took = {"results": [{"item": "INC-1", "known_as": None}]}, {"timings": []}
+    told: dict[str, Any] = {"results": [{"item": "INC-1", "known_as": None}]}
+    took: dict[str, Any] = {"timings": []}
     lost = {"results": [{"item": "INC-1", "unreachable": True, "msg": "no\nroute"}], "unreachable": True}
     hosts = ["db1", "db2"]
     assert ledgers_unread(hosts, [info, info], [told, told], [took, took], "INC-1") == []
