@@ -236,7 +236,8 @@ def test_a_tag_that_is_on_its_card_again_is_named_and_left_out_where_that_is_ask
     assert "public.TicketTags: 2 rows stay away, for a check names them (superseded), for instance id" in done.screen
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.drill
+@pytest.mark.timeout(600)
 def test_rows_that_went_with_what_they_belong_to_are_no_sound_data(damaged: Damaged) -> None:
     place, db = damaged.place, damaged.place.db
     # Tickets are not asked for. Tags that are only off their cards come back; what is left is of tickets that are gone.
