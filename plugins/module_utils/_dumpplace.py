@@ -79,12 +79,16 @@ def unusable(path: Path, error: OSError) -> KanbanError:
     )
 
 
+def nearest(path: Path) -> Path:
+    """Return what is there of ``path``: itself, or the directory that it will be made in; raises OSError."""
+    while not path.exists():
+        path = path.parent
+    return path
+
+
 def free_bytes(path: Path) -> int:
     """Return what an ordinary user may still write where ``path`` is, or will be; raises OSError."""
-    place = path
-    while not place.exists():
-        place = place.parent
-    status = os.statvfs(place)
+    status = os.statvfs(nearest(path))
     return status.f_bavail * status.f_frsize
 
 

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import find_programs
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import previous_dump
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes, nearest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import MUST, Check
 
@@ -48,11 +48,10 @@ def disk(dump_dir: str | None, needed: int) -> dict[str, Any]:
 def _is_writable(place: Path) -> bool:
     """Tell whether a directory can be made there, or something in it; nothing is tried."""
     try:
-        while not place.exists():
-            place = place.parent
+        there = nearest(place)
     except OSError:
         return False
-    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def place_check(found: Mapping[str, Any]) -> Check | None:

@@ -129,11 +129,9 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
     }
 
 
-def _unread(ledgers: Sequence[str]) -> str:
+def _unread(ledgers: Sequence[str], so: str = ": these reports tell nothing of what stands there") -> str:
     said = "; ".join(one.rstrip(".") for one in ledgers)
-    return (
-        f"A ledger was not read ({said}): these reports tell nothing of what stands there. Type the same command again."
-    )
+    return f"A ledger was not read ({said}){so}. Type the same command again."
 
 
 def _is_less(told: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> bool:
@@ -179,11 +177,7 @@ class _Writer:
         """Return what to say where a ledger was not read, and what it told before may stand in the record."""
         if not ledgers or not (self._directory / RECORD).exists():
             return ""
-        said = "; ".join(one.rstrip(".") for one in ledgers)
-        return (
-            f"A ledger was not read ({said}), so record, post-mortem, checklists, page and timings were left as they "
-            "are. Type the same command again."
-        )
+        return _unread(ledgers, ", so record, post-mortem, checklists, page and timings were left as they are")
 
     def markdown(self, name: str, blocks: Sequence[Block], label: Labels) -> None:
         """Renew the blocks of a file that people edit; where its markers are broken, write another one beside it."""
