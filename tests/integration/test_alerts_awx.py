@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.integration import playbook
-from tests.integration.alerts import ENVIRONMENT, Place, alert, moment, rulebook_of
+from tests.integration.alerts import ENVIRONMENT, Place, Receiver, alert, moment, rulebook_of
 from tests.integration.crowd import on, population
 from tests.integration.module import ROOT
 from tests.integration.place import Database
@@ -57,18 +59,26 @@ def launches(record: Path) -> list[Any]:
     return [json.loads(body) for path, body in web.asked(record) if path == f"{API}job_templates/5/launch/"]
 
 
-def test_an_alert_launches_the_template_with_answers_of_its_survey(directory: Path) -> None:
-    record = directory / "launched"
-    began = moment(1)
+@contextlib.contextmanager
+def rulebook_with(handler: type[Handler], directory: Path, record: Path, **more: Any) -> Iterator[Receiver]:
+    """Start the rulebook beside an AWX that keeps on record what it is asked."""
     with (
-        web.serving(web.Server(Handler, record)) as awx,
+        web.serving(web.Server(handler, record)) as awx,
         rulebook_of(
             directory,
             "chatia.kanban_rollback.alerts_awx",
             *("--controller-url", awx.url),
             EDA_CONTROLLER_TOKEN=TOKEN,
+            **more,
         ) as receiver,
     ):
+        yield receiver
+
+
+def test_an_alert_launches_the_template_with_answers_of_its_survey(directory: Path) -> None:
+    record = directory / "launched"
+    began = moment(1)
+    with rulebook_with(Handler, directory, record) as receiver:
         assert receiver.hears(alert(began=began), token="forged") == 401
         for _ in range(5):
             assert receiver.hears(alert(began=began, kanban_operator="{{ 7*7 }}", status="firing")) == 200
@@ -90,16 +100,7 @@ class Ours(Handler):
 
 def test_the_template_of_another_organization_is_launched(directory: Path) -> None:
     record = directory / "launched"
-    with (
-        web.serving(web.Server(Ours, record)) as awx,
-        rulebook_of(
-            directory,
-            "chatia.kanban_rollback.alerts_awx",
-            *("--controller-url", awx.url),
-            EDA_CONTROLLER_TOKEN=TOKEN,
-            KANBAN_AWX_ORGANIZATION=Ours.organization,
-        ) as receiver,
-    ):
+    with rulebook_with(Ours, directory, record, KANBAN_AWX_ORGANIZATION=Ours.organization) as receiver:
         assert receiver.hears(alert()) == 200
         assert wait_until(lambda: len(launches(record)) == 2, 60), receiver.running.output
 
@@ -111,15 +112,7 @@ def test_an_alert_that_fires_since_long_takes_no_new_one_s_stop(directory: Path)
     body = [
         alert("KanbanDataCorrupted", "scenario3", began=began, check=check) for began in (old, new) for check in "ab"
     ]
-    with (
-        web.serving(web.Server(Handler, record)) as awx,
-        rulebook_of(
-            directory,
-            "chatia.kanban_rollback.alerts_awx",
-            *("--controller-url", awx.url),
-            EDA_CONTROLLER_TOKEN=TOKEN,
-        ) as receiver,
-    ):
+    with rulebook_with(Handler, directory, record) as receiver:
         for _ in range(3):
             assert receiver.hears(*body) == 200
         assert wait_until(lambda: len(launches(record)) >= 4, 60), receiver.running.output

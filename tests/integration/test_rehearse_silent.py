@@ -20,17 +20,22 @@ def place(db: Database, directory: Path) -> Staging:
     return Staging.load(db, directory)
 
 
-@pytest.mark.drill
-def test_a_database_that_is_silent_is_neither_as_before_nor_without_a_rehearsal(place: Staging) -> None:
-    before = place.rows()
-    both = ("-i", "db2,", "-e", "kanban_db_hosts=db1:db2", "-e", "kanban_rehearse=put_back")
-    nowhere = silent_where("inventory_hostname == 'db2'")
+def killed_at_its_data(place: Staging) -> None:
+    """Begin a rehearsal, and kill it when it plants its data."""
     running = place.begin()
     try:
         running.says("Plant test data")
         running.kill()
     finally:
         running.clear()
+
+
+@pytest.mark.drill
+def test_a_database_that_is_silent_is_neither_as_before_nor_without_a_rehearsal(place: Staging) -> None:
+    before = place.rows()
+    both = ("-i", "db2,", "-e", "kanban_db_hosts=db1:db2", "-e", "kanban_rehearse=put_back")
+    nowhere = silent_where("inventory_hostname == 'db2'")
+    killed_at_its_data(place)
     for said in ("PUT BACK IN PART: what the rehearsal ", "NOTHING PUT BACK: not every ledger has said"):
         run = place.rehearse(*both, **nowhere)
         assert (run.rc, said in run.screen) == (2, True), run.output
@@ -41,12 +46,7 @@ def test_a_database_that_is_silent_is_neither_as_before_nor_without_a_rehearsal(
 @pytest.mark.drill
 def test_one_whose_last_sign_of_life_could_not_be_read_is_not_dead(place: Staging) -> None:
     before = place.rows()
-    running = place.begin()
-    try:
-        running.says("Plant test data")
-        running.kill()
-    finally:
-        running.clear()
+    killed_at_its_data(place)
     left = (place.rows(), place.open())
     run = place.rehearse(**silent_where("__rehearse_info is defined and __rehearse_events is not defined"))
     assert (run.rc, place.rows(), place.open()) == (2, *left), run.output
