@@ -9,7 +9,7 @@ Every transaction here is READ ONLY: the server itself refuses what would change
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _pre
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import not_allowed, trials
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasspsql import Surroundings, break_glass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, find_table, identify
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumplook import Source
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fence import row_trigger_warnings
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceentry import look as look_at_fence
@@ -44,6 +45,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightf
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighttrials import planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as script_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.dump import ABOUT
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default, find_target
 
 
@@ -60,6 +62,8 @@ class Request:
     dump_tables: Sequence[str] = ()
     dump_dir: str | None = None
     bin_dir: str | None = None
+    dump_compress: str = "auto"
+    dump_verify: str = "toc"
     disk_spare: float = 1.2
     backup_max_age: float = 86400.0
     fence_tables: Sequence[Any] = ()
@@ -220,9 +224,14 @@ class Look:
         return host.room_for(size, self.request.disk_spare)
 
     def _tools(self) -> None:
-        major = self.session.server_version // 10000
-        self.result["tools"], problem = host.tools(self.request.bin_dir, major, self.server.version)
-        self.checks.append(checks.tools_check(self.result["tools"], problem))
+        asked, major = self.request, self.session.server_version // 10000
+        found, problem = host.tools(asked.bin_dir, major, self.server.version, asked.dump_compress)
+        self.result["tools"] = asdict(found) if found else None
+        self.checks.append(host.tools_check(found, problem))
+        if found and asked.dump_verify == "restore" and not self.server.in_recovery:
+            with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                encoding, may_create = cursor.row(ABOUT, {})
+            self.checks.append(host.proof_check(found, Source(self.server, major, encoding, bool(may_create), ())))
 
     def _host(self, needed: int) -> None:
         self.result["disk"] = host.disk(self.request.dump_dir, needed)

@@ -48,6 +48,7 @@ _WHY = {
     "dump_tables": "The dump would fail, and with it what scenario 3 preserves.",
     "snapshot": "The dump would fail: its parts would not fit together.",
     "tools": "The dump would fail, and with it what scenario 3 preserves.",
+    "dump_proof": "A dump that cannot be proven as asked is not begun, so scenario 3 would have none.",
 }
 
 
@@ -148,13 +149,6 @@ def unreadable_check(names: Sequence[str]) -> Check:
         "pg_dump locks every table to read the schema, so the dump fails without.",
         "GRANT pg_read_all_data TO the role (PostgreSQL 14 and newer), or SELECT on these tables.",
     )
-
-
-def tools_check(tools: Mapping[str, Any] | None, error: KanbanError | None) -> Check:
-    """Return whether a pg_dump is there that knows this server."""
-    if error is not None or tools is None:
-        return of_error("tools", MUST, error, "")
-    return Check("tools", True, MUST, f"pg_dump {tools['version']} in {tools['directory']}.")
 
 
 def disk_check(disk: Mapping[str, Any]) -> Check:

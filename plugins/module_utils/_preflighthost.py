@@ -9,23 +9,48 @@ import os
 from pathlib import Path
 from typing import Any, Mapping
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import find_programs
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import (
+    Programs,
+    choose_compress,
+    find_programs,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumplook import Source
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import previous_dump
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes, nearest
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpverify import choose_scratch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import MUST, Check
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import MUST, Check, of_error
 
 # As pg_dump has them, where nobody gives it others: what stays free, and the dump's share of the tables' size.
 MIN_FREE, FACTOR = 2**30, 0.5
 
 
-def tools(bin_dir: str | None, server_major: int, version: str) -> tuple[dict[str, Any] | None, KanbanError | None]:
-    """Return the client programs that a dump would use, or why there are none."""
+def tools(
+    bin_dir: str | None, server_major: int, version: str, compress: str
+) -> tuple[Programs | None, KanbanError | None]:
+    """Return the client programs that a dump would use, or why there are none that compress so."""
     try:
         found = find_programs(bin_dir, server_major, version)
+        choose_compress(found, compress)
     except KanbanError as error:
         return None, error
-    return {"directory": found.directory, "version": found.version, "major": found.major}, None
+    return found, None
+
+
+def tools_check(programs: Programs | None, error: KanbanError | None) -> Check:
+    """Return whether a pg_dump is there that knows this server and compresses as asked."""
+    good = f"pg_dump {programs.version} in {programs.directory}." if programs else ""
+    return of_error("tools", MUST, error, good)
+
+
+def proof_check(programs: Programs, source: Source) -> Check:
+    """Return whether there is a place to restore a dump into, where it is to be proven by that."""
+    try:
+        where = choose_scratch("auto", programs, source)
+    except KanbanError as error:
+        return of_error("dump_proof", MUST, error, "")
+    article = "an" if where == "instance" else "a"
+    return Check("dump_proof", True, MUST, f"A dump can be proven by restoring it into {article} {where} of its own.")
 
 
 def room_for(size: int, spare: float) -> int:

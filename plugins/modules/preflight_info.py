@@ -53,6 +53,17 @@ options:
   bin_dir:
     description: The only directory to look for C(pg_dump) in. Left out, it is C(PATH) and where packages keep it.
     type: path
+  dump_compress:
+    description: The option O(chatia.kanban_rollback.pg_dump#module:compress) of the dump.
+    type: str
+    default: auto
+  dump_verify:
+    description:
+      - How the dump is to be proven, as O(chatia.kanban_rollback.pg_dump#module:verify); V(restore) needs a place to
+        restore into.
+    type: str
+    choices: [toc, restore]
+    default: toc
   disk_spare:
     description:
       - How many times the size of O(dump_tables) on disk must be free for O(dump_dir), and no less than
@@ -192,9 +203,9 @@ checks:
       description:
         - A short, stable word, C(server), C(flag), C(ledger), C(kill), C(blockers), C(terminate), C(latch),
           C(forecast), C(flag_default), C(settings), C(break_glass), C(dump_tables), C(snapshot), C(dump_schema),
-          C(tools), C(disk), C(backup), C(orm_saves), C(fence_triggers), C(errors), C(errors_index), C(errors_owners),
-          C(integrity), C(integrity_applies) or, for each query, C(figures). What cannot be looked at because another
-          one is not met is left out.
+          C(tools), C(dump_proof), C(disk), C(backup), C(orm_saves), C(fence_triggers), C(errors), C(errors_index),
+          C(errors_owners), C(integrity), C(integrity_applies) or, for each query, C(figures). What cannot be looked at
+          because another one is not met is left out.
       type: str
     ok:
       description: Whether it is met; null where that could not be found out.
@@ -352,6 +363,8 @@ def main() -> None:
         "dump_tables": {"type": "list", "elements": "str", "default": []},
         "dump_dir": {"type": "path"},
         "bin_dir": {"type": "path"},
+        "dump_compress": {"type": "str", "default": "auto"},
+        "dump_verify": {"type": "str", "choices": ["toc", "restore"], "default": "toc"},
         "disk_spare": {"type": "float", "default": 1.2},
         "backup_max_age": {"type": "float", "default": 86400},
         "fence_tables": {"type": "list", "elements": "raw", "default": []},

@@ -126,6 +126,27 @@ def test_a_pg_dump_that_is_missing_or_too_old(db: Database, directory: Path) -> 
     assert "9.6.24" in checks(result)["tools"]["what"]
 
 
+def test_a_dump_that_cannot_be_packed_or_proven_as_asked(db: Database, directory: Path) -> None:
+    modules, options = healthy(db, directory)
+    result = modules.ok("preflight_info", dump_compress="zsdt", **options)
+    assert missing(result) == {"tools": "must"}
+    assert "compress is 'zsdt'" in checks(result)["tools"]["what"]
+    result = modules.ok("preflight_info", dump_compress="gzip:1", **options)
+    assert missing(result) == {}
+    # Programs without a server: what is left is a database on this one, which this role may not make.
+    clients = directory / "clients"
+    clients.mkdir()
+    for name in ("pg_dump", "pg_restore", "createdb"):
+        (clients / name).symlink_to(Path(result["tools"]["directory"]) / name)
+    result = modules.ok("preflight_info", dump_verify="restore", bin_dir=str(clients), **options)
+    assert missing(result) == {"dump_proof": "must"}
+    assert "CREATEDB" in checks(result)["dump_proof"]["what"]
+    db.rows(f"ALTER ROLE {modules.options['login_user']} CREATEDB")
+    result = modules.ok("preflight_info", dump_verify="restore", bin_dir=str(clients), **options)
+    assert missing(result) == {}
+    assert "database of its own" in checks(result)["dump_proof"]["what"]
+
+
 def test_a_disk_that_is_too_small(db: Database, directory: Path) -> None:
     modules, options = healthy(db, directory)
     result = modules.ok("preflight_info", disk_spare=1e9, **options)

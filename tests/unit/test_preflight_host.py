@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflighthost as host
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import Programs
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumplook import Source
 
 GIGABYTE = 2**30
+SERVER = Server("chatia_db", "rollback", "17.2", False, "db1:5432", "main", False, False, True, "")
 
 
 def test_a_place_that_is_yet_to_be_made_is_fine(tmp_path: Path) -> None:
@@ -48,3 +52,24 @@ def test_the_room_is_no_less_than_the_dump_itself_asks_for() -> None:
     assert '"min_free": {"type": "bytes", "default": "1G"}' in source
     assert f'"free_space_factor": {{"type": "float", "default": {host.FACTOR}}}' in source
     assert host.MIN_FREE == GIGABYTE
+
+
+@pytest.mark.parametrize(
+    ("user", "may_create", "where"), [(26, False, "an instance"), (0, True, "a database"), (0, False, "")]
+)
+def test_where_a_dump_can_be_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, may_create: bool, where: str
+) -> None:
+    for name in ("initdb", "postgres", "createdb"):
+        (tmp_path / name).touch(mode=0o755)
+    # PostgreSQL lets no root make an instance.
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    programs = Programs(str(tmp_path), 17, "17.2")
+    check = host.proof_check(programs, Source(SERVER, 17, "UTF8", may_create, ()))
+    assert (check.name, check.ok, check.severity) == ("dump_proof", bool(where), "must")
+    if where:
+        assert f"into {where} of its own" in check.what
+    else:
+        assert "CREATEDB" in check.what
+        assert check.why
+        assert check.todo
