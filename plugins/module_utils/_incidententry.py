@@ -252,13 +252,11 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> tuple[str | None
     result: dict[str, Any] = {
         "known_as": canonical,
         "incidents": incidents,
-        "open": [
-            {**row, "switched_off": closing.switched_off(cursor, row["incident_id"])}
-            for row in ledger.list_incidents(cursor, only_open=True)
-        ],
+        "open": ledger.list_incidents(cursor, only_open=True),
         "lease": ledger.read_lease(cursor, LEASE),
         "kills": ledger.count_kills(cursor),
     }
+    closing.add_switched_off(cursor, result["open"])
     if canonical:
         chain = ledger.read_events(cursor, canonical, events)
         result["events"] = [_shown(event) for event, _hash in chain]

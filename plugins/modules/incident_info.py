@@ -99,7 +99,7 @@ open:
     switched_off:
       description:
         - How many tenants it has switched off so far, one as often as it was. It never goes down; for
-          O(chatia.kanban_rollback.incident#module:switched_off).
+          O(chatia.kanban_rollback.incident#module:switched_off). Null where this role may not read what was changed.
       type: int
 known_as:
   description: The id under which the ledger has O(incident_id); null where it has none.

@@ -61,6 +61,18 @@ def test_what_was_undone_is_closed_also_with_tenants_that_stay_as_they_are(db: D
         assert (closed["changed"], is_open(db)) == (changed, False)
 
 
+def test_what_is_open_is_told_also_to_a_role_that_may_not_read_what_was_changed(db: Database) -> None:
+    population(db).disable()
+    db.rows("INSERT INTO kanban_rollback.incidents (incident_id, opened_at) VALUES ('INC-0', '2026-01-01')")
+    role = db.role("reader", "SELECT ON companies")
+    db.modules().ok("ledger", environment="staging", grant_to=[role])
+    for number, revoke in ((50, "SELECT 1"), (None, f"REVOKE SELECT ON kanban_rollback.flag_changes FROM {role}")):
+        db.rows(revoke)
+        found = db.modules(role).ok("incident_info")["open"]
+        expected = [("INC-1", number), ("INC-0", number and 0)]
+        assert [(row["incident_id"], row["switched_off"]) for row in found] == expected
+
+
 def test_a_stop_since_the_undo_keeps_its_incident_open(db: Database) -> None:
     modules, close = undone(db)
     modules.disable(tenants=[3, 4])

@@ -211,8 +211,9 @@ WHERE incident_id = %(incident)s AND flag = %(flag)s AND action = 'disabled'
   AND (%(tenants)s::text[] IS NULL OR tenants && %(tenants)s::text[])
 """
 SWITCHED_OFF = """
-SELECT COALESCE(sum(cardinality(tenants)), 0)
-FROM kanban_rollback.flag_changes WHERE incident_id = %(incident)s AND action = 'disabled'
+SELECT incident_id, sum(cardinality(tenants))
+FROM kanban_rollback.flag_changes WHERE incident_id = ANY(%(incidents)s) AND action = 'disabled'
+GROUP BY incident_id
 """
 # As a relation for _sql/flag.PRIORS. An undo spends what the incident did under this flag.
 CHANGES = """(
