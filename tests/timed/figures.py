@@ -171,5 +171,5 @@ def _reached(samples: Samples, name: str, goal: Goal) -> str:
 
 
 def _line(words: str, cells: Sequence[str]) -> str:
-    widths = (9, 9, 9, 15, 30, 31)
+    widths = (9, 9, 9, 15, 35, 31)
     return (words.ljust(30) + "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))).rstrip()

@@ -142,6 +142,8 @@ def test_the_table_has_the_plans_words_objectives_and_what_is_to_be_reached() ->
     assert found["One ping on the same hosts"] == "1.5 s 2.0 s 2.0 s - - -"
     # Not measured is not met.
     assert found["Total rollback time"] == "- - - - - -"
+    long = rows(table({**samples, "total": [75.35, 75.35]}, goals, {"total": {"p95": 27.97}}))["Total rollback time"]
+    assert long == "75.3 s 75.3 s 75.3 s - 37.67 x, recorded 27.97 x, SLOWER -"
     without = rows(table({}, goals, {}))["Time to disable feature flag"]
     assert without == "- - - 120 s NOT MET - 15 s NO, 3 x ping not judged"
 
