@@ -10,7 +10,7 @@ and then finds the incident closed.
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
@@ -24,26 +24,26 @@ SETTINGS = {"idle_in_transaction_session_timeout": "1s"}
 
 def switched_off(cursor: Cursor, incident_id: str) -> int:
     """Return how many tenants an incident has switched off so far, one as often as it was; it never goes down."""
-    return _switched_off(cursor, [incident_id]).get(incident_id, 0)
+    return _switched_off(cursor, [incident_id])[incident_id]
 
 
 def add_switched_off(cursor: Cursor, incidents: Sequence[dict[str, Any]]) -> None:
     """Add to each incident what ``switched_off`` returns; None where this role may not read what was changed."""
-    ids = [row["incident_id"] for row in incidents]
+    found: dict[str, int] = {}
     try:
         with cursor.savepoint():
-            found: Mapping[str, int | None] = {**dict.fromkeys(ids, 0), **_switched_off(cursor, ids)}
+            found = _switched_off(cursor, [row["incident_id"] for row in incidents])
     except ServerError as error:
+        # What is open is told all the same: it is what everything else begins with.
         if error.code != "missing_privilege":
             raise
-        # What is open is told all the same: it is what everything else begins with.
-        found = {}
     for row in incidents:
         row["switched_off"] = found.get(row["incident_id"])
 
 
 def _switched_off(cursor: Cursor, incident_ids: Sequence[str]) -> dict[str, int]:
-    return {name: int(number) for name, number in cursor.rows(queries.SWITCHED_OFF, {"incidents": list(incident_ids)})}
+    found = cursor.rows(queries.SWITCHED_OFF, {"incidents": list(incident_ids)})
+    return {**dict.fromkeys(incident_ids, 0), **{name: int(number) for name, number in found}}
 
 
 def close_incident(cursor: Cursor, incident_id: str, operator: str | None, known: int | None = None) -> bool:
