@@ -7,19 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: affected_tenants_info
-short_description: Rank the tenants that have a feature flag on by their errors, or return the list that was frozen
+short_description: Rank the tenants that have a feature flag on by their errors, or return the frozen list
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Counts the errors of each tenant within a window that ends now, by the server's clock, in one pass over the window's
-    rows, and lists the tenants with more than O(more_than) of them that exist and have the flag on, worst first.
-  - Tenants with as many errors stand in the order of their ids, so the same errors always make the same list.
-  - What is on is decided by the rules of M(chatia.kanban_rollback.feature_flag); no value is cast.
-  - Where the ledger has a list frozen for O(incident_id), that one is returned instead, so that what is shown, acted on
-    and verified are the same tenants. A list is frozen by an event C(ranking frozen) of the incident
-    (M(chatia.kanban_rollback.incident)) that holds RV(freeze); the first one counts while the incident is open. Once
-    tenants of the incident are put back, be it some of them, it is history, and the next one counts.
+  - Counts the errors of each tenant in a window that ends now, by the server's clock, in one pass over the window's
+    rows. Lists the tenants that exist, have the flag on, and have more than O(more_than) errors, worst first.
+  - Tenants with equally many errors are ordered by their ids, so the same errors always give the same list.
+  - The rules of M(chatia.kanban_rollback.feature_flag) decide what counts as on; no value is cast.
+  - If the ledger has a frozen list for O(incident_id), the module returns that list instead. The tenants that are
+    shown, acted on and verified are then the same. A list is frozen by an event C(ranking frozen) of the incident
+    (M(chatia.kanban_rollback.incident)) that holds RV(freeze); the first such event counts while the incident is open.
+    Once any tenants of the incident are put back, that list is history, and the next one counts.
   - Reads only, takes no row locks, and works on replicas as well.
 options:
   error_logs:
@@ -29,26 +29,27 @@ options:
     required: true
   companies:
     description:
-      - Table of tenants, for their names and to tell ids that no tenant has. Left out, the flag's table tells.
+      - Table of tenants. It gives their names and shows which ids no tenant has. Left out, the flag's table shows that.
     type: str
   users:
     description: Table of users, to count those of the affected tenants.
     type: str
   users_query:
     description:
-      - A query that returns one whole number, used instead of O(users). C(%(tenants)s) in it stands for the ids of the
-        affected tenants, a list of text; other percent signs stand for themselves. It is run read-only.
+      - A query that returns one whole number, used instead of O(users). In it, C(%(tenants)s) stands for the ids of the
+        affected tenants, as a list of text; other percent signs stand for themselves. The query runs read-only.
     type: str
   columns:
     description:
-      - Columns by table and by what they mean, for instance C({error_logs:{company:companyId,created_at:createdAt}}).
-        Needed are C(company), C(created_at) and, with O(contains), C(context) of C(error_logs); C(id) and C(name) of
-        C(companies); C(company) of C(users). Others are not looked at.
-      - C(context) may be text, json or jsonb. C(created_at) may have a time zone or none.
+      - Columns by table and by their meaning, for instance C({error_logs:{company:companyId,created_at:createdAt}}).
+        The module needs C(company), C(created_at) and, with O(contains), C(context) of C(error_logs); C(id) and C(name)
+        of C(companies); C(company) of C(users). It ignores others.
+      - C(context) may be text, json or jsonb. C(created_at) may be with or without a time zone.
     type: dict
     required: true
   window:
-    description: Seconds before now in which an error counts. One that is dated later than now counts, with a warning.
+    description:
+      - Length of the window before now, in seconds. An error that is dated later than now counts, with a warning.
     type: float
     default: 3600
   more_than:
@@ -56,46 +57,47 @@ options:
     type: int
     default: 10
   top:
-    description: How many tenants to list at most, up to 1000; V(0) lists them all, up to 1000.
+    description: How many tenants to list at most, up to 1000; V(0) lists all of them, also up to 1000.
     type: int
     default: 20
   contains:
     description:
-      - Only errors whose context contains this text, at most 200 characters. No character of it is a wildcard. In JSON
-        it is found as it is written and as JSON escapes it. Empty, every error counts.
+      - Count only errors whose context contains this text of at most 200 characters. No character is a wildcard. In
+        JSON, the text is found both as written and as JSON escapes it. If it is empty, every error counts.
     type: str
     default: ''
   ignore_case:
-    description: Whether upper and lower case are the same in O(contains). Accents never are left out.
+    description: Whether O(contains) ignores upper and lower case. Accents are never ignored.
     type: bool
     default: true
   naive_timezone:
-    description: Which time zone the times of errors are in where their column has none. ORMs write UTC.
+    description: Time zone of the errors' times if their column has none. ORMs write UTC.
     type: str
     default: UTC
   incident_id:
-    description: The incident, by its id or an alias, whose frozen list is returned where there is one.
+    description: The id or an alias of the incident whose frozen list is returned, if it has one.
     type: str
   incident_adopt:
-    description: Whether an incident that is open already is meant where the ledger does not know O(incident_id).
+    description: Whether to use an incident that is already open if the ledger does not know O(incident_id).
     type: bool
     default: false
   frozen_age:
     description:
-      - Seconds after which a frozen list is history and the tenants are ranked anew. An incident may stay open for
-        weeks, and with O(incident_adopt=true) it is joined by who names none.
+      - Seconds after which a frozen list is history and the tenants are ranked again. An incident may stay open for
+        weeks, and with O(incident_adopt=true) somebody who names no incident joins it.
     type: float
     default: 86400
   since_switch:
     description:
-      - Rank by the errors since the incident's frozen list was switched off, as its ledger has that moment, and not by
-        O(window); where the ledger has none, by those of so many seconds. What is frozen is not returned then.
-      - No more than O(window) is looked at, and O(more_than) shrinks in proportion with the time, to at least 1.
+      - Rank by the errors since the incident's frozen list was switched off, instead of by O(window). The ledger gives
+        that moment; if it has none, the errors of this many seconds count. The frozen list is not returned then.
+      - The module looks at no more than O(window), and O(more_than) shrinks in proportion to the time, but not below 1.
     type: float
   frozen:
     description:
-      - V(prefer) ranks where no list is frozen, and counts beside a frozen one what is now. V(only) does neither,
-        whatever O(since_switch) says, for a switch waits for it; where no list is frozen, RV(measured=false).
+      - V(prefer) ranks if no list is frozen; beside a frozen list it counts the present figures. V(only) does neither,
+        whatever O(since_switch) says, because a switch waits for it; if no list is frozen, it returns
+        RV(measured=false).
     type: str
     choices: [prefer, only]
     default: prefer
@@ -103,18 +105,18 @@ options:
     description: Refuse a ledger that is marked with another environment.
     type: str
   deadline:
-    description: Seconds for all of it. A ranking that does not end in time fails; it is never cut short.
+    description: Seconds that the module may take. A ranking that does not end in time fails; it is never cut short.
     type: float
     default: 30
   on_missing:
     description:
-      - What to do where the table of errors, or one of its columns, does not exist. V(fail) fails; V(report) returns
-        RV(measured=false). Neither returns an empty list that reads as nobody being affected.
+      - What to do if the table of errors, or one of its columns, does not exist. V(fail) fails; V(report) returns
+        RV(measured=false). Neither returns an empty list that would read as nobody being affected.
     type: str
     choices: [fail, report]
     default: fail
   on_replica:
-    description: Whether to read a replica as well, or to V(skip) it.
+    description: Whether to V(read) a replica as well or to V(skip) it.
     type: str
     choices: [read, skip]
     default: read
@@ -175,12 +177,12 @@ EXAMPLES = r"""
 RETURN = r"""
 measured:
   description:
-    - False where the table of errors is missing and O(on_missing=report), where no list is frozen and O(frozen=only),
-      or where a replica was skipped.
+    - False if the table of errors is missing and O(on_missing=report), if no list is frozen and O(frozen=only), or if a
+      replica was skipped.
   returned: success
   type: bool
 skipped:
-  description: Whether this was a replica, which was left alone. The figures are null then.
+  description: Whether the module skipped this server because it is a replica. The figures are null then.
   returned: when O(on_replica=skip) and the server is a replica
   type: bool
 skipped_reason:
@@ -201,7 +203,7 @@ tenants:
       description: The id, as M(chatia.kanban_rollback.feature_flag) takes it.
       type: str
     name:
-      description: The name in one line, at most 200 characters; null where O(companies) is not given or not readable.
+      description: The name in one line, at most 200 characters; null if O(companies) is not given or not readable.
       type: str
     errors:
       description: Errors in the window.
@@ -210,20 +212,20 @@ tenants:
       description: The first of them, UTC.
       type: str
     last_at:
-      description: The last of them, UTC; null for a date that is none.
+      description: The last of them, UTC; null for an invalid date.
       type: str
     mean_seconds_between:
-      description: Mean seconds from one error to the next; null where there is one error only.
+      description: Mean seconds from one error to the next; null if there is only one error.
       type: float
     errors_now:
-      description: Of a frozen list, the errors in the window that ends now; null where they were not counted.
+      description: For a frozen list, the errors in the window that ends now; null if they were not counted.
       type: int
 affected_count:
   description: Tenants that exist and have more than O(more_than) errors, whether they are on or off.
   returned: success
   type: int
 affected_on_count:
-  description: Those of them that are on, also the ones that the list has no place for.
+  description: Those of them that are on, including the ones that the list has no place for.
   returned: success
   type: int
 on_count:
@@ -235,16 +237,16 @@ total:
   returned: success
   type: int
 share:
-  description: RV(affected_on_count) of RV(on_count), from 0 to 1; null where none is on.
+  description: RV(affected_on_count) divided by RV(on_count), from 0 to 1; null if no tenant is on.
   returned: success
   type: float
   sample: 0.0525
 users_count:
-  description: Users of the tenants that RV(affected_on_count) counts; null where nothing says how to count them.
+  description: Users of the tenants that RV(affected_on_count) counts; null if no option says how to count them.
   returned: success
   type: int
 errors_total:
-  description: Errors in the window with the text, of whomever.
+  description: Errors in the window that contain the text, no matter whose.
   returned: success
   type: int
 errors_without_tenant:
@@ -252,11 +254,12 @@ errors_without_tenant:
   returned: success
   type: int
 unknown_count:
-  description: Ids with more than O(more_than) errors that no tenant has (any more).
+  description: Ids with more than O(more_than) errors that belong to no tenant (any more).
   returned: success
   type: int
 window:
-  description: O(window), and likewise RV(more_than) and RV(top); of a frozen list, those that it was made with.
+  description:
+    - O(window); for a frozen list, the window that it was made with. The same holds for RV(more_than) and RV(top).
   returned: success
   type: float
 more_than:
@@ -268,24 +271,24 @@ top:
   returned: success
   type: int
 since:
-  description: Where the window began, UTC, by the server's clock.
+  description: When the window began, UTC, by the server's clock.
   returned: success
   type: str
 note:
-  description: What to look at before a ranking without any error is read as nobody being affected; null else.
+  description: What to check before reading a ranking without errors as nobody being affected; otherwise null.
   returned: success
   type: str
 doubt:
   description:
-    - Why the figures of O(since_switch) cannot be relied on; null where nothing speaks against them. Errors that were
-      written since the ranking and are dated before it come from a clock that is behind; and where no error was found
-      and no ranking is frozen to compare with, nothing shows that errors would be found.
+    - Why the figures of O(since_switch) cannot be relied on; null if nothing speaks against them. Errors that were
+      written after the ranking but are dated before it come from a clock that is behind. If no error was found and no
+      ranking is frozen to compare with, nothing shows that errors would be found.
   returned: success
   type: str
 frozen:
   description:
-    - Whether this is the list that the incident froze; then the figures are those of that moment, too, and those of
-      this one are in RV(now).
+    - Whether this is the list that the incident froze. The figures are then those of that moment, and the present ones
+      are in RV(now).
   returned: success
   type: bool
 frozen_at:
@@ -293,14 +296,14 @@ frozen_at:
   returned: success
   type: str
 gone:
-  description: Tenants of a frozen list that exist no more.
+  description: Tenants of a frozen list that no longer exist.
   returned: success
   type: list
   elements: str
 now:
   description:
-    - Beside a frozen list, the figures (RV(share), RV(on_count), RV(affected_on_count) and the others, and RV(note)) as
-      they are now; null where they were not counted.
+    - Beside a frozen list, the present figures (RV(share), RV(on_count), RV(affected_on_count) and the others, and
+      RV(note)); null if they were not counted.
   returned: success
   type: dict
 incident_id:
@@ -308,15 +311,15 @@ incident_id:
   returned: when RV(frozen=true)
   type: str
 freeze:
-  description: List and figures, as the event C(ranking frozen) holds them.
+  description: The list and its figures, as the event C(ranking frozen) holds them.
   returned: when ranked now
   type: dict
 index_missing:
-  description: Whether the table of errors is large and no index finds the rows of the window.
+  description: Whether the table of errors is large and has no index that finds the rows of the window.
   returned: success
   type: bool
 index_hint:
-  description: The statement that makes one.
+  description: The statement that creates one.
   returned: when ranked now
   type: str
 plan:
@@ -338,7 +341,7 @@ flag:
   returned: when ranked now
   type: str
 ledger:
-  description: Whether the ledger is there and can be read, its version and environment.
+  description: Whether the ledger exists and can be read, its version and environment.
   returned: when not skipped
   type: dict
 database:
@@ -350,13 +353,13 @@ ranking_ms:
   returned: when ranked now
   type: int
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 error:
   description:
-    - On failure, what is wrong (C(code), C(what)), why it matters (C(why)), what to do (C(todo)), and where more is
-      said (C(page)).
+    - On failure, what is wrong (C(code), C(what)), why it matters (C(why)), what to do (C(todo)), and where the
+      documentation says more (C(page)).
   returned: failure
   type: dict
 """

@@ -7,46 +7,47 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: approval_info
-short_description: Who approved what a job of an AWX workflow is about to do
+short_description: Tell who approved what a job of an AWX workflow is about to do
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Reads from AWX's API which approval the node of a job follows on its success, and who gave it. AWX itself hands no
-    name on to the jobs after an approval. Reads only.
-  - Fails where it is not known, so that nothing is done on the account of nobody.
+  - Reads from AWX's API which approval the node of a job follows on success, and who gave that approval. AWX itself
+    does not pass the name on to the jobs after an approval. Reads only.
+  - Fails if that is not known, so that nothing is done without a known approver.
 options:
   url:
     description:
-      - Where AWX is, a name or an https address; http for a server on this machine. A redirect is never followed.
-      - Left out, E(CONTROLLER_HOST), which a credential of the type Red Hat Ansible Automation Platform sets.
+      - Name or https address of AWX. http is allowed for a server on this machine only. Redirects are never followed.
+      - Left out, E(CONTROLLER_HOST) is used. A credential of the type Red Hat Ansible Automation Platform sets it.
     type: str
   token:
-    description: An OAuth token of a user who may read the workflow. Left out, E(CONTROLLER_OAUTH_TOKEN).
+    description: OAuth token of a user who may read the workflow. Left out, E(CONTROLLER_OAUTH_TOKEN) is used.
     type: str
   username:
-    description: Without a token, the user. Left out, E(CONTROLLER_USERNAME).
+    description: User to log in as if there is no token. Left out, E(CONTROLLER_USERNAME) is used.
     type: str
   password:
-    description: Its password. Left out, E(CONTROLLER_PASSWORD).
+    description: Password of the user. Left out, E(CONTROLLER_PASSWORD) is used.
     type: str
   validate_certs:
-    description: Whether the certificate is checked. Left out, E(CONTROLLER_VERIFY_SSL), and true without it.
+    description:
+      - Whether to check the certificate. Left out, E(CONTROLLER_VERIFY_SSL) is used, and true if that is not set.
     type: bool
     default: true
   ca_certs:
-    description: A PEM file of the authorities to trust, and not the system's.
+    description: A PEM file of the authorities to trust instead of the system's.
     type: path
   workflow_job_id:
-    description: The workflow's run, C(awx_workflow_job_id) in a job.
+    description: Id of the workflow's run, C(awx_workflow_job_id) in a job.
     type: int
     required: true
   job_id:
-    description: This job, C(awx_job_id) in it.
+    description: Id of this job, C(awx_job_id) in it.
     type: int
     required: true
   deadline:
-    description: Seconds for all of it.
+    description: Seconds that the module may take.
     type: float
     default: 30
 attributes:
@@ -57,7 +58,7 @@ attributes:
     support: N/A
     description: Changes nothing.
 notes:
-  - Runs on the controller. Proxies of the environment are not used.
+  - Runs on the controller. Does not use the proxies of the environment.
 seealso:
   - module: chatia.kanban_rollback.integrity_repair
   - module: chatia.kanban_rollback.pg_restore_tables
@@ -82,7 +83,7 @@ approved_at:
   returned: success
   type: str
 requested_by:
-  description: The user who launched the workflow; empty where a schedule did.
+  description: The user who launched the workflow; empty if a schedule launched it.
   returned: success
   type: str
 name:
