@@ -12,111 +12,113 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Looks at several sources of backups, and says which is the newest that is usable, how old its data is, which is the
-    newest that had ended before O(before), and whether a point in time just before that can be reached.
+  - Looks at several sources of backups. Reports the newest usable backup, how old its data is, the newest usable backup
+    that had ended before O(before), and whether a point in time just before that can be reached.
   - Sources are dumps of M(chatia.kanban_rollback.pg_dump), files of C(pg_dump), and the catalogues of pgBackRest,
-    Barman and WAL-G. One that gives no answer is named in RV(sources), with what to do; it hides none of the others
-    and never counts as a backup.
-  - Usable is a dump that is whole, of O(of_database) and with rows of all O(tables), or a physical backup that its tool
-    calls whole, with the log that it needs, of the server's own cluster.
-  - Also says whether the server archives its log, which decides what a physical backup is worth.
+    Barman and WAL-G. RV(sources) names a source that gives no answer, and says what to do; such a source hides none of
+    the others and never counts as a backup.
+  - A dump is usable if it is whole, of O(of_database), and has rows of all O(tables). A physical backup is usable if
+    its tool calls it whole, with the log that it needs, and it is of the server's own cluster.
+  - Also reports whether the server archives its log, which decides what a physical backup is worth.
   - Changes nothing.
 options:
   sources:
-    description: Where backups are, in any number.
+    description: Any number of places where backups are.
     type: list
     elements: dict
     required: true
     suboptions:
       kind:
         description:
-          - V(dumps), dumps of M(chatia.kanban_rollback.pg_dump), below O(sources[].path) or that itself. Their manifest
-            and the cluster that it names are checked.
-          - V(pg_dump), what C(pg_dump) wrote in whatever format, plain scripts packed by gzip and those of
-            C(pg_dumpall) among them.
-          - V(pgbackrest), the stanza O(sources[].stanza), by C(pgbackrest info).
-          - V(barman), the server O(sources[].server), by C(barman list-backups) and C(barman show-backup).
-          - V(wal_g), by C(wal-g backup-list) and C(wal-g wal-show).
+          - V(dumps) are dumps of M(chatia.kanban_rollback.pg_dump), below O(sources[].path) or at that path itself.
+            Their manifest and the cluster that it names are checked.
+          - V(pg_dump) is what C(pg_dump) wrote in any format, including plain scripts packed by gzip and those of
+            C(pg_dumpall).
+          - V(pgbackrest) is the stanza O(sources[].stanza), read by C(pgbackrest info).
+          - V(barman) is the server O(sources[].server), read by C(barman list-backups) and C(barman show-backup).
+          - V(wal_g) is read by C(wal-g backup-list) and C(wal-g wal-show).
         type: str
         choices: [dumps, pg_dump, pgbackrest, barman, wal_g]
         required: true
       name:
-        description: What to call it in results. Left out, it is called by its kind and place.
+        description: Name of the source in results. Left out, it is the source's kind and place.
         type: str
       path:
         description:
-          - Of V(dumps) and V(pg_dump), a directory, one backup, or with V(pg_dump) a pattern such as
+          - For V(dumps) and V(pg_dump), a directory or one backup; for V(pg_dump) also a pattern such as
             V(/backups/*.dump). Directories below a directory are not searched; one with a C(toc.dat) is one backup.
         type: path
       database:
         description:
-          - Of V(pg_dump), the database that plain scripts are of, for they do not name it. One that does not name it is
-            not usable where O(of_database) is given and this is not.
+          - For V(pg_dump), the database of plain scripts, because they do not name it. A script that does not name its
+            database is not usable if O(of_database) is given and this option is not.
         type: str
       stanza:
-        description: Of V(pgbackrest), the stanza.
+        description: For V(pgbackrest), the stanza.
         type: str
       repo:
-        description: Of V(pgbackrest), the number of the one repository to look at. Left out, all are.
+        description: For V(pgbackrest), the number of the only repository to look at. Left out, all are looked at.
         type: int
       server:
-        description: Of V(barman), the server as Barman calls it.
+        description: For V(barman), the server as Barman calls it.
         type: str
       program:
-        description: The tool's program, by name or whole path. Left out, it is C(pgbackrest), C(barman) or C(wal-g).
+        description: The tool's program, by name or full path. Left out, it is C(pgbackrest), C(barman) or C(wal-g).
         type: path
       config:
-        description: The tool's configuration file, where it is not the tool's default.
+        description: The tool's configuration file, if it is not the tool's default.
         type: path
       env_dir:
         description:
-          - A directory whose files are variables for the tool by their names, as C(envdir) reads them and WAL-G is
-            often set up. Besides these and variables that begin with the tools' own prefixes, C(AWS_), C(AZURE_),
-            C(GOOGLE_), C(GCS_) or C(PG), tools get no environment but PATH, HOME, USER, TZ and LC_ALL.
+          - A directory in which each file is an environment variable for the tool, as C(envdir) reads them. WAL-G is
+            often set up like this. Apart from these and from variables that begin with the tools' own prefixes,
+            C(AWS_), C(AZURE_), C(GOOGLE_), C(GCS_) or C(PG), tools get only PATH, HOME, USER, TZ and LC_ALL.
         type: path
       user:
         description:
-          - The account to run the tool as, where this runs as root. Left out, it is who this runs as. Files are read as
-            who this runs as.
+          - The account to run the tool as, if the module runs as root. Left out, the tool runs as the module's own
+            account. The module always reads files as its own account.
         type: str
   before:
     description:
-      - A moment in ISO 8601 with a zone, for instance when the damage began. RV(before) is then the newest backup
-        that had ended by then, and RV(point_in_time) says whether the log reaches it.
+      - A moment in ISO 8601 with a zone, for instance when the damage began. RV(before) is then the newest usable
+        backup that had ended before it, and RV(point_in_time) says whether the log reaches it.
     type: str
   max_age:
-    description: How many seconds old data may be for RV(recent) and RV(recent_with_log). Left out, that is not judged.
+    description:
+      - Maximum age of the data in seconds, for RV(recent) and RV(recent_with_log). Left out, these are not judged.
     type: float
   of_database:
-    description: Dumps count only where they are of this database. Left out, any will do.
+    description: Dumps count only if they are of this database. Left out, any database will do.
     type: str
   tables:
     description:
-      - Dumps count only where they have rows of these tables, given as C(name) or C(schema.name). The exact name is
-        looked for, then the lower-case one. Files of C(pg_dump) know partitions alone, not the table that they are
-        of.
+      - Dumps count only if they have rows of these tables, given as C(name) or C(schema.name). The exact name is looked
+        for first, then the lower-case one. Files of C(pg_dump) name only partitions, not the table that these belong
+        to.
     type: list
     elements: str
     default: []
   verify:
     description:
-      - V(contents) reads dumps whole, newest first, up to the first that is usable. Of V(dumps) the checksums are
-        compared; of V(pg_dump) all rows are unpacked and thrown away.
-      - V(listing) reads what costs nothing; names and sizes, the table of contents, and the end. A byte that changed
-        in the midst of the rows is not seen. Packed plain scripts are read whole all the same. Of others it is not
-        known which tables they hold.
+      - V(contents) reads whole dumps, newest first, up to the first that is usable. For V(dumps) it compares the
+        checksums; for V(pg_dump) it unpacks all rows and discards them.
+      - V(listing) reads what costs nothing, that is names and sizes, the table of contents, and the end. It does not
+        see a byte that changed in the middle of the rows. Packed plain scripts are read whole all the same. For other
+        plain scripts it is not known which tables they hold.
     type: str
     choices: [contents, listing]
     default: contents
   timeout:
-    description: Seconds for each source. What was not through by then is no backup, and the source has an error.
+    description:
+      - Seconds for each source. A backup whose check has not ended by then does not count, and the source has an error.
     type: float
     default: 60
   ask_server:
     description:
-      - Whether the server is asked, by the connection options, for its archiver, its cluster and when it wrote its log.
-        Without that RV(archiver) is not known, backups of other clusters are not told, and how far the log reaches
-        neither. A server that does not answer is no failure.
+      - Whether to ask the server, by the connection options, for its archiver, its cluster and when it wrote its log.
+        Without that, RV(archiver) and how far the log reaches are not known, and backups of other clusters are not
+        recognized. A server that does not answer is not a failure.
     type: bool
     default: true
   max_behind:
@@ -128,7 +130,8 @@ options:
     type: int
     default: 20
   bin_dir:
-    description: Directory of C(pg_restore). Left out, it is looked for as in M(chatia.kanban_rollback.pg_dump).
+    description:
+      - Directory of C(pg_restore). Left out, the program is looked for as in M(chatia.kanban_rollback.pg_dump).
     type: path
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
@@ -141,14 +144,15 @@ attributes:
     description: Changes nothing.
 notes:
   - Run it where the backups are, as a user that may read them.
-  - pgBackRest 2.55 and Barman 3.13 were run by the tests. WAL-G was not; what is understood is what it documents.
-  - That a backup is usable does not mean that it was restored. M(chatia.kanban_rollback.pg_dump) restores its own with
-    C(verify=restore); of others only a rehearsal tells.
-  - The times of a backup are by the clock of the host that made it. The header of a C(pg_dump) archive names no zone
-    and is taken for this host's; where that would be after the file was last written, the file's time counts instead.
-  - How far the log reaches is told by when the server wrote the last file of it that the archive has, for which the
-    role has to be a member of C(pg_monitor). pgBackRest and Barman are not asked for gaps in between.
-  - psycopg2 is needed for O(ask_server) alone.
+  - The tests run pgBackRest 2.55 and Barman 3.13. They do not run WAL-G; the module understands what WAL-G documents.
+  - That a backup is usable does not mean that it was ever restored. M(chatia.kanban_rollback.pg_dump) restores its own
+    dumps with C(verify=restore); for others, only a rehearsal proves it.
+  - The times of a backup are by the clock of the host that made it. The header of a C(pg_dump) archive names no zone,
+    so this host's zone is assumed; if that gives a time after the file was last written, the file's time counts
+    instead.
+  - How far the log reaches is taken from the time at which the server wrote the last log file that the archive has. The
+    role must be a member of C(pg_monitor) for that. pgBackRest and Barman are not asked for gaps in between.
+  - psycopg2 is needed only for O(ask_server).
 requirements:
   - pg_restore, not older than what wrote the archives, for archives of C(pg_dump)
 seealso:
@@ -196,7 +200,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 newest:
-  description: The newest usable backup, or null.
+  description: The newest usable backup; null if there is none.
   returned: success
   type: dict
   contains:
@@ -213,18 +217,18 @@ newest:
       description: Where it is, for dumps; otherwise null.
       type: str
     physical:
-      description: Whether it is of the whole cluster, and goes on with the log.
+      description: Whether it is of the whole cluster and can be continued with the log.
       type: bool
     started:
-      description: When it was begun, in UTC; null where that is not known.
+      description: When it was begun, in UTC; null if that is not known.
       type: str
     ended:
-      description: When it was whole, in UTC; of V(pg_dump) when its files were last written.
+      description: When it was complete, in UTC; for V(pg_dump), when its files were last written.
       type: str
     as_of:
       description:
-        - The moment whose data it holds without any log, in UTC. Of a dump that is its snapshot, which is older than
-          its end; of a physical backup its end.
+        - The moment whose data it holds without any log, in UTC. For a dump, that is its snapshot, which is older than
+          its end; for a physical backup, its end.
       type: str
     time_by:
       description:
@@ -235,25 +239,25 @@ newest:
       description: Seconds since RV(newest.as_of).
       type: int
     database:
-      description: The database that it is of; null where it is of all, or does not say.
+      description: The database that it is of; null if it is of all databases or does not say.
       type: str
     tables:
-      description: The tables whose rows are in it, up to 500; null where it is of all, or was not read for them.
+      description: The tables whose rows are in it, up to 500; null if it is of all tables, or was not read for them.
       type: list
       elements: str
     size_bytes:
-      description: Its size; of V(pgbackrest) and V(barman) that of the cluster.
+      description: Its size; for V(pgbackrest) and V(barman), the size of the cluster.
       type: int
     cluster:
-      description: System identifier of the cluster that it is of; null where it does not say.
+      description: System identifier of the cluster that it is of; null if it does not say.
       type: str
     verified:
       description:
         - How it is known to be whole; V(manifest) or V(contents) by reading all of it, V(sizes), V(toc) or V(ends) by
-          its listing, V(catalog) by the word of its tool.
+          its listing, V(catalog) because its tool says so.
       type: str
     usable:
-      description: Whether it is usable; null where it was not looked at, because a newer one serves.
+      description: Whether it is usable; null if it was not checked because a newer one serves.
       type: bool
     why_not:
       description: Why it is not usable.
@@ -261,9 +265,9 @@ newest:
     reach:
       description:
         - The moments that can be brought back, C(earliest) and C(latest), in UTC, and C(age_seconds) of the latter.
-          They are one where there is no log, or it is not known how far it goes; then C(latest_by) is
-          RV(newest.time_by). It is C(segment) where the server told when it wrote the last file of the log in the
-          archive, C(archiver) where that file is gone and it told when it was archived.
+          They are the same if there is no log or it is not known how far it goes; C(latest_by) is then
+          RV(newest.time_by). C(latest_by) is C(segment) if the server told when it wrote the last log file in the
+          archive, and C(archiver) if that file is gone and the server told when it was archived.
       type: dict
     reach_unknown:
       description: Why it is not known how far the log goes.
@@ -287,44 +291,47 @@ newest:
     ended: "2026-11-25T02:04:11Z"
     age_seconds: 4196
 newest_why:
-  description: Why there is none, with the newest that is not usable and the sources without an answer; else empty.
+  description: Why there is none, with the newest unusable backup and the sources without an answer; otherwise empty.
   returned: success
   type: str
 recent:
   description:
-    - Whether RV(newest), without its log, holds data that is not older than O(max_age); null without that, false where
-      there is none, or its time is still to come.
+    - Whether RV(newest), without its log, holds data that is not older than O(max_age). Null without O(max_age); false
+      if there is no such backup, or its time is in the future.
   returned: success
   type: bool
 furthest:
   description:
-    - The usable backup that with its log brings back the latest moment, shaped as RV(newest); null where there is none.
-      With archiving that is an old one with a log up to a minute ago.
+    - The usable backup that, with its log, brings back the latest moment, in the form of RV(newest); null if there is
+      none. With archiving, that is an old backup with a log up to a minute ago.
   returned: success
   type: dict
 recent_with_log:
-  description: Whether that moment is not longer ago than O(max_age); null without that, false where none is.
+  description:
+    - Whether the latest moment of RV(furthest) is not older than O(max_age). Null without O(max_age); false if there is
+      none.
   returned: success
   type: bool
 before:
-  description: The newest usable backup that had ended before O(before), shaped as RV(newest); null where there is none.
+  description:
+    - The newest usable backup that had ended before O(before), in the form of RV(newest); null if there is none.
   returned: success
   type: dict
 before_why:
-  description: Why there is none; else empty.
+  description: Why there is none; otherwise empty.
   returned: success
   type: str
 lost_seconds:
-  description: Of how many seconds before O(before) the data would be lost, if RV(before) came back with its log.
+  description: How many seconds of data before O(before) would be lost if RV(before) came back with its log.
   returned: success
   type: int
 point_in_time:
-  description: Whether the data can be brought back as it was just before O(before); null without that.
+  description: Whether the data can be brought back as it was just before O(before); null without O(before).
   returned: success
   type: dict
   contains:
     possible:
-      description: V(true), V(false), or null where it is not known how far the log goes.
+      description: V(true), V(false), or null if it is not known how far the log goes.
       type: bool
     why_not:
       description: Why not, or why it is not known, and what to do.
@@ -339,7 +346,7 @@ point_in_time:
       description: Its label.
       type: str
 backups:
-  description: Backups of all sources, newest first, up to O(limit), each shaped as RV(newest).
+  description: Backups of all sources, newest first, up to O(limit), each in the form of RV(newest).
   returned: success
   type: list
   elements: dict
@@ -360,33 +367,33 @@ sources:
       description: Its name.
       type: str
     path:
-      description: As given, and so are C(stanza), C(server) and C(repo).
+      description: As given, like C(stanza), C(server) and C(repo).
       type: str
     found:
       description: How many backups it has, usable or not.
       type: int
     newest:
-      description: Label of its newest usable one, or null.
+      description: Label of its newest usable backup; null if there is none.
       type: str
     newest_as_of:
-      description: The moment whose data that holds, in UTC.
+      description: The moment whose data that backup holds, in UTC.
       type: str
     refused:
       description: Up to 20 of its backups that are not usable, newest first, each with C(label) and C(why_not).
       type: list
       elements: dict
     warnings:
-      description: What is not as it should be, for instance a backup that is running.
+      description: Anything unusual, for instance a backup that is still running.
       type: list
       elements: str
     error:
-      description: Why it gave no whole answer, with C(code), C(what), C(why), C(todo) and C(page); else null.
+      description: Why it gave no complete answer, with C(code), C(what), C(why), C(todo) and C(page); otherwise null.
       type: dict
     elapsed_ms:
       description: Milliseconds that it took.
       type: int
 complete:
-  description: Whether every source gave a whole answer.
+  description: Whether every source gave a complete answer.
   returned: success
   type: bool
 archiver:
@@ -399,8 +406,8 @@ archiver:
       type: bool
     healthy:
       description:
-        - V(false) where the last try failed, more than O(max_behind) files wait, or nothing is archived or streamed.
-          Null where it cannot be told, as on a replica, or where the log is streamed instead of archived.
+        - V(false) if the last attempt failed, more than O(max_behind) files wait, or nothing is archived or streamed.
+          Null if it cannot be determined, as on a replica, or if the log is streamed instead of archived.
       type: bool
     why:
       description: Why it is not healthy, or not known.
@@ -421,7 +428,7 @@ archiver:
       description: Seconds since then, by the server's clock. An idle server archives nothing.
       type: int
     failed_count:
-      description: How many tries failed since C(stats_reset).
+      description: How many attempts failed since C(stats_reset).
       type: int
     last_failed_wal:
       description: The last file that could not be archived.
@@ -430,41 +437,41 @@ archiver:
       description: When, in UTC.
       type: str
     stats_reset:
-      description: Since when it is counted, in UTC.
+      description: When counting began, in UTC.
       type: str
     behind_segments:
       description: How many full files of the log wait to be archived.
       type: int
     unarchived_bytes:
-      description: How much of the log is not archived yet, and would be lost with the server.
+      description: How many bytes of the log are not archived yet and would be lost with the server.
       type: int
     receivers:
-      description: Who streams the log to keep it, each with C(application_name), C(state) and C(behind_bytes).
+      description: Clients that stream the log to keep it, each with C(application_name), C(state) and C(behind_bytes).
       type: list
       elements: dict
     error:
-      description: Why the server gave no answer, with C(code), C(what), C(why), C(todo) and C(page); else null.
+      description: Why the server gave no answer, with C(code), C(what), C(why), C(todo) and C(page); otherwise null.
       type: dict
 database:
-  description: Which database was asked, by name, address, cluster, role and version; null where none was.
+  description: Which database was asked, by name, address, cluster, role and version; null if none was.
   returned: success
   type: dict
 cluster:
-  description: System identifier of the server's cluster, which backups are compared with; null where it is not known.
+  description: System identifier of the server's cluster, with which backups are compared; null if it is not known.
   returned: success
   type: str
 sampled_at:
-  description: The moment from which ages count, in UTC, by this host's clock.
+  description: The moment that ages are counted from, in UTC, by this host's clock.
   returned: success
   type: str
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 error:
   description:
-    - On failure, what is wrong, why it matters and what to do, and the C(page) that says more. Only options that are
-      wrong are a failure.
+    - On failure, what is wrong, why it matters and what to do, and the C(page) that says more. Only wrong options are a
+      failure.
   returned: failure
   type: dict
 """

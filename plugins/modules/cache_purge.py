@@ -7,23 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cache_purge
-short_description: Remove an application's cached keys from Redis, and never those that are protected
+short_description: Remove an application's cached keys from Redis, but never protected ones
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Goes over the keys of one database with C(SCAN), and removes with C(UNLINK) those that fit O(patterns) and none of
-    O(protected). Each key is looked at before it is removed, so that patterns may overlap as they like.
-  - C(FLUSHDB) would take sessions, queues and the write block along, which exist nowhere else. Only O(flush) together
+  - Goes over the keys of one database with C(SCAN), and removes with C(UNLINK) those that match O(patterns) and none of
+    O(protected). Each key is checked before it is removed, so patterns may overlap.
+  - C(FLUSHDB) would also remove sessions, queues and the write block, which exist nowhere else. Only O(flush) together
     with O(force) uses it.
-  - Redis is given small pieces of work. Where one of them takes long, the next are smaller and it is left to others for
-    a moment.
-  - A key that is written while this goes on may be left, or removed; one that was there before and fits is removed.
+  - The work is sent to Redis in small pieces. If a piece takes long, the next ones are smaller, and Redis is left to
+    other clients for a moment.
+  - A key that is written during the purge may be left or removed; a matching key that existed before is removed.
 options:
   patterns:
     description:
-      - Which keys to remove, as patterns of Redis (C(*), C(?), C([a-z]), C([^a-z]), backslash before what is meant
-        literally). V(*) is all keys that are not protected. An empty list is nothing to do.
+      - Which keys to remove, as patterns of Redis (C(*), C(?), C([a-z]), C([^a-z]), a backslash before a literal
+        character). V(*) means all keys that are not protected. With an empty list there is nothing to do.
       - A pattern that is empty, longer than 1000 bytes, or has a range from ASCII to another byte is refused. At most
         200 are taken.
     type: list
@@ -31,49 +31,50 @@ options:
     default: []
   protected:
     description:
-      - Which keys to keep, as patterns of Redis, whatever O(patterns) say.
+      - Which keys to keep, as patterns of Redis, whatever O(patterns) says.
     type: list
     elements: str
     default: []
   write_block_key:
     description:
-      - The key of M(chatia.kanban_rollback.write_block). It, the key of its owner, and what was set aside for it are
-        protected, too. Without it there is a warning.
+      - The key of M(chatia.kanban_rollback.write_block). This key, the key of its owner, and what was set aside for it
+        are protected as well. Without this option there is a warning.
     type: str
   flush:
     description:
-      - Empty the database instead of going by O(patterns). Refused while there is any protected key. RV(would_lose)
-        says what is there, in check mode, too.
-      - Keys are removed one by one here as well, so a protected key that comes into being meanwhile is kept.
+      - Empty the database instead of going by O(patterns). This is refused while any protected key exists.
+        RV(would_lose) lists what exists, also in check mode.
+      - Keys are removed one by one here as well, so a protected key that is created meanwhile is kept.
     type: bool
     default: false
   force:
     description:
-      - With O(flush), empty the database by C(FLUSHDB ASYNC), protected keys, the write block and all. An override to
-        be given with a reason. Without O(flush) it has no effect.
+      - With O(flush), empty the database by C(FLUSHDB ASYNC), including protected keys and the write block. This is an
+        override to be given with a reason. Without O(flush) it has no effect.
     type: bool
     default: false
   batch:
-    description: The most keys that Redis is asked to go over, or to remove, by one command; from 1 to 10000.
+    description: Maximum number of keys that Redis goes over, or removes, in one command; from 1 to 10000.
     type: int
     default: 1000
   max_block_ms:
     description:
-      - Milliseconds that Redis may spend on one exchange, by its own clock. After one that took longer, half as many
-        keys are asked for, and Redis is left to others for as long, at most 100 milliseconds.
+      - Milliseconds that Redis may spend on one exchange, by its own clock. After an exchange that took longer, the
+        module asks for half as many keys, and leaves Redis to others for as long as that took, at most 100
+        milliseconds.
     type: float
     default: 20
   on_replica:
     description:
-      - Whether a replica is a failure, or is left alone with a result that says so. Not used with O(sentinels).
+      - Whether to V(fail) on a replica, or to V(skip) it with a result that says so. Not used with O(sentinels).
     type: str
     choices: [fail, skip]
     default: fail
   deadline:
     description:
-      - Seconds by which everything ends, retries included. What is not done by then is a failure with full figures;
-        the same again goes on with what is left.
-      - A Redis that is tried for 15 seconds in vain is given up before.
+      - Seconds after which everything ends, retries included. If the purge is not complete by then, the module fails
+        with full figures; the same task again goes on with what is left.
+      - The module gives up earlier on a Redis that it has tried in vain for 15 seconds.
     type: float
     default: 60
 extends_documentation_fragment:
@@ -81,16 +82,16 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, and counts what would go.
+    description: Changes nothing, and counts what would be removed.
   diff_mode:
     support: full
     description: Shows how many keys of each pattern there are before and after.
 notes:
-  - The user needs C(+scan), C(+unlink), the keys that go (C(~<pattern>)) and, to force a flush, C(+flushdb). C(+role),
-    C(+info), C(+dbsize), C(+type) and C(+wait) are for the figures and warnings alone, C(+time) is for the pace;
-    without it, what others do counts as time of this.
+  - The user needs C(+scan), C(+unlink), the keys to remove (C(~<pattern>)) and, to force a flush, C(+flushdb).
+    C(+role), C(+info), C(+dbsize), C(+type) and C(+wait) are only for the figures and warnings. C(+time) is for the
+    pace; without it, time that Redis spends on others counts too.
   - In a Redis Cluster each node has its own keys. Act on every master.
-  - Keys in results are cut, and what may be a token in them is cut to its first four signs.
+  - Keys in results are truncated, and any part that may be a token is truncated to its first four characters.
 seealso:
   - module: chatia.kanban_rollback.write_block
 """
@@ -118,7 +119,7 @@ changed:
   returned: always
   type: bool
 complete:
-  description: Whether all keys were gone over. Where it is V(false) the module fails.
+  description: Whether the module went over all keys. If it is V(false), the module fails.
   returned: unless an option is refused
   type: bool
 flushed:
@@ -126,35 +127,37 @@ flushed:
   returned: unless an option is refused
   type: bool
 total:
-  description: Keys in the database before, of any kind; none where the user may not ask.
+  description: Keys of any kind in the database before; null if the user may not ask.
   returned: unless an option is refused
   type: int
 scanned:
-  description: Keys that were looked at here. Where one pattern can be left to Redis, it sends only those that fit.
+  description:
+    - Keys that the module looked at. If one pattern can be left to Redis, Redis sends only the keys that match.
   returned: unless an option is refused
   type: int
 matched:
-  description: Different keys that fit O(patterns), protected ones included.
+  description: Different keys that match O(patterns), protected ones included.
   returned: unless an option is refused
   type: int
 purged:
-  description: Keys that Redis said it removed; in check mode, those that would be.
+  description: Keys that Redis reported as removed; in check mode, keys that would be removed.
   returned: unless an option is refused
   type: int
 protected_kept:
-  description: Different keys that fit O(patterns) and were kept because they are protected.
+  description: Different keys that match O(patterns) and were kept because they are protected.
   returned: unless an option is refused
   type: int
 already_gone:
-  description: Removals that found no key, because it had expired or been removed by others, or was named twice.
+  description: Removals that found no key, because it had expired, somebody else had removed it, or it was named twice.
   returned: unless an option is refused
   type: int
 unanswered:
-  description: Removals that were sent over a connection that was lost. Each may have been done, uncounted.
+  description:
+    - Removals that were sent over a connection that was then lost. Each may have been done without being counted.
   returned: unless an option is refused
   type: int
 patterns:
-  description: The figures of each of O(patterns). A key counts for the first one that it fits.
+  description: The figures for each of O(patterns). A key counts for the first pattern that it matches.
   returned: unless an option is refused
   type: list
   elements: dict
@@ -166,13 +169,13 @@ patterns:
       description: Different keys, protected ones included.
       type: int
     purged:
-      description: Keys that Redis said it removed; in check mode, those that would be.
+      description: Keys that Redis reported as removed; in check mode, keys that would be removed.
       type: int
     protected:
       description: Different keys that were kept.
       type: int
     samples:
-      description: Up to 5 keys that went.
+      description: Up to 5 keys that were removed, or would be.
       type: list
       elements: str
   sample: [{"pattern": "cache:*", "matched": 500012, "purged": 500000, "protected": 12, "samples": ["cache:board:7"]}]
@@ -183,12 +186,12 @@ protected:
   elements: dict
   sample: [{"pattern": "bull:*", "count": 12, "samples": ["bull:inbound:id"]}]
 samples:
-  description: Up to 10 keys that went, or would go.
+  description: Up to 10 keys that were removed, or would be.
   returned: unless an option is refused
   type: list
   elements: str
 would_lose:
-  description: What O(flush) would lose; none without O(flush).
+  description: What O(flush) would lose; null without O(flush).
   returned: unless an option is refused
   type: dict
   contains:
@@ -207,11 +210,11 @@ would_lose:
       elements: dict
     prefixes:
       description:
-        - The 20 most frequent first parts of keys, as C(prefix) and C(count); C(prefix) is none for the others.
+        - The 20 most frequent prefixes of keys, as C(prefix) and C(count); C(prefix) is null for all others.
       type: list
       elements: dict
     types:
-      description: How many of at most 1000 keys have which type; none where the user may not ask.
+      description: How many of at most 1000 keys have which type; null if the user may not ask.
       type: dict
   sample:
     count: 1204
@@ -221,11 +224,12 @@ would_lose:
     prefixes: [{"prefix": "bull:", "count": 1198}, {"prefix": "cache:", "count": 4}]
     types: {"string": 702, "hash": 298}
 server:
-  description: Which Redis this was, with the fields that M(chatia.kanban_rollback.write_block) returns, or none.
+  description:
+    - Which Redis this was, with the fields that M(chatia.kanban_rollback.write_block) returns; null if none answered.
   returned: unless an option is refused
   type: dict
 skipped:
-  description: Whether this was a replica, which was left alone.
+  description: Whether the module skipped this server because it is a replica.
   returned: unless an option is refused
   type: bool
 skipped_reason:
@@ -234,26 +238,26 @@ skipped_reason:
   type: str
 replicas_acked:
   description:
-    - How many replicas have the removals, waiting at most 200 ms for the first. None where nothing was removed, there
-      are no replicas, or it cannot be told.
+    - How many replicas have the removals, after waiting at most 200 ms for the first. Null if nothing was removed,
+      there are no replicas, or it is not known.
   returned: unless an option is refused
   type: int
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: unless an option is refused
   type: int
 longest_ms:
   description:
-    - Milliseconds that Redis was kept by one exchange at most, by its own clock. Where it may not be asked or did not
-      answer, as seen from here, waiting for others included.
+    - Milliseconds that Redis spent on the longest exchange, by its own clock. If the user may not ask for that, or
+      Redis did not answer, the time is measured here and includes waiting for others.
   returned: unless an option is refused
   type: float
 tries:
-  description: How often a connection was tried.
+  description: How many times a connection was tried.
   returned: when the server refused, or could not be reached
   type: int
 msg:
-  description: That there was nothing to do.
+  description: Says that there was nothing to do.
   returned: when O(patterns) is empty
   type: str
 error:

@@ -12,12 +12,13 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Tries, ahead of the day and without changing anything, the commands of M(chatia.kanban_rollback.cache_purge) as its
-    user. One step of C(SCAN) is run. C(UNLINK), of one key that fits each of O(patterns), and C(FLUSHDB) are queued
-    behind C(MULTI) and discarded, for Redis judges a user when a command is queued. Where C(MULTI) is refused,
-    C(UNLINK) is sent for a key that is not there, and what names a key itself is not tried.
-  - No key is looked at, and none is removed. How many keys would go, M(chatia.kanban_rollback.cache_purge) tells in
-    check mode.
+  - Tries the commands of M(chatia.kanban_rollback.cache_purge) as its user, ahead of the day and without changing
+    anything. It runs one step of C(SCAN). It queues C(UNLINK), for one key that matches each of O(patterns), and
+    C(FLUSHDB) behind C(MULTI) and discards them, because Redis checks a user's rights when a command is queued. If
+    C(MULTI) is refused, it sends C(UNLINK) for a key that does not exist, and does not try patterns that name a key
+    itself.
+  - No key is read, and none is removed. In check mode, M(chatia.kanban_rollback.cache_purge) tells how many keys it
+    would remove.
 options:
   patterns:
     description: The option O(chatia.kanban_rollback.cache_purge#module:patterns).
@@ -33,7 +34,7 @@ options:
     type: bool
     default: false
   deadline:
-    description: Seconds by which everything ends, retries included.
+    description: Seconds after which everything ends, retries included.
     type: float
     default: 10
 extends_documentation_fragment:
@@ -60,12 +61,12 @@ EXAMPLES = r"""
 RETURN = r"""
 can_purge:
   description:
-    - Whether this user could purge on this server now. V(false) where a right is missing, or this is a replica; none
-      where something could not be tried.
+    - Whether this user could purge on this server now. V(false) if a right is missing or this is a replica; null if
+      something could not be tried.
   returned: success
   type: bool
 can_purge_why:
-  description: Why not, and the line that grants what is missing; none where nothing is in the way.
+  description: Why not, and the line that grants what is missing; null if nothing is in the way.
   returned: success
   type: str
 missing:
@@ -84,12 +85,13 @@ server:
   returned: success
   type: dict
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 error:
   description:
-    - On failure, what is wrong, why it matters and what to do, a C(code) for machines, and the C(page) that says more.
+    - On failure, what is wrong, why it matters and what to do, a C(code) for machines, and the C(page) of the
+      documentation that says more.
   returned: failure
   type: dict
 """

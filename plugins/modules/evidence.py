@@ -13,18 +13,20 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Writes what PostgreSQL and the application show at this moment to files on the host that it runs on (files 0600,
-    directories 0700), bounded in time and size. What one part lacks is recorded with its reason; the other parts go on.
-  - From PostgreSQL, sessions, locks and who waits for whom, prepared transactions, position in the WAL and timeline,
-    replication, counters of databases and user tables, the top statements of C(pg_stat_statements), settings that
-    differ from their default. No table of the application is read or locked.
-  - From Redis, C(INFO), the list of clients, the names of slow commands without their arguments, the number of keys. No
-    key is read.
-  - From the application's host, pm2's processes without their environment and arguments, the ends of log files, the
-    answers of HTTP addresses.
+    directories 0700), bounded in time and size. If a part cannot be collected, the reason is recorded, and the other
+    parts go on.
+  - From PostgreSQL, it collects sessions, locks and who waits for whom, prepared transactions, position in the WAL and
+    timeline, replication, counters of databases and user tables, the top statements of C(pg_stat_statements), settings
+    that differ from their default. No table of the application is read or locked.
+  - From Redis, it collects C(INFO), the list of clients, the names of slow commands without their arguments, and the
+    number of keys. No key is read.
+  - From the application's host, it collects pm2's processes without their environment and arguments, the ends of log
+    files, and the answers of HTTP addresses.
   - M(chatia.kanban_rollback.feature_flag) with O(chatia.kanban_rollback.feature_flag#module:evidence_dir) begins the
-    same for PostgreSQL beside the kill. With O(wait) this module returns that, and collects only what is not there.
-  - Each source has a directory with an C(index.json), which is written last. Nothing is written over. A collection
-    that did not come to its end stays, and the next one gets a directory beside it.
+    same collection for PostgreSQL beside the kill. With O(wait), this module returns that collection, and collects only
+    what is missing.
+  - Each source has a directory with an C(index.json), which is written last. Nothing is overwritten. A collection that
+    did not finish stays, and the next one gets a directory beside it.
 options:
   incident_id:
     description: Free text that is unique to this incident.
@@ -38,41 +40,41 @@ options:
     default: [postgresql]
   dest:
     description:
-      - Directory on the host for this incident's evidence, made with mode 0700 if needed.
+      - Directory on the host for this incident's evidence, created with mode 0700 if needed.
       - Without it, or if it cannot be written, belongs to somebody else, or its disk is nearly full,
         C(incidents/<incident_id>/evidence) in C(/var/lib/kanban_rollback), C(~/.local/state/kanban_rollback),
         C(/var/tmp/kanban_rollback) and C(/dev/shm/kanban_rollback) are tried. RV(path) says which it was.
     type: path
   label:
     description:
-      - Names the moment, for instance V(t0) or V(after-recovery), and the directory in O(dest). Evidence that is there
-        and complete under the same label is returned, not taken again.
+      - Name of the moment, for instance V(t0) or V(after-recovery), and of the directory in O(dest). Complete evidence
+        that exists under the same label is returned, not collected again.
     type: str
     default: t0
   wait:
     description:
-      - Seconds to wait for a collection that is under way under the same label. When it does not end in that time, or
-        died, or was never begun, the evidence is collected now, and RV(taken) is V(later).
+      - Seconds to wait for a collection that is under way under the same label. If it does not end in that time, has
+        died or was never begun, the evidence is collected now, and RV(taken) is V(later).
     type: float
     default: 0
   seconds:
-    description: Seconds that collecting may take, all sources side by side. What is cut by it is named in RV(missing).
+    description: Seconds that collecting may take, all sources side by side. RV(missing) names what this limit cut off.
     type: float
     default: 10
   max_bytes:
     description:
-      - Bytes that all files together may take. Each source has an equal share, each file at most a fourth of that, and
-        nothing takes more than a tenth of what is free on the disk.
+      - Bytes that all files together may take. Each source has an equal share, each file at most a quarter of that, and
+        nothing takes more than a tenth of the free space on the disk.
     type: int
     default: 33554432
   redis:
     description:
-      - Where Redis is, for the source V(redis), by the options that M(chatia.kanban_rollback.write_block) has of the
-        same names. Left out, they have their defaults.
+      - Where Redis is, for the source V(redis). The options have the same names as in
+        M(chatia.kanban_rollback.write_block). Left out, they have their defaults.
     type: dict
     suboptions:
       login_host:
-        description: Host of Redis. Not used where O(redis.sentinels) or O(redis.login_unix_socket) is given.
+        description: Host of Redis. Not used if O(redis.sentinels) or O(redis.login_unix_socket) is given.
         type: str
         default: localhost
       login_port:
@@ -97,13 +99,13 @@ options:
         type: bool
         default: false
       validate_certs:
-        description: Whether the server's certificate has to be signed by a known authority and to have the host's name.
+        description: Whether the server's certificate must be signed by a known authority and carry the host's name.
         type: bool
         default: true
       ca_certs:
         description:
-          - File with the certificates of the authorities that the server's certificate is checked against; left out,
-            those of the system.
+          - File with the certificates of the authorities to check the server's certificate against; left out, those of
+            the system.
         type: path
       client_cert_file:
         description: File with the client's certificate.
@@ -113,9 +115,10 @@ options:
         type: path
       sentinels:
         description:
-          - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). The first that answers names
-            the master to look at.
-          - With O(redis.tls) and O(redis.validate_certs), certificates must have the addresses that the Sentinels name.
+          - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). The first one that answers
+            names the master to look at.
+          - With O(redis.tls) and O(redis.validate_certs), certificates must carry the addresses that the Sentinels
+            name.
         type: list
         elements: str
         default: []
@@ -127,22 +130,23 @@ options:
         description: User to log in to the Sentinels as.
         type: str
       sentinel_password:
-        description: Password for the Sentinels, which have passwords of their own.
+        description: Password for the Sentinels, which have their own passwords.
         type: str
   pm2:
     description:
-      - Program of pm2; a name is looked for in C(PATH), C(/usr/local/bin) and C(/usr/bin). Empty means that there is
-        none. pm2 is not asked where its daemon does not run, because it would start one.
+      - Program of pm2; a name is looked for in C(PATH), C(/usr/local/bin) and C(/usr/bin). Empty means that there is no
+        pm2. If its daemon does not run, pm2 is not asked, because it would start one.
     type: str
     default: pm2
   pm2_home:
     description:
-      - pm2's directory. Without it, C(PM2_HOME) or C(~/.pm2). As root, pm2 is run as the owner of the directory.
+      - pm2's directory. Left out, it is C(PM2_HOME) or C(~/.pm2). If the module runs as root, pm2 runs as the owner of
+        the directory.
     type: path
   log_files:
     description:
-      - Log files, or patterns of the shell, beside those that pm2 names. When pm2 does not answer, C(logs/*.log) in
-        O(pm2_home) are read.
+      - Log files, or shell patterns of them, in addition to those that pm2 names. If pm2 does not answer, C(logs/*.log)
+        in O(pm2_home) are read.
     type: list
     elements: str
     default: []
@@ -151,18 +155,18 @@ options:
     type: int
     default: 524288
   max_log_files:
-    description: How many log files are kept, those written last first.
+    description: How many log files are kept; those written most recently come first.
     type: int
     default: 10
   urls:
     description:
-      - HTTP addresses, for instance of metrics, that are asked with GET as seen from this host. Each has 3 seconds and
-        1 MiB. Redirects are not followed. User, password and query of an address are used, never recorded.
+      - HTTP addresses, for instance of metrics, that this host asks with GET. Each has 3 seconds and 1 MiB. Redirects
+        are not followed. User, password and query of an address are used, but never recorded.
     type: list
     elements: str
     default: []
   validate_certs:
-    description: Whether the certificates of https addresses are checked.
+    description: Whether to check the certificates of https addresses.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -170,7 +174,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Collects nothing, and tells whether there would be something to collect.
+    description: Collects nothing, and tells whether there is something to collect.
   diff_mode:
     support: none
     description: Evidence has no state before it.
@@ -178,8 +182,8 @@ seealso:
   - module: chatia.kanban_rollback.feature_flag
 notes:
   - The files hold query texts, log lines and answers as they are. They are meant to stay on their host.
-  - The same user has to collect and to return evidence; directories of others are passed over.
-  - psycopg2 is needed for the source V(postgresql) alone, the Python library redis for V(redis) alone.
+  - The same user must collect and return evidence; directories of other users are ignored.
+  - psycopg2 is needed only for the source V(postgresql), the Python library redis only for V(redis).
 """
 
 EXAMPLES = r"""
@@ -202,34 +206,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: Directory on the host with the label's evidence; in check mode, where it would be.
+  description: Directory on the host with the label's evidence; in check mode, the directory that it would be.
   returned: success
   type: str
   sample: /var/lib/kanban_rollback/incidents/INC-20261125-042/evidence/t0
 elsewhere:
   description:
-    - The same, where that is not in the first place (O(dest), or C(/var/lib/kanban_rollback)), which could not be
-      written; empty else.
+    - Those directories that are not in the first place (O(dest), or C(/var/lib/kanban_rollback)) because that could not
+      be written; otherwise empty.
   returned: success
   type: list
   elements: str
 taken:
   description:
-    - C(beside_containment) by a process beside the kill, C(on_request) by this module, or C(later) by this module
-      because there was none from beside the kill. Of several sources, the last of these. Null when there is none.
+    - C(beside_containment) if a process beside the kill took it, C(on_request) if this module did, or C(later) if this
+      module did because there was none from beside the kill. For several sources, the last of these. Null if there is
+      no evidence.
   returned: success
   type: str
 taken_at:
-  description: When collecting began, in UTC by the host's clock; of several sources, the first.
+  description: When collecting began, in UTC by the host's clock; for several sources, the first of these.
   returned: success
   type: str
   sample: "2026-11-25T03:14:07.123456Z"
 complete:
-  description: Whether every part of every source was tried to its end; what a server does not have counts as tried.
+  description:
+    - Whether every part of every source was tried to its end; a part that a server does not have counts as tried.
   returned: success
   type: bool
 truncated:
-  description: Whether a file holds less than there was, ends of longer log files included.
+  description: Whether a file holds less than there was; that includes the ends of longer log files.
   returned: success
   type: bool
 files:
@@ -257,7 +263,7 @@ files:
       description: Whether it holds less than there was.
       type: bool
 missing:
-  description: What could not be had, or not whole.
+  description: What could not be collected, or not completely.
   returned: success
   type: list
   elements: dict
@@ -269,15 +275,15 @@ missing:
       description: The part or file, for instance C(statements); C(all) for the whole source.
       type: str
     reason:
-      description: Why, one line.
+      description: Why, in one line.
       type: str
 unfinished:
-  description: Directories of other collections of the same sources and label, for instance one whose process died.
+  description: Directories of other collections of the same sources and label, for instance of one whose process died.
   returned: success
   type: list
   elements: str
 elapsed_ms:
-  description: Milliseconds for all of it, waiting included.
+  description: Milliseconds that the module took, waiting included.
   returned: success
   type: int
 error:
