@@ -12,16 +12,16 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Runs checks that are given as data. All of them see one snapshot (REPEATABLE READ, READ ONLY). Each has a savepoint
-    and a time of its own, so one that fails or takes too long leaves the others whole, and gives its locks back as soon
-    as it has counted.
+  - Runs checks that are given as data. All of them see one snapshot (REPEATABLE READ, READ ONLY). Each check has its
+    own savepoint and time limit, so a check that fails or takes too long does not affect the others. Each releases its
+    locks as soon as it has counted.
   - Changes nothing, takes no row locks, needs no index, and works on replicas as well; RV(snapshot) tells how old the
-    data is there.
-  - What could not be counted is never taken for good. A check whose tables or columns this database does not have says
-    so, by name, and has not passed.
+    data is on a replica.
+  - What could not be counted is never taken as good. A check whose tables or columns do not exist in this database is
+    reported by name and has not passed.
 options:
   deadline:
-    description: Seconds for all checks together. Those whose turn has not come by then are V(timeout).
+    description: Seconds for all checks together. Checks that have not started by then get the status V(timeout).
     type: float
     default: 60
   check_seconds:
@@ -34,8 +34,8 @@ options:
     default: 10
   quick:
     description:
-      - Stop counting a check at the first O(limit_samples) rows. That tells whether there are any, and bounds what a
-        disaster costs; a check that finds nothing reads as much as without.
+      - Stop counting a check at the first O(limit_samples) rows. That shows whether there are any, and bounds the cost
+        in a disaster; a check that finds nothing reads as much as without this option.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -50,7 +50,7 @@ attributes:
     description: Changes nothing.
 notes:
   - The role needs SELECT on the tables, and must see all rows; row-level security makes a check fail.
-  - While a check counts, its name stands in C(application_name) of C(pg_stat_activity).
+  - While a check counts, C(application_name) in C(pg_stat_activity) shows its name.
   - Each statement may use 64 MB of C(work_mem) per process and sort or hash on disk beyond that.
 seealso:
   - module: chatia.kanban_rollback.integrity_repair
@@ -122,26 +122,26 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description:
-    - C(corrupt) as soon as one check is; C(ok) only where every check that applies has counted, and one does; else
-      C(unknown).
+    - C(corrupt) if any check is; C(ok) only if at least one check applies and every check that applies has counted;
+      otherwise C(unknown).
   returned: success
   type: str
   sample: corrupt
 corrupt:
-  description: Whether a check found more than it tolerates.
+  description: Whether any check found more than it tolerates.
   returned: success
   type: bool
 complete:
-  description: Whether every check that applies has counted. V(false) where one ran out of time or failed.
+  description: Whether every check that applies has counted. V(false) if one ran out of time or failed.
   returned: success
   type: bool
 total_count:
-  description: Rows found by the checks that are C(corrupt), together; a row that two checks find counts twice.
+  description: Rows that all C(corrupt) checks found together; a row that two checks find counts twice.
   returned: success
   type: int
   sample: 104
 counts:
-  description: What each check counted, by its name; one that did not count is not among them.
+  description: What each check counted, by its name; checks that did not count are left out.
   returned: success
   type: dict
   sample: {"orphan_tags": 12, "duplicate_ticket_tags": 92, "tickets_without_company": 0}
@@ -158,7 +158,7 @@ not_known:
   elements: str
   sample: []
 checks:
-  description: What each check came to, in the order given. They count in the order of their severity.
+  description: The result of each check, in the order given. The checks run in the order of their severity.
   returned: success
   type: list
   elements: dict
@@ -181,39 +181,39 @@ checks:
       sample: "PostgreSQL gave up waiting: canceling statement due to lock timeout. Held by pid 4711 (migration)."
     code:
       description:
-        - A short, stable word for machines where it did not count. With C(missing_privilege), RV(checks[].why) has the
-          line that grants it. C(missing_own_table) where what the check looks at is not there, and C(missing_table)
-          where it is what that leads to. None where it did.
+        - A short, stable word for machines if the check did not count; otherwise null. With C(missing_privilege),
+          RV(checks[].why) has the line that grants it. C(missing_own_table) means that the table that the check looks
+          at does not exist, C(missing_table) that a table that this one leads to does not.
       type: str
     count:
-      description: Rows found; none where nobody knows.
+      description: Rows found; null if that is not known.
       type: int
     exact:
       description:
-        - Whether there are just so many. V(false) where O(quick) stopped, or where new rows may stand in for what is
-          missing, and there are at least so many.
+        - Whether RV(checks[].count) is exact. V(false) if O(quick) stopped the count, or if new rows may hide missing
+          ones; there are then at least so many.
       type: bool
     groups:
       description:
-        - For C(duplicate), how many values are there more than once; for C(ordering), how many lanes are wrong; for
-          C(two_lanes), how many tickets. None for the other kinds.
+        - For C(duplicate), how many values exist more than once; for C(ordering), how many lanes are wrong; for
+          C(two_lanes), how many tickets. Null for the other kinds.
       type: int
     first_at:
       description:
-        - The earliest time of those rows, by O(checks[].time); of a group, its newest row counts. For C(timeline) the
-          hour of departure. UTC, and none where nobody knows.
+        - The earliest time of those rows, by O(checks[].time); for a group, its newest row counts. For C(timeline), the
+          hour of departure. In UTC; null if that is not known.
       type: str
       sample: "2026-11-25T09:12:44Z"
     last_at:
-      description: The latest.
+      description: The latest such time.
       type: str
     affected_tenants:
-      description: Of how many tenants those rows are; none where the check does not say whose a row is.
+      description: How many tenants those rows belong to; null if the check does not say whose a row is.
       type: int
     samples:
       description:
-        - Keys of some of the rows, each part cut to 100 characters. That is the primary key; C(table) and C(ctid) where
-          there is none; for C(duplicate), O(checks[].columns) and how many C(rows) have them; for C(ordering), the
+        - Keys of some of the rows, each part cut to 100 characters. A key is the primary key, or C(table) and C(ctid)
+          if there is none; for C(duplicate), O(checks[].columns) and how many C(rows) have them; for C(ordering), the
           lane, its C(rows), those C(twice) or C(unplaced) and the numbers C(left_out); for C(two_lanes),
           O(checks[].columns) and how many C(lanes); for C(timeline) and C(mass_delete) the C(hour), its C(rows) and
           what is C(usual); for C(missing_since) C(rows_then) and C(rows_now), or the key.
@@ -232,27 +232,29 @@ snapshot:
       description: UTC.
       type: str
     lsn:
-      description: Position in the write-ahead log at about that moment, on a replica what it had replayed.
+      description:
+        - Position in the write-ahead log at about that moment; on a replica, the position that it had replayed.
       type: str
       sample: 3/7F0A1C28
     replica:
-      description: Whether the server is one.
+      description: Whether the server is a replica.
       type: bool
     replayed_seconds_ago:
       description:
-        - On a replica, the age in seconds of the last transaction that it had replayed; none where it has replayed none
-          since it started. Without traffic on the primary it grows by itself.
+        - On a replica, the age in seconds of the last transaction that it had replayed; null if it has replayed none
+          since it started. Without traffic on the primary, this grows by itself.
       type: float
 database:
   description: Which database this was.
   returned: success
   type: dict
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 error:
-  description: On failure, what is wrong, why it matters and what to do, and the C(page) that says more.
+  description:
+    - On failure, what is wrong, why it matters and what to do, and the C(page) of the documentation that says more.
   returned: failure
   type: dict
 """

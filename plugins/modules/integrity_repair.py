@@ -7,45 +7,46 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: integrity_repair
-short_description: Repair what is corrupt in an application's tables, reversibly and as approved
+short_description: Repair corrupt rows in an application's tables, reversibly and as approved
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Mends what the checks of M(chatia.kanban_rollback.integrity_info) find, in one transaction. Every row that is
-    deleted or changed, those that go along by foreign keys included, is kept in the ledger's quarantine first. Then the
-    checks count again. It commits only where each mended check counts no more than it tolerates and no other check
-    counts more than before; else everything is rolled back.
-  - In check mode it makes the plan, with figures, samples and RV(plan_hash). That is what O(plan_hash) must be for the
-    plan to be applied. The hash is the same as long as the checks and the rows are. Of a row that would be deleted all
-    of it counts; of a row that would be changed its key, what its columns that change hold, and what they would.
-    It is good once, for one incident in one database.
-  - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error, and never written over;
-    so is one that a cascade would take along and the plan did not see.
-  - O(state=undone) brings back what repairs of the incident took away, newest first, where nothing is in the way of it.
-    Restores of M(chatia.kanban_rollback.pg_restore_tables) are among them; what those put there is deleted again.
-    Where the incident has had no repair, those of its namesakes are meant, for an id whose incident was closed stands
-    for a new one (C(X-2) for C(X)), and what was repaired under C(X) is still to be brought back.
+  - Repairs what the checks of M(chatia.kanban_rollback.integrity_info) find, in one transaction. Every row that is
+    deleted or changed, including rows that go along by foreign keys, is kept in the ledger's quarantine first. Then the
+    checks count again. The transaction commits only if each repaired check counts no more than it tolerates and no
+    other check counts more than before; otherwise everything is rolled back.
+  - In check mode it makes the plan, with figures, samples and RV(plan_hash). To apply the plan, give that value as
+    O(plan_hash). The hash stays the same as long as the checks and the rows do. It covers the whole of each row that
+    would be deleted; of each row that would be changed, it covers the key and the old and new values of the columns
+    that change. It is valid once, for one incident in one database.
+  - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error and is never overwritten.
+    It is also an error if a cascade would take along a row that the plan did not see.
+  - O(state=undone) brings back what repairs of the incident took away, newest first, if nothing is in the way. That
+    includes restores of M(chatia.kanban_rollback.pg_restore_tables); the rows that those put there are deleted again.
+    If the incident has had no repair, the repairs of its namesakes are undone. An id whose incident was closed stands
+    for a new incident (C(X-2) for C(X)), and what was repaired under C(X) can then still be brought back.
 options:
   state:
     description:
-      - V(repaired) mends. V(undone) brings back what the incident's repairs deleted and changed; sequences stay as they
-        are.
+      - V(repaired) repairs. V(undone) brings back what the incident's repairs deleted and changed; sequences stay as
+        they are.
     type: str
     choices: [repaired, undone]
     default: repaired
   checks:
     description:
-      - Required for O(state=repaired). They are mended in the order given, each on what the ones before leave.
+      - The checks whose findings are repaired, in the order given, each on what the ones before leave. Required for
+        O(state=repaired).
     required: false
   plan_hash:
-    description: Hash of the plan that was looked at and approved. Without it, or with another one, nothing is changed.
+    description: Hash of the plan that was reviewed and approved. Without it, or with another one, nothing is changed.
     type: str
   approved_by:
     description: Who approved the plan, for the record.
     type: str
   max_rows:
-    description: More rows than this, those that go along included, are not touched.
+    description: A plan that touches more rows than this, including rows that go along, is not applied.
     type: int
     default: 100000
   max_fraction:
@@ -54,23 +55,23 @@ options:
     default: 0.5
   allow_unfenced:
     description:
-      - Repair, or undo, also where the fence (M(chatia.kanban_rollback.write_fence)) does not stand on the tables of
-        the checks. Others may then write meanwhile, and make again what was mended. An override to be given with a
-        reason; it is recorded.
+      - Repair, or undo, even if the fence (M(chatia.kanban_rollback.write_fence)) does not stand on the tables of the
+        checks. Others may then write meanwhile and corrupt again what was repaired. This is an override to be given
+        with a reason; it is recorded.
     type: bool
     default: false
   lease_by_force:
-    description: Take the recovery lease from whoever holds it. An override to be given with a reason.
+    description: Take the recovery lease from whoever holds it. This is an override to be given with a reason.
     type: bool
     default: false
   lease_wait:
     description:
-      - Seconds to wait for the lease where another run holds it, before that is an error. They do not count against
-        O(deadline). A module of the same run that works on the same database is waited for until it has ended.
+      - Seconds to wait for the lease if another run holds it; after that, it is an error. They do not count against
+        O(deadline). If a module of the same run works on the same database, this module waits until that one has ended.
     type: float
     default: 0
   deadline:
-    description: Seconds for all of it; what is not done by then is rolled back.
+    description: Seconds that the module may take; what is not done by then is rolled back.
     type: float
     default: 600
   limit_samples:
@@ -84,35 +85,37 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Makes the plan, or tells what would come back. Takes no row locks.
-    details: Several repairs of one incident are undone one after the other; in check mode each is looked at by itself.
+    description: Makes the plan, or reports what would come back. Takes no row locks.
+    details: Several repairs of one incident are undone one after the other; check mode looks at each of them by itself.
   diff_mode:
     support: full
     description: Shows what each check counts before and after.
 notes:
-  - The role needs SELECT and DELETE, or UPDATE of the columns, on the tables and those that go along by foreign keys,
-    TEMPORARY on the database, and membership in a role that may pass the fence; for O(state=undone) INSERT instead of
-    DELETE. C(bootstrap.yml) grants the collection's role all of that, unless C(kanban_role_repairs) is false.
-  - A key that is a number tells the oldest row, then O(checks[].time), then any other key, then where the row lies.
-  - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. Where one with NO ACTION or RESTRICT
-    forbids the repair, the plan says so and is not applied; nor where one with ON UPDATE CASCADE, SET NULL or SET
-    DEFAULT would change rows along with a column that the repair sets.
-  - A plan that touches rows which violate a check constraint that is NOT VALID is refused, for the server would not let
-    them come back.
-  - Triggers of the application fire; RV(plan.triggers) names them. Where one changes or deletes rows that the plan does
-    not name, all is rolled back, for no copy of them is kept. Rows that one inserts elsewhere, an audit for instance,
-    stay there, which is a warning. The server's own counts tell, so with C(track_counts) off nobody looked, which is
-    another warning.
-  - What a trigger changed along with a row that is changed (a column "updatedAt") comes back too, unless somebody has
-    written it anew since. The undo compares what it has written; where a trigger makes something else of it, it writes
-    with triggers left aside and warns, or it is rolled back (C(not_exact)).
-  - To leave triggers aside so, and to bring back rows that lead to no row under a foreign key that is NOT VALID, the
-    session sets C(session_replication_role), which takes a superuser, or a grant on PostgreSQL 15 and newer.
+  - The role needs SELECT and DELETE, or UPDATE of the columns, on the tables and on those that go along by foreign
+    keys. It also needs TEMPORARY on the database, and membership in a role that may pass the fence. For O(state=undone)
+    it needs INSERT instead of DELETE. C(bootstrap.yml) grants the collection's role all of that, unless
+    C(kanban_role_repairs) is false.
+  - Which row is the oldest is decided by a numeric key, then O(checks[].time), then any other key, then the place of
+    the row in the table.
+  - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. If one with NO ACTION or RESTRICT
+    forbids the repair, the plan says so and is not applied. The same holds if one with ON UPDATE CASCADE, SET NULL or
+    SET DEFAULT would change rows along with a column that the repair sets.
+  - A plan is refused if it touches rows that violate a check constraint that is NOT VALID, because the server would not
+    let them come back.
+  - Triggers of the application fire; RV(plan.triggers) names them. If one changes or deletes rows that the plan does
+    not name, everything is rolled back, because no copy of those rows is kept. Rows that one inserts elsewhere, for
+    instance an audit, stay there, with a warning. The server's own counters show this; with C(track_counts) off it
+    cannot be checked, which is another warning.
+  - What a trigger changed along with a changed row (a column "updatedAt") comes back too, unless somebody has written
+    it again since. The undo compares what it has written. If a trigger altered that, the undo writes again without
+    triggers and warns, or it is rolled back (C(not_exact)).
+  - To write without triggers, and to bring back rows that lead to no row under a foreign key that is NOT VALID, the
+    session sets C(session_replication_role). That takes a superuser, or a grant on PostgreSQL 15 and newer.
   - Tables that others inherit from are refused; partitioned ones are not.
-  - Where it is run again after it was killed or lost its connection, everything is as before, and the same command goes
-    on. Nothing to repair is no change, whatever O(plan_hash) is.
-  - How far it is stands in C(kanban_rollback.leases) while it works, and M(chatia.kanban_rollback.progress_info) tells
-    it. It is written about once a second on a session of its own; where that fails, only this is not known.
+  - If the module was killed or lost its connection, everything is as before, and the same command can be run again. If
+    there is nothing to repair, nothing changes, whatever O(plan_hash) is.
+  - While the module works, its progress is in C(kanban_rollback.leases), and M(chatia.kanban_rollback.progress_info)
+    reports it. It is written about once a second in a separate session; if that fails, only the progress is unknown.
 seealso:
   - module: chatia.kanban_rollback.integrity_info
   - module: chatia.kanban_rollback.pg_restore_tables
@@ -161,12 +164,12 @@ plan_hash:
   returned: when O(state=repaired)
   type: str
 plan:
-  description: What is planned, or was done.
+  description: What is planned or was done.
   returned: when O(state=repaired)
   type: dict
   contains:
     checks:
-      description: What each check came to, in the order given.
+      description: The result of each check, in the order given.
       type: list
       elements: dict
       contains:
@@ -177,7 +180,7 @@ plan:
           description: Its kind.
           type: str
         action:
-          description: How it is mended; C(none) where it is only judged.
+          description: How it is repaired; C(none) if it is only judged.
           type: str
         status:
           description: C(ok), C(corrupt), C(not_applicable), C(timeout) or C(failed).
@@ -186,31 +189,31 @@ plan:
           description: Rows found when its turn came, after the repairs of the checks before it.
           type: int
         remaining:
-          description: Rows found after the repair; none where it was only planned.
+          description: Rows found after the repair; null if the repair was only planned.
           type: int
         tolerate:
-          description: Up to so many are tolerated.
+          description: How many rows are tolerated.
           type: int
         why:
           description: Why it did not count, or what is tolerated; empty otherwise.
           type: str
         code:
-          description: A short, stable word where it did not count.
+          description: A short, stable word if it did not count.
           type: str
         samples:
-          description: Keys of some of its rows; C(table) and C(ctid) where the table has no primary key.
+          description: Keys of some of its rows; C(table) and C(ctid) if the table has no primary key.
           type: list
           elements: dict
     parts:
       description:
-        - What is done to which table for which check. C(via) and C(effect) are the foreign key by which rows go along
-          and what it says, none for a check's own rows.
+        - What is done to which table for which check. C(via) is the foreign key by which rows go along, and C(effect)
+          its action; both are null for a check's own rows.
       type: list
       elements: dict
       sample: [{"check": "orphan_tags", "table": "public.TicketTags", "action": "delete", "rows": 103,
                 "via": "TicketTags_tagId_fkey", "effect": "CASCADE"}]
     cascades:
-      description: Those parts that go along.
+      description: Those parts that go along by foreign keys.
       type: list
       elements: dict
     tables:
@@ -219,7 +222,7 @@ plan:
       elements: dict
       sample: [{"table": "public.TicketTags", "rows": 4000000, "touched": 4000, "fraction": 0.001}]
     total_rows:
-      description: Rows that are deleted or changed, together.
+      description: Total number of rows that are deleted or changed.
       type: int
     fraction:
       description: The greatest share of a table that is touched.
@@ -228,7 +231,8 @@ plan:
       description: About how many seconds it takes to apply.
       type: float
     unindexed:
-      description: Foreign keys without an index on their columns; for each row that goes all of their table is read.
+      description:
+        - Foreign keys without an index on their columns; for each row that is removed, their whole table is read.
       type: list
       elements: dict
     triggers:
@@ -248,7 +252,7 @@ fenced:
   returned: success
   type: bool
 repair_id:
-  description: Number of the repair in C(kanban_rollback.repairs); none where nothing was done.
+  description: Number of the repair in C(kanban_rollback.repairs); null if nothing was done.
   returned: when O(state=repaired)
   type: int
 quarantined:
@@ -256,7 +260,7 @@ quarantined:
   returned: when O(state=repaired)
   type: int
 approved_by:
-  description: Who approved it, as O(approved_by) had it.
+  description: Who approved it, as given in O(approved_by).
   returned: when something was changed
   type: str
 undone:
@@ -266,19 +270,20 @@ undone:
   elements: int
 tables:
   description:
-    - How many C(deleted) and C(changed) rows of which table come back, and how many C(inserted) ones go.
+    - How many C(deleted) and C(changed) rows of which table come back, and how many C(inserted) rows are removed.
   returned: when O(state=undone)
   type: list
   elements: dict
 conflicts:
   description:
-    - Up to 100 rows that are in the way, with C(table), C(why) and the C(key) of the row; where the table has no
-      primary key, where its copy lies. What else it holds is not shown.
+    - Up to 100 rows that are in the way, with C(table), C(why) and the C(key) of the row; if the table has no primary
+      key, the place of its copy. Other contents of the row are not shown.
   returned: when O(state=undone)
   type: list
   elements: dict
 refused:
-  description: Why it could not be undone as it is, as in RV(plan.refused); what the fence has to do with it.
+  description:
+    - Why it could not be undone as it is, in the form of RV(plan.refused). These are reasons that concern the fence.
   returned: when O(state=undone)
   type: list
   elements: dict
@@ -287,11 +292,11 @@ conflicts_count:
   returned: when O(state=undone)
   type: int
 incident_id:
-  description: The id that the ledger knows the incident by; none where it has no open one.
+  description: The id that the ledger knows the incident by; null if the ledger has no open one.
   returned: success
   type: str
 ledger:
-  description: Whether the ledger was there, its version and environment.
+  description: Whether the ledger existed, its version and environment.
   returned: success
   type: dict
 database:
@@ -299,16 +304,16 @@ database:
   returned: success
   type: dict
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 lease:
-  description: Who holds the lease, when another run has it.
+  description: Who holds the lease, if another run has it.
   returned: failure
   type: dict
 error:
   description:
-    - On failure, what is wrong, why it matters and what to do. Where a plan was made it is in the result as well.
+    - On failure, what is wrong, why it matters and what to do. If a plan was made, it is in the result as well.
   returned: failure
   type: dict
   contains:

@@ -12,16 +12,16 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - The flag in the database is off, and an application process may still serve V2 from what it cached. This module asks
-    each process over HTTP until it serves V1 or O(deadline) is over, and says how long that took since the commit.
-  - A process is proven when it served V1, said nothing else since, and said it again after the last process of all had
-    turned. So the proof holds for the processes that live at the end, one that goes back to V2 is found out, and one
-    that was restarted meanwhile is asked again.
-  - What is no clear answer is never taken for V1. No connection, HTML, another status than 200, a missing key, a value
-    of another kind than those of O(off_when), an answer that is not whole within O(timeout) or larger than 1 MiB are
-    said in RV(processes[].error).
-  - It does not fail where something is not proven; RV(proven) says so, and RV(unproven) names what.
-  - Redirects are not followed, and proxies of the environment are not used.
+  - When the flag in the database is off, an application process may still serve V2 from its cache. This module asks
+    each process over HTTP until it serves V1 or O(deadline) is over, and reports how long that took since the commit.
+  - A process is proven when it served V1, has reported nothing else since, and reported V1 again after the last process
+    of all had turned. So the proof holds for the processes that live at the end. A process that goes back to V2 is
+    detected, and one that was restarted meanwhile is asked again.
+  - An unclear answer is never taken for V1. RV(processes[].error) reports no connection, HTML, a status other than 200,
+    a missing key, a value of another type than those of O(off_when), and an answer that is not complete within
+    O(timeout) or is larger than 1 MiB.
+  - The module does not fail if something is not proven; RV(proven) says so, and RV(unproven) names what is not proven.
+  - It does not follow redirects or use the proxies of the environment.
 options:
   urls:
     description:
@@ -32,91 +32,93 @@ options:
     default: []
   url:
     description:
-      - The base URL of processes that share a port (pm2's cluster mode, C(SO_REUSEPORT)). It is asked over new
-        connections again and again, until as many processes as there are have answered. Needs O(pid_path).
+      - The base URL of processes that share a port (pm2's cluster mode, C(SO_REUSEPORT)). It is asked again and again
+        over new connections, until as many processes as exist have answered. Needs O(pid_path).
     type: str
   processes:
     description:
-      - How many processes there are behind O(url). Without this and O(pids) it is not known, and nothing is proven.
+      - How many processes there are behind O(url). Without this option and O(pids), the number is not known, and
+        nothing is proven.
     type: int
   pids:
     description:
-      - Ids of the processes behind O(url), of which each that still lives on this host must answer. Those that were
+      - Ids of the processes behind O(url). Each of them that still lives on this host must answer. Processes that were
         started in their place count as well.
     type: list
     elements: int
     default: []
   path:
-    description: Path behind the base URL, perhaps with a query, that says which flag the process sees.
+    description: Path below the base URL, possibly with a query, whose answer says which flag the process sees.
     type: str
     default: /
   serves_path:
     description:
-      - Where in the JSON answer it stands, as C(data.v2), C(flags[0].value) or a list of steps.
+      - Where in the JSON answer the flag is, as C(data.v2), C(flags[0].value) or a list of steps.
       - A step that is C(<tenant>) stands for the id of each of O(tenants).
-      - With O(tenants), but neither O(tenant_parameter) nor such a step, it has to lead to a list of the ids of the
+      - With O(tenants), but neither O(tenant_parameter) nor such a step, it must lead to a list of the ids of the
         tenants that have V2.
     type: raw
     required: true
   off_when:
     description:
       - The values that mean V1, as the application writes them, for instance V([false]) or V([0]). They are compared by
-        kind and value; V(0) is neither V(false) nor V("0"). Another value of such a kind means V2.
+        type and value; V(0) is neither V(false) nor V("0"). Another value of the same type means V2.
     type: list
     elements: raw
     required: true
   pid_path:
     description:
-      - Where in the answer the process id stands. With it a restarted process is noticed; an answer without it counts
-        for nothing.
+      - Where in the answer the process id is. With this option, a restarted process is noticed, and an answer without
+        an id does not count.
     type: raw
   tenants:
-    description: Ids of the tenants that it is about; none means that the answer is about everybody.
+    description: Ids of the tenants to ask about; an empty list means that the answer is about everybody.
     type: list
     elements: str
     default: []
   tenant_parameter:
     description:
-      - Name in the query for the id of a tenant, where each has to be asked for. Without it, one answer speaks of all.
+      - Query parameter for the id of a tenant, if each tenant must be asked about separately. Without it, one answer is
+        about all of them.
     type: str
   most_tenants:
     description:
-      - How many of O(tenants) are asked for at most, the first, the last, and evenly those between. A warning says that
-        there were more.
+      - How many of O(tenants) to ask about at most; these are the first, the last, and evenly spaced ones in between.
+        If there are more, a warning says so.
     type: int
     default: 10
   committed_seconds_ago:
     description:
-      - How long ago the kill was committed when this module starts, by the clock of the controller. From then on only
-        the time that goes by counts, so clocks that differ do not matter.
+      - How many seconds before the start of this module the kill was committed, by the controller's clock. From then on
+        only elapsed time counts, so differing clocks do not matter.
     type: float
     default: 0
   deadline:
-    description: Seconds for all of it.
+    description: Seconds that the module may take.
     type: float
     default: 30
   interval:
-    description: Seconds between two questions to a process; it grows to 0.3 where it is less.
+    description: Seconds between two requests to a process. If it is less than 0.3, it grows to that.
     type: float
     default: 0.1
   timeout:
-    description: Seconds in which an answer has to be whole.
+    description: Seconds within which an answer must be complete.
     type: float
     default: 2
   headers:
     description:
-      - Headers of every request. Their values are taken for secrets, and masked wherever they appear in a result; so a
-        value as short as C(1) does not belong here.
+      - Headers of every request. Their values are treated as secrets and masked wherever they appear in a result, so do
+        not use a value as short as C(1) here.
     type: dict
     default: {}
   validate_certs:
-    description: Whether the certificates of https addresses are checked.
+    description: Whether to check the certificates of https addresses.
     type: bool
     default: true
 attributes:
   check_mode:
     support: full
-    description: Asks all the same, for it changes nothing.
+    description: Asks all the same, because it changes nothing.
   diff_mode:
     support: N/A
     description: Changes nothing.
@@ -154,12 +156,12 @@ proven:
   returned: success
   type: bool
 proven_count:
-  description: How many do.
+  description: How many processes are proven to serve V1.
   returned: success
   type: int
 processes:
   description:
-    - A row for each process, and for each that should be there and never answered.
+    - A row for each process, and for each one that should exist but never answered.
   returned: success
   type: list
   elements: dict
@@ -168,24 +170,24 @@ processes:
       description: The base URL that was asked.
       type: str
     pid:
-      description: Its process id; null where that is not known.
+      description: Its process id; null if that is not known.
       type: int
     serves:
       description: C(v1), C(v2) or C(unknown).
       type: str
     understood:
-      description: Whether its last answer said clearly which board it serves, proven or not.
+      description: Whether its last answer said clearly which version it serves, proven or not.
       type: bool
     seconds_from_commit:
       description:
-        - From the commit until it was seen to serve V1, and has done so ever since; null where that is not proven. A
-          process that had turned before it was first asked may have done so earlier.
+        - Seconds from the commit until the process was seen to serve V1, which it has done ever since; null if that is
+          not proven. A process that had turned before it was first asked may have done so earlier.
       type: float
     tries:
-      description: How often it answered or failed to.
+      description: How many times it answered or failed to.
       type: int
     error:
-      description: Why it is not proven, one line; null where it is.
+      description: Why it is not proven, in one line; null if it is.
       type: str
 unproven:
   description: Those of RV(processes) that are not proven.
@@ -193,15 +195,15 @@ unproven:
   type: list
   elements: dict
 serving_v2:
-  description: How many processes said that they serve V2.
+  description: How many processes reported that they serve V2.
   returned: success
   type: int
 p50_seconds:
-  description: Median of RV(processes[].seconds_from_commit); null where nothing is proven.
+  description: Median of RV(processes[].seconds_from_commit); null if nothing is proven.
   returned: success
   type: float
 max_seconds:
-  description: The slowest of the proven processes; null where nothing is proven.
+  description: The same of the slowest proven process; null if nothing is proven.
   returned: success
   type: float
 asked:
@@ -209,25 +211,25 @@ asked:
   returned: success
   type: int
 tenants_asked:
-  description: Of how many of O(tenants) the proof is, at most O(most_tenants); 0 where it is about everybody.
+  description: How many of O(tenants) the proof covers, at most O(most_tenants); 0 if it is about everybody.
   returned: success
   type: int
 tenants_named:
-  description: How many different ones O(tenants) has.
+  description: How many different ids O(tenants) has.
   returned: success
   type: int
 committed_seconds_ago:
-  description: As given, for whoever has to know what time went by before the module started.
+  description: O(committed_seconds_ago) as given, to know how much time passed before the module started.
   returned: success
   type: float
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 error:
   description:
-    - On bad input, what is wrong, why it matters and what to do, a C(code) for machines, and the C(page)
-      that says more.
+    - On bad input, what is wrong, why it matters and what to do, a C(code) for machines, and the C(page) of the
+      documentation that says more.
   returned: failure
   type: dict
 """
