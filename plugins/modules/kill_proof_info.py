@@ -17,9 +17,9 @@ description:
   - A process is proven when it served V1, has reported nothing else since, and reported V1 again after the last process
     of all had turned. So the proof holds for the processes that live at the end. A process that goes back to V2 is
     detected, and one that was restarted meanwhile is asked again.
-  - An unclear answer is never taken for V1. RV(processes[].error) reports no connection, HTML, a status other than 200,
-    a missing key, a value of another type than those of O(off_when), and an answer that is not complete within
-    O(timeout) or is larger than 1 MiB.
+  - An unclear answer is never taken for V1; RV(processes[].error) reports it. Unclear are no connection, HTML, a status
+    other than 200, a missing key, a value of another type than those of O(off_when), and an answer that is not complete
+    within O(timeout) or is larger than 1 MiB.
   - The module does not fail if something is not proven; RV(proven) says so, and RV(unproven) names what is not proven.
   - It does not follow redirects or use the proxies of the environment.
 options:

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: metric_gate
-short_description: Take one sample of each metric and judge it with those before
+short_description: Take one sample of each metric and judge it together with earlier ones
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - One call is one try of a watch. It samples O(metrics) from where the module runs, side by side, adds O(samples) that
-    were taken on other hosts, and judges them with the tries before.
-  - A series is what one host says of one metric. With N for C(consecutive), a series is C(degraded) when its last N
-    values are bad, or the last one is critical; C(no_data) when the last N samples have no value, or none ever had
-    one; C(unstable) when one of the last N is bad, or good and not good took turns four times in the O(window); else
-    C(ok). Silence after N bad values is no improvement. The gate's verdict is that of its worst series.
-  - Samples are put in order by the number of the try, never by a clock. A host that gave samples before and gives none
-    in a try counts as one without a value.
-  - With O(incident_id) the tries before are read from the ledger and this one is kept there, so that another run can go
-    on where one stopped. A watch that nobody went on with for 15 minutes is over, and the next try begins another.
-  - Counters (RV(samples[].raw)) are kept with their sample, and the next try tells the difference.
-  - The verdict is that of the newest tries. What was before is kept beside it, however long the watch is, as RV(spells)
-    and as the line that C(growth) is judged by.
+  - One call is one try of a watch. It samples all O(metrics) at once from the host that the module runs on, adds
+    O(samples) that were taken on other hosts, and judges them together with the earlier tries.
+  - A series is what one host reports for one metric. With N for C(consecutive), a series is C(degraded) if its last N
+    values are bad or the last one is critical; C(no_data) if the last N samples have no value or none ever had one;
+    C(unstable) if one of the last N is bad, or it changed between good and not good four times in the O(window);
+    otherwise C(ok). Silence after N bad values is not an improvement. The gate's verdict is that of its worst series.
+  - Samples are ordered by the number of the try, never by a clock. If a host that gave samples before gives none in a
+    try, that counts as a sample without a value.
+  - With O(incident_id), the earlier tries are read from the ledger and this one is kept there, so another run can go on
+    where one stopped. A watch that nobody has continued for 15 minutes is over, and the next try begins another.
+  - Counters (RV(samples[].raw)) are kept with their sample, and the next try computes the difference.
+  - The verdict is about the newest tries. What came before is kept as RV(spells) and as the line that C(growth) is
+    judged by, however long the watch is.
 options:
   metrics:
     description: What to sample here.
@@ -39,20 +39,20 @@ options:
       source:
         description:
           - V(http_json) reads a number in a JSON document.
-          - V(prometheus) reads Prometheus' text format. One process has to answer there, for the counters of several
-            do not add up by themselves.
+          - V(prometheus) reads Prometheus' text format. A single process must answer there, because the counters of
+            several processes do not add up by themselves.
           - V(promql) asks a Prometheus for the value of O(metrics[].query) now.
           - V(sql) asks the database that the login options name.
-          - V(socketio) connects to Socket.IO (Engine.IO 4, HTTP polling), and takes the milliseconds until the server
-            says that it is connected.
+          - V(socketio) connects to Socket.IO (Engine.IO 4, HTTP polling), and measures the milliseconds until the
+            server confirms the connection.
         type: str
         choices: [http_json, prometheus, promql, sql, socketio]
         default: http_json
       url:
         description:
-          - Address to ask with GET. For V(promql), Prometheus without its path to the API; for V(socketio), with the
-            path, usually V(/socket.io/).
-          - It must answer 200. Redirects are not followed. User, password and query are used, never shown.
+          - Address to ask with GET. For V(promql), the address of Prometheus without the path of its API; for
+            V(socketio), the address with the path, usually V(/socket.io/).
+          - It must answer 200. Redirects are not followed. User, password and query are used, but never shown.
         type: str
       path:
         description: Where the number is in the document, as V(data.items[0].rate), or as a list of names and numbers.
@@ -60,14 +60,15 @@ options:
         default: ""
       selector:
         description:
-          - Which series of V(prometheus), and what to make of them. C(name) is the metric, C(labels) a map of labels
-            that are equal, C(match) one of labels that match a regular expression from begin to end.
-          - C(how) is C(value) (the one series that fits), C(sum), C(max), or of two tries C(rate) (how many more in a
-            second), C(ratio) (how many more of how many more of C(of), a selector too) or C(quantile) (of a histogram,
-            by its C(_bucket) series; C(quantile) is V(0.95) unless it is given).
+          - Which series of V(prometheus) to read, and how to combine them. C(name) is the metric, C(labels) a map of
+            labels that must be equal, C(match) a map of labels that must match a regular expression as a whole.
+          - C(how) is C(value) (the only series that matches), C(sum) or C(max). Between two tries, it is C(rate) (the
+            increase per second), C(ratio) (the increase divided by that of C(of), which is also a selector) or
+            C(quantile) (of a histogram, by its C(_bucket) series; C(quantile) defaults to V(0.95)).
         type: dict
       query:
-        description: The PromQL expression, which gives one value; or the SQL query, which gives one row and one column.
+        description:
+          - The PromQL expression, which must give one value, or the SQL query, which must give one row and one column.
         type: str
       namespace:
         description: The namespace of Socket.IO to connect to.
@@ -75,10 +76,10 @@ options:
         default: /
       auth:
         description:
-          - What to send to Socket.IO with the request to connect. An empty map says that the application lets anybody
-            in.
-          - Left out, a refusal by the application (its answer to the request, HTTP 401 or 403) is C(not_allowed) and no
-            C(refused), for it says nothing about those who have credentials.
+          - Credentials to send to Socket.IO with the request to connect. An empty map means that the application lets
+            anybody in.
+          - Left out, a refusal by the application (its answer to the request, HTTP 401 or 403) is C(not_allowed) and
+            not C(refused), because it says nothing about users who have credentials.
         type: dict
       headers:
         description: Headers to send, for instance C(Authorization).
@@ -88,49 +89,49 @@ options:
         type: float
         default: 5
       validate_certs:
-        description: Whether the certificate of an https address is checked.
+        description: Whether to check the certificate of an https address.
         type: bool
         default: true
       scale:
-        description: Number that the value is multiplied with, for instance 1000 from seconds to milliseconds.
+        description: Number to multiply the value by, for instance 1000 to convert seconds to milliseconds.
         type: float
         default: 1
       measure:
         description:
-          - V(milliseconds) takes the time until the answer was whole. An answer that has no value has
-            no time either, but for V(http_json), where a status of 200 is enough.
+          - V(milliseconds) measures the time until the answer is complete. An answer without a value has no time
+            either, except for V(http_json), where a status of 200 is enough.
         type: str
         choices: [value, milliseconds]
         default: value
   samples:
     description:
-      - Samples of this try that were taken on other hosts, as RV(samples) returns them. One with a null C(value) says
-        why in C(error) (a line) and C(code) (a word).
+      - Samples of this try that were taken on other hosts, as RV(samples) returns them. A sample with a null C(value)
+        gives the reason in C(error) (a line) and C(code) (a word).
     type: list
     elements: dict
     default: []
   history:
     description:
-      - The tries before, as RV(series) of the last result. Tries that the ledger has as well count once. A watch that
-        is given stays its own - what the ledger has of another one is not gone on with, whatever its number.
+      - The earlier tries, as RV(series) of the last result. Tries that the ledger has as well count once. A watch that
+        is given here stays separate. What the ledger has of another watch is not continued, whatever its number.
     type: list
     elements: dict
     default: []
   thresholds:
     description:
-      - What each metric may be, by its name. Left out, nothing is judged, and there is no RV(verdict).
-      - C(max), C(min) are the limits, which are good themselves. C(unit) is for reading. C(consecutive) (3) is how many
-        in a row decide. One value beyond C(critical) decides alone.
-      - C(no_data) says what a sample without a value is, C(no_data), C(degraded) or C(ignore). C(ignore) is for a
-        figure that is not there at times, because nobody works. It forgives a sample only where its source answered
-        (the codes C(no_key), C(null), C(nan), C(no_row), C(no_series), C(no_growth), C(idle), C(reset), C(clock),
-        C(first_scrape)). A source that is dead (a status, a refusal, a timeout, HTML, a host out of reach) is
-        C(no_data) all the same. What is forgiven does not count, and is named. So is a host that never had a figure.
-      - A latency that was waited for in vain, as long as C(max) or longer, is bad, and what was waited is its value.
+      - Limits for each metric, by its name. Left out, nothing is judged, and there is no RV(verdict).
+      - C(max) and C(min) are the limits; a value equal to a limit is good. C(unit) is only for display. C(consecutive)
+        (3) is how many values in a row decide. A single value beyond C(critical) decides alone.
+      - C(no_data) says how a sample without a value counts, as C(no_data), C(degraded) or C(ignore). C(ignore) is for a
+        figure that is missing at times because nobody works. It forgives a sample only if its source answered (the
+        codes C(no_key), C(null), C(nan), C(no_row), C(no_series), C(no_growth), C(idle), C(reset), C(clock),
+        C(first_scrape)). A dead source (a status, a refusal, a timeout, HTML, a host out of reach) is C(no_data) all
+        the same. Forgiven samples do not count, and are named. So is a host that never had a figure.
+      - If a latency got no answer for as long as C(max) or longer, it is bad, and the time waited is its value.
       - C(growth) judges how the value grows, in C(percent) or as an amount C(per_minute), from C(least) (6) samples on.
-        It is that of the straight line through all samples of the watch, or, where that is good, through those of the
+        It is the growth of the straight line through all samples of the watch or, if that is good, through those of the
         O(window).
-      - A metric that has a threshold and no sample at all is C(no_data). One without a threshold is C(not_judged).
+      - A metric with a threshold but without any sample is C(no_data). One without a threshold is C(not_judged).
     type: dict
     default: {}
   gate:
@@ -138,45 +139,46 @@ options:
     type: str
     default: gate
   host:
-    description: Name of this host in the samples. Left out, the node's name.
+    description: Name of this host in the samples. Left out, it is the node's name.
     type: str
   window:
-    description: How many tries a verdict is of, the newest. See RV(spells) and C(growth) for what was before.
+    description: How many of the newest tries a verdict is based on. See RV(spells) and C(growth) for what came before.
     type: int
     default: 30
   interval:
-    description: Seconds between two tries, for RV(watched_seconds). Pauses of over three of them count as three.
+    description:
+      - Seconds between two tries, for RV(watched_seconds). A pause of more than three intervals counts as three.
     type: float
     default: 10
   anew:
     description:
-      - Whether this begins another watch, where the ledger knows one of this name and O(history) is empty. An earlier
-        watch is then not gone on with, however short ago it was.
+      - Whether to begin another watch if the ledger knows one of this name and O(history) is empty. An earlier watch is
+        then not continued, however recent it is.
     type: bool
     default: false
   initial_delay:
-    description: Seconds of the watch in which what is bad or has no value does not count.
+    description: Seconds at the start of the watch in which bad and missing values do not count.
     type: float
     default: 0
   incident_id:
-    description: The incident in whose events the ledger keeps the series. Left out, no ledger is asked.
+    description: The incident in whose events the ledger keeps the series. Left out, the ledger is not used.
     type: str
   lease_seconds:
     description:
-      - With more than 0, the recovery lease that this O(run_id) holds (M(chatia.kanban_rollback.incident)) is renewed
-        with each sample that the ledger keeps, and RV(lease) and RV(kills) tell whether to go on.
+      - With a value above 0, the recovery lease that this O(run_id) holds (M(chatia.kanban_rollback.incident)) is
+        renewed with each sample that the ledger keeps, and RV(lease) and RV(kills) tell whether to go on.
     type: float
     default: 0
   run_id:
-    description: Id of this run of a playbook; events are chained per incident and run. Left out, one is made.
+    description: Id of this run of a playbook; events are chained per incident and run. Left out, one is generated.
     type: str
   environment:
     description: Refuse a ledger that is marked with another environment.
     type: str
   on_replica:
     description:
-      - With V(skip) a database that is a replica gives no samples by SQL and judges nothing, for its primary does. With
-        V(read) its figures count, and the ledger keeps nothing.
+      - With V(skip), a replica gives no samples by SQL and judges nothing, because its primary does. With V(read), its
+        figures count, and the ledger keeps nothing.
     type: str
     choices: [read, skip]
     default: read
@@ -185,17 +187,17 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Samples and judges, and keeps nothing in the ledger.
+    description: Samples and judges, but keeps nothing in the ledger.
   diff_mode:
     support: none
     description: A sample has no state before it.
 seealso:
   - module: chatia.kanban_rollback.incident_info
 notes:
-  - psycopg2 is needed for V(sql) and the ledger alone. Without it, or without a ledger that can be used, the module
-    works with O(history), warns, and returns RV(ledger_kept=false).
-  - A metric that cannot be had never fails the module. Its sample says why.
-  - SQL runs in a transaction that only reads, with O(metrics[].timeout) as its C(statement_timeout).
+  - psycopg2 is needed only for V(sql) and the ledger. Without it, or without a usable ledger, the module works with
+    O(history), warns, and returns RV(ledger_kept=false).
+  - A metric that cannot be read never fails the module. Its sample says why it has no value.
+  - SQL runs in a read-only transaction, with O(metrics[].timeout) as its C(statement_timeout).
 """
 
 EXAMPLES = r"""
@@ -244,13 +246,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: C(ok), C(degraded), C(unstable) or C(no_data), of the worst metric that is judged.
+  description: C(ok), C(degraded), C(unstable) or C(no_data); that of the worst metric that is judged.
   returned: when O(thresholds) are given
   type: str
 settled:
   description:
-    - Whether the last C(consecutive) samples of every series are good. Of a series that may be silent (C(no_data) is
-      C(ignore)) those without a value do not count against it.
+    - Whether the last C(consecutive) samples of every series are good. In a series that may be silent (C(no_data) is
+      C(ignore)), samples without a value do not count against it.
   returned: when O(thresholds) are given
   type: bool
 metrics:
@@ -269,13 +271,15 @@ metrics:
       description: Whether the last C(consecutive) samples of each series are good.
       type: bool
     ignored:
-      description: Whether it counts for nothing, because it may have no figure and has none, or it is not judged yet.
+      description:
+        - Whether it does not count, because it may have no figure and has none, or because it is not judged yet.
       type: bool
     value:
-      description: Of the last values, the one nearest to being bad, or farthest beyond; null where there is none.
+      description:
+        - Of the last values, the one that is nearest to the limit or farthest beyond it; null if there is none.
       type: float
     threshold:
-      description: What it may be.
+      description: Its limits.
       type: dict
     hosts:
       description:
@@ -293,42 +297,43 @@ samples:
       description: The metric's name.
       type: str
     host:
-      description: Who was asked.
+      description: The host that took the sample.
       type: str
     at:
       description: Seconds since 1970 by that host's clock.
       type: float
     value:
-      description: The value; null where there is none.
+      description: The value; null if there is none.
       type: float
     code:
       description:
-        - Why there is none, a word. For instance C(refused), C(timeout), C(status), C(not_json), C(no_key),
+        - Why there is no value, as a word. For instance C(refused), C(timeout), C(status), C(not_json), C(no_key),
           C(not_number), C(null), C(nan), C(no_series), C(idle), C(first_scrape), C(not_allowed), C(not_socketio).
-          C(no_result) is a query of V(promql) without a series, of which nobody knows whether the application is idle
-          or gone; end such a query in C(or vector(0)) where it is idle.
+          C(no_result) is a query of V(promql) without a series, so it is not known whether the application is idle or
+          gone. If it is only idle then, end the query in C(or vector(0)).
       type: str
     error:
-      description: The same in one line. Nothing that is secret in an address is in it.
+      description: The same in one line, without any secret of an address.
       type: str
     at_least:
       description:
-        - Of a latency (V(socketio), or C(measure) is V(milliseconds)) that got no answer in its time, what was waited.
-          Where that is C(max) or more it is judged as that value.
+        - For a latency (V(socketio), or C(measure) is V(milliseconds)) that got no answer in its time, the time waited.
+          If that is C(max) or more, it is judged as that value.
       type: float
     raw:
       description: Counters, for the next try.
       type: dict
 series:
   description:
-    - This try and those before it in the window, each with C(watch), C(try), C(at), C(began) (C(at) of the first one),
-      C(seconds), C(samples) and, on the last one, C(spells).
+    - This try and the earlier ones in the window, each with C(watch), C(try), C(at), C(began) (C(at) of the watch's
+      first try), C(seconds), C(samples) and, on the last one, C(spells).
   returned: when O(thresholds) are given
   type: list
   elements: dict
 spells:
   description:
-    - When the watch was not C(ok), also before the window, the last 20 times. What cannot be judged so early is none.
+    - The last 20 times when the watch was not C(ok), including those before the window. What cannot be judged so early
+      does not count.
   returned: when O(thresholds) are given
   type: list
   elements: dict
@@ -340,7 +345,7 @@ spells:
       description: Seconds watched until it began.
       type: float
     to:
-      description: Seconds watched until the last try that said so.
+      description: Seconds watched until the last try with this verdict.
       type: float
 gate:
   description: The watch's name.
@@ -359,11 +364,11 @@ watched_seconds:
   returned: when O(thresholds) are given
   type: float
 watched_before:
-  description: The same until the try before.
+  description: The same until the previous try.
   returned: when O(thresholds) are given
   type: float
 resumed:
-  description: Whether the ledger knows tries before this one and O(history) none.
+  description: Whether the ledger knows earlier tries and O(history) has none.
   returned: when O(thresholds) are given
   type: bool
 ledger_kept:
@@ -383,7 +388,7 @@ kills:
   returned: when O(lease_seconds) is given and RV(ledger_kept=true)
   type: int
 skipped:
-  description: Whether nothing was judged, for this is a replica; RV(samples) are there.
+  description: Whether nothing was judged because this is a replica; RV(samples) are returned.
   returned: when it is so, with O(on_replica=skip) and O(incident_id)
   type: bool
 msg:
@@ -391,7 +396,7 @@ msg:
   returned: when RV(skipped=true)
   type: str
 replica:
-  description: Whether a replica was passed over, for O(on_replica=skip).
+  description: Whether a replica was skipped because of O(on_replica=skip).
   returned: success
   type: bool
 error:

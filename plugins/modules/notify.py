@@ -7,199 +7,205 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: notify
-short_description: Tell people of an incident, once, and know whom it reached
+short_description: Tell people about an incident, once, and know whom it reached
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Keeps messages in an outbox, C(messages/<key>.json) with its words as C(.md), and sends each by all its
-    routes side by side - Slack, mail, PagerDuty, an Atlassian Statuspage. What is kept first is not lost with a run.
-  - A message that was sent by a route is never sent there again. What a service certainly did not take is tried again
-    within O(deadline), and by the next call. Where a request went out and no answer came, PagerDuty and the page are
-    asked again, for they know it by its key; Slack and mail are asked again with O(again) alone.
-  - A failed delivery does not fail the module; it is in the result.
+  - Keeps each message in an outbox, as C(messages/<key>.json) with its text as C(.md), and sends it by all its routes
+    at once - Slack, mail, PagerDuty, an Atlassian Statuspage. Because a message is kept before it is sent, it is not
+    lost with a run.
+  - A message that was sent by a route is never sent there again. If a service certainly did not take it, it is tried
+    again within O(deadline), and by the next call. If a request went out without an answer, PagerDuty and the page are
+    asked again, because they recognize it by its key; Slack and mail are asked again only with O(again).
+  - A failed delivery does not fail the module; the result reports it.
 options:
   incident_id:
-    description: The incident, by which PagerDuty and the page know again what is told of it.
+    description: The incident, by which PagerDuty and the page recognize messages about it.
     type: str
     required: true
   path:
-    description: Directory of the incidents' records. The incident's is made in it, C(0700), where it is missing.
+    description:
+      - Directory of the incidents' records. The incident's own directory is created in it with mode C(0700) if it is
+        missing.
     type: path
     required: true
   messages:
     description:
-      - What is to be told. Without any, V(sent) sends what is left in the outbox.
-      - In subject and text C(**so**) is bold, and a backslash takes the meaning from a star; nothing else is markup.
+      - The messages to send. Without any, V(sent) sends what is left in the outbox.
+      - In subject and text, C(**so**) is bold, and a backslash before a star makes it literal; nothing else is markup.
     type: list
     elements: dict
     default: []
     suboptions:
       key:
-        description: What it is, once for an incident, in small letters, digits and dashes.
+        description: Name of the message, unique within the incident, in lower-case letters, digits and dashes.
         type: str
         required: true
       kind:
-        description: By which template it was made.
+        description: The template that it was made with.
         type: str
         required: true
       subject:
-        description: One line. Left out, it is the first of O(messages[].text).
+        description: Subject, in one line. Left out, it is the first line of O(messages[].text).
         type: str
         default: ""
       text:
-        description: What follows; empty, the subject says it all.
+        description: Text after the subject. If it is empty, the subject is the whole message.
         type: str
         default: ""
       locale:
-        description: Its language.
+        description: Language of the message.
         type: str
         default: ""
       severity:
-        description: For instance P0. What begins with it is V(critical) to PagerDuty, anything else V(warning).
+        description:
+          - Severity, for instance P0. Anything that begins with P0 is V(critical) for PagerDuty, anything else
+            V(warning).
         type: str
         default: ""
       routes:
-        description: By which ways, each C(slack:#channel), C(mail:list), C(pagerduty) or C(status_page).
+        description: Its routes, each C(slack:#channel), C(mail:list), C(pagerduty) or C(status_page).
         type: list
         elements: str
         default: []
       mention:
-        description: The one route, of Slack, in which everybody is called.
+        description: The one Slack route in which everybody in the channel is mentioned.
         type: str
         default: ""
       pager:
-        description: What PagerDuty does with it.
+        description: The action that PagerDuty takes on it.
         type: str
         choices: [trigger, acknowledge, resolve]
         default: trigger
       component_status:
-        description: The status that the page's component gets.
+        description: Status to set for the page's component.
         type: str
         choices: ["", operational, degraded_performance, partial_outage, major_outage, under_maintenance]
         default: ""
       resolves:
-        description: Whether the page's incident is resolved by it; the component goes back to how it was.
+        description: Whether it resolves the page's incident; the component then returns to its earlier status.
         type: bool
         default: false
       stop:
         description:
-          - Which stop of the incident it tells of. Where the page's incident of an earlier stop is resolved, a later
-            one has an incident of its own there.
+          - Number of the incident's stop that it is about. If the page's incident of an earlier stop is resolved, a
+            later stop gets its own incident there.
         type: int
         default: 1
       without:
         description:
-          - What could not be read for it in time, V(figures) or, for what people wrote, C(words.<name>) with a name of
-            RV(chatia.kanban_rollback.incident_words#module:words). It is kept with the message.
+          - What could not be read for it in time, either V(figures) or, for what people wrote, C(words.<name>) with a
+            name of RV(chatia.kanban_rollback.incident_words#module:words). It is kept with the message.
         type: list
         elements: str
         default: []
   words:
     description:
-      - RV(chatia.kanban_rollback.incident_words#module:words). What of it a message of the outbox was told without
-        (O(messages[].without)), and what no later one said, is told by the same channels of Slack and lists of mail, as
-        a message C(<key>.words).
+      - RV(chatia.kanban_rollback.incident_words#module:words). Words that a message of the outbox was sent without
+        (O(messages[].without)), and that no later message contained, are sent to the same Slack channels and mail
+        lists, as a message C(<key>.words).
     type: dict
     default: {}
   state:
-    description: V(listed) sends nothing and tells how it stands.
+    description: V(sent) sends messages. V(listed) sends nothing and reports the state of the outbox.
     type: str
     choices: [sent, listed]
     default: sent
   again:
-    description: Whether Slack and mail, too, are sent again what they may have had.
+    description: Whether to send to Slack and mail again what they may already have received.
     type: bool
     default: false
   dry_run:
-    description: Whether messages are kept as V(dry_run) and none is sent.
+    description: Whether to keep messages as V(dry_run) and send none.
     type: bool
     default: false
   known:
     description:
-      - RV(chatia.kanban_rollback.incident_documents#module:documents), in which are the messages that other controllers
-        told. What was sent by one of them is not sent again, and what was not is.
+      - RV(chatia.kanban_rollback.incident_documents#module:documents), which holds the messages of other controllers.
+        What one of them has sent is not sent again; what was not sent is sent.
     type: list
     elements: dict
     default: []
   max_age:
-    description: Seconds; what was meant to be told before that is not sent any more. 0 is no limit.
+    description: Maximum age of a message in seconds; older ones are no longer sent. 0 means no limit.
     type: float
     default: 0
   deadline:
-    description: Seconds for all of it.
+    description: Seconds that the module may take.
     type: float
     default: 30
   slack:
-    description: A workspace. Addresses are https, or http on this machine; none is redirected.
+    description: A Slack workspace. Addresses must be https, or http on this machine; redirects are not followed.
     type: dict
     suboptions:
       token:
-        description: Of a bot, with C(chat:write), and C(channels:manage) where channels are to be made.
+        description: Token of a bot with C(chat:write), and with C(channels:manage) if it is to create channels.
         type: str
         default: ""
       webhooks:
-        description: Without a token, addresses of incoming webhooks by channel. They are secrets.
+        description: Addresses of incoming webhooks by channel, if there is no token. They are secrets.
         type: dict
         default: {}
       api_url:
-        description: Where the API is.
+        description: Address of the API.
         type: str
         default: https://slack.com/api
       create:
         description:
-          - Channels that are made before the first message to them, where the token may; a C(*) stands for anything.
+          - Channels to create before the first message to them, if the token may; a C(*) stands for anything.
         type: list
         elements: str
         default: []
       ca_certs:
-        description: A PEM file of the authorities to trust, and not the system's.
+        description: A PEM file of the authorities to trust instead of the system's.
         type: path
   mail:
     description: A mail server.
     type: dict
     suboptions:
       host:
-        description: Its name.
+        description: Name of the server.
         type: str
         default: ""
       port:
-        description: Its port; left out, the usual one of O(mail.tls).
+        description: Port of the server. Left out, it is the usual port for O(mail.tls).
         type: int
       user:
-        description: Whose account; empty for none.
+        description: User to log in as; empty for none.
         type: str
         default: ""
       password:
-        description: Its password.
+        description: Password of the user.
         type: str
         default: ""
       tls:
-        description: How the connection is made safe. V(none) and a password are for a server on this machine.
+        description:
+          - How the connection is encrypted. V(none) together with a password is only for a server on this machine.
         type: str
         choices: [starttls, implicit, none]
         default: starttls
       ca_cert:
-        description: A PEM file of the authorities to trust, and not the system's.
+        description: A PEM file of the authorities to trust instead of the system's.
         type: path
       from:
         description: The sender's address.
         type: str
         default: ""
       lists:
-        description: Addresses by the name of a list. A list gets one mail, and nobody sees who is on it.
+        description: Addresses by the name of a list. Each list gets one mail, and nobody sees who is on the list.
         type: dict
         default: {}
   pagerduty:
-    description: A service of PagerDuty, by its Events API v2.
+    description: A PagerDuty service, used through the Events API v2.
     type: dict
     suboptions:
       routing_key:
-        description: The integration's key.
+        description: The integration key.
         type: str
         default: ""
       url:
-        description: Where events are sent.
+        description: Address that events are sent to.
         type: str
         default: https://events.pagerduty.com/v2/enqueue
       source:
@@ -207,22 +213,22 @@ options:
         type: str
         default: kanban_rollback
       link:
-        description: Address of a dashboard that goes along.
+        description: Address of a dashboard to send along.
         type: str
         default: ""
       ca_certs:
-        description: A PEM file of the authorities to trust, and not the system's.
+        description: A PEM file of the authorities to trust instead of the system's.
         type: path
   status_page:
-    description: A page, as M(chatia.kanban_rollback.status_page) takes it.
+    description: A status page, as for M(chatia.kanban_rollback.status_page).
     type: dict
     suboptions:
       api_key:
-        description: A key that may manage the page.
+        description: API key that may manage the page.
         type: str
         default: ""
       api_url:
-        description: Where the API is.
+        description: Address of the API.
         type: str
         default: https://api.statuspage.io/v1
       page_id:
@@ -234,18 +240,18 @@ options:
         type: str
         default: ""
       ca_certs:
-        description: A PEM file of the authorities to trust, and not the system's.
+        description: A PEM file of the authorities to trust instead of the system's.
         type: path
 attributes:
   check_mode:
     support: full
-    description: Writes and sends nothing, and tells what it would send.
+    description: Writes and sends nothing, and reports what it would send.
   diff_mode:
     support: none
-    description: What was told is in the outbox.
+    description: What was sent is in the outbox.
 notes:
-  - Runs on the controller. Proxies of the environment are not used.
-  - Two runs at once tell nothing twice. Files are replaced whole, and a route has a lock.
+  - Runs on the controller. Does not use the proxies of the environment.
+  - Two runs at the same time send nothing twice. Files are replaced as a whole, and each route has a lock.
 seealso:
   - module: chatia.kanban_rollback.status_page
   - module: chatia.kanban_rollback.incident_words
@@ -281,15 +287,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 directory:
-  description: The outbox.
+  description: Directory of the outbox.
   returned: success
   type: str
 messages:
-  description: How many messages it has.
+  description: How many messages the outbox has.
   returned: success
   type: int
 sent:
-  description: What this call sent, and what another did meanwhile.
+  description: What this call sent, and what another one sent meanwhile.
   returned: success
   type: list
   elements: dict
@@ -301,82 +307,84 @@ sent:
       description: The route.
       type: str
     tries:
-      description: How many requests there were.
+      description: How many requests were made.
       type: int
     why:
-      description: What went wrong, or what else is to be known; empty for nothing.
+      description: What went wrong, or what else is worth knowing; empty if nothing.
       type: str
 already:
-  description: How many were sent before.
+  description: How many messages were sent before, counted by route.
   returned: success
   type: int
 not_sent:
-  description: What was not taken, or not sent in time, or may be sent twice; the next call tries again.
+  description: What was not taken, was not sent in time, or may be sent twice; the next call tries again.
   returned: success
   type: list
   elements: dict
   contains: *told
 unknown:
-  description: What went out without an answer, and is sent again with O(again) alone.
+  description: What went out without an answer and is sent again only with O(again).
   returned: success
   type: list
   elements: dict
   contains: *told
 dry_run:
-  description: What was kept and is not to be sent.
+  description: What was kept as a dry run and is not to be sent.
   returned: success
   type: list
   elements: dict
   contains: *told
 needless:
-  description: What was not sent and is not tried again, for instance a channel that the token may not make.
+  description: What was not sent and is not tried again, for instance to a channel that the token may not create.
   returned: success
   type: list
   elements: dict
   contains: *told
 would_send:
-  description: In check mode and with O(state=listed), what of O(messages) was not sent yet, as C(message) and C(route).
+  description:
+    - In check mode and with O(state=listed), which of O(messages) were not sent yet, as C(message) and C(route).
   returned: success
   type: list
   elements: dict
 would_write:
-  description: The same with O(dry_run=true), in the place of RV(would_send).
+  description: The same with O(dry_run=true), instead of RV(would_send).
   returned: success
   type: list
   elements: dict
 partly:
-  description: Mail that was sent, and not to all of its list; why names whom the server refused for good.
+  description:
+    - Mail that was sent, but not to its whole list; C(why) names the addresses that the server refused for good.
   returned: success
   type: list
   elements: dict
   contains: *told
 kept:
   description:
-    - What the outbox has, oldest first, as C(message), its key, C(at), when it was meant to be told, UTC, and
+    - What the outbox has, oldest first, as C(message) (the key), C(at) (when it was meant to be sent, in UTC) and
       C(routes).
   returned: success
   type: list
   elements: dict
 without:
   description:
-    - Keys of messages in the outbox that were told without C(words) or C(figures), by these two names. Those whose
-      words were told since are not among them, nor those that went to no channel of Slack and no list of mail.
+    - Keys of messages in the outbox that were sent without C(words) or C(figures), by these two names. C(words) leaves
+      out messages whose words were sent since, and messages that went to no Slack channel and no mail list.
   returned: success
   type: dict
 keep:
   description:
-    - Messages as documents for M(chatia.kanban_rollback.incident_documents), those that O(known) has not as they are
-      now. A dry run has none.
+    - Messages as documents for M(chatia.kanban_rollback.incident_documents), if O(known) does not have them in their
+      present state. A dry run has none.
   returned: success
   type: list
   elements: dict
 unreached:
-  description: Routes that are not configured; nothing is kept of them.
+  description: Routes that are not configured; nothing is kept for them.
   returned: success
   type: list
   elements: str
 unreadable:
-  description: Files in the outbox that are no messages; they are left alone.
+  description: Files in the outbox that are not messages; they are left alone.
   returned: success
   type: list
   elements: str

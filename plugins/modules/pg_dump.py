@@ -12,58 +12,59 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Dumps the rows of O(tables), and the schema of the whole database with the types and functions that they need, by
-    PostgreSQL's own C(pg_dump) in directory format. C(pg_restore -l) on O(dest) shows it.
-  - Proven, or a failure. The rows are counted in the same snapshot that C(pg_dump) reads. The table of contents must
-    hold the rows of exactly what was asked for, partitions included. Size and SHA-256 of each file stand in
-    C(manifest.json) beside them, and a digest of the manifest in itself.
-  - Nothing appears under O(dest) before that. The dump is made under another name on the same disk and then renamed;
-    a run that is killed takes C(pg_dump) along, and the next one removes what it left.
+  - Dumps the rows of O(tables), and the schema of the whole database with the types and functions that they need, with
+    PostgreSQL's own C(pg_dump) in directory format. C(pg_restore -l) on O(dest) lists it.
+  - A dump that is not proven is a failure. The rows are counted in the same snapshot that C(pg_dump) reads. The table
+    of contents must hold the rows of exactly what was asked for, partitions included. C(manifest.json) beside the files
+    has the size and SHA-256 of each of them, and a digest of itself.
+  - Nothing appears under O(dest) before that. The dump is made under another name on the same disk and then renamed. If
+    a run is killed, C(pg_dump) ends with it, and the next run removes what it left.
   - Directories have mode 0700, files 0600. The dump stays on the host that runs the module.
-  - Large objects and subscriptions are left out. The fence's triggers are in the dump if it is up.
+  - Large objects and subscriptions are left out. If the fence is up, its triggers are in the dump.
 options:
   tables:
     description:
       - Tables whose rows to dump, as C(name) or C(schema.name). The exact name is looked for first, then the lower-case
-        one. If one is missing, nothing is dumped, and the error lists near names.
-      - Partitions and children of a table are taken along.
+        one. If a table is missing, nothing is dumped, and the error lists similar names.
+      - Partitions and children of a table are included.
     type: list
     elements: str
     required: true
   dest:
     description:
-      - The directory that the dump is to be. It must not be there, or be empty, or hold a whole dump of the same
-        O(incident_id), database and O(tables), which is then checked against its manifest, file by file, and returned.
-      - Parents are made (mode 0700). C(~) is expanded.
+      - The directory of the dump. It must not exist, or be empty, or hold a complete dump of the same O(incident_id),
+        database and O(tables). Such a dump is checked against its manifest, file by file, and returned.
+      - Parent directories are created (mode 0700). C(~) is expanded.
     type: path
     required: true
   jobs:
-    description: How many tables to dump at once. Each job is a session of the server, and there are three more.
+    description:
+      - How many tables to dump at once. Each job is a session on the server, and there are three more sessions.
     type: int
     default: 2
   compress:
     description:
-      - A method and perhaps a level, for instance V(zstd:3), V(lz4), V(gzip:1) or V(none). V(auto) takes V(zstd:3) if
-        this C(pg_dump) has it (from version 16 on, as built), else V(gzip:1).
+      - A method and optionally a level, for instance V(zstd:3), V(lz4), V(gzip:1) or V(none). V(auto) takes V(zstd:3)
+        if this C(pg_dump) supports it (from version 16 on, depending on the build), otherwise V(gzip:1).
     type: str
     default: auto
   verify:
     description:
-      - V(toc) matches the table of contents with what was asked for. V(restore) also restores the dump, without
+      - V(toc) compares the table of contents with what was asked for. V(restore) also restores the dump, without
         triggers, indexes and foreign keys, and counts again.
-      - A dump that could not be restored is kept and fails the module; the same command again then only tries the
-        proof. A dump that was restored with other numbers of rows is not kept.
+      - A dump that could not be restored is kept and fails the module; the same command again then only repeats the
+        proof. A dump that was restored with different row counts is not kept.
     type: str
     choices: [toc, restore]
     default: toc
   verify_in:
     description:
-      - Where to restore for O(verify=restore). V(instance) is a server of its own beside O(dest), without TCP, which
-        costs the application's server nothing; it needs C(initdb) among the client programs and a user other than root.
-        V(database) is a scratch database on the application's server; it needs CREATEDB and a primary, and takes as
-        much of the server's disk and log as the tables; programs from version 17 on need a server from 17 on for it.
-        V(auto) takes the instance where there can be one.
-      - Either is gone afterwards.
+      - Where to restore for O(verify=restore). V(instance) is a separate server beside O(dest), without TCP, which
+        costs the application's server nothing. It needs C(initdb) among the client programs and a user other than root.
+        V(database) is a scratch database on the application's server. It needs CREATEDB and a primary, and takes as
+        much of the server's disk and log as the tables; with programs from version 17 on, the server must be 17 or
+        newer, too. V(auto) takes the instance if one is possible.
+      - Either is removed afterwards.
     type: str
     choices: [auto, instance, database]
     default: auto
@@ -74,30 +75,32 @@ options:
     description: For instance V(production). It is written into the manifest.
     type: str
   deadline:
-    description: Seconds that all of it may take, O(verify) and waiting for another run of the same O(dest) included.
+    description:
+      - Seconds that the module may take, including O(verify) and waiting for another run with the same O(dest).
     type: float
     default: 1800
   lock_wait:
-    description: Seconds to wait for a lock on a table. Who holds it is then in RV(blocked).
+    description:
+      - Seconds to wait for a lock on a table. After that, the module fails, and RV(blocked) says who holds the lock.
     type: float
     default: 10
   min_free:
     description:
-      - What must stay free on the disk of O(dest), in bytes or like V(1G). It is checked before and all the time while
-        the dump is written, for the database may live on the same disk.
+      - What must stay free on the disk of O(dest), in bytes or like V(1G). It is checked before and continuously while
+        the dump is written, because the database may be on the same disk.
     type: bytes
     default: 1G
   free_space_factor:
     description:
-      - The room that the dump is expected to need, as a share of the tables' heap and TOAST. V(restore) in an instance
-        needs the whole of them on top.
+      - The space that the dump is expected to need, as a share of the tables' heap and TOAST. V(restore) in an instance
+        needs their full size in addition.
     type: float
     default: 0.5
   bin_dir:
     description:
       - Directory of C(pg_dump) and C(pg_restore). Left out, they are looked for on PATH, in
         C(/usr/lib/postgresql/*/bin) and in C(/usr/pgsql-*/bin); those of the server's own major version are taken,
-        else the newest. They must not be older than the server.
+        otherwise the newest. They must not be older than the server.
     type: path
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
@@ -105,16 +108,17 @@ attributes:
   check_mode:
     support: full
     description: >-
-      Looks at names, privileges, the client programs, what is at O(dest) and the room on its disk, and fails where the
-      dump would; nothing is written and no snapshot taken.
+      Checks names, privileges, the client programs, what is at O(dest) and the space on its disk, and fails if the dump
+      would fail. It writes nothing and takes no snapshot.
   diff_mode:
     support: full
     description: Shows the tables that are dumped with their sizes, not their rows.
 notes:
-  - The role needs SELECT on every table and sequence of the schema, not only on O(tables), because C(pg_dump) locks all
-    that it writes down. From PostgreSQL 14 on C(pg_read_all_data) is enough.
-  - A dump that is at O(dest) already is checked and returned to a role that may read none of it any more.
-  - A pooler is refused, because a snapshot lives as long as its session. A replica will do.
+  - The role needs SELECT on every table and sequence of the schema, not only on O(tables), because C(pg_dump) locks
+    everything whose schema it dumps. From PostgreSQL 14 on, C(pg_read_all_data) is enough.
+  - A dump that already exists at O(dest) is checked and returned even to a role that can no longer read any of the
+    tables.
+  - A pooler is refused, because a snapshot lives only as long as its session. A replica is fine.
 requirements:
   - pg_dump and pg_restore, not older than the server, on the host that runs the module
 seealso:
@@ -147,7 +151,7 @@ dest:
   type: str
   sample: /var/lib/kanban_rollback/dumps/INC-20261125-042
 tables:
-  description: What was dumped, a row per table that was asked for.
+  description: What was dumped, with a row for each table that was asked for.
   returned: success
   type: list
   elements: dict
@@ -191,7 +195,7 @@ snapshot:
       description: The name that it was exported under.
       type: str
     lsn:
-      description: Position in the log, read inside of the snapshot (on a replica, what it had replayed).
+      description: Position in the log, read inside the snapshot (on a replica, the position that it had replayed).
       type: str
     time:
       description: When, in UTC.
@@ -226,19 +230,19 @@ incident_id:
   returned: success
   type: str
 started_at:
-  description: When it was begun, in UTC; null in check mode.
+  description: When the dump began, in UTC; null in check mode.
   returned: success
   type: str
 ended_at:
-  description: When it was whole, in UTC; null in check mode.
+  description: When the dump was complete, in UTC; null in check mode.
   returned: success
   type: str
 needed_bytes:
-  description: The room that the dump may need; null when not in check mode.
+  description: The space that the dump may need; null when not in check mode.
   returned: success
   type: int
 previous:
-  description: The newest proven dump beside this one, or null. Its files were looked at by name and size.
+  description: The newest proven dump beside this one; null if there is none. Its files were checked by name and size.
   returned: success
   type: dict
   contains:
@@ -249,7 +253,7 @@ previous:
       description: The incident that it belongs to.
       type: str
     ended_at:
-      description: When it was whole, in UTC.
+      description: When it was complete, in UTC.
       type: str
     age_seconds:
       description: Seconds since then.
@@ -258,7 +262,7 @@ previous:
       description: Its size on disk.
       type: int
 free_bytes_after:
-  description: What an ordinary user may still write on the disk of O(dest); null if that cannot be read.
+  description: Bytes that an ordinary user may still write on the disk of O(dest); null if that cannot be read.
   returned: success
   type: int
 database:
@@ -266,18 +270,18 @@ database:
   returned: success
   type: dict
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 blocked:
-  description: Who was in the way of a lock that was not to be had, each with C(pid) and the line that ends it.
+  description: Sessions that blocked a lock that could not be taken, each with C(pid) and the line that ends it.
   returned: on failure with the code C(lock_timeout)
   type: list
   elements: dict
 stderr:
   description:
-    - The last that C(pg_dump) or C(pg_restore) wrote on its standard error, up to 2000 characters. Lines in which the
-      server quotes rows are left out.
+    - The last output of C(pg_dump) or C(pg_restore) on standard error, up to 2000 characters. Lines in which the server
+      quotes rows are left out.
   returned: when one of them failed
   type: str
 error:
