@@ -136,7 +136,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who is affected most
+- name: Rank the tenants that are affected most
   chatia.kanban_rollback.affected_tenants_info:
     login_db: chatia_db
     table: Companies

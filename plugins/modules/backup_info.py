@@ -181,7 +181,7 @@ EXAMPLES = r"""
     that: backup.recent
     fail_msg: "{{ backup.newest_why or 'the newest is ' ~ backup.newest.age_seconds ~ ' s old' }}"
 
-- name: Find what the data could be brought back from as it was before the roll-out
+- name: Find a backup to bring back the data as it was before the roll-out
   chatia.kanban_rollback.backup_info:
     login_db: chatia_db
     before: "2026-11-25T03:14:07Z"

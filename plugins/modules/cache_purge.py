@@ -97,7 +97,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Forget what was cached, and keep queues, sessions and the write block
+- name: Remove what is cached, and keep queues, sessions and the write block
   chatia.kanban_rollback.cache_purge:
     patterns: ["cache:*", "kanban:*"]
     protected: ["bull:*", "sessions:*"]

@@ -51,7 +51,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Could the cache be purged on the day
+- name: Check whether the cache could be purged on the day
   chatia.kanban_rollback.cache_purge_info:
     patterns: ["cache:*", "kanban:*"]
   register: purge

@@ -187,7 +187,7 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Return what was begun beside the kill, or collect it now
+- name: Return the evidence that was begun beside the kill, or collect it now
   chatia.kanban_rollback.evidence:
     login_db: chatia_db
     incident_id: INC-20261125-042

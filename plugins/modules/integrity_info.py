@@ -114,7 +114,7 @@ EXAMPLES = r"""
         query: SELECT id, "companyId" AS tenant FROM "Tickets" WHERE status = 'closed' AND "userId" IS NULL
   register: integrity
 
-- name: Say what it came to
+- name: Show the result
   ansible.builtin.debug:
     msg: "{{ integrity.status }}: {{ integrity.counts }}; not known: {{ integrity.not_known }}"
 """

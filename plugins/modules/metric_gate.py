@@ -201,7 +201,7 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Is the application well at this moment
+- name: Check whether the application is well at this moment
   chatia.kanban_rollback.metric_gate:
     metrics:
       - name: error_rate

@@ -12,23 +12,23 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Compares tables with their rows in a backup, by key, or by whole rows as often as they are there where there is no
-    key. Tells per table, and per tenant, what is missing, changed and newer.
-  - In check mode that report, and its hash, is all. Outside of it, and with that hash, missing rows come back, changed
-    rows get their old values back where O(changed=restore), and newer rows stay, all in one transaction.
-  - Of a dump nothing is run. The data between C(COPY ... FROM stdin) and its end is read into temporary tables of the
-    module's own session, which are gone with it, and compared there. No other database is made, and nothing is written
-    to the log of the server until rows come back.
-  - From pgBackRest rows come as they were just before a moment. It restores this one database into a scratch instance
-    on the host that runs the module, which reads the log up to there and gives its rows by C(pg_dump); they are then
-    compared in the same way. The instance is gone as soon as the rows are here, and in any other case as well.
-  - What is changed is kept in the ledger's quarantine first, and what is put back is noted there, so that
-    O(state=undone) takes exactly that away again. O(checks) count before and after; where one counts more after,
-    everything is rolled back.
+  - Compares tables with their rows in a backup by key or, if there is no key, by whole rows and how often each occurs.
+    Reports per table, and per tenant, what is missing, changed and newer.
+  - In check mode, it only returns that report and its hash. Outside check mode, and with that hash, missing rows come
+    back, changed rows get their old values back if O(changed=restore), and newer rows stay, all in one transaction.
+  - Nothing in a dump is executed. The data between C(COPY ... FROM stdin) and its end is read into temporary tables of
+    the module's own session, which end with it, and compared there. No other database is created, and nothing is
+    written to the server's log until rows come back.
+  - From pgBackRest, rows come as they were just before a moment. It restores this one database into a scratch instance
+    on the host that runs the module. The instance replays the log up to that moment and gives its rows by C(pg_dump);
+    they are then compared in the same way. The instance is removed as soon as the rows are read, and in any other case
+    as well.
+  - What is changed is kept in the ledger's quarantine first, and what is put back is noted there, so O(state=undone)
+    takes away exactly that. O(checks) count before and after; if one counts more afterwards, everything is rolled back.
 options:
   state:
     description:
-      - V(restored) compares, and brings back. V(undone) undoes what restores of this module and repairs of
+      - V(restored) compares and brings back. V(undone) undoes what restores of this module and repairs of
         M(chatia.kanban_rollback.integrity_repair) did in the incident, newest first; sequences stay as they are.
     type: str
     choices: [restored, undone]
@@ -40,90 +40,91 @@ options:
       kind:
         description:
           - V(dump) is a directory that M(chatia.kanban_rollback.pg_dump) made; each of its files is compared with its
-            manifest first. V(file) is what C(pg_dump) itself wrote, in the custom, directory, tar or plain format, the
-            plain one packed by gzip or not, with rows as COPY and not as INSERT. V(pgbackrest) is a moment, from the
-            stanza O(source.stanza) of pgBackRest.
+            manifest first. V(file) is the output of C(pg_dump) itself, in the custom, directory, tar or plain format,
+            the plain one optionally packed by gzip, with rows as COPY and not as INSERT. V(pgbackrest) is a moment,
+            from the stanza O(source.stanza) of pgBackRest.
         type: str
         choices: [dump, file, pgbackrest]
         required: true
       path:
-        description: Where a V(dump) or a V(file), which need it, lies, on the host that runs the module.
+        description: Path of the V(dump) or V(file) on the host that runs the module. Required for these two.
         type: path
       stanza:
-        description: The stanza of this server, for V(pgbackrest), which needs it.
+        description: The stanza of this server. Required for V(pgbackrest).
         type: str
       target:
         description:
-          - The moment, with its zone, just before which rows are wanted. What was committed then or later is not in
-            it. Left out, it is O(corrupt_since). What the check V(timeline) of M(chatia.kanban_rollback.integrity_info)
-            tells can be given as it stands.
+          - The moment, with its zone, just before which rows are wanted. What was committed then or later is not
+            included. Left out, it is O(corrupt_since). The time that the check V(timeline) of
+            M(chatia.kanban_rollback.integrity_info) returns can be given as it is.
         type: str
       repo:
-        description: The number of the one repository to restore from. Left out, all are looked at.
+        description: The number of the only repository to restore from. Left out, all are looked at.
         type: int
       program:
-        description: pgBackRest's program, by name or whole path. Left out, it is C(pgbackrest).
+        description: pgBackRest's program, by name or full path. Left out, it is C(pgbackrest).
         type: path
       config:
-        description: pgBackRest's configuration file, where it is not its default.
+        description: pgBackRest's configuration file, if it is not the default.
         type: path
       env_dir:
         description: A directory whose files are variables for pgBackRest, as in M(chatia.kanban_rollback.backup_info).
         type: path
       user:
         description:
-          - The account that pgBackRest and the scratch instance run as, where this runs as root. PostgreSQL never runs
-            as root. Left out, it is who owns the server's data, if the server is here and tells this role where it is.
-            Where this does not run as root, it is who this runs as.
+          - The account that pgBackRest and the scratch instance run as, if the module runs as root. PostgreSQL never
+            runs as root. Left out, it is the owner of the server's data, if the server is on this host and tells this
+            role where its data is. If the module does not run as root, it is the module's own account.
         type: str
       scratch_dir:
         description:
-          - A directory on a local disk in which the scratch instance makes its own. Left out, it is the account's home
-            or C(/var/tmp), whichever has more room. The socket lies there too, so its path may have about 60 bytes.
+          - A directory on a local disk in which the scratch instance makes its own directory. Left out, it is the
+            account's home or C(/var/tmp), whichever has more space. The socket is there too, so the path may have about
+            60 bytes.
         type: path
       min_free:
         description:
-          - What must stay free on the disk of O(source.scratch_dir), in bytes or like V(1G). It is looked at before and
-            all the time, for the database may live on the same disk.
+          - What must stay free on the disk of O(source.scratch_dir), in bytes or like V(1G). It is checked before and
+            continuously, because the database may be on the same disk.
         type: bytes
         default: 1G
   tables:
     description:
-      - Which tables, by name or as maps. Required for O(state=restored).
-      - A map has C(name), C(tenant), the column that says whose a row is, and C(created), the column that tells a row
-        from another one that took its key. Without C(created) such a row reads as changed.
+      - The tables, by name or as maps. Required for O(state=restored).
+      - A map has C(name), C(tenant) (the column that says whose a row is), and C(created) (the column that
+        distinguishes a row from another one that took its key). Without C(created), such a row counts as changed.
     type: list
     elements: raw
   changed:
-    description: Whether rows that are there and differ are only told, or get their old values back.
+    description: Whether existing rows that differ are only reported, or get their old values back.
     type: str
     choices: [report, restore]
     default: report
   deleted:
     description:
-      - Whether rows are only told, or come back, which repairs of M(chatia.kanban_rollback.integrity_repair) deleted
-        and which were not undone.
+      - Whether rows that repairs of M(chatia.kanban_rollback.integrity_repair) deleted, and that were not undone, are
+        only reported or come back.
     type: str
     choices: [report, restore]
     default: report
   checks:
     description:
       - Post-conditions, as in M(chatia.kanban_rollback.integrity_info). None of them may count more after than before.
-        How they would be mended is not looked at.
+        How they would be repaired is ignored.
     required: false
   skip_conflicts:
     description:
-      - Where a check counts more afterwards, leave out the rows of ours that it names and try again, up to three times,
-        rather than refuse all. They are told as RV(superseded).
+      - If a check counts more afterwards, leave out the restored rows that it names and try again, up to three times,
+        instead of refusing everything. RV(superseded) reports them.
     type: bool
     default: false
   corrupt_since:
     description:
       - When the data began to be corrupt, with its zone. A backup that shows the data at that moment or later, or that
-        does not tell when it was made, is refused.
+        does not say when it was made, is refused.
     type: str
   allow_late:
-    description: Use such a backup all the same. An override to be given with a reason; it is recorded.
+    description: Use such a backup all the same. This is an override to be given with a reason; it is recorded.
     type: bool
     default: false
   plan_hash:
@@ -133,36 +134,36 @@ options:
     description: Who approved it, for the record.
     type: str
   max_rows:
-    description: More rows than this are not brought back.
+    description: A plan that touches more rows than this is not applied.
     type: int
     default: 100000
   max_fraction:
     description:
-      - A plan that touches more than this share of any table is not applied. The share is of the rows that are there
-        now or in the backup, whichever are more. For a table that was emptied it has to be V(1).
+      - A plan that touches more than this share of any table is not applied. The share is that of the rows that exist
+        now or in the backup, whichever are more. For a table that was emptied, it must be V(1).
     type: float
     default: 0.5
   allow_unfenced:
     description:
-      - Go on also where the fence (M(chatia.kanban_rollback.write_fence)) does not keep others from deleting rows of
-        these tables, or from changing the columns that get old values back. An override to be given with a reason; it
+      - Go on even if the fence (M(chatia.kanban_rollback.write_fence)) does not keep others from deleting rows of these
+        tables, or from changing the columns that get old values back. This is an override to be given with a reason; it
         is recorded.
     type: bool
     default: false
   lease_by_force:
-    description: Take the recovery lease from whoever holds it. An override to be given with a reason.
+    description: Take the recovery lease from whoever holds it. This is an override to be given with a reason.
     type: bool
     default: false
   lease_wait:
     description:
-      - Seconds to wait for the lease where another run holds it, before that is an error. They do not count against
-        O(deadline). A module of the same run that works on the same database is waited for until it has ended.
+      - Seconds to wait for the lease if another run holds it; after that, it is an error. They do not count against
+        O(deadline). If a module of the same run works on the same database, this module waits until that one has ended.
     type: float
     default: 0
   deadline:
     description:
-      - Seconds for all of it; what is not done by then is rolled back. For V(pgbackrest) give as long as a restore of
-        this database takes, and as the log since the backup takes to be read.
+      - Seconds that the module may take; what is not done by then is rolled back. For V(pgbackrest), allow for a
+        restore of this database and for replaying the log since the backup.
     type: float
     default: 600
   limit_samples:
@@ -171,8 +172,8 @@ options:
     default: 10
   bin_dir:
     description:
-      - Directory of C(pg_restore), and for V(pgbackrest) of C(postgres), C(pg_controldata) and C(pg_dump). Left out, it
-        is looked for as in M(chatia.kanban_rollback.pg_dump).
+      - Directory of C(pg_restore), and for V(pgbackrest) of C(postgres), C(pg_controldata) and C(pg_dump). Left out,
+        they are looked for as in M(chatia.kanban_rollback.pg_dump).
     type: path
 extends_documentation_fragment:
   - chatia.kanban_rollback.integrity_checks
@@ -181,55 +182,56 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Compares, or tells what would be undone. Takes no row locks.
+    description: Compares, or reports what would be undone. Takes no row locks.
     details:
-      - The backup's rows are taken into temporary tables here too. With O(source.kind=pgbackrest) the scratch instance
-        is restored here, and applying restores it again and compares anew.
+      - The backup's rows are read into temporary tables in check mode, too. With O(source.kind=pgbackrest), check mode
+        restores the scratch instance, and applying restores it and compares again.
   diff_mode:
     support: full
     description: Shows how many rows of each kind a table has before and after.
 notes:
   - The role needs SELECT and INSERT on the tables, UPDATE of the columns for O(changed=restore), TEMPORARY on the
-    database, and membership in a role that may pass the fence; for O(state=undone) DELETE as well. To set a sequence
-    it needs UPDATE on it.
-  - A key is the primary key, else a unique index of columns that are never NULL. Types that have no equality, or one of
-    their own, are compared by their text, letter by letter.
-  - A column that the table has no more stays in the backup; one that came since takes its default in rows that come
-    back, and stays as it is in others. Generated columns are in no backup.
-  - What a repair deleted is known by the quarantine; what retention has purged from it reads as missing.
-  - A row whose parent, by a foreign key, is neither there nor comes along stays away (C(without_parent)), as does one
-    whose parent's key is another row's by now, and one that has what only one row may have (C(taken)).
-  - Without a key a row that moved is one that is missing and one that is newer. Where moving is to delete a row and
-    insert another one, bringing the old one back makes two; that is what O(checks) are for.
-  - Triggers of the application fire. Where one changes or deletes rows that the plan does not name, all is rolled back.
-    Where one makes something else of a row that comes back, that is a warning.
-  - Samples name rows by their key; without one, by up to four of their numbers and UUIDs. What else a row holds is
-    never shown.
-  - The rows need space for temporary tables on the server, about as much as the tables themselves. It is looked at
-    first where the server is on the host that runs the module.
-  - Of a file it is known whose database it is only where it says so. A plain one says so only with C(--create), and
-    says when it was made only with C(--verbose). Such a time has no zone, and is taken as one of this host.
-  - The scratch instance has settings of its own and none of production's but the limits that recovery demands. It
-    archives nothing, replicates nothing, loads no library and runs no trigger at login; it listens to no address, has
-    one socket in a directory that only its account enters, and lets that account in as the bootstrap superuser. It has
-    the least priority for processor and disk, and is the first to go when memory runs out.
-  - pgBackRest's locks for it lie in the scratch directory and it writes no log, so no command of production's has to
-    wait, and nobody's log directory has to be writable. For the same reason C(pgbackrest stop) does not stop it.
-  - A process of its own session keeps the instance. When the module ends, by whatever way, it ends the instance and
-    removes its directory. What a host that lost power left is removed by the next run of the same account in the same
-    O(source.scratch_dir), known by a marker, and never while anybody uses it.
-  - Needed on its disk is about the size of this database, as it is or as it was in the backup, a tenth more, and 512 MB
-    for the log. What the log changes in other databases takes space as well.
-  - The point in time is reached where a transaction at or after it is archived. On a server on which nothing was
-    written since, or whose last file of the log is not full, C(SELECT pg_switch_wal()) has it archived.
-  - A backup from before a failover does as well. Of several timelines in the archive the server's own is followed.
+    database, and membership in a role that may pass the fence. For O(state=undone) it also needs DELETE. To set a
+    sequence, it needs UPDATE on that sequence.
+  - The key is the primary key, otherwise a unique index of columns that are never NULL. Types without an equality
+    operator, or with a special one, are compared as text, character by character.
+  - A column that the table no longer has stays in the backup. A column that was added since takes its default in rows
+    that come back, and stays as it is in others. Generated columns are in no backup.
+  - The quarantine shows what a repair deleted; rows that retention has purged from it count as missing.
+  - A row does not come back if its parent, by a foreign key, neither exists nor comes back, or if its parent's key
+    belongs to another row by now (C(without_parent)). Neither does a row with a unique value that another row has by
+    now (C(taken)).
+  - Without a key, a row that moved counts as one missing row and one newer row. If the application moves by deleting a
+    row and inserting another one, bringing the old one back gives two rows; O(checks) exist for that.
+  - Triggers of the application fire. If one changes or deletes rows that the plan does not name, everything is rolled
+    back. If one alters a row that comes back, there is a warning.
+  - Samples name rows by their key or, without one, by up to four of their numbers and UUIDs. Other contents of a row
+    are never shown.
+  - The rows need space for temporary tables on the server, about as much as the tables themselves. If the server is on
+    the host that runs the module, that space is checked first.
+  - The database of a file is known only if the file names it. A plain file names it only with C(--create), and says
+    when it was made only with C(--verbose). Such a time has no zone, so this host's zone is assumed.
+  - The scratch instance has its own settings, and none of production's except the limits that recovery demands. It
+    archives nothing, replicates nothing, loads no library and runs no login trigger. It listens on no address, has one
+    socket in a directory that only its account can enter, and lets that account in as the bootstrap superuser. It has
+    the lowest priority for processor and disk, and is the first to be killed when memory runs out.
+  - pgBackRest's locks for it are in the scratch directory and it writes no log, so no command of production has to
+    wait, and no log directory has to be writable. For the same reason, C(pgbackrest stop) does not stop it.
+  - A process in its own session keeps the instance. When the module ends, in whatever way, that process ends the
+    instance and removes its directory. What remains after a power loss is removed by the next run of the same account
+    in the same O(source.scratch_dir). It is recognized by a marker, and never removed while anybody uses it.
+  - The instance's disk needs about the size of this database, as it is now or was in the backup, plus a tenth, plus 512
+    MB for the log. What the log changes in other databases takes space as well.
+  - The point in time can be reached once a transaction at or after it is archived. If nothing was written since, or the
+    last file of the log is not full, C(SELECT pg_switch_wal()) causes it to be archived.
+  - A backup from before a failover works as well. If the archive has several timelines, the server's own is followed.
 requirements:
   - for V(pgbackrest), pgBackRest, the server's programs of the server's own version (12 or newer) on the host that runs
-    the module, and setpriv of util-linux where this runs as root
-  - pg_restore, not older than the server and than the pg_dump that made the backup, on the host that runs the module;
-    a plain file needs none
-  - How far it is stands in C(kanban_rollback.leases) while it works, and M(chatia.kanban_rollback.progress_info) tells
-    it. It is written about once a second on a session of its own; where that fails, only this is not known.
+    the module, and setpriv of util-linux if the module runs as root
+  - pg_restore, not older than the server and than the pg_dump that made the backup, on the host that runs the module; a
+    plain file does not need it
+  - While the module works, its progress is in C(kanban_rollback.leases), and M(chatia.kanban_rollback.progress_info)
+    reports it. It is written about once a second in a separate session; if that fails, only the progress is unknown.
 seealso:
   - module: chatia.kanban_rollback.pg_dump
   - module: chatia.kanban_rollback.integrity_repair
@@ -298,7 +300,7 @@ plan:
   type: dict
   contains:
     tables:
-      description: What each table came to, those that are referred to before those that refer to them.
+      description: The result for each table. Tables that others refer to come before those that refer to them.
       type: list
       elements: dict
       contains:
@@ -306,19 +308,19 @@ plan:
           description: Schema and name.
           type: str
         by:
-          description: C(key), or C(row) for whole rows as often as they are there.
+          description: C(key), or C(row) for whole rows and how often each occurs.
           type: str
         rows_in_backup:
           description: Rows in the backup.
           type: int
         rows_now:
-          description: Rows that are there.
+          description: Rows in the table now.
           type: int
         missing:
-          description: Rows of the backup that are not there. They come back.
+          description: Rows of the backup that are not in the table. They come back.
           type: int
         changed:
-          description: Rows of the same key that differ. They get their old values back with O(changed=restore).
+          description: Rows with the same key that differ. They get their old values back with O(changed=restore).
           type: int
         newer:
           description: Rows that are not in the backup. They stay.
@@ -327,32 +329,33 @@ plan:
           description: Missing rows that an approved repair deleted. They come back with O(deleted=restore).
           type: int
         reused:
-          description: Rows whose key another row has by now. They never come back.
+          description: Rows whose key belongs to another row by now. They never come back.
           type: int
         without_parent:
-          description: Rows that would lead to nothing, or to a row that took the key of theirs. They stay away.
+          description:
+            - Rows whose parent is missing, or whose parent's key belongs to another row by now. They do not come back.
           type: int
         taken:
-          description: Missing rows that have what only one row may have, and another has by now. They stay away.
+          description: Missing rows with a unique value that another row has by now. They do not come back.
           type: int
         superseded:
           description: Rows that were left out, with O(skip_conflicts), because a check names them.
           type: int
         columns:
-          description: Which columns differ in how many rows.
+          description: Which columns differ, and in how many rows.
           type: list
           elements: dict
           sample: [{"column": "kanbanLane", "rows": 12}]
         tenants:
-          description: Up to 100 tenants of whom most differs, each with its rows by kind.
+          description: Up to 100 tenants with the most differences, each with its rows by kind.
           type: list
           elements: dict
           sample: [{"tenant": "7", "missing": 103, "newer": 4}]
         tenants_count:
-          description: How many tenants there are of whom something differs; none without a tenant's column.
+          description: How many tenants have differences; null without a tenant column.
           type: int
         samples:
-          description: By kind, C(key) of some rows, C(columns) that differ, C(times) where there is no key.
+          description: By kind, C(key) of some rows, C(columns) that differ, and C(times) if there is no key.
           type: dict
           sample: {"missing": [{"key": {"id": "17"}}], "changed": [{"key": {"id": "4"}, "columns": ["kanbanLane"]}]}
         dropped_columns:
@@ -364,10 +367,10 @@ plan:
           type: list
           elements: str
         touched:
-          description: Rows that are, or were, written.
+          description: Rows that are or were written.
           type: int
         fraction:
-          description: Which share that is.
+          description: That number as a share of the table.
           type: float
     parts:
       description: What is done to which table, as in M(chatia.kanban_rollback.integrity_repair).
@@ -380,7 +383,7 @@ plan:
       type: list
       elements: dict
     total_rows:
-      description: Rows that are written, together.
+      description: Total number of rows that are written.
       type: int
     fraction:
       description: The greatest share of a table that is touched.
@@ -401,9 +404,10 @@ plan:
       elements: dict
 source:
   description:
-    - What was compared with; C(taken_at) and C(database) as far as it tells, and how much space the server has for the
-      rows. For V(pgbackrest) C(taken_at) is the target, C(label) the backup, and C(stopped_before) when the first
-      transaction was committed that is not in it, as the scratch instance said it.
+    - What the tables were compared with. C(taken_at) and C(database) are given as far as the source tells them, along
+      with how much space the server has for the rows. For V(pgbackrest), C(taken_at) is the target, C(label) the
+      backup, and C(stopped_before) when the first transaction that is not in it was committed, as reported by the
+      scratch instance.
   returned: when O(state=restored)
   type: dict
   sample: {"kind": "dump", "format": "directory", "path": "/var/lib/kanban/dumps/INC-1", "database": "chatia_db",
@@ -422,12 +426,13 @@ superseded:
   type: list
   elements: dict
 sequences:
-  description: Sequences that were behind the rows that came back, with C(before) and C(after); C(set) tells if it was.
+  description:
+    - Sequences that were behind the rows that came back, with C(before) and C(after); C(set) tells if it was set.
   returned: when O(state=restored)
   type: list
   elements: dict
 repair_id:
-  description: Number of the restore in C(kanban_rollback.repairs); none where nothing was done.
+  description: Number of the restore in C(kanban_rollback.repairs); null if nothing was done.
   returned: when O(state=restored)
   type: int
 quarantined:
@@ -436,13 +441,13 @@ quarantined:
   type: int
 timings:
   description:
-    - Milliseconds for what was done, by step; C(load) is taking the backup's rows in, C(restore) making the scratch
-      instance and reading the log.
+    - Milliseconds for each step; C(load) is reading the backup's rows, C(restore) making the scratch instance and
+      replaying the log.
   returned: when O(state=restored)
   type: dict
   sample: {"checks": 120, "load": 2100, "compare": 900, "apply": 300}
 approved_by:
-  description: Who approved it, as O(approved_by) had it.
+  description: Who approved it, as given in O(approved_by).
   returned: when something was changed
   type: str
 undone:
@@ -465,16 +470,16 @@ conflicts_count:
   returned: when O(state=undone)
   type: int
 refused:
-  description: Why it could not be undone as it is, as in RV(plan.refused).
+  description: Why it could not be undone as it is, in the form of RV(plan.refused).
   returned: when O(state=undone)
   type: list
   elements: dict
 incident_id:
-  description: The id that the ledger knows the incident by; none where it has no open one.
+  description: The id that the ledger knows the incident by; null if the ledger has no open one.
   returned: success
   type: str
 ledger:
-  description: Whether the ledger was there, its version and environment.
+  description: Whether the ledger existed, its version and environment.
   returned: success
   type: dict
 database:
@@ -482,25 +487,26 @@ database:
   returned: success
   type: dict
 elapsed_ms:
-  description: Milliseconds for all of it.
+  description: Milliseconds that the module took.
   returned: success
   type: int
 in_conflict:
-  description: Where a check counts more afterwards, tables with rows of ours that it names, as RV(superseded).
+  description:
+    - If a check counts more afterwards, the tables with restored rows that it names, in the form of RV(superseded).
   returned: failure
   type: list
   elements: dict
 lease:
-  description: Who holds the lease, when another run has it.
+  description: Who holds the lease, if another run has it.
   returned: failure
   type: dict
 missing_wal:
-  description: The first file of the log that the archive did not give, where it is known.
+  description: The first file of the log that the archive did not return, if it is known.
   returned: failure
   type: str
 error:
   description:
-    - On failure, what is wrong, why it matters and what to do. Where a plan was made it is in the result as well.
+    - On failure, what is wrong, why it matters and what to do. If a plan was made, it is in the result as well.
   returned: failure
   type: dict
   contains:
