@@ -72,7 +72,8 @@ options:
         description:
           - A directory in which each file is an environment variable for the tool, as C(envdir) reads them. WAL-G is
             often set up like this. Apart from these and from variables that begin with the tools' own prefixes,
-            C(AWS_), C(AZURE_), C(GOOGLE_), C(GCS_) or C(PG), tools get only PATH, HOME, USER, TZ and LC_ALL.
+            C(AWS_), C(AZURE_), C(GOOGLE_), C(GCS_), C(SSH_AUTH_) or C(PG), tools get only PATH, HOME, USER, TZ and
+            LC_ALL.
         type: path
       user:
         description:

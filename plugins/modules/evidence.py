@@ -115,8 +115,8 @@ options:
         type: path
       sentinels:
         description:
-          - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). The first one that answers
-            names the master to look at.
+          - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). The master that most of them
+            name is looked at.
           - With O(redis.tls) and O(redis.validate_certs), certificates must carry the addresses that the Sentinels
             name.
         type: list

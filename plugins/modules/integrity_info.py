@@ -21,7 +21,7 @@ description:
     reported by name and has not passed.
 options:
   deadline:
-    description: Seconds for all checks together. Checks that have not started by then get the status V(timeout).
+    description: Seconds for all checks together. Checks that have not started by then get the status C(timeout).
     type: float
     default: 60
   check_seconds:

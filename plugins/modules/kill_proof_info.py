@@ -98,7 +98,9 @@ options:
     type: float
     default: 30
   interval:
-    description: Seconds between two requests to a process. If it is less than 0.3, it grows to that.
+    description:
+      - Seconds between two requests to a process. While it is asked again, this grows to 0.3 s with O(urls), and to 1.2
+        times as much with O(url).
     type: float
     default: 0.1
   timeout:

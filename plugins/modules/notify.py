@@ -39,7 +39,7 @@ options:
     default: []
     suboptions:
       key:
-        description: Name of the message, unique within the incident, in lower-case letters, digits and dashes.
+        description: Name of the message, unique within the incident; lower-case letters, digits, C(.), C(_) and C(-).
         type: str
         required: true
       kind:
@@ -396,7 +396,7 @@ error:
     code:
       description:
         - A short, stable word for machines, C(no_outbox), C(outbox_held), C(no_incident), C(bad_key), C(bad_route),
-          C(bad_deadline).
+          C(bad_deadline), C(no_words).
       type: str
     what:
       description: What is wrong.
