@@ -19,8 +19,8 @@ options:
     default: jsonb
   table:
     description:
-      - Table of the flag, as C(name) or C(schema.name). The exact name is looked for first, then the lower-case one.
-        If there is none, the error lists near names.
+      - Table of the flag, as C(name) or C(schema.name). The module looks for the exact name first, then for the
+        lower-case one. If there is none, the error lists similar names.
     type: str
     required: true
   tenant_column:
@@ -32,7 +32,7 @@ options:
     type: str
     required: true
   path:
-    description: Names that lead to the flag inside of the document. Required for O(store=jsonb).
+    description: Path to the flag inside the document, one name per element. Required for O(store=jsonb).
     type: list
     elements: str
   key_column:
@@ -43,31 +43,31 @@ options:
     type: str
   absent_means:
     description:
-      - What a tenant without the flag has. Settings that are no JSON object count as absent; under V(on) they become an
-        object that holds only the flag, and the raw value is the prior.
+      - What it means that a tenant does not have the flag. Settings that are not a JSON object count as absent. With
+        V(on), they become an object that holds only the flag, and the raw value is kept as the prior value.
     type: str
     choices: ['off', 'on']
     default: 'off'
   enabled_value:
-    description: What the application writes for on.
+    description: Value that the application writes when the flag is on.
     type: raw
     default: true
   disabled_value:
-    description: What the application writes for off.
+    description: Value that the application writes when the flag is off.
     type: raw
     default: false
   tenants_table:
     description:
-      - Table of all tenants, for O(store=key_value). Needed where tenants without a row matter, that is with
-        O(absent_means=on), and to make rows for them. Other columns that such a row must not leave out are filled
-        with the time of day.
+      - Table of all tenants, for O(store=key_value). It is needed if tenants without a row matter, that is with
+        O(absent_means=on), and to create rows for them. Other columns that such a row must not leave out are filled
+        with the current time.
     type: str
   tenants_table_column:
     description: Column with the tenant's id in O(tenants_table).
     type: str
     default: id
   tenants:
-    description: Ids of the tenants that are meant; left out, all are.
+    description: Ids of the tenants to act on. If omitted, all tenants.
     type: list
     elements: str
 """

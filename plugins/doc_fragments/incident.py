@@ -15,7 +15,7 @@ options:
     type: str
     required: true
   run_id:
-    description: Id of this run of a playbook; events are chained per incident and run. Left out, one is made.
+    description: Id of this run of a playbook. Events are chained per incident and run. If omitted, an id is generated.
     type: str
   scenario:
     description: Which scenario of the runbook this is, for the record.
@@ -28,7 +28,7 @@ options:
     type: str
   environment:
     description:
-      - For instance V(production). The ledger is marked with the first that is given; another one is refused before
-        anything is changed.
+      - Name of the environment, for instance V(production). The first one that is given marks the ledger. A different
+        one is refused before anything is changed.
     type: str
 """

@@ -12,45 +12,45 @@ class ModuleDocFragment:
 options:
   checks:
     description:
-      - What to count. Names of tables and columns are looked for exactly first, then in lower case.
+      - Checks to run. Names of tables and columns are looked up exactly first, then in lower case.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Its name in the results, unique among all.
+        description: Name of the check in the results, unique among all checks.
         type: str
         required: true
       kind:
         description:
-          - V(orphan) counts rows of O(checks[].table) whose O(checks[].column) leads to no row of
+          - V(orphan) counts rows of O(checks[].table) whose O(checks[].column) refers to no row of
             O(checks[].references).
-          - V(invalid_reference) counts those whose O(checks[].column) leads to no row of the same tenant. It needs
-            O(checks[].tenant). Rows without a tenant are left to a check of their own.
-          - V(null_reference) counts those whose O(checks[].column) is NULL.
-          - V(duplicate) counts those that are too many among rows with the same O(checks[].columns). One of each is
-            right; as for a unique constraint, rows with a NULL there are no duplicates.
-          - V(cross_tenant) counts those whose O(checks[].column) and O(checks[].other_column) lead to rows of different
-            tenants, for instance a ticket with the tag of another company. Both references need their C(tenant); rows
-            of nobody are left to a check of their own.
+          - V(invalid_reference) counts rows whose O(checks[].column) refers to no row of the same tenant. It needs
+            O(checks[].tenant). Rows without a tenant are left to a separate check.
+          - V(null_reference) counts rows whose O(checks[].column) is NULL.
+          - V(duplicate) counts the surplus rows among those with the same O(checks[].columns). One row of each group is
+            right. As for a unique constraint, rows with a NULL in these columns are not duplicates.
+          - V(cross_tenant) counts rows whose O(checks[].column) and O(checks[].other_column) refer to rows of different
+            tenants, for instance a ticket with the tag of another company. Both references need their C(tenant).
+            References to rows without a tenant are left to a separate check.
           - V(ordering) counts, in each O(checks[].lane) of each O(checks[].tenant), rows at an O(checks[].position)
-            that another one has, rows without one, and with O(checks[].gaps=corrupt) the numbers that are left out, of
-            a lane at most as many as it has rows.
-          - V(two_lanes) counts the lanes that are too many, where lanes are tags and a ticket is to be in one.
-          - V(cardless_ticket) counts tickets in no lane, which is what a move leaves that was interrupted between its
-            delete and its insert. The data does not tell such a ticket from one that never was on the board. What it
-            does tell is the tenant's habit, so they count where O(checks[].share) of the tenant's tickets are in a
-            lane. Give it the severity V(low), or O(checks[].share=0) where each ticket must have a lane.
+            that another row has, and rows without one. With O(checks[].gaps=corrupt) it also counts missing numbers, in
+            each lane at most as many as the lane has rows.
+          - V(two_lanes) counts surplus lanes, if lanes are tags and a ticket must be in one lane only.
+          - V(cardless_ticket) counts tickets in no lane, which is what a move leaves behind if it is interrupted
+            between its delete and its insert. The data does not distinguish such a ticket from one that was never on
+            the board. It does show the tenant's habit, so these tickets count if at least O(checks[].share) of the
+            tenant's tickets are in a lane. Give the check the severity V(low), or O(checks[].share=0) if each ticket
+            must have a lane.
           - V(timeline) counts the hours of O(checks[].window_hours) in which more or fewer rows begin than is usual for
-            that hour on such a day, workday or weekend, by the median of O(checks[].baseline_days);
-            RV(ignore:checks[].first_at) is the hour of departure, which M(chatia.kanban_rollback.pg_restore_tables)
-            takes as it stands for the moment to go back to. It does not apply where there are no rows from 14 days
-            before.
-          - V(mass_delete) does the same for hours with too few, for rows that are gone leave nothing else behind. Where
-            a column tells when rows were deleted, name it in O(checks[].time) and say O(checks[].departure=more). What
-            is gone of all ages alike is found by V(missing_since) only.
-          - V(missing_since) counts rows that were there and are not any more, by O(checks[].against).
-          - V(sql) counts what O(checks[].query) returns.
+            that hour on such a day (workday or weekend), by the median of O(checks[].baseline_days).
+            RV(ignore:checks[].first_at) is the first such hour. M(chatia.kanban_rollback.pg_restore_tables) takes it
+            unchanged as the moment to go back to. The check does not apply if there are no rows from 14 days before.
+          - V(mass_delete) does the same for hours with too few rows, because deleted rows leave no other trace. If a
+            column records when rows were deleted, name it in O(checks[].time) and set O(checks[].departure=more). Only
+            V(missing_since) finds rows that were deleted evenly across all ages.
+          - V(missing_since) counts rows that existed, according to O(checks[].against), and no longer do.
+          - V(sql) counts the rows that O(checks[].query) returns.
         type: str
         required: true
         choices:
@@ -68,39 +68,40 @@ options:
           - two_lanes
       severity:
         description:
-          - How bad it is. RV(ignore:status) is decided by all alike; triage.yml goes by V(critical) ones alone, and
-            only says what the others found.
+          - How serious a finding is. Findings of every severity decide RV(ignore:status). The playbook triage.yml
+            decides by V(critical) checks alone and only reports what the others found.
         type: str
         choices: [critical, high, low]
         default: critical
       table:
         description:
-          - The table whose rows are looked at, as C(name) or C(schema.name). Every kind but V(sql) needs it.
+          - Table whose rows are checked, as C(name) or C(schema.name). Every kind but V(sql) needs it.
         type: str
       unless:
         description:
-          - A table in whose presence the check does not apply. Where lanes are a table, a tag is no lane, whatever its
-            mark says.
+          - Table whose existence means that the check does not apply. If lanes are a table, for instance, a tag is not
+            a lane, whatever its mark says.
         type: str
       column:
         description:
-          - The column that refers to another row. For V(duplicate) it is what leads to the tenant, by way of
+          - Column that refers to another row. For V(duplicate) it is the column that leads to the tenant through
             O(checks[].references).
-          - For V(two_lanes) it is the column that leads to O(checks[].lanes), for V(cardless_ticket) the one with the
-            lane or, with O(checks[].references), the ticket's key. For V(missing_since) it is the key that
-            O(checks[].against.ids) has.
+          - For V(two_lanes) it is the column that refers to O(checks[].lanes). For V(cardless_ticket) it is the column
+            with the lane or, with O(checks[].references), the ticket's key. For V(missing_since) it is the key that
+            O(checks[].against.ids) lists.
         type: str
       columns:
         description:
-          - What must be unique together, for V(duplicate).
-          - Of what there is to be one lane at most, for V(two_lanes), for instance the column that leads to the ticket.
+          - Columns that must be unique together, for V(duplicate).
+          - For V(two_lanes), the columns that identify what may be in one lane at most, for instance the column that
+            refers to the ticket.
         type: list
         elements: str
       references:
         description:
-          - Where O(checks[].column) leads to.
-          - For V(cardless_ticket) where lanes are tags, the rows that put a ticket in a lane, and their column that
-            leads to the ticket.
+          - What O(checks[].column) refers to.
+          - For V(cardless_ticket), if lanes are tags, the rows that put a ticket in a lane, and their column that
+            refers to the ticket.
         type: dict
         suboptions:
           table:
@@ -113,14 +114,14 @@ options:
             required: true
           tenant:
             description:
-              - The column that says whose its rows are. For V(invalid_reference), the name in O(checks[].tenant) if
-                left out.
+              - Column with the tenant of its rows. For V(invalid_reference), the default is the name in
+                O(checks[].tenant).
             type: str
       other_column:
         description: The second column that refers to another row, for V(cross_tenant).
         type: str
       other_references:
-        description: Where O(checks[].other_column) leads to.
+        description: What O(checks[].other_column) refers to.
         type: dict
         suboptions:
           table:
@@ -132,38 +133,39 @@ options:
             type: str
             required: true
           tenant:
-            description: The column that says whose its rows are.
+            description: Column with the tenant of its rows.
             type: str
       tenant:
         description:
-          - The column of O(checks[].table) that says whose a row is. Without it RV(ignore:checks[].affected_tenants)
-            is not known.
+          - Column of O(checks[].table) with the tenant of a row. Without it, RV(ignore:checks[].affected_tenants) is
+            not known.
         type: str
       null_is:
-        description: What NULL in O(checks[].column) is, for V(orphan).
+        description: How NULL in O(checks[].column) counts, for V(orphan).
         type: str
         choices: [orphan, ignored]
         default: orphan
       position:
         description:
-          - The column with a row's place in its lane, for V(ordering).
-          - For V(cardless_ticket) what a ticket that left its lane by halves still has; one without does not count.
+          - Column with a row's place in its lane, for V(ordering).
+          - For V(cardless_ticket), a column that still has a value after an interrupted move. A ticket with NULL there
+            does not count.
         type: str
       lane:
         description:
-          - The columns that say within what O(checks[].position) counts, beside O(checks[].tenant), for V(ordering). A
-            row with a NULL there is in no lane.
+          - Columns within whose values O(checks[].position) counts, in addition to O(checks[].tenant), for V(ordering).
+            A row with a NULL there is in no lane.
         type: list
         elements: str
       gaps:
         description:
-          - What a number is that is left out between the first and the last of a lane, for V(ordering).
-          - Positions that are no integers have no gaps.
+          - How a number that is missing between the first and the last of a lane counts, for V(ordering).
+          - Positions that are not integers have no gaps.
         type: str
         choices: [corrupt, ignored]
         default: corrupt
       lanes:
-        description: The table whose rows are lanes, for V(two_lanes) and V(cardless_ticket) where lanes are tags.
+        description: Table whose rows are lanes, for V(two_lanes), and for V(cardless_ticket) if lanes are tags.
         type: dict
         suboptions:
           table:
@@ -175,105 +177,108 @@ options:
             type: str
             required: true
           tenant:
-            description: The column that says whose its rows are.
+            description: Column with the tenant of its rows.
             type: str
           mark:
-            description: The column that tells a lane from other rows. Without it, all of them are lanes.
+            description: Column that distinguishes a lane from other rows. Without it, all rows are lanes.
             type: str
           mark_value:
-            description: What is in O(checks[].lanes.mark) of a lane, as text; C(true) or C(false) for a boolean.
+            description: Value of O(checks[].lanes.mark) in a lane, as text; C(true) or C(false) for a boolean.
             type: str
             default: "1"
           through:
-            description: For V(cardless_ticket), the column of O(checks[].references) that leads to the lane.
+            description: For V(cardless_ticket), the column of O(checks[].references) that refers to the lane.
             type: str
       share:
         description:
-          - For V(cardless_ticket), the share of a tenant's tickets that must have a lane for one without to be out of
-            the ordinary there. With 0, each ticket must have one.
+          - For V(cardless_ticket), the share of a tenant's tickets that must have a lane before a ticket without one is
+            considered unusual there. With 0, each ticket must have one.
         type: float
         default: 0.95
       time:
         description:
-          - A column with the time of a row, from which RV(ignore:checks[].first_at) and RV(ignore:checks[].last_at) are
-            taken where it is there and may be read; for V(timeline) and V(mass_delete) the one that is counted by the
-            hour; for V(missing_since) the time since when a row is there.
+          - Column with the time of a row. RV(ignore:checks[].first_at) and RV(ignore:checks[].last_at) are taken from
+            it if it exists and may be read. V(timeline) and V(mass_delete) count rows by the hour of this column. For
+            V(missing_since) it is the time since which a row exists.
         type: str
       time_zone:
-        description: In which zone O(checks[].time) is, where its type has none, and which hours are a day's.
+        description:
+          - Time zone of O(checks[].time) if its type has none, and the zone that decides which hours belong to a day.
         type: str
         default: UTC
       window_hours:
         description:
-          - The last so many whole hours, and the one that is not over, are compared with the days before, for
+          - How many of the last whole hours are compared with the days before, in addition to the current one, for
             V(timeline) and V(mass_delete). At most 744.
         type: int
         default: 24
       baseline_days:
-        description: With how many days before them, from 14 to 366.
+        description: How many days before those hours they are compared with, from 14 to 366.
         type: int
         default: 28
       threshold:
         description:
-          - How far from what is usual an hour must be to count, in standard deviations as the median absolute
-            deviation gives them, and never less than the square root of what is usual.
+          - How far an hour must be from what is usual to count, in standard deviations. A standard deviation is derived
+            from the median absolute deviation, and is never less than the square root of what is usual.
         type: float
         default: 5
       departure:
         description:
-          - Whether hours with V(more) rows than usual count, with V(fewer), or with V(either). Left out, it is
-            V(either) for V(timeline) and V(fewer) for V(mass_delete).
+          - Whether hours count that have V(more) rows than usual, V(fewer), or V(either). The default is V(either) for
+            V(timeline) and V(fewer) for V(mass_delete).
         type: str
         choices: [either, fewer, more]
       against:
-        description: What was there, for V(missing_since); one of O(checks[].against.ids), O(checks[].against.rows) and
-          O(checks[].against.manifest).
+        description:
+          - What existed, for V(missing_since). Give one of O(checks[].against.ids), O(checks[].against.rows) and
+            O(checks[].against.manifest).
         type: dict
         suboptions:
           manifest:
-            description: Directory, on this host, of a dump by M(chatia.kanban_rollback.pg_dump), whose count is taken.
+            description:
+              - Directory, on this host, of a dump by M(chatia.kanban_rollback.pg_dump) whose row count is used.
             type: path
           rows:
             description: How many rows there were.
             type: int
           at:
             description:
-              - When that was, as C(2026-11-25T10:00:00Z). With O(checks[].time), rows that came later do not hide what
-                is missing. A manifest has its own.
+              - Time of that count, as C(2026-11-25T10:00:00Z). With O(checks[].time), rows that came later do not hide
+                what is missing. A manifest has its own time.
             type: str
           ids:
-            description: Keys that were there, at most 100000, as PostgreSQL writes them.
+            description: Keys that existed, at most 100000, as PostgreSQL writes them.
             type: list
             elements: str
       query:
         description:
-          - For V(sql), a query that returns the corrupt rows. It is put in brackets, so it is one statement, and it
-            only reads. A column C(tenant) says whose a row is, a column C(moment) when it was (without a zone, in UTC);
-            the others, at most 8, are its key.
+          - For V(sql), a query that returns the corrupt rows. It is put in parentheses, so it is one statement, and it
+            only reads. A column C(tenant) has the tenant of a row, and a column C(moment) its time (in UTC if it has no
+            zone). The other columns, at most 8, are its key.
         type: str
       tolerate:
-        description: Up to so many are known and no incident, for instance what an old migration has left.
+        description: How many findings are known and not an incident, for instance because an old migration left them.
         type: int
         default: 0
       repair:
         description:
-          - How C(integrity_repair) mends it. M(chatia.kanban_rollback.integrity_info) does not
-            look at it.
+          - How C(integrity_repair) mends what the check finds. M(chatia.kanban_rollback.integrity_info) ignores it.
         type: dict
         suboptions:
           action:
             description:
-              - What is done. Left out, it is V(delete) for V(duplicate), V(orphan) and V(two_lanes), V(set_null) for
+              - What to do. The default is V(delete) for V(duplicate), V(orphan) and V(two_lanes), V(set_null) for
                 V(invalid_reference), V(renumber) for V(ordering) and V(none) for the others. With V(none) the check
                 only tells whether a repair made anything worse.
             type: str
             choices: [delete, none, renumber, set_null, set_value]
           value:
-            description: What V(set_value) puts into O(checks[].column), as text.
+            description: Value that V(set_value) puts into O(checks[].column), as text.
             type: str
           order_by:
             description:
-              - The column by which the oldest is told, which V(delete) keeps of V(duplicate) (of V(two_lanes) it keeps
-                the newest). Left out, it is the primary key, then O(checks[].time), then where the row lies.
+              - Column that tells which row is the oldest. V(delete) keeps the oldest row of V(duplicate) (of
+                V(two_lanes) it keeps the newest). The default is the primary key, then O(checks[].time), then the
+                physical location of the row.
             type: str
 """

@@ -19,7 +19,7 @@ options:
     type: int
     default: 5432
   login_db:
-    description: The application's database, in which its tenants and the ledger are.
+    description: Database of the application, which holds its tenants and the ledger.
     type: str
     default: postgres
     aliases: [db, database]
@@ -41,7 +41,7 @@ options:
     default: prefer
     choices: [allow, disable, prefer, require, verify-ca, verify-full]
   ca_cert:
-    description: File with the certificates of the authorities that the server's certificate is checked against.
+    description: File with the CA certificates that the server's certificate is checked against.
     type: path
   ssl_cert:
     description: File with the client's certificate.
@@ -50,14 +50,14 @@ options:
     description: File with the client's key.
     type: path
   connect_params:
-    description: Further libpq parameters; they win over the others.
+    description: Further libpq parameters. They take precedence over the other options.
     type: dict
     default: {}
 notes:
-  - Every wait is bounded. Connecting takes at most 5 seconds; each transaction has its own lock, statement and idle
-    timeouts, and a server that stops answering is given up on a few seconds after those.
-  - Settings are local to each transaction, so a pooler in transaction mode is no obstacle; the result says when there
-    is one.
+  - Every wait is bounded. Connecting takes at most 5 seconds. Each transaction has its own lock, statement and idle
+    timeouts. If a server stops answering, the module gives up a few seconds after those.
+  - Settings are local to each transaction, so they also work through a pooler in transaction mode. The result says if
+    there is one.
 requirements:
   - psycopg2 >= 2.8 on the host that runs the module
 """

@@ -11,7 +11,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   login_host:
-    description: Host of Redis. Not used where O(sentinels) or O(login_unix_socket) is given.
+    description: Host of Redis. Not used if O(sentinels) or O(login_unix_socket) is given.
     type: str
     default: localhost
   login_port:
@@ -19,7 +19,7 @@ options:
     type: int
     default: 6379
   login_user:
-    description: User to log in as; left out, the default user.
+    description: User to log in as. If omitted, the default user.
     type: str
   login_password:
     description: Password of the user.
@@ -36,13 +36,13 @@ options:
     type: bool
     default: false
   validate_certs:
-    description: Whether the server's certificate has to be signed by a known authority and to have the host's name.
+    description: Whether the server's certificate must be signed by a known authority and have the host's name.
     type: bool
     default: true
   ca_certs:
     description:
-      - File with the certificates of the authorities that the server's certificate is checked against; left out, those
-        of the system.
+      - File with the CA certificates that the server's certificate is checked against. If omitted, those of the system
+        are used.
     type: path
   client_cert_file:
     description: File with the client's certificate.
@@ -52,29 +52,29 @@ options:
     type: path
   sentinels:
     description:
-      - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). All are asked at once. The master
-        that most of them name is acted on; where as many name another, the one of the highest configuration epoch.
-        Where they do not agree there is a warning.
-      - They are asked again, until O(deadline), when that one fails or says that it is a replica. When one has
-        answered, those that hang are waited for at most 1 second; none where more than half agree already.
-      - With O(tls) and O(validate_certs), certificates must have the addresses that the Sentinels name.
+      - Addresses of Sentinels, as V(host:port), V(host) (port 26379) or V([v6]:port). All are asked at once. The module
+        acts on the master that most of them name or, if it is a tie, on the one with the highest configuration epoch.
+        If they do not agree, there is a warning.
+      - If that master fails or says that it is a replica, they are asked again, until O(deadline). Once one Sentinel
+        has answered, the module waits for the others at most 1 second, and not at all once more than half agree.
+      - With O(tls) and O(validate_certs), certificates must contain the addresses that the Sentinels name.
     type: list
     elements: str
     default: []
   sentinel_name:
-    description: The master's name in the Sentinels.
+    description: Name of the master in the Sentinels.
     type: str
     default: mymaster
   sentinel_user:
     description: User to log in to the Sentinels as.
     type: str
   sentinel_password:
-    description: Password for the Sentinels, which have passwords of their own.
+    description: Password for the Sentinels, which have their own passwords.
     type: str
 notes:
   - Every wait is bounded. One exchange takes at most 2.5 seconds; everything, retries included, ends by O(deadline).
-  - Lost connections, and servers that are loading or busy, are tried again until then. With O(sentinels), replicas and
-    servers with too few replicas are, too, for they may be in the middle of a failover.
+  - Until then, the module retries lost connections and servers that are loading or busy. With O(sentinels), it also
+    retries replicas and servers with too few replicas, because they may be in the middle of a failover.
   - In a Redis Cluster, give the master of the key's slot. The error C(cluster_redirect) names it.
 requirements:
   - redis >= 4.5 (the Python library) on the host that runs the module
