@@ -12,29 +12,29 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Switches a flag that an application keeps per tenant in PostgreSQL. Off is meant for the worst moment. It waits for
-    nobody's row, commits in batches, and what it could not have by O(deadline) is named together with who holds it.
-  - Nothing is lost. The value that each tenant had is written to the ledger (schema C(kanban_rollback)) in the same
+  - Switches a flag that an application keeps per tenant in PostgreSQL. Switching off is meant for the worst moment. It
+    waits for nobody's row, commits in batches, and names what it could not switch by O(deadline), and who holds it.
+  - No value is lost. The value that each tenant had is written to the ledger (schema C(kanban_rollback)) in the same
     transaction that switches it, so O(state=restored) brings back exactly who had the feature, and how. Absent,
     V(null), V(false), C("sim") and C([]) are all different.
   - Off means absent (unless O(absent_means=on)), SQL or JSON NULL, V(false), or exactly O(disabled_value). Everything
     else is on and is switched off, C("false") and V(0) included. Tenants that are off are not rewritten.
-  - A flag inside of a C(json) or text column is edited in its text, so that every other letter of the settings stays.
+  - A flag inside a C(json) or text column is edited as text, so every other character of the settings stays.
 options:
   state:
     description:
       - V(disabled) switches off, V(enabled) switches on, V(restored) puts back what O(incident_id) changed.
-      - V(restored) leaves alone, and lists, tenants whose flag was changed since by somebody else.
+      - V(restored) leaves alone, and lists, tenants whose flag somebody else has changed since.
       - V(paused) switches nobody and raises the latch, see O(latch). While the incident is open, tenants that are on
-        stay on, also when their settings are saved, and nobody else can be switched on, new tenants included, but by
-        this module under the same incident. V(restored) for all tenants, and closing the incident, end the pause. It
-        fails where the latch cannot be raised.
+        stay on, even when their settings are saved. Only this module, under the same incident, can switch on anybody
+        else, new tenants included. V(restored) for all tenants ends the pause, and so does closing the incident. The
+        module fails if the latch cannot be raised.
     type: str
     choices: [disabled, enabled, restored, paused]
     default: disabled
   deadline:
     description:
-      - Seconds within which all tenants must be as wanted. What is not by then fails the module, with full results.
+      - Seconds within which all tenants must have the wanted state. Otherwise the module fails, with full results.
     type: float
     default: 20
   on_blocked:
@@ -46,58 +46,58 @@ options:
     default: report
   settle:
     description:
-      - Seconds to go on after the kill until every transaction that was open has ended, switching off again what such
-        a transaction writes back from what it read before. V(0) leaves that out.
+      - Seconds to go on after the kill until every transaction that was open has ended. What such a transaction writes
+        back from an earlier read is switched off again. V(0) skips this.
     type: float
     default: 0
   latch:
     description:
-      - Whether to put a row trigger on the table after the kill that turns a step from off to on back to off, and
-        records it, while the incident is open. It never raises an error. Needs the ledger and the TRIGGER privilege.
+      - Whether to put a row trigger on the table after the kill. While the incident is open, it turns a change from off
+        to on back to off, and records it. It never raises an error. It needs the ledger and the TRIGGER privilege.
         Without them a warning says so. O(state=restored) passes it, and takes it away again.
-      - There is one latch per flag. With O(tenants), too, it turns back the switching on of any tenant, and of a
-        key/value store's row without tenant.
-      - O(state=paused) raises it whatever this says.
+      - There is one latch per flag. Even with O(tenants), it turns back the switching on of any tenant, and of the row
+        without tenant of a key/value store.
+      - O(state=paused) raises it regardless of this option.
     type: bool
     default: false
   share:
     description:
-      - With O(state=restored) or V(disabled), acts on a stage of those that had the feature when O(incident_id) first
-        switched them off, whether they have it back by now or not. They stand in the order of their ids (numbers as
-        numbers, all else as text by code points), the same for whoever asks, and so many per cent of them, rounded up,
-        are meant. Nobody has to send hundreds of thousands of ids.
-      - The latch stays up, for the others. The row without tenant of a key/value store is restored with V(100).
-      - Not with O(tenants). A tenant that was first switched on under the incident did not have it.
+      - With O(state=restored) or V(disabled), acts on a stage of the tenants that had the feature when O(incident_id)
+        first switched them off, whether or not they have it back by now. They are ordered by id (numbers as numbers,
+        all else as text by code points), the same for every caller. The stage reaches up to this percentage of them,
+        rounded up. Nobody has to send hundreds of thousands of ids.
+      - The latch stays raised, for the others. The row without tenant of a key/value store is restored with V(100).
+      - Not with O(tenants). A tenant that was first switched on under the incident does not count as having had it.
     type: float
   share_above:
-    description: Where the stage begins, in per cent; those up to there belong to earlier stages.
+    description: Where the stage begins, in per cent. Tenants up to there belong to earlier stages.
     type: float
     default: 0
   share_first:
-    description: A tenant that comes before all others, where it had the feature.
+    description: A tenant that comes before all others, if it had the feature.
     type: str
   withdrawn:
     description:
-      - With O(state=disabled), whether tenants are taken back that O(state=restored) or V(enabled) had given the
-        feature for a try. It is recorded as that, and not as a kill, see
+      - With O(state=disabled), whether this takes the feature back from tenants to which O(state=restored) or
+        V(enabled) had given it for a try. It is recorded as that, and not as a kill, see
         RV(chatia.kanban_rollback.incident_info#module:kills).
     type: bool
     default: false
   global_default:
     description:
-      - Whether to switch also the row without tenant of a key/value store, the default of all tenants.
-        It is always reported.
+      - Whether to switch also the row without tenant of a key/value store, the default of all tenants. Its value is
+        always reported.
     type: bool
     default: false
   incident_adopt:
     description:
-      - Whether an incident that is open in the ledger already is the same one; O(incident_id) then becomes its alias.
-        For ids that were made by the controller, not given by a person.
+      - Whether an incident that is already open in the ledger is the same one. O(incident_id) then becomes its alias.
+        For ids that the controller generated, not for ids that a person gave.
     type: bool
     default: false
   on_replica:
     description:
-      - What to do on a server in recovery. V(fail), or V(skip) with the figures that it sees.
+      - What to do on a server in recovery. V(fail) fails, V(skip) returns the figures that the server shows.
     type: str
     choices: [fail, skip]
     default: fail
@@ -105,36 +105,36 @@ options:
     description:
       - Directory on the host for prior values when the ledger cannot take them (mode 0700, files 0600).
       - Without it, or if it cannot be written, C(/var/lib/kanban_rollback), C(~/.local/state/kanban_rollback),
-        C(/var/tmp/kanban_rollback) and C(/dev/shm/kanban_rollback) are tried. If none can be written, the values stand
-        in RV(priors).
+        C(/var/tmp/kanban_rollback) and C(/dev/shm/kanban_rollback) are tried. If none can be written, RV(priors) has
+        the values.
     type: path
   evidence_dir:
     description:
-      - Directory on the host for this incident's evidence, as O(chatia.kanban_rollback.evidence#module:dest). Given, a
-        process of its own collects what PostgreSQL shows at this moment, under the label C(t0), while this module goes
-        on; M(chatia.kanban_rollback.evidence) returns it later. The kill waits for nothing of it, and a failure to
-        start it is a warning.
+      - Directory on the host for this incident's evidence, as O(chatia.kanban_rollback.evidence#module:dest). If given,
+        a separate process collects what PostgreSQL shows at this moment, under the label C(t0), while this module goes
+        on. M(chatia.kanban_rollback.evidence) returns it later. The kill does not wait for it, and a failure to start
+        it is a warning.
       - Only for O(state=disabled), and not in check mode. It uses one more connection, which is opened after this
-        module has its own, and given back early where fewer than 5 are free.
+        module has its own, and given back early if fewer than 5 are free.
     type: path
   killed_on:
     description:
-      - On which servers this run's kill was committed. With O(settle), the one of this cluster is compared with the
-        server that is here now; where another one has taken over since, RV(failover) says what was lost with the old
-        one, and the ledger has it as an event.
+      - Servers on which this run's kill was committed. With O(settle), the one of this cluster is compared with the
+        server that is here now. If another server has taken over since, RV(failover) says what was lost with the old
+        one, and the ledger records it as an event.
     type: list
     elements: dict
     suboptions:
       host:
-        description: Its name, for the record.
+        description: Name of the host, for the record.
         type: str
         required: true
       cluster:
-        description: Its RV(database), C(cluster).
+        description: The C(cluster) of its RV(database).
         type: str
         required: true
       timeline:
-        description: The timeline of its log, see RV(position).
+        description: Timeline of its write-ahead log, see RV(position).
         type: str
         required: true
       lsn:
@@ -145,26 +145,26 @@ options:
         type: int
         default: 0
       incident_id:
-        description: The incident as its ledger has it.
+        description: Id of the incident in its ledger.
         type: str
       file:
-        description: The file on that host that took the prior values, where the ledger did not.
+        description: File on that host with the prior values, if the ledger did not take them.
         type: str
   fence:
     description:
-      - What to refuse once the flag is off, as M(chatia.kanban_rollback.write_fence) does it. Given, the process that
-        switched the flag raises the fence as well, which is half a second sooner than one that is started for it.
-      - It is begun also where not every tenant could be switched, unless that took more than 5 seconds. Within 3
-        seconds it has to be raised, and after 6 no server is waited for any more. RV(fence) says what came of it. Where
-        it does not hold, M(chatia.kanban_rollback.write_fence) goes on with it, with time and words of its own, and
-        this module does not fail for it.
+      - What to refuse once the flag is off, as M(chatia.kanban_rollback.write_fence) does it. If given, the process
+        that switched the flag also raises the fence, half a second sooner than a process that is started for it.
+      - This is begun even if not every tenant could be switched, unless that took more than 5 seconds. The fence must
+        be raised within 3 seconds, and after 6 seconds the module waits for no server any more. RV(fence) has the
+        result. If the fence does not hold, M(chatia.kanban_rollback.write_fence) goes on with it, with its own time and
+        messages, and this module does not fail for it.
       - Only for O(state=disabled), and not in check mode.
     type: dict
     suboptions:
       tables:
         description:
-          - As O(chatia.kanban_rollback.write_fence#module:tables). What is no list is left to that module, which says
-            what is wrong with it.
+          - As O(chatia.kanban_rollback.write_fence#module:tables). A value that is not a list is left to that module,
+            which reports what is wrong with it.
         type: raw
       drain:
         description: Seconds to wait for transactions that were writing when the fence was raised; V(0) looks once.
@@ -198,7 +198,7 @@ EXAMPLES = r"""
     state: disabled
     incident_id: INC-20261125-042
 
-- name: Switch it off for two tenants, ending whoever holds their rows
+- name: Switch it off for two tenants, ending the sessions that hold their rows
   chatia.kanban_rollback.feature_flag:
     login_db: chatia_db
     table: Companies
@@ -254,7 +254,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 total:
-  description: Tenants meant (all, or those of O(tenants) that exist).
+  description: Number of tenants meant (all, or those of O(tenants) that exist).
   returned: success
   type: int
   sample: 1284
@@ -275,7 +275,7 @@ changed_count:
   sample: 385
 blocked:
   description:
-    - Up to 100 tenants that could not be switched, each with who holds its row. RV(blocked_count) is the whole number.
+    - Up to 100 tenants that could not be switched, each with who holds its row. RV(blocked_count) is the total.
   returned: when not in check mode
   type: list
   elements: dict
@@ -305,12 +305,12 @@ terminated:
   type: list
   elements: dict
 unreadable:
-  description: Up to 20 tenants whose settings are text that is no JSON; left to the letter, and they fail the module.
+  description: Up to 20 tenants whose settings are text that is not JSON. They are left untouched, and fail the module.
   returned: success
   type: list
   elements: str
 list_id:
-  description: By which the same O(tenants) are known again, whatever their order; null without them.
+  description: Identifies the same O(tenants) again, whatever their order; null without them.
   returned: success
   type: str
   sample: 3f1c7a0b9d24e856
@@ -331,12 +331,12 @@ missing:
   elements: str
 switched_off:
   description:
-    - How many tenants the incident had switched off in this ledger, one as often as it was, when O(state=restored)
-      began to put back. For O(chatia.kanban_rollback.incident#module:switched_off).
+    - How many tenants the incident had switched off in this ledger when O(state=restored) began to put them back. A
+      tenant counts as often as it was switched off. For O(chatia.kanban_rollback.incident#module:switched_off).
   returned: when O(state=restored), and the ledger knows the incident
   type: int
 stage:
-  description: What O(share) came to.
+  description: The stage that O(share) means.
   returned: when O(share) is given, and not on a replica
   type: dict
   contains:
@@ -349,7 +349,7 @@ stage:
       type: int
       sample: 129
     tenants:
-      description: How many belong to this one, whether they still exist or not.
+      description: How many belong to this stage, whether they still exist or not.
       type: int
       sample: 513
 priors:
@@ -376,12 +376,12 @@ incident:
   type: dict
   contains:
     noted:
-      description: Whether it is found by the id that was asked for, too, which the ledger may have refused.
+      description: Whether it is also found by the id that was asked for, which the ledger may have refused.
       type: bool
     switched_seconds_ago:
       description:
-        - Seconds since an earlier run of the incident last switched a tenant off, by the server's clock; null where
-          this run switched one, none ever did, or no ledger says it.
+        - Seconds since an earlier run of the incident last switched a tenant off, by the server's clock; null if this
+          run switched one, none ever did, or no ledger tells.
       returned: when O(state) is V(disabled) or V(enabled)
       type: float
 latch:
@@ -390,10 +390,10 @@ latch:
   type: dict
   contains:
     raised:
-      description: Whether the latch is up.
+      description: Whether the latch is raised.
       type: bool
     reason:
-      description: Why it is not.
+      description: Why it is not raised.
       type: str
 sweep:
   description: What became of the transactions that were open after the kill.
@@ -407,7 +407,7 @@ sweep:
       description: How many tenants they had switched on again, which were switched off again.
       type: int
     waiting_for:
-      description: Up to 20 that are still open.
+      description: Up to 20 transactions that are still open.
       type: list
       elements: dict
 position:
@@ -416,17 +416,17 @@ position:
   type: dict
   contains:
     timeline:
-      description: Its timeline, null where the server does not tell. Another one means that a replica was promoted.
+      description: Its timeline, null if not reported. A different one means that a replica was promoted.
       type: str
       sample: "00000001"
     lsn:
-      description: A position that is not before the last commit of this module.
+      description: A position at or after the last commit of this module.
       type: str
       sample: 0/301F108
 standbys:
   description:
-    - Who follows this server, up to 100, and whether what was switched is on their disk. Those that are behind are
-      waited for, 2 seconds at most.
+    - Up to 100 standbys of this server, and whether what was switched is on their disk. The module waits for those that
+      are behind, 2 seconds at most.
   returned: when O(settle) is given
   type: list
   elements: dict
@@ -438,85 +438,85 @@ standbys:
       description: C(async), C(potential), C(sync) or C(quorum); null for a role without C(pg_read_all_stats).
       type: str
     has:
-      description: Whether it has all of it; null for a role without C(pg_read_all_stats).
+      description: Whether it has all that was switched; null for a role without C(pg_read_all_stats).
       type: bool
     behind:
       description: How many bytes of the log it lacks.
       type: int
 failover:
-  description: What became of the kill, for another server has taken over since.
+  description: What became of the kill, if another server has taken over since.
   returned: when O(killed_on) names an older primary of this cluster
   type: dict
   contains:
     host:
-      description: Whose place this server has taken.
+      description: The host that this server has replaced.
       type: str
     from_timeline:
       description: Its timeline.
       type: str
     to_timeline:
-      description: The timeline by now.
+      description: The timeline now.
       type: str
     known_lsn:
       description: How far the old log is known.
       type: str
     forked_at:
-      description: Where this server left the old log; null where it does not tell. What came after is lost.
+      description: Where this server left the old log; null if it does not report it. What came after is lost.
       type: str
     last_commit_at:
-      description: When the last transaction that came from there was committed, UTC; null where it does not tell.
+      description: When the last transaction from there was committed, UTC; null if the server does not report it.
       type: str
     lost_bytes:
-      description: How much of the old log is lost at least; null where it is not known.
+      description: How much of the old log is lost at least; null if unknown.
       type: int
     switched:
       description: How many tenants the kill had switched off there.
       type: int
     recorded:
-      description: Of how many this server's ledger keeps prior values of this run by now; null where nobody knows.
+      description: For how many tenants this server's ledger now has prior values from this run; null if unknown.
       type: int
     lost_priors:
-      description: How many prior values are lost; null where nobody knows.
+      description: How many prior values are lost; null if unknown.
       type: int
     incident_id:
-      description: The incident as the old primary's ledger has it.
+      description: Id of the incident in the old primary's ledger.
       type: str
     file:
-      description: The file on that host that took the prior values, where the ledger did not.
+      description: File on that host with the prior values, if the ledger did not take them.
       type: str
 global_default:
   description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
   returned: when O(store=key_value)
   type: str
 evidence:
-  description: What is known, by the end of this module, about the evidence that is collected beside it.
+  description: What is known, at the end of this module, about the evidence that is collected beside it.
   returned: when O(evidence_dir) is given, O(state=disabled), and not in check mode
   type: dict
   contains:
     started:
-      description: Whether a process collects it, or it is there already.
+      description: Whether a process collects it, or it already exists.
       type: bool
     path:
-      description: The directory on the host that it is written to; null when that was not known yet.
+      description: The directory on the host that it is written to; null if that was not known yet.
       type: str
     pid:
       description: The process that collects it.
       type: int
     reason:
-      description: Why it was not started, or what else there is to say.
+      description: Why it was not started, or another remark.
       type: str
 fence:
   description:
     - What M(chatia.kanban_rollback.write_fence) returns, for its O(chatia.kanban_rollback.write_fence#module:answer).
-    - Null where it was not begun, or where that module would have failed without one.
+    - Null if it was not begun, or if that module would have failed without a result.
   returned: when O(fence) is given, O(state=disabled), not in check mode, and the flag was looked for
   type: dict
   contains:
     holds:
-      description: Whether it is up, and C(proven) or C(draining); or a replica that was skipped, as for the flag.
+      description: Whether it is raised and C(proven) or C(draining), or skipped on a replica as the flag was.
       type: bool
 fence_ms:
-  description: Milliseconds for RV(fence), whatever came of it.
+  description: Milliseconds that RV(fence) took, whatever its result.
   returned: when RV(fence) is
   type: int
 flag:
@@ -533,7 +533,7 @@ contained_ms:
   returned: when switched
   type: int
 elapsed_ms:
-  description: Milliseconds for all of it but the fence.
+  description: Milliseconds for everything but the fence.
   returned: success
   type: int
 error:

@@ -21,8 +21,8 @@ options:
     default: 100
   share:
     description:
-      - From 0 to 1. Names in RV(tenants_lacking) who of those that are off would have to be on, too, for so many of all
-        to be on; at most 10000.
+      - Share of all tenants, from 0 to 1. RV(tenants_lacking) then names which of the tenants that are off would also
+        have to be on to reach it; at most 10000.
     type: float
   environment:
     description: Refuse a ledger that is marked with another environment.
@@ -42,7 +42,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who has Kanban V2
+- name: See who has Kanban V2
   chatia.kanban_rollback.feature_flag_info:
     login_db: chatia_db
     table: Companies
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 total:
-  description: Tenants meant.
+  description: Number of tenants meant.
   returned: success
   type: int
   sample: 1284
@@ -68,7 +68,7 @@ tenants_on:
   type: list
   elements: str
 tenants_lacking:
-  description: Tenants that are off, the first in the order of their ids, as many as O(share) lacks.
+  description: Tenants that are off, the first by id, as many as O(share) lacks.
   returned: when O(share) is given
   type: list
   elements: str
@@ -79,7 +79,7 @@ flag_values:
   elements: dict
   sample: [{"value": "true", "tenants": 380}, {"value": "\"sim\"", "tenants": 5}]
 unreadable:
-  description: Up to 20 tenants whose settings are text that is no JSON.
+  description: Up to 20 tenants whose settings are text that is not JSON.
   returned: success
   type: list
   elements: str
@@ -98,11 +98,11 @@ position:
   type: dict
   contains:
     timeline:
-      description: Its timeline, null where the server does not tell. Another one means that a replica was promoted.
+      description: Its timeline, null if not reported. A different one means that a replica was promoted.
       type: str
       sample: "00000001"
     lsn:
-      description: How far it is on disk.
+      description: How far its log is on disk.
       type: str
       sample: 0/301F108
 global_default:
