@@ -12,10 +12,9 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Keeps the record of an incident in the application's database. Makes the ledger where there is none, if the role
-    may.
-  - Holds the lease of single-flight work (recover, restore, release, re-enable), a row with holder, heartbeat and
-    expiry.
+  - Keeps the record of an incident in the application's database. Creates the ledger if there is none and the role may.
+  - Holds the lease for work that only one run may do at a time (recover, restore, release, re-enable). The lease is a
+    row with holder, heartbeat and expiry.
 options:
   state:
     description:
@@ -25,14 +24,14 @@ options:
     default: open
   incident_adopt:
     description:
-      - Whether an incident that is open already is the same one; O(incident_id) then becomes its alias. For ids made by
-        the controller.
+      - Whether an incident that is already open is the same one. O(incident_id) then becomes its alias. For ids that
+        the controller generated.
     type: bool
     default: false
   aliases:
     description:
       - Further ids that mean this incident, for instance the one that another primary knows it as.
-      - One that means another incident already stays that one's.
+      - An id that already means another incident stays with that one.
     type: list
     elements: str
     default: []
@@ -50,12 +49,12 @@ options:
         type: str
         required: true
       data:
-        description: Figures and names that belong to it. Nothing secret.
+        description: Figures and names that belong to it, but no secrets.
         type: dict
   lease:
     description:
-      - V(held) takes the lease, or renews the one of this O(run_id); fails naming the holder where another run has it.
-        V(released) gives it back.
+      - V(held) takes the lease, or renews the one of this O(run_id). If another run has it, the module fails and names
+        the holder. V(released) gives it back.
     type: str
     choices: [held, released]
   latch:
@@ -66,23 +65,23 @@ options:
     choices: [lowered]
   switched_off:
     description:
-      - How many tenants the incident had switched off when somebody looked last, for instance as
-        RV(chatia.kanban_rollback.feature_flag#module:switched_off) of the undo. With O(state=closed) the incident stays
-        open where it has switched off more by now, or does so at this moment, and the module fails with
+      - How many tenants the incident had switched off when somebody last looked, for instance as
+        RV(chatia.kanban_rollback.feature_flag#module:switched_off) of the undo. With O(state=closed), if the incident
+        has switched off more by now, or does so at this moment, it stays open and the module fails with
         C(stopped_again).
-      - Without it the incident is closed whoever is off.
+      - Without it, the incident is closed no matter who is off.
     type: int
   lease_seconds:
-    description: Seconds without a sign of life after which the lease is anybody's.
+    description: Seconds without a sign of life after which anybody may take the lease.
     type: float
     default: 60
   lease_by_force:
-    description: Take the lease from whoever holds it. An override to be given with a reason.
+    description: Take the lease from whoever holds it. This is an override, to be given with a reason.
     type: bool
     default: false
   deadline:
     description:
-      - Seconds that each statement may take. What is not written by then is rolled back, and keeps nobody else from the
+      - Seconds that each statement may take. What is not written by then is rolled back and keeps nobody else from the
         ledger.
     type: float
     default: 30
@@ -93,7 +92,7 @@ attributes:
   check_mode:
     support: partial
     description: Changes nothing.
-    details: Whether the incident would be opened, or the lease be had, is not predicted.
+    details: Whether the incident would be opened, or the lease obtained, is not predicted.
   diff_mode:
     support: none
     description: An incident is a record, not a configuration.
@@ -102,7 +101,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Note that support was told
+- name: Record that support was told
   chatia.kanban_rollback.incident:
     login_db: chatia_db
     incident_id: INC-20261125-042
@@ -121,7 +120,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 incident_id:
-  description: The id that the ledger knows it by.
+  description: Id of the incident in the ledger.
   returned: success
   type: str
 opened_now:
@@ -134,7 +133,7 @@ open_before:
   type: list
   elements: dict
 names:
-  description: The id that the ledger knows it by, and all others that mean it by now.
+  description: The id of the incident in the ledger, and all other ids that now mean it.
   returned: when not in check mode
   type: list
   elements: str
@@ -152,7 +151,7 @@ latch_left:
   type: list
   elements: str
 ledger:
-  description: Whether the ledger was there, its version and environment, before this call.
+  description: Whether the ledger existed before this call, its version and its environment.
   returned: success
   type: dict
 database:
@@ -160,7 +159,7 @@ database:
   returned: success
   type: dict
 lease:
-  description: Who holds the lease, when another run has it.
+  description: Who holds the lease, if another run has it.
   returned: failure
   type: dict
 error:

@@ -12,10 +12,10 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Reads only. Works without a ledger too, and then lists the files that stood in for it on this host.
+  - Reads only. Also works without a ledger, and then lists the files that stood in for it on this host.
 options:
   incident_id:
-    description: One incident, by its id or an alias, with its events. Left out, the newest 100 are listed.
+    description: One incident to return with its events, by its id or an alias. If omitted, the newest 100 are listed.
     type: str
   events:
     description: How many events to return at most.
@@ -25,21 +25,22 @@ options:
     description: Refuse a ledger that is marked with another environment.
     type: str
   state_dir:
-    description: Further directory to look for prior files in.
+    description: Further directory in which to look for files of prior values.
     type: path
   users_table:
-    description: Table of the users. With it, or O(users_query), and O(incident_id) those are counted whom it affects.
+    description:
+      - Table of the users. With it or O(users_query), and O(incident_id), the module counts the users it affects.
     type: str
   users_column:
-    description: The column in it that says whose a user is.
+    description: Column of this table with the tenant of a user.
     type: str
     default: companyId
   users_query:
     description:
-      - A query of your own that counts them, with C(%(tenants)s) where their ids go, a C(text[]).
+      - A query of your own that counts them. C(%(tenants)s) stands for the tenants' ids, a C(text[]).
     type: str
   users_seconds:
-    description: Seconds that counting may take; a count that takes longer is given up.
+    description: Seconds that the count may take. A count that takes longer is given up.
     type: float
     default: 5
 extends_documentation_fragment:
@@ -56,7 +57,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What is open
+- name: See what is open
   chatia.kanban_rollback.incident_info:
     login_db: chatia_db
   register: incidents
@@ -77,9 +78,10 @@ incidents:
       type: list
     opened_as:
       description:
-        - The id that was asked for when it was opened. It is another than RV(incidents[].incident_id) where a closed
-          incident had that one, so that the ledger gave it a number (C(INC-7-2)); the write block keeps the one that
-          was asked for. Once that means a newer incident (C(INC-7-3)) it is that one's, and this has its own id here.
+        - The id that was asked for when it was opened. It differs from RV(incidents[].incident_id) if a closed incident
+          already had that id, so that the ledger added a number (C(INC-7-2)). The write block keeps the id that was
+          asked for. Once that id means a newer incident (C(INC-7-3)), it belongs to that one, and this field has the
+          incident's own id.
       type: str
     opened_at:
       description: UTC.
@@ -91,18 +93,19 @@ incidents:
       description: Seconds since it was opened.
       type: int
 open:
-  description: Those that are open, newest first.
+  description: Incidents that are open, newest first.
   returned: success
   type: list
   elements: dict
   contains:
     switched_off:
       description:
-        - How many tenants it has switched off so far, one as often as it was. It never goes down; for
-          O(chatia.kanban_rollback.incident#module:switched_off). Null where this role may not read what was changed.
+        - How many tenants it has switched off so far. A tenant counts as often as it was switched off, and the number
+          never goes down. For O(chatia.kanban_rollback.incident#module:switched_off). Null if this role may not read
+          what was changed.
       type: int
 known_as:
-  description: The id under which the ledger has O(incident_id); null where it has none.
+  description: The id under which the ledger has O(incident_id); null if it has none.
   returned: success
   type: str
 events:
@@ -111,7 +114,7 @@ events:
   type: list
   elements: dict
 chain_broken_at:
-  description: Where the events' hash chain is broken; empty when it holds.
+  description: Where the hash chain of the events is broken; empty if it holds.
   returned: when O(incident_id) is given and known
   type: list
   elements: str
@@ -120,44 +123,45 @@ latched_writes:
   returned: when O(incident_id) is given and known
   type: int
 latched_tenants:
-  description: Of how many tenants.
+  description: Of how many tenants it turned back writes.
   returned: when O(incident_id) is given and known
   type: int
 kills:
   description:
-    - How many kills this ledger has recorded, over all incidents; null where there is no ledger that can be used.
-    - Each M(chatia.kanban_rollback.feature_flag) that switches off counts, also one that found nothing to switch; a
-      sweep (with O(chatia.kanban_rollback.feature_flag#module:settle)) counts only when it switched something. A figure
-      that has grown means that somebody stopped it meanwhile.
+    - How many kills this ledger has recorded, over all incidents; null if there is no usable ledger.
+    - Each run of M(chatia.kanban_rollback.feature_flag) that switches off counts, even if it found nothing to switch. A
+      sweep (with O(chatia.kanban_rollback.feature_flag#module:settle)) counts only if it switched something. If the
+      number has grown, somebody has stopped it meanwhile.
   returned: success
   type: int
 stages:
   description:
     - What became of the return of O(incident_id) in stages, oldest first, each with C(event) (C(begun), C(passed) or
-      C(failed)), C(at) and the figures of that moment. What was before the last kill of this ledger is left out, for it
-      counts no more; the newest 200 are returned.
+      C(failed)), C(at) and the figures of that moment. Events before the last kill of this ledger are left out, because
+      they no longer count. The newest 200 are returned.
   returned: success
   type: list
   elements: dict
 validation:
   description:
-    - The newest validation of the data of O(incident_id), or where that is left out of the incident that is open alone,
-      C(passed) or not, with C(at) and C(data), its figures. Null where there is none, or where somebody has switched
-      off, repaired, restored or undone that since.
+    - The newest validation of the data of O(incident_id) or, if that is omitted, of the only open incident, with
+      whether it C(passed), C(at), and C(data), its figures. Null if there is none, or if somebody has since switched
+      off, repaired or restored, or undone a repair or a restore.
   returned: success
   type: dict
 failovers:
   description:
-    - What runs of O(incident_id), or where that is left out of the incident that is open alone, found when another
-      server had taken over since the kill, oldest first, each with C(at) and the fields of
+    - What runs of O(incident_id) or, if that is omitted, of the only open incident found when another server had taken
+      over since the kill, oldest first, each with C(at) and the fields of
       RV(chatia.kanban_rollback.feature_flag#module:failover).
   returned: success
   type: list
   elements: dict
 taken_over:
   description:
-    - Where another server has taken over since that incident did something last, which no run has looked into yet;
-      else null. What the ledger has of the incident is whole then, for a log is lost from one point on.
+    - What is known if another server has taken over since that incident last did something, and no run has looked into
+      it yet; otherwise null. What the ledger has of the incident then has no gaps, because a log is lost from one point
+      on.
   returned: success
   type: dict
   contains:
@@ -165,24 +169,24 @@ taken_over:
       description: The timeline of the log then.
       type: str
     to_timeline:
-      description: The timeline by now.
+      description: The timeline now.
       type: str
     forked_at:
-      description: Where this server left the old log; null where it does not tell.
+      description: Where this server left the old log; null if it does not report it.
       type: str
     last_commit_at:
-      description: When the last transaction that came from there was committed, UTC; null where it does not tell.
+      description: When the last transaction from there was committed, UTC; null if the server does not report it.
       type: str
     returned:
       description: Whether anybody was given the feature back since the last kill.
       type: bool
 users_count:
   description:
-    - How many users the tenants have that the incident switched off. Null where it was not counted.
+    - How many users the tenants have that the incident switched off. Null if they were not counted.
   returned: with O(users_table) or O(users_query), where the ledger can be read
   type: int
 users_note:
-  description: Why they were not counted; empty where they were.
+  description: Why they were not counted; empty if they were.
   returned: with O(users_table) or O(users_query), where the ledger can be read
   type: str
 lease:
@@ -195,7 +199,7 @@ prior_files:
   type: list
   elements: str
 ledger:
-  description: Whether the ledger is there and can be read, its version and environment.
+  description: Whether the ledger exists and can be read, its version and its environment.
   returned: success
   type: dict
 database:
