@@ -7,27 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_documents
-short_description: What people wrote of an incident and were told of it, kept in its ledger
+short_description: Keep what people wrote about an incident, and what they were told, in its ledger
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Keeps texts that lie in an incident's directory on a controller, so that another controller has them, and so that
-    they are there after that directory was purged. Returns what is kept.
-  - Each change is an event of the incident, in its chain of hashes; a text that is kept already adds none.
+  - Keeps texts from an incident's directory on a controller in the ledger, so that another controller has them, and so
+    that they outlive a purge of that directory. Returns what is kept.
+  - Each change is an event of the incident, in its hash chain. A text that is already kept adds no event.
 options:
   incident_id:
     description: The incident, by its id or an alias.
     type: str
     required: true
   run_id:
-    description: Id of this run of a playbook; events are chained per incident and run. Left out, one is made.
+    description: Id of this run of a playbook. Events are chained per incident and run. If omitted, an id is generated.
     type: str
   environment:
-    description: For instance V(production). The ledger of another one is refused.
+    description: Name of the environment, for instance V(production). The ledger of another one is refused.
     type: str
   documents:
-    description: What is to be kept. Without any, the ledger is only read.
+    description: Documents to keep. Without any, the ledger is only read.
     type: list
     elements: dict
     default: []
@@ -37,13 +37,13 @@ options:
         type: str
         required: true
       text:
-        description: What stands in it, at most 262144 characters.
+        description: Content of the file, at most 262144 characters.
         type: str
         required: true
       after:
         description:
-          - SHA-256 of texts that whoever wrote it had seen, as M(chatia.kanban_rollback.incident_words) gives them.
-            Left out, it comes after all that the ledger has.
+          - SHA-256 of the texts that the author had seen, as M(chatia.kanban_rollback.incident_words) returns them. If
+            omitted, the document comes after all that the ledger has.
         type: list
         elements: str
   deadline:
@@ -60,7 +60,7 @@ attributes:
     support: none
     description: What is kept is returned.
 notes:
-  - The incident is one that the ledger knows, open or closed. None is opened for a document.
+  - The ledger must know the incident, open or closed. The module opens none for a document.
 seealso:
   - module: chatia.kanban_rollback.incident_words
   - module: chatia.kanban_rollback.notify
@@ -85,7 +85,7 @@ documents:
       description: Its name.
       type: str
     text:
-      description: What stands in it.
+      description: Its content.
       type: str
     at:
       description: When the ledger took it, UTC.
@@ -100,7 +100,7 @@ kept:
   type: list
   elements: str
 known_as:
-  description: The incident that O(incident_id) means in this ledger; null where it knows none.
+  description: The incident that O(incident_id) means in this ledger; null if it knows none.
   returned: success
   type: str
 ledger:

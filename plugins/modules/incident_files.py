@@ -7,29 +7,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_files
-short_description: Journals and plans of an incident, kept in its ledger
+short_description: Keep journals and plans of an incident in its ledger
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Keeps what runs leave in an incident's directory on a controller, so that a run on another controller has it.
     Returns what is kept.
-  - The ledger has them in a table of their own. They go when retention says so, by
-    M(chatia.kanban_rollback.ledger) with O(chatia.kanban_rollback.ledger#module:state=purged).
-  - A journal only grows. Of two texts of one journal the one that goes on is kept, and never another one over it.
+  - The ledger has a separate table for them. M(chatia.kanban_rollback.ledger) with
+    O(chatia.kanban_rollback.ledger#module:state=purged) removes them when retention says so.
+  - A journal only grows. Of two texts of one journal, the one that continues the other is kept, and nothing else
+    replaces it.
 options:
   incident_id:
     description: The incident, by its id or an alias.
     type: str
     required: true
   run_id:
-    description: Id of this run of a playbook, noted with what is kept. Left out, one is made.
+    description: Id of this run of a playbook, recorded with what is kept. If omitted, an id is generated.
     type: str
   environment:
-    description: For instance V(production). The ledger of another one is refused.
+    description: Name of the environment, for instance V(production). The ledger of another one is refused.
     type: str
   files:
-    description: What is to be kept. Without any, the ledger is only read.
+    description: Files to keep. Without any, the ledger is only read.
     type: list
     elements: dict
     default: []
@@ -40,15 +41,15 @@ options:
         type: str
         required: true
       text:
-        description: What stands in it, at most 4194304 characters.
+        description: Content of the file, at most 4194304 characters.
         type: str
         required: true
   texts:
-    description: Whether the texts are returned, too, the newest first, up to 16777216 characters in all.
+    description: Whether to return the texts as well, the newest first, up to 16777216 characters in all.
     type: bool
     default: false
   but:
-    description: Names of files whose text is not returned unless it is longer than so many characters.
+    description: Names of files, each with a number of characters. The text of a file is returned only if it is longer.
     type: dict
   deadline:
     description: Seconds that each statement may take.
@@ -64,8 +65,8 @@ attributes:
     support: none
     description: What is kept is returned.
 notes:
-  - The incident is one that the ledger knows, open or closed. None is opened for a file.
-  - An incident has at most 400 journals, and 100 other files. What there is room for is kept.
+  - The ledger must know the incident, open or closed. The module opens none for a file.
+  - An incident can have at most 400 journals and 100 other files. The module keeps what there is room for.
 seealso:
   - module: chatia.kanban_rollback.incident_folder
   - module: chatia.kanban_rollback.incident_documents
@@ -81,7 +82,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: Each file that was there, the newest first.
+  description: Each file that the ledger had, the newest first.
   returned: success
   type: list
   elements: dict
@@ -93,31 +94,31 @@ files:
       description: When the ledger took it, UTC.
       type: str
     run_id:
-      description: The run that it was kept by.
+      description: The run that kept it.
       type: str
     length:
       description: How many characters it has.
       type: int
     text:
-      description: What stands in it, where O(texts) asks for it and O(but) does not leave it out.
+      description: Its content, if O(texts) asks for it and O(but) does not leave it out.
       type: str
 left_out:
-  description: Names of files whose text found no room in the answer.
+  description: Names of files whose text did not fit into the answer.
   returned: success
   type: list
   elements: str
 kept:
-  description: Names of the files that this call added, or went on with.
+  description: Names of the files that this call added or updated.
   returned: success
   type: list
   elements: str
 no_room:
-  description: Names of the files that were not kept, for the incident has as many as it can have.
+  description: Names of the files that were not kept because the incident has as many as it can have.
   returned: success
   type: list
   elements: str
 known_as:
-  description: The incident that O(incident_id) means in this ledger; null where it knows none.
+  description: The incident that O(incident_id) means in this ledger; null if it knows none.
   returned: success
   type: str
 ledger:

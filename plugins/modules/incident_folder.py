@@ -7,21 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_folder
-short_description: Bring an incident's journals and plans to the controller, and see which of them no ledger has
+short_description: Bring an incident's journals and plans to the controller, and list those that no ledger has
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Works on an incident's directory on the controller. What O(known) has and this disk has not is written there, each
-    file whole or not at all. Nothing that is there is written over but a journal that goes on elsewhere.
-  - Returns the files that the ledgers have not, for M(chatia.kanban_rollback.incident_files).
+  - Works on an incident's directory on the controller. Files that O(known) has and this disk lacks are written there,
+    each whole or not at all. Nothing that exists is overwritten except a journal that goes on elsewhere.
+  - Returns the files that the ledgers lack, for M(chatia.kanban_rollback.incident_files).
 options:
   path:
     description: Directory of the incidents' records.
     type: path
     required: true
   incident_id:
-    description: The incident, by the id that the ledger knows it by.
+    description: Id of the incident in the ledger.
     type: str
     required: true
   known:
@@ -30,10 +30,10 @@ options:
     elements: dict
     default: []
   since:
-    description: Only files that changed since this moment are returned, in seconds since 1970. Left out, all.
+    description: Return only files that changed since this moment, in seconds since 1970. If omitted, all are returned.
     type: float
   keep:
-    description: Whether files are returned at all.
+    description: Whether to return files at all.
     type: bool
     default: true
 attributes:
@@ -50,7 +50,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what lies on this controller alone
+- name: See which files only this controller has
   chatia.kanban_rollback.incident_folder:
     path: ~/.local/state/kanban_rollback/incidents
     incident_id: INC-20261125-042
@@ -61,16 +61,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 written:
-  description: Names of the files that came to this disk, or would.
+  description: Names of the files that were, or would be, written to this disk.
   returned: success
   type: list
   elements: str
 here:
-  description: How many bytes each file has that is here by then.
+  description: How many bytes each file has that is now on this disk.
   returned: success
   type: dict
 keep:
-  description: Files that lie here and that the ledgers lack, the newest first, up to 16777216 characters in all.
+  description: Files on this disk that the ledgers lack, the newest first, up to 16777216 characters in all.
   returned: success
   type: list
   elements: dict
@@ -79,10 +79,10 @@ keep:
       description: Its name.
       type: str
     text:
-      description: What stands in it. Of a journal that is too long its beginning, up to a line's end.
+      description: Its content. Of a journal that is too long, only its beginning, up to the end of a line.
       type: str
 cut:
-  description: Journals of which the ledgers can have their beginning alone.
+  description: Journals of which the ledgers can have only the beginning.
   returned: success
   type: list
   elements: str
@@ -92,7 +92,7 @@ too_long:
   type: list
   elements: str
 left_out:
-  description: Files that found no room in this answer.
+  description: Files that did not fit into this answer.
   returned: success
   type: list
   elements: str

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_words
-short_description: People's own words about an incident
+short_description: Make and read the file with people's own words about an incident
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Makes C(words.md) in an incident's directory with headings to write below, where it is missing, and reads it.
-    What people wrote there is never written over.
-  - Tells which of it, and of what people made of C(incident.md), C(postmortem.md) and C(checklists.md), a ledger does
-    not have yet. What another controller has put into the ledger since comes into those files.
+  - Creates C(words.md) in an incident's directory, with headings to write below, if it is missing, and reads it. What
+    people wrote there is never overwritten.
+  - Returns which of these words, and of people's changes to C(incident.md), C(postmortem.md) and C(checklists.md), a
+    ledger does not have yet. What another controller has put into the ledger since is written to those files.
 options:
   path:
     description: Directory of the incidents' records.
@@ -26,28 +26,28 @@ options:
     type: str
     required: true
   locale:
-    description: Language of the headings of a new file. One that is not known is English.
+    description: Language of the headings of a new file. If it is unknown, they are in English.
     type: str
     default: en
   make:
-    description: Whether the file is made where it is missing.
+    description: Whether to create the file if it is missing.
     type: bool
     default: true
   known:
     description:
       - RV(chatia.kanban_rollback.incident_documents#module:documents). A file that is missing here, or in which nobody
-        wrote since an earlier one of them, becomes the newest. Where people wrote here and elsewhere, what stands here
-        stays, and the other is put beside it as C(<name>.elsewhere.md).
+        wrote since an earlier one of them, is replaced by the newest. If people wrote here and elsewhere, the file here
+        stays, and the other text is put beside it as C(<name>.elsewhere.md).
     type: list
     elements: dict
     default: []
 attributes:
   check_mode:
     support: full
-    description: Makes no file, and reads the one that is there.
+    description: Creates no file, and reads the one that exists.
   diff_mode:
     support: none
-    description: A new file has headings alone.
+    description: A new file has only headings.
 seealso:
   - module: chatia.kanban_rollback.incident_documents
   - module: chatia.kanban_rollback.notify
@@ -70,9 +70,8 @@ path:
   type: str
 words:
   description:
-    - What stands below each heading, by the name of the heading, C(detected_at), C(what_happened), C(root_cause),
-      C(eta), C(next_steps), C(prevention), C(went_well), C(improve) and C(action_items); empty where
-      there is nothing.
+    - The text below each heading, by the name of the heading, C(detected_at), C(what_happened), C(root_cause), C(eta),
+      C(next_steps), C(prevention), C(went_well), C(improve) and C(action_items); empty if there is none.
   returned: success
   type: dict
 unknown:
@@ -92,7 +91,7 @@ keep:
   type: list
   elements: dict
 too_long:
-  description: Files of which that cannot be kept, for they have more than 262144 characters.
+  description: Files whose text cannot be kept because it has more than 262144 characters.
   returned: success
   type: list
   elements: str
