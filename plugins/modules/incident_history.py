@@ -13,8 +13,8 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Reads the C(timings.json) of every incident below a directory on the controller and writes C(index.json),
-    C(index.md) and C(index.html) there, anew each time. C(docs/report.md) describes them.
-  - Timings name nobody, so they and the index outlive the retention.
+    C(index.md) and C(index.html) there, from all of them each time. C(docs/report.md) describes them.
+  - Timings name no people, so they and the index are kept beyond the retention.
 options:
   path:
     description: Directory of the incidents' records.
@@ -25,13 +25,13 @@ options:
     type: str
     default: pt_BR
   version:
-    description: The version whose last green rehearsal is looked for; empty, none is.
+    description: Version whose last green rehearsal to look for. If empty, the module looks for none.
     type: str
     default: ""
   known:
     description:
-      - RV(chatia.kanban_rollback.incident_timings_info#module:timings), what ledgers know of incidents and rehearsals
-        whose timings lie on other controllers.
+      - RV(chatia.kanban_rollback.incident_timings_info#module:timings), which is what ledgers know of incidents and
+        rehearsals whose timings are on other controllers.
     type: list
     elements: dict
     default: []
@@ -69,8 +69,8 @@ files:
   elements: str
 last_green:
   description:
-    - The newest rehearsal of O(version) that held what it was for in its time, with C(incident_id), C(began) and
-      C(scenario). Null where there is none.
+    - The newest green rehearsal of O(version), that is one that achieved what it was for in time, with C(incident_id),
+      C(began) and C(scenario). Null if there is none.
   returned: success
   type: dict
 error:

@@ -15,38 +15,40 @@ description:
   - Writes C(incident.md), C(postmortem.md), C(checklists.md), C(timings.json) and C(report.html) into the incident's
     directory on the controller, from the journals of its runs, the answers of its ledgers, the messages that went out
     and what people wrote into C(words.md). C(docs/report.md) describes the files.
-  - What people change in the Markdown stays. A block that they changed is left as it is and what is new is offered once
-    below it; a box that they tick stays ticked. Where the markers of a file are broken, the file is left alone and
+  - What people change in the Markdown stays. A block that they changed is left as it is, and what is new is offered
+    once below it. A box that they tick stays ticked. If the markers of a file are broken, the file is left alone and
     another one is written beside it.
-  - A file is written whole or not at all, only where it changes, with mode 0600. Nothing in it is taken for markup.
+  - Each file is written whole or not at all, only if it changes, with mode 0600. Nothing in it is interpreted as
+    markup.
 options:
   path:
     description: Directory of the incidents' records.
     type: path
     required: true
   incident_id:
-    description: The incident, by the id that the ledger knows it by.
+    description: Id of the incident in the ledger.
     type: str
     required: true
   locale:
-    description: The language, C(pt_BR) or C(en). What it lacks comes in English, and that is said in the report.
+    description: The language, C(pt_BR) or C(en). What it lacks is in English, and the report says so.
     type: str
     default: pt_BR
   objectives:
     description: The objectives in seconds, by scenario.
     type: dict
   ledgers:
-    description: What each database's ledger says of the incident. Without any the report comes from the journals alone.
+    description:
+      - What each database's ledger says about the incident. Without any, the report comes from the journals alone.
     type: list
     elements: dict
     default: []
   contacts:
-    description: Who is called, each with C(role), C(primary), C(secondary) and C(phone).
+    description: People to call, each with C(role), C(primary), C(secondary) and C(phone).
     type: list
     elements: dict
     default: []
   places:
-    description: Paths that are named in the report, C(dumps), C(evidence) and C(runbook).
+    description: Paths to name in the report, C(dumps), C(evidence) and C(runbook).
     type: dict
   dashboard_url:
     description: Address of the metrics dashboard.
@@ -54,15 +56,15 @@ options:
     default: ""
   known:
     description:
-      - RV(chatia.kanban_rollback.incident_timings_info#module:timings). Where they tell of more runs of this incident,
-        RV(keep) has none.
+      - RV(chatia.kanban_rollback.incident_timings_info#module:timings). If they show more runs of this incident,
+        RV(keep) is empty.
     type: list
     elements: dict
     default: []
   unread_ledgers:
     description:
-      - A line for each ledger that was asked and did not answer. What it told before may stand in the reports, so those
-        that are there are left as they are, with a warning; RV(keep) has none.
+      - A line for each ledger that was asked and did not answer. Existing reports may contain what it told before, so
+        they are left as they are, with a warning, and RV(keep) is empty.
     type: list
     elements: str
     default: []
@@ -113,20 +115,20 @@ keep:
   elements: dict
 unread:
   description:
-    - Where what people wrote below C(Detected at) in C(words.md) is no moment with a date and a zone, how to write one.
+    - How to write a moment, if what people wrote below C(Detected at) in C(words.md) is not one with a date and a zone.
   returned: when there is a journal
   type: list
   elements: str
 state:
-  description: How the incident stands, as in M(chatia.kanban_rollback.incident_summary_info).
+  description: State of the incident, as in M(chatia.kanban_rollback.incident_summary_info).
   returned: when there is a journal
   type: str
 closed:
-  description: Whether every ledger that was read has the incident closed; false where none was read.
+  description: Whether every ledger that was read has the incident closed; false if none was read.
   returned: when there is a journal
   type: bool
 objective:
-  description: The objective, what it took, and whether it was met.
+  description: The objective, how long it took, and whether it was met.
   returned: when there is a journal
   type: dict
 missing_labels:

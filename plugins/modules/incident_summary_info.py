@@ -14,28 +14,28 @@ author:
 description:
   - Reads the journals of one incident on the controller and returns what messages and reports are filled from.
     Reads only.
-  - What was not measured is null, never 0. A journal that is cut or broken is read up to there, and that is said in
-    RV(summary.notes).
-  - Names of hosts, operators and tables are data; who shows them makes them harmless.
+  - What was not measured is null, never 0. A journal that is cut or broken is read up to there, and RV(summary.notes)
+    says so.
+  - Names of hosts, operators and tables are data. Whoever displays them must make them harmless.
 options:
   path:
     description: Directory of the incidents' records.
     type: path
     required: true
   incident_id:
-    description: The incident, by the id that the ledger knows it by.
+    description: Id of the incident in the ledger.
     type: str
     required: true
   run_id:
     description:
-      - A run that the summary has to tell of. Where its journal lies with another incident, as it does when two
-        databases had different ones open, that incident is summed up, and a warning says so.
+      - A run that the summary must cover. If its journal is with another incident, as it is when two databases had
+        different ones open, that incident is summed up, and a warning says so.
     type: str
   objectives:
     description: The objectives in seconds, by scenario.
     type: dict
   deadline:
-    description: Seconds that reading may take; what was not read by then is said to be.
+    description: Seconds that reading may take. What was not read by then is reported.
     type: float
     default: 30
 attributes:
@@ -73,10 +73,10 @@ summary:
       description: The incident.
       type: str
     scenario:
-      description: C(scenario1), C(scenario2) or C(scenario3), the gravest that was run; empty where none was.
+      description: C(scenario1), C(scenario2) or C(scenario3), the gravest that was run; empty if none was.
       type: str
     severity:
-      description: C(P0), C(P1) or C(P0 critical); empty where no scenario was run.
+      description: C(P0), C(P1) or C(P0 critical); empty if no scenario was run.
       type: str
     state:
       description: C(open), C(contained), C(degraded), C(failed), C(recovered), C(released) or C(reenabled).
@@ -87,10 +87,10 @@ summary:
         C(released), C(reenabled) and C(ended), UTC or null.
       type: dict
     seconds:
-      description: C(contain), C(validate) and C(whole), from the beginning of the first run; null where not measured.
+      description: C(contain), C(validate) and C(whole), from the beginning of the first run; null if not measured.
       type: dict
     objective:
-      description: C(scenario), C(seconds), C(took) and C(met); null where not measured.
+      description: C(scenario), C(seconds), C(took) and C(met); null if not measured.
       type: dict
     companies:
       description: >-
@@ -103,8 +103,8 @@ summary:
       elements: dict
     timeline:
       description: >-
-        At most 200 lines with C(at), C(phase), C(host), C(hosts), C(what) (a word), C(failed), C(figures), C(run_id).
-        One that is C(detected) is of people's own words, and has neither phase nor run.
+        At most 200 lines with C(at), C(phase), C(host), C(hosts), C(what) (a word), C(failed), C(figures), C(run_id). A
+        C(detected) line is in people's own words, and has neither phase nor run.
       type: list
       elements: dict
     runs:
@@ -114,19 +114,19 @@ summary:
       type: list
       elements: dict
     integrity:
-      description: Corrupt rows C(before) and C(after), with the C(checks); null where not counted.
+      description: Corrupt rows C(before) and C(after), with the C(checks); null if not counted.
       type: dict
     recovery_point:
-      description: Whether it is C(measured) what was written after the fence, and how many rows (C(writes_after)).
+      description: Whether writes after the fence were C(measured), and how many rows there were (C(writes_after)).
       type: dict
     metrics:
       description: The last judgement, with C(rows).
       type: dict
     users:
-      description: How many users are C(affected); null where nobody counted.
+      description: How many users are C(affected); null if nobody counted.
       type: dict
     notes:
-      description: What a reader has to know of the journals, each with C(what) (a word), C(journal) and C(where).
+      description: What a reader must know about the journals, each with C(what) (a word), C(journal) and C(where).
       type: list
       elements: dict
 error:

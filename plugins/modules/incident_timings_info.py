@@ -12,11 +12,11 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Reads the timings that C(report.yml) put into the ledger, the newest of each incident, so that a controller with an
-    empty disk knows when it was rehearsed last. Reads only.
+  - Reads the timings that C(report.yml) put into the ledger, the newest of each incident. A controller with an empty
+    disk learns from them when the last rehearsal was. Reads only.
 options:
   environment:
-    description: For instance V(staging). The ledger of another one is refused.
+    description: Name of the environment, for instance V(staging). The ledger of another one is refused.
     type: str
   deadline:
     description: Seconds that each statement may take.
