@@ -12,16 +12,16 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Reads each C(journal-*.jsonl) of each incident and follows its chain of hashes, as C(docs/journal.md) describes it.
-    Reads only.
-  - A last line that is not whole, as a killed controller or a full disk leave it, is told as cut and not as changed.
+  - Reads each C(journal-*.jsonl) of each incident and follows its hash chain, as C(docs/journal.md) describes it. Reads
+    only.
+  - An incomplete last line, as a killed controller or a full disk leaves it, is reported as cut, not as changed.
 options:
   path:
-    description: Directory of the incidents' records. One that is not there has no journals.
+    description: Directory of the incidents' records. If it does not exist, there are no journals.
     type: path
     required: true
   deadline:
-    description: Seconds that reading may take; what was not read by then is said to be.
+    description: Seconds that reading may take. What was not read by then is reported.
     type: float
     default: 60
 attributes:
@@ -53,22 +53,22 @@ journals:
       description: The file.
       type: str
     folder:
-      description: Its directory's name, which is made of the incident's id.
+      description: Name of its directory, which is made from the incident's id.
       type: str
     holds:
-      description: Whether its chain of hashes holds up to its last whole line.
+      description: Whether its hash chain holds up to its last complete line.
       type: bool
     broken_at:
-      description: Where it does not, as run, number of the line, and C(changed), C(missing) or C(of another incident).
+      description: Where it breaks, as run, line number, and C(changed), C(missing) or C(of another incident).
       type: str
     cut:
-      description: Whether its last line is not whole.
+      description: Whether its last line is incomplete.
       type: bool
     ended:
       description: Whether it has the end of its run.
       type: bool
     lines:
-      description: How many whole lines it has, up to where it breaks.
+      description: How many complete lines it has, up to where it breaks.
       type: int
     incident_id:
       description: The incident.
@@ -80,7 +80,7 @@ journals:
       description: Moment of its first line, UTC.
       type: str
     last_at:
-      description: Moment of its last whole line.
+      description: Moment of its last complete line.
       type: str
     facts:
       description: C(playbook), C(operator), C(host) and C(check_mode) of the run.
@@ -95,12 +95,13 @@ journals:
       description: When it was last written, in seconds since 1970.
       type: float
 records:
-  description: What beside journals has people's names in it, with C(folder), its directory's name, and C(paths).
+  description:
+    - What other than journals has people's names in it, with C(folder), its directory's name, and C(paths).
   returned: success
   type: list
   elements: dict
 left_out:
-  description: How many older ones were not read.
+  description: How many older journals were not read.
   returned: success
   type: int
 error:

@@ -7,42 +7,44 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ledger
-short_description: Make, grant or remove the ledger of incidents in the application's database
+short_description: Create, grant or remove the ledger of incidents in the application's database
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - The ledger is the schema C(kanban_rollback). It holds incidents, the value that each tenant's flag had before it was
     switched, events, and the recovery lease.
-  - The other modules make it on demand where their role may; this one makes it ahead of time, for a role that may not.
+  - The other modules create it on demand if their role may. This one creates it ahead of time, for a role that may not.
 options:
   state:
     description:
-      - V(present) makes it. V(absent) removes it with everything recorded in it, the latches, and what was granted on
-        O(flag), O(reads), O(repairs) and the tables of O(queries) to O(grant_to); it refuses while an incident is open.
-      - V(purged) removes what repairs put into quarantine, and what M(chatia.kanban_rollback.incident_files) keeps,
-        under incidents that were closed more than O(retention_days) ago, and nothing else. Such a repair can then not
-        be undone any more. Its record stays, and the purge is an event of the incident.
+      - V(present) creates it. V(absent) removes it with everything recorded in it, the latches, and what O(grant_to)
+        was granted on O(flag), O(reads), O(repairs) and the tables of O(queries); it refuses while an incident is open.
+      - V(purged) removes what repairs put into quarantine, and what M(chatia.kanban_rollback.incident_files) keeps, for
+        incidents that were closed more than O(retention_days) ago, and nothing else. Such a repair can then no longer
+        be undone. Its record stays, and the purge is an event of the incident.
     type: str
     choices: [present, absent, purged]
     default: present
   retention_days:
-    description: Required for O(state=purged). Days that have to be over since an incident was closed.
+    description: Days that must have passed since an incident was closed. Required for O(state=purged).
     type: float
   keep:
     description:
-      - Incidents by their ids or aliases that O(state=purged) leaves alone, for instance what another ledger has open.
+      - Ids or aliases of incidents that O(state=purged) leaves alone, for instance those that are open in another
+        ledger.
     type: list
     elements: str
     default: []
   environment:
     description:
-      - Marks the ledger, for instance V(production). A ledger marked with another environment is refused.
+      - Environment to mark the ledger with, for instance V(production). A ledger marked with another environment is
+        refused.
     type: str
   grant_to:
     description:
-      - Roles that get what the modules need on it, and keep nothing beyond that of what they had there. Writing what a
-        repair or a restore records goes with O(repairs) alone.
+      - Roles that get the privileges on the ledger that the modules need, and lose any others that they had there. Only
+        O(repairs) adds the right to write what a repair or a restore records.
     type: list
     elements: str
     default: []
@@ -50,13 +52,13 @@ options:
     description:
       - Where the flag is kept, by the options of M(chatia.kanban_rollback.feature_flag) of the same names (C(store),
         C(table), C(tenant_column), C(column), C(path), C(key_column), C(key), C(absent_means), C(tenants_table) and so
-        on). Given, O(grant_to) also gets what switching it needs, that is reading its table and writing its column.
+        on). If given, O(grant_to) also gets what switching it needs, that is reading its table and writing its column.
     type: dict
   reads:
     description:
-      - What else O(grant_to) gets to read, table by table and column by column, for instance what
+      - What else O(grant_to) may read, table by table and column by column, for instance what
         M(chatia.kanban_rollback.affected_tenants_info) and M(chatia.kanban_rollback.integrity_info) need. A table or
-        column that is not there is left out, and named in RV(left_out).
+        column that does not exist is left out, and named in RV(left_out).
     type: list
     elements: dict
     default: []
@@ -71,32 +73,32 @@ options:
         elements: str
         default: []
       key:
-        description: Whether what names a row is read too, the primary key or, without one, where the row lies.
+        description:
+          - Whether to read also what identifies a row, that is the primary key or, without one, its physical location.
         type: bool
         default: false
       optional:
-        description: Whether it can be done without; what is not there is then not named in RV(left_out).
+        description: Whether it is optional. If it does not exist, it is then not named in RV(left_out).
         type: bool
         default: false
       unless:
-        description: A table; where it is there, this is not read, and so not granted.
+        description: A table. If it exists, this is not read, and so not granted.
         type: str
   queries:
     description:
-      - Queries that O(grant_to) gets to run. What they read, PostgreSQL says itself (by a temporary view of each, which
-        is rolled back), and exactly those columns are granted. C(%(tenants)s) may stand for a list of ids. One that
+      - Queries that O(grant_to) may run. PostgreSQL itself tells what they read (by a temporary view of each, which is
+        rolled back), and exactly those columns are granted. C(%(tenants)s) may stand for a list of ids. A query that
         PostgreSQL refuses is named in RV(left_out).
     type: list
     elements: str
     default: []
   repairs:
     description:
-      - What O(grant_to) gets to mend, to bring back, and to rehearse with, table by table, by
+      - What O(grant_to) may mend, bring back, and rehearse with, table by table, by
         M(chatia.kanban_rollback.integrity_repair), M(chatia.kanban_rollback.pg_restore_tables) and
-        M(chatia.kanban_rollback.rehearsal_data).
-        What goes along by foreign keys is found from the catalog and granted as well, for the repair itself deletes
-        and changes those rows. With any table it also gets C(TEMPORARY) on the database. A table or column that is not
-        there is left out.
+        M(chatia.kanban_rollback.rehearsal_data). What goes along by foreign keys is found from the catalog and granted
+        as well, because the repair itself deletes and changes those rows. With any table, the role also gets
+        C(TEMPORARY) on the database. A table or column that does not exist is left out.
     type: list
     elements: dict
     default: []
@@ -106,11 +108,11 @@ options:
         type: str
         required: true
       delete:
-        description: Whether rows of it are deleted; this grants C(SELECT), C(DELETE) and C(INSERT).
+        description: Whether rows of it are deleted. This grants C(SELECT), C(DELETE) and C(INSERT).
         type: bool
         default: false
       columns:
-        description: Columns that are set; this grants C(SELECT), and C(UPDATE) of these.
+        description: Columns that are set. This grants C(SELECT), and C(UPDATE) of these.
         type: list
         elements: str
         default: []
@@ -129,7 +131,7 @@ options:
         type: bool
         default: false
       unless:
-        description: A table; where it is there, nothing of this is done, and so nothing is granted.
+        description: A table. If it exists, nothing of this is done, and so nothing is granted.
         type: str
   latch:
     description:
@@ -139,7 +141,7 @@ options:
     type: bool
     default: false
   force:
-    description: Remove the ledger although incidents are open. An override to be given with a reason.
+    description: Remove the ledger although incidents are open. This is an override, to be given with a reason.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -147,7 +149,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: partial
-    description: Changes nothing, and tells whether the ledger would be made or removed.
+    description: Changes nothing, and tells whether the ledger would be created or removed.
     details: Grants to roles and the latch are not predicted.
   diff_mode:
     support: none
@@ -158,20 +160,20 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make the ledger
+- name: Create the ledger
   chatia.kanban_rollback.ledger:
     login_db: chatia_db
     environment: production
     grant_to: [kanban_rollback]
 
-- name: Make it, with a dormant latch for the flag
+- name: Create it with a dormant latch for the flag
   chatia.kanban_rollback.ledger:
     login_db: chatia_db
     grant_to: [kanban_rollback]
     flag: {table: Companies, column: settings, path: [kanbanV2Enabled]}
     latch: true
 
-- name: Let the role rank tenants by their errors, too
+- name: Let the role also rank tenants by their errors
   chatia.kanban_rollback.ledger:
     login_db: chatia_db
     grant_to: [kanban_rollback]
@@ -188,7 +190,7 @@ EXAMPLES = r"""
       - {table: TicketTags, delete: true}
       - {table: Tickets, columns: [kanbanLane]}
 
-- name: Keep no quarantined rows of incidents that were closed long ago
+- name: Remove the quarantined rows of incidents that were closed long ago
   chatia.kanban_rollback.ledger:
     login_db: chatia_db
     state: purged
@@ -197,11 +199,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ledger:
-  description: Whether the ledger is there and can be used by this role, its version and environment.
+  description: Whether the ledger exists and this role can use it, its version and its environment.
   returned: success
   type: dict
 granted:
-  description: What O(grant_to) got now, of O(reads), O(queries) and O(repairs).
+  description: What this call granted to O(grant_to), of O(reads), O(queries) and O(repairs).
   returned: success
   type: list
   elements: str
