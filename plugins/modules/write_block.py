@@ -13,13 +13,13 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Holds a key in Redis that the application reads before it writes, together with its owner, an incident, in a second
-    key. Both are set and released in one step (a Lua script, or C(WATCH) where the user may not C(EVAL)), which does
-    nothing when somebody else changed them in between; then it is looked at again. The result is read back.
-  - The second key is C({<key>}:owner), in the same hash slot, or C(<key>:owner) where the key has braces already.
-  - A block that another owner holds blocks as well. O(state=present) leaves it theirs, reports RV(held=true) and
-    RV(ours=false), and warns. Where it would end before O(ttl), or where O(ttl=0) and it would end at all, it gets that
-    time and stays theirs, see RV(prolonged). One without an owner, that was typed by hand, is taken over.
-  - Both keys always get the same expiry. Where somebody gave them different ones, O(state=present) mends that.
+    key. Both are set and released in one step (a Lua script, or C(WATCH) if the user may not C(EVAL)). If somebody else
+    changed them in between, that step does nothing, and the module looks again. The result is read back.
+  - The second key is C({<key>}:owner), in the same hash slot, or C(<key>:owner) if the key already has braces.
+  - A block that another owner holds also refuses writes. O(state=present) leaves it theirs, reports RV(held=true) and
+    RV(ours=false), and warns. If it would end before O(ttl), or if O(ttl=0) and it would end at all, it gets that time
+    and stays theirs, see RV(prolonged). A block without an owner, one that was typed by hand, is taken over.
+  - Both keys always get the same expiry. If somebody gave them different ones, O(state=present) corrects that.
 options:
   key:
     description: The key that the application reads.
@@ -27,23 +27,23 @@ options:
     required: true
   value:
     description:
-      - What the application takes as "refuse writes". A boolean is written in lower case, as C(true) or C(false).
+      - Value that the application takes as "refuse writes". A boolean is written in lower case, as C(true) or C(false).
     type: raw
     default: 'true'
   state:
     description:
       - V(present) holds it, V(absent) releases it.
-      - V(absent) releases a block of O(owner), and one without an owner; another owner's only with O(force), whether
-        or not it was prolonged.
+      - V(absent) releases a block of O(owner), and one without an owner. It releases another owner's block only with
+        O(force), whether or not it was prolonged.
     type: str
     choices: [present, absent]
     default: present
   ttl:
     description:
-      - Seconds until it ends by itself. V(0) holds it until it is released, and takes the expiry away from a block that
+      - Seconds until it ends by itself. V(0) holds it until it is released, and removes the expiry from a block that
         has one.
-      - Running again renews it. It is never made shorter, and a block of ours (or of nobody's) that has no expiry gets
-        none, unless O(force) is given.
+      - Running the task again renews it. The time is never shortened, and a block of ours (or of nobody) that has no
+        expiry gets none, unless O(force) is given.
       - At most 31622400 (366 days). More is refused before anything is sent.
     type: int
     default: 0
@@ -54,20 +54,20 @@ options:
     required: true
   force:
     description:
-      - Take over, or release, another owner's block; write over a key of another type, or another value. What was
-        there is in RV(previous). What that cannot show (another type, more than 200 characters) is renamed, see
-        RV(set_aside).
-        An override to be given with a reason.
+      - Take over, or release, another owner's block; overwrite a key of another type, or another value. RV(previous)
+        has what was there. What that cannot show (another type, more than 200 characters) is renamed, see
+        RV(set_aside). This is an override, to be given with a reason.
     type: bool
     default: false
   on_replica:
     description:
-      - Whether a replica is a failure, or is left alone with a result that says so. Not used with O(sentinels).
+      - What to do on a replica. V(fail) fails, V(skip) leaves it alone with a result that says so. Not used with
+        O(sentinels).
     type: str
     choices: [fail, skip]
     default: fail
   deadline:
-    description: Seconds by which everything ends, retries included.
+    description: Seconds within which everything ends, retries included.
     type: float
     default: 10
 extends_documentation_fragment:
@@ -79,14 +79,14 @@ attributes:
   diff_mode:
     support: full
     description: Shows key, value, owner and whether it expires.
-    details: The seconds that are left are no difference.
+    details: A change of only the seconds that are left is not a difference.
 notes:
   - The user needs C(~<key>), C(~<owner key>), C(+get), C(+pttl), C(+eval) (or C(+watch), C(+multi), C(+exec) and
-    C(+unwatch)), C(+set) and C(+del); with O(force), C(+renamenx) and C(~<owner key without "owner">set-aside:*), too.
-    C(+role), C(+info), C(+wait) and C(+config|get) are for the warnings alone. Whether a server is a master is asked by
-    C(ROLE), else by C(INFO); where both are forbidden the result warns and the block is held all the same.
-  - A key can be evicted, or lost with a restart or failover. Where that is so the result warns, and the fence in
-    PostgreSQL has to carry.
+    C(+unwatch)), C(+set) and C(+del); with O(force), also C(+renamenx) and C(~<owner key without "owner">set-aside:*).
+    C(+role), C(+info), C(+wait) and C(+config|get) are for the warnings alone. The module asks with C(ROLE), else with
+    C(INFO), whether a server is a master. If both are forbidden, the result warns and the block is held all the same.
+  - A key can be evicted, or lost with a restart or failover. If that can happen, the result warns, and the fence in
+    PostgreSQL must hold instead.
 seealso:
   - module: chatia.kanban_rollback.write_block_info
 """
@@ -97,7 +97,7 @@ EXAMPLES = r"""
     key: kanban:emergency:write-block
     owner: INC-20261125-042
 
-- name: The same, where a Sentinel knows the master
+- name: The same, with Sentinels that know the master
   chatia.kanban_rollback.write_block:
     sentinels: [sentinel-1:26379, sentinel-2:26379, sentinel-3:26379]
     sentinel_name: chatia
@@ -115,7 +115,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed:
-  description: Whether key, value, owner, or whether it ends by itself, was changed. A renewal alone is no change.
+  description: Whether key, value, owner, or whether it ends by itself, was changed. A renewal alone is not a change.
   returned: always
   type: bool
 held:
@@ -127,7 +127,7 @@ ours:
   returned: when the server could be read
   type: bool
 owner:
-  description: Whose block it is; none without a block or without an owner.
+  description: Owner of the block; none without a block or without an owner.
   returned: when the server could be read
   type: str
   sample: INC-20261125-042
@@ -141,40 +141,40 @@ type:
   returned: when the server could be read
   type: str
 ttl_seconds:
-  description: Seconds until it ends by itself, that is until RV(value) does; none without expiry.
+  description: Seconds until it ends by itself, that is until RV(value) expires; none without expiry.
   returned: when the server could be read
   type: int
 owner_ttl_seconds:
-  description: The same for the key that holds RV(owner); it differs only where somebody changed one of the two.
+  description: The same for the key that holds RV(owner). It differs only if somebody changed one of the two.
   returned: when the server could be read
   type: int
 renewed:
-  description: Whether only the time that is left was set anew.
+  description: Whether only the time that is left was set again.
   returned: when the server could be read
   type: bool
 prolonged:
   description:
-    - Whether it is another owner's, and got more time because O(owner) needs it for longer. C(previous.ttl_seconds) was
-      left before, RV(ttl_seconds) is now. Value and owner are as they were.
+    - Whether it belongs to another owner, and got more time because O(owner) needs it for longer.
+      C(previous.ttl_seconds) was left before, RV(ttl_seconds) is left now. Value and owner are unchanged.
   returned: when the server could be read
   type: bool
 taken_over:
-  description: Whether it was another owner's, or nobody's, before.
+  description: Whether it belonged to another owner, or to nobody, before.
   returned: when the server could be read
   type: bool
 previous:
-  description: What was there before, as C(type), C(value), C(owner) and C(ttl_seconds); none where nothing was.
+  description: What was there before, as C(type), C(value), C(owner) and C(ttl_seconds); none if nothing was.
   returned: when the server could be read
   type: dict
   sample: {"type": "string", "value": "true", "owner": null, "ttl_seconds": 3412}
 set_aside:
   description:
-    - The new name of a key that RV(previous) cannot show whole. A key of the owner's that cannot be shown has the same
-      name with C(:owner) behind it.
+    - The new name of a key that RV(previous) cannot show whole. An owner's key that cannot be shown gets the same name
+      with C(:owner) appended.
   returned: when the server could be read
   type: str
 server:
-  description: Which Redis this was. None, or C(unknown), is what it did not tell (the user may lack C(+info)).
+  description: Which Redis this was. Fields that it did not report are none or C(unknown) (the user may lack C(+info)).
   returned: when the server could be read
   type: dict
   contains:
@@ -185,7 +185,7 @@ server:
       description: The first of the Sentinels that named it.
       type: str
     version:
-      description: Version of Redis (of a Valkey, the one that it is compatible with).
+      description: Version of Redis (for Valkey, the version that it is compatible with).
       type: str
     role:
       description: C(master), C(replica) or C(unknown).
@@ -197,7 +197,7 @@ server:
       description: C(master_replid), which is the same for a master and its replicas.
       type: str
     run_id:
-      description: Changes with each start.
+      description: Id that changes with each start.
       type: str
     replicas:
       description: Number of connected replicas.
@@ -211,20 +211,20 @@ server:
     persistence:
       description:
         - C(aof), C(rdb) (a crash loses what was set since the last snapshot), C(none) or C(unknown).
-        - Save points are not in C(INFO), so without AOF, and where C(CONFIG GET) is forbidden, it is C(unknown).
+        - Save points are not in C(INFO), so without AOF it is C(unknown) if C(CONFIG GET) is forbidden.
       type: str
 skipped:
-  description: Whether this was a replica, which was left alone.
+  description: Whether this was a replica that was left alone.
   returned: when the server could be read
   type: bool
 skipped_reason:
-  description: Why.
+  description: Why it was skipped.
   returned: when RV(skipped=true)
   type: str
 replicas_acked:
   description:
-    - How many replicas have the change, waiting at most 200 ms for the first. None where nothing was written, there are
-      no replicas, or it cannot be told.
+    - How many replicas have the change, waiting at most 200 ms for the first. None if nothing was written, there are no
+      replicas, or it is not known.
   returned: when the server could be read
   type: int
 elapsed_ms:
@@ -236,7 +236,7 @@ tries:
   returned: when no server could be used
   type: int
 uncertain:
-  description: Whether a change was sent that was not answered, so that it may have been made.
+  description: Whether a change was sent and not answered, so that it may have been made.
   returned: when no server could be used
   type: bool
 error:
@@ -246,13 +246,13 @@ error:
   contains:
     code:
       description:
-        - A short, stable word for machines. Of the block C(not_owner), C(other_value), C(wrong_type), C(not_as_asked),
-          C(contended).
-        - Of the server C(unreachable), C(tls_failed), C(not_redis), C(wrong_password), C(login_refused),
+        - A short, stable word for machines. About the block C(not_owner), C(other_value), C(wrong_type),
+          C(not_as_asked), C(contended).
+        - About the server C(unreachable), C(tls_failed), C(not_redis), C(wrong_password), C(login_refused),
           C(missing_privilege), C(unknown_command), C(no_database), C(read_only_server), C(too_few_replicas),
           C(out_of_memory), C(disk_refused), C(loading), C(busy), C(master_down), C(too_many_connections),
           C(cluster_redirect), C(unknown_master), C(server_error).
-        - Of the options C(bad_option), C(bad_text), C(bad_sentinel).
+        - About the options C(bad_option), C(bad_text), C(bad_sentinel).
       type: str
     what:
       description: What is wrong.

@@ -20,26 +20,26 @@ options:
     type: str
     required: true
   value:
-    description: What the application takes as "refuse writes". A boolean is meant in lower case.
+    description: Value that the application takes as "refuse writes". A boolean is taken in lower case.
     type: raw
     default: 'true'
   owner:
-    description: Id of the incident, to be told whether the block is its own.
+    description: Id of the incident. RV(ours) says whether the block belongs to it.
     type: str
     default: ''
   prove:
     description:
-      - Try the privileges that holding and releasing need, changing nothing, and whether the server takes writes now.
-        Replicas, memory that is full (with nothing to evict), a disk that refuses and C(min-replicas-to-write) are
-        found.
-      - A script tries C(SET) and C(DEL) where they cannot have an effect. Where both keys are there, C(DEL) is queued
-        with C(MULTI) and discarded; where that is forbidden it stays untried. Where C(EVAL) is forbidden, C(WATCH)
-        and C(MULTI) are tried instead.
-      - What O(chatia.kanban_rollback.write_block#module:force) alone needs is not tried.
+      - Try the privileges that holding and releasing need, without changing anything, and whether the server takes
+        writes now. This detects replicas, full memory (with nothing to evict), a disk that refuses writes and
+        C(min-replicas-to-write).
+      - A script tries C(SET) and C(DEL) in ways that cannot have an effect. If both keys exist, C(DEL) is queued with
+        C(MULTI) and discarded; if that is forbidden, it stays untried. If C(EVAL) is forbidden, C(WATCH) and C(MULTI)
+        are tried instead.
+      - What only O(chatia.kanban_rollback.write_block#module:force) needs is not tried.
     type: bool
     default: false
   deadline:
-    description: Seconds by which everything ends, retries included.
+    description: Seconds within which everything ends, retries included.
     type: float
     default: 10
 extends_documentation_fragment:
@@ -59,12 +59,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Are writes refused
+- name: See whether writes are refused
   chatia.kanban_rollback.write_block_info:
     key: kanban:emergency:write-block
   register: write_block
 
-- name: Could it be held and released on the day
+- name: See whether the block could be held and released on the day
   chatia.kanban_rollback.write_block_info:
     key: kanban:emergency:write-block
     prove: true
@@ -82,7 +82,7 @@ ours:
   returned: success
   type: bool
 owner:
-  description: Whose block it is; none without a block or without an owner.
+  description: Owner of the block; none without a block or without an owner.
   returned: success
   type: str
   sample: INC-20261125-042
@@ -96,23 +96,23 @@ type:
   returned: success
   type: str
 ttl_seconds:
-  description: Seconds until it ends by itself, that is until RV(value) does; none without expiry.
+  description: Seconds until it ends by itself, that is until RV(value) expires; none without expiry.
   returned: success
   type: int
 owner_ttl_seconds:
   description:
-    - The same for the key that holds RV(owner). M(chatia.kanban_rollback.write_block) gives both the same; where
-      somebody changed one of them there is a warning.
+    - The same for the key that holds RV(owner). M(chatia.kanban_rollback.write_block) gives both the same. If somebody
+      changed one of them, there is a warning.
   returned: success
   type: int
 can_write:
   description:
-    - Whether this user could hold and release the block on this server now. V(false) where a right is missing, or the
-      server refuses writes or is a replica; none where nothing was refused and not all could be tried.
+    - Whether this user could hold and release the block on this server now. V(false) if a right is missing, or if the
+      server refuses writes or is a replica; none if nothing was refused but not everything could be tried.
   returned: success and O(prove=true)
   type: bool
 can_write_why:
-  description: Why not, and what to do; none where it could.
+  description: Why it could not, and what to do; none if it could.
   returned: success and O(prove=true)
   type: str
   sample: "redis-1:6379: the user app lacks +set. The write block could not be held and released. Grant it: ACL …"
@@ -141,7 +141,7 @@ tries:
   returned: when no server could be used
   type: int
 error:
-  description: On failure, what is wrong, why it matters and what to do, as M(chatia.kanban_rollback.write_block) does.
+  description: On failure, what is wrong, why it matters and what to do, as from M(chatia.kanban_rollback.write_block).
   returned: failure
   type: dict
 """
