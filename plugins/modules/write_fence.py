@@ -13,115 +13,118 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Refuses chosen writes by triggers, for applications that do not honour the Redis write block. It stops superusers,
-    cascades of foreign keys, C(COPY), writes straight into a partition, and sessions in replica role. What is not
-    named passes, so a fence on two columns of a table lets everything else of that table go on.
+    cascades of foreign keys, C(COPY), writes straight into a partition, and sessions in replica role. Writes that are
+    not named pass, so a fence on two columns of a table lets every other write to that table go on.
   - A refused write gets SQLSTATE C(KB001) and a message that names the incident, the operation and the table.
-  - Installed ahead of time (O(state=dormant)), the fence is raised in one transaction that takes no table's lock and
-    needs no ownership. What is not installed is made on demand by a role that owns the tables.
-  - A transaction that was writing when the fence was raised may write on by the old rules until it ends. Until all of
-    those have ended the fence is C(draining), with their pids, and never C(proven).
+  - A fence that is installed ahead of time (O(state=dormant)) is raised in one transaction that takes no table lock and
+    needs no ownership. What is not installed is created on demand by a role that owns the tables.
+  - A transaction that was writing when the fence was raised may go on writing by the old rules until it ends. Until all
+    of those have ended, the fence is C(draining), with their pids, and never C(proven).
 options:
   state:
     description:
-      - V(present) raises the fence. V(absent) lowers it. A fence that was made on demand is then dropped, a dormant one
-        stays installed and lets everything pass. V(dormant) installs it without raising it.
+      - V(present) raises the fence. V(absent) lowers it. A fence that was created on demand is then dropped; a dormant
+        one stays installed and lets everything pass. V(dormant) installs it without raising it.
     type: str
     choices: [present, absent, dormant]
     default: present
   tables:
     description:
-      - What is refused. Each entry is a table's name (all operations) or a map. Required unless O(state=absent), where
-        leaving it out means every fence of the database. Names are looked for exactly first, then in lower case.
+      - What to refuse. Each entry is a table's name (all operations) or a map. Required unless O(state=absent); if
+        omitted there, every fence of the database is meant. Names are looked up exactly first, then in lower case.
       - A map has C(name); C(operations), some of V(INSERT), V(UPDATE), V(DELETE), V(TRUNCATE) (default all);
         C(columns), to refuse UPDATE only of these; and C(when_changed).
-      - UPDATE of columns is refused where a statement names one of them, whether or not it changes it. With
-        C(when_changed=true) a row's trigger refuses it only where one of them takes another value, for applications
-        that save all columns of a row.
+      - UPDATE of columns is refused if a statement names one of them, whether or not it changes it. With
+        C(when_changed=true), a row trigger refuses it only if one of them takes another value, for applications that
+        save all columns of a row.
       - Partitions and inheritance children are included. Partitions on foreign servers are not.
     type: list
     elements: raw
   incident_id:
     description:
-      - Whose fence it is. It stands in the message of every refused write, and only the same incident (or one of its
-        aliases in the ledger) lowers it. Another incident that asks for a fence which is up joins it, and the fence
-        is lowered with the last of them. Required unless O(state=dormant) or O(force=true).
+      - Incident that the fence belongs to. It appears in the message of every refused write, and only the same incident
+        (or one of its aliases in the ledger) lowers the fence. Another incident that asks for a fence that is already
+        raised joins it, and the fence is lowered with the last of them. Required unless O(state=dormant) or
+        O(force=true).
     type: str
   deadline:
     description:
-      - Seconds within which everything must be raised or lowered, retries included. What is not by then is reported
-        per table and fails the module, and what could be raised is raised.
+      - Seconds within which everything must be raised or lowered, retries included. What is not by then is reported per
+        table and fails the module; what could be raised is raised.
     type: float
     default: 20
   drain:
     description:
-      - Seconds to wait for transactions that were writing when the fence was raised. Left out, it is what is left of
-        O(deadline); V(0) looks once. Those that are left do not fail the module; RV(status) is then V(draining), and
-        the same task run again goes on with the drain.
+      - Seconds to wait for transactions that were writing when the fence was raised. The default is what is left of
+        O(deadline); V(0) looks once. Transactions that remain do not fail the module; RV(status) is then V(draining),
+        and running the same task again goes on with the drain.
     type: float
   on_blocked:
     description:
-      - What to do about sessions that hold a table against us, or that are still writing half a second after the raise.
-        V(report) names them, V(terminate) also ends them (needs membership in C(pg_signal_backend)). Prepared
-        transactions are named, never ended.
+      - What to do about sessions that hold a table that the fence needs, or that are still writing half a second after
+        the raise. V(report) names them, V(terminate) also ends them (needs membership in C(pg_signal_backend)).
+        Prepared transactions are named, never ended.
     type: str
     choices: [report, terminate]
     default: report
   on_replica:
     description:
-      - What to do on a server in recovery. V(fail), or V(skip) with what it sees.
+      - What to do on a server in recovery. V(fail) fails, V(skip) returns what the server shows.
     type: str
     choices: [fail, skip]
     default: fail
   force:
-    description: With O(state=absent), lower also what another incident raised. An override to be given with a reason.
+    description:
+      - With O(state=absent), lower also what another incident raised. This is an override, to be given with a reason.
     type: bool
     default: false
   purge:
-    description: With O(state=absent), remove also the dormant fence with every function, so that no trace is left.
+    description: With O(state=absent), remove also the dormant fence with all its functions, so that no trace is left.
     type: bool
     default: false
   grant_to:
     description:
-      - With O(state=dormant), the roles that may raise and lower the fence, and whose sessions pass it with
-        C(SET LOCAL kanban_rollback.passage = '<incident>'). Exactly these. Left out, the role that makes it.
+      - With O(state=dormant), exactly the roles that may raise and lower the fence, and whose sessions pass it with
+        C(SET LOCAL kanban_rollback.passage = '<incident>'). If omitted, the role that installs it.
     type: list
     elements: str
     default: []
   run_id:
-    description: Id of this run of a playbook; events are chained per incident and run. Left out, one is made.
+    description: Id of this run of a playbook. Events are chained per incident and run. If omitted, an id is generated.
     type: str
   operator:
     description: Who acts, for the record and for the message of refused writes.
     type: str
   environment:
     description:
-      - For instance V(production). A ledger that is marked with another one is refused before anything is changed.
+      - Name of the environment, for instance V(production). A ledger that is marked with another one is refused before
+        anything is changed.
     type: str
   answer:
     description:
-      - RV(chatia.kanban_rollback.feature_flag#module:fence) of the kill just before, for O(state=present). Where that
-        holds nothing runs on the host, and it is returned as it is. Else the module goes on from there, and tells
-        as well who was ended for it, and when it was raised.
-      - An answer says what was so then. It is for the task that comes next, and for no later one.
+      - RV(chatia.kanban_rollback.feature_flag#module:fence) of the kill just before, for O(state=present). If that
+        fence holds, nothing runs on the host and it is returned as it is. Otherwise the module goes on from there, and
+        also reports who was ended for it, and when it was raised.
+      - An answer says how things were then. Give it to the task that comes next, and to no later one.
     type: dict
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
 attributes:
   check_mode:
     support: full
-    description: Tells what would be raised, made, lowered or removed, and what this role may not do. Locks no table.
+    description: Tells what would be raised, created, lowered or removed, and what this role may not do. Locks no table.
     details: Who would be waited for, and whether a canary would be refused, is known only after a raise.
   diff_mode:
     support: full
-    description: In check mode, shows per table what stands now and what would.
+    description: In check mode, shows per table what stands now and what would stand.
 notes:
-  - Making a trigger takes SHARE ROW EXCLUSIVE on one relation at a time and waits at most 2 seconds per try, because
-    writers queue behind it; dropping one takes ACCESS EXCLUSIVE, by the same rule.
-  - A statement's trigger fires although no row is found, so also a cascade that would delete nothing is refused.
-  - Apply workers of logical replication fire no statement's trigger. A table that an enabled subscription writes is
+  - Creating a trigger takes SHARE ROW EXCLUSIVE on one relation at a time and waits at most 2 seconds per try, because
+    writers queue behind it. Dropping one takes ACCESS EXCLUSIVE, by the same rule.
+  - A statement trigger fires even if no row is found, so a cascade that would delete nothing is refused, too.
+  - Apply workers of logical replication fire no statement triggers. A table that an enabled subscription writes is
     reported as V(not_fenced) and fails the module; its fence is raised for everybody else.
-  - A row's trigger of the application may change a column that the statement does not name. The fence does not see
-    that, and warns where there are such triggers.
+  - A row trigger of the application may change a column that the statement does not name. The fence does not see that,
+    and the module warns if there are such triggers.
   - DDL is not refused, for instance C(ALTER TABLE) and C(DROP TABLE).
   - The functions of the dormant fence belong to the role that installs it and run with its rights. They take an
     incident and a choice of the installed fences, never code. By hand, each as a transaction of its own,
@@ -171,7 +174,7 @@ status:
     - V(proven) when every operation is refused and nobody can still write; V(draining) when transactions from before
       are open; V(unproven) when it is raised and could not be tried; V(not_fenced) when some of what was asked is not
       refused. V(lowered) when it was raised and now lets everything pass, V(dormant) when it is installed and was not
-      raised, V(absent) when nothing stands.
+      raised, V(absent) when there is no fence.
     - The worst of the tables counts. V(not_fenced) and V(unproven) fail the module.
   returned: success
   type: str
@@ -182,11 +185,11 @@ incident_id:
   type: str
   sample: INC-20261125-042
 kind:
-  description: V(dormant), V(on_demand) or V(mixed); null when nothing stands.
+  description: V(dormant), V(on_demand) or V(mixed); null if there is no fence.
   returned: success
   type: str
 tables:
-  description: What holds for each table.
+  description: State of the fence on each table.
   returned: success
   type: list
   elements: dict
@@ -195,14 +198,14 @@ tables:
       description: The table as it was asked for.
       type: str
     table:
-      description: Schema and name; null for one that is not there.
+      description: Schema and name; null if it does not exist.
       type: str
     relations:
       description: The table itself, its partitions and inheritance children.
       type: list
       elements: str
     operations:
-      description: What is refused.
+      description: Operations that are refused.
       type: list
       elements: str
     columns:
@@ -210,7 +213,7 @@ tables:
       type: list
       elements: str
     when_changed:
-      description: Whether only where one of them takes another value.
+      description: Whether UPDATE is refused only if one of them takes another value.
       type: bool
     status:
       description: As RV(status), of this table; also V(not_refused), when a canary got through.
@@ -219,14 +222,14 @@ tables:
       description: Why it is not as asked; null when it is.
       type: str
     refused:
-      description: Operations of which a canary, a statement that meets no row, was refused on every relation.
+      description: Operations for which a canary, a statement that meets no row, was refused on every relation.
       type: list
       elements: str
     proof:
       description:
-        - Per operation V(canary) or V(catalog). TRUNCATE would lock the table, a row's trigger needs a row, and a
-          statement's trigger of the application that fires before ours would run with our rights, so for those the
-          triggers and the function's body are compared with what they should be.
+        - Per operation V(canary) or V(catalog). TRUNCATE would lock the table, a row trigger needs a row, and a
+          statement trigger of the application that fires before ours would run with our rights. For those, the triggers
+          and the function's body are compared with what they should be.
       type: dict
     kind:
       description: As RV(kind), of this table.
@@ -256,7 +259,7 @@ draining:
       description: As in C(pg_stat_activity), or C(prepared).
       type: str
     transaction_age:
-      description: Seconds since it began; null where that is hidden from this role.
+      description: Seconds since it began; null if that is hidden from this role.
       type: float
     tables:
       description: The fenced relations that it has locked for writing.
@@ -267,7 +270,7 @@ draining:
       type: str
 blocked:
   description:
-    - Who held a table (C(table)) against us when its last turn was over, as in M(chatia.kanban_rollback.feature_flag).
+    - Who still held a table (C(table)) when the last try for it was over, as in M(chatia.kanban_rollback.feature_flag).
   returned: success
   type: list
   elements: dict
@@ -277,13 +280,13 @@ terminated:
   type: list
   elements: dict
 raised_at:
-  description: When it was raised, by the server's clock, UTC; the latest, where tables differ. Null when it is not.
+  description: When it was raised, by the server's clock, UTC; the latest, if tables differ. Null if it is not raised.
   returned: success
   type: str
   sample: "2026-11-25T03:04:05.123456Z"
 raised_ms:
   description:
-    - Milliseconds from the first statement of the raise to the last commit of it; null when it was raised before.
+    - Milliseconds from the first statement of the raise to its last commit; null if it was raised before.
   returned: when O(state=present)
   type: int
 drained_at:
@@ -299,8 +302,8 @@ lsn:
   sample: 0/1A2B3C8
 timeline:
   description: >-
-    Timeline of the WAL at that moment, null where the server does not tell; another one means that a replica was
-    promoted since.
+    Timeline of the WAL at that moment, null if the server does not report it. A different one later means that a
+    replica was promoted since.
   returned: success
   type: str
   sample: "00000001"
@@ -311,23 +314,23 @@ xid:
   sample: "74819"
 parts:
   description:
-    - For each fence a digest of its function and triggers as the catalog had them at that moment. Another one later
-      tells that somebody has touched the fence; M(chatia.kanban_rollback.recovery_point_info) compares them.
+    - For each fence, a digest of its function and triggers as the catalog had them at that moment. A different one
+      later means that somebody has touched the fence; M(chatia.kanban_rollback.recovery_point_info) compares them.
   returned: success
   type: dict
 counters:
   description:
-    - Per table its rows C(inserted), C(updated) and C(deleted) since the statistics began, at that moment. Sessions
-      report theirs with a delay, up to 10 seconds where they are idle.
+    - Per table, its rows C(inserted), C(updated) and C(deleted) since the statistics began, at that moment. Sessions
+      report theirs with a delay, up to 10 seconds if they are idle.
   returned: success
   type: dict
   sample: {"public.TicketTags": {"inserted": 41820, "updated": 0, "deleted": 3211}}
 stats_reset:
-  description: When the database's statistics were last reset; counters before and after do not compare.
+  description: When the database's statistics were last reset. Counters before and after cannot be compared.
   returned: success
   type: str
 left_behind:
-  description: Triggers and functions that could not be removed, with why. They let everything pass.
+  description: Triggers and functions that could not be removed, with the reason. They let everything pass.
   returned: success
   type: list
   elements: str

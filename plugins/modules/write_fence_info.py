@@ -7,24 +7,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: write_fence_info
-short_description: Tell which tables a fence stands on, whose it is, and whether it holds
+short_description: Tell which tables have a fence, whose it is, and whether it holds
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Reads the fence of M(chatia.kanban_rollback.write_fence) from the catalog. Changes nothing, takes no table's lock
+  - Reads the fence of M(chatia.kanban_rollback.write_fence) from the catalog. Changes nothing, takes no table lock
     unless O(prove=true), and works on replicas as well.
 options:
   tables:
     description:
-      - Tables to look at, as in M(chatia.kanban_rollback.write_fence). Left out, every table that carries a fence. A
-        table that is not there fails the module.
+      - Tables to look at, as in M(chatia.kanban_rollback.write_fence). If omitted, every table that has a fence. A
+        table that does not exist fails the module.
     type: list
     elements: raw
   prove:
     description:
-      - Whether to send canaries, statements that meet no row, and see them refused. Needs what raising the fence needs.
-        Without it a raised fence is V(unproven), or V(draining). Nothing is sent on a replica.
+      - Whether to send canaries, statements that meet no row, and check that they are refused. This needs what raising
+        the fence needs. Without it, a raised fence is V(unproven), or V(draining). Nothing is sent on a replica.
     type: bool
     default: false
   environment:
@@ -44,7 +44,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Does the fence hold
+- name: See whether the fence holds
   chatia.kanban_rollback.write_fence_info:
     login_db: chatia_db
     prove: true
@@ -64,11 +64,11 @@ incident_id:
   returned: success
   type: str
 kind:
-  description: V(dormant), V(on_demand) or V(mixed); null when nothing stands.
+  description: V(dormant), V(on_demand) or V(mixed); null if there is no fence.
   returned: success
   type: str
 tables:
-  description: What holds for each table, as in M(chatia.kanban_rollback.write_fence).
+  description: State of the fence on each table, as in M(chatia.kanban_rollback.write_fence).
   returned: success
   type: list
   elements: dict
@@ -91,8 +91,8 @@ lsn:
   type: str
 timeline:
   description: >-
-    Timeline of the WAL at that moment, null where the server does not tell; another one means that a replica was
-    promoted since.
+    Timeline of the WAL at that moment, null if the server does not report it. A different one later means that a
+    replica was promoted since.
   returned: success
   type: str
   sample: "00000001"
@@ -103,16 +103,16 @@ xid:
   sample: "74819"
 parts:
   description:
-    - For each fence a digest of its function and triggers as the catalog had them at that moment. Another one later
-      tells that somebody has touched the fence; M(chatia.kanban_rollback.recovery_point_info) compares them.
+    - For each fence, a digest of its function and triggers as the catalog had them at that moment. A different one
+      later means that somebody has touched the fence; M(chatia.kanban_rollback.recovery_point_info) compares them.
   returned: success
   type: dict
 counters:
-  description: Per table its rows inserted, updated and deleted, at that moment.
+  description: Per table, its rows inserted, updated and deleted, at that moment.
   returned: success
   type: dict
 stats_reset:
-  description: When the database's statistics had last been reset, at that moment.
+  description: When the database's statistics were last reset before that moment.
   returned: success
   type: str
 blocked:
