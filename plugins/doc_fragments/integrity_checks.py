@@ -219,7 +219,7 @@ options:
       threshold:
         description:
           - How far an hour must be from what is usual to count, in standard deviations. A standard deviation is derived
-            from the median absolute deviation, and is never less than the square root of what is usual.
+            from the median absolute deviation, and is never less than the square root of what is usual, nor than 1.
         type: float
         default: 5
       departure:
@@ -278,7 +278,7 @@ options:
           order_by:
             description:
               - Column that tells which row is the oldest. V(delete) keeps the oldest row of V(duplicate) (of
-                V(two_lanes) it keeps the newest). The default is the primary key, then O(checks[].time), then the
-                physical location of the row.
+                V(two_lanes) it keeps the newest). The default is a primary key of one integer column, then
+                O(checks[].time), then any other primary key.
             type: str
 """

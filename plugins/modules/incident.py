@@ -67,8 +67,8 @@ options:
     description:
       - How many tenants the incident had switched off when somebody last looked, for instance as
         RV(chatia.kanban_rollback.feature_flag#module:switched_off) of the undo. With O(state=closed), if the incident
-        has switched off more by now, or does so at this moment, it stays open and the module fails with
-        C(stopped_again).
+        has switched off more by now, it stays open and the module fails with C(stopped_again); if somebody goes on
+        writing under it for 5 seconds, with C(busy).
       - Without it, the incident is closed no matter who is off.
     type: int
   lease_seconds:

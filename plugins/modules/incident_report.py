@@ -95,7 +95,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: Whether there is a journal of the incident; without one nothing is written.
+  description: Whether a journal or a ledger knows of a run of the incident. Otherwise nothing is written.
   returned: success
   type: bool
 files:
@@ -116,24 +116,24 @@ keep:
 unread:
   description:
     - How to write a moment, if what people wrote below C(Detected at) in C(words.md) is not one with a date and a zone.
-  returned: when there is a journal
+  returned: when RV(found) is true
   type: list
   elements: str
 state:
   description: State of the incident, as in M(chatia.kanban_rollback.incident_summary_info).
-  returned: when there is a journal
+  returned: when RV(found) is true
   type: str
 closed:
   description: Whether every ledger that was read has the incident closed; false if none was read.
-  returned: when there is a journal
+  returned: when RV(found) is true
   type: bool
 objective:
   description: The objective, how long it took, and whether it was met.
-  returned: when there is a journal
+  returned: when RV(found) is true
   type: dict
 missing_labels:
   description: What the language lacks.
-  returned: when there is a journal
+  returned: when RV(found) is true
   type: list
   elements: str
 error:

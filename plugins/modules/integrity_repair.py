@@ -95,8 +95,8 @@ notes:
     keys. It also needs TEMPORARY on the database, and membership in a role that may pass the fence. For O(state=undone)
     it needs INSERT instead of DELETE. C(bootstrap.yml) grants the collection's role all of that, unless
     C(kanban_role_repairs) is false.
-  - Which row is the oldest is decided by a numeric key, then O(checks[].time), then any other key, then the place of
-    the row in the table.
+  - Which row is the oldest is decided by O(checks[].repair.order_by), then a key of one integer column, then
+    O(checks[].time), then any other key, then the place of the row in the table.
   - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. If one with NO ACTION or RESTRICT
     forbids the repair, the plan says so and is not applied. The same holds if one with ON UPDATE CASCADE, SET NULL or
     SET DEFAULT would change rows along with a column that the repair sets.
