@@ -12,54 +12,55 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Returns for each process of the application whether it lives (by the kernel, for pm2 lists processes as online that
-    have none), restarts, memory and its trend, uptime, and error lines in its logs, rotated ones included. It ends,
-    which C(pm2 logs) and C(pm2 monit) do not.
-  - Never returns the environment or the arguments of a process, and takes values out of log messages that the
-    environment or the arguments give to a password, token, key and the like.
-  - Starts no daemon of pm2. Where none runs, where pm2 or node is missing, or where pm2's home is another one or
-    another user's, the module fails and says so.
+  - Returns for each process of the application whether it is alive, its restarts, memory and memory trend, uptime, and
+    the error lines in its logs, rotated ones included. Whether it is alive comes from the kernel, because pm2 lists
+    entries as online that have no process. Unlike C(pm2 logs) and C(pm2 monit), it terminates.
+  - Never returns the environment or the arguments of a process. Values that these give to a password, token, key and
+    the like are removed from log messages.
+  - Does not start a pm2 daemon. If none runs, if pm2 or node is missing, or if pm2's home is a different one or another
+    user's, the module fails and says so.
 options:
   pm2:
     description:
-      - Program of pm2; a name is looked for in C(PATH), C(/usr/local/bin), C(/usr/bin), and beside the daemon's node.
-      - Empty means that there is no pm2; then nothing is looked at, and the result is RV(skipped).
+      - The pm2 program. A name is looked up in C(PATH), C(/usr/local/bin), C(/usr/bin), and beside the daemon's node.
+      - Empty means that there is no pm2. Nothing is checked then, and the result is RV(skipped).
     type: str
     default: pm2
   home:
     description:
-      - pm2's directory. Without it, C(PM2_HOME) or C(~/.pm2). As root, pm2 is run and logs are read as the owner of the
-        directory; where that is root, logs that are symbolic links are not read.
+      - pm2's directory. The default is C(PM2_HOME) or C(~/.pm2). When the module runs as root, it runs pm2 and reads
+        logs as the owner of the directory; if that owner is root, it does not read logs that are symbolic links.
     type: path
   names:
     description:
-      - Names of the processes that are the application. One that pm2 does not have is a problem.
-      - Empty means all of them but pm2's modules.
+      - Names of the processes that make up the application. A name that pm2 does not have is a problem.
+      - Empty means all processes except pm2's modules.
     type: list
     elements: str
     default: []
   expected:
-    description: How many processes have to be up at least. Without it, those that there are, and at least one.
+    description: Minimum number of processes that must be up. By default all that there are, and at least one.
     type: int
   min_uptime:
     description:
-      - Seconds that a process has to be up to count. A process that crashes and is started again all the time is online
+      - Seconds that a process must have been up to count. A process that keeps crashing and restarting is online
         whenever one looks.
     type: float
     default: 5
   since:
     description:
-      - Count error lines of the last so many seconds. RV(processes[].log_files[].since_by) says by what a log tells.
-      - Left out, since O(previous) was taken, or the last 600 seconds without it.
+      - How many seconds to look back for error lines. RV(processes[].log_files[].since_by) says how the age of a log's
+        lines is known.
+      - By default it looks back to the moment when O(previous) was taken, or 600 seconds without O(previous).
     type: float
   last_lines:
-    description: Count error lines among the last so many lines of each log, older files included.
+    description: How many of the last lines of each log, older files included, to look through for error lines.
     type: int
     default: 100
   error_pattern:
     description:
-      - Regular expression that an error line has, compared without regard to case with the first 2000 characters. JSON
-        lines of level 50 and 60, which are C(error) and C(fatal) of pino, count as well.
+      - Regular expression that identifies an error line. It is searched for in the first 2000 characters of a line,
+        ignoring case. JSON lines of level 50 and 60 (C(error) and C(fatal) of pino) count as well.
       - The further lines of a stack trace belong to their error and do not count.
     type: str
     default: error
@@ -76,17 +77,17 @@ options:
     default: 2
   previous:
     description:
-      - RV(processes) of an earlier result. The trend then begins there, restarts since are counted, and lines of logs
-        without timestamps are known to be older when they were there.
+      - RV(processes) of an earlier result. The trend then begins there, restarts since then are counted, and lines of
+        logs without timestamps are known to be older if they were already there.
     type: list
     elements: dict
     default: []
   max_bytes:
-    description: Bytes that are read from the end of each log file.
+    description: Number of bytes to read from the end of each log file.
     type: int
     default: 1048576
   deadline:
-    description: Seconds by which everything ends. A log that takes more than 5 of them is left out and named.
+    description: Seconds within which everything ends. A log that takes more than 5 seconds is left out and named.
     type: float
     default: 20
 attributes:
@@ -99,7 +100,7 @@ attributes:
 seealso:
   - module: chatia.kanban_rollback.evidence
 notes:
-  - A process that is not right does not fail the module; RV(ok) and RV(problems) tell.
+  - The module does not fail when a process has a problem; RV(ok) and RV(problems) report it.
 """
 
 EXAMPLES = r"""
@@ -149,7 +150,7 @@ processes:
       description: Its number in pm2.
       type: int
     pid:
-      description: Its process by pm2; null where pm2 names none.
+      description: Its process id according to pm2; null if pm2 names none.
       type: int
     status:
       description: What pm2 says, for instance C(online), C(stopped), C(errored), C(waiting restart).
@@ -158,7 +159,7 @@ processes:
       description: Whether RV(processes[].status) is C(online).
       type: bool
     alive:
-      description: Whether the process lives, is no zombie, and is the one that pm2 started.
+      description: Whether the process exists, is not a zombie, and is the one that pm2 started.
       type: bool
     ok:
       description: Whether it is online, alive, not stopped by a signal, and up for O(min_uptime).
@@ -170,74 +171,77 @@ processes:
       description: C(fork_mode) or C(cluster_mode).
       type: str
     restarts:
-      description: How often pm2 has started it again.
+      description: How often pm2 has restarted it.
       type: int
     unstable_restarts:
-      description: How often it ended within a second, by pm2, in its first seconds.
+      description: How often, according to pm2, it ended within a second, in its first seconds.
       type: int
     restarts_since_previous:
       description: Restarts since O(previous); null without it.
       type: int
     uptime_seconds:
-      description: Seconds since the process began, by the kernel; null when it is not alive.
+      description: Seconds since the process started, according to the kernel; null if it is not alive.
       type: float
     memory_bytes:
-      description: Bytes that are resident; null when it is not alive.
+      description: Resident memory in bytes; null if it is not alive.
       type: int
     memory_samples:
-      description: Memory over time, the last 100 samples of this process, those in O(previous) included.
+      description: Memory over time, as the last 100 samples of this process, including those in O(previous).
       type: list
       elements: dict
       contains:
         uptime_seconds:
-          description: When, in seconds since the process began.
+          description: When it was taken, in seconds since the process started.
           type: float
         bytes:
-          description: Bytes that are resident.
+          description: Resident memory in bytes.
           type: int
     memory_slope_bytes_per_minute:
-      description: How memory grows, by least squares over all samples; null when they span less than a second.
+      description: Growth of memory, by least squares over all samples; null if they span less than a second.
       type: int
     logs_read:
-      description: Whether every log of the process was read. Where V(false), errors may have been missed.
+      description: Whether every log of the process was read. If V(false), errors may have been missed.
       type: bool
     complete:
-      description: Whether all of its logs was read that could count.
+      description: Whether everything in its logs that could count was read.
       type: bool
     recent_known:
-      description: Whether RV(processes[].error_lines_recent) is sure, for every line was read that could count in it.
+      description:
+        - Whether RV(processes[].error_lines_recent) is certain, because every line that could count in it was read.
       type: bool
     error_lines_in_last:
-      description: Error lines among the last O(last_lines) of each of its logs; null where none was read.
+      description: Error lines among the last O(last_lines) of each of its logs; null if none was read.
       type: int
     error_lines_since:
-      description: Error lines of the last O(since) seconds; null where no log was read.
+      description: Error lines of the last O(since) seconds; null if no log was read.
       type: int
     error_lines_recent:
-      description: Error lines that are both; null where no log was read.
+      description:
+        - Error lines that are both among the last O(last_lines) and of the last O(since) seconds; null if no log was
+          read.
       type: int
     last_lines_read:
-      description: How many lines RV(processes[].error_lines_in_last) was counted among.
+      description: Number of lines among which RV(processes[].error_lines_in_last) was counted.
       type: int
     log_files:
-      description: Its logs, but for those that pm2 does not write.
+      description: Its logs, except those that pm2 does not write.
       type: list
       elements: dict
       contains:
         path:
-          description: Where it lies.
+          description: Its path.
           type: str
         state:
-          description: C(read), C(missing), C(forbidden), C(no_file) for what is no ordinary file, or C(slow).
+          description: C(read), C(missing), C(forbidden), C(no_file) if it is not a regular file, or C(slow).
           type: str
         reason:
-          description: What could not be read of it and why; null where nothing lacks.
+          description: What could not be read of it and why; null if nothing is missing.
           type: str
         complete:
-          description: Whether all that could count was read.
+          description: Whether everything that could count was read.
           type: bool
         recent_known:
-          description: Whether all was read that could be both new and among the last lines.
+          description: Whether everything was read that could be both new and among the last lines.
           type: bool
         rotated:
           description: Its older files that were read.
@@ -247,13 +251,13 @@ processes:
         since_by:
           description:
             - How RV(processes[].error_lines_since) is known.
-            - With C(timestamps), by those of the lines. Where these name no zone, it is told from the time when the
-              file was last written.
-            - With C(local_timestamps) it cannot be told, for lines without timestamps were written since. Lines then
-              count as new as any zone in the world makes them, and the figure is the most that there can be.
-            - With C(position), by what of the file was there in O(previous).
-            - With C(mtime), by the time when the file was last written alone; the figure then is the most that there
-              can be.
+            - With C(timestamps), by the timestamps of the lines. If these have no time zone, the zone is inferred from
+              the time when the file was last written.
+            - With C(local_timestamps), the zone cannot be inferred, because lines without timestamps were written
+              since. Lines then count as being as new as any zone in the world makes them, and the figure is an upper
+              bound.
+            - With C(position), by how much of the file was already there in O(previous).
+            - With C(mtime), only by the time when the file was last written; the figure is then an upper bound.
           returned: when it was read
           type: str
         size_bytes:
@@ -261,7 +265,7 @@ processes:
           returned: when it was read
           type: int
         inode:
-          description: Which file it is.
+          description: Its inode number.
           returned: when it was read
           type: int
         at:
@@ -294,38 +298,38 @@ logs_read:
   returned: success, unless skipped
   type: bool
 complete:
-  description: Whether all of all logs was read that could count.
+  description: Whether everything in all logs that could count was read.
   returned: success, unless skipped
   type: bool
 recent_known:
   description:
-    - Whether RV(error_lines_recent) is sure. V(false) where a log, or an older file of one, could not be read as far
-      back as its lines could be both new and among the last; then errors may have been missed.
+    - Whether RV(error_lines_recent) is certain. It is V(false) if a log, or an older file of one, could not be read as
+      far back as its lines could be both new and among the last; errors may then have been missed.
   returned: success, unless skipped
   type: bool
 error_lines_in_last:
   description:
-    - Sum over all logs. A log that several processes share counts for each of them, and once here. Null where no log
+    - Sum over all logs. A log that several processes share counts for each of them, but only once here. Null if no log
       was read.
   returned: success, unless skipped
   type: int
 error_lines_since:
-  description: The same of RV(processes[].error_lines_since).
+  description: The same sum of RV(processes[].error_lines_since).
   returned: success, unless skipped
   type: int
 error_lines_recent:
-  description: The same of RV(processes[].error_lines_recent).
+  description: The same sum of RV(processes[].error_lines_recent).
   returned: success, unless skipped
   type: int
 last_lines_read:
-  description: The same of RV(processes[].last_lines_read).
+  description: The same sum of RV(processes[].last_lines_read).
   returned: success, unless skipped
   type: int
 messages:
   description:
-    - The 20 most frequent messages of the error lines that were counted, of each log the newest 2000. Numbers, ids and
-      addresses are replaced, so that equal errors are one message; passwords and tokens are taken out where they can be
-      told.
+    - The 20 most frequent messages of the error lines that were counted, from the newest 2000 of each log. Numbers, ids
+      and addresses are replaced, so equal errors become one message; passwords and tokens are removed where they can be
+      identified.
   returned: success, unless skipped
   type: list
   elements: dict
@@ -334,17 +338,17 @@ messages:
       description: The message, cut to 200 characters.
       type: str
     count:
-      description: How often it came.
+      description: How often it occurred.
       type: int
     names:
       description: Names of the processes that logged it.
       type: list
       elements: str
     first_seen:
-      description: When first, in UTC; null where the log does not say.
+      description: When it occurred first, in UTC; null if the log does not say.
       type: str
     last_seen:
-      description: When last.
+      description: When it occurred last.
       type: str
   sample:
     - {message: "Error: connect ECONNREFUSED <n>", count: 7, names: [api], first_seen: null, last_seen: null}
@@ -358,11 +362,11 @@ since:
   type: str
   sample: "2026-11-25T03:14:07Z"
 since_seconds:
-  description: Seconds from RV(since) to the moment when pm2 was asked.
+  description: Seconds from RV(since) to the moment when pm2 was queried.
   returned: success, unless skipped
   type: float
 sampled_at:
-  description: When pm2 was asked, in UTC by the host's clock.
+  description: When pm2 was queried, in UTC by the host's clock.
   returned: success, unless skipped
   type: str
   sample: "2026-11-25T03:19:07Z"
@@ -371,7 +375,7 @@ elapsed_ms:
   returned: success, unless skipped
   type: int
 skipped:
-  description: Whether O(pm2) is empty, so that nothing was looked at.
+  description: Whether O(pm2) is empty, so nothing was checked.
   returned: when O(pm2) is empty
   type: bool
 error:
