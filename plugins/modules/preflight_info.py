@@ -7,34 +7,34 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight_info
-short_description: Tell whether a database has what a rollback will need, and foretell the kill
+short_description: Check whether a database has what a rollback will need, and forecast the kill
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Looks, ahead of the day, at everything that the scenarios will need of a database and its host. The server plans
-    each statement (C(EXPLAIN)), which checks names, types and this role's privileges as the statement itself would,
-    with a condition that no row meets and a C(lock_timeout) of 200 ms. None is run, so no trigger of the application
-    fires; whether its triggers let a statement pass shows a rehearsal.
-  - Changes nothing, for every transaction is C(READ ONLY), and takes no lock that an application could feel, so it is
-    fit for a daily schedule.
+  - Checks, ahead of an incident, everything that the scenarios will need of a database and its host. The server plans
+    each statement (C(EXPLAIN)) with a condition that no row meets and a C(lock_timeout) of 200 ms. This checks names,
+    types and this role's privileges as the statement itself would. No statement is run, so no trigger of the
+    application fires; a rehearsal shows whether its triggers let a statement pass.
+  - Changes nothing, because every transaction is C(READ ONLY). It takes no lock that an application could notice, so it
+    can run on a daily schedule.
   - Returns C(break-glass.sql) for this flag, a script for C(psql) alone, for the day that Ansible itself is broken. It
     keeps the prior values, switches off what M(chatia.kanban_rollback.feature_flag) would, and undoes that exactly. It
-    contains first, in this order, what is free is switched off, the line for the write block is shown, the fence is
-    raised; only then are tenants waited for whose rows somebody holds.
-  - Something that is missing is a check that says so, not a failure of the module. It fails only where the database
-    cannot be asked at all.
-  - On a replica only the connection and the client programs are looked at.
+    contains first, in this order. It switches off what is free, shows the line for the write block, and raises the
+    fence. Only then does it wait for tenants whose rows somebody holds.
+  - If something is missing, a check says so, and the module does not fail. It fails only if the database cannot be
+    queried at all.
+  - On a replica only the connection and the client programs are checked.
 options:
   environment:
-    description: Name of the environment; a ledger that is marked with another one is a check that is not met.
+    description: Name of the environment. If the ledger is marked with another one, a check is not met.
     type: str
   global_default:
-    description: Whether the row without tenant of a key/value store is switched as well, by the script too.
+    description: Whether the row without a tenant of a key/value store is switched as well, also by the script.
     type: bool
     default: false
   deadline:
-    description: Seconds that the kill has; a forecast above it is said.
+    description: Seconds that the kill has. A forecast above this is reported.
     type: float
     default: 20
   on_blocked:
@@ -48,10 +48,10 @@ options:
     elements: str
     default: []
   dump_dir:
-    description: Directory on the host under which dumps are made. It need not be there yet.
+    description: Directory on the host under which dumps are made. It need not exist yet.
     type: path
   bin_dir:
-    description: The only directory to look for C(pg_dump) in. Left out, it is C(PATH) and where packages keep it.
+    description: The only directory to look for C(pg_dump) in. By default C(PATH) and where packages keep it.
     type: path
   dump_compress:
     description: The option O(chatia.kanban_rollback.pg_dump#module:compress) of the dump.
@@ -66,14 +66,14 @@ options:
     default: toc
   disk_spare:
     description:
-      - How many times the size of O(dump_tables) on disk must be free for O(dump_dir), and no less than
-        M(chatia.kanban_rollback.pg_dump) asks for itself.
+      - How many times the size of O(dump_tables) on disk must be free for O(dump_dir). It is never less than
+        M(chatia.kanban_rollback.pg_dump) itself asks for.
     type: float
     default: 1.2
   backup_max_age:
     description:
-      - Seconds within which there must be a proven dump under O(dump_dir) or an archived WAL file. V(0) does not ask;
-        it is for backups that are proven elsewhere.
+      - Seconds within which there must be a proven dump under O(dump_dir) or an archived WAL file. V(0) skips this
+        check, for backups that are proven elsewhere.
     type: float
     default: 86400
   fence_tables:
@@ -86,8 +86,8 @@ options:
     type: str
   redis_hosts:
     description:
-      - How Redis is reached from each of its hosts, for the same lines. A password is never part of them, they say how
-        to type it unseen.
+      - How Redis is reached from each of its hosts, for the same lines. These never contain a password; they say how to
+        type it unseen.
     type: list
     elements: dict
     default: []
@@ -121,7 +121,7 @@ options:
         description: File with the certificate authorities on that host.
         type: str
       sentinels:
-        description: Sentinels as C(host:port); given, the master is asked of them.
+        description: Sentinels as C(host:port). If given, they are asked for the master.
         type: list
         elements: str
         default: []
@@ -131,30 +131,30 @@ options:
         default: mymaster
   ranking:
     description:
-      - How tenants are ranked on the day, by the options C(error_logs), C(companies), C(users), C(users_query),
+      - How tenants are ranked in an incident, by the options C(error_logs), C(companies), C(users), C(users_query),
         C(columns), C(window), C(more_than), C(top), C(contains), C(ignore_case) and C(naive_timezone) of
-        M(chatia.kanban_rollback.affected_tenants_info). Left out, it is not looked at; with an empty C(error_logs) it
-        is said that there are none.
+        M(chatia.kanban_rollback.affected_tenants_info). If omitted, the ranking is not checked; with an empty
+        C(error_logs) the check says that there are none.
     type: dict
   integrity_checks:
-    description: The option O(chatia.kanban_rollback.integrity_info#module:checks). Left out, it is not looked at.
+    description: The option O(chatia.kanban_rollback.integrity_info#module:checks). If omitted, it is not checked.
     type: list
     elements: dict
   queries:
-    description: Queries of figures that are asked on the day, by name.
+    description: Queries for figures that are needed in an incident, by name.
     type: dict
     default: {}
   application:
     description:
-      - Whether there is a tier of the application. Without one, what O(ranking), O(integrity_checks) and O(queries)
-        lack is of severity C(should), for the scenarios that need them are not used.
+      - Whether there is an application tier. Without one, what O(ranking), O(integrity_checks) and O(queries) lack has
+        the severity C(should), because the scenarios that need them are not used.
     type: bool
     default: true
   repairs:
     description:
-      - What this role is to mend on the day, as the option O(chatia.kanban_rollback.ledger#module:repairs). What it
-        lacks for that is of severity C(should), with the lines that grant it, for the stop works without. Left out, it
-        is not looked at.
+      - What this role is to repair in an incident, as the option O(chatia.kanban_rollback.ledger#module:repairs). What
+        it lacks for that has the severity C(should), with the lines that grant it, because the stop works without it.
+        If omitted, it is not checked.
     type: list
     elements: dict
 extends_documentation_fragment:
@@ -204,11 +204,11 @@ checks:
         - A short, stable word, C(server), C(flag), C(ledger), C(kill), C(blockers), C(terminate), C(latch),
           C(forecast), C(flag_default), C(settings), C(break_glass), C(dump_tables), C(snapshot), C(dump_schema),
           C(tools), C(dump_proof), C(disk), C(backup), C(orm_saves), C(fence_triggers), C(errors), C(errors_index),
-          C(errors_owners), C(integrity), C(integrity_applies) or, for each query, C(figures). What cannot be looked at
-          because another one is not met is left out.
+          C(errors_owners), C(integrity), C(integrity_applies) or, for each query, C(figures). A check that is
+          impossible because another one is not met is left out.
       type: str
     ok:
-      description: Whether it is met; null where that could not be found out.
+      description: Whether it is met; null if that could not be determined.
       type: bool
     severity:
       description: C(must) or C(should).
@@ -217,10 +217,10 @@ checks:
       description: What was found.
       type: str
     why:
-      description: Why it matters; empty where it is met.
+      description: Why it matters; empty if it is met.
       type: str
     todo:
-      description: What to do; empty where it is met.
+      description: What to do; empty if it is met.
       type: str
   sample:
     - name: tools
@@ -230,42 +230,42 @@ checks:
       why: ''
       todo: ''
 forecast:
-  description: What a kill would come to.
+  description: What a kill would involve.
   returned: when the flag can be read, and not on a replica
   type: dict
   contains:
     tenants:
-      description: Tenants meant.
+      description: Number of tenants that are meant.
       type: int
     'on':
       description: How many of them are on.
       type: int
     seconds:
       description:
-        - An estimate, twice the time that counting took now plus 1 s for each 100,000 tenants that are on (50,000 in a
-          C(json) or text column), rates that were measured on two slow cores.
+        - An estimate. It is twice the time that counting took now plus 1 s for each 100,000 tenants that are on (50,000
+          in a C(json) or text column). These rates were measured on two slow cores.
       type: float
     count_seconds:
       description: Seconds that counting took now.
       type: float
     locked_now:
       description:
-        - Rows on which a transaction that is open left its mark, seen without a lock. Marks of foreign keys count too
-          although they do not hinder the kill; marks that several transactions share are not seen.
+        - Rows on which an open transaction has left its mark, as seen without taking a lock. Marks of foreign keys
+          count too, although they do not hinder the kill; marks that several transactions share are not seen.
       type: int
     open_transactions:
       description: Other clients' open transactions, C(count) and C(oldest_seconds) (null without any).
       type: dict
     global_default:
       description:
-        - What the row without tenant of a key/value store is, C(on), C(off) or C(absent); null for other stores.
+        - What the row without a tenant of a key/value store is, C(on), C(off) or C(absent); null for other stores.
       type: str
     flag_values:
       description: The 20 most frequent values as text, with their number of tenants.
       type: list
       elements: dict
     unreadable:
-      description: Up to 20 tenants whose settings are text that is no JSON.
+      description: Up to 20 tenants whose settings are text that is not JSON.
       type: list
       elements: str
     unreadable_count:
@@ -277,7 +277,7 @@ clock:
   type: str
   sample: '2026-11-25T03:00:00.000000Z'
 tools:
-  description: The newest C(pg_dump) on the host with C(directory), C(version), C(major); null where none will do.
+  description: The newest C(pg_dump) on the host with C(directory), C(version), C(major); null if none is suitable.
   returned: success
   type: dict
 disk:
@@ -311,7 +311,7 @@ orm_saves:
       description: Statements whose text this role may not see.
       type: int
 break_glass:
-  description: The script. It holds no password and no moment in time.
+  description: The script. It contains no password and no moment in time.
   returned: when the flag can be read, and not on a replica
   type: str
 database:

@@ -7,30 +7,31 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: progress_info
-short_description: Ask how far a dump, repair or restore is that runs as a job, and what became of it
+short_description: Report the progress and result of a dump, repair or restore that runs as a job
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Does for a M(chatia.kanban_rollback.pg_dump), M(chatia.kanban_rollback.integrity_repair) or
-    M(chatia.kanban_rollback.pg_restore_tables) with C(async) what C(ansible.builtin.async_status) does, and says how
-    far it is. Changes nothing.
-  - Of a dump the server says which tables are being copied and how many rows so far (C(pg_stat_progress_copy),
-    PostgreSQL 14 and newer). Of a repair and a restore the ledger says which step they are at. Where neither answers
-    within seconds that is no failure, then only this is not said.
-  - A job that left no result and has no process any more (its host was restarted, say) fails as C(job_lost) at once.
+  - Does what C(ansible.builtin.async_status) does, for a M(chatia.kanban_rollback.pg_dump),
+    M(chatia.kanban_rollback.integrity_repair) or M(chatia.kanban_rollback.pg_restore_tables) with C(async), and reports
+    its progress. Changes nothing.
+  - For a dump, the server says which tables are being copied and how many rows so far (C(pg_stat_progress_copy),
+    PostgreSQL 14 and newer). For a repair or a restore, the ledger says which step it is at. If neither answers within
+    seconds, the module does not fail; only the progress is missing.
+  - If a job left no result and no longer has a process (its host was restarted, for instance), the module fails with
+    C(job_lost) at once.
 options:
   results_file:
-    description: The file of the job on this host, C(results_file) in the result of the task that began it.
+    description: The file of the job on this host, C(results_file) in the result of the task that started it.
     type: path
     required: true
   run_id:
     description:
-      - Of a repair or a restore, the O(chatia.kanban_rollback.integrity_repair#module:run_id) that it was given. Left
-        out, it is a dump that is asked about.
+      - For a repair or a restore, the O(chatia.kanban_rollback.integrity_repair#module:run_id) that it was given. If
+        omitted, the job is a dump.
     type: str
   wait:
-    description: So many seconds its end is waited for, and noticed at once, before it is said how far it is.
+    description: Seconds to wait for the job's end, which is noticed at once, before its progress is reported.
     type: float
     default: 0
 extends_documentation_fragment:
@@ -43,8 +44,7 @@ attributes:
     support: N/A
     description: Changes nothing.
 notes:
-  - A repair that a ledger from before is used for is done all the same; how far it is can then not be said until
-    C(bootstrap.yml) has run again.
+  - A repair also runs with an older ledger, but its progress cannot be reported until C(bootstrap.yml) has run again.
 seealso:
   - module: chatia.kanban_rollback.pg_dump
   - module: chatia.kanban_rollback.integrity_repair
@@ -74,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 finished:
-  description: Whether the job has ended; then all that its module returns is there, too.
+  description: Whether the job has ended. If so, everything that its module returns is there, too.
   returned: success
   type: bool
 started:
@@ -87,42 +87,41 @@ ansible_job_id:
   type: str
 progress:
   description:
-    - Of a dump, the tables that are being copied at the moment. Of a repair or a restore, the one step that it is at.
-    - Empty where that is not known.
+    - For a dump, the tables that are being copied at the moment. For a repair or a restore, the one step that it is at.
+    - Empty if that is not known.
   returned: while it runs
   type: list
   elements: dict
   contains:
     table:
-      description: Of a dump, the table's name.
+      description: For a dump, the table's name.
       type: str
     rows:
-      description: Rows so far, over all tables of a step; null where the step has none to be counted.
+      description: Rows so far, over all tables of a step; null if the step has none to count.
       type: int
     about:
-      description: Of a dump, how many rows the table has by the server's estimate; null where it has none.
+      description: For a dump, the server's estimate of how many rows the table has; null if it has none.
       type: int
     step:
-      description:
-        - Of a repair or a restore, what it does. C(wait for the lease) while another run has that.
+      description: For a repair or a restore, what it does. It is C(wait for the lease) while another run has the lease.
       type: str
     unit:
       description: What the step goes through, V(check) or V(table); empty for neither.
       type: str
     number:
-      description: The how manieth of them it is at.
+      description: The number of the one that it is at.
       type: int
     of:
       description: How many there are.
       type: int
     name:
-      description: Its name; who has the lease that is waited for.
+      description: Its name, or who has the lease that it waits for.
       type: str
     planned:
-      description: How many rows the step has in all its tables; null where that is not known.
+      description: How many rows the step has in all its tables; null if that is not known.
       type: int
     bytes:
-      description: Of a scratch instance that is restored, how many bytes of it are there; null else.
+      description: For a scratch instance that is being restored, how many bytes of it are there; otherwise null.
       type: int
     planned_bytes:
       description: About how many it will have.
@@ -131,7 +130,7 @@ progress:
       description: Since when the lease is held, in UTC.
       type: str
     last_at:
-      description: As of when this is, in UTC.
+      description: When this was true, in UTC.
       type: str
   sample: [{"step": "delete", "unit": "table", "number": 2, "of": 3, "name": "public.TicketTags", "rows": 1200,
             "planned": 5310, "started_at": "2026-11-25T02:10:00Z", "last_at": "2026-11-25T02:10:09Z"}]

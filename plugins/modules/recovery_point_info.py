@@ -12,13 +12,14 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Compares tables with a dump of M(chatia.kanban_rollback.pg_dump), row by row, and takes away what repairs of
-    M(chatia.kanban_rollback.integrity_repair) did, so that what is left is what somebody else did.
-  - Of a table that is fenced whole, all columns are compared, rows that a transaction from after the end of the fence's
-    drain has left are counted, and so are deletions by the server's counters. Of a table that is fenced in part, the
-    fenced columns are compared, and whether each row is there. New rows are writes only where INSERT is refused.
-  - Where it cannot be told it says so and why, and never 0. That is so where the fence was lowered, or raised after the
-    dump, where its drain was not noted, where counters were reset, or where a replica was promoted since.
+  - Compares tables with a dump of M(chatia.kanban_rollback.pg_dump), row by row, and subtracts what repairs of
+    M(chatia.kanban_rollback.integrity_repair) did. What is left is what somebody else did.
+  - For a table that is fenced whole, it compares all columns, counts rows that a transaction from after the end of the
+    fence's drain has left, and counts deletions by the server's counters. For a table that is fenced in part, it
+    compares the fenced columns, and whether each row is there. New rows are writes only if INSERT is refused.
+  - If the figure cannot be determined, the result says so and why, and never says 0. That is the case if the fence was
+    lowered, or raised after the dump, if its drain was not recorded, if counters were reset, or if a replica was
+    promoted since.
   - Changes nothing. The dump's rows go through a temporary table, in one transaction that is rolled back.
 options:
   incident_id:
@@ -44,11 +45,11 @@ options:
     type: float
     default: 600
   limit_samples:
-    description: How many rows that differ to return for each table, at most 1000.
+    description: How many of the rows that differ to return for each table, at most 1000.
     type: int
     default: 10
   bin_dir:
-    description: Directory of C(pg_restore). Left out, it is looked for as in M(chatia.kanban_rollback.pg_dump).
+    description: Directory of C(pg_restore). By default it is looked for as in M(chatia.kanban_rollback.pg_dump).
     type: path
 extends_documentation_fragment:
   - chatia.kanban_rollback.postgres
@@ -60,13 +61,12 @@ attributes:
     support: N/A
     description: Changes nothing.
 notes:
-  - The role needs SELECT on the tables, all rows of which it must see, and TEMPORARY on the database. A table that is
-    fenced whole needs SELECT on all of it, for the column C(xmin) is read.
-  - While a table is compared, its name stands in C(application_name) of C(pg_stat_activity).
-  - Run it on the primary. It takes the server temporary space for the compared columns of the largest table, twice.
-  - A deletion between the end of the drain and the dump is seen by the counters alone. Where they tell of one, the
-    fence's function and triggers tell whether anybody has touched them since; if so, the recovery point is not
-    measured.
+  - The role needs SELECT on the tables, must see all their rows, and needs TEMPORARY on the database. For a table that
+    is fenced whole it needs SELECT on all of it, because the column C(xmin) is read.
+  - While a table is compared, C(application_name) in C(pg_stat_activity) shows its name.
+  - Run it on the primary. The server needs temporary space for twice the compared columns of the largest table.
+  - Only the counters show a deletion between the end of the drain and the dump. If they show one, the fence's function
+    and triggers tell whether anybody has touched them since; if so, the recovery point is not measured.
 requirements:
   - pg_restore, not older than the server, on the host that runs the module
 seealso:
@@ -96,19 +96,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 recovery_point:
-  description: What was accepted against the fence, over all tables.
+  description: What was accepted in spite of the fence, over all tables.
   returned: success
   type: dict
   contains:
     measured:
-      description: Whether it is known of every fenced table.
+      description: Whether it is known for every fenced table.
       type: bool
     writes:
-      description: How many rows were written, or differ, against the fence; null where that is not known.
+      description: How many rows were written, or differ, in spite of the fence; null if that is not known.
       type: int
       sample: 0
     why:
-      description: Why it is not known; empty where it is.
+      description: Why it is not known; empty if it is.
       type: str
     lsn:
       description: Position in the write-ahead log up to which it was measured.
@@ -118,14 +118,14 @@ recovery_point:
       description: The moment up to which it was measured, UTC.
       type: str
 accounted:
-  description: Whether every row of the dump is there or in quarantine, in all of its tables.
+  description: Whether every row of the dump, in all of its tables, is there or in quarantine.
   returned: success
   type: bool
 tables:
   description: >-
-    What became of each table of the dump, and of fenced ones that are not in it. RV(tables[].rows_then) less
-    RV(tables[].quarantined) and RV(tables[].gone), with RV(tables[].new), is RV(tables[].rows_now). To that come rows
-    of repairs that are older than the dump and were undone since.
+    What became of each table of the dump, and of fenced ones that are not in it. RV(tables[].rows_now) is
+    RV(tables[].rows_then) minus RV(tables[].quarantined) and RV(tables[].gone), plus RV(tables[].new), plus rows of
+    repairs that are older than the dump and were undone since.
   returned: success
   type: list
   elements: dict
@@ -138,17 +138,17 @@ tables:
       type: str
     compared_by:
       description:
-        - V(key), by the primary key or another unique one; V(row), by whole rows and how often each is there; V(count),
-          by how many there are, where it has no key and other columns may change; null where it was not compared.
+        - V(key) is by the primary key or another unique one; V(row) by whole rows and how often each is there; V(count)
+          by how many there are, if it has no key and other columns may change. Null if it was not compared.
       type: str
     rows_then:
-      description: Rows in the dump; null where it is not in it.
+      description: Rows in the dump; null if the table is not in it.
       type: int
     rows_now:
-      description: Rows there now; null where that was not counted.
+      description: Rows that are there now; null if they were not counted.
       type: int
     quarantined:
-      description: Rows that repairs took away since the dump, and that were not brought back.
+      description: Rows that repairs removed since the dump and that were not brought back.
       type: int
     restored:
       description: Rows that were brought back since the dump by undoing repairs.
@@ -166,24 +166,24 @@ tables:
       description: Whether none is gone and the figures add up.
       type: bool
     measured:
-      description: Whether it is known what was written against the fence.
+      description: Whether it is known what was written in spite of the fence.
       type: bool
     writes:
-      description: How many rows that is; null where it is not known, or nothing is fenced.
+      description: How many rows that is; null if it is not known, or nothing is fenced.
       type: int
     reported_late:
       description:
-        - Deletions that only the server's counters tell of, while nobody has touched the fence since the end of its
-          drain. Sessions that are idle report what they did before the fence up to ten seconds late; what was rolled
-          back counts as well, and what a role that the fence lets pass deleted by hand before the dump.
+        - Deletions that only the server's counters show, while nobody has touched the fence since the end of its drain.
+          Idle sessions report what they did before the fence up to ten seconds late. What was rolled back counts as
+          well, and so does what a role that the fence lets pass deleted by hand before the dump.
       type: int
     why:
       description: Why it is not known, or was not compared.
       type: str
     samples:
       description:
-        - Some of the rows that are C(changed), C(gone) or, where INSERT is refused, C(new), by C(what). Each has its
-          C(key), and what differs C(then) and C(now); values are cut to 100 characters.
+        - Some of the rows that are C(changed), C(gone) or, if INSERT is refused, C(new), as C(what) says. Each has its
+          C(key), and what differs as C(then) and C(now); values are cut to 100 characters.
       type: list
       elements: dict
       sample: [{"what": "changed", "key": {"id": "4711"}, "then": {"kanbanLane": "3"}, "now": {"kanbanLane": "9"}}]
