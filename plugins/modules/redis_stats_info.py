@@ -7,20 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_stats_info
-short_description: Tell what Redis is doing now, by two readings of its counters
+short_description: Report what Redis is doing now, from two readings of its counters
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Reads C(INFO) twice and returns operations per second, memory, evictions, hits, clients, the commands that take the
-    time, the newest entries of the slow log, latency, replication and persistence. Changes nothing, and works on
+  - Reads C(INFO) twice and returns operations per second, memory, evictions, hits, clients, the commands that take most
+    of the time, the newest entries of the slow log, latency, replication and persistence. Changes nothing, and works on
     replicas as well.
   - Keys and arguments of commands are never returned.
-  - What the user may not ask is none, with a line in RV(notes). Only C(INFO) has to be allowed.
+  - What the user is not permitted to read is null, with an entry in RV(notes). Only C(INFO) must be permitted.
 options:
   interval:
     description:
-      - Seconds between the two readings. With V(0) there is one, and no rates but those that Redis has itself.
+      - Seconds between the two readings. With V(0) there is only one reading, and no rates except those that Redis
+        itself has.
     type: float
     default: 1
   slowlog:
@@ -28,7 +29,7 @@ options:
     type: int
     default: 10
   deadline:
-    description: Seconds by which everything ends, retries included; at least 1 more than O(interval).
+    description: Seconds within which everything ends, retries included; at least 1 more than O(interval).
     type: float
     default: 10
 extends_documentation_fragment:
@@ -41,7 +42,8 @@ attributes:
     support: N/A
     description: Changes nothing.
 notes:
-  - The user needs C(+info); C(+role), C(+slowlog|get), C(+latency|latest) and C(+config|get) are for what they say.
+  - The user needs C(+info). C(+role), C(+slowlog|get), C(+latency|latest) and C(+config|get) are needed for what these
+    commands return.
 seealso:
   - module: chatia.kanban_rollback.slow_queries_info
   - module: chatia.kanban_rollback.evidence
@@ -62,25 +64,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 interval_seconds:
-  description: Seconds between the two readings as they were; none where there was one.
+  description: Actual seconds between the two readings; null if there was only one.
   returned: success
   type: float
 operations:
-  description: What is asked of it.
+  description: The load on it.
   returned: success
   type: dict
   contains:
     per_second:
-      description: Commands per second between the readings, with those of this module. None without O(interval).
+      description: Commands per second between the readings, including those of this module. Null without O(interval).
       type: float
     instantaneous_per_second:
-      description: The same as Redis has measured it.
+      description: The same, as Redis itself has measured it.
       type: int
     total:
       description: Commands since its start.
       type: int
     cpu_share:
-      description: Seconds of processor time per second, of one thread or more. Commands have one; at 1 it is full.
+      description:
+        - Seconds of processor time per second, of one or more threads. Commands have one thread; at 1 it is saturated.
       type: float
     input_bytes_per_second:
       description: Bytes that came in.
@@ -94,25 +97,25 @@ memory:
   type: dict
   contains:
     used_bytes:
-      description: What it has given out.
+      description: Memory that Redis has allocated.
       type: int
     rss_bytes:
-      description: What the system has given to it.
+      description: Memory that the system has given to Redis.
       type: int
     peak_bytes:
       description: The most that it ever used.
       type: int
     max_bytes:
-      description: C(maxmemory); none where there is no limit.
+      description: C(maxmemory); null if there is no limit.
       type: int
     used_share:
-      description: Which part of the limit is used, from 0; none where there is no limit.
+      description: Share of the limit that is used, from 0; null if there is no limit.
       type: float
     policy:
-      description: C(maxmemory-policy), that is what happens at the limit.
+      description: C(maxmemory-policy), which is what happens at the limit.
       type: str
     fragmentation_ratio:
-      description: C(mem_fragmentation_ratio); far below 1 it is being swapped out.
+      description: C(mem_fragmentation_ratio); far below 1 means that Redis is being swapped out.
       type: float
     system_bytes:
       description: Memory of the machine.
@@ -141,7 +144,7 @@ keyspace:
       description: The same per second between the readings.
       type: float
     hit_rate:
-      description: Part of the look-ups between the readings that found their key, from 0 to 1; none without look-ups.
+      description: Share of the look-ups between the readings that found their key, from 0 to 1; null without look-ups.
       type: float
     hit_rate_total:
       description: The same since the start.
@@ -194,7 +197,7 @@ slowlog:
   elements: dict
   contains:
     at:
-      description: When.
+      description: When it ran.
       type: str
     duration_ms:
       description: Milliseconds that it took.
@@ -206,16 +209,16 @@ slowlog:
       description: How many arguments it had.
       type: int
 slowlog_threshold_us:
-  description: From how many microseconds a command is slow; below 0 none is.
+  description: Microseconds from which a command is slow; below 0 none is.
   returned: success; none where it may not be asked
   type: int
 latency:
-  description: What C(LATENCY LATEST) has, each as C(event), C(at), C(latest_ms) and C(max_ms).
+  description: What C(LATENCY LATEST) returns, each as C(event), C(at), C(latest_ms) and C(max_ms).
   returned: success; none where it may not be asked
   type: list
   elements: dict
 latency_threshold_ms:
-  description: From how many milliseconds an event is kept there; with 0 none is.
+  description: Milliseconds from which an event is kept there; with 0 none is.
   returned: success; none where it may not be asked
   type: int
 ping_ms:
@@ -241,7 +244,7 @@ replication:
       description: On a replica, C(up) or C(down).
       type: str
     last_io_seconds:
-      description: On a replica, seconds since it heard of its master.
+      description: On a replica, seconds since it last heard from its master.
       type: int
     syncing:
       description: On a replica, whether it is copying everything.
@@ -279,7 +282,8 @@ persistence:
       description: Milliseconds for which the last fork stopped everything.
       type: float
 notes:
-  description: What could not be asked, each as C(what), C(why), C(code) and, for a missing right, C(grant) to be typed.
+  description:
+    - What could not be read, each with C(what), C(why), C(code) and, for a missing right, the C(grant) to type.
   returned: success
   type: list
   elements: dict

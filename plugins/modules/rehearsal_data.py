@@ -7,27 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rehearsal_data
-short_description: Plant rows that are wrong on purpose, and take exactly those away again
+short_description: Plant rows that are wrong on purpose, and remove exactly those again
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - For rehearsals on a team's own hosts. Puts duplicates, orphans and errors into the application's tables, so that a
-    scenario finds what it is for.
-  - Only inserts. Each row that it puts there is recorded in the ledger in the same transaction, by its key or, in a
-    table without one, by all that it holds; only those are taken away again, however many a repair has taken by then.
-  - Refuses production, by O(environment) or by the ledger's mark, and where neither names an environment.
+    scenario has something to find.
+  - Planting only inserts. Each row is recorded in the ledger in the same transaction, by its key or, in a table without
+    one, by all that it holds. Only those rows are removed again, however many a repair has removed by then.
+  - Refuses to run in production, as named by O(environment) or the ledger's mark, and if neither names an environment.
 options:
   state:
     description:
-      - V(present) plants what O(kinds) says, once per incident. V(absent) takes away what is on record as planted under
-        O(incident_id); a row that rows of others lead to stays, and is counted in RV(left).
+      - V(present) plants what O(kinds) says, once per incident. V(absent) removes what is recorded as planted under
+        O(incident_id). A row that rows of others refer to stays, and is counted in RV(left).
     type: str
     choices: [present, absent]
     default: present
   kinds:
     description:
-      - What is planted. What the schema does not take (a unique index, a foreign key, a trigger that changes rows
+      - What to plant. What the schema does not accept (a unique index, a foreign key, a trigger that changes rows
         elsewhere) is left out, and RV(planted) says why.
     type: list
     elements: dict
@@ -35,7 +35,7 @@ options:
     suboptions:
       kind:
         description:
-          - V(duplicate) copies rows, V(orphan) does so and takes their owner away, V(errors) makes errors of tenants.
+          - V(duplicate) copies rows, V(orphan) copies rows without their owner, V(errors) creates errors of tenants.
         type: str
         choices: [duplicate, orphan, errors]
         required: true
@@ -44,44 +44,48 @@ options:
         type: str
         required: true
       columns:
-        description: Required for V(duplicate). What is there twice then.
+        description: Required for V(duplicate). The columns whose values are then there twice.
         type: list
         elements: str
         default: []
       column:
-        description: Required for V(orphan) and V(errors). The column that says whose a row is.
+        description: Required for V(orphan) and V(errors). The column that says whom a row belongs to.
         type: str
       references:
-        description: Required for V(orphan). The C(table) and C(column) that O(kinds[].column) leads to.
+        description: Required for V(orphan). The C(table) and C(column) that O(kinds[].column) refers to.
         type: dict
       time:
-        description: The column of when a row was made, which is now; where it is not there it is left as it is.
+        description:
+          - The column with the time when a row was created, which is set to now. If the table has no such column,
+            nothing is set.
         type: str
       text_column:
-        description: For V(errors), the column of what an error is about.
+        description: For V(errors), the column that says what an error is about.
         type: str
       text:
-        description: What O(kinds[].text_column) gets.
+        description: The value for O(kinds[].text_column).
         type: str
         default: ''
       tenants:
-        description: Required for V(errors). Whose errors they are, each as many as another.
+        description: Required for V(errors). The tenants whose errors they are; each gets the same number.
         type: list
         elements: str
         default: []
       rows:
-        description: How many; left out, O(rows).
+        description: How many rows; by default O(rows).
         type: int
   rows:
-    description: How many rows of each kind, from 1 to 10000. For V(errors) of all tenants together, at least one each.
+    description:
+      - How many rows of each kind, from 1 to 10000. For V(errors), how many for all tenants together, with at least one
+        each.
     type: int
     default: 50
   naive_timezone:
-    description: The time zone of columns of time that have none.
+    description: The time zone of time columns that have none.
     type: str
     default: UTC
   deadline:
-    description: Seconds that each statement may take. What is not done by then is rolled back.
+    description: Seconds that each statement may take. What is not finished by then is rolled back.
     type: float
     default: 60
 extends_documentation_fragment:
@@ -90,8 +94,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: partial
-    description: Changes nothing, and tells how many rows would be planted or taken away.
-    details: What only the server's own checks of a row would refuse is found out by the run alone.
+    description: Changes nothing, and reports how many rows would be planted or removed.
+    details: Rows that only the server's own checks would refuse are found only by a real run.
   diff_mode:
     support: none
     description: Rows are counted, never shown.
@@ -126,19 +130,19 @@ planted:
   elements: dict
   sample: [{"kind": "duplicate", "table": "public.TicketTags", "rows": 50, "why": ""}]
 rows:
-  description: How many these are together.
+  description: How many rows these are in total.
   returned: success
   type: int
 removed:
-  description: How many were, or would be, taken away now.
+  description: How many were, or would be, removed now.
   returned: success
   type: int
 gone:
-  description: How many somebody, a repair for instance, had taken away before.
+  description: How many somebody, a repair for instance, had removed before.
   returned: success
   type: int
 left:
-  description: How many are still there, because rows of others lead to them.
+  description: How many are still there, because rows of others refer to them.
   returned: success
   type: int
 ledger:

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: slow_queries_info
-short_description: Tell which statements take the time in PostgreSQL, who runs for long, and who waits for whom
+short_description: Report which statements take the time in PostgreSQL, which run for long, and who waits for whom
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Reads C(pg_stat_statements), C(pg_stat_activity) and C(pg_locks). Changes nothing, reads no table of the application
     and takes no lock on one. Works on replicas.
-  - The view C(pg_stat_statements) is asked which columns it has, so it is right for every version of the extension,
-    also one that was not updated with the server.
-  - Without the extension RV(available) is V(false), with the reason and a warning; the rest is there all the same.
+  - The module looks up which columns the view C(pg_stat_statements) has, so it works with every version of the
+    extension, also with one that was not updated with the server.
+  - Without the extension RV(available) is V(false), with the reason and a warning; the rest is returned all the same.
 options:
   contains:
     description:
-      - Plain texts of which a statement must have one, for instance names of tables. Upper and lower case are the same,
-        and no letter is a wildcard. Left out, every statement is meant.
+      - Plain texts, for instance names of tables, of which a statement must contain one. Case is ignored, and no
+        character is a wildcard. By default every statement is included.
     type: list
     elements: str
     default: []
@@ -31,8 +31,8 @@ options:
     default: 10
   order_by:
     description:
-      - What makes a statement worse than another, V(total) time, V(mean) time, V(max), the time of its longest call, or
-        the number of V(calls).
+      - What makes a statement worse than another, V(total) time, V(mean) time, V(max) (the time of its longest call),
+        or the number of V(calls).
     type: str
     choices: [total, mean, max, calls]
     default: total
@@ -42,20 +42,20 @@ options:
     default: 0
   interval:
     description:
-      - Seconds between two readings, whose difference is returned, that is what is slow now. V(0) reads once, and
+      - Seconds between two readings. Their difference is returned, which is what is slow now. V(0) reads once and
         returns what has added up since the counters began, perhaps weeks ago.
     type: float
     default: 0
   running_ms:
-    description:
-      - Milliseconds from which a statement that runs, or a transaction that sits idle, is listed in RV(running).
+    description: Milliseconds from which a running statement, or a transaction that is idle, is listed in RV(running).
     type: float
     default: 1000
   texts:
     description:
       - Return the texts in RV(running) and RV(waiting) as they are, with the data in them. Otherwise strings and
         numbers are replaced by C(?) and comments are left out; names in double quotes stay.
-      - RV(queries) never has them. (The view itself has constants in some statements, C(ALTER ROLE) for instance.)
+      - RV(queries) never contains such data. (The view itself has constants in some statements, C(ALTER ROLE) for
+        instance.)
     type: bool
     default: false
   all_databases:
@@ -64,8 +64,8 @@ options:
     default: false
   deadline:
     description:
-      - Seconds by which everything ends; at least 2 more than O(interval). A server that has stopped answering is given
-        up 3 seconds later.
+      - Seconds within which everything ends; at least 2 more than O(interval). A server that has stopped answering is
+        given up on 3 seconds later.
     type: float
     default: 20
 extends_documentation_fragment:
@@ -78,8 +78,8 @@ attributes:
     support: N/A
     description: Changes nothing.
 notes:
-  - A role that is no superuser needs C(pg_read_all_stats) to see other roles' statements and sessions. What stays
-    hidden without it is counted, and a warning has the C(GRANT).
+  - A role that is not a superuser needs C(pg_read_all_stats) to see other roles' statements and sessions. What stays
+    hidden without it is counted, and a warning contains the C(GRANT).
 seealso:
   - module: chatia.kanban_rollback.redis_stats_info
   - module: chatia.kanban_rollback.evidence
@@ -109,13 +109,13 @@ available:
   type: bool
 reason:
   description:
-    - Why not, as C(code), C(what), C(why), C(todo) and C(page); none where they could. Among the codes are
+    - Why not, as C(code), C(what), C(why), C(todo) and C(page); null if they could. Among the codes are
       V(not_installed), V(not_preloaded), V(no_privilege), V(unknown_columns) and V(statement_timeout).
   returned: success
   type: dict
 queries:
   description:
-    - The worst statements, the worst first. Times are in milliseconds; a figure that this version lacks is none.
+    - The worst statements, the worst first. Times are in milliseconds; a figure that this version lacks is null.
   returned: success
   type: list
   elements: dict
@@ -125,10 +125,10 @@ queries:
       type: str
       sample: "-4087310926133419047"
     toplevel:
-      description: Whether it was run by itself, and not inside of a function. None before version 1.9 of the extension.
+      description: Whether it was run directly, not inside a function. Null before version 1.9 of the extension.
       type: bool
     query:
-      description: Its text on one line, without constants, cut to 1000 letters. None where it was evicted meanwhile.
+      description: Its text on one line, without constants, cut to 1000 characters. Null if it was evicted meanwhile.
       type: str
       sample: SELECT * FROM "Tickets" WHERE "companyId" = $1
     database:
@@ -138,10 +138,12 @@ queries:
       description: The role that ran it.
       type: str
     calls:
-      description: How often it was run, within the interval where there is one. So are the others, but for two.
+      description:
+        - How often it was run, within O(interval) if there is one. The same holds for the other figures, except
+          RV(queries[].min_ms) and RV(queries[].max_ms).
       type: int
     calls_per_second:
-      description: The same per second; none without O(interval).
+      description: The same per second; null without O(interval).
       type: float
     total_ms:
       description: Time of all calls.
@@ -156,10 +158,10 @@ queries:
       description: Time of the longest call since its counters began, also with O(interval).
       type: float
     plan_ms:
-      description: Time of planning, which PostgreSQL counts with C(pg_stat_statements.track_planning) only.
+      description: Time of planning, which PostgreSQL counts only with C(pg_stat_statements.track_planning).
       type: float
     share:
-      description: Which part of the time of all statements this is, from 0 to 1.
+      description: Its share of the time of all statements, from 0 to 1.
       type: float
     rows:
       description: Rows that it returned or changed.
@@ -171,16 +173,16 @@ queries:
       description: Blocks that it had to read.
       type: int
     temp_blks_written:
-      description: Blocks of temporary files, of sorts that had not enough memory for instance.
+      description: Blocks of temporary files, for instance of sorts that did not have enough memory.
       type: int
     read_ms:
-      description: Time of reading blocks, which PostgreSQL counts with C(track_io_timing) only.
+      description: Time of reading blocks, which PostgreSQL counts only with C(track_io_timing).
       type: float
     stats_since:
-      description: Since when it is counted. None before version 1.11 of the extension.
+      description: Since when it is counted. Null before version 1.11 of the extension.
       type: str
 interval_seconds:
-  description: Seconds between the two readings as they were; none where there was one.
+  description: Actual seconds between the two readings; null if there was only one.
   returned: success
   type: float
 text_hidden_count:
@@ -192,15 +194,15 @@ text_hidden_share:
   returned: success
   type: float
 restarted_count:
-  description: Statements whose counters began anew between the readings; what is shown of them is the time since then.
+  description: Statements whose counters started again between the readings; their figures are those since then.
   returned: success
   type: int
 gone_count:
-  description: Statements that were there at the first reading and not at the second, evicted or reset.
+  description: Statements that existed at the first reading but not at the second, evicted or reset.
   returned: success
   type: int
 source:
-  description: The extension as it was found; none where not even that could be read.
+  description: The extension as it was found; null if not even that could be read.
   returned: success
   type: dict
   contains:
@@ -208,7 +210,7 @@ source:
       description: Whether it is installed in this database.
       type: bool
     schema:
-      description: Where.
+      description: Its schema.
       type: str
     version:
       description: Its version, which may be older than the server's.
@@ -223,19 +225,20 @@ source:
       description: Whether the time of reading blocks is counted.
       type: bool
     reset_at:
-      description: When all counters were set to zero. None before version 1.9.
+      description: When all counters were set to zero. Null before version 1.9.
       type: str
     evicted:
-      description: Statements that were given up for lack of room since then. None before version 1.9.
+      description: Statements that were evicted for lack of room since then. Null before version 1.9.
       type: int
     reset_between:
-      description: Whether all were set to zero between the readings; none without O(interval), or where it is not told.
+      description: Whether all were set to zero between the readings; null without O(interval), or if it is not known.
       type: bool
     evicted_between:
-      description: Statements that were evicted between the readings; none without O(interval), or where it is not told.
+      description: Statements that were evicted between the readings; null without O(interval), or if it is not known.
       type: int
 running:
-  description: At most 50 statements that run, and transactions that sit idle, for long; the longest first.
+  description:
+    - At most 50 statements that have been running, or transactions that have been idle, for long; the longest first.
   returned: success; none where it could not be read
   type: list
   elements: dict
@@ -262,33 +265,33 @@ running:
       description: For instance C(active) or C(idle in transaction).
       type: str
     wait_event_type:
-      description: What kind of thing it waits for; none where it works.
+      description: What kind of thing it waits for; null if it is working.
       type: str
     wait_event:
       description: What it waits for.
       type: str
     seconds:
-      description: For how long it has run, or sat idle.
+      description: For how long it has run, or been idle.
       type: float
     transaction_seconds:
       description: Age of its transaction.
       type: float
     queryid:
-      description: The statement's id, as in RV(queries). None before PostgreSQL 14.
+      description: The statement's id, as in RV(queries). Null before PostgreSQL 14.
       type: str
     query:
-      description: The statement, see O(texts); of an idle session the last one.
+      description: The statement, see O(texts); for an idle session, the last one.
       type: str
 running_count:
   description: How many there are.
   returned: success; none where it could not be read
   type: int
 sessions_hidden_count:
-  description: Sessions of other roles, of which this role sees only that they are there.
+  description: Sessions of other roles, of which this role sees only that they exist.
   returned: success; none where it could not be read
   type: int
 waiting:
-  description: Sessions that wait for a lock, of at most 100, the longest first.
+  description: Sessions that wait for a lock, from at most 100 of them, the longest first.
   returned: success; none where it could not be read
   type: list
   elements: dict
@@ -309,19 +312,19 @@ waiting:
       description: The lock that it wants.
       type: str
     relation:
-      description: The table, where it is one of this database.
+      description: The table, if it is one of this database.
       type: str
     seconds:
-      description: For how long it has waited. Before PostgreSQL 14 for how long its statement has run.
+      description: For how long it has waited. Before PostgreSQL 14, for how long its statement has run.
       type: float
     query:
       description: Its statement, see O(texts).
       type: str
     blocked_by:
       description:
-        - For whom it waits, each with C(pid), C(application_name), C(user), C(client), C(state), C(transaction_age),
-          C(query), C(waits_itself), and C(to_end_it), the statement that ends it. For a prepared transaction C(pid) is
-          0 and C(gid) its name.
+        - The sessions that it waits for, each with C(pid), C(application_name), C(user), C(client), C(state),
+          C(transaction_age), C(query), C(waits_itself), and C(to_end_it), the statement that ends it. For a prepared
+          transaction C(pid) is 0 and C(gid) its name.
       type: list
       elements: dict
 database:
