@@ -12,16 +12,16 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Sends requests one after the other as a person's browser would, looks at each answer, and keeps values of it for the
-    steps that follow. The first step that is not good ends the walk, but for the steps that clean up.
-  - A text such as C(<ticket>) in a step stands for a value of O(variables) or O(secrets), or one that a step before it
-    saved. Where it is all of a JSON value, the kind of the value stays. In a path it is quoted, and can never lead to
-    another path. A value is put in once and never looked at again, whatever an answer had in it.
-  - It does not fail where a step is not good; RV(passed) says so, and RV(failed_step) names it.
+  - Sends requests one after the other as a person's browser would, checks each answer, and keeps values of it for the
+    steps that follow. The first step that fails ends the walk, except for the steps that clean up.
+  - A text such as C(<ticket>) in a step stands for a value of O(variables) or O(secrets), or one that an earlier step
+    saved. If it is the whole of a JSON value, the value keeps its type. In a path it is quoted, and can never lead to
+    another path. A value is inserted once and never interpreted again, whatever an answer contained.
+  - The module does not fail if a step fails; RV(passed) says so, and RV(failed_step) names the step.
   - Cookies are kept from step to step. Proxies of the environment are not used.
 options:
   base_url:
-    description: Where the application is, as this host reaches it; without a user, a query or a fragment.
+    description: Address of the application, as this host reaches it, without a user, a query or a fragment.
     type: str
     required: true
   steps:
@@ -31,7 +31,7 @@ options:
     required: true
     suboptions:
       name:
-        description: What a person would call it.
+        description: Name of the step, as a person would call it.
         type: str
         required: true
       method:
@@ -40,7 +40,7 @@ options:
         choices: [DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT]
         default: GET
       path:
-        description: Path behind O(base_url), which begins with C(/).
+        description: Path after O(base_url). It begins with C(/).
         type: str
         required: true
       query:
@@ -48,8 +48,8 @@ options:
         type: dict
       headers:
         description:
-          - Further headers, for instance C(Authorization) with V(Bearer <token>). What is secret belongs to O(secrets),
-            for O(steps) are shown.
+          - Further headers, for instance C(Authorization) with V(Bearer <token>). Secrets belong in O(secrets), because
+            O(steps) are shown.
         type: dict
       json:
         description: Body, sent as JSON.
@@ -58,58 +58,58 @@ options:
         description: Body, sent as a form's names and values.
         type: dict
       status:
-        description: The statuses that are good; left out, V([200]).
+        description: The statuses that pass; by default V([200]).
         type: list
         elements: int
       expect:
-        description: What has to stand in the JSON answer.
+        description: What the JSON answer must contain.
         type: list
         elements: dict
         suboptions:
           path:
-            description: Where, as C(data.items[0].id) or a list of steps.
+            description: Where to look, as C(data.items[0].id) or a list of steps.
             type: raw
             required: true
           equals:
             description:
-              - The value, by its kind too (V(1) is not V("1")). Where it has a placeholder, a number and a text that
-                write the same id are equal.
+              - The value, including its type (V(1) is not V("1")). If it has a placeholder, a number and a text that
+                represent the same id are equal.
             type: raw
           matches:
-            description: A regular expression that is found in the text there.
+            description: A regular expression that must be found in the text there.
             type: str
           exists:
-            description: Whether there has to be something other than null.
+            description: Whether there must be something other than null.
             type: bool
           at_least:
-            description: The least number.
+            description: The smallest number that passes.
             type: float
           at_most:
-            description: The greatest number.
+            description: The greatest number that passes.
             type: float
           contains:
             description:
-              - What the list there has to have, as in O(steps[].expect[].equals). A map means an object that has at
-                least these members, of these values.
+              - What the list there must contain, compared as in O(steps[].expect[].equals). A map means an object that
+                has at least these members, with these values.
             type: raw
           lacks:
-            description: What the list there must not have, as in O(steps[].expect[].contains).
+            description: What the list there must not contain, as in O(steps[].expect[].contains).
             type: raw
       save:
         description: Names for later steps, each with the path of its value in the JSON answer. None may be null.
         type: dict
       always:
         description:
-          - Whether it is sent after a failure too, for instance to take away what a step before it made. When what it
-            needs was never saved, there is nothing to take away, and it is not sent.
-          - The time for it may be up to 10 seconds beyond O(deadline).
+          - Whether it is sent after a failure too, for instance to remove what an earlier step created. If what it
+            needs was never saved, there is nothing to remove, and it is not sent.
+          - Its time may extend up to 10 seconds beyond O(deadline).
         type: bool
         default: false
       max_ms:
         description: Milliseconds that it may take.
         type: int
       follow:
-        description: Whether up to 5 redirects are followed. One to another server never is.
+        description: Whether up to 5 redirects are followed. A redirect to another server never is.
         type: bool
         default: false
   variables:
@@ -127,7 +127,7 @@ options:
     type: float
     default: 60
   timeout:
-    description: Seconds in which a step's answer has to be whole, redirects included.
+    description: Seconds within which a step's answer must be complete, redirects included.
     type: float
     default: 10
   validate_certs:
@@ -142,8 +142,8 @@ attributes:
     support: none
     description: What an application has before and after is not known.
 notes:
-  - RV(ignore:changed) is always false. What the steps make, they are meant to take away.
-  - Results never have texts of answers, headers, cookies, or values of placeholders.
+  - RV(ignore:changed) is always false. The steps are meant to remove what they create.
+  - Results never contain texts of answers, headers, cookies, or values of placeholders.
 seealso:
   - module: chatia.kanban_rollback.kill_proof_info
 """
@@ -203,11 +203,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 passed:
-  description: Whether every step that was to be sent was good; null in check mode.
+  description: Whether every step that was to be sent passed; null in check mode.
   returned: success
   type: bool
 failed_step:
-  description: Name of the first step that was not good; null where all were.
+  description: Name of the first step that failed; null if none did.
   returned: success
   type: str
 steps:
@@ -220,24 +220,24 @@ steps:
       description: Its name.
       type: str
     status:
-      description: The status of the answer; null where there was none.
+      description: The status of the answer; null if there was none.
       type: int
     ms:
-      description: Milliseconds to the whole answer; null where it was not sent.
+      description: Milliseconds to the complete answer; null if the step was not sent.
       type: int
     passed:
-      description: Whether it was good; null where it was not sent.
+      description: Whether it passed; null if it was not sent.
       type: bool
     why:
-      description: Why it was not good, or not sent, one line; null where it was good.
+      description: Why it failed or was not sent, in one line; null if it passed.
       type: str
     code:
       description:
         - Why there was no answer that could be judged, for machines (C(refused), C(timeout), C(unresolved), C(tls),
-          C(closed), C(too_big), C(no_http) or C(unreachable)); null where there was one, or it was not sent.
+          C(closed), C(too_big), C(no_http) or C(unreachable)); null if there was one, or the step was not sent.
       type: str
 base_url:
-  description: Where the application was asked.
+  description: The address at which the application was asked.
   returned: success
   type: str
 elapsed_ms:

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: status_page
-short_description: Component and incident on an Atlassian Statuspage
+short_description: Manage components and an incident on an Atlassian Statuspage
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Opens an incident on a status page, posts updates to it, resolves it, and gives components a status.
-  - The same call again posts nothing. What was posted, and how components were before, is kept with the incident on the
-    page itself, as C(metadata) that travels in the same request as the words. So it does not matter which controller
-    calls again, or whether an answer was lost.
-  - Texts are shown to the letter. Markup in them is none on the page.
+  - Repeating the same call posts nothing. What was posted, and the earlier status of components, is kept with the
+    incident on the page itself, as C(metadata) that travels in the same request as the text. So it does not matter
+    which controller repeats the call, or whether an answer was lost.
+  - Texts are shown literally; the page does not interpret markup in them.
 options:
   api_key:
-    description: A key of the API that may manage the page, as the page's API info shows it.
+    description: An API key that may manage the page, as the page's API info shows it.
     type: str
     required: true
   api_url:
     description:
-      - Where the API is. Only an https address, for the key travels with each request; http for a server on this
-        machine. A redirect is never followed.
+      - Address of the API. It must be https, because the key travels with each request; http is only for a server on
+        this machine. A redirect is never followed.
     type: str
     default: https://api.statuspage.io/v1
   ca_certs:
-    description: A PEM file of the authorities to trust, and not the system's.
+    description: A PEM file of the authorities to trust instead of the system's.
     type: path
   page_id:
     description: The page's id, as its API info shows it.
@@ -37,60 +37,66 @@ options:
     required: true
   component:
     description:
-      - Components, each by its id, or by its name to the letter where only one has that. A group is none.
-      - An incident that is opened or updated is said to affect them. What others said it affects stays.
+      - Components, each by its id, or by its exact name if only one has that. A group is not a component.
+      - An incident that is opened or updated is marked as affecting them. Components that others marked as affected
+        stay so.
     type: list
     elements: str
     default: []
   component_status:
     description:
-      - The status that each O(component) gets; one that has it is not written. Left out, none is changed.
-      - V(prior) is what each had before O(incident) changed it first. A component that somebody changed since is left
-        alone, and a warning names it.
+      - The status that each O(component) gets. A component that already has it is not written. If omitted, none is
+        changed.
+      - V(prior) is the status that each had before O(incident) first changed it. A component that somebody has changed
+        since is left alone, and a warning names it.
     type: str
     choices: [operational, degraded_performance, partial_outage, major_outage, under_maintenance, prior]
   incident:
     description:
-      - Our own id of the incident, by which it is found again, for instance V(INC-20261125-042). It is kept in the
-        incident's C(metadata), and what people change in names and texts does not matter.
-      - Open incidents are looked through whatever their age, and those that are over among the newest 50.
-      - Left out, only components are changed.
+      - Your own id of the incident, by which it is found again, for instance V(INC-20261125-042). It is kept in the
+        incident's C(metadata), so what people change in names and texts does not matter.
+      - Open incidents are searched whatever their age, those that are over only among the newest 50.
+      - If omitted, only components are changed.
     type: str
   name:
     description:
-      - What people read first, at most 255 characters on one line. Needed to open an incident, and not used again, so
-        what somebody wrote over it stays.
+      - The incident's title, at most 255 characters on one line. It is needed to open an incident and is not used
+        again, so what somebody changed it to stays.
     type: str
   status:
-    description: How far it is. An incident that is opened without one is V(investigating); left out, it stays.
+    description:
+      - Status of the incident. An incident that is opened without one is V(investigating); otherwise, if omitted, the
+        status stays.
     type: str
     choices: [investigating, identified, monitoring]
   impact_override:
-    description: How bad it is, sent with what is posted. Left out, the page reckons it from the components.
+    description:
+      - Impact of the incident, sent with what is posted. If omitted, the page calculates it from the components.
     type: str
     choices: [none, minor, major, critical]
   body:
     description:
-      - The words of the update, at most 25,000 characters with markup escaped.
-      - The same words with the same O(status) are posted once for an incident, whatever was posted between.
+      - The text of the update, at most 25,000 characters with markup escaped.
+      - The same text with the same O(status) is posted only once for an incident, whatever was posted in between.
     type: str
   deliver_notifications:
-    description: Whether subscribers are told of what is posted.
+    description: Whether subscribers are notified of what is posted.
     type: bool
     default: true
   state:
     description:
-      - V(present) opens the incident, or posts an update where it is open. On one that is resolved, what was posted
-        before is passed over, and anything else is an error, for it would open it again.
-      - V(resolved) resolves it, with O(body) as the last words. One that is resolved, or never was there, stays so.
+      - V(present) opens the incident, or posts an update if it is open. If it is resolved, what was posted before is
+        skipped, and anything else is an error, because it would reopen the incident.
+      - V(resolved) resolves it, with O(body) as the last text. If it is resolved already, or never existed, that stays
+        so.
     type: str
     choices: [present, resolved]
     default: present
   timeout:
     description:
-      - Seconds for all of it. Within them a request is sent again when the API has had too many (C(Retry-After) is
-        honoured), fails or is silent.
-      - A request that may have been done all the same is looked for on the page before it is sent again.
+      - Seconds for all of it. Within this time a request is sent again if the API has had too many (C(Retry-After) is
+        honoured), fails or does not answer.
+      - If a request may have taken effect all the same, the module looks for it on the page before sending it again.
     type: float
     default: 60
 attributes:
@@ -99,10 +105,10 @@ attributes:
     description: Reads the page, and sends nothing that changes it.
   diff_mode:
     support: full
-    description: Shows the status of components and incident, and the words that are posted.
+    description: Shows the status of components and incident, and the text that is posted.
 notes:
-  - The API has no way to open an incident only where there is none. Two that open one of the same id at the same moment
-    can both succeed; the next call goes on with the oldest, and warns of the other.
+  - The API has no way to open an incident only if there is none. Two calls that open one of the same id at the same
+    moment can both succeed; the next call continues with the oldest and warns of the other.
   - Proxies of the environment are not used.
 seealso:
   - module: chatia.kanban_rollback.incident
@@ -146,21 +152,21 @@ EXAMPLES = r"""
 RETURN = r"""
 actions:
   description:
-    - What was done, or would be in check mode. C(open), C(update) and C(resolve) are of the incident, with its
-      components. C(component) and an id is a component by itself, and C(remember) keeps how it was before that.
+    - What was done, or would be done in check mode. C(open), C(update) and C(resolve) are about the incident, with its
+      components. C(component) and an id is a component by itself, and C(remember) keeps its earlier status.
   returned: always, unless the options are wrong or nothing could be read
   type: list
   elements: str
 incident:
-  description: The incident as it is then; null where there is none.
+  description: The incident as it is afterwards; null if there is none.
   returned: always, unless the options are wrong or nothing could be read
   type: dict
   contains:
     id:
-      description: The page's own id; null where it is opened in check mode.
+      description: The page's own id; null if it is opened in check mode.
       type: str
     name:
-      description: What people read first.
+      description: Its title.
       type: str
     status:
       description: C(investigating), C(identified), C(monitoring), C(resolved) or C(postmortem).
@@ -184,15 +190,15 @@ components:
       description: Its name.
       type: str
     status:
-      description: Its status then.
+      description: Its status afterwards.
       type: str
     status_before:
-      description: Its status when this call looked first.
+      description: Its status when this call first looked.
       type: str
     prior:
       description:
-        - Its status before O(incident) changed it first, however often was called since. Without O(incident) it is
-          RV(components[].status_before) of a call that changes it. Null where nothing was changed.
+        - Its status before O(incident) first changed it, however many calls followed. Without O(incident) it is
+          RV(components[].status_before) of a call that changes it. Null if nothing was changed.
       type: str
 page_id:
   description: The page.
@@ -215,7 +221,7 @@ status_code:
   returned: when the API refuses something
   type: int
 doubtful:
-  description: The one of RV(actions) of which it is not known whether it was done. The next call looks for it first.
+  description: The one of RV(actions) that may or may not have been done. The next call looks for it first.
   returned: when the time was over before that could be looked up
   type: str
 error:
@@ -225,12 +231,13 @@ error:
   contains:
     code:
       description:
-        - A short, stable word for machines. Of the API C(no_answer), C(rate_limited), C(wrong_key), C(unknown_page),
-          C(refused), C(redirected), C(not_statuspage).
-        - Of what is there C(unknown_component), C(ambiguous_component), C(component_group), C(incident_resolved).
-        - Of the options C(no_name), C(no_incident), C(bad_url), C(url_with_more), C(key_in_the_clear), C(bad_key),
-          C(bad_page), C(bad_incident), C(bad_status), C(no_component), C(bad_ca_certs), C(bad_deadline), C(empty_body),
-          C(body_too_long), C(empty_name), C(name_too_long).
+        - A short, stable word for machines. About the API there are C(no_answer), C(rate_limited), C(wrong_key),
+          C(unknown_page), C(refused), C(redirected), C(not_statuspage).
+        - About components and incidents there are C(unknown_component), C(ambiguous_component), C(component_group),
+          C(incident_resolved).
+        - About the options there are C(no_name), C(no_incident), C(bad_url), C(url_with_more), C(key_in_the_clear),
+          C(bad_key), C(bad_page), C(bad_incident), C(bad_status), C(no_component), C(bad_ca_certs), C(bad_deadline),
+          C(empty_body), C(body_too_long), C(empty_name), C(name_too_long).
       type: str
     what:
       description: What is wrong.
