@@ -13,14 +13,15 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Shows a run of this collection's playbooks to the person who is on call. Where it runs and for whom, each step with
-    the figure that matters and a clock against the objective, screens whole, and whether the terminal may be closed.
-  - Tasks that only keep books are silent. With C(-v) and more everything is shown as Ansible's default callback does,
-    and the first lines, the clocks and the last lines besides; only of files that a result carries, a journal or
-    what people wrote, it says up to C(-vvv) how long they are. Failures are Ansible's own messages in full, but for
-    those that a run goes on after by itself, which are one line each.
-  - The checkout's C(ansible.cfg) has it. Elsewhere C(ANSIBLE_STDOUT_CALLBACK=chatia.kanban_rollback.live) switches it
-    on, and C(ANSIBLE_STDOUT_CALLBACK=default) off. See docs/live-view.md.
+  - Shows a run of this collection's playbooks to the person who is on call. It shows where the run acts and for whom,
+    each step with the figure that matters and a clock against the objective, complete screens, and whether the terminal
+    may be closed.
+  - Tasks that only keep records are silent. With C(-v) and more everything is shown as Ansible's default callback does,
+    plus the first lines, the clocks and the last lines. Up to C(-vvv), only the length is shown of files that a result
+    carries (a journal, or what people wrote). Failures are Ansible's own messages in full, except those after which a
+    run continues by itself, which are one line each.
+  - The checkout's C(ansible.cfg) enables it. Elsewhere C(ANSIBLE_STDOUT_CALLBACK=chatia.kanban_rollback.live) switches
+    it on, and C(ANSIBLE_STDOUT_CALLBACK=default) off. See docs/live-view.md.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
