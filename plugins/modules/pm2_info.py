@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pm2_info
-short_description: Tell whether the processes that pm2 lists really run, and which errors they log
+short_description: Check whether the processes that pm2 lists really run, and which errors they log
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)

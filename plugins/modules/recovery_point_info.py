@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: recovery_point_info
-short_description: Tell what was written since the fence, and what became of every row of the dump
+short_description: Measure what was written since the fence, and tell what became of every row of the dump
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
