@@ -108,7 +108,7 @@ options:
         type: int
         default: 0
       login_user:
-        description: ACL user; left out, the default user.
+        description: ACL user. If omitted, the default user.
         type: str
       login_unix_socket:
         description: Path of the local socket, instead of host and port.

@@ -128,7 +128,8 @@ queries:
       description: Whether it was run directly, not inside a function. Null before version 1.9 of the extension.
       type: bool
     query:
-      description: Its text on one line, without constants, cut to 1000 characters. Null if it was evicted meanwhile.
+      description:
+        - Its text on one line, without constants, cut to 1000 characters. Null if it was evicted in the meantime.
       type: str
       sample: SELECT * FROM "Tickets" WHERE "companyId" = $1
     database:
