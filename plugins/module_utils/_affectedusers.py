@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many users the tenants have that an incident switched off, bounded; not known is not 0."""
+"""How many users belong to the tenants that an incident switched off, within a time limit; unknown is not 0."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 @dataclass(frozen=True)
 class UsersRequest:
-    """Where users are. ``query``: the profile's own count, with ``%(tenants)s``; ``seconds``: for all of it."""
+    """Where the users are. ``query``: the profile's own count, with ``%(tenants)s``; ``seconds``: limits all of it."""
 
     table: str | None
     column: str
@@ -29,7 +29,7 @@ class UsersRequest:
 
 
 def count_users(session: Session, incident_id: str, request: UsersRequest) -> dict[str, Any]:
-    """Return ``users_count``, null where it cannot be counted, with ``users_note``, why; raises LostConnection."""
+    """Return ``users_count``, null if it cannot be counted, and ``users_note``, the reason; raises LostConnection."""
     try:
         with session.transaction(request.seconds, mode="READ ONLY") as cursor:
             canonical = ledger.find_incident(cursor, incident_id)

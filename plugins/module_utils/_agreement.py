@@ -13,9 +13,9 @@ Answer = Mapping[str, Any]
 
 
 def ids_of(row: Mapping[str, Any]) -> list[str]:
-    """Return every id that things of an incident may bear: the ledger's, its aliases, and what it was opened as.
+    """Return every id that an incident's records may carry: the ledger's, its aliases, and the one it was opened under.
 
-    :param row: one of ``incidents`` or ``open`` of ``incident_info``.
+    :param row: a row of ``incidents`` or ``open`` from ``incident_info``.
     """
     return [row["incident_id"], *row.get("aliases", []), row.get("opened_as", row["incident_id"])]
 
@@ -23,13 +23,13 @@ def ids_of(row: Mapping[str, Any]) -> list[str]:
 def incident_to_undo(answers: Sequence[Answer], asked: str = "") -> dict[str, Any]:
     """Return the one incident that all databases mean (``agreed``, ``incident_id``), or ``why`` there is none.
 
-    :param answers: what ``incident_info`` returned per host; a host that gave none does not decide.
-    :param asked: the id that a person named; then it is taken as it is.
+    :param answers: what ``incident_info`` returned per host; a host without an answer has no say.
+    :param asked: the id that a person named; it is taken as it is.
     """
     if asked:
         return {"agreed": True, "incident_id": asked, "why": ""}
     todo = "Name the incident: -e kanban_incident_id=... Nothing was changed."
-    # Per ledger, every name by which the open incident is known there.
+    # Per ledger and open incident, every name by which that incident is known there.
     known = [[set(ids_of(row)) for row in answer.get("open", [])] for answer in answers]
     known = [ledger for ledger in known if ledger]
     if not known:

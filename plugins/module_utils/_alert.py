@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an alert may set off, by what the ledgers and the systems say. Pure: neither Ansible nor a driver.
+"""What an alert may set off, given what the ledgers and the systems say. Pure: neither Ansible nor a driver.
 
-An alert is sent again for hours, by more than one sender. So it is not asked whether it was seen before but whether
-what it asks for holds already, and whether people have decided otherwise since it began. What is not known keeps
-nothing from being stopped: a stop twice costs a read.
+An alert is repeated for hours, by more than one sender. So the question is not whether it was seen before but whether
+what it asks for already holds, and whether people have decided otherwise since it began. Missing information never
+prevents a stop: stopping twice costs only a read.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 Answer = Mapping[str, Any]
 
 TRIAGE, STOPS = "triage", ("scenario1", "scenario3")
-# Clocks of Prometheus and of a database differ. Within so much nobody counts as having decided after an alert began.
+# The clocks of Prometheus and of a database differ: a decision this soon after an alert began does not count.
 MARGIN, A_DAY = timedelta(seconds=120), timedelta(days=1)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _TIME = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
-# By which a person lets people work again, V2 or Kanban's writes.
+# The events by which a person lets people work again, with V2 or with Kanban's writes.
 _LETS_GO = (("re-enable", "restored"), ("re-enable", "enabled"), ("release", "released"))
-# A release lowers the fence first, and has on record after its tests that it released. Where it was refused again, or
-# somebody has stopped since, nobody has decided that it may go on.
+# A release lowers the fence first, and records only after its tests that it released. If writes were refused again, or
+# somebody has stopped V2 since, nobody has decided that work may go on.
 _FENCED, _LOWERED = ("contain", "fence_raised"), ("contain", "fence_lowered")
 _REFUSED = (_FENCED, ("release", "raised again"), ("contain", "disabled"))
-# A fence of which nobody knows whether each writer has ended is raised all the same.
+# A fence counts as raised even if nobody knows whether every writer has ended.
 _RAISED = ("proven", "draining", "unproven")
 
 
@@ -48,14 +48,14 @@ def alert_decision(
 ) -> dict[str, Any]:
     """Return ``acts`` (scenario1, scenario3, triage or empty), ``refused``, ``reason`` for the record, and ``lines``.
 
-    :param databases: for each ``incidents`` and ``incident`` (two answers of ``incident_info``: of all, and with the
-        events of the one that is open), ``flag`` and ``fence``.
+    :param databases: for each ``incidents`` and ``incident`` (two answers of ``incident_info``: about all incidents,
+        and with the events of the open one), ``flag`` and ``fence``.
     :param asked: what the alert's rule asks for: triage, scenario1 or scenario3.
-    :param environment: of the alert; ``own_environment`` of the inventory.
-    :param allowed: the scenarios that may be run by themselves.
-    :param blocks: answers of ``write_block_info``, of each Redis.
+    :param environment: the alert's; ``own_environment`` is the inventory's.
+    :param allowed: the scenarios that may run automatically.
+    :param blocks: the answers of ``write_block_info``, one for each Redis.
     :param fenced: whether scenario 3 raises a fence here.
-    :param now: seconds since 1970; left out, the present.
+    :param now: seconds since 1970; the default is the present.
     """
     began = moment(began_at)
     wrong = _wrong(asked, name, began_at, began, environment, own_environment)
@@ -81,10 +81,10 @@ def alert_decision(
 
 
 def _known_since(began: datetime, now: float | None) -> tuple[datetime, str]:
-    """Return since when what people did counts as done knowing of the alert, and what is to be said of that.
+    """Return since when people's actions count as done with knowledge of the alert, and what to say about that.
 
-    A moment that is still to come is a wrong clock's: by it nobody would ever have decided anything, and V2 would be
-    switched off again each time that the alert is sent.
+    A moment in the future comes from a wrong clock: measured by it, nobody would ever have decided anything, and V2
+    would be switched off again each time the alert is sent.
     """
     present = datetime.now(timezone.utc) if now is None else datetime.fromtimestamp(now, timezone.utc)
     if began <= present + MARGIN:
@@ -93,16 +93,16 @@ def _known_since(began: datetime, now: float | None) -> tuple[datetime, str]:
 
 
 def moment(text: Any) -> datetime | None:
-    """Return a moment as Alertmanager and the ledger write it, to the second in UTC; none for anything else."""
+    """Return a moment that Alertmanager or the ledger wrote, to the second in UTC; None for anything else."""
     if isinstance(text, datetime):
-        # What a survey of AWX was answered comes as YAML, which reads a moment; one without a zone was UTC there.
+        # Answers to an AWX survey come as YAML, which parses moments; one without a zone was in UTC there.
         aware = text if text.tzinfo else text.replace(tzinfo=timezone.utc)
         return aware.astimezone(timezone.utc).replace(microsecond=0)
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if not found:
         return None
     try:
-        # The oldest Python that is supported reads no Z.
+        # The oldest supported Python does not read Z.
         read = datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00"))
     except ValueError:
         return None
@@ -110,7 +110,7 @@ def moment(text: Any) -> datetime | None:
 
 
 def _wrong(asked: Any, name: Any, began_at: Any, began: datetime | None, environment: Any, own: Any) -> str:
-    """Return why this is no alert to act on; nothing of what it says is repeated where that is of no known form."""
+    """Return why this is not an alert to act on; what it says is not repeated if it has no known form."""
     if asked not in (TRIAGE, *STOPS):
         return "REFUSED: kanban_alert_scenario has to be triage, scenario1 or scenario3."
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -152,7 +152,7 @@ def _events(databases: Sequence[Answer]) -> Iterator[tuple[datetime, Answer]]:
 
 
 def _decided_since(databases: Sequence[Answer], began: datetime) -> str:
-    """Return what people did after the alert began, knowing of it; empty where they did nothing."""
+    """Return what people did after the alert began, knowing of it; empty if they did nothing."""
     limit = began + MARGIN
     for database in databases:
         for row in _rows(_part(database, "incidents"), "incidents"):
@@ -180,7 +180,7 @@ def _let_go(databases: Sequence[Answer]) -> list[datetime]:
 
 
 def _holds(asked: str, databases: Sequence[Answer], blocks: Sequence[Answer], fenced: bool) -> bool:
-    """Tell whether each answer is there and says that all is stopped which the scenario stops, in an open incident."""
+    """Tell whether every answer is there and says that all that the scenario stops is stopped, in an open incident."""
     if not databases or not all(_open(database) and _is_off(_part(database, "flag")) for database in databases):
         return False
     if asked != "scenario3":
@@ -196,15 +196,15 @@ def _is_off(flag: Answer) -> bool:
 def _is_look(asked: str, row: Answer) -> bool:
     said = (row.get("phase"), row.get("event"))
     if asked == "scenario3":
-        # That the service was stopped says nothing of the data; that writes were refused does.
+        # That the service was stopped says nothing about the data; that writes were refused does.
         return said[1] == TRIAGE or said == _FENCED
     return said[1] == TRIAGE or (said[0] == "contain" and said != _LOWERED)
 
 
 def _looked_at_since(asked: str, databases: Sequence[Answer], began: datetime) -> str:
-    """Return where the open incident shows that somebody has looked or stopped after the alert began; else empty."""
+    """Return in words that the open incident shows a look or a stop after the alert began; empty if it does not."""
     seen = [at for at, row in _events(databases) if _is_look(asked, row)]
-    # What came back after that is looked at anew.
+    # Anything that came back after that is looked at again.
     if not seen or max(seen) < max([began, *_let_go(databases)]):
         return ""
     return (

@@ -12,18 +12,18 @@ from typing import Any, Iterator, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged, why_silent
 
-# As a run calls its incident where nobody has named it.
+# The id that a run gives its incident if nobody has named it.
 _MADE_UP = re.compile(r"INC-\d{8}-\d{3}")
 NOT_ASKED = "it was not asked, because an earlier step got no answer here"
-# Codes of errors for which no server, or nobody behind it, was asked anything.
+# Codes of errors that mean that no server, or nobody behind it, was asked anything.
 _NO_ANSWER = ("unreachable", "connection_failed", "lost_connection")
 _UNKNOWN = f" NOT ACCOUNTED FOR: {NOT_ASKED}"
 
 
 def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
-    """Return every id that the run knows the incident by: its own, its aliases, and what it was opened as.
+    """Return every id that the run knows the incident by: its own, its aliases, and the one it was opened under.
 
-    :param answers: to the kill or to a question.
+    :param answers: the answers to the kill or to a query.
     """
     found = {str(run["incident_id"])}
     asked: set[str] = set()
@@ -32,7 +32,7 @@ def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
         found.update(str(incident[name]) for name in ("incident_id", "requested") if incident.get(name))
         rows = [*incident.get("open_before", []), *(answer or {}).get("incidents", [])]
         for row in rows:
-            # What another was opened as does not make a closed one, that had this id first, the same.
+            # A closed incident that had an id first is not the same as another one that was opened under that id.
             if set(ids_of(row)) & (found if row.get("closed_at") else found | asked):
                 found.update((row["incident_id"], *row.get("aliases", [])))
                 asked.update(ids_of(row))
@@ -40,13 +40,13 @@ def incident_names(answers: Sequence[Answer], run: Answer) -> list[str]:
 
 
 def names_left(blocks: Sequence[Answer], flags: Sequence[Answer]) -> list[str]:
-    """Return ids on write blocks that look as runs make them up and that no ledger knows.
+    """Return the ids on write blocks that look as if a run made them up and that no ledger knows.
 
-    They are those of stops that reached no ledger. Nothing where a database gave no answer, or where there are several
-    ledgers: another one may know them, perhaps as what is closed.
+    They come from stops that reached no ledger. Return nothing if a database gave no answer, or if there are several
+    ledgers: another one may know them, perhaps as closed.
 
-    :param blocks: what the hosts said that were to hold one.
-    :param flags: what all databases answered to the kill.
+    :param blocks: the answers of the hosts that were to hold one.
+    :param flags: the answers of all databases to the kill.
     """
     if any("database" not in flag for flag in flags):
         return []
@@ -57,7 +57,7 @@ def names_left(blocks: Sequence[Answer], flags: Sequence[Answer]) -> list[str]:
     for incident in (flag["incident"] for flag in flags if flag.get("incident")):
         known.add(str(incident["incident_id"]))
         known.update(name for row in incident.get("open_before", []) for name in ids_of(row))
-        # Refused, it is a name that nobody finds the incident by.
+        # If noting this name was refused, nobody can find the incident by it.
         if incident.get("noted", True):
             known.add(str(incident.get("requested")))
     owners = {str(block["owner"]) for block in blocks if block.get("held") and block.get("owner")}
@@ -65,7 +65,7 @@ def names_left(blocks: Sequence[Answer], flags: Sequence[Answer]) -> list[str]:
 
 
 def latest(answers: Sequence[Sequence[Answer]]) -> list[Answer]:
-    """Return for each host its last answer of several tasks; one that was not asked has none."""
+    """Return for each host its last answer from several tasks; a host that was not asked has none."""
     found = []
     for several in zip_longest(*answers):
         asked = [answer for answer in several if answer and not answer.get("skip_reason")]
@@ -74,24 +74,24 @@ def latest(answers: Sequence[Sequence[Answer]]) -> list[Answer]:
 
 
 def last_known(first: Sequence[Answer], later: Sequence[Answer]) -> list[Answer]:
-    """Return for each host the answer that tells how its database stands: the later, where there is one in it."""
+    """Return for each host the answer that tells the state of its database: the later one, if it names a database."""
     return [
         (later or {}) if "database" in (later or {}) else (first or {}) for first, later in zip_longest(first, later)
     ]
 
 
 def led_now(names: Sequence[str], flags: Sequence[Answer]) -> list[Answer]:
-    """Return the last answers about the flag without those of primaries that another server has taken over from.
+    """Return the last answers about the flag, without those of primaries that another server has taken over from.
 
-    Nothing is expected of these any more: what they had said of themselves is no longer so.
+    Nothing is expected of these any more: what they said about themselves no longer holds.
     """
     gone = {str(flag["failover"]["host"]): str(name) for name, flag in together(names, flags) if flag.get("failover")}
-    # Behind a name of a service the new primary has the old one's.
+    # Behind the name of a service, the new primary has the same name as the old one.
     return [{} if gone.get(str(name), name) != name else flag for name, flag in together(names, flags)]
 
 
 def expected(flag: Answer) -> bool:
-    """Tell whether fence and dump of a database must be there, even where the flag could not be switched."""
+    """Tell whether a database must have its fence and dump, even if the flag could not be switched."""
     return bool(flag["database"].get("writable")) if "database" in flag else bool(flag) and not flag.get("unreachable")
 
 
@@ -106,7 +106,7 @@ def acted(flag: Answer) -> bool:
 
 
 def headless(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, str]:
-    """Return the replicas whose primary is none of those that answered, each with what is known of it.
+    """Return the replicas whose primary is not among those that answered, each with what is known about the primary.
 
     Nobody has looked at their database.
     """
@@ -117,13 +117,13 @@ def headless(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, str]:
 
 
 def whose_primary(names: Sequence[str], answers: Sequence[Answer]) -> str:
-    """Return what is known of the primary of a headless replica; who answered with an error told of no database."""
+    """Return what is known about a headless replica's primary; a host that answered with an error named no database."""
     wrong = [name for name, answer in together(names, answers) if "database" not in answer and said_no(answer)]
     return f"may be {', '.join(wrong)}, which answered with an error" if wrong else "did not answer"
 
 
 def said_no(answer: Answer) -> bool:
-    """Whether somebody was reached: by the error's code or, where Ansible or a role said no, by there being none."""
+    """Tell whether somebody was reached: by the error's code or, if Ansible or a role refused, by the lack of one."""
     code = answer.get("error", {}).get("code")
     if code is not None:
         return code not in _NO_ANSWER
@@ -139,7 +139,7 @@ def why_not(answer: Answer) -> str:
 
 
 def why_line(start: str, answer: Answer) -> str:
-    """Return the line of a screen about an answer that is not as it should be: why, and where more is said."""
+    """Return a screen's line about an answer that is not as it should be: why, and where to read more."""
     return paged(f"{start}: {why_not(answer)}", answer)
 
 
@@ -151,7 +151,7 @@ def together(names: Sequence[str], *answers: Sequence[Answer]) -> Iterator[tuple
 
 
 def merged(lines: Sequence[str]) -> list[str]:
-    """Return lines in which each host is said once not to have been asked, with all that is not known of it."""
+    """Return the lines, those of a host that was not asked merged into one with all that is not known about it."""
     unknown: dict[str, list[str]] = {}
     found: list[str] = []
     for line in lines:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who approved what a job of an AWX workflow is about to do, from what its API says. Pure.
+"""Who approved what a job of an AWX workflow is about to do, according to AWX's API. Pure.
 
-AWX hands no name on to the jobs after an approval. A node of a workflow's run names its job and the nodes that follow
-it, and the approval itself names who gave it.
+AWX passes no name on to the jobs after an approval. But a node of a workflow's run names its job and the nodes that
+follow it, and the approval itself names who gave it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LOOK = "Look at the workflow: the node of this job has to follow an approval on
 
 
 class NotAwx(ValueError):
-    """What answered is no AWX, or none of a kind that is known; the text says why."""
+    """What answered is not AWX, or not a known kind of it; the text says why."""
 
 
 def nodes_from(answer: Any) -> tuple[list[Mapping[str, Any]], str]:
@@ -34,7 +34,7 @@ def nodes_from(answer: Any) -> tuple[list[Mapping[str, Any]], str]:
 def approval_before(nodes: Sequence[Mapping[str, Any]], job_id: int) -> int:
     """Return the id of the approval whose success this job's node follows; raises BadInput for none, or several.
 
-    Who asks is at work: by the number of a job that has ended an old approval would count for a new plan.
+    The job that asks must be running: with the number of an ended one, an old approval would count for a new plan.
     """
     own = [node for node in nodes if node.get("job") == job_id]
     mine = [node["id"] for node in own]
@@ -67,7 +67,7 @@ def approval_before(nodes: Sequence[Mapping[str, Any]], job_id: int) -> int:
 def approved(approval: Any, workflow: Any) -> dict[str, Any]:
     """Return ``approved_by``, ``approved_at``, ``requested_by`` and ``name``; raises BadInput or NotAwx.
 
-    :param approval: the approval as the API has it; ``workflow``: the run, which a schedule launches as nobody.
+    :param approval: the approval as the API has it; ``workflow``: the run, which has no user if a schedule launched it.
     """
     if not isinstance(approval, Mapping) or not isinstance(workflow, Mapping):
         raise NotAwx("an approval and a run are no objects")
@@ -88,7 +88,7 @@ def approved(approval: Any, workflow: Any) -> dict[str, Any]:
 
 
 def _about(node: Mapping[str, Any], what: str) -> str:
-    """Return what a node says of its job: ``type`` or ``status``; empty where it says nothing."""
+    """Return what a node says about its job: ``type`` or ``status``; empty if it says nothing."""
     return str(((node.get("summary_fields") or {}).get("job") or {}).get(what) or "")
 
 

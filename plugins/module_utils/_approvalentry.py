@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module ``approval_info``: a few readings of AWX's API within one deadline. Neither Ansible nor a driver."""
+"""The module ``approval_info``: a few reads of AWX's API within one deadline. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._httpapi import guarded
 
 _API = "/api/v2"
-# A workflow has a dozen nodes; one with more pages than this is none of ours.
+# A workflow has a dozen nodes; one with more pages than this is not ours.
 _PAGE, _MOST_PAGES = 200, 5
 _WHY = "So it is not known who approved it."
 _CREDENTIAL = (
@@ -47,11 +47,11 @@ class Request:
 
 
 def request_from(params: Mapping[str, Any]) -> Request:
-    """Return the request of the module's parameters; raises BadInput."""
+    """Return the request that the module's parameters describe; raises BadInput."""
     host = str(params["url"] or "").strip()
     if not host:
         raise BadInput("no_address", "It is not known where AWX is.", _WHY, _CREDENTIAL)
-    # As awx.awx takes it: a name alone is an https address.
+    # As in awx.awx: a bare host name is an https address.
     parts = _http.base(host if "://" in host else f"https://{host}", "url")
     if not params["token"] and not (params["username"] and params["password"]):
         raise BadInput("no_login", "There is no token for AWX, and no user with a password.", _WHY, _CREDENTIAL)
@@ -69,7 +69,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
 
 
 def approval_of(request: Request) -> dict[str, Any]:
-    """Return who approved what this job does, and who asked for it; raises KanbanError where that is not known."""
+    """Return who approved what this job does, and who asked for it; raises KanbanError if that is not known."""
     reader = _Reader(request)
     try:
         nodes, path = [], f"/workflow_jobs/{request.workflow_job_id}/workflow_nodes/?page_size={_PAGE}"
@@ -94,7 +94,7 @@ class _Reader:
         self._headers = {"Authorization": f"Bearer {request.token}" if request.token else f"Basic {pair}"}
 
     def read(self, path: str) -> Any:
-        """Return what stands at a path of the API, or at one that the API itself named."""
+        """Return what is at a path of the API, or at one that the API itself named."""
         request, named = self._request, urlsplit(path)
         where = named.path if named.path.startswith(_API) else _API + named.path
         parts = _http.under(request.url, where)._replace(query=named.query)

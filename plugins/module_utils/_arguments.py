@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that modules share: each once here, and once in a documentation fragment."""
+"""Options that modules share, each defined once here and once in a documentation fragment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PSYCOPG2 = Driver("psycopg2", "to reach PostgreSQL", IMPORT_ERROR)
 
 
 def postgres_spec() -> dict[str, Any]:
-    """Return the connection options, by the names that PostgreSQL modules of the ecosystem use."""
+    """Return the connection options, with the names that PostgreSQL modules of the ecosystem use."""
     return {
         "login_host": {"type": "str", "default": ""},
         "login_port": {"type": "int", "default": 5432},
@@ -56,7 +56,7 @@ def login_from(params: Mapping[str, Any]) -> Login:
 
 
 def flag_spec() -> dict[str, Any]:
-    """Return the options that say where a flag is kept. No name of an application stands here: the profile has them."""
+    """Return the options that say where a flag is kept. No application's names are here: they are in the profile."""
     return {
         "store": {"type": "str", "choices": list(STORES), "default": "jsonb"},
         "table": {"type": "str", "required": True},
@@ -108,7 +108,7 @@ def flag_from_dict(given: Mapping[str, Any]) -> Flag:
 
 
 def killed_on_spec() -> dict[str, Any]:
-    """Return the options of one server that a kill was committed on, as ``_failover.killed_on`` makes them."""
+    """Return the options for one server that a kill was committed on, as ``_failover.killed_on`` makes them."""
     return {
         "host": {"type": "str", "required": True},
         "cluster": {"type": "str", "required": True},
@@ -121,9 +121,9 @@ def killed_on_spec() -> dict[str, Any]:
 
 
 def fence_spec() -> dict[str, Any]:
-    """Return the options of the fence that a kill raises besides."""
+    """Return the options for the fence that a kill also raises."""
     return {
-        # Whatever is wrong with it, the flag is switched off.
+        # Whatever is wrong with it, the flag is still switched off.
         "tables": {"type": "raw"},
         "drain": {"type": "float", "default": 1},
     }
@@ -161,7 +161,7 @@ def who_from(params: Mapping[str, Any]) -> Who:
 
 
 def check_seconds(name: str, value: float, least: float) -> None:
-    """Raise BadInput for a time in which nothing could be done."""
+    """Raise BadInput for a time that is too short to do anything."""
     if value < least:
         raise BadInput(
             "bad_deadline",

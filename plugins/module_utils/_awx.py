@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what stands in ``awx/`` to what the modules of awx.awx take, and whether AWX has it already. Pure.
+"""From what is in ``awx/`` to what the modules of awx.awx take, and whether AWX has it already. Pure.
 
-The modules compare field by field and so see no node too many, no edge too many and no value that is gone; and a
-workflow with an approval, like anything with a secret, is a change to them on every run. So it is compared here.
+The modules compare field by field and so do not see a surplus node, a surplus edge or a removed value; and they report
+a workflow with an approval, like anything with a secret, as changed on every run. So the comparison is made here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Mapping, Sequence
 
 _ENCRYPTED = "$encrypted$"
 _EDGES = {"success": "success_nodes", "failure": "failure_nodes", "always": "always_nodes"}
-# What a node may run: the name that awx/ has for it, the type that the module takes, and what AWX calls a run of it.
+# What a node may run: its name in awx/, the type that the module takes, and what AWX calls a run of it.
 _KINDS = {
     "job_template": ("job_template", "job"),
     "project": ("project", "project_update"),
@@ -55,9 +55,9 @@ def _kind(node: Mapping[str, Any]) -> str:
 
 
 def nodes_change(kept: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> str:
-    """Return what is to be done with a workflow's nodes: ``nothing``, ``more`` (some are missing) or ``anew``.
+    """Return what to do with a workflow's nodes: ``nothing``, ``more`` (some are missing) or ``anew``.
 
-    ``anew``: AWX has a node, an edge or a value that is not wanted, and the module takes none away.
+    ``anew``: AWX has a node, an edge or a value that is not wanted, and the module removes none.
 
     :param kept: the nodes as AWX's API lists them; ``wanted``: as ``awx/workflows.yml`` has them.
     """
@@ -93,11 +93,11 @@ def _of_an_approval(kind: str, template: Mapping[str, Any]) -> tuple[Any, ...]:
 def configuration_to_send(
     kept: Mapping[str, Any] | None, wanted: Mapping[str, Any], again: bool = False
 ) -> dict[str, Any]:
-    """Return the configuration that a notification template has to get; empty where AWX has it already.
+    """Return the configuration that a notification template has to get; empty if AWX has it already.
 
-    Secrets cannot be compared. One that AWX has stays, unless another is given and it is said to be sent ``again``.
+    Secrets cannot be compared. AWX keeps one that it has, unless another is given and is to be sent ``again``.
 
-    :param kept: as AWX's API shows it; None where there is no such template.
+    :param kept: as AWX's API shows it; None if there is no such template.
     """
     if kept is None:
         return dict(wanted)

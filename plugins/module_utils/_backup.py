@@ -14,8 +14,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 
 Table = Tuple[str, str]
 
-# ISO 8601 with a zone; a blank for the T, for YAML makes a date of a moment without quotes and Ansible text of that.
-# Seconds may be left out, as where an hour is named.
+# ISO 8601 with a zone. A blank may replace the T, because YAML makes a date of an unquoted moment and Ansible makes
+# text of that. Seconds may be left out, as when an hour is named.
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)", re.IGNORECASE
 )
@@ -28,10 +28,10 @@ class Backup:
 
     :ivar as_of: the moment whose data it holds without any log: a dump's snapshot, the end of a physical backup.
     :ivar time_by: how ``as_of`` is known: snapshot, header, mtime or catalog.
-    :ivar tables: (schema, name) of those whose rows are in it, by database; None for all (physical), or not known.
-    :ivar cluster: the system identifier of the cluster it is of; None where it does not say.
-    :ivar usable: None while it was not looked at, because a newer one serves.
-    :ivar reaches_to: the last moment that can be brought back with the log; None is ``as_of``, or not known.
+    :ivar tables: (schema, name) of the tables whose rows are in it, by database; None for all (physical) or unknown.
+    :ivar cluster: the system identifier of its cluster; None if it does not say.
+    :ivar usable: None if it was not looked at because a newer one will do.
+    :ivar reaches_to: the last moment that can be brought back with the log; None means ``as_of``, or unknown.
     :ivar last_segment: the last file of the log in its archive.
     """
 
@@ -57,7 +57,7 @@ class Backup:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> None:
-        """Say that it is of no use."""
+        """Mark it as unusable."""
         self.usable, self.why_not = False, reason
 
     @property
@@ -66,7 +66,7 @@ class Backup:
         return self.as_of if self.reaches_to is None else self.reaches_to
 
     def as_result(self, now: float) -> dict[str, Any]:
-        """Return what the module shows of it."""
+        """Return what the module shows about it."""
         latest = self.latest
         shown = (
             None if self.tables is None else sorted({".".join(one) for some in self.tables.values() for one in some})
@@ -99,15 +99,15 @@ class Backup:
         }
 
 
-# A clock that is ahead of this host's by more than this makes no backup young.
+# A backup does not count as young if its clock is ahead of this host's by more than this.
 AHEAD_SECONDS = 60.0
-# Of more, the rest is not listed.
+# If there are more, the rest is not listed.
 MOST_TABLES = 500
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a backup has to be of: a database, tables and a cluster; None or nothing where it does not matter."""
+    """What a backup has to cover: a database, tables and a cluster; None or nothing where it does not matter."""
 
     database: str | None = None
     tables: Sequence[str] = ()
@@ -115,14 +115,14 @@ class Wanted:
 
 
 def utc(moment: float | None) -> str | None:
-    """Return a moment as text, for instance 2026-11-25T03:14:07Z; what is less than a second is left out."""
+    """Return a moment as text, for instance 2026-11-25T03:14:07Z; fractions of a second are left out."""
     if moment is None:
         return None
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def moment_of(text: str) -> float | None:
-    """Return seconds since 1970 of an ISO 8601 moment with a zone, or None for what is none."""
+    """Return seconds since 1970 of an ISO 8601 moment with a zone, or None for anything else."""
     found = _MOMENT.fullmatch(text.strip())
     if not found:
         return None
@@ -151,13 +151,13 @@ def asked_moment(name: str, text: str | None) -> float | None:
 
 
 def has_table(held: Iterable[Table], wanted: str) -> bool:
-    """Tell whether a table is among some: by its exact name, with or without its schema, else in lower case."""
+    """Tell whether a table is among those held: by its exact name, with or without its schema, else in lower case."""
     names = {name for schema, name in held} | {f"{schema}.{name}" for schema, name in held}
     return wanted in names or wanted.lower() in names
 
 
 def why_unfit(backup: Backup, wanted: Wanted) -> str:
-    """Return why a whole backup is not one of what is wanted; nothing where it is."""
+    """Return why a backup that is whole does not cover what is wanted; empty if it does."""
     if wanted.cluster and backup.cluster and backup.cluster != wanted.cluster:
         return f"it is of another cluster ({backup.cluster}; the server's is {wanted.cluster})"
     if backup.physical:
@@ -185,13 +185,13 @@ def _tables_of(backup: Backup, database: str | None) -> list[Table]:
 
 
 def system_identifier(cluster: str | None) -> str | None:
-    """Return the system identifier in what names a cluster (``7712593511202629325/16384``), or None."""
+    """Return the system identifier in a cluster's name (``7712593511202629325/16384``), or None."""
     found = _CLUSTER.match(str(cluster or ""))
     return found.group() if found else None
 
 
 def newest_first(backups: Iterable[Backup]) -> list[Backup]:
-    """Return backups by their end; those that have none come last."""
+    """Return backups by their end, newest first; those that have none come last."""
     return sorted(backups, key=lambda one: (one.ended is not None, one.ended or 0.0, one.label), reverse=True)
 
 
@@ -201,7 +201,7 @@ def precedes(backup: Backup, moment: float) -> bool:
 
 
 def newest(backups: Iterable[Backup], before: float | None = None) -> Backup | None:
-    """Return the newest usable backup, of those that had ended before a moment."""
+    """Return the newest usable backup, or with ``before`` the newest that had ended before that moment."""
     fit = (one for one in newest_first(backups) if one.usable and (before is None or precedes(one, before)))
     return next(fit, None)
 
@@ -212,12 +212,12 @@ def furthest(backups: Iterable[Backup]) -> Backup | None:
 
 
 def is_young(moment: float | None, now: float, most: float) -> bool:
-    """Tell whether a moment is not longer ago than so many seconds; one that is to come is none."""
+    """Tell whether a moment is at most so many seconds ago; one in the future is not."""
     return moment is not None and -AHEAD_SECONDS <= now - moment <= most
 
 
 def ahead(backups: Iterable[Backup], now: float) -> list[str]:
-    """Return a warning for each backup whose time is still to come."""
+    """Return a warning for each backup whose time is in the future."""
     return [
         f"{one.label} is of {utc(one.as_of)}, which is still to come by this host's clock: it does not count as recent"
         for one in backups
@@ -226,7 +226,7 @@ def ahead(backups: Iterable[Backup], now: float) -> list[str]:
 
 
 def point_in_time(backups: Iterable[Backup], moment: float) -> dict[str, Any]:
-    """Return whether the data can be brought back as it was just before a moment: from which backup, or why not."""
+    """Return whether the data can be brought back as it was just before a moment, and from which backup or why not."""
     physical = [one for one in newest_first(backups) if one.usable and one.physical and precedes(one, moment)]
     reaching = [one for one in physical if one.reaches_to is not None and one.reaches_to >= moment]
     unknown = [one for one in physical if one.reaches_to is None]
@@ -255,7 +255,7 @@ def point_in_time(backups: Iterable[Backup], moment: float) -> dict[str, Any]:
 
 
 def why_none(backups: Sequence[Backup], sources: Sequence[dict[str, Any]], before: float | None = None) -> str:
-    """Return in words why there is no usable backup: those that are none, and sources that gave no answer."""
+    """Return in words why there is no usable backup: those that are unusable, and sources that gave no answer."""
     some = [one for one in newest_first(backups) if before is None or precedes(one, before)]
     silent = [one for one in sources if one["error"]]
     when = "" if before is None else f" that had ended before {utc(before)}"

@@ -17,10 +17,10 @@ _PER_LOG = 1 << 32
 
 @dataclass(frozen=True)
 class Archive:
-    """What the server says of archiving; moments are seconds since 1970, positions bytes.
+    """What the server says about archiving; moments are seconds since 1970, positions are bytes.
 
-    :ivar written: when files of the log were last written, as far as they are there and may be seen.
-    :ivar receivers: who streams the log without being a replica, each with name, state and behind_bytes.
+    :ivar written: when files of the log were last written, as far as they exist and may be seen.
+    :ivar receivers: the clients that stream the log without being a replica, each with name, state and behind_bytes.
     """
 
     written: Mapping[str, float]
@@ -40,7 +40,7 @@ class Archive:
     segment_bytes: int
 
     def number(self, name: str | None) -> int | None:
-        """Return the number of a file of the log, whatever its timeline; None for what is no such name."""
+        """Return the number of a file of the log, whatever its timeline; None for any other name."""
         found = _SEGMENT.match(name or "")
         if not found:
             return None
@@ -53,7 +53,7 @@ class Archive:
 
     @property
     def behind(self) -> int | None:
-        """How many files are full and not archived; None where that cannot be told."""
+        """How many files are full and not archived; None if that is unknown."""
         last = self.number(self.last_archived_wal)
         return None if last is None or self.current is None else max(0, self.current - last - 1)
 
@@ -66,9 +66,9 @@ class Archive:
         return max(0, self.position - (last + 1) * self.segment_bytes)
 
     def written_at(self, segment: str | None) -> float | None:
-        """Return when a full file of the log was last written: all that happened until then is in it or before it.
+        """Return when a full file of the log was last written: everything that happened by then is in it or before it.
 
-        A file of a later number may be an old one that waits to be used again, under its new name.
+        A file with a later number may be an old one that waits to be reused, under its new name.
         """
         number = self.number(segment)
         if number is None or self.current is None or number >= self.current:
@@ -77,7 +77,7 @@ class Archive:
 
 
 def archiver_result(archive: Archive, most_behind: int) -> dict[str, Any]:
-    """Return the module's ``archiver``: the figures, whether it is healthy (None: cannot be told), and why."""
+    """Return the module's ``archiver``: the figures, whether it is healthy (None: unknown), and why."""
     healthy, why = _health(archive, most_behind)
     last = archive.last_archived_time
     return {
@@ -101,7 +101,7 @@ def archiver_result(archive: Archive, most_behind: int) -> dict[str, Any]:
 
 
 def no_archiver(error: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return ``archiver`` where the server was not asked, or did not answer."""
+    """Return ``archiver`` for a server that was not asked, or did not answer."""
     figures = ("archive_mode", "archived_count", "last_archived_wal", "last_archived_time", "last_archived_age_seconds")
     more = ("failed_count", "last_failed_wal", "last_failed_time", "stats_reset", "behind_segments", "unarchived_bytes")
     return {
@@ -127,7 +127,7 @@ def _health(archive: Archive, most_behind: int) -> tuple[bool | None, str]:
 
 
 def _problem(archive: Archive, most_behind: int) -> str:
-    """Return why archiving is not as it should be; nothing where it is, or has not begun."""
+    """Return why archiving is not as it should be; empty if it is, or has not begun."""
     if archive.mode == "off":
         return "archive_mode is off, and nobody streams the log: only what a backup holds can be brought back"
     if not archive.has_command:
@@ -143,10 +143,10 @@ def _problem(archive: Archive, most_behind: int) -> str:
 
 
 def set_reach(backup: Backup, archive: Archive | None) -> None:
-    """Say how far a physical backup reaches with the log; what cannot be told stays None, with the reason.
+    """Set how far a physical backup reaches with the log; if that is unknown it stays None, with the reason.
 
-    By when the last file in the backup's archive was written; where the server has it no more, by when that file was
-    archived, if no try ever failed: after a failure a file is archived long after it was written.
+    It reaches to when the last file in the backup's archive was written. If the server no longer has that file, it is
+    when it was archived, if no try ever failed: after a failure a file is archived long after it was written.
     """
     if not backup.physical:
         return

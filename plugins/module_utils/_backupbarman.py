@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Barman says in JSON of its backups. Pure: neither Ansible nor a driver."""
+"""What Barman says in JSON about its backups. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backup import Backup, moment_of, utc
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backuperrors import bad_answer, source_error
 
-# Why a backup of this status is of no use; of others the status itself is told.
+# Why a backup with this status is unusable; for any other the status itself is reported.
 _STATUS = {
     "WAITING_FOR_WALS": "Barman has not received all of the log that it needs (WAITING_FOR_WALS)",
     "FAILED": "it failed",
@@ -31,12 +31,12 @@ def list_argv(program: str, server: str, config: str | None) -> list[str]:
 
 
 def show_argv(program: str, server: str, config: str | None, label: str) -> list[str]:
-    """Return the command that tells all of one backup."""
+    """Return the command that shows everything about one backup."""
     return _argv(program, config, "show-backup", server, label)
 
 
 def parse_list(text: str, server: str, source: int) -> list[Backup]:
-    """Return the backups of a server as far as the list tells them; raises KanbanError."""
+    """Return the backups of a server as far as the list describes them; raises KanbanError."""
     rows = _of_server(text, server, "list-backups")
     try:
         return [_backup(row, source) for row in rows]
@@ -79,14 +79,14 @@ def _backup(row: Mapping[str, Any], source: int) -> Backup:
 
 
 def add_details(backup: Backup, text: str, server: str) -> None:
-    """Add what ``show-backup`` tells: the exact times, the cluster, how far the log goes; raises KanbanError."""
+    """Add what ``show-backup`` says: the exact times, the cluster, how far the log goes; raises KanbanError."""
     found = _of_server(text, server, "show-backup")
     try:
         base, log = found["base_backup_information"], found["wal_information"]
         backup.started = moment_of(str(base.get("begin_time"))) or _stamp(base.get("begin_time_timestamp"))
         ended = moment_of(str(base.get("end_time")))
         if ended is not None:
-            # The list has whole seconds, cut.
+            # The times in the list are cut to whole seconds.
             backup.ended = backup.as_of = ended
         system = found.get("system_id")
         backup.cluster = str(system) if system else None

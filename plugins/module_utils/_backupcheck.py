@@ -29,16 +29,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 Look = Callable[[], None]
 
 _BLOCK_BYTES = 1 << 20
-# A list of contents of more than this is none that is looked at.
+# A longer list of contents is not looked at.
 _MOST_LISTING_BYTES = 64 << 20
-# The clock of who wrote the header and that of the file system may differ by this.
+# The clock that the header was written by and that of the file system may differ by this.
 _CLOCK_SECONDS = 5.0
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 _DATA = (".dat", ".dat.gz", ".dat.lz4", ".dat.zst")
 
 
 def check_file(found: Backup, contents: bool, bin_dir: str | None, look: Look) -> None:
-    """Read a backup by pg_dump and fill in what it tells; raises KanbanError or OSError for one of no use."""
+    """Read a backup made by pg_dump and fill in what it says; raises KanbanError or OSError if it is unusable."""
     place = Path(str(found.path))
     if place.is_dir():
         _check_archive(found, place, contents, bin_dir, look)
@@ -63,7 +63,7 @@ def check_file(found: Backup, contents: bool, bin_dir: str | None, look: Look) -
 
 
 def _check_packed(found: Backup, place: Path, look: Look) -> None:
-    """Read a packed script to its end: nothing else tells whether it has one."""
+    """Read a compressed script to its end: nothing else tells whether it has one."""
     try:
         with gzip.open(place, "rb") as file:
             _check_script(found, iter(lambda: file.read(_BLOCK_BYTES), b""), look)
@@ -96,7 +96,7 @@ def _check_script(found: Backup, blocks: Iterable[bytes], look: Look) -> None:
     if end is None or not is_ended(script.tail, end) or script.cut_in:
         found.refuse("it does not end as what pg_dump writes: it is cut, or not finished")
         return
-    # What stands before the first \connect is of the one database, whose name is not in it.
+    # Anything before the first \connect belongs to the one database, whose name is not in it.
     found.tables = {found.database if name is None else name: some for name, some in script.tables.items()}
     found.facts["format"] = "plain"
     found.usable = True
@@ -121,7 +121,7 @@ def _check_archive(found: Backup, place: Path, contents: bool, bin_dir: str | No
     if not listing.rows:
         found.refuse("it has no rows of any table")
         return
-    # First: pg_restore never ends with some tar files that are cut.
+    # This comes first because pg_restore never ends on some tar files that are cut.
     problem = _visible_damage(place, listing) or (_damage(place, listing, program, look) if contents else "")
     if problem:
         found.refuse(problem)
@@ -134,7 +134,7 @@ def _take_listing(found: Backup, listing: Listing) -> None:
     found.tables = listing.tables
     found.facts["format"] = listing.form.lower()
     created = local_moment(listing.created) if listing.created else None
-    # The header names no zone. One from after the end of the file was written in another zone than this host's.
+    # The header names no zone. A time after the file's last change was written in another zone than this host's.
     if created is not None and found.ended is not None and created <= found.ended + _CLOCK_SECONDS:
         found.started = found.as_of = created
         found.time_by = "header"
@@ -153,7 +153,7 @@ def _damage(place: Path, listing: Listing, program: str, look: Look) -> str:
 
 
 def _visible_damage(place: Path, listing: Listing) -> str:
-    """Return what is wrong with an archive as far as that is seen without reading the rows."""
+    """Return what is wrong with an archive as far as that can be seen without reading the rows."""
     if place.is_dir():
         there = {one.name for one in place.iterdir()}
         lost = [table[1] for number, table in listing.rows if not any(number + end in there for end in _DATA)]
@@ -163,7 +163,7 @@ def _visible_damage(place: Path, listing: Listing) -> str:
         file.seek(max(0, size - 1024))
         tail = file.read()
     is_tar = listing.form == "TAR"
-    # A tar ends with two blocks of zeros; the rows of a custom archive, which come last, with a length of 0 in 5 bytes.
+    # A tar ends with two blocks of zeros; a custom archive ends with its rows, and those with a length of 0 in 5 bytes.
     whole = (size % 512 == 0 and not any(tail)) if is_tar else not any(tail[-5:])
     return "" if whole else "its end is missing: it is cut, or not finished"
 

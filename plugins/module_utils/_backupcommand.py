@@ -24,7 +24,7 @@ MOST_OUTPUT_BYTES = 64 << 20
 _PIECE_BYTES = 1 << 16
 _WAIT_SECONDS = 0.1
 _DIRECTORIES = ("/usr/local/bin", "/usr/bin", "/bin")
-# What a tool may be told by its environment; nothing else of ours is passed on.
+# What a tool may learn from its environment; nothing else of ours is passed on.
 _PREFIXES = ("PGBACKREST_", "BARMAN_", "WALG_", "AWS_", "AZURE_", "GOOGLE_", "GCS_", "SSH_AUTH_", "PG")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 _MOST_VARIABLES = 200
@@ -34,8 +34,8 @@ _MOST_VARIABLE_BYTES = 64 << 10
 class Tool:
     """One tool of a source: its program, the account it runs as, and what its environment says.
 
-    :param user: as root, another account to run it as; None is who this is.
-    :param env_dir: a directory of files, each of which is a variable by its name: as envdir reads them.
+    :param user: another account to run it as, if this is root; None is the current one.
+    :param env_dir: a directory of files that are each a variable of that name, as envdir reads them.
     """
 
     def __init__(self, program: str, user: str | None, env_dir: str | None = None) -> None:
@@ -60,7 +60,7 @@ class Tool:
         }
 
     def ask(self, argv: Sequence[str], deadline: Deadline, seconds: float) -> str:
-        """Return what a command writes; raises KanbanError where it fails, or is not through in time.
+        """Return what a command prints; raises KanbanError if it fails, or does not finish in time.
 
         :param seconds: the whole time of the source, for the message.
         """
@@ -98,7 +98,7 @@ class Tool:
                 said.read(min(_WAIT_SECONDS, deadline.left))
             said.read(0)
             text = b"".join(output).decode("utf-8", "replace")
-            # Barman says in its JSON what is wrong; that is told apart where it is read.
+            # Barman says in its JSON what is wrong; the code that parses it recognizes that.
             if process.returncode and not text.lstrip().startswith('{"_E'):
                 raise self._failed(process.returncode, said.text)
         return text
@@ -120,7 +120,7 @@ class Tool:
         )
 
     def without_secrets(self, text: str) -> str:
-        """Return what a tool said without what its environment must not tell."""
+        """Return what a tool said without the secrets of its environment."""
         for name, value in self.environment.items():
             if len(value) >= 6 and re.search("KEY|SECRET|PASS|TOKEN|CRED", name):
                 text = text.replace(value, "***")
@@ -148,7 +148,7 @@ def _variables(directory: str) -> Mapping[str, str]:
         for path in sorted(Path(directory).iterdir())[:_MOST_VARIABLES]:
             if _NAME.fullmatch(path.name) and path.is_file():
                 with path.open("rb") as file:
-                    # As envdir has it: the first line, without blanks at its end.
+                    # As in envdir: the first line, without trailing blanks.
                     first = file.read(_MOST_VARIABLE_BYTES).split(b"\n")[0]
                 found[path.name] = first.decode("utf-8", "replace").rstrip().replace("\0", "\n")
     except OSError as error:

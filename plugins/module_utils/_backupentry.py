@@ -57,7 +57,7 @@ class Request:
     bin_dir: str | None = None
 
     def check(self) -> float | None:
-        """Return the moment that is asked about; raises BadInput for what cannot be asked."""
+        """Return the moment that is asked about; raises BadInput for anything that cannot be asked."""
         problems = [
             *(["sources is empty"] if not self.sources else []),
             *([] if self.timeout >= 1 else [f"timeout is {self.timeout:g}, less than 1 s"]),
@@ -108,7 +108,7 @@ def find_backups(login: Login, request: Request) -> Outcome:
 def _answers(
     backups: Sequence[Backup], sources: Sequence[dict[str, Any]], moment: float | None, most: float | None, now: float
 ) -> dict[str, Any]:
-    """Return the answers to what was asked; what was not asked is none."""
+    """Return the answers to what was asked; None for what was not asked."""
     first = newest(backups)
     earlier = None if moment is None else newest(backups, moment)
     last = furthest(backups)
@@ -126,7 +126,7 @@ def _answers(
 
 
 def _lost(backup: Backup, moment: float | None) -> int | None:
-    """Return of how many seconds before the moment the data would be lost if this backup came back."""
+    """Return how many seconds of data before the moment would be lost if this backup were restored."""
     if moment is None or backup.as_of is None:
         return None
     return max(0, round(moment - (backup.latest or backup.as_of)))
@@ -143,7 +143,7 @@ def _server(login: Login, request: Request) -> tuple[Server | None, Archive | No
 
 
 def _source(number: int, source: Mapping[str, Any], look: Looking, now: float) -> tuple[dict[str, Any], list[Backup]]:
-    """Ask one source; whatever is wrong with it is part of what is shown."""
+    """Ask one source; anything that is wrong with it is part of what is shown."""
     deadline = Deadline(look.seconds)
     found: list[Backup] = []
     warnings: list[str] = []

@@ -16,7 +16,7 @@ def source_error(code: str, what: str, todo: str) -> KanbanError:
 
 
 def bad_answer(command: str, error: Exception) -> KanbanError:
-    """Return the typed error for output that is not understood; the output is not repeated, for it may be long."""
+    """Return the typed error for output that is not understood; the output is not repeated because it may be long."""
     return source_error(
         "bad_answer",
         f"What {command} printed is not understood ({type(error).__name__}: {str(error)[:200]}).",

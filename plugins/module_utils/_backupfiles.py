@@ -27,9 +27,9 @@ MOST_FILES = 2000
 
 
 def find_dumps(source: int, path: str) -> list[Backup]:
-    """Return the dumps of this collection in a directory, or the one that it is; raises KanbanError.
+    """Return this collection's dumps in a directory, or the directory if it is one itself; raises KanbanError.
 
-    Manifests are read, files are not; one whose manifest is broken is listed with the reason.
+    Manifests are read, files are not; a dump whose manifest is broken is listed with the reason.
     """
     directory = Path(os.path.expanduser(path))
     places = [directory] if _has_manifest(directory) else _inside(directory)
@@ -37,7 +37,7 @@ def find_dumps(source: int, path: str) -> list[Backup]:
 
 
 def _has_manifest(place: Path) -> bool:
-    """Tell whether a directory is a dump; one that may not be entered is taken for one, so that it is named."""
+    """Tell whether a directory is a dump; one that may not be entered is taken for one, so that it is reported."""
     try:
         os.stat(place / FILE_NAME)
     except PermissionError:
@@ -101,14 +101,14 @@ def _written(path: Path) -> float | None:
 
 
 def check_dump(found: Backup, contents: bool, look: Look) -> None:
-    """Compare a dump's files with its manifest; ``look`` is called all the time, and may end it."""
+    """Compare a dump's files with its manifest; ``look`` is called repeatedly, and may end it."""
     place = Path(str(found.path))
     check_files(place, read_manifest(place), contents=contents, look=look)
     found.usable, found.verified = True, "manifest" if contents else "sizes"
 
 
 def find_files(source: int, path: str, database: str | None) -> list[Backup]:
-    """Return what may be a backup by pg_dump: a file, a directory of files, or what a pattern names.
+    """Return what may be a backup made by pg_dump: a file, the files of a directory, or what a pattern matches.
 
     A directory with a ``toc.dat`` is one backup. Raises KanbanError.
     """
@@ -139,7 +139,7 @@ def _file(source: int, place: Path, database: str | None) -> Backup | None:
         elif not stat.S_ISREG(status.st_mode):
             return None
     except FileNotFoundError:
-        return None  # Taken away since the directory was read, or a link to nowhere.
+        return None  # Removed since the directory was read, or a dangling link.
     except OSError as error:
         found.refuse(f"it cannot be read: {error.strerror or error}")
         return found

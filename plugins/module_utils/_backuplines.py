@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``backup_info`` answered in words, once for all who say it. Pure: neither Ansible nor a driver."""
+"""What ``backup_info`` answered in words, in one place for all who report it. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_recent(answer: Answer) -> bool:
 def of_each_database(rows: Iterable[tuple[str, str, Answer]]) -> list[tuple[str, Answer]]:
     """Return one host and its answer for each database: one host that has its backup will do.
 
-    :param rows: the database that a host leads to (empty where nobody knows), the host, and its answer.
+    :param rows: the database that a host leads to (empty if nobody knows), the host, and its answer.
     """
     chosen: dict[str, tuple[str, Answer]] = {}
     for cluster, name, answer in rows:
@@ -36,7 +36,7 @@ def of_each_database(rows: Iterable[tuple[str, str, Answer]]) -> list[tuple[str,
 def newest_text(answer: Answer, most: float) -> str:
     """Return which backup brings back the latest data and how old that is, or why there is none.
 
-    :param most: seconds that it may be old; 0 where that is not judged.
+    :param most: how old it may be, in seconds; 0 if that is not judged.
     """
     newest = answer["furthest"] or answer["newest"]
     if not newest:
@@ -67,9 +67,9 @@ def log_text(answer: Answer) -> str:
 
 
 def comes_back_text(answer: Answer) -> str:
-    """Return from which backup the data before the moment that was asked about comes back, or why it does not.
+    """Return which backup brings back the data from before the moment that was asked about, or why none does.
 
-    It follows "the data from before ... ".
+    The text follows "the data from before ... ".
     """
     to_moment, before = answer["point_in_time"] or {}, answer["before"]
     if to_moment.get("possible"):
@@ -83,9 +83,9 @@ def comes_back_text(answer: Answer) -> str:
 
 
 def when_it_began(integrity: Answer) -> dict[str, Any]:
-    """Return since when data is corrupt by the checks of ``integrity_info``: ``at`` and ``check``, None if unknown.
+    """Return since when data is corrupt according to ``integrity_info``: ``at`` and ``check``, None if unknown.
 
-    The earliest that a check of hours tells; where none does, that of the rows that other checks found.
+    It is the earliest moment that a check of hours tells; if none does, that of the rows that other checks found.
     """
     at, name, _by_hours = earliest(integrity)
     return {"at": at, "check": name}
@@ -94,15 +94,15 @@ def when_it_began(integrity: Answer) -> dict[str, Any]:
 def backup_lines(
     names: Sequence[str], answers: Sequence[Answer], integrity: Sequence[Answer], most: float
 ) -> list[str]:
-    """Return what triage says of each database's backups; they have no say in what is decided.
+    """Return what triage says about each database's backups; they have no part in what is decided.
 
-    :param names: the database hosts; ``answers`` are those of ``backup_info`` there, empty where nothing was to be
+    :param names: the database hosts; ``answers`` are those of ``backup_info`` there, empty if nothing was to be
         asked, and ``integrity`` are those of ``integrity_info``.
     :param most: see ``newest_text``.
     """
     asked = [(name, answer, when_it_began(found)) for name, answer, found in together(names, answers, integrity)]
     began = {name: moment for name, _answer, moment in asked}
-    # A replica does not archive, so its primary's answer is told where there is one.
+    # A replica does not archive, so its primary's answer is reported if there is one.
     rows = sorted((row for row in asked if row[1]), key=lambda row: not _database(row[1]).get("writable"))
     lines = []
     for name, answer in of_each_database((_cluster(answer), name, answer) for name, answer, _moment in rows):
@@ -115,8 +115,8 @@ def backup_lines(
 def incident_backup_lines(names: Sequence[str], asked: Sequence[Answer], most: float) -> list[str]:
     """Return what the report says: each database's backups, and what precedes each of its incidents.
 
-    :param names: the database hosts; ``asked`` has for each, as ``results`` of a loop over incidents of its ledger,
-        what ``backup_info`` answered for the moment at which that was opened, empty where there was none.
+    :param names: the database hosts; ``asked`` has for each, as ``results`` of a loop over its ledger's incidents,
+        what ``backup_info`` answered for the moment at which the incident was opened; empty if there was none.
     :param most: see ``newest_text``.
     """
     results = {name: loop["results"] for name, loop in together(names, asked) if loop.get("results")}

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backup import Backup
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backuperrors import bad_answer, source_error
 
-# With these codes a stanza can be spoken of: ok, no valid backups, several repositories that differ.
+# The status codes of a stanza that can be reported on: ok, no valid backups, several repositories that differ.
 _KNOWN = (0, 2, 4)
 
 
@@ -23,14 +23,14 @@ def info_argv(program: str, stanza: str, config: str | None, repo: int | None) -
 
 
 def set_argv(program: str, stanza: str, config: str | None, repo: int | None, label: str) -> list[str]:
-    """Return the command that tells more of one backup."""
+    """Return the command that says more about one backup."""
     return [*info_argv(program, stanza, config, repo)[:-1], f"--set={label}", "info"]
 
 
 def parse_set(text: str, stanza: str, label: str) -> tuple[list[str] | None, list[int]]:
-    """Return the databases of one backup (None: an old pgBackRest, which does not tell) and oids of its tablespaces.
+    """Return the databases of one backup (None: an old pgBackRest, which does not say) and oids of its tablespaces.
 
-    Raises KanbanError for what is not understood.
+    Raises KanbanError for output that is not understood.
     """
     try:
         one = next(each for each in json.loads(text) if each["name"] == stanza)
@@ -43,7 +43,7 @@ def parse_set(text: str, stanza: str, label: str) -> tuple[list[str] | None, lis
 
 
 def parse_info(text: str, stanza: str, source: int) -> tuple[list[Backup], list[str]]:
-    """Return the backups of a stanza and warnings; raises KanbanError where the stanza is not there or not whole."""
+    """Return the backups of a stanza and warnings; raises KanbanError if the stanza is not there or not whole."""
     try:
         found = json.loads(text)
         if not isinstance(found, list):
@@ -105,5 +105,5 @@ def _backup(row: Mapping[str, Any], stanza: Mapping[str, Any], source: int) -> B
 
 
 def _is_at(one: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    """Tell whether a row is of the same history of the cluster in the same repository."""
+    """Tell whether a row belongs to the same history of the cluster in the same repository."""
     return one.get("id") == where.get("id") and one.get("repo-key", 1) == where.get("repo-key", 1)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a file of pg_dump says of itself: its list of contents, or its text. Pure: neither Ansible nor a driver."""
+"""What a file from pg_dump says about itself: its list of contents, or its text. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backup imp
 # What a script of one database, or of all, begins and ends with.
 _KINDS = {b"database dump": b"database dump complete", b"database cluster dump": b"database cluster dump complete"}
 _HEAD = re.compile(rb"\A--\r?\n-- PostgreSQL (database dump|database cluster dump)\r?\n--")
-# After the end come comments and, in newer versions, the word that ends restricted mode.
+# After the end come comments and, in newer versions, the command that ends restricted mode.
 _AFTER_END = re.compile(rb"(--[^\n]*|\\unrestrict \w+)?\s*")
 _CREATED = re.compile(r"^; Archive created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
 _FACT = r"^;\s+{}: (.*)$"
@@ -25,14 +25,14 @@ _INSERT = re.compile(rb"INSERT INTO (?:(" + _NAME + rb")\.)?(" + _NAME + rb") ")
 _CONNECT = re.compile(rb"""\\connect (?:-reuse-previous=on "dbname='(?P<quoted>[^']*)'"|(?P<plain>""" + _NAME + rb"))")
 _STATEMENT = re.compile(rb"\n((?:COPY|INSERT INTO|\\connect) [^\n]*)(?=\n)")
 _END_OF_ROWS = b"\n\\.\n"
-# A line that is longer is no line that is looked for.
+# A longer line is not one that is looked for.
 _LONGEST_LINE = 16 << 20
 TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What ``pg_restore --list`` tells. ``created`` is the clock on the wall where the dump was made."""
+    """What ``pg_restore --list`` says. ``created`` is the local time where the dump was made."""
 
     created: str | None
     database: str | None
@@ -46,7 +46,7 @@ class Listing:
 
 
 def parse_listing(text: str) -> Listing | None:
-    """Return what a list of contents tells, or None where it is none."""
+    """Return what a list of contents says, or None if it is not one."""
     created = _CREATED.search(text)
     form = re.search(_FACT.format("Format"), text, re.MULTILINE)
     if not form:
@@ -57,7 +57,7 @@ def parse_listing(text: str) -> Listing | None:
 
 
 def local_moment(text: str) -> float | None:
-    """Return seconds since 1970 of a time that names no zone, taken for this host's."""
+    """Return seconds since 1970 of a time that names no zone, taken to be in this host's."""
     try:
         return time.mktime(time.strptime(text, "%Y-%m-%d %H:%M:%S"))
     except (ValueError, OverflowError):
@@ -65,13 +65,13 @@ def local_moment(text: str) -> float | None:
 
 
 def script_kind(head: bytes) -> bytes | None:
-    """Return what the end of a script has to say, by its beginning; None for what pg_dump did not write."""
+    """Return what the end of a script has to say, by its beginning; None if pg_dump did not write it."""
     found = _HEAD.match(head)
     return _KINDS[found.group(1)] if found else None
 
 
 def is_ended(tail: bytes, end: bytes) -> bool:
-    """Tell whether a script's last bytes are the end that it has to have, with nothing but comments after it."""
+    """Tell whether a script's last bytes are the end that it has to have, with only comments after it."""
     _before, found, after = tail.rpartition(b"\n-- PostgreSQL " + end)
     return bool(found) and all(_AFTER_END.fullmatch(line) for line in after.split(b"\n"))
 
@@ -79,7 +79,7 @@ def is_ended(tail: bytes, end: bytes) -> bool:
 class Script:
     """Reads a script in pieces and finds the tables whose rows are in it, by database.
 
-    What lies between ``COPY`` and ``\\.`` is rows, whatever it looks like.
+    Everything between ``COPY`` and ``\\.`` is rows, whatever it looks like.
     """
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class Script:
 
     @property
     def cut_in(self) -> str | None:
-        """The table in the midst of whose rows the text ended, or None."""
+        """The table within whose rows the text ended, or None."""
         return None if self._in_rows is None else _plain(self._in_rows)
 
 

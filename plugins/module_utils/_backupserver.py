@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server says of archiving its log. Needs the driver."""
+"""What a server says about archiving its log. Needs the driver."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_SEGMENTS = 5000
 
 
 def read_server(login: Login) -> tuple[Server, Archive]:
-    """Return which server it is and what it says of archiving; raises KanbanError."""
+    """Return which server it is and what it says about archiving; raises KanbanError."""
     if IMPORT_ERROR is not None:
         raise KanbanError(
             "no_driver",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking one source of backups, whatever it is, within its time. Neither Ansible nor a driver."""
+"""Asking one source of backups, of any kind, within its time. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 
 @dataclass(frozen=True)
 class Looking:
-    """What each source is looked at with.
+    """What is needed to look at each source.
 
     :ivar contents: whether dumps are read, not just listed.
     """
@@ -67,7 +67,7 @@ def _files(
         if one.usable is False or not open_ones:
             continue
         within()
-        # What is not wanted need not be read.
+        # A dump that is not wanted need not be read.
         reason = why_unfit(one, look.wanted) if mine else ""
         try:
             if reason:
@@ -103,7 +103,7 @@ def _pgbackrest(
 def _barman(
     number: int, source: Mapping[str, Any], look: Looking, deadline: Deadline, found: Found, _w: list[str]
 ) -> None:
-    """List backups, and ask for all of those that may be an answer, newest first."""
+    """List backups, and ask for the details of those that may be an answer, newest first."""
     tool, server = Tool(source.get("program") or "barman", source.get("user"), source.get("env_dir")), source["server"]
     text = tool.ask(barman.list_argv(tool.program, server, source.get("config")), deadline, look.seconds)
     found += barman.parse_list(text, server, number)

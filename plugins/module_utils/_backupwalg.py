@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What WAL-G says in JSON of backups and of the log. Pure: neither Ansible nor a driver."""
+"""What WAL-G says in JSON about backups and the log. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def list_argv(program: str, config: str | None) -> list[str]:
 
 
 def log_argv(program: str, config: str | None) -> list[str]:
-    """Return the command that tells which files of the log there are, and which are missing in between."""
+    """Return the command that shows which files of the log there are, and which are missing in between."""
     return _argv(program, config, "wal-show", "--detailed-json")
 
 
 def parse_list(text: str, source: int) -> list[Backup]:
-    """Return the backups; nothing, or null, is what WAL-G writes where there are none. Raises KanbanError."""
+    """Return the backups; if there are none, WAL-G writes nothing or null. Raises KanbanError."""
     if not text.strip():
         return []
     try:
@@ -37,7 +37,7 @@ def parse_list(text: str, source: int) -> list[Backup]:
 
 
 def _backup(row: Mapping[str, Any], source: int) -> Backup:
-    # Without details there is the one time when the list's object was written, which is the last of a backup.
+    # Without details there is only the time when the list's object was written, which is the last step of a backup.
     ended = moment_of(str(row.get("finish_time") or row.get("time")))
     system = row.get("system_identifier")
     found = Backup(
@@ -60,10 +60,10 @@ def _backup(row: Mapping[str, Any], source: int) -> Backup:
 
 
 def add_log(backups: list[Backup], text: str) -> list[str]:
-    """Say of each backup how far the log goes in one piece after it; return warnings. Raises KanbanError.
+    """Set for each backup how far the log goes without a gap after it; return warnings. Raises KanbanError.
 
-    A file that is missing after the start of a backup ends what can be reached, one before it does not matter. What is
-    on another timeline than the backup's is not counted: whether its line leads there is not looked at.
+    A file that is missing after the start of a backup limits what can be reached; one before it does not matter. Files
+    on a timeline other than the backup's do not count: whether its timeline leads there is not checked.
     """
     try:
         lines = {f"{int(one['id']):08X}": one for one in json.loads(text) or []}

@@ -22,14 +22,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 
-# Of how many tenants a plan has the names; how many more there are stands below them.
+# How many tenants a plan names; below them it says how many more there are.
 SHOWN = 20
 
 
 def open_incident(place: Place, request: Request) -> ledger.Joined | None:
-    """Open or join the incident in the ledger, making the ledger where the role may; None when there is none to be had.
+    """Open or join the incident in the ledger, making the ledger if the role may; None if there is no ledger to use.
 
-    Never refuses (another environment was refused before): what goes wrong becomes a warning.
+    Never refuses (another environment was refused before): anything that goes wrong becomes a warning.
     """
     state = place.ledger_state
     if state.reason:
@@ -60,10 +60,10 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
 
 
 def _left_in_a_file(place: Place, request: Request) -> tuple[str, Path] | None:
-    """Return the incident that a run before this one could not open in the ledger, and the file with its priors.
+    """Return the incident that an earlier run could not open in the ledger, and the file with its priors.
 
-    This run goes on with it where nothing is open. Otherwise it would open another, and an undo of that would find none
-    of the priors. Only for an id that was made by the controller.
+    This run goes on with it if nothing is open. Otherwise it would open another, and an undo of that would find none of
+    the priors. Only for an id that was made by the controller.
     """
     if not request.adopt:
         return None
@@ -86,7 +86,7 @@ def _say_left(place: Place, joined: ledger.Joined, left: tuple[str, Path] | None
 def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
     """Return what keeps the prior values of one flag."""
     incident = joined.incident_id if joined else request.who.incident_id
-    # By an id that an undo of this incident looks for.
+    # Named by an id that an undo of this incident looks for.
     known_by = incident if joined and joined.unnamed else request.who.incident_id
     name = file_name(known_by, place.server.cluster, target.identity)
     file = PriorFile(name, directories(request.state_dir))
@@ -102,7 +102,7 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
         default = global_default(cursor, place.target)
     joined = _foreseen(place, request)
     to_change = now.total - now.on - now.unreadable if enabled else now.on
-    # A row that is not there is not made.
+    # A missing row is not made.
     with_default = request.global_default and default == ("off" if enabled else "on")
     result = {
         "changed": to_change > 0 or with_default,
@@ -124,14 +124,14 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
         },
     }
     if joined:
-        # One that is yet to be opened is in no ledger.
+        # An incident that is yet to be opened is in no ledger.
         foreseen = {"in_ledger": not joined.opened_now, "switched_seconds_ago": None}
         result["incident"] = {**incident_result(joined.incident_id, request.who.incident_id, joined), **foreseen}
     return result
 
 
 def incident_result(incident_id: str, requested: str, joined: ledger.Joined | None) -> dict[str, Any]:
-    """Return a module's ``incident`` result: as which one a run is known, and which were open before."""
+    """Return a module's ``incident`` result: the one that a run is known as, and which were open before."""
     return {
         "incident_id": incident_id,
         "requested": requested,
@@ -143,7 +143,7 @@ def incident_result(incident_id: str, requested: str, joined: ledger.Joined | No
 
 
 def _foreseen(place: Place, request: Request) -> ledger.Joined | None:
-    """Return the incident that the run itself would be known as, so that its plan is told by that name."""
+    """Return the incident that the run itself would be known as, so that its plan has the same name."""
     if not place.ledger_state.usable:
         return None
     left = _left_in_a_file(place, request)

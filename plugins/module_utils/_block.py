@@ -10,25 +10,25 @@ from typing import Any, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 
-# Texts in results are cut to this; what is longer and would be overwritten is set aside on the server instead.
+# Texts in results are cut to this; a longer one that would be overwritten is set aside on the server instead.
 SHOWN = 200
 
 # Seconds. No incident lasts a year, and Redis refuses an expiry that its 64 bits of milliseconds cannot hold.
 MOST_TTL = 366 * 24 * 3600
 
-# Both keys get the same expiry by one step; what differs by more was changed by somebody's hand.
+# One step gives both keys the same expiry; if they differ by more, somebody changed one by hand.
 APART_MS = 1000
 
 NONE, STRING, OTHER = "none", "string", "other"
 
 
 def owner_key(key: str) -> str:
-    """Return the key of the owner: in a cluster it has to lie in the same hash slot as ``key``."""
+    """Return the key of the owner: in a cluster it has to be in the same hash slot as ``key``."""
     return f"{key}:owner" if "{" in key or "}" in key else f"{{{key}}}:owner"
 
 
 def as_bytes(name: str, text: str) -> bytes:
-    """Return a text as it is sent; raises BadInput for one that is no Unicode."""
+    """Return a text as it is sent; raises BadInput for one that is not Unicode."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
@@ -41,16 +41,16 @@ def as_bytes(name: str, text: str) -> bytes:
 
 
 def as_text(raw: bytes) -> str:
-    """Return bytes from the server as text, cut; what is no UTF-8 stays to be read as an escape."""
+    """Return bytes from the server as text, cut; anything that is not UTF-8 stays readable as an escape."""
     text = raw.decode("utf-8", "backslashreplace")
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A block as it lies there. ``kind`` and ``owner_kind`` are none, string or other (a list, a hash …).
+    """A block as it was found. ``kind`` and ``owner_kind`` are none, string or other (a list, a hash …).
 
-    ``left_ms`` and ``owner_left_ms``: what PTTL says: -2 for no key, -1 for no expiry. The block ends with its value.
+    ``left_ms``, ``owner_left_ms``: the answers of PTTL, -2 for no key, -1 for no expiry. The block ends with its value.
     """
 
     kind: str = NONE
@@ -77,18 +77,18 @@ class Seen:
 
     @property
     def one_ends_alone(self) -> bool:
-        """Whether there are both keys, and only one of them ends by itself."""
+        """Whether both keys exist and only one of them ends by itself."""
         return NONE not in (self.kind, self.owner_kind) and self.expires != (self.owner_left_ms >= 0)
 
     @property
     def uneven(self) -> bool:
-        """Whether there are both keys, and they do not end together."""
+        """Whether both keys exist and they do not end together."""
         far = NONE not in (self.kind, self.owner_kind) and abs(self.left_ms - self.owner_left_ms) > APART_MS
         return far or self.one_ends_alone
 
     @property
     def owner_text(self) -> str | None:
-        """The owner of the block, where there is a block and it has one."""
+        """The owner of the block, if there is a block and it has one."""
         return as_text(self.owner) if self.kind != NONE and self.owner_kind == STRING else None
 
     def is_held(self, value: bytes) -> bool:
@@ -100,14 +100,14 @@ class Seen:
         return self.kind != NONE and self.owner_kind == STRING and self.owner == owner
 
     def is_still(self, before: Seen) -> bool:
-        """Whether it is what was seen before. A time to live that is shorter has only run on."""
+        """Whether it is what was seen before. A shorter time to live only means that time has passed."""
         return replace(self, left_ms=before.left_ms, owner_left_ms=before.owner_left_ms) == before and all(
             now <= then and (now >= 0 or now == then)
             for now, then in ((self.left_ms, before.left_ms), (self.owner_left_ms, before.owner_left_ms))
         )
 
     def is_like(self, other: Seen) -> bool:
-        """Whether value and owner are the same, and it ends by itself in both, or in neither."""
+        """Whether value and owner are the same, and both end by themselves, or neither does."""
         return (
             replace(self, left_ms=other.left_ms, owner_left_ms=other.owner_left_ms) == other
             and self.expires == other.expires

@@ -61,7 +61,7 @@ def change_block(login: Login, wish: Wish, seconds: float, on_replica: str, chec
 
 
 def read_block(login: Login, wish: Wish, seconds: float, proof: bool = False) -> Outcome:
-    """Return what ``write_block_info`` shows, of whatever server this is, and perhaps an error. Raises BadInput."""
+    """Return what ``write_block_info`` shows, for any kind of server, and perhaps an error. Raises BadInput."""
     call = _Call(login, wish, seconds)
     return call.run(lambda session: call.read(session, proof))
 
@@ -83,12 +83,12 @@ class _Call:
         self._deadline = Deadline(seconds)
         self._finder = Finder(login, self._deadline)
         # The change that was sent last, with what was there before, and whether it was answered. A connection can be
-        # lost before the answer, or after it and before the reading back.
+        # lost before the answer, or after it but before the read-back.
         self._sent: tuple[Seen, Step] | None = None
         self._answered = False
 
     def run(self, attempt: Callable[[Session], Outcome]) -> Outcome:
-        """Try until it is answered or the deadline is there; return the result and the error that it ends with."""
+        """Try until it is answered or the deadline is over; return the result and the error that it ends with."""
         try:
             result, error = self._finder.until_answered(attempt)
         except ServerError as problem:
@@ -98,7 +98,7 @@ class _Call:
         return {**result, "elapsed_ms": self._deadline.elapsed_ms}, error
 
     def _told(self, problem: ServerError) -> ServerError:
-        """Return the error with what only this place knows."""
+        """Return the error with what is known only here."""
         if problem.code == "missing_privilege":
             problem.todo = f"Grant it: {grant(self._login.user, self._wish)}"
         uncertain = self._sent is not None and not self._answered
@@ -113,11 +113,11 @@ class _Call:
 
     def _look(self, session: Session) -> tuple[Server, Seen]:
         role, info, *replies = session.ask(("ROLE",), ("INFO",), *looks(self._wish))
-        # Without them the role and the risks are unknown, which is no reason to leave the block undone.
+        # Without ROLE and INFO the role and the risks are unknown, which is no reason not to set the block.
         return server_from(session.where, session.sentinel, info_from(info), role), seen_from(replies)
 
     def read(self, session: Session, proof: bool) -> Outcome:
-        """Return what is there and, where a proof is wanted, whether it could be changed."""
+        """Return what is there and, if a proof is wanted, whether it could be changed."""
         server, seen = self._look(session)
         (save,) = session.ask(SAVE_POINTS)
         server = _with_save_points(server, save)
@@ -154,10 +154,10 @@ class _Call:
         return result, not_as_asked(after, self._wish)
 
     def _apply(self, session: Session, seen: Seen, check_mode: bool) -> tuple[Seen, Step, list[bytes]]:
-        """Do what is to be done; return what was there before, what was done and where things were put aside."""
+        """Do what has to be done; return what was there before, what was done and where things were set aside."""
         for _round in range(MOST_ROUNDS):
             step = plan(seen, self._wish)
-            # What an earlier try did, whose answer or reading back was lost, is what this call did.
+            # If an earlier try did it and only its answer or read-back was lost, this call did it.
             told = self._sent if self._sent and self._is_done(seen, *self._sent) else (seen, step)
             if check_mode or step.refusal or not step.write:
                 self._sent, self._answered = told, True
@@ -189,7 +189,7 @@ class _Call:
             "Nothing was changed here.",
         )
         if self._finder.has_sentinels:
-            raise error  # The Sentinel's news were old.
+            raise error  # The Sentinel's information was outdated.
         result = self._outcome(server, seen, seen, Step())
         if self._on_replica != "skip":
             return result, error
@@ -240,13 +240,13 @@ class _Call:
 
 
 def _side(wish: Wish, seen: Seen) -> dict[str, Any]:
-    """One side of a diff; seconds that pass are no difference."""
+    """Return one side of a diff; passing seconds are not a difference."""
     shown = seen.as_result()
     return {"key": wish.key, "value": shown["value"], "owner": shown["owner"], "expires": seen.expires}
 
 
 def _with_save_points(server: Server, reply: Any) -> Server:
-    """Add what INFO does not tell: whether there is an RDB to come back from."""
+    """Add what INFO does not say: whether there is an RDB to come back from."""
     if server.persistence == "aof" or isinstance(reply, ServerError) or not reply:
         return server
     return replace(server, persistence="rdb" if reply[1] else "none")

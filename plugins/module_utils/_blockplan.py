@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holding or releasing a write block would do, whatever lies there. Pure: neither Ansible nor a driver."""
+"""What holding or releasing a write block would do, whatever is there. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ OVERRIDE = "(-e '{kanban_break_glass: {what: [block], reason: ...}}')"
 
 @dataclass(frozen=True)
 class Step:
-    """What is to be done to the two keys. ``write`` is empty where nothing is; ``refusal`` says why it may not be.
+    """What is to be done to the two keys. ``write`` is empty if nothing is; ``refusal`` says why nothing may be done.
 
-    ``prolonged``: another owner's block gets more time and stays theirs; ``owner`` is whose the block is then.
+    ``prolonged``: another owner's block gets more time and stays theirs; ``owner`` is whose block it is afterwards.
     """
 
     write: str = ""
@@ -42,7 +42,7 @@ class Step:
     refusal: KanbanError | None = None
 
     def after(self, seen: Seen, wish: Wish) -> Seen:
-        """Return what will lie there, for check mode."""
+        """Return what will be there, for check mode."""
         if not self.write:
             return seen
         if self.write == "release":
@@ -51,7 +51,7 @@ class Step:
 
 
 def plan(seen: Seen, wish: Wish) -> Step:
-    """Return what has to be done for a wish to come true."""
+    """Return what has to be done to fulfil a wish."""
     if OTHER in (seen.kind, seen.owner_kind) and not wish.force:
         return Step(refusal=_wrong_type(seen, wish))
     return (_hold if wish.present else _release)(seen, wish)
@@ -66,7 +66,7 @@ def _hold(seen: Seen, wish: Wish) -> Step:
     same = ours and seen.is_held(wish.value)
     if same and _ends_so(seen, left_ms) and not seen.uneven:
         return Step()
-    # Another time to live is no change; that a key ends by itself, or no longer does, is one.
+    # Another time to live is not a change; that a key now ends by itself, or no longer does, is one.
     changed = not same or bool(left_ms) != seen.expires or seen.one_ends_alone
     told = _mended(seen) if same else []
     if seen.kind == STRING and not ours:
@@ -89,7 +89,7 @@ def _never_shorter(seen: Seen, ttl_ms: int) -> int:
     """Return the time to live, 0 for no expiry: running again with a shorter one must not open a gap."""
     if seen.kind == NONE or ttl_ms == 0:
         return ttl_ms
-    # What is longer than any ttl may be could not be written again as it is.
+    # A time to live that is longer than any ttl may be could not be written again as it is.
     return 0 if not seen.expires or seen.left_ms > MOST_TTL * 1000 else max(ttl_ms, seen.left_ms)
 
 
@@ -126,7 +126,7 @@ def _mended(seen: Seen) -> list[str]:
 
 
 def to_mend(seen: Seen) -> list[str]:
-    """Return, in words, that the keys do not end together; nothing where they do."""
+    """Return, in words, that the keys do not end together; nothing if they do."""
     if not seen.uneven:
         return []
     why = "Without its owner's key anybody could release the block; without its value nothing is refused."
@@ -168,7 +168,7 @@ def _release(seen: Seen, wish: Wish) -> Step:
 
 
 def _is_to_keep(seen: Seen, wish: Wish) -> bool:
-    """Whether the result cannot show what is about to go."""
+    """Tell whether the result cannot show what is about to be lost."""
     long = max(len(seen.value), len(seen.owner)) > SHOWN
     known = seen.is_held(wish.value) and (seen.is_of(wish.owner) or len(seen.owner) <= SHOWN)
     return OTHER in (seen.kind, seen.owner_kind) or (long and not known)

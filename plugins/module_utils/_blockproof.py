@@ -19,10 +19,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import Server
 
-# Tries the commands by which a block is held and released where they cannot change anything: NX finds the key there,
-# XX and DEL find none, and nobody comes in between. Redis judges the user, a replica, memory, disk and
-# min-replicas-to-write before it looks for the key. Returns whether DEL could be tried, and of each refusal the
-# command, the number of its key and the words.
+# Tries the commands that hold and release a block in ways that cannot change anything: NX finds that the key exists,
+# XX and DEL find that it does not, and nobody comes in between. Redis checks the user, a replica, memory, disk and
+# min-replicas-to-write before it looks for the key. Returns whether DEL could be tried, and for each refusal the
+# command, the number of its key and the message.
 PROVE = f"""{READ}
 local told, deleted = {{}}, 0
 local function try(number, command, ...)
@@ -42,7 +42,7 @@ end
 return {{deleted, told}}
 """
 
-# With the keys, what holding and releasing need, and the warnings.
+# Besides the keys, what holding and releasing need, and what the warnings need.
 _COMMANDS = ("+get", "+pttl", "+eval", "+set", "+del", "+info", "+role", "+wait")
 
 # A right as ACL SETUSER takes it, and the refusal.
@@ -50,14 +50,14 @@ _Refusal = Tuple[str, ServerError]
 
 
 def grant(user: str | None, wish: Wish) -> str:
-    """Return the line that gives a user all that a write block needs."""
+    """Return the line that gives a user everything that a write block needs."""
     return acl_line(user, [f"~{wish.key}", f"~{owner_key(wish.key)}", *_COMMANDS])
 
 
 def prove(session: Session, wish: Wish, server: Server, user: str | None) -> dict[str, Any]:
     """Return ``can_write`` (None: not all could be tried), why not, and the rights that are missing or untried.
 
-    The last that is done with a session: where DISCARD is forbidden a transaction is left open in it, which is dropped
+    It must be the last use of a session: if DISCARD is forbidden, a transaction is left open in it, which is dropped
     with the connection. Raises ServerError.
     """
     refused, untried = _by_script(session, wish)
@@ -106,9 +106,9 @@ def _by_script(session: Session, wish: Wish) -> tuple[list[_Refusal], list[str]]
 
 
 def _by_watch(session: Session, wish: Wish, refused: list[_Refusal]) -> tuple[list[_Refusal], list[str]]:
-    """Try the way that is taken where EVAL is denied; it is as good."""
+    """Try the way that is taken if EVAL is denied; it is as good."""
     ways = [("WATCH", *wish.keys), ("UNWATCH",), ("EXEC",)]
-    # Without MULTI, EXEC is an error for those who may, too.
+    # Without MULTI, EXEC is an error even for a user that may run it.
     replies = [reply if is_of_user(reply) else None for reply in session.ask(*ways)]
     lacking = _refusals([(str(way[0]), wish.keys[0]) for way in ways], replies)
     tries = [(command, key) for command in ("SET", "DEL") for key in wish.keys]
@@ -119,9 +119,9 @@ def _by_watch(session: Session, wish: Wish, refused: list[_Refusal]) -> tuple[li
 
 
 def queue_only(session: Session, commands: Sequence[Sequence[Any]]) -> list[Any] | ServerError:
-    """Return what Redis says to commands that it is to queue and not to run, or why it queues nothing.
+    """Return what Redis says to commands that it should queue but not run, or why it queues nothing.
 
-    Never in one go with MULTI: if that were refused they would be run.
+    They are never sent together with MULTI: if that were refused, they would be run.
     """
     try:
         session.one("MULTI")
@@ -141,5 +141,5 @@ def _refusals(tries: Sequence[tuple[str, bytes]], replies: Sequence[Any]) -> lis
 
 
 def _right(command: str, key: bytes, error: ServerError) -> str:
-    """Return the right that is missing: the command's, unless the refusal is of access to a key."""
+    """Return the right that is missing: the command's, unless access to a key was refused."""
     return f"~{key.decode(errors='backslashreplace')}" if is_of_key(error) else f"+{command.lower()}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changing a write block in one step, if it still is what was seen: by a script, or by WATCH where EVAL is denied."""
+"""Changing a write block in one step, if it is still what was seen: by a script, or by WATCH if EVAL is denied."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._blockplan 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Session, checked
 
-# GET and no TYPE, so that few privileges do.
+# GET instead of TYPE, so that few privileges suffice.
 READ = """
 local function read(key)
   local found = redis.pcall('GET', key)
@@ -33,11 +33,11 @@ local kind, value = read(KEYS[1])
 local owner_kind, owner = read(KEYS[2])
 """
 
-# Holds (ARGV[7] = 'hold') or releases. KEYS: the block, its owner and, where something is to be kept, their new names.
+# Holds (ARGV[7] = 'hold') or releases. KEYS: the block, its owner and, if something is to be kept, their new names.
 # ARGV: kind and value, kind and owner, and both PTTL that were seen; then what to do, value, owner, time to live (0:
-# none), and what length is to be kept. Returns 0 when somebody changed something since. A time to live that is shorter
-# than seen has only run on. SET and no PEXPIRE, so that few privileges do; everything is read before anything is
-# written, and after the first write no later one is refused for want of memory.
+# none), and the length above which a text is kept. Returns 0 if somebody changed something since. A shorter time to
+# live only means that time has passed. SET instead of PEXPIRE, so that few privileges suffice; everything is read
+# before anything is written, and after the first write no later one is refused for lack of memory.
 SWAP = f"""{READ}
 local function moved(key, seen)
   local left = redis.call('PTTL', key)
@@ -93,7 +93,7 @@ def aside_names(wish: Wish) -> list[bytes]:
 
 
 def swap(session: Session, seen: Seen, step: Step, wish: Wish, aside: Sequence[bytes]) -> bool:
-    """Do a step if the block still is what was seen, and tell whether it was; raises ServerError.
+    """Do a step if the block is still what was seen, and tell whether it was; raises ServerError.
 
     :param aside: new names for what would be lost, or none.
     """
@@ -126,5 +126,5 @@ def _watched(session: Session, seen: Seen, step: Step, wish: Wish) -> bool:
         expiry = ("PX", step.left_ms) if step.left_ms else ()
         writes = [("SET", key, wish.value, *expiry), ("SET", owner, step.owner, *expiry)]
     replies = session.ask(("MULTI",), *writes, ("EXEC",))
-    # A command that is refused is refused when it is queued; EXEC then only says that one was.
+    # A refused command is refused when it is queued; EXEC then only says that one was.
     return [checked(reply) for reply in replies][-1] is not None

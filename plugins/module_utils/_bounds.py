@@ -10,7 +10,7 @@ from typing import Callable, Sequence
 
 
 class Deadline:
-    """A moment after which nothing is begun."""
+    """A moment after which nothing is started."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,7 +33,7 @@ class Deadline:
         return round((self._clock() - self._started) * 1000)
 
     def slice(self, most: float, least: float = 0.05) -> float:
-        """Return what one step may take: ``most``, or what is left; never so little that it could not succeed."""
+        """Return how long one step may take: ``most`` or the time left, but never too little to succeed."""
         return max(least, min(most, self.left))
 
 
