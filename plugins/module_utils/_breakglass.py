@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 KEEP_TABLE = "kanban_rollback_break_glass"
 LEDGER_TABLE = "kanban_rollback.flag_changes"
 _INSERT_KEPT = re.compile(r"INSERT INTO \{keep\} \([^)]*\)")
-# The script's own statements stand in for the modules', with the very same expressions in them.
+# The script's own statements stand in for the modules', with the same expressions in them.
 _INSTEAD = {
     flag_queries.SWITCH: queries.SWITCH,
     flag_queries.RESTORE: queries.RESTORE,
@@ -35,13 +35,13 @@ _FUNCTIONS = ("pg_temp.kanban_off", "pg_temp.kanban_flag")
 class Script(Statements):
     """The statements of one target.
 
-    :param keep: the table of priors, as SQL (a psql variable in the script); None where it is not there yet.
-    :param trying: build statements to be planned: they meet no row, and need neither psql nor functions of ours.
+    :param keep: the table of priors, as SQL (a psql variable in the script); None if it is not there yet.
+    :param trying: build statements that are only planned: they match no row, and need neither psql nor our functions.
     """
 
     def __init__(self, target: Target, keep: sql.Composable | None, trying: bool) -> None:
         self._has_keep = keep is not None
-        # A function of PostgreSQL's own with the same types stands in: making ours is nothing that a plan could do.
+        # A function of PostgreSQL's own with the same types stands in, because a plan cannot make ours.
         self._off_of, flag_of = (sql.SQL("pg_catalog.lower" if trying else name) for name in _FUNCTIONS)
         super().__init__(target)
         text = sql.SQL("{}::text").format(self.fragments["column"])
@@ -49,7 +49,7 @@ class Script(Statements):
         if target.is_document:
             off = sql.SQL("{}({})").format(self._off_of, text)
             self.fragments["is_on"] = sql.SQL("({}({}) <> 'off')").format(flag_of, text)
-            # A text that is too long for its column would be cut by the cast, so it is left.
+            # The cast would cut a text that is too long for its column, so such a text is left alone.
             can_write = sql.SQL("AND ({0}::{1})::text = {0}").format(off, self._type)
         self.params.update(flag=target.identity, written=target.written(False), tenants=None)
         self.fragments.update(
@@ -68,7 +68,7 @@ class Script(Statements):
         self.fragments.update(single=single, wanted=wanted)
 
     def format(self, statement: str, scope: str = flag_queries.SCOPE_ALL, **more: sql.Composable) -> sql.Composed:
-        """Return a statement with this target's names, in the script's own form where it has one."""
+        """Return a statement with this target's names, in the script's own form if it has one."""
         statement = _INSTEAD.get(statement, statement)
         if not self._has_keep:
             statement = _INSERT_KEPT.sub("", statement)
@@ -92,7 +92,7 @@ class Script(Statements):
         return found
 
     def off_missing(self) -> list[sql.Composed]:
-        """Return what makes the rows of tenants that have none, where that means on."""
+        """Return what makes rows for tenants that have none, if that means on."""
         if not self.target.owners or not self.target.flag.absent_is_on:
             return []
         return [self.of_missing(queries.INSERT_MISSING, listed=False)]
@@ -107,7 +107,7 @@ class Script(Statements):
         return found
 
     def _restore_documents(self) -> sql.Composed:
-        """To the letter, where nothing else was saved into the document since; the modules' undo can do more."""
+        """Restore to the letter if nothing else was saved into the document since; the modules' undo can do more."""
         content = sql.SQL("{}::text").format(self.fragments["column"])
         ours = sql.SQL("(COALESCE({} = w.mark, false) AND w.last IS NOT DISTINCT FROM w.prior)")
         return self.format(
@@ -118,7 +118,7 @@ class Script(Statements):
         )
 
     def count_statement(self) -> sql.Composed:
-        """Return the count that decides: all tenants, how many are on, whether none is; tenants without a row too."""
+        """Return the count that decides: all tenants, how many are on, whether none is; with tenants without a row."""
         count = self.format(flag_queries.COUNT)
         if self.target.owners and self.target.flag.absent_is_on:
             missing = self.of_missing(flag_queries.MISSING_COUNT, listed=False)
@@ -162,12 +162,12 @@ def _mark(content: str | sql.Composable) -> sql.Composed:
 
 
 def keep_table(target: Target) -> sql.Composable:
-    """Return the name of the table that stands in for the ledger: beside the flag's own."""
+    """Return the name of the table that stands in for the ledger, beside the flag's own table."""
     return identifier(target.table.schema, KEEP_TABLE)
 
 
 def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fence: bool) -> list[str]:
-    """Return every statement of the script that reads or writes rows, as one to be planned."""
+    """Return every statement of the script that reads or writes rows, in a form that can be planned."""
     keep = sql.SQL(LEDGER_TABLE) if has_ledger else None
     first = Script(targets[0], keep, trying=True)
     found = []
@@ -186,7 +186,7 @@ def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fenc
 
 
 def not_allowed(cursor: Cursor, targets: Sequence[Target], has_ledger: bool) -> ServerError | None:
-    """Return what this role may not make of what the script makes: the table of priors, and functions."""
+    """Return the error if this role may not make what the script makes: the table of priors, and functions."""
     schema = targets[0].table.schema
     if not has_ledger and not cursor.row(trial_queries.MAY_KEEP, {"schema": schema, "name": KEEP_TABLE})[0]:
         return _lacking(f"permission denied: the table {schema}.{KEEP_TABLE} cannot be made or used by this role.")

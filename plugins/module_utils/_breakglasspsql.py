@@ -1,8 +1,8 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``break-glass.sql`` as psql reads it: the statements of ``_breakglass``, in order, with words for who is awake at
-three in the morning. It holds no password and no moment in time, so a second preflight writes the same file."""
+"""``break-glass.sql`` as psql reads it: the statements of ``_breakglass``, in order, with words for a person who is
+awake at three in the morning. It holds no password and no timestamp, so a second preflight writes the same file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STOP = "DO 'BEGIN RAISE EXCEPTION USING MESSAGE = {message}; END';"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the script tells about the systems beside the database.
+    """What the script says about the systems besides the database.
 
     :param block_key: the Redis key of the write block; None leaves the block out.
     :param redis_hosts: how Redis is reached from each of its hosts, as ``block_lines`` takes it.
@@ -79,7 +79,7 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
         *_fence(queries.LOWER_FENCE, "no_fence"),
         *_all_back(cursor, scripts),
         "\\else",
-        # Containment first, and none of it waits for another part of it: one refused row fails the statement for all.
+        # Containment first, and no part of it depends on another: one refused row fails the statement for all.
         "\\set ON_ERROR_STOP off",
         *[line for script in scripts for line in _off(cursor, script)],
         *_block(around),
@@ -95,17 +95,17 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
 
 
 def _flat(text: str) -> str:
-    """Text as one line, and whole: a command that is cut is another command."""
+    """Return a text as one line, uncut: a command that is cut is another command."""
     return " ".join(text.splitlines())
 
 
 def _comment(*lines: str) -> str:
-    """Names come from a catalog: one that holds a line break must not end the comment."""
+    """Return a comment; a name from a catalog that holds a line break must not end it."""
     return "\n".join(f"-- {_flat(line)}".rstrip() for line in lines)
 
 
 def _say(text: str) -> str:
-    """Psql knows escapes within quotes, and no variables."""
+    """Return the line that prints a text; within quotes, psql knows escapes and no variables."""
     text = _flat(text).replace("\\", "\\\\").replace("'", "''")
     return f"\\echo '{text}'"
 
@@ -160,7 +160,7 @@ SELECT pg_is_in_recovery() AS is_replica \\gset
 
 
 def _keep(cursor: Cursor, script: Script) -> list[str]:
-    """Where the priors go, and under which incident."""
+    """Return the lines that set where the priors go, and under which incident."""
     ledger = cursor.filled(sql.SQL("SELECT %(name)s AS keep"), {"name": LEDGER_TABLE})
     name = cursor.filled(keep_table(script.target), {})
     own = cursor.filled(sql.SQL("SELECT %(name)s AS keep, %(incident)s AS incident"), {
@@ -197,21 +197,21 @@ def _keep(cursor: Cursor, script: Script) -> list[str]:
 
 
 def _off(cursor: Cursor, script: Script) -> list[str]:
-    """One flag: whatever is free."""
+    """Switch off whatever is free of one flag."""
     which = "the default of all tenants" if script.target.global_default else "every tenant whose row is free"
     statements = [*script.off(one=False), *script.off_missing()]
     return [_say(f"Off: {which}"), *[f"{script.text(cursor, statement)};" for statement in statements]]
 
 
 def _block(around: Surroundings) -> list[str]:
-    """Psql reaches no Redis: a person does it meanwhile."""
+    """Return what a person types for the block meanwhile: psql cannot reach Redis."""
     if not around.block:
         return []
     return ["\n".join(_say(line) for line in ["The write block: now, in another terminal", *around.block])]
 
 
 def _off_held(cursor: Cursor, script: Script, number: int) -> list[str]:
-    """One flag: what is left one by one, as nobody knows how many are held and for how long."""
+    """Switch off the rest of one flag one by one, because nobody knows how many are held and for how long."""
     name = f"kanban_off_{number}"
     one = script.off(one=True)
     left = [
@@ -228,14 +228,14 @@ def _off_held(cursor: Cursor, script: Script, number: int) -> list[str]:
 
 
 def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
-    """What holds now; something that is still on ends the script with an error."""
+    """Show what holds now; anything that is still on ends the script with an error."""
     parts = [_say("What holds"), "SET lock_timeout = '1s';"]
     for script in scripts:
         name = cursor.filled(identifier(script.target.table.schema, script.target.table.name), {})
         holders = cursor.filled(sql.SQL(queries.HOLDERS), {"name": name}).strip()
         still = script.text(cursor, script.count_statement())
         parts += [
-            # A table that somebody holds cannot be counted; then who holds it is shown all the same.
+            # A table that somebody holds cannot be counted, but who holds it is shown all the same.
             "\\set ON_ERROR_STOP off\n\\set all_off off\n\\set total NULL\n\\set still_on NULL",
             f"{still} \\gset",
             "SELECT :total AS total, :still_on AS still_on;",
@@ -251,7 +251,7 @@ def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
 
 
 def _fence(statement: str, unless: str) -> list[str]:
-    """What raises or lowers the fence that is installed, by the function that its owner left for this."""
+    """Raise or lower the installed fence, by the function that its owner left for this."""
     return [
         f"{queries.HAS_FENCE.strip()} \\gset",
         f"\\if :{{?{unless}}}\n\\elif :has_fence",
@@ -273,7 +273,7 @@ def _undo(cursor: Cursor, script: Script) -> list[str]:
 
 
 def _all_back(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
-    """What is left is said, and ends the script with an error; the same command goes on with it."""
+    """Report what is left and end the script with an error; the same command goes on with it."""
     parts = []
     for script in scripts:
         parts += [

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import parse_address
 
-# In no command line: those are read by everybody on the host, and end up in the shell's history.
+# Not on a command line: everybody on the host can read those, and they end up in the shell's history.
 _ASK = "read -rs REDISCLI_AUTH; export REDISCLI_AUTH"
 _ASK_SENTINEL = "read -rs SENTINEL_AUTH"
 _REPLY = (
@@ -30,12 +30,12 @@ def block_text(key: str, hosts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def block_lines(key: str, hosts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return pairs of the hosts on which to type it, and the shell's line; one line for all that have the same.
+    """Return pairs of the hosts on which to type it, and the shell's line; hosts with the same line share a pair.
 
-    :param hosts: of each its ``name`` and the options ``login_host``, ``login_port``, ``login_db``, ``login_user``,
+    :param hosts: for each its ``name`` and the options ``login_host``, ``login_port``, ``login_db``, ``login_user``,
         ``login_unix_socket``, ``tls``, ``ca_certs``, ``sentinels`` and ``sentinel_name``, as the modules name them.
 
-    Raises BadInput for a Sentinel that is no address.
+    Raises BadInput for a Sentinel that is not an address.
     """
     by_line: dict[str, list[str]] = {}
     for host in hosts or [{"login_host": "REDIS_HOST"}]:
@@ -59,7 +59,7 @@ def _lines(key: str, host: Mapping[str, Any]) -> list[str]:
 
 
 def _by_sentinel(address: str, host: Mapping[str, Any], secure: Sequence[str], hold: str) -> str:
-    """The master is what a Sentinel says that it is; Redis's password is not the Sentinel's."""
+    """Return the line for the master that a Sentinel names; Redis's password is not the Sentinel's."""
     where = parse_address(address)
     ask = shlex.join(["SENTINEL", "get-master-addr-by-name", str(host.get("sentinel_name") or "mymaster")])
     own = 'REDISCLI_AUTH=$SENTINEL_AUTH; [ "$SENTINEL_AUTH" ] || unset REDISCLI_AUTH'

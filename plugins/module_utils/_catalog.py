@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what the server and its catalog are, before anything is changed."""
+"""Reading the server and its catalog, before anything is changed."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def _ask(session: Session, seconds: float, system: str) -> tuple[Any, ...]:
 
 
 def find_table(cursor: Cursor, wanted: str) -> tuple[Table, list[Column]]:
-    """Return the table meant and its columns; raises BadInput with near names."""
+    """Return the table meant and its columns; raises BadInput with similar names."""
     table = resolve_table(wanted, [Table(*row) for row in cursor.rows(queries.TABLES, {})])
-    # Types are named with their schema unless it is pg_catalog: the latch's function has no other in its path.
+    # Types are named with their schema unless it is pg_catalog: the latch's function has no other schema in its path.
     path = cursor.row("SELECT current_setting('search_path')", {})[0]
     cursor.row(queries.SEARCH_PATH, {"path": "pg_catalog"})
     columns = [Column(*row) for row in cursor.rows(queries.COLUMNS, {"table": table.oid})]
@@ -119,5 +119,5 @@ def pages_of(cursor: Cursor, table: Table) -> int:
 
 
 def is_unique_on(cursor: Cursor, table: Table, columns: list[str]) -> bool:
-    """Tell whether an index promises one row per ``columns``."""
+    """Tell whether an index guarantees one row per ``columns``."""
     return bool(cursor.row(queries.UNIQUE_ON, {"table": table.oid, "columns": columns})[0])

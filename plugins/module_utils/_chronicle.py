@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One journal, read once: what a person wants to know of its run, in bounded memory. Pure.
+"""One journal, read once: what a person wants to know about its run, in bounded memory. Pure.
 
-A journal of a hundred thousand lines has some hundred that matter: what our modules did, plays, and from when to when
-each host was at work in each phase. The rest is counted.
+A journal of a hundred thousand lines has a few hundred that matter: what our modules did, plays, and from when to when
+each host worked in each phase. The rest is only counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Iterable, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _journal as journal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
 
-# What is kept of one run.
+# How much is kept of one run.
 MOST_STEPS = 5000
 MOST_PLAYS = 300
 MOST_SPANS = 2000
@@ -23,7 +23,7 @@ MOST_PARTS = 20
 # Modules that only read what others have done.
 _READERS = ("incident_info", "feature_flag_info", "write_block_info", "write_fence_info")
 _KEPT = frozenset(journal.FIGURES) - frozenset(_READERS)
-# Who hands a decision on, by set_stats.
+# The roles that pass on a decision, by set_stats.
 _DECIDING = ("selective", "triage")
 _STATS = "ansible.builtin.set_stats"
 _BEGINS = ("ansible.builtin.include_", "ansible.builtin.import_")
@@ -56,16 +56,16 @@ class Step:
 
     @property
     def place(self) -> str:
-        """The database that it acted on, or the host where that is not known."""
+        """The database that it acted on, or the host if that is not known."""
         return str(self.details.get("database") or self.host)
 
 
 @dataclass
 class Span:
-    """From when to when a host was at work in a phase, how many tasks that were, and how many of them failed.
+    """From when to when a host worked in a phase, in how many tasks, and how many of them failed.
 
-    ``parts`` are those times play by play, the number of the play before them: containment is looked at again at the
-    end of a run, and what the host did between the two is no containment.
+    ``parts`` has these times by play, each after the play's number: containment is looked at again at the end of a
+    run, and what the host did in between is not containment.
     """
 
     phase: str
@@ -79,7 +79,7 @@ class Span:
 
 @dataclass
 class Play:
-    """A play by its heading; ``seconds`` is null while it has not ended."""
+    """A play by its heading; ``seconds`` is null until it has ended."""
 
     number: int
     heading: str
@@ -93,7 +93,7 @@ class Play:
 class RunRecord:
     """One run. ``left_out`` counts steps beyond ``MOST_STEPS``; ``reading`` says whether the journal holds.
 
-    Without a ``file`` there is no journal of it, and it is what a ledger's events tell (``_chronicleledger``).
+    Without a ``file`` it has no journal, and is made from a ledger's events (``_chronicleledger``).
     """
 
     file: str
@@ -120,12 +120,12 @@ class RunRecord:
 
     @property
     def verdict(self) -> str:
-        """What its last screen said; empty where it has none."""
+        """What its last screen said; empty if it has none."""
         return str(self.exit.get("kanban_verdict") or "")
 
     @property
     def ended_at(self) -> str | None:
-        """When it ended, or said its last screen where the journal goes no further; null where it did neither."""
+        """When it ended, or showed its last screen if the journal goes no further; null if it did neither."""
         return self.reading.last_at if self.reading.ended or (self.verdict and self.reading.holds) else None
 
     def of(self, *sources: str, role: str = "") -> list[Step]:
@@ -134,12 +134,12 @@ class RunRecord:
 
 
 def read_run(lines: Iterable[bytes], file: str) -> RunRecord:
-    """Verify a journal and keep what matters of it.
+    """Verify a journal and keep what matters in it.
 
-    What is behind a line that was changed is not believed, and so not in it.
+    Anything after a line that was changed is not trusted, and so is left out.
     """
     run = RunRecord(file, journal.Reading())
-    # A metric is looked at hundreds of times; the last look of each gate on each host is what it came to.
+    # A metric is looked at hundreds of times; the last look of each gate on each host is the outcome.
     looks: dict[tuple[Any, ...], int] = {}
 
     def see(event: Event) -> None:
@@ -159,7 +159,7 @@ def read_run(lines: Iterable[bytes], file: str) -> RunRecord:
     if requested and requested != run.reading.incident_id:
         run.aliases.add(str(requested))
     if not run.reading.ended and run.ended_at:
-        # What the run's end would say, of one that has said its last screen.
+        # What the run's end would say, for a run that has shown its last screen.
         run.hosts = len({host for _phase, host in run.spans})
         run.recap = {name: sum(getattr(play, name) for play in run.plays) for name in ("failed", "unreachable")}
     return run
@@ -182,12 +182,12 @@ def _task(run: RunRecord, event: Event, looks: dict[tuple[Any, ...], int]) -> No
     data = event.data
     host = str(data.get("host") or "")
     bad = bool(data.get("failed") or data.get("unreachable")) and not data.get("ignored")
-    # What begins other tasks, or tells people, is no work of a phase by itself.
+    # A task that starts other tasks, or tells people, is not work of a phase by itself.
     if not event.source.startswith(_BEGINS) and data.get("role") != "communicate":
         _span(run, event.phase, host, int(data.get("play") or 0), (str(data.get("started") or event.at), event.at), bad)
     deciding = event.source == _STATS and data.get("role") in _DECIDING
     figures, details = data.get("figures") or {}, data.get("details") or {}
-    # The run's end has all of it, and may be missing.
+    # The run's end has all of it, but may be missing.
     run.exit.update(_map(details.get("exit")))
     if event.source not in _KEPT and not deciding and "users_count" not in figures:
         return

@@ -21,10 +21,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalent
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import PREFIX, SUFFIX, incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import LARGEST_FILE, Words, read_words
 
-# The newest so many journals of one incident are read.
+# How many journals of one incident are read, the newest ones.
 MOST_JOURNALS = 200
 WORDS_FILE = "words.md"
-# The note that a moment of people's was not understood, and how one is written.
+# The note that a moment which people wrote was not understood, and how to write one.
 UNREAD, HOW = "detected_unread", "2026-12-01 03:04 -03:00"
 # A moment that leaves no doubt: with a date and a zone.
 _MOMENT = re.compile(
@@ -37,8 +37,8 @@ def read_summary(
 ) -> dict[str, Any]:
     """Return ``summary``, ``found`` (whether there is a journal) and ``warnings``; raises BadInput.
 
-    :param run_id: a run that the summary has to tell of, may be empty. Where two databases have different incidents
-        open, its journal lies with the one that answered first, and then that incident is summed up.
+    :param run_id: a run that the summary has to cover; may be empty. If two databases have different incidents open,
+        its journal is with the one that answered first, and then that incident is summed up.
     """
     deadline = Deadline(seconds)
     directory = directory_of(path, incident_id)
@@ -61,7 +61,7 @@ def _tells_of(runs: Sequence[RunRecord], run_id: str) -> bool:
 
 
 def _elsewhere(directory: Path, run_id: str) -> list[Path]:
-    """Return directories of other incidents that have a file with the name of a run's journal; links are none."""
+    """Return directories of other incidents that have a file named like a run's journal; links do not count."""
     found = directory.parent.glob(f"*/{PREFIX}{safe_name(run_id)}*{SUFFIX}")
     return sorted({file.parent for file in found if file.parent != directory and not file.parent.is_symlink()})
 
@@ -81,7 +81,7 @@ def directory_of(path: str, incident_id: str) -> Path:
 def read_runs(directory: Path, incident_id: str, deadline: Deadline) -> tuple[list[RunRecord], list[str]]:
     """Return what the journals of an incident say, and what could not be read; raises BadInput.
 
-    A journal of another incident that lies here is not believed.
+    A journal of another incident that is in the directory is left out.
     """
     runs, warnings = [], []
     files = _journals(directory)
@@ -108,7 +108,7 @@ def read_runs(directory: Path, incident_id: str, deadline: Deadline) -> tuple[li
 
 
 def _once(runs: list[RunRecord], warnings: list[str]) -> list[RunRecord]:
-    """Return each run once: of copies of a journal the one that tells most counts."""
+    """Return each run once: of several copies of a journal, the one that says most counts."""
     found: dict[tuple[str, str, str], RunRecord] = {}
     for run in sorted(runs, key=lambda run: (not run.reading.ended, -run.reading.lines, run.file)):
         first = found.setdefault((run.reading.run_id, run.reading.began_at, run.playbook), run)
@@ -118,7 +118,7 @@ def _once(runs: list[RunRecord], warnings: list[str]) -> list[RunRecord]:
 
 
 def _journals(directory: Path) -> list[Path]:
-    """Return regular files, by their name, which begins with the moment of the run."""
+    """Return regular files, sorted by name, which begins with the moment of the run."""
     try:
         found = [file for file in directory.glob(f"{PREFIX}*{SUFFIX}") if stat.S_ISREG(file.lstat().st_mode)]
         if directory.exists():
@@ -134,7 +134,7 @@ def _journals(directory: Path) -> list[Path]:
 
 
 def words_in(directory: Path) -> Words:
-    """Return people's own words; none where there is no file that can be read."""
+    """Return people's own words; none if there is no file that can be read."""
     try:
         handle = os.open(directory / WORDS_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as opened:
@@ -144,7 +144,7 @@ def words_in(directory: Path) -> Words:
 
 
 def detected_in(words: Words) -> tuple[str | None, list[dict[str, Any]]]:
-    """Return when it was detected as people wrote it, null where that is no moment, and a note where it is not."""
+    """Return when people wrote that it was detected, null if that is not a moment, and a note if it is not."""
     text = words.said.get("detected_at", "")
     at = moment_in(text)
     unread = [{"what": UNREAD, "journal": WORDS_FILE, "where": HOW}] if text and at is None else []
@@ -152,7 +152,7 @@ def detected_in(words: Words) -> tuple[str | None, list[dict[str, Any]]]:
 
 
 def moment_in(text: str) -> str | None:
-    """Return the first moment with a date and a zone, UTC as in a journal; null where there is none."""
+    """Return the first moment with a date and a zone, UTC as in a journal; null if there is none."""
     found = _MOMENT.search(text)
     if found is None:
         return None

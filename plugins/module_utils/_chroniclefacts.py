@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The figures of an incident, from what its runs did. Pure: neither Ansible nor a driver.
 
-Null is what was not measured, never 0. Two hosts that lead to one database count once, by the identity of the database.
+Null means not measured, never 0. Two hosts that lead to one database count once, by the identity of the database.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
 
 if TYPE_CHECKING:
-    # Hosts have Python 3.8 perhaps, which does not know it.
+    # Hosts may have Python 3.8, which does not have it.
     from typing import TypeGuard
 
 
 def number(value: Any) -> TypeGuard[float]:
-    """Whether it is a number, which yes and no are not."""
+    """Tell whether a value is a number, which True and False are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -29,7 +29,7 @@ def numbers(values: Iterable[Any]) -> list[Any]:
 
 
 def steps_of(runs: Iterable[RunRecord], *sources: str) -> list[Step]:
-    """Return the steps of some modules over all runs that were no plan, oldest first."""
+    """Return the steps of some modules over all runs that were not plans, oldest first."""
     return sorted((step for run in runs if not run.is_plan for step in run.of(*sources)), key=lambda step: step.at)
 
 
@@ -42,23 +42,23 @@ def by_place(steps: Iterable[Step]) -> dict[str, list[Step]]:
 
 
 def sum_of(values: Iterable[Any]) -> Any:
-    """Return the sum; null where there is none, or one of them is not known."""
+    """Return the sum; null if there are no values, or one of them is not known."""
     known = list(values)
     return sum(known) if known and all(number(value) for value in known) else None
 
 
 def first_figure(steps: Sequence[Step], name: str) -> Any:
-    """Return the first figure of that name that is a number; null where there is none."""
+    """Return the first figure of that name that is a number; null if there is none."""
     return next((step.figures[name] for step in steps if number(step.figures.get(name))), None)
 
 
 def last_figure(steps: Sequence[Step], name: str) -> Any:
-    """Return the last figure of that name that is a number; null where there is none."""
+    """Return the last figure of that name that is a number; null if there is none."""
     return first_figure(list(reversed(steps)), name)
 
 
 def is_stop(step: Step) -> bool:
-    """Whether it switched off for the stop itself: a replica has nothing to switch."""
+    """Tell whether a step switched off for the stop itself: a replica has nothing to switch."""
     return step.source == "feature_flag" and step.role == "contain" and step.details.get("writable") is not False
 
 
@@ -92,7 +92,7 @@ def records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
             table = found.setdefault(row["table"], {"repaired": 0, "deleted": 0, "restored": 0})
             changed, deleted, inserted = (row.get(name) or 0 for name in ("changed", "deleted", "inserted"))
             if undone:
-                # What an undo brings back was repaired before, and is so no more.
+                # What an undo brings back had been repaired, and no longer is.
                 table["repaired"] = max(0, table["repaired"] - changed)
                 table["deleted"] = max(0, table["deleted"] - deleted)
                 table["restored"] = max(0, table["restored"] - inserted)
@@ -141,7 +141,7 @@ def _checks(places: Mapping[str, Sequence[Step]], has_after: bool) -> list[dict[
 
 
 def recovery_point(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return whether it is measured what was written after the fence, and how many rows that is."""
+    """Return whether what was written after the fence is measured, and how many rows that is."""
     last = [steps[-1] for steps in by_place(steps_of(runs, "recovery_point_info")).values()]
     points = [step.details.get("point") or {} for step in last]
     measured = bool(points) and all(point.get("measured") is True for point in points)
@@ -151,7 +151,7 @@ def recovery_point(runs: Sequence[RunRecord]) -> dict[str, Any]:
 def metrics(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return the last judgement of the metrics with their values and limits.
 
-    ``watched_seconds`` are those of the longest watch with that verdict since another verdict was given.
+    ``watched_seconds`` is that of the longest watch with this verdict since another verdict was given.
     """
     judged = [step for step in steps_of(runs, "metric_gate") if step.details.get("metrics")]
     if not judged:
@@ -187,7 +187,7 @@ def stages(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
                 "switched": figures["changed_count"],
                 "on_after": figures.get("enabled_after"),
                 "had_it": stage.get("had_it"),
-                # A stage counts its own alone; so many belong to those before it.
+                # A stage counts only its own; this many belong to those before it.
                 "before": stage.get("before"),
                 "tenants": stage.get("tenants"),
                 "back": (figures.get("enabled_after") or 0) >= (figures.get("enabled_before") or 0),
@@ -197,7 +197,7 @@ def stages(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
 
 
 def preserved(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return what was kept: proven dumps with rows and bytes, and of how many hosts the evidence is whole."""
+    """Return what was kept: proven dumps with rows and bytes, and the hosts' evidence and whether it is whole."""
     dumps = [step for step in steps_of(runs, "pg_dump") if step.ok and number(step.figures.get("toc_entries"))]
     last = [steps[-1] for steps in by_place(dumps).values()]
     evidence = [step for step in steps_of(runs, "evidence") if step.ok]
@@ -209,14 +209,14 @@ def preserved(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "rows": sum_of(step.figures.get("rows") for step in last),
         "bytes": sum_of(step.figures.get("bytes") for step in last),
         "evidence_hosts": sorted({step.host for step in evidence}),
-        # Where a host's directory of incidents could not be written.
+        # The places that were used if a host's directory of incidents could not be written.
         "evidence_elsewhere": [{"host": host, "path": path} for host, path in sorted(elsewhere)],
         "evidence_complete": all(step.figures.get("complete") is True for step in evidence) if evidence else None,
     }
 
 
 def backup(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return how many seconds of data the newest backup lacked, as it was asked first; null where nobody asked."""
+    """Return how many seconds of data the newest backup lacked, by the first answer; null if nobody asked."""
     asked = steps_of(runs, "backup_info")
     lost = numbers(step.figures.get("lost_seconds") for step in asked)
     recent = [step.figures["recent"] for step in asked if isinstance(step.figures.get("recent"), bool)]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whom an incident affected: companies, users, errors, before the stop and after it. Pure: no Ansible, no driver.
 
-A look after the stop sees what the stop has cured already, so it tells what became of it and not what the impact was.
+A look after the stop sees what the stop has already cured, so it tells the outcome and not what the impact was.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOOK = "affected_tenants_info"
 def companies(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return how many companies there are, had the feature, and were switched off.
 
-    ``complete`` is false where a host that was to be switched never answered: then only ``switched_off`` has a number,
+    ``complete`` is false if a host that was to be switched never answered: then only ``switched_off`` has a number,
     and it is at least that many.
     """
     told = steps_of(runs, "feature_flag", _LOOK)
@@ -51,8 +51,8 @@ def _answered(step: Step) -> bool:
 
 
 def _together(steps: Sequence[Step]) -> list[Step]:
-    """Return steps of one database, those of two hosts that stopped it at once as one stop: each switched a part of it,
-    and counts as on before what it switched itself and what was left when it ended.
+    """Return steps of one database, with simultaneous stops by two hosts as one stop: each host switched a part of it,
+    and counts as on before what it switched itself plus what was left when it ended.
     """
     found: list[Step] = []
     for step in steps:
@@ -69,14 +69,14 @@ def _together(steps: Sequence[Step]) -> list[Step]:
 
 
 def _of_place(steps: Sequence[Step]) -> dict[str, Any]:
-    """Return the figures of one database; empty where nothing was stopped there."""
+    """Return the figures of one database; empty if nothing was stopped there."""
     stops = [step for step in steps if is_stop(step)]
     if not stops:
         return {}
     asked = [step for step in steps if step.source == _LOOK]
     meant = max(numbers(step.figures.get("total") for step in stops), default=None)
     total = last_figure(asked, "total")
-    # Of some tenants that are named a kill tells no more than their number.
+    # For a list of named tenants, a kill tells no more than their number.
     whole = total is None or (meant is not None and meant >= total)
     after = stops[-1].figures.get("enabled_after") if whole else None
     if not whole:
@@ -91,12 +91,12 @@ def _of_place(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _before(looks: Sequence[Step], stops: Sequence[Step]) -> list[Step]:
-    """Return the looks before the first stop; all of them where nothing was stopped."""
+    """Return the looks before the first stop; all of them if nothing was stopped."""
     return [look for look in looks if not stops or look.at <= stops[0].at]
 
 
 def _on_before(stops: Sequence[Step], looks: Sequence[Step]) -> Any:
-    """Return how many had the feature: a stop of everybody counted them itself, one of a list only those of the list.
+    """Return how many had the feature: a stop of everybody counted them itself, one of a list only those on it.
 
     :param looks: those before the first stop.
     """
@@ -106,10 +106,10 @@ def _on_before(stops: Sequence[Step], looks: Sequence[Step]) -> Any:
 
 
 def _switched(steps: Sequence[Step], on_before: Any) -> Any:
-    """Return how many different ones were switched off; those of a second stop after a return are the same ones again.
+    """Return how many different tenants were switched off; a second stop after a return switches the same ones again.
 
-    Who is written back and switched again, by the sweep or by the same command again, is counted a second time by the
-    stop, so of those that are meant (all, or a list, which has an id of its own) no more count than were on.
+    Tenants that are written back and switched again, by the sweep or by the same command again, are counted a second
+    time by the stop. So of those that are meant (all, or a list, which has its own id) no more count than were on.
     """
     most: float = 0
     seen = False
@@ -120,7 +120,7 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
         if step.source != "feature_flag" or not number(figures.get("changed_count")):
             continue
         if is_stop(step):
-            # By their number where a journal is from before lists had one.
+            # By their number if the journal is from before lists had an id.
             seen, meant = True, step.details.get("list") or figures.get("total")
             changed[meant] = changed.get(meant, 0) + figures["changed_count"]
             on = figures.get("enabled_before")
@@ -135,7 +135,7 @@ def _switched(steps: Sequence[Step], on_before: Any) -> Any:
 
 def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return how many users are affected: those of the companies that were switched off, else by the last ranking
-    before the stop. What was counted before more companies were switched off is no count of them.
+    before the stop. A count from before more companies were switched off does not include theirs.
     """
     steps = sorted((step for run in runs if not run.is_plan for step in run.steps), key=lambda step: step.at)
     stops = by_place(step for step in steps if is_stop(step) and _answered(step))
@@ -150,10 +150,10 @@ def users(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def errors(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return errors and companies that have them, by the last ranking before the stop; lines of error in the logs.
+    """Return errors and companies that have them, by the last ranking before the stop; error lines in the logs.
 
-    ``affected_after`` are companies that have errors by the last look after the last stop, null where nobody looked
-    again on each database; ``log_lines`` are those of the last look.
+    ``affected_after`` are companies that have errors by the last look after the last stop, null if not every
+    database was looked at again; ``log_lines`` are those of the last look.
     """
     ranked = by_place(steps_of(runs, _LOOK))
     stops = by_place(step for step in steps_of(runs, "feature_flag") if is_stop(step) and _answered(step))
@@ -168,6 +168,6 @@ def errors(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def _affected_after(looks: Sequence[Step], stopped: str) -> Any:
-    """Return the last count after a moment; a list that is frozen tells its figures of before."""
+    """Return the last count after a moment; a frozen list still has its earlier figures."""
     later = [look for look in looks if look.at > stopped and look.figures.get("frozen") is not True]
     return last_figure(later, "affected_count")

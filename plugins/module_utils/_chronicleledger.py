@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs of which no journal is left, as the ledger's events tell of them. Pure.
+"""Runs that have no journal left, as the ledger's events describe them. Pure.
 
 A journal is lost with its controller; what a module changed is an event of the ledger, written in the same transaction.
-So of such a run it is known what was done and when, by the database's clock, and not what was only looked at, what
+So for such a run it is known what was done and when, by the database's clock, but not what was only looked at, what
 failed, how long it took, or when the run began: that is not measured.
 """
 
@@ -16,10 +16,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _jou
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import details
 
-# Events of one ledger that are told, and their texts' length.
+# How many events of one ledger are passed on, and how long their texts may be.
 MOST, LONGEST = 1000, 200
 _ROLES = {"re-enable": "reenable"}
-# A plan is no repair, a pause no stop, and a look of a gate one of hundreds.
+# A plan is not a repair, a pause is not a stop, and a gate's look is one of hundreds.
 _NO_STEP = ("planned", "paused", "rolled back", "fence_drained")
 _SOURCES = ("feature_flag", "write_fence", "incident", "integrity_repair", "pg_restore_tables")
 _DONE = ("repaired", "restored", "undone")
@@ -57,7 +57,7 @@ def _figures(source: str, event: str, data: Mapping[str, Any]) -> Mapping[str, A
 
 
 def _details(source: str, event: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a journal would have of it."""
+    """Return what a journal would have about it."""
     result: dict[str, Any] = dict(data)
     if source == "incident":
         result = {"event": event, "elsewhere": data.get("elsewhere")}
@@ -73,10 +73,10 @@ def _details(source: str, event: str, data: Mapping[str, Any]) -> dict[str, Any]
 def runs_without_journal(
     incident_id: str, runs: Sequence[RunRecord], ledgers: Sequence[Mapping[str, Any]]
 ) -> list[RunRecord]:
-    """Return a record of each run that a ledger tells of and that has no journal.
+    """Return a record of each run that a ledger has events of and that has no journal.
 
-    :param runs: those that have one.
-    :param ledgers: each with ``host`` and ``told``, of ``told_by``.
+    :param runs: the runs that have one.
+    :param ledgers: each with ``host`` and ``told``, from ``told_by``.
     """
     known = {run.reading.run_id for run in runs}
     found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
@@ -110,7 +110,7 @@ def _step(host: str, one: Mapping[str, Any], playbook: str) -> Step:
         source=one["source"],
         host=host,
         task="",
-        # What a release refuses again is no new stop.
+        # Writes that a release refuses again are not a new stop.
         role=playbook or _ROLES.get(one["phase"], one["phase"]),
         play=0,
         changed=True,

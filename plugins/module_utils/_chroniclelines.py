@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclef
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import phase_of
 
 MOST_LINES = 200
-# Hosts that did the same thing in one run have a line each up to so many, and one together beyond.
+# Up to so many hosts that did the same thing in one run have a line each; more than that share one.
 MOST_HOSTS = 4
 _FIGURES = (
     "total",
@@ -81,7 +81,7 @@ def _incident(step: Step) -> str:
 def _dump(step: Step) -> str:
     if not step.ok:
         return "dump"
-    # The task that only begins the job says nothing yet, and a run that finds the dump of an earlier one took none.
+    # The task that only starts the job says nothing yet, and a run that finds an earlier run's dump has made none.
     return ("dump" if step.changed else "dump_found") if number(step.figures.get("toc_entries")) else ""
 
 
@@ -102,7 +102,7 @@ _WHAT: Mapping[str, Callable[[Step], str]] = {
     "metric_gate": lambda step: "metrics",
     "affected_tenants_info": lambda step: "ranked",
 }
-# What no host did.
+# For lines about something that no host did.
 _NOBODY_S: Mapping[str, Any] = {"host": "", "hosts": 0, "failed": False}
 # Every word that a line can have.
 WORDS = (
@@ -126,7 +126,7 @@ def timeline(runs: Sequence[RunRecord], detected: str | None = None) -> tuple[li
     lines.sort(key=lambda line: str(line["at"]))
     if len(lines) <= MOST_LINES:
         return lines, 0
-    # The beginning tells what was stopped, the end how it stands.
+    # The beginning tells what was stopped, the end tells the current state.
     half = MOST_LINES // 2
     return lines[:half] + lines[-half:], len(lines) - MOST_LINES
 
@@ -151,7 +151,7 @@ def _of_run(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _figures(step: Step) -> Mapping[str, Any]:
-    """Return a step's figures, and what a failover has cost among them."""
+    """Return a step's figures, including what a failover has cost."""
     return {**step.figures, **step.details.get("failover", {})}
 
 
@@ -176,7 +176,7 @@ def _line(run_id: str, what: str, step: Step, host: str, hosts: int, figures: Ma
 
 
 def _summed(steps: Sequence[Step]) -> dict[str, Any]:
-    """Return figures of several hosts together: each database once, by its last answer; words only where all agree."""
+    """Return figures of several hosts together: each database once, by its last answer; words only if all agree."""
     last = {step.place: _figures(step) for step in steps}.values()
     found: dict[str, Any] = {}
     for name in _FIGURES:

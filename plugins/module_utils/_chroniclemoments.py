@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an incident was stopped, validated, repaired, released, brought back, and how it stands. Pure.
+"""When an incident was stopped, validated, repaired, released, brought back, and its state. Pure.
 
-The clock starts with the first line of the first run, which is what a person waits for; it is the controller's.
+The clock starts with the first line of the first run, which is when a person starts to wait; it is the controller's.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclef
 SEVERITIES: Mapping[str, str] = {"scenario1": "P0", "scenario2": "P1", "scenario3": "P0 critical", "": ""}
 # The playbook that runs a scenario's own playbook on a team's staging.
 REHEARSAL = "rehearse"
-# From the mildest: a run that goes on from one to another counts as the graver.
+# Mildest first: a run that goes on from one to another counts as the graver one.
 _GRAVER = ("", "scenario2", "scenario1", "scenario3")
 _REPAIRS = ("integrity_repair", "pg_restore_tables")
 _STOPPING = ("feature_flag", "write_fence", "write_block")
-# They look at the application for reasons of their own.
+# These look at the application for reasons of their own.
 _LATER = ("release", "reenable")
 _LOWERED = ("absent", "dormant", "lowered")
 _TESTS = {"kill_proof_info": "proven", "smoke_test": "passed", "cache_purge": "complete", "pm2_info": "ok"}
 
 
 def seconds_between(began: str | None, ended: str | None) -> float | None:
-    """Return seconds between two moments, to a tenth; null where one is not known."""
+    """Return seconds between two moments, to a tenth; null if one is not known."""
     if not began or not ended:
         return None
     first, last = seen(began), seen(ended)
@@ -36,7 +36,7 @@ def seconds_between(began: str | None, ended: str | None) -> float | None:
 
 
 def seen(moment: str) -> datetime | None:
-    """Return a moment of the journal as time; null where it is none."""
+    """Return a journal's moment as a datetime; null if it is not one."""
     try:
         return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     except ValueError:
@@ -48,7 +48,7 @@ def scenario_of(run: RunRecord) -> str:
     if not any(step.role in ("contain", "selective") for step in run.steps):
         return ""
     if run.playbook == "scenario2":
-        # It goes on with everybody where that was decided.
+        # It goes on with everybody if that was decided.
         return "scenario1" if run.exit.get("kanban_decision") == "escalate" else "scenario2"
     if run.playbook in SCENARIOS:
         return run.playbook
@@ -66,7 +66,7 @@ def _by_what_was_done(run: RunRecord) -> str:
 
 
 def stop_began(run: RunRecord) -> str:
-    """Return when the clock of the objective began: a rehearsal has prepared and broken things before."""
+    """Return when the clock of the objective began: a rehearsal prepares and breaks things before that."""
     kill = next((step.play for step in run.steps if is_stop(step)), None)
     if run.playbook == REHEARSAL and kill is not None:
         return next((play.began for play in run.plays if play.number == kill), run.reading.began_at)
@@ -74,12 +74,12 @@ def stop_began(run: RunRecord) -> str:
 
 
 def graver(scenarios: Sequence[str]) -> str:
-    """Return the gravest of some scenarios; empty where there is none."""
+    """Return the gravest of some scenarios; empty if there is none."""
     return max(scenarios, key=_GRAVER.index, default="")
 
 
 def contained_at(run: RunRecord) -> str | None:
-    """Return when the last host had done its part of the stop; null where one never did."""
+    """Return when the last host had done its part of the stop; null if one never did."""
     stops = [step for step in run.steps if step.role == "contain" and step.source in _STOPPING]
     kills = [step for step in stops if step.source == "feature_flag"]
     if not kills:
@@ -95,7 +95,7 @@ def contained_at(run: RunRecord) -> str | None:
         if step.play == play:
             asked[key] = step.at if _holds(step) else None
         elif asked.get(key, "") is None and _holds(step):
-            # What failed at first, and a later task of the same run made good.
+            # It failed at first, and a later task of the same run made up for it.
             asked[key] = step.at
     moments = [at for at in asked.values() if at]
     return max(moments) if moments and len(moments) == len(asked) else None
@@ -108,11 +108,11 @@ def _holds(step: Step) -> bool:
 
 
 def validated_at(run: RunRecord, contained: str | None) -> str | None:
-    """Return when the application was found sound after the stop; null where it was not, or nobody looked."""
+    """Return when the application was found sound after the stop; null if it was not, or nobody looked."""
     tests = [step for step in run.steps if contained and step.at >= contained and step.role not in _LATER]
     gates = [step for step in tests if step.source == "metric_gate" and step.role == "observe"]
     if gates:
-        # The first look is the validation; what is watched for half an hour comes after it.
+        # The first look is the validation; the half hour of watching comes after it.
         gates = [step for step in gates if step.play == min(gate.play for gate in gates)]
     until = max((step.at for step in gates), default=None)
     last: dict[tuple[str, str, str], Step] = {}
@@ -127,15 +127,15 @@ def validated_at(run: RunRecord, contained: str | None) -> str | None:
 
 
 def decided_at(run: RunRecord) -> str | None:
-    """Return when the last decision was handed on; null where there was none."""
+    """Return when the last decision was passed on; null if there was none."""
     return max((step.at for step in run.of("ansible.builtin.set_stats") if step.role == "selective"), default=None)
 
 
 def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | None]:
-    """Return the moments of an incident, null where there is none.
+    """Return the moments of an incident, null for any that did not occur.
 
-    :param runs: those that were no plan, oldest first.
-    :param detected: as people wrote it, where that is a moment.
+    :param runs: those that were not plans, oldest first.
+    :param detected: as people wrote it, if that is a moment.
     """
     found: dict[str, str | None] = dict.fromkeys(
         ("detected", "began", "contained", "decided", "validated", "recovery_began", "data_validated", "released"), None
@@ -144,7 +144,7 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
     stopping = [run for run in runs if scenario_of(run)]
     if runs:
         first = (stopping or runs)[0]
-        # A ledger knows when something was done, and not since when a person waited for it.
+        # A ledger knows when something was done, but not since when a person waited for it.
         found["began"] = stop_began(first) if first.file else None
         found["ended"] = runs[-1].ended_at
     noticed = [run.reading.began_at for run in runs if run.playbook in ("alert", "triage")]
@@ -165,7 +165,7 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
                 _recorded(step, found)
         if run.playbook == "reenable":
             if is_whole_return(run, runs):
-                # When the last of them had it again; telling people and closing the incident come after that.
+                # When the last tenants had it again; telling people and closing the incident come after that.
                 found["reenabled"] = _returned_at(run) or found["reenabled"] or run.reading.last_at
                 found["released"] = found["released"] or _given_back_at(run)
         elif scenario_of(run) and found["reenabled"]:
@@ -175,14 +175,14 @@ def moments(runs: Sequence[RunRecord], detected: str | None) -> dict[str, str | 
 
 
 def _voids_validation(step: Step) -> bool:
-    """Whether nothing is known any more of data that was validated: as the ledger has it, a stop, a repair, an undo."""
+    """Tell whether validated data is no longer known to be valid: as in the ledger, after a stop, a repair, an undo."""
     if is_stop(step):
         return step.ok and ("sweep" not in step.details or bool(step.figures.get("changed_count")))
     return step.source in _REPAIRS and step.role == "recover" and step.ok and step.changed
 
 
 def _recorded(step: Step, found: dict[str, str | None]) -> None:
-    """Take what a run put into the ledger; a later word takes back an earlier one."""
+    """Take what a run put into the ledger; a later event takes back an earlier one."""
     event = step.details.get("recorded")
     if event == "data validated":
         found["data_validated"] = step.at
@@ -200,14 +200,14 @@ def _returned_at(run: RunRecord) -> str | None:
 
 
 def _given_back_at(run: RunRecord) -> str | None:
-    """Return when a return of everybody gave the writes back, as a release does; null where none were refused."""
+    """Return when a return of everybody gave the writes back, as a release does; null if none were refused."""
     lowered = [step for step in run.of("write_fence", role="reenable") if step.figures.get("status") in _LOWERED]
     freed = [step for step in run.of("write_block", role="reenable") if step.figures.get("held") is False]
     return max((step.at for step in (*lowered, *freed) if step.ok and step.changed), default=None)
 
 
 def is_whole_return(run: RunRecord, runs: Sequence[RunRecord]) -> bool:
-    """Whether a return brought everybody back, and not a stage or the one who tries it."""
+    """Tell whether a return brought everybody back, and not just a stage or the one that tries it."""
     if run.verdict != "restored" or run.is_plan:
         return False
     if any(step.details.get("latch") is False for step in run.of("incident")):
@@ -219,7 +219,7 @@ def is_whole_return(run: RunRecord, runs: Sequence[RunRecord]) -> bool:
 
 
 def state_of(runs: Sequence[RunRecord], found: Mapping[str, str | None]) -> str:
-    """Return how the incident stands, by the last that its runs said."""
+    """Return the state of the incident, by what its runs said last."""
     state = "open"
     for run in runs:
         events = [step.details.get("recorded") for step in run.of("incident")]
@@ -240,7 +240,7 @@ def objective_of(
 ) -> tuple[dict[str, float | None], dict[str, Any]]:
     """Return ``seconds`` and ``objective``: what counts is the stop, for scenario 1 the validated application.
 
-    The objective is that of the gravest scenario, and counts from the first run of that one.
+    The objective is that of the gravest scenario, and counts from that scenario's first run.
     """
     began = found["began"]
     its = moments([run for run in runs if scenario_of(run) == scenario], None) if scenario else found

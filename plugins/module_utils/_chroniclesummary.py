@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The summary of an incident, which messages and reports are filled from. Pure: neither Ansible nor a driver.
 
-docs/report.md describes its fields. Null is what was not measured. Names of hosts and operators are what they are:
-whoever shows them makes them harmless.
+docs/report.md describes its fields. Null means not measured. Names of hosts and operators are left as they are:
+the code that shows them makes them harmless.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def summary_of(
 ) -> dict[str, Any]:
     """Return the summary of one incident.
 
-    :param runs: of all its journals, in any order; only what stands before a break of a chain is in them.
+    :param runs: the runs of all its journals, in any order; they hold only what precedes a break in a chain.
     :param objectives: seconds by scenario.
-    :param detected: the moment that people wrote down, UTC as in a journal; null where they wrote none.
+    :param detected: the moment that people wrote down, UTC as in a journal; null if they wrote none.
     :param notes: what else a reader has to know.
     """
     ordered = sorted(runs, key=lambda run: run.reading.began_at)
@@ -80,7 +80,7 @@ def _last(runs: Sequence[RunRecord], name: str) -> str:
 
 
 def _decision(runs: Sequence[RunRecord], scenario: str) -> dict[str, Any]:
-    """Return what was decided, in the words that the roles hand on, and the playbooks in their order."""
+    """Return what was decided, in the words that the roles pass on, and the playbooks in their order."""
     exits = dict.fromkeys(("kanban_decision", "kanban_scenario", "kanban_severity"), "")
     for run in runs:
         exits.update({name: str(run.exit[name]) for name in exits if run.exit.get(name)})
@@ -115,7 +115,7 @@ def _run(run: RunRecord) -> dict[str, Any]:
 
 
 def _notes(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Return what a reader has to know about the journals, as words with the file that is meant."""
+    """Return what a reader has to know about the journals, as words with the file concerned."""
     found = []
     for run in runs:
         if not run.file:

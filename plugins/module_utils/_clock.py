@@ -8,20 +8,20 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
-# The recorder loads this in the process that Ansible starts with, before it reads a playbook; all that evaluate a
-# filter later are copies of that process, and have its value.
+# The recorder loads this in the process that Ansible starts with, before it reads a playbook; all processes that
+# evaluate a filter later are copies of that one, and have its value.
 _LOADED = time.time()
 
 
 def epoch(moment: datetime) -> float:
-    """Return a moment in UTC, which Ansible's ``now(utc=true)`` gives without saying so, in seconds since 1970.
+    """Return seconds since 1970 of a moment in UTC, which Ansible's ``now(utc=true)`` gives without a zone.
 
-    Its own ``timestamp()`` takes it for local time: hours off wherever the controller is not in UTC, and by another
-    hour from one moment to the next where clocks change.
+    Its own ``timestamp()`` takes it for local time: hours off if the controller is not in UTC, and by another hour
+    from one moment to the next when clocks change.
     """
     return moment.replace(tzinfo=timezone.utc).timestamp()
 
 
 def run_began(now: float) -> float:
-    """Return when the command was read, in seconds since 1970; ``now`` where that is not known."""
+    """Return when the command was read, in seconds since 1970; ``now`` if that is not known."""
     return min(float(now), _LOADED)

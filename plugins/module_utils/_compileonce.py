@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has the modules beside it compiled once, where Python would do it twice. To be imported before them.
+"""Have the modules beside this one compiled once, not twice as Python would. To be imported before them.
 
-Ansible sends a module and all that it imports as one archive of sources. Python's zipimport learns the name of a
-module's file by compiling it, and then compiles it again to run it: with what a stop imports, 0.06 s of a core on each
-host.
+Ansible sends a module and everything it imports as one archive of sources. Python's zipimport finds out the name of a
+module's file by compiling it, and then compiles it again to run it: for what a stop imports, that costs 0.06 s of a
+core on each host.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import zipimport
 
 
 class Importer(zipimport.zipimporter):
-    """Knows a module's file by the module's name."""
+    """An importer that knows a module's file by the module's name."""
 
     def get_filename(self, fullname: str) -> str:
         """Return where a module's source is; raises ZipImportError when it is not in the archive."""
@@ -26,6 +26,6 @@ class Importer(zipimport.zipimporter):
 
 
 for _place in sys.modules[__name__.rpartition(".")[0]].__path__:
-    # In a checkout they are files, and there is nothing to mend.
+    # In a checkout they are files, and there is nothing to fix.
     if isinstance(sys.path_importer_cache.get(_place), zipimport.zipimporter):
         sys.path_importer_cache[_place] = Importer(_place)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rows in a script of pg_dump or pg_restore, as bytes; nothing else of it is taken. Neither Ansible nor a driver.
+"""The rows in a script of pg_dump or pg_restore, as bytes; nothing else in it is used. Neither Ansible nor a driver.
 
-Nothing of a script is ever run. What is between ``COPY ... FROM stdin;`` and ``\\.`` is data, and passes through as it
-is: COPY of the server reads it, escapes and all.
+No part of a script is ever run. Anything between ``COPY ... FROM stdin;`` and ``\\.`` is data, and passes through as
+it is: the server's COPY reads it, escapes and all.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _CONNECT = re.compile(rb"\\connect (?:-reuse-previous=on )?(" + _NAME + rb")")
 _DBNAME = re.compile(rb"\\connect -reuse-previous=on \"dbname='((?:[^'\\]|\\.)*)'\"")
 _STARTED = re.compile(rb"-- Started on ([0-9: -]{19})")
 _ONE_NAME = re.compile(_NAME)
-# A line between the rows that is longer than this is of no meaning here: what has one is a row of an INSERT.
+# A line outside of COPY's rows that is longer than this has no meaning here: it is a row of an INSERT.
 _LONGEST_LINE = 1 << 16
 _END = b"\\."
 
 
 @dataclass(frozen=True)
 class Header:
-    """Whose rows follow. ``columns`` are in the order of their fields; ``encoding`` is the server's name of theirs."""
+    """Whose rows follow. ``columns`` are in the order of the fields; ``encoding`` is the server's name of theirs."""
 
     schema: str
     table: str
@@ -42,10 +42,10 @@ class Header:
 
 @dataclass
 class Script:
-    """Reads a script once. What it tells besides rows is in its fields when ``blocks`` has come to its end.
+    """A script that is read once. What it says besides rows is in its fields when ``blocks`` has come to its end.
 
     ``inserts``: (schema, table) of rows that are written as INSERT; ``truncated``: it ends within rows; ``complete``:
-    it has the line by which pg_dump ends; ``cluster``: it is pg_dumpall's, of several databases.
+    it has the line with which pg_dump ends; ``cluster``: it is from pg_dumpall, with several databases.
     """
 
     pieces: Iterator[bytes]
@@ -64,7 +64,7 @@ class Script:
     def blocks(self, wanted: Collection[tuple[str, str]] | None = None) -> Iterator[tuple[Header, Iterator[bytes]]]:
         """Yield each table's header with its rows, which have to be read before the next one is asked for.
 
-        :param wanted: (schema, table) of which rows are given; others are passed over. None: all.
+        :param wanted: (schema, table) whose rows are given; others are skipped. None: all.
         """
         header = self._next_header()
         while header:
@@ -103,7 +103,7 @@ class Script:
         return None
 
     def _skip_line(self) -> None:
-        """Forget what is left of a line, but for its end."""
+        """Drop the rest of a line, except for its end."""
         while b"\n" not in self._rest:
             self._rest = b""
             if not self._more():
@@ -111,7 +111,7 @@ class Script:
         self._rest = self._rest[self._rest.index(b"\n") :]
 
     def _look(self, line: bytes) -> None:
-        """Take in what a line tells that is none of a row."""
+        """Take in what a line says that is not part of a row."""
         if line.startswith(b"INSERT INTO "):
             found = _INSERT.match(line)
             if found:
@@ -138,7 +138,7 @@ class Script:
                 self.started = started.group(1).decode("ascii").strip()
 
     def _rows(self) -> Iterator[bytes]:
-        """Yield the rows that follow, without the line that ends them; again it goes on where it was left."""
+        """Yield the rows that follow, without the line that ends them; called again, it goes on where it stopped."""
         while self._in_rows:
             if self._rest.startswith((_END + b"\n", _END + b"\r\n")):
                 self._rest = self._rest[self._rest.index(b"\n") + 1 :]
@@ -150,7 +150,7 @@ class Script:
             if cut >= 0:
                 rows, self._rest = self._rest[: cut + 1], self._rest[cut + 1 :]
             else:
-                # Whole lines only: what ends the rows may be half here.
+                # Whole lines only: the end of the rows may have been read only in part.
                 whole = self._rest.rfind(b"\n") + 1
                 rows, self._rest = self._rest[:whole], self._rest[whole:]
             if rows:

@@ -24,10 +24,10 @@ _NULL = "\\N"
 
 
 class CopyRows:
-    """Takes a script of one relation's rows in pieces, and gives the wanted columns of each piece back.
+    """Takes a script of one relation's rows in pieces, and returns the wanted columns of each piece.
 
-    :param wanted: names of columns; what the script lacks of them is an error (``schema_changed``).
-    :param encoding: Python's name of the script's encoding; in all that a server can have, ASCII is ASCII.
+    :param wanted: names of columns; one that the script lacks is an error (``schema_changed``).
+    :param encoding: Python's name of the script's encoding; in all encodings that a server can have, ASCII is ASCII.
     """
 
     def __init__(self, table: str, wanted: Sequence[str], encoding: str) -> None:
@@ -40,7 +40,7 @@ class CopyRows:
         self.rows = 0
 
     def feed(self, piece: bytes) -> list[Column]:
-        """Return the columns of the rows that are whole by now, each a list of texts or None; raises KanbanError."""
+        """Return the columns of the rows that are now complete, each a list of texts or None; raises KanbanError."""
         text = self._rest + piece
         if self._places is None:
             begin = _COPY.search(text)
@@ -78,7 +78,7 @@ class CopyRows:
         return [names.index(name) for name in self._wanted]
 
     def _texts(self, values: Sequence[bytes]) -> Column:
-        # All at once: within a value, a line's end is written as an escape.
+        # All at once: within a value, the end of a line is written as an escape.
         text = b"\n".join(values).decode(self._encoding)
         texts = text.split("\n")
         return list(texts) if "\\" not in text else [_value(one) for one in texts]

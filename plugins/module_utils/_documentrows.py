@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A flag inside of JSON kept as json or text: read and written as text, so that every other letter stays."""
+"""A flag inside JSON that is stored as json or text: read and written as text, so that every other letter stays."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ FETCH = 1000
 
 
 class DocumentRows:
-    """The same work as ServerRows, with the documents taken to pieces here."""
+    """The same work as ServerRows, with the documents taken apart here."""
 
     def __init__(self, statements: Statements) -> None:
         self._sql = statements
         self._flag = statements.target.flag
 
     def count(self, cursor: Cursor, scope: Scope, names_on: list[str] | None = None) -> Count:
-        """Count tenants, those that are on and those whose text is no JSON; takes no row locks.
+        """Count tenants, those that are on and those whose text is not JSON; takes no row locks.
 
-        :param names_on: takes the tenants that are on, for whoever needs all of them: one reading tells both.
+        :param names_on: collects the tenants that are on, if the caller needs all of them: one read gives both.
         """
         total = cursor.row(self._sql.format(queries.COUNT, scope.condition), self._values(scope))[0]
         on, unreadable = 0, 0
@@ -82,7 +82,7 @@ class DocumentRows:
     def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]:
         """Switch one batch; return how many tenants, and their whole documents for the ledger."""
         fragments = {"waiting": sql.SQL("" if wait else "SKIP LOCKED")}
-        if enabled:  # A tenant that never had the flag has no word of it in its text.
+        if enabled:  # A tenant that never had the flag has no mention of it in its text.
             fragments["may_matter"] = sql.SQL("TRUE")
         statement = self._sql.format(queries.LOCK_DOCUMENTS, scope.condition, **fragments)
         leaves, places, tenants, priors, contents = [], [], [], [], []
@@ -113,15 +113,15 @@ class DocumentRows:
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
     def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows, where that is possible at all."""
+        """Switch the next tenants that have several rows, if that is possible at all."""
         return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
-        """A document is a column of the tenant's own row: none is missing."""
+        """Switch nothing: a document is a column of the tenant's own row, so none is missing."""
         return 0, None
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
-        """Put one batch of priors back; rows that are locked are passed over."""
+        """Put one batch of priors back; rows that are locked are skipped."""
         outcome = restore_several(self._sql, cursor, batch)
         wanted = {prior.tenant: prior for prior in batch if prior.depth != SEVERAL}
         scope = Scope.tenants(list(wanted))

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents of an incident that its ledger keeps, for what lies on a controller is not there on the next one. Pure.
+"""Documents of an incident that its ledger keeps, because files on one controller are not on the next one. Pure.
 
 A document is ``name``, the path of a file below the incident's directory, and ``text``, perhaps with ``after``, hashes
-of what whoever wrote it had seen. Where a ledger has it there are ``at``, when it took it, and ``earlier``, hashes of
-what it comes after.
+of what its writer had seen. In a ledger it also has ``at``, when the ledger took it, and ``earlier``, hashes of what
+it comes after.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 
 Document = Mapping[str, Any]
-# By these an incident's events tell a document.
+# The source and the name of the events that keep a document.
 SOURCE, EVENT = "incident_documents", "document kept"
-# So long is one, and so many has an incident.
+# How long a document may be, and how many an incident may have.
 LONGEST, MOST = 262144, 600
-# So many hashes are kept of what it comes after, the newest ones.
+# How many hashes are kept of what it comes after, the newest ones.
 MOST_AFTER = 50
 _HASH = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,120}(?:/[a-z0-9][a-z0-9_.-]{0,120})?")
 
 
 def readable(text: str) -> str:
-    """Return text as a database can keep it: without the two kinds of letters that ``jsonb`` refuses."""
+    """Return text as a database can keep it: without the two kinds of characters that ``jsonb`` refuses."""
     return text.encode("utf-8", "replace").decode().replace("\x00", "�")
 
 
 def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return documents to keep, the last of each name; raises BadInput for what is none."""
+    """Return documents to keep, the last of each name; raises BadInput for anything that is not one."""
     found: dict[str, dict[str, Any]] = {}
     for one in given:
         name, text = str(one["name"]), readable(str(one["text"]))
@@ -52,12 +52,12 @@ def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def not_kept(code: str, what: str, todo: str) -> BadInput:
-    """Return the error of something that cannot be kept, of a call that then keeps nothing."""
+    """Return the error for something that cannot be kept; the call then keeps nothing."""
     return BadInput(code, f"{what}.", "Another controller would not find it. Nothing was kept.", f"{todo}.")
 
 
 def newest(documents: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the newest of each name, of what several ledgers gave; what is no document is left out."""
+    """Return the newest of each name from several ledgers; anything that is not a document is left out."""
     found: dict[str, dict[str, Any]] = {}
     for one in documents:
         name, text, at = (one.get(part) for part in ("name", "text", "at"))
@@ -71,10 +71,10 @@ def newest(documents: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def ledgers_to_ask(hosts: Sequence[str], answers: Sequence[Sequence[Mapping[str, Any]]], most: int = 2) -> list[str]:
-    """Return hosts whose database answered in this run and can be written, each database once, the first so many.
+    """Return hosts whose database answered in this run and can be written, each database once, at most ``most``.
 
     :param answers: one list for each task that asked all of them, in the order of the hosts; an empty map for none.
-      Later tasks know better who leads: a primary that answered at first may have died since.
+      Later tasks know better which one leads: a primary that answered at first may have died since.
     """
     found: dict[str, str] = {}
     for of_task in answers:
@@ -88,5 +88,5 @@ def ledgers_to_ask(hosts: Sequence[str], answers: Sequence[Sequence[Mapping[str,
 
 
 def hash_of(text: str) -> str:
-    """Return by what a text is known again."""
+    """Return the hash by which a text is recognized."""
     return hashlib.sha256(readable(text).encode()).hexdigest()

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents that people write in, on this disk and in a ledger: which is the newer. Neither Ansible nor a driver.
+"""Documents that people write in, on this disk and in a ledger: which is newer. Neither Ansible nor a driver.
 
-``.documents.json`` beside them has hashes of what stood here: by that what another controller kept is told from what
-was kept from here.
+``.documents.json`` beside them has hashes of what was here: they distinguish what another controller kept from
+what was kept from here.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Disk:
         self._seen = {str(name): list(hashes) for name, hashes in self._before.items() if isinstance(hashes, list)}
 
     def read(self, name: str, known: Mapping[str, Any] | None) -> str | None:
-        """Return what stands in a file, after what a ledger has newer of it was put there; null where there is none.
+        """Return what is in a file, after a newer version from a ledger was put there; null if there is none.
 
-        Where people wrote here and elsewhere, what stands here stays, and the other is put beside it (``beside``).
+        If people wrote here and elsewhere, the text here stays, and the other is put beside it (``beside``).
         """
         found = read_bytes(self._directory / name)
         text = None if found is None else found.decode("utf-8", "replace")
@@ -49,11 +49,11 @@ class Disk:
         return text
 
     def after(self, name: str) -> list[str]:
-        """Return by what is known all that had stood in a file, or beside it, when this was written."""
+        """Return the hashes of everything that had been in a file, or beside it, when this was written."""
         return self._seen.get(name, [])
 
     def end(self) -> None:
-        """Keep by what it is known what stood here."""
+        """Save the hashes of what was here."""
         if self._seen != self._before and self._directory.is_dir():
             content = json.dumps(self._seen, indent=1, sort_keys=True) + "\n"
             write_whole(self._directory / SEEN, content.encode(), self._check_mode)

@@ -31,7 +31,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import is_timings
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import documents as queries
 
-# The document with how long an incident's steps took, which names nobody, and of so many incidents it is read.
+# The document with how long an incident's steps took, which names nobody, and for how many incidents it is read.
 TIMINGS, MOST_TIMINGS = "timings.json", 1000
 
 
@@ -45,9 +45,9 @@ class DocumentsRequest:
 
 
 def keep_documents(login: Login, request: DocumentsRequest, check_mode: bool) -> dict[str, Any]:
-    """Return the documents of an incident, after what is new was added; raises KanbanError where it cannot be.
+    """Return the documents of an incident, after new ones were added; raises KanbanError if they cannot be.
 
-    The incident is one that the ledger knows, open or closed: documents open none.
+    The ledger has to know the incident, open or closed: documents do not open one.
     """
     given = wanted(request.documents)
     session = Session(login, APPLICATION)
@@ -81,7 +81,7 @@ def keep_documents(login: Login, request: DocumentsRequest, check_mode: bool) ->
 
 
 def read_timings(login: Login, environment: str | None, deadline: float) -> dict[str, Any]:
-    """Return the timings of all incidents of a ledger, none where there is no ledger; raises KanbanError."""
+    """Return the timings of all incidents of a ledger, none if there is no ledger; raises KanbanError."""
     session = Session(login, APPLICATION)
     found = []
     try:
@@ -107,7 +107,7 @@ def _read(cursor: Cursor, incident: str | None) -> list[dict[str, Any]]:
     values = {"incident": incident, "source": SOURCE, "event": EVENT, "limit": MOST}
     rows = cursor.rows(queries.DOCUMENTS, values) if incident else []
     return [
-        # One that does not say so comes after all that there was.
+        # One that does not say what it comes after comes after everything there was.
         {"name": name, "text": text, "at": at, "earlier": earlier if after is None else after}
         for name, text, at, earlier, after in rows
     ]

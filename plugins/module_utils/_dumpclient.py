@@ -50,9 +50,9 @@ class Programs:
 def find_programs(bin_dir: str | None, server_major: int, server_version: str) -> Programs:
     """Return the programs of the server's own major version, else the newest that are not older; raises KanbanError.
 
-    What a newer pg_dump wrote, only a newer pg_restore reads, and from 17 on that stumbles over an older server.
+    Only a newer pg_restore reads what a newer pg_dump wrote, and from 17 on that one stumbles over an older server.
 
-    :param bin_dir: the only directory to look in, or None: PATH and where packages keep them.
+    :param bin_dir: the only directory to look in, or None for PATH and where packages keep them.
     """
     places = [bin_dir] if bin_dir else [*(place for layout in _LAYOUTS for place in glob.glob(layout)), *_on_path()]
     found: list[Programs] = []
@@ -86,7 +86,7 @@ def _on_path() -> list[str]:
 
 
 def choose_compress(programs: Programs, choice: str) -> str:
-    """Return a method that this pg_dump has, the best of them under ``auto``; raises BadInput."""
+    """Return a method that this pg_dump has, the best one for ``auto``; raises BadInput."""
     if choice == "auto":
         return next(method for method in AUTO if method == AUTO[-1] or not _refusal(programs, method))
     refusal = _refusal(programs, choice)
@@ -101,7 +101,7 @@ def choose_compress(programs: Programs, choice: str) -> str:
 
 
 def _refusal(programs: Programs, choice: str) -> str:
-    """Return why this pg_dump would not compress so, or nothing: it tells before it connects to anything."""
+    """Return why this pg_dump would not compress like that, or nothing: it says so before it connects to anything."""
     try:
         argument = compress_argument(choice, programs.major)
     except BadInput as error:
@@ -110,6 +110,6 @@ def _refusal(programs: Programs, choice: str) -> str:
         return error.what
     if programs.major < NAMED_METHODS:
         return ""
-    # Parallel jobs into a plain file are impossible: it ends at once, saying that, unless the method is refused first.
+    # Parallel jobs into a plain file are impossible: it ends at once and says so, unless the method is refused first.
     said = ask([programs.path("pg_dump"), "--format=plain", "--jobs=2", f"--compress={argument}"]).strip()
     return "" if "parallel backup" in said else said.replace("pg_dump: error: ", "")

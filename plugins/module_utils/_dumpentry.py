@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``pg_dump`` does: looks at everything first, makes the dump under another name, proves it, then names it."""
+"""What ``pg_dump`` does: look at everything first, make the dump under another name, prove it, then name it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MOST_JOBS = 32
 
 
 def make_dump(login: Login, request: Request, check_mode: bool) -> Outcome:
-    """Make a proven dump, or find that it is there; raises KanbanError."""
+    """Make a proven dump, or find that it is there already; raises KanbanError."""
     deadline = Deadline(request.deadline)
     dest = full_path(request.dest)
     if not 1 <= request.jobs <= MOST_JOBS:
@@ -78,7 +78,7 @@ def make_dump(login: Login, request: Request, check_mode: bool) -> Outcome:
 
 
 def _foresee(plan: Plan, how: str | None) -> Outcome:
-    """Say what would be done; nothing is written, not even a lock."""
+    """Return what would be done; nothing is written, not even a lock."""
     there = _existing(plan)
     if there:
         return _result(plan, there, changed=_is_to_prove(there, how)), None
@@ -97,7 +97,7 @@ def _foresee(plan: Plan, how: str | None) -> Outcome:
 def _carry_out(plan: Plan, how: str | None, watcher: Watcher, keeper: Session) -> Outcome:
     failure: KanbanError | None = None
     if _nothing_at(plan.dest):
-        # Before a place is made for it. A dump that is there needs no right to read the tables.
+        # This comes before a place is made for it. A dump that is there needs no right to read the tables.
         _refuse_unread(plan)
     with ExitStack() as stack:
         claim = stack.enter_context(claimed(plan.dest, plan.deadline))
@@ -113,7 +113,7 @@ def _carry_out(plan: Plan, how: str | None, watcher: Watcher, keeper: Session) -
         directory = stack.enter_context(made(claim.partial))
         manifest = dump_into(plan, claim, directory, watcher, keeper)
         if how:
-            # What could not be restored is still whole by its contents: it is kept, and the failure is said.
+            # A dump that could not be restored is still whole by its contents: it is kept, and the failure is reported.
             failure = _proven(plan, claim, directory, manifest, how)
         else:
             write_manifest(directory, manifest)
@@ -129,7 +129,7 @@ def _nothing_at(dest: Path) -> bool:
 
 
 def _refuse_unread(plan: Plan) -> None:
-    """Raise what this role may not read, where a dump has to be made."""
+    """Raise the error of a role that may not read everything, if a dump has to be made."""
     if plan.source.barred:
         raise plan.source.barred
 
@@ -203,7 +203,7 @@ def _taken(dest: Path, reason: str) -> KanbanError:
 
 
 def _check_room(plan: Plan, how: str | None) -> int:
-    """Return the bytes that the dump may need on its disk; raises KanbanError when they are not there."""
+    """Return the bytes that the dump may need on its disk; raises KanbanError when they are not free."""
     request, size = plan.request, plan.source.bytes
     needed = round(size * max(0.0, request.free_space_factor)) + (size if how == "instance" else 0)
     try:
@@ -228,7 +228,7 @@ def _diff(plan: Plan) -> dict[str, str]:
 
 
 def _result(plan: Plan, manifest: dict[str, Any], changed: bool) -> dict[str, Any]:
-    """Return the module's result: what stands in the manifest, flat, and what is known of the place."""
+    """Return the module's result: what is in the manifest, flat, and what is known about the place."""
     tables = manifest["tables"]
     dumped = "total_bytes" in manifest
     kept = ("incident_id", "started_at", "ended_at", "snapshot", "client_version", "verified", "compress", "jobs")

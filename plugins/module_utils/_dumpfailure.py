@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From how pg_dump ended to what a person needs to read. Pure: neither Ansible nor a driver."""
+"""How pg_dump ended, as a person needs to read it. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 STDERR_CHARACTERS = 2000
 _OWN = re.compile(r"(pg_\w+|createdb|dropdb|initdb): ")
 
-# Words of the programs' own, which run in English here, and of a server that speaks English; (code, why, what to do).
+# Words of the programs, which run in English here, and of a server that speaks English; (code, why, what to do).
 _READ = "Grant SELECT on every table and sequence (from version 14 on: GRANT pg_read_all_data), then run it again."
 _CAUSES = (
     (

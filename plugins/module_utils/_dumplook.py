@@ -40,7 +40,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Asked:
-    """A table that was asked for, and where its rows lie."""
+    """A table that was asked for, and where its rows are."""
 
     table: Table
     leaves: Sequence[Leaf]
@@ -53,7 +53,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Source:
-    """The database and what of it is to be dumped; ``barred``: why this role cannot read it, which a new dump needs."""
+    """The database and what to dump of it; ``barred``: why this role cannot read it, which a new dump needs."""
 
     server: Server
     major: int
@@ -92,7 +92,7 @@ class Snapshot:
 def look(session: Session, watcher: Watcher, names: Sequence[str], lock_wait: float) -> Source:
     """Return what there is to dump; raises KanbanError for anything that would make the dump fail later.
 
-    What the role may not read is not raised but returned: it does not matter where the dump is there already.
+    What the role may not read is not raised but returned: it does not matter if the dump is there already.
     """
     server = identify(session)
     if server.pooled:
@@ -114,7 +114,7 @@ def look(session: Session, watcher: Watcher, names: Sequence[str], lock_wait: fl
 
 
 def _resolve(names: Sequence[str], tables: Sequence[Table]) -> list[Table]:
-    """Return the tables meant, each once; all that are missing are named together."""
+    """Return the tables meant, each once; all missing ones are named together."""
     found: list[Table] = []
     missing: dict[str, object] = {}
     for name in names:
@@ -153,7 +153,7 @@ def _unreadable(cursor: Cursor, version: int) -> KanbanError | None:
 
 
 def _leaves(cursor: Cursor, tables: Sequence[Table]) -> tuple[list[Asked], KanbanError | None]:
-    """Return where the rows of the tables lie, and what hides some of them from this role; raises KanbanError."""
+    """Return where the rows of the tables are, and what hides some of them from this role; raises KanbanError."""
     found: dict[int, list[Leaf]] = {table.oid: [] for table in tables}
     foreign, hidden = [], []
     for root, oid, schema, name, kind, size, secured in cursor.rows(queries.LEAVES, {"tables": list(found)}):
@@ -190,7 +190,7 @@ def blockers_named(watcher: Watcher, session: Session) -> Iterator[None]:
 
 
 def lock_error(what: str, blockers: Sequence[Blocker], stderr: str = "") -> KanbanError:
-    """Return the error for a lock that was not to be had; ``blockers`` are who was seen to be in the way."""
+    """Return the error for a lock that could not be had; ``blockers`` are the sessions that were seen in the way."""
     who = ", ".join(f"{blocker.pid} ({blocker.application_name or 'unnamed'})" for blocker in blockers[:5])
     return KanbanError(
         "lock_timeout",
@@ -209,14 +209,14 @@ def snapshot(
     """Hold the asked tables still and export a snapshot until the block ends; raises KanbanError.
 
     :param keeper: the session that locks the tables before the snapshot is taken; see ``_sql.dump.LOCK``.
-    :param session: the session whose snapshot it is; it counts on ``cursor`` while pg_dump works.
-    :param seconds: what the whole of it may take.
+    :param session: the session whose snapshot it is; its ``cursor`` counts while pg_dump works.
+    :param seconds: how long all of it may take.
     """
     with ExitStack() as stack:
         with keeper.transaction(READ_SECONDS + lock_wait, lock_wait, mode="READ ONLY") as kept:
             with blockers_named(watcher, keeper):
                 _lock(kept, source)
-            # A limit of the server's for whole transactions would end the snapshot; the deadline is ours.
+            # The server's limit for whole transactions would end the snapshot; the deadline is ours.
             whole = {"transaction_timeout": "0"} if session.server_version >= _WHOLE_TIMEOUT else {}
             cursor = stack.enter_context(session.transaction(seconds, lock_wait, SNAPSHOT_MODE, whole))
             with blockers_named(watcher, session):
@@ -233,7 +233,7 @@ def _lock(cursor: Cursor, source: Source) -> None:
 
 
 class Counter(threading.Thread):
-    """Counts the rows of all asked tables in the snapshot, beside pg_dump."""
+    """Counts the rows of all asked tables in the snapshot, alongside pg_dump."""
 
     def __init__(self, cursor: Cursor, asked: Sequence[Asked]) -> None:
         super().__init__(daemon=True)
@@ -243,7 +243,7 @@ class Counter(threading.Thread):
         self.error: KanbanError | None = None
 
     def run(self) -> None:
-        """Count, and keep what goes wrong for whoever waits."""
+        """Count, and keep an error for the thread that waits."""
         try:
             self.rows = [count_rows(self._cursor, one.table.schema, one.table.name) for one in self._asked]
         except KanbanError as error:
@@ -251,12 +251,12 @@ class Counter(threading.Thread):
 
 
 def count_rows(cursor: Cursor, schema: str, name: str) -> int:
-    """Return how many rows a table has, those of its partitions included."""
+    """Return how many rows a table has, including those of its partitions."""
     return int(cursor.row(sql.SQL(queries.COUNT).format(table=identifier(schema, name)), {})[0])
 
 
 def blockers_of(session: Session, name: str, holder: int) -> list[Blocker]:
-    """Return who keeps the sessions of this application name waiting, or waits for what backend ``holder`` has."""
+    """Return who keeps the sessions with this application name waiting, or waits for what backend ``holder`` has."""
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         return [Blocker(*row) for row in cursor.rows(queries.BLOCKERS, {"name": name, "holder": holder})]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One dump: pg_dump and the counts beside each other in one snapshot, watched, then matched with what was asked."""
+"""One dump: pg_dump and the counts side by side in one snapshot, watched, then matched with what was asked."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is known before anything is written. ``compress`` is a method that the client has."""
+    """Everything that is known before anything is written. ``compress`` is a method that the client has."""
 
     login: Login
     request: Request
@@ -156,7 +156,7 @@ def dump_into(plan: Plan, claim: Claim, directory: Path, watcher: Watcher, keepe
 
 
 def _dump(plan: Plan, claim: Claim, directory: Path, keeper: Session, shot: Snapshot, counter: Counter) -> None:
-    # Its sessions must be known from those of another run on another host; the server keeps 63 bytes of a name.
+    # Its sessions must be distinct from those of another run on another host; the server keeps 63 bytes of a name.
     name = f"{keeper.name} pg_dump {secrets.token_hex(6)}"
     text, password = conninfo({"connect_timeout": 10, **plan.login.as_params(name), "application_name": name})
     order = Order(
@@ -192,8 +192,8 @@ def _end_counts(keeper: Session, shot: Snapshot, counter: Counter) -> None:
 def tables_of(source: Source, rows: Sequence[int | None], data: Mapping[int, str]) -> list[dict[str, Any]]:
     """Return the tables as manifests and results have them.
 
-    :param rows: of each asked table, in their order; None while nobody has counted.
-    :param data: the archive's file of each leaf, by oid; none while there is no archive.
+    :param rows: the count of each asked table, in their order; None while nobody has counted.
+    :param data: the archive's file of each leaf, by oid; empty while there is no archive.
     """
     return [
         {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifest of a dump: made, read and checked against the files it speaks of. Neither Ansible nor a driver."""
+"""The manifest of a dump: made, read and checked against the files it lists. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 Manifest = Dict[str, Any]
 
 FILE_NAME = "manifest.json"
-# What becomes the manifest; one of a run that was killed is no file of the dump.
+# What becomes the manifest; one that a killed run left is not a file of the dump.
 _NEW = f".{FILE_NAME}.new"
 _MANIFESTS = (FILE_NAME, _NEW)
 VERSION = 1
@@ -133,7 +133,7 @@ def file_entry(path: Path, look: Callable[[], None] = lambda: None) -> Manifest:
 
 
 def file_entries(directory: Path, jobs: int, look: Callable[[], None] = lambda: None) -> list[Manifest]:
-    """Return the entries of all files of a dump but its manifest, ``jobs`` at a time; raises as ``file_entry`` does."""
+    """Return entries of all files of a dump except its manifest, ``jobs`` at a time; raises as ``file_entry`` does."""
     paths = sorted(path for path in directory.iterdir() if path.name not in _MANIFESTS)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return list(pool.map(lambda path: file_entry(path, look), paths))
@@ -148,8 +148,8 @@ def check_files(
 ) -> None:
     """Compare a dump's files with its manifest; raises KanbanError (``checksum_mismatch``) that names what differs.
 
-    :param contents: False looks at names and sizes only, which costs nothing.
-    :param look: called for each piece of contents that is read; what it raises ends it.
+    :param contents: False compares names and sizes only, which costs nothing.
+    :param look: called for each piece of contents that is read; what it raises ends the check.
     """
     wanted = {entry["name"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}
     try:
@@ -174,9 +174,9 @@ def check_files(
 
 
 def size_mismatches(manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> list[str]:
-    """Return the names of files that are missing, too many, or of another size than the manifest says.
+    """Return the names of files that are missing, surplus, or of another size than the manifest says.
 
-    :param sizes: of what lies beside the manifest.
+    :param sizes: of the files beside the manifest.
     """
     wanted = {entry["name"]: entry["bytes"] for entry in manifest["files"]}
     return sorted(name for name in {*wanted, *sizes} - {_NEW} if wanted.get(name) != sizes.get(name))
@@ -185,9 +185,9 @@ def size_mismatches(manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> li
 def previous_dump(directory: Path, cluster: str, before: str | None = None) -> Manifest | None:
     """Return a database's newest proven dump beside ``directory`` (names and sizes are compared, contents are not).
 
-    None without one: others' dumps may lie there, too.
+    None if there is none: dumps of other databases may be there, too.
 
-    :param cluster: which database it is, as ``identify`` says it.
+    :param cluster: which database it is, as ``identify`` returns it.
     :param before: only dumps that were whole before this time.
 
     It has ``path``, ``incident_id``, ``ended_at``, ``age_seconds`` and ``bytes``.

@@ -37,7 +37,7 @@ class Claim:
 
     @property
     def scratch(self) -> Path:
-        """Where an instance may be to restore into."""
+        """Where an instance to restore into may be."""
         return self.dest.with_name(f"{_scratches(self.dest)}{os.getpid()}")
 
 
@@ -50,7 +50,7 @@ def _scratches(dest: Path) -> str:
 
 
 def full_path(dest: str) -> Path:
-    """Return the directory that is meant: ``~`` expanded, links followed; raises BadInput for a name that is none."""
+    """Return the directory that is meant: ``~`` expanded, links followed; raises BadInput for an unusable name."""
     path = Path(os.path.realpath(os.path.expanduser(dest)))
     if not dest.strip() or path.parent == path or len(path.name.encode()) > 200:
         raise BadInput(
@@ -80,7 +80,7 @@ def unusable(path: Path, error: OSError) -> KanbanError:
 
 
 def nearest(path: Path) -> Path:
-    """Return what is there of ``path``: itself, or the directory that it will be made in; raises OSError."""
+    """Return what exists of ``path``: itself, or the directory that it will be made in; raises OSError."""
     while not path.exists():
         path = path.parent
     return path
@@ -101,8 +101,8 @@ def is_free(dest: Path) -> bool:
 def claimed(dest: Path, deadline: Deadline) -> Iterator[Claim]:
     """Hold the one right to make ``dest``, waiting for another run of it until the deadline; raises KanbanError.
 
-    What dead runs left beside it is removed. They are dead because a lock of theirs would be held by whatever is left
-    of them, pg_dump included.
+    Anything that dead runs left beside it is removed. They are known to be dead because whatever was left of them,
+    pg_dump included, would still hold their lock.
     """
     path = dest.with_name(f".{dest.name}.lock")
     try:
@@ -116,7 +116,7 @@ def claimed(dest: Path, deadline: Deadline) -> Iterator[Claim]:
                 remove(left)
         yield Claim(dest, lock)
     finally:
-        # While it is still held: whoever opened it meanwhile sees that it is gone, and makes a new one.
+        # While the lock is still held: a run that opened the file meanwhile sees that it is gone, and makes a new one.
         path.unlink(missing_ok=True)
         os.close(lock)
 
@@ -148,7 +148,7 @@ def _locked(path: Path, deadline: Deadline) -> int:
 
 
 def remove(directory: Path) -> None:
-    """Remove a directory of ours with what is in it; what cannot be removed is the next run's to try."""
+    """Remove a directory of ours with what is in it; what cannot be removed is left for the next run to try."""
     shutil.rmtree(directory, ignore_errors=True)
 
 
