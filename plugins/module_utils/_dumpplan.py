@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pg_dump and pg_restore are told, and what their table of contents says. Pure: neither Ansible nor a driver."""
+"""Command lines of pg_dump and pg_restore, and an archive's table of contents. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ AUTO = ("zstd:3", "gzip:1")
 METHODS = ("zstd", "lz4", "gzip", "none")
 # The first pg_dump that takes a method by its name.
 NAMED_METHODS = 16
-# One pattern for so many names: each pattern costs pg_dump a query, and a pattern is a regular expression.
+# Names go into one pattern together: each pattern costs pg_dump a query, and a pattern is a regular expression.
 NAMES_PER_PATTERN = 100
-# Linux takes 2 MB of arguments and environment, and 128 kB in one argument.
+# Linux allows 2 MB of arguments and environment together, and 128 kB for one argument.
 MOST_ARGUMENT_BYTES = 1_500_000
 MOST_PATTERN_BYTES = 100_000
-# For the command line these are no secrets; a password goes by the environment.
+# On a command line these would not stay secret; a password is passed in the environment.
 SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 _VERSION = re.compile(r"\(PostgreSQL\)\s+((\d+)\S*)")
 _ENTRY = re.compile(rb"^(\d+); (\d+) (\d+) ([^\r\n]*)$", re.MULTILINE)
 _ENTRIES = re.compile(rb"^;\s+TOC Entries: (\d+)", re.MULTILINE)
-# Kinds of entries that carry rows of relations. What belongs to sequences is no row.
+# Kinds of entries that hold rows of relations. The data of sequences does not count as rows.
 _ROWS = (b"TABLE DATA ", b"MATERIALIZED VIEW DATA ", b"BLOBS", b"BLOB DATA", b"LARGE OBJECTS")
 
 
@@ -67,7 +67,7 @@ def compress_argument(choice: str, major: int) -> str:
 
 
 def python_encoding(server_encoding: str) -> str:
-    """Return Python's name of one of PostgreSQL's encodings; UTF-8 for one that it does not know."""
+    """Return Python's name for a PostgreSQL encoding; UTF-8 if Python does not know it."""
     name = re.sub(r"^WIN(?=\d)", "cp", server_encoding).replace("KOI8", "koi8-")
     try:
         return codecs.lookup(name).name
@@ -76,7 +76,7 @@ def python_encoding(server_encoding: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name as a pattern that matches it and nothing else: within quotes no sign is a wildcard."""
+    """Return a pattern that matches exactly this name: within quotes no character is a wildcard."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -91,7 +91,7 @@ def exclusions(relations: Sequence[tuple[str, str]], encoding: str) -> list[byte
     arguments: list[bytes] = []
     for schema, names in sorted(by_schema.items()):
         for start in range(0, len(names), NAMES_PER_PATTERN):
-            # Alternatives are a regular expression's, and patterns are regular expressions but for their wildcards.
+            # Apart from their wildcards, pg_dump's patterns are regular expressions, so they may have alternatives.
             some = "|".join(names[start : start + NAMES_PER_PATTERN])
             arguments.append(f"--exclude-table-data={quoted(schema)}.({some})".encode(encoding))
     size = sum(len(argument) + 9 for argument in arguments)
@@ -106,7 +106,7 @@ def exclusions(relations: Sequence[tuple[str, str]], encoding: str) -> list[byte
 
 
 def conninfo(params: Mapping[str, Any]) -> tuple[str, str]:
-    """Return (conninfo, password) from libpq's parameters; raises BadInput for a secret that has only the one way.
+    """Return (conninfo, password) from libpq's parameters; raises BadInput for a secret that conninfo would expose.
 
     A ``client_encoding`` is left out: the archive keeps the database's own encoding, byte for byte.
     """
@@ -127,7 +127,7 @@ def conninfo(params: Mapping[str, Any]) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Order:
-    """What one pg_dump is told. ``compress`` is the value of its option, ``excluded`` are ready arguments."""
+    """The options of one pg_dump run. ``compress``: the value of ``--compress``; ``excluded``: ready-made arguments."""
 
     program: str
     conninfo: str
@@ -139,7 +139,7 @@ class Order:
     excluded: Sequence[bytes]
 
     def argv(self) -> list[str | bytes]:
-        """Return the command line: schema of the whole database, rows of what is not excluded, no large objects."""
+        """Return the command line: the whole database's schema, rows of tables not excluded, no large objects."""
         return [
             self.program,
             "--format=directory",
@@ -151,7 +151,7 @@ class Order:
             "--strict-names",
             "--no-password",
             "--no-blobs",
-            # It would hold another server's password, and restored it could begin to replicate.
+            # A subscription holds another server's password, and once restored it could begin to replicate.
             "--no-subscriptions",
             f"--dbname={self.conninfo}",
             *self.excluded,
@@ -159,9 +159,9 @@ class Order:
 
 
 def restore_argv(program: str, directory: str, into: str, jobs: int) -> list[str | bytes]:
-    """Return the pg_restore that proves a dump: tables, types, functions and rows; no trigger, index or foreign key.
+    """Return the command line that proves a dump: tables, types, functions and rows; no trigger, index or foreign key.
 
-    :param into: conninfo of the scratch database. Owners, privileges and tablespaces of the original are not there.
+    :param into: conninfo of the scratch database. It has no owners, privileges or tablespaces of the original.
     """
     left_out = ("owner", "privileges", "tablespaces", "comments", "publications", "subscriptions", "security-labels")
     return [
@@ -178,9 +178,9 @@ def restore_argv(program: str, directory: str, into: str, jobs: int) -> list[str
 
 
 def rows_argv(program: str, directory: str, schema: str, table: str, encoding: str) -> list[str | bytes]:
-    """Return the pg_restore that writes the rows of one relation of a dump to its standard output, as COPY has them.
+    """Return the pg_restore command line that writes one relation's rows to standard output, in COPY's format.
 
-    :param encoding: Python's name of the dump's encoding. Names are no patterns here.
+    :param encoding: Python's name of the dump's encoding. Names are not patterns here.
     """
     names = [f"--schema={schema}".encode(encoding), f"--table={table}".encode(encoding)]
     return [program, "--data-only", *names, "--exit-on-error", "--file=-", directory]
@@ -188,7 +188,7 @@ def rows_argv(program: str, directory: str, schema: str, table: str, encoding: s
 
 @dataclass(frozen=True)
 class Contents:
-    """A table of contents. ``rows``: (oid of the relation, number of the entry); ``strange``: other entries of rows."""
+    """A table of contents. ``rows``: (relation's oid, entry's number); ``strange``: other entries that hold rows."""
 
     entries: int
     rows: Sequence[tuple[int, int]]
@@ -196,9 +196,9 @@ class Contents:
 
 
 def parse_contents(listing: bytes) -> Contents:
-    """Return what ``pg_restore --list`` printed.
+    """Parse what ``pg_restore --list`` printed.
 
-    Entries of rows are told by their numbers, never by names: a name may hold spaces, and a schema be named "DATA".
+    Entries with rows are recognized by number, never by name: a name may have spaces, and a schema may be named "DATA".
     """
     rows, strange = [], []
     for number, catalog, oid, text in _ENTRY.findall(listing):
@@ -214,7 +214,7 @@ def parse_contents(listing: bytes) -> Contents:
 def match_contents(contents: Contents, leaves: Mapping[int, str], files: Sequence[str]) -> dict[int, str]:
     """Return the file of each leaf (by oid) if the archive holds the rows of exactly these; raises KanbanError.
 
-    :param leaves: oid and name of each relation whose rows were asked for.
+    :param leaves: oid and name of each relation whose rows were requested.
     :param files: names of the files of the archive.
     """
     found = [oid for oid, _number in contents.rows]

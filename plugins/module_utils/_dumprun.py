@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running client programs: they end when the module ends, whatever way that is, and never outlast the deadline.
+"""Running client programs: they end when the module ends, however that happens, and never outlast the deadline.
 
-``run_command`` of Ansible's module object knows no deadline, no process group and no descriptor to keep.
+``run_command`` of Ansible's module object supports no deadline, no process group and no descriptor to keep open.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _PIECE_BYTES = 1 << 20
 
 
 def client_environment(password: str = "") -> dict[str, str]:
-    """Return the environment of client programs: messages in English, the password where no other user sees it."""
+    """Return the environment for client programs: messages in English, the password where no other user sees it."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PGCLIENTENCODING", "PGAPPNAME")}
     given = {"PGPASSWORD": password} if password else {}
     return {**kept, "LC_ALL": "C", "PG_COLOR": "never", **given}
 
 
 def ask(argv: Argv) -> str:
-    """Return all that a program says within a short time, on both streams; nothing when it does not run."""
+    """Return what a short-running program writes to both streams; empty if it does not run or takes too long."""
     try:
         done = subprocess.run(  # noqa: S603  # pylint: disable=ansible-bad-function
             argv,
@@ -76,10 +76,10 @@ def listing(argv: Argv) -> bytes:
 def child(
     argv: Argv, environment: Mapping[str, str], keep: int | None, ending: int, output: int = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program in a process group of its own; leaving the block ends it, children included.
+    """Start a program in its own process group; leaving the block ends it and its children.
 
-    :param keep: a descriptor that it and its children hold open: the lock that says they live.
-    :param output: where its standard output goes, ``subprocess.PIPE`` for one who reads it.
+    :param keep: a descriptor that it and its children hold open: the lock that shows they are alive.
+    :param output: where its standard output goes, ``subprocess.PIPE`` to read it.
     :param ending: the signal that asks it to end, and that the kernel sends it when this process dies. pg_dump passes
         a SIGTERM on to its workers and cancels their queries; after a SIGKILL they would go on.
     """
@@ -90,7 +90,7 @@ def child(
         os.umask(0o077)
         if prctl:
             prctl(_PR_SET_PDEATHSIG, ending)
-            if os.getppid() != parent:  # It died before it could be said.
+            if os.getppid() != parent:  # The parent died before the call above took effect.
                 os._exit(1)
 
     try:
@@ -113,7 +113,7 @@ def child(
 
 
 def _end(process: subprocess.Popen[bytes], ending: int) -> None:
-    """End a process group: politely first, for then pg_dump cancels what it runs on the server."""
+    """End a process group, politely first: pg_dump then cancels what it runs on the server."""
     if process.poll() is None:
         process.send_signal(ending)
         try:
@@ -137,10 +137,10 @@ def run_child(
     look: Callable[[], None],
     started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run a program to its end; raises KanbanError when it fails, or whatever ``look`` raises, which ends it.
+    """Run a program to its end; raises KanbanError if it fails. What ``look`` raises ends it and is passed on.
 
     :param look: called ten times a second.
-    :param started: called once, when it runs.
+    :param started: called once the program runs.
     """
     with child(argv, environment, keep, signal.SIGTERM) as process:
         started()
@@ -185,7 +185,7 @@ def read_child(argv: Argv, look: Callable[[], None]) -> Iterator[bytes]:
 
 
 class Said:
-    """The end of what a program writes to its standard error, read as it comes so that it never has to wait."""
+    """The last part of a program's standard error, read as it comes so that the program never blocks on it."""
 
     def __init__(self, stream: IO[bytes] | None) -> None:
         self._stream = stream
@@ -195,12 +195,12 @@ class Said:
 
     @property
     def text(self) -> str:
-        """The end of it, from the start of a line on."""
+        """The last part, from the start of a line."""
         cut = self._end.partition(b"\n")[2] if len(self._end) >= _KEPT_BYTES else self._end
         return cut.decode("utf-8", "replace")
 
     def read(self, seconds: float) -> None:
-        """Take in what is there, waiting at most so long for the first of it."""
+        """Read what is there, waiting at most this long for the first byte."""
         if self._stream is None:
             time.sleep(min(seconds, 0.01))
             return
@@ -209,7 +209,7 @@ class Said:
             block = self._stream.read(65536)
             if block is None:
                 return
-            if not block:  # Closed by all who could write: the program is about to end.
+            if not block:  # Every writer has closed it: the program is about to end.
                 self._stream.close()
                 self._stream = None
                 return

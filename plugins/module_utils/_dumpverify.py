@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proving a dump by restoring it: into an instance that exists for this alone, or into a scratch database."""
+"""Proving a dump by restoring it, into an instance made only for this or into a scratch database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CLEAN_UP_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 # The kernel's limit for a socket's path is 107 bytes; ``/.s.PGSQL.5432`` is what PostgreSQL appends.
 _LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.5432")
-# Nothing of it is to survive anything, and nobody but us is to reach it.
+# The instance need not survive a crash, and nobody but us may reach it.
 _SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
@@ -48,18 +48,18 @@ _SETTINGS = {
     "max_wal_size": "4GB",
     "autovacuum": "off",
     "log_min_messages": "fatal",
-    # What a killed one leaves then lies in its own directory, which goes.
+    # What a killed instance leaves behind is then in its own directory, which is removed.
     "dynamic_shared_memory_type": "mmap",
 }
-# From this version on pg_restore sets a parameter that older servers do not know, and that is an error.
+# From this version on pg_restore sets a parameter that older servers reject as unknown.
 _SETS_TRANSACTION_TIMEOUT = 17
 _OWNER = "kanban_rollback"
 
 
 def choose_scratch(choice: str, programs: Programs, source: Source) -> str:
-    """Return where a dump will be restored to, ``instance`` or ``database``; raises KanbanError before any work.
+    """Return where a dump will be restored, ``instance`` or ``database``; raises KanbanError before any work.
 
-    An instance costs the application's server nothing; PostgreSQL lets no root make one.
+    An instance costs the application's server nothing, but PostgreSQL does not let root create one.
     """
     instance = os.geteuid() != 0 and programs.has("initdb") and programs.has("postgres")
     database = source.may_create_database and not source.server.in_recovery and programs.has("createdb")
@@ -89,9 +89,9 @@ def prove(
     deadline: Deadline,
     look: Look,
 ) -> None:
-    """Restore a dump and count: raises KanbanError, ``verify_mismatch`` when it holds other rows than it should.
+    """Restore a dump and count its rows; raises KanbanError, ``verify_mismatch`` when the numbers differ.
 
-    :param how: ``instance`` or ``database``; whichever it is, it is gone afterwards.
+    :param how: ``instance`` or ``database``; either one is removed afterwards.
     :param look: called while programs run; what it raises ends them.
     """
     place = (
@@ -136,7 +136,7 @@ def _compare(into: Login, tables: Sequence[dict[str, Any]], deadline: Deadline) 
 def _instance(
     programs: Programs, source: Source, claim: Claim, deadline: Deadline, look: Look
 ) -> Iterator[tuple[Login, Look]]:
-    """Start an instance beside the dump, reachable by its socket alone."""
+    """Start an instance beside the dump, reachable only through its socket."""
     with made(claim.scratch) as scratch:
         data, environment = scratch / "data", client_environment()
         argv = [programs.path("initdb"), f"--pgdata={data}", f"--username={_OWNER}", "--auth=trust", "--no-locale"]
@@ -146,7 +146,7 @@ def _instance(
             for name, value in {**_SETTINGS, "unix_socket_directories": sockets}.items():
                 settings += ["-c", f"{name}={value}"]
             argv = [programs.path("postgres"), "-D", str(data), *settings]
-            # SIGQUIT: it ends at once, with what it started and its shared memory.
+            # On SIGQUIT it ends at once, together with its children and its shared memory.
             with child(argv, environment, claim.lock, signal.SIGQUIT) as process:
                 login = Login(unix_socket=str(sockets), user=_OWNER, database="postgres", ssl_mode="disable")
                 said = Said(process.stderr)
@@ -169,8 +169,8 @@ def _socket_directory(claim: Claim) -> Iterator[Path]:
     with ExitStack() as stack:
         place = claim.scratch
         if len(os.fsencode(place)) > _LONGEST_SOCKET_DIRECTORY:
-            # Its name comes from dest's, so that the next run finds what a killed one left. Another user's cannot be
-            # removed, and then none is made.
+            # The name is derived from dest, so that the next run finds what a killed run left. If it is another
+            # user's, it cannot be removed, and none is made.
             place = Path(tempfile.gettempdir()) / f"kanban-{_short_name(claim.dest)}"
             remove(place)
             stack.enter_context(made(place))
@@ -193,7 +193,7 @@ def _answers(login: Login) -> bool:
 def _database(
     programs: Programs, login: Login, source: Source, claim: Claim, look: Look
 ) -> Iterator[tuple[Login, Look]]:
-    """Create a scratch database on the same server. Its name comes from dest's, so that a killed run's is found."""
+    """Create a scratch database on the same server, named after dest so that the next run finds a killed run's."""
     name = f"kanban_rollback_verify_{_short_name(claim.dest)}"
     text, password = conninfo(login.as_params(_OWNER))
     environment, common = client_environment(password), ["--no-password", f"--maintenance-db={text}"]
@@ -205,7 +205,7 @@ def _database(
         run_child([*create, name], environment, claim.lock, look)
         yield replace(login, database=name, connect_params={**login.connect_params, "dbname": name}), lambda: None
     finally:
-        # On its own time: a deadline that is over must not leave a copy of customers' rows on the server.
+        # With a deadline of its own: an expired one must not leave a copy of customers' rows on the server.
         clean_up = Deadline(CLEAN_UP_SECONDS)
         run_child(drop, environment, claim.lock, lambda: _hurry(clean_up, name))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a function that returns a result and perhaps an error to ``exit_json`` or ``fail_json``, for all modules."""
+"""How every module ends: from a function's result and error, if any, to ``exit_json`` or ``fail_json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Work = Callable[[], Outcome]
 
 
 class Driver(NamedTuple):
-    """A library that a module cannot do without, what for, and why it could not be loaded (None: it was)."""
+    """A library that a module requires, what for, and why it could not be loaded (None if it was)."""
 
     name: str
     reason: str
@@ -25,14 +25,14 @@ class Driver(NamedTuple):
 
 
 def params_of(module: AnsibleModule, names: Collection[str], unlogged: Collection[str] = ()) -> dict[str, Any]:
-    """Return the parameters, and let what is no secret in the options of these names take nothing out of the result.
+    """Return the parameters, and keep values of these options that are not secret from being censored in the result.
 
-    :param unlogged: options that are no secret themselves, and have ``no_log`` for the host's system log alone: Ansible
-        writes there how a module was invoked, people's own words and addresses too. Of a secret within them it knows
-        the letters, not what becomes of a backslash when it is written as part of a whole.
+    :param unlogged: options that are not secret themselves, and have ``no_log`` only because of the host's system log:
+        Ansible logs there how a module was invoked, including people's own words and addresses. It knows a secret
+        within them by its letters, not by what becomes of a backslash when the whole option is written out.
 
-    They have ``no_log`` all the same: where a parameter is wrong, Ansible ends the module before this. From here on
-    they are hidden whole, for the result shows how the module was invoked.
+    They need ``no_log`` all the same: if a parameter is wrong, Ansible ends the module before this runs. From here on
+    they are hidden as a whole, because the result shows how the module was invoked.
     """
     params: dict[str, Any] = module.params
     module.no_log_values -= harmless(module.argument_spec, params, names, unlogged)
@@ -42,7 +42,7 @@ def params_of(module: AnsibleModule, names: Collection[str], unlogged: Collectio
 
 
 def run(module: AnsibleModule, work: Work, driver: Driver | None = None) -> None:
-    """Do the work and end the module; the only place where it fails."""
+    """Do the work and end the module; this is the only place where it fails."""
     if driver and driver.error is not None:
         module.fail_json(
             msg=missing_required_lib(driver.name, reason=f"{driver.reason}; bootstrap.yml installs it"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-# A section for each code, whose heading is the code; that is its anchor as well.
+# Each code has a section there, whose heading and anchor are the code.
 PAGE = "https://github.com/chatia/kanban_rollback/blob/main/docs/errors.md#"
 _SEEN = re.compile(rf" See ({re.escape(PAGE)}\w+)")
 
@@ -19,7 +19,7 @@ class KanbanError(Exception):
     :param what: what is wrong, one sentence.
     :param why: why it matters now, one sentence.
     :param todo: what to do next, one or two sentences.
-    :param details: facts for the module's result, for instance the near names of a table.
+    :param details: facts for the module's result, for instance names similar to a table's.
     """
 
     def __init__(self, code: str, what: str, why: str, todo: str, **details: object) -> None:
@@ -31,26 +31,26 @@ class KanbanError(Exception):
         self.details = details
 
     def told(self) -> dict[str, str]:
-        """Return the parts that a person reads, as results have them: code, what, why, todo, and where more is said."""
+        """Return the parts that a person reads, as results have them: code, what, why, todo, and the page about it."""
         page = page_of(self.code)
         return {"code": self.code, "what": self.what, "why": self.why, "todo": self.todo, "page": page}
 
     def as_result(self) -> dict[str, object]:
         """Return what ``fail_json`` needs: ``msg``, ``error`` (as ``told``) and the details."""
-        # The address comes last, with nothing behind it that would be copied along.
+        # The address comes last, so that nothing after it is copied along.
         return {"msg": with_page(str(self), self.code), "error": self.told(), **self.details}
 
 
 class BadInput(KanbanError):
-    """What the user gave cannot be acted on; nothing was changed."""
+    """The user's input cannot be acted on; nothing was changed."""
 
 
 class ServerError(KanbanError):
-    """The server refused, or could not be reached; ``sqlstate`` is in the details where there is one."""
+    """The server refused, or could not be reached; ``sqlstate`` is in the details if there is one."""
 
 
 class LostConnection(ServerError):
-    """The connection broke while in use; what was committed before stays, so the work can go on after a new one."""
+    """The connection broke while in use; what was committed before stays, so work can continue on a new one."""
 
 
 class Timeout(ServerError):
@@ -58,21 +58,21 @@ class Timeout(ServerError):
 
 
 def page_of(code: str) -> str:
-    """Return the address of the section about an error, or about what a playbook refuses, by its code."""
+    """Return the address of the section about an error, or about a playbook's refusal, by its code."""
     return f"{PAGE}{code}"
 
 
 def with_page(line: str, code: str) -> str:
-    """Return a line with that address at its end, as messages of errors have it."""
+    """Return a line with that address at its end, as error messages have it."""
     return led_to(line, page_of(code))
 
 
 def led_to(line: str, page: str) -> str:
-    """Return a line with an address at its end, behind a full stop."""
+    """Return a line with an address at its end, after a full stop."""
     return f"{line}{'.' if line[-1:].isalnum() else ''} See {page}"
 
 
 def without_page(text: str) -> tuple[str, str]:
-    """Return text without the addresses of pages that are in it, and the first of them; empty where there is none."""
+    """Return text without the page addresses in it, and the first of those; empty if there is none."""
     found = _SEEN.search(text)
     return (_SEEN.sub("", text), found.group(1)) if found else (text, "")

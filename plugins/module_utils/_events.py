@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 PHASES = ("contain", "preserve", "assess", "recover", "validate", "release", "re-enable", "report")
-# Made once: json.dumps makes one for each call, and a journal has many lines.
+# Made once: json.dumps makes an encoder for each call, and a journal has many lines.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened; the fields are the module's docstring's."""
+    """One thing that happened; the module's docstring describes the fields."""
 
     incident_id: str
     run_id: str
@@ -47,9 +47,9 @@ class Event:
 def break_of(event: Event, stored: str, place: int, previous: str) -> str:
     """Return why an event does not follow in its chain, ``missing`` or ``changed``; empty when it does.
 
-    :param stored: its hash as it was kept.
-    :param place: which number it should have, from 1.
-    :param previous: the hash that was kept for the event before; empty for the first.
+    :param stored: the event's hash as it was stored.
+    :param place: the number that it should have, from 1.
+    :param previous: the stored hash of the event before; empty for the first.
     """
     if event.seq != place:
         return "missing"
@@ -59,7 +59,7 @@ def break_of(event: Event, stored: str, place: int, previous: str) -> str:
 def broken_links(events: Sequence[tuple[Event, str]]) -> list[str]:
     """Return where the chains are broken, as ``run/seq: why``; empty when every chain holds.
 
-    :param events: each event with the hash that was stored for it, in any order.
+    :param events: each event with its stored hash, in any order.
     """
     found = []
     runs: dict[str, list[tuple[Event, str]]] = {}

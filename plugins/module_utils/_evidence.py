@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module ``evidence``: what is there already is returned, what is missing is collected, all within its time."""
+"""The module ``evidence``: return what is there already and collect what is missing, all within its time."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import Login as RedisLogin
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import first_line
 
-# What the index may take beyond the time that collecting has.
+# How long writing the index may take after the time for collecting is over.
 CLOSING_SECONDS = 2.0
-# How evidence was taken; the last one is the one to know.
+# How evidence was taken; if collections differ, the last of these is the one to report.
 TAKEN = ("beside_containment", "on_request", "later")
 
 Source = Union[PostgresSource, RedisSource, ApplicationSource]
@@ -44,7 +44,7 @@ Source = Union[PostgresSource, RedisSource, ApplicationSource]
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for; the fields are the module's options."""
+    """What is requested; the fields are the module's options."""
 
     incident_id: str
     sources: Sequence[str]
@@ -69,7 +69,7 @@ class _Task:
 
 
 def take(login: Login, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
-    """Return the module's result, and the error that it ends with; raises KanbanError."""
+    """Return the module's result and the error that it ends with, if any; raises KanbanError."""
     started = time.monotonic()
     check_names(request.incident_id, request.label)
     where = places(request.dest, request.incident_id)
@@ -91,7 +91,7 @@ def _source(name: str, login: Login, request: Request) -> Source:
 
 
 def _look(tasks: Sequence[_Task], where: Sequence[Place], request: Request) -> None:
-    """Find what is there; wait, together not longer than asked, for what is under way."""
+    """Find what is there; wait for collections under way, for all of them together no longer than requested."""
     patience = Deadline(request.wait)
     for task in tasks:
         found = await_end(where, request.label, task.source.directory_name, request.incident_id, patience)
@@ -142,7 +142,7 @@ def _result(tasks: Sequence[_Task], where: Sequence[Place], request: Request) ->
     first = where[0].directory
     return {
         "path": str(directories[0] if directories else where[0].directory / request.label),
-        # Where a directory is that the incident's own could not be.
+        # Directories that were used because the incident's own could not be.
         "elsewhere": [str(one) for one in dict.fromkeys(directories) if first not in one.parents],
         "taken": max((task.index["taken"] for task in there), key=TAKEN.index, default=None),
         "taken_at": min((task.index["taken_at"] for task in there), default=None),
@@ -164,7 +164,7 @@ def _files(source: str, directory: Path, index: dict[str, Any]) -> list[dict[str
         digest = hashlib.sha256(content).hexdigest()
         found.append({"name": INDEX, "bytes": len(content), "sha256": digest, "truncated": False})
     except OSError:
-        pass  # It was read a moment ago; what it says is in this result.
+        pass  # It was read a moment ago; its content is in this result.
     return [{"source": source, "path": str(directory / entry["name"]), **entry} for entry in found]
 
 

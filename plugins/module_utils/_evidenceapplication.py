@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parts of the evidence that the application's host has: processes, ends of logs, metrics. Pure of drivers."""
+"""The parts of the evidence on the application's host: processes, ends of logs, metrics. Pure of drivers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2 import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import log_paths
 
 PM2_SECONDS = 5.0
-# A pattern that fits more files than this is cut before it is sorted.
+# If the patterns match more files than this, the list is cut before it is sorted.
 MOST_MATCHES = 2000
 _PIECE = 64 * 1024
 
@@ -41,7 +41,7 @@ class Application:
 
 
 class ApplicationSource:
-    """Reads what the application's host has."""
+    """Reads what there is on the application's host."""
 
     name = "application"
 
@@ -54,7 +54,7 @@ class ApplicationSource:
 
     @property
     def parts(self) -> list[Part]:
-        """The parts by name; logs first find out from the processes where they are."""
+        """The parts by name; the processes come before the logs because they say where the logs are."""
         processes: list[Part] = [("processes", partial(self._processes, self._pm2))] if self._pm2 else []
         urls: list[Part] = [
             (f"http-{number:02}", partial(self._get, f"http-{number:02}", url))
@@ -66,7 +66,7 @@ class ApplicationSource:
         try:
             found = pm2.processes(folder.deadline.slice(PM2_SECONDS))
         except Exception:
-            # What a process said before it died is what is wanted most.
+            # What a process logged before it died is what matters most.
             self._logs = glob.glob(f"{glob.escape(str(pm2.home))}/logs/*.log")
             raise
         self._logs = log_paths(found)
@@ -85,7 +85,7 @@ class ApplicationSource:
                 folder.lack(name, f"{path}: {error.strerror or error}")
 
     def _tail(self, folder: Folder, name: str, path: str) -> None:
-        # A pipe in a log's place would be waited for; only files are read.
+        # A pipe in place of a log would block; only files are read.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             size = os.fstat(handle).st_size
@@ -101,7 +101,7 @@ class ApplicationSource:
             answer = Answer(parts, self._wanted.validate_certs, folder.deadline.slice(SECONDS))
             folder.write(f"{name}.txt", answer.chunks(), answer.facts)
         except (OSError, http.client.HTTPException) as error:
-            # The error's text may repeat the URL; its kind does not.
+            # The error's text may repeat the URL; its type does not.
             folder.lack(name, f"{parts.path or '/'}: {getattr(error, 'strerror', None) or type(error).__name__}")
 
 
@@ -111,7 +111,7 @@ def _matches(patterns: Sequence[str]) -> list[str]:
 
 
 def _newest(paths: Sequence[str]) -> list[str]:
-    """Return the ordinary files among the paths, each once, the one written last first."""
+    """Return the regular files among the paths, each once, the most recently written first."""
     found = {}
     for path in paths:
         real = os.path.realpath(path)
@@ -125,7 +125,7 @@ def _newest(paths: Sequence[str]) -> list[str]:
 
 
 def _pieces(handle: int, start: int, end: int) -> Iterator[bytes]:
-    """Yield a file's bytes from ``start`` to ``end``: what is appended meanwhile would have no end."""
+    """Yield a file's bytes from ``start`` to ``end``: reading what is appended meanwhile might never end."""
     while start < end:
         piece = os.pread(handle, min(_PIECE, end - start), start)
         if not piece:

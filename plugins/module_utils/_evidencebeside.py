@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Evidence beside containment: a process of its own that the kill neither waits for nor depends on.
 
-It is forked before the kill connects, and connects itself only once the kill has its connection: the last free one
-must not be the evidence's. Whatever goes wrong here is told as a warning.
+It is forked before the kill connects, and connects only once the kill has its connection: the evidence must not take
+the last free one. Whatever goes wrong here is reported as a warning.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ LABEL = "t0"
 BESIDE = "beside_containment"
 SECONDS = 10.0
 MAX_BYTES = 32 * 1024 * 1024
-# The kernel ends the process when not even its own deadline does.
+# The kernel ends the process if even its own deadline does not.
 ALARM_SECONDS = 30
-# How long the kill may take to connect before the evidence is begun all the same.
+# How long the kill may take to connect before the collection starts anyway.
 GO_SECONDS = 8.0
 NICE = 10
 
 
 class Beside:
-    """A collection that was started, or why it was not; nothing here raises or waits."""
+    """A collection that was started, or the reason why not; nothing here raises or waits."""
 
     def __init__(self, channel: socket.socket | None = None, reason: str | None = None) -> None:
         self._channel = channel
         self._reason = reason
 
     def go(self) -> None:
-        """Let it connect: the kill has its own connection now."""
+        """Let the process connect: the kill has its own connection now."""
         try:
             if self._channel:
                 self._channel.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # It has ended already, and told() hears why.
+            pass  # It has ended already, and told() finds out why.
 
     def told(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Return a module's result with what is known by now about the evidence; the same where none was asked for."""
+        """Return a module's result with what is known so far about the evidence; unchanged if none was requested."""
         if self._channel is None and self._reason is None:
             return result
         evidence = {"started": False, "path": None, "pid": None, "reason": self._reason, **self._heard()}
@@ -75,7 +75,7 @@ class Beside:
 
 
 def start_beside(login: Login, incident_id: str, dest: str | None) -> Beside:
-    """Start collecting PostgreSQL's evidence in a process of its own, where ``dest`` is given; never raises."""
+    """Start collecting PostgreSQL's evidence in a process of its own, if ``dest`` is given; never raises."""
     if not dest:
         return Beside()
     try:
@@ -94,7 +94,7 @@ def start_beside(login: Login, incident_id: str, dest: str | None) -> Beside:
 
 
 def _fork_again(channel: socket.socket, work: Callable[[socket.socket], None]) -> NoReturn:
-    """In the first child: leave the work to a grandchild, which is nobody's to wait for."""
+    """In the first child: leave the work to a grandchild, for which nobody has to wait."""
     status = 1
     try:
         os.setsid()
@@ -106,7 +106,7 @@ def _fork_again(channel: socket.socket, work: Callable[[socket.socket], None]) -
 
 
 def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> NoReturn:
-    """In the grandchild: hold nothing that anybody waits for, wait for the kill's connection, work, and be gone."""
+    """In the grandchild: close what others wait for, wait for the kill's connection, do the work and exit."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -123,7 +123,7 @@ def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> 
 
 
 def _collect(login: Login, incident_id: str, dest: str, channel: socket.socket) -> None:
-    """Say where, wait for the kill to have its connection, collect."""
+    """Report where the evidence goes, wait until the kill has its connection, then collect."""
     where, source = places(dest, incident_id), source_name(login)
     found = find(where, LABEL, source, incident_id)
     there = best(found) or next((one for one in found if one.under_way), None)
@@ -146,14 +146,14 @@ def _tell(channel: socket.socket, **what: Any) -> None:
     try:
         channel.sendall(json.dumps({**what, "pid": os.getpid()}).encode())
     except OSError:
-        pass  # The kill has ended already; the evidence is taken all the same.
+        pass  # The kill has ended already; the evidence is taken anyway.
 
 
 def _wait_for_go(channel: socket.socket) -> None:
-    """Return when the kill says so, has ended, or takes too long to connect."""
+    """Return when the kill gives its sign, has ended, or takes too long to connect."""
     channel.settimeout(GO_SECONDS)
     try:
         channel.recv(1)
     except OSError:
-        pass  # Too long: then the server does not answer, which is worth recording as well.
+        pass  # Too long: the server does not answer, which is worth recording as well.
     channel.close()

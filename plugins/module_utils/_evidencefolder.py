@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writing one collection of evidence: files, what is missing and why, and the index last. Neither Ansible nor a driver.
 
-Parts run one after the other in a thread. When the time is over the thread is left behind, whatever it waits for, and
+Parts run one after the other in a thread. When the time is over, the thread is abandoned, whatever it waits for, and
 the index is written with what there is.
 """
 
@@ -23,15 +23,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import INDEX, free_share, lock
 
 TIME_OVER = "the time was over"
-# One file may take this part of a collection's bytes, so that a large part leaves room for the others.
+# One file may take one n-th of a collection's bytes, so that a large part leaves room for the others.
 FILE_PART = 4
-# Taken on the disk at the start, so that a disk that fills up on the way still holds the index.
+# Reserved on the disk at the start, so that the index fits even if the disk fills up meanwhile.
 INDEX_BYTES = 64 * 1024
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Folder:
-    """One collection while it is made; safe to close from another thread than the one that writes."""
+    """One collection in the making; it may be closed from another thread than the one that writes."""
 
     def __init__(self, directory: Path, max_bytes: int) -> None:
         self.directory = directory
@@ -44,7 +44,7 @@ class Folder:
         self._missing: list[dict[str, str]] = []
         self._again = False
         self._closed = False
-        # Taken for each write: after the index nothing is added that it does not know.
+        # Held for each write, so that nothing is added after the index that the index does not list.
         self._mutex = threading.Lock()
         self._lock = lock(directory)
         self._taken_at = utc_now()
@@ -56,28 +56,28 @@ class Folder:
         return self.directory / f"{INDEX}.new"
 
     def begin(self, seconds: float) -> None:
-        """Start the clock: from now on there are so many seconds."""
+        """Start the clock: this many seconds are left from now on."""
         self.deadline = Deadline(seconds)
         self._taken_at = utc_now()
 
     def write(self, name: str, chunks: Iterable[bytes], facts: Mapping[str, Any] | None = None) -> None:
-        """Write one file (0600), cut where time, size or the disk say so.
+        """Write one file (0600), cut short when time, size or the disk demand it.
 
         :param chunks: pieces that are written whole or not at all, for instance lines.
         :param facts: what the index says about the file beside its size.
 
-        Raises what ``chunks`` or the disk raise; what had been written until then stays, marked as truncated.
+        Raises what ``chunks`` or the disk raises; what was written until then stays, marked as truncated.
         """
         pieces = iter(chunks)
         try:
             self._write(name, pieces, facts)
         finally:
-            # Now, and not whenever it is collected: what reads from a server still has its transaction here.
+            # Now, not when it is garbage-collected: a generator that reads from a server has its transaction open.
             if isinstance(pieces, Generator):
                 pieces.close()
 
     def _write(self, name: str, pieces: Iterator[bytes], facts: Mapping[str, Any] | None) -> None:
-        # Read before the file is made: what cannot be read at all leaves none.
+        # Read before the file is created, so that what cannot be read at all leaves no file.
         begin = list(itertools.islice(pieces, 1))
         entry: dict[str, Any] = {**(facts or {}), "name": name, "bytes": 0, "sha256": "", "truncated": True}
         with self._mutex:
@@ -98,7 +98,7 @@ class Folder:
             os.close(handle)
 
     def _append(self, handle: int, name: str, chunk: bytes) -> str | None:
-        """Append one chunk; return why not."""
+        """Append one chunk; return the reason if that is not possible."""
         with self._mutex:
             entry = self._files[name]
             if self._closed or self.deadline.over:
@@ -117,16 +117,16 @@ class Folder:
         return None
 
     def lack(self, part: str, reason: str, again: bool = False) -> None:
-        """Record what is missing; ``again`` tells that another try could bring it."""
+        """Record what is missing; ``again``: another try could get it."""
         with self._mutex:
             if not self._closed:
                 self._missing.append({"part": part, "reason": one_line(reason)})
                 self._again = self._again or again
 
     def close(self, facts: Mapping[str, Any], unfinished: Sequence[str] = ()) -> dict[str, Any]:
-        """Write the index, last and as one piece, and return it; raises OSError.
+        """Write the index, last and atomically, and return it; raises OSError.
 
-        :param unfinished: parts that did not come to their end in time.
+        :param unfinished: parts that did not finish in time.
         """
         for part in unfinished:
             self.lack(part, TIME_OVER, again=True)
@@ -157,7 +157,7 @@ Part = Tuple[str, Callable[[Folder], None]]
 
 
 def collect(folder: Folder, parts: Sequence[Part], facts: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Collect all parts within so many seconds and return the index; raises OSError when it cannot be written."""
+    """Collect all parts within this many seconds and return the index; raises OSError if it cannot be written."""
     folder.begin(seconds)
     left = [name for name, _work in parts]
 
@@ -175,7 +175,7 @@ def collect(folder: Folder, parts: Sequence[Part], facts: Mapping[str, Any], sec
 
 
 def _try(folder: Folder, name: str, work: Callable[[Folder], None]) -> None:
-    """Do one part; what goes wrong with it is recorded, and the others go on."""
+    """Do one part; if it fails, that is recorded, and the others go on."""
     try:
         work(folder)
     except KanbanError as error:
@@ -183,12 +183,12 @@ def _try(folder: Folder, name: str, work: Callable[[Folder], None]) -> None:
     except OSError as error:
         folder.lack(name, error.strerror or str(error), again=True)
     except Exception as error:
-        # An error of ours in one part must not cost the others.
+        # A bug of ours in one part must not cost the others.
         folder.lack(name, f"{type(error).__name__}: {error}")
 
 
 def _overwrite(path: Path, content: bytes) -> None:
-    """Put content in a file's place on the disk, which it keeps, and sync it."""
+    """Overwrite a file in place, so that it keeps its space on the disk, and sync it."""
     with open(path, "r+b") as file:
         file.write(content)
         file.truncate()
@@ -202,5 +202,5 @@ def utc_now() -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line that can be printed, at most 300 letters."""
+    """Return a text as one printable line of at most 300 characters."""
     return "".join(letter if letter.isprintable() else " " for letter in text)[:300]

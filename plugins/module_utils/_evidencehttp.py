@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTP GET as evidence: what a metrics or health address says now. Neither Ansible nor a driver."""
+"""One HTTP GET as evidence: what a metrics or health endpoint says now. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIECE = 64 * 1024
 
 
 def split(url: str) -> SplitResult:
-    """Return the parts of an http or https URL; raises BadInput, which does not repeat it."""
+    """Return the parts of an http or https URL; raises BadInput, which does not repeat the URL."""
     return _http.split(url, "One of urls", "Its answer is missing from the evidence.")
 
 
@@ -27,7 +27,7 @@ class Answer:
     """An answer whose body has not been read yet. ``facts`` are for the index."""
 
     def __init__(self, parts: SplitResult, validate_certs: bool, seconds: float = SECONDS) -> None:
-        """Ask; raises OSError (no answer) or http.client.HTTPException (no HTTP)."""
+        """Send the request; raises OSError (no answer) or http.client.HTTPException (not HTTP)."""
         self._connection = _http.connection(parts, validate_certs, seconds)
         try:
             headers = {"Accept": "*/*", "User-Agent": "chatia.kanban_rollback", **_http.authorization(parts)}

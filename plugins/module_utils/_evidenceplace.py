@@ -4,7 +4,7 @@
 """Where evidence lies on its host, and which collections are there. Neither Ansible nor a driver.
 
 ``<directory of the incident>/<label>/<source>/index.json``. A second attempt at the same source and label gets a
-directory of its own beside the first (``<source>-2``), so nothing is ever written over.
+directory of its own beside the first (``<source>-2``), so nothing is ever overwritten.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import DIRECTORIES
 
 INDEX = "index.json"
-# Collections of one source under one label; an unfinished one is not written over but followed by the next.
+# Collections of one source under one label; an unfinished one is not overwritten but followed by the next.
 ATTEMPTS = 5
-# Evidence takes at most this part of what is free: the database may live on the same disk.
+# Evidence takes at most one n-th of the free space: the database may be on the same disk.
 FREE_PART = 10
 LEAST_BYTES = 256 * 1024
 LOOK_EVERY_SECONDS = 0.05
@@ -36,7 +36,7 @@ LARGEST_INDEX = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Place:
-    """A directory for an incident's evidence: ``root`` and the names below it have to be this user's alone."""
+    """A directory for an incident's evidence: ``root`` and the names below it must belong to this user alone."""
 
     root: Path
     below: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Place:
 
 @dataclass
 class Collection:
-    """One directory of a source: its index when it was brought to its end, and whether somebody is still at it."""
+    """One directory of a source: its index if it was finished, and whether it is still being written."""
 
     directory: Path
     index: dict[str, Any] = field(default_factory=dict)
@@ -57,28 +57,28 @@ class Collection:
 
     @property
     def useful(self) -> bool:
-        """True when it has an end and holds something."""
+        """True when it was finished and holds something."""
         return bool(self.index.get("files"))
 
     @property
     def complete(self) -> bool:
-        """True when nothing of it is worth another try."""
+        """True when nothing in it is worth another try."""
         return self.useful and bool(self.index.get("complete"))
 
 
 def safe_name(text: str, most: int = 60) -> str:
-    """Return free text as a name of a file; where letters had to go, a hash keeps two texts apart."""
+    """Return free text as a file name; if it had to be altered, a hash keeps two texts apart."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:most].strip("._")
     return readable if readable and readable == text else f"{readable or 'unnamed'}-{short_hash(text)}"
 
 
 def short_hash(text: str) -> str:
-    """Return eight letters that stand for a text."""
+    """Return eight hexadecimal digits that identify a text."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
 
 
 def check_names(incident_id: str, label: str) -> None:
-    """Raise BadInput for an incident without a name, or a label that is no plain name of a directory."""
+    """Raise BadInput for an incident without a name, or a label that is not a plain directory name."""
     if not incident_id:
         raise BadInput(
             "no_incident",
@@ -96,7 +96,7 @@ def check_names(incident_id: str, label: str) -> None:
 
 
 def places(dest: str | None, incident_id: str) -> list[Place]:
-    """Return where an incident's evidence may lie, the user's choice first; the first that can be written is used."""
+    """Return where an incident's evidence may be, the user's choice first; the first writable place is used."""
     chosen = [Place(Path(os.path.abspath(os.path.expanduser(dest))))] if dest else []
     below = ("incidents", safe_name(incident_id), "evidence")
     known = [Place(Path(os.path.expanduser(name)), below) for name in DIRECTORIES]
@@ -104,13 +104,13 @@ def places(dest: str | None, incident_id: str) -> list[Place]:
 
 
 def claim(where: Sequence[Place], label: str, source: str) -> Path:
-    """Make a new directory for one collection, in the first place that takes it; raises OSError naming all places."""
+    """Make a new directory for one collection, in the first place that allows it; raises OSError naming all places."""
     tried = []
     for place in where:
         try:
             return _claim_in(place, label, source)
         except FileExistsError:
-            raise  # Full of attempts is no reason to spread over all places.
+            raise  # A place with all attempts used up is no reason to spread over the other places.
         except OSError as error:
             tried.append(f"{place.directory}: {error.strerror or error}")
     raise OSError("; ".join(tried))
@@ -156,7 +156,7 @@ def _names(source: str) -> Iterator[str]:
 
 
 def find(where: Sequence[Place], label: str, source: str, incident_id: str) -> list[Collection]:
-    """Return this user's collections of one source, in reading order; one of another incident is not among them."""
+    """Return this user's collections of one source, in reading order, without those of other incidents."""
     found = []
     for place in where:
         for name in _names(source):
@@ -174,7 +174,7 @@ def find(where: Sequence[Place], label: str, source: str, incident_id: str) -> l
 
 
 def best(found: Sequence[Collection]) -> Collection | None:
-    """Return the first that is complete, or the last useful one where no further attempt is allowed."""
+    """Return the first that is complete, or the last useful one if no further attempt is allowed."""
     complete = [one for one in found if one.complete]
     useful = [one for one in found if one.useful]
     if complete:
@@ -195,7 +195,7 @@ def await_end(
 
 
 def read_index(directory: Path) -> dict[str, Any]:
-    """Return a collection's index; an empty one when there is none, or none that can be read."""
+    """Return a collection's index; an empty one if there is none or it cannot be read."""
     try:
         handle = os.open(directory / INDEX, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
@@ -206,17 +206,17 @@ def read_index(directory: Path) -> dict[str, Any]:
 
 
 def lock(directory: Path) -> int:
-    """Mark a collection as under way for as long as the returned descriptor is open; a process that dies lets go."""
+    """Mark a collection as under way while the returned descriptor is open; the death of the process ends that."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        pass  # A file system without locks: whoever waits for this collection then looks for its index alone.
+        pass  # A file system without locks: those who wait for this collection look only for its index.
     return handle
 
 
 def is_locked(directory: Path) -> bool:
-    """Tell whether somebody is still at it."""
+    """Tell whether a collection is still being written."""
     try:
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:

@@ -51,7 +51,7 @@ def source_name(login: Login) -> str:
 
 
 class PostgresSource:
-    """Reads on a connection of its own; one that cannot be had, or is lost, is not tried again."""
+    """Reads on a connection of its own; if that cannot be opened or is lost, it is not tried again."""
 
     name = "postgresql"
 
@@ -80,7 +80,7 @@ class PostgresSource:
         return self._session
 
     def _reading(self, folder: Folder) -> ContextManager[Cursor]:
-        """Return a transaction that ends soon, whatever somebody else holds."""
+        """Return a transaction that ends soon, whatever locks others hold."""
         seconds = folder.deadline.slice(PART_SECONDS)
         return self._open(folder).transaction(seconds, min(LOCK_SECONDS, seconds), "READ ONLY")
 
@@ -91,7 +91,7 @@ class PostgresSource:
             self._give_way(folder)
 
     def _give_way(self, folder: Folder) -> None:
-        """Give the connection back where few are left: containment may need one."""
+        """Give the connection back if few are free: containment may need one."""
         with self._reading(folder) as cursor:
             room = cursor.row(queries.ROOM, {})[0]
         if room is not None and room < ROOM:

@@ -20,12 +20,12 @@ SLOW_COMMANDS = 50
 # CLIENT LIST of ten thousand clients is a few MiB; the newest of them matter least.
 CLIENTS = 5000
 
-# The file of each reply, and how it becomes lines.
+# How a reply becomes the lines of its file.
 _Lines = Callable[[Any], Iterator[bytes]]
 
 
 class RedisSource:
-    """Asks everything in one exchange: each reply is a part of its own."""
+    """Asks for everything in one exchange; each reply is a part of its own."""
 
     name = "redis"
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a failover means for a kill: which part of the log is lost, and which prior values. Pure.
 
-A log is lost from one point on, whole: what was committed before that point is on the new primary, all of it, and
-nothing of what came after.
+A log is lost entirely from one point on: the new primary has all of what was committed before that point, and nothing
+of what came after it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _HISTORY = re.compile(r"^\s*(\d+)\s+([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})\b")
-# What a person asks the old primary.
+# The query for a person to run on the old primary.
 _WHOSE = (
     "SELECT unnest(tenants) FROM kanban_rollback.flag_changes WHERE action = 'disabled' AND incident_id = '{incident}';"
 )
-# How many promotions of a server are looked at, from the newest.
+# How many of a server's promotions are looked at, the newest ones.
 _MOST = 50
 
 
 def as_bytes(lsn: str | None) -> int | None:
-    """Return a position in the log as a number of bytes; None for what is none."""
+    """Return a position in the log as a number of bytes; None for anything that is not one."""
     found = _LSN.fullmatch(lsn or "")
     return (int(found[1], 16) << 32) + int(found[2], 16) if found else None
 
 
 def furthest(positions: Sequence[str | None]) -> str | None:
-    """Return the last of some positions of one timeline."""
+    """Return the furthest of several positions on one timeline."""
     known = [lsn for lsn in positions if as_bytes(lsn) is not None]
     return max(known, key=lambda lsn: as_bytes(lsn) or 0, default=None)
 
@@ -46,11 +46,11 @@ def left_by_history(text: str) -> dict[str, str]:
 def killed_on(
     names: Sequence[str], kills: Sequence[Answer], sweeps: Sequence[Answer], *more: Sequence[Answer]
 ) -> list[dict[str, Any]]:
-    """Return on which servers a kill was committed, as ``feature_flag`` takes it, and how far their log is known.
+    """Return the servers on which a kill was committed, as ``feature_flag`` takes them, and how far their log is known.
 
-    :param names: the hosts; the others are their answers in the same order, each of which may lack.
-    :param sweeps: a server that took over before is the one to be compared with from then on.
-    :param more: what else knows positions of theirs: fences.
+    :param names: the hosts; the other arguments are their answers in the same order, any of which may be missing.
+    :param sweeps: if a server took over before the sweep, later comparisons are with that server.
+    :param more: other answers that hold positions on these hosts, those of fences.
     """
     found = []
     for name, kill, sweep, *others in together(names, kills, sweeps, *more):
@@ -77,9 +77,9 @@ def killed_on(
 
 
 def moved(still: Answer, last: Answer) -> bool:
-    """Tell whether a host leads to another primary than it did: then the kill has to be done and counted there.
+    """Tell whether a host now leads to another primary than before: the kill has to be done and counted there.
 
-    :param still: what ``feature_flag_info`` says in the end; ``last``: what the kill or the sweep had said before.
+    :param still: what ``feature_flag_info`` says in the end; ``last``: what the kill or the sweep said before.
     """
     if not (still.get("database") or {}).get("writable") or "database" not in last:
         return False
@@ -88,10 +88,10 @@ def moved(still: Answer, last: Answer) -> bool:
 
 
 def kill_before(kills: Sequence[Mapping[str, Any]], cluster: str, timeline: str | None) -> Mapping[str, Any] | None:
-    """Return the kill that was committed on an older primary of this cluster, None where there was none.
+    """Return the kill that was committed on an older primary of this cluster, None if there was none.
 
     :param kills: see ``killed_on``.
-    :param timeline: of this server by now; None where it does not tell.
+    :param timeline: of this server now; None if it does not report it.
     """
     before = [kill for kill in kills if kill["cluster"] == cluster and str(kill["timeline"]) < (timeline or "")]
     return max(before, key=lambda kill: str(kill["timeline"]), default=None)
@@ -108,10 +108,10 @@ def failover_since(
 
     :param left: where older timelines were left, as far as the server's history could be read.
     :param promotion: ``lsn`` and ``at`` of this server's own promotion.
-    :param recorded: tenants whose prior values of this run are kept here by now; None where nobody knows.
+    :param recorded: number of tenants whose prior values of this run are kept here now; None if not known.
     """
     then = str(kill["timeline"])
-    # Of a server that was promoted twice since, its own last promotion says nothing about the first.
+    # If there were two promotions since, the last one, which is this server's, says nothing about the first.
     direct = int(timeline, 16) == int(then, 16) + 1
     forked = left.get(then) or (promotion.get("lsn") if direct else None)
     known, fork = as_bytes(kill.get("lsn")), as_bytes(forked)
@@ -132,18 +132,18 @@ def failover_since(
 
 
 def failover_lines(name: str, answer: Answer) -> list[str]:
-    """Return what is to be said of a database whose primary changed since the kill; empty where it did not.
+    """Return the lines about a database whose primary changed since the kill; empty if it did not.
 
-    :param answer: of the sweep that found it, or an event of the ledger with the same ``failover``.
+    :param answer: that of the sweep that found it, or an event of the ledger with the same ``failover``.
     """
     failover = answer.get("failover")
     return [_took_over(name, failover, answer), *_priors(name, failover)] if failover else []
 
 
 def earlier_lines(name: str, info: Answer) -> list[str]:
-    """Return what a later run has to say: what earlier ones found, and that yet another server has taken over since.
+    """Return the lines of a later run: what earlier runs found, and that yet another server has taken over since.
 
-    :param info: of ``incident_info``.
+    :param info: the result of ``incident_info``.
     """
     told = [line for failover in info.get("failovers") or [] for line in failover_lines(name, {"failover": failover})]
     since = info.get("taken_over")
@@ -160,7 +160,7 @@ def earlier_lines(name: str, info: Answer) -> list[str]:
 
 
 def lost_by(name: str, answer: Answer) -> list[str]:
-    """Return what is lost for certain, each for a headline."""
+    """Return what is certainly lost, one headline each."""
     failover = answer.get("failover") or {}
     lost = []
     if failover.get("lost_bytes"):
@@ -193,7 +193,7 @@ def _took_over(name: str, failover: Mapping[str, Any], answer: Answer) -> str:
 
 
 def _priors(name: str, failover: Mapping[str, Any]) -> list[str]:
-    """Return what became of prior values: none is lost, so many are, or nobody knows."""
+    """Return what became of prior values: none is lost, this many are, or it is not known."""
     switched, recorded, lost = failover["switched"], failover["recorded"], failover["lost_priors"]
     if lost is None:
         return [f"{name}: whether prior values were lost with the old primary is not known: the ledger did not tell"]
@@ -216,7 +216,7 @@ def _priors(name: str, failover: Mapping[str, Any]) -> list[str]:
 
 
 def standby_lines(name: str, answer: Answer) -> list[str]:
-    """Return which standbys have the kill by now, where there are any: one that has not would bring the flag back."""
+    """Return which standbys have the kill by now, if there are any: one without it would bring the flag back."""
     rows = answer.get("standbys") or []
     if not rows:
         return []

@@ -22,9 +22,9 @@ _IN_LEDGER = ("ledger", "nothing to keep")
 def look_after(
     place: Place, request: Request, position: Mapping[str, Any], incident_id: str | None, kept_in: str
 ) -> dict[str, Any]:
-    """Return ``standbys`` and, where another server has taken over, ``failover``, which is an event of the incident.
+    """Return ``standbys`` and, if another server has taken over, ``failover``, which is an event of the incident.
 
-    Never raises: what cannot be told is a warning, for the flag is off by now.
+    Never raises: what cannot be found out becomes a warning, because the flag is off by now.
 
     :param incident_id: as the ledger has it; None without a ledger.
     :param kept_in: where the sweep kept prior values.
@@ -51,9 +51,9 @@ def look_after(
 
 
 def taken_over_since(session: Session, incident_id: str) -> dict[str, Any] | None:
-    """Return what is known where another server has taken over since an incident did something last; None elsewhere.
+    """Return what is known if another server has taken over since an incident's last step, else None.
 
-    A later run asks: what the ledger has by then is all there is to compare with. Raises ServerError.
+    A later run asks this, and has only the ledger to compare with. Raises ServerError.
     """
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         then, returned = progress.read_last_timeline(cursor, incident_id)

@@ -40,12 +40,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
 
 SWEEP_SECONDS = 10.0
-# What a reader wants to know beside the kill may take so long, and no longer.
+# How long a question may take that only serves the reader, not the kill.
 _ASK_SECONDS = 1.0
 
 
 class Switch:
-    """One switch of one flag in one database, step by step; ``result`` grows with each."""
+    """One switch of one flag in one database, step by step; ``result`` grows with each step."""
 
     def __init__(self, place: Place, request: Request) -> None:
         self._place = place
@@ -60,7 +60,7 @@ class Switch:
         self._switched_ago: float | None = None
 
     def run(self) -> KanbanError | None:
-        """Switch, prove, then (asked for) latch and sweep; return the error that the module ends with, if any."""
+        """Switch, prove, then latch and sweep if requested; return the error that the module ends with, if any."""
         try:
             outcome = self._switch(self._place.target, self._deadline)
             self._tell(outcome)
@@ -69,7 +69,7 @@ class Switch:
                 self._after_the_kill()
             self._close()
         except ServerError as error:
-            # What was switched before holds and must be told.
+            # What was switched before stays switched and must be reported.
             self.result.setdefault("changed_count", self._switched)
             self.result["changed"] = self.result["changed_count"] > 0
             return error
@@ -109,7 +109,7 @@ class Switch:
             }
 
     def _beyond_the_tenants(self) -> None:
-        """Read the default of all tenants, and switch it where that was asked for."""
+        """Read the default of all tenants, and switch it if requested."""
         target = self._place.target
         if target.key and self._request.global_default:
             self.result["changed_count"] += self._switch(as_global_default(target), self._deadline).switched
@@ -147,7 +147,7 @@ class Switch:
         shown(self.result, "terminated", terminated)
 
     def _after_the_kill(self) -> None:
-        """The flag stays off: latch first, so that the sweep need not race with what it turns back."""
+        """Keep the flag off: latch first, so that the sweep need not race with writes that the latch turns back."""
         if self._enabled:
             return
         if self._request.latch:
@@ -169,10 +169,10 @@ class Switch:
         return outcome.switched
 
     def _close(self) -> None:
-        """Write the event; read what a reader wants to know beside it. Nothing here can undo what was done."""
+        """Write the event and read what else the reader wants to know; nothing here can undo what was done."""
         self.result["changed"] = self.result["changed_count"] > 0
         try:
-            # A kill is a fact also where nothing was left to switch: whoever undoes an earlier one must see it.
+            # A kill is recorded even if nothing was left to switch: an undo of an earlier one must see it.
             is_kill = not self._enabled and not self._request.settle
             with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
                 self.result["position"] = position_of(cursor)
@@ -199,13 +199,13 @@ class Switch:
         data["reason"] = self._request.who.reason
         phase, event = "re-enable" if self._enabled else "contain", self._request.state
         if self._request.withdrawn:
-            # No kill: who waits for one of somebody else's must not take a stage's own end for it.
+            # Not a kill: a run that waits for somebody else's kill must not mistake a stage's own end for it.
             phase, event = "re-enable", "withdrawn"
             data.update(share=self._request.share, share_above=self._request.share_above)
         ledger.add_event(cursor, self.incident, self._request.who.run_id, phase, "feature_flag", event, data)
 
     def incident_result(self) -> dict[str, Any]:
-        """Return the module's ``incident`` result: as which one this run is known, and which were open before."""
+        """Return the module's ``incident`` result: the one that this run belongs to, and those open before."""
         found = incident_result(self.incident, self._request.who.incident_id, self._joined)
         return {**found, "switched_seconds_ago": self._switched_ago}
 

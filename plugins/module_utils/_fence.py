@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Raising the fence: what is installed at once, the rest on demand, then the proof and the drain."""
+"""Raising the fence: first what is installed, then the rest on demand, then the proof and the drain."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROOF_SECONDS, PROOF_LOCK_SECONDS = 5.0, 0.25
 
 
 def refresh(place: FencePlace) -> None:
-    """Read the catalog again; what went wrong with a table stays with it."""
+    """Read the catalog again; problems noted for a table are kept."""
     problems = {found.table.oid: found.problem for found in place.view.found}
     place.view = place.patience.asking(lambda cursor: read_view(cursor, place.request.tables))
     for found in place.view.found:
@@ -38,7 +38,7 @@ def refresh(place: FencePlace) -> None:
 
 
 def row_trigger_warnings(place: FencePlace) -> list[str]:
-    """Say where the application's own triggers could change a fenced column that an UPDATE does not name."""
+    """Warn where the application's own triggers could change a fenced column that an UPDATE does not name."""
     partly = [found for found in place.view.found if found.scope.columns]
     if not partly:
         return []
@@ -47,7 +47,7 @@ def row_trigger_warnings(place: FencePlace) -> list[str]:
     texts = []
     for found in partly:
         own = trigger_names(found.own_function)[1]
-        # A row's trigger of ours sees what those before it made of the row.
+        # Our row trigger sees what the triggers before it made of the row.
         names = sorted({name for oid, name in rows if oid in found.oids and (not found.scope.row_level or name > own)})
         if names:
             texts.append(
@@ -72,7 +72,7 @@ def try_canaries(place: FencePlace) -> tuple[dict[Any, str], dict[str, KanbanErr
 
 
 class Raising:
-    """One raise in one database, step by step. What cannot be covered stops nothing of the rest."""
+    """One raise in one database, step by step. What cannot be covered does not stop the rest."""
 
     def __init__(self, place: FencePlace) -> None:
         self._place = place
@@ -92,7 +92,7 @@ class Raising:
         try:
             refresh(place)
         except ServerError as error:
-            # What is raised holds and must be told, though nobody can look at it any more.
+            # What is raised holds and must be reported, although it can no longer be looked at.
             unknown = {found.asked: Verdict("unproven", error.what, error.code) for found in place.view.found}
             return self._result(unknown, drain, None), error
         self._warn()
@@ -104,14 +104,14 @@ class Raising:
             drain.wait(place.deadline.left if request.drain is None else request.drain)
             verdicts = self._judge(tried, untried, drain)
             if not drain.left and any(verdict.status == "unproven" for verdict in verdicts.values()):
-                # Who held the table against the canary was drained.
+                # The transactions that kept the canary from the table have been drained.
                 tried, untried = try_canaries(place)
                 verdicts = self._judge(tried, untried, drain)
-            # Where writes may still go on, the recovery point does not count from here.
+            # If writes may still go on, the recovery point does not count from here.
             proven = all(verdict.status == "proven" for verdict in verdicts.values())
             end = note_end(place) if proven and verdicts else None
         except ServerError as error:
-            # What is raised holds and must be told.
+            # What is raised holds and must be reported.
             verdicts, end = self._judge(tried, untried, None), None
             return self._result(verdicts, drain, end), error
         if end and self._raised_ms is not None:
@@ -123,12 +123,12 @@ class Raising:
         return {"incident": self._place.request.incident_id, "by": self._place.request.by}
 
     def _raise_installed(self) -> None:
-        """Raise every fence that stands on the tables, in one transaction that takes no table's lock."""
+        """Raise every fence that stands on the tables, in one transaction that takes no table lock."""
         place = self._place
         ours = place.request.incident_id
         there = [fence for found in place.view.found for fence in found.fences]
         fences = {fence.name: fence for fence in there if not fence.raised or fence.body == "other"}
-        # What another incident raised is up already; with ours in it, it stays up when that one lowers its own.
+        # A fence that another incident raised is up already; joined by ours, it stays up when that incident lowers it.
         joining = [fence for found in place.view.found for fence in found.raised if ours not in fence.holders]
         if joining:
             names_of_ours = set(names_of(place, ours or ""))
@@ -155,7 +155,7 @@ class Raising:
             refresh(place)
 
     def _remember_writers(self, names: set[str]) -> None:
-        """Note who is writing now: only they may know the old body. Without it, their age has to tell."""
+        """Note who is writing now: only they may still use the old body. Without this, their age has to decide."""
         oids = sorted({oid for found in self._place.view.found for oid in found.oids})
         try:
             found = self._place.patience.transact(lambda cursor: holders(cursor, oids), reading=True)

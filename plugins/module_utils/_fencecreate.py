@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making what is missing of a fence: functions in one transaction without a table's lock, then trigger by trigger."""
+"""Making what a fence lacks: functions in one transaction without table locks, then trigger by trigger."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import LOCK as LEDGER_LOCK
 
-# These types have no equality, so their text is compared.
+# These types have no equality operator, so their text is compared.
 _WITHOUT_EQUALITY = ("json", "xml", "point")
 WHY = "Writes that are meant to be refused there go on."
 TODO = (
@@ -36,7 +36,7 @@ TODO = (
 
 @dataclass(frozen=True)
 class Missing:
-    """A trigger (or two) that one relation lacks; ``wrong``: names of those that stand for something else by now."""
+    """A trigger (or two) that one relation lacks; ``wrong``: names of existing ones that no longer match the scope."""
 
     found: Found
     function: str
@@ -50,7 +50,7 @@ class Missing:
 
 
 def missing_privilege(place: FencePlace, found: Found, gaps: Sequence[Relation]) -> KanbanError | None:
-    """Return why this role cannot make what is missing on a table's relations, None where it can."""
+    """Return why this role cannot make what is missing on a table's relations, None if it can."""
     view = place.view
     strange = [relation for relation in gaps if not relation.mine]
     if strange:
@@ -68,21 +68,21 @@ def missing_privilege(place: FencePlace, found: Found, gaps: Sequence[Relation])
 def incomplete(place: FencePlace, exact: bool = False) -> list[Found]:
     """Return tables with something missing that this role can make; for the others the problem is noted.
 
-    :param exact: whether a fence of another scope, which covers what is asked, will not do.
+    :param exact: do not accept a fence of another scope, even if it covers what is requested.
     """
     able = []
     for found in place.view.found:
         gaps = found.gaps(found.exact if exact else None)
         if found.problem is None and gaps:
             found.problem = missing_privilege(place, found, gaps)
-            # A table whose leaves have several owners is fenced as far as it goes.
+            # A table whose leaves have several owners is fenced as far as possible.
             if place.view.may_create and any(relation.mine for relation in gaps):
                 able.append(found)
     return able
 
 
 def missing_triggers(place: FencePlace, exact: bool = False) -> list[Missing]:
-    """Return the triggers that this role can make, tables in the order that was asked, parents first."""
+    """Return the triggers that this role can make, tables in the requested order, parents first."""
     missing = []
     for found in place.view.found:
         fence = found.own_fence()
@@ -96,7 +96,7 @@ def missing_triggers(place: FencePlace, exact: bool = False) -> list[Missing]:
 
 
 def make_functions(place: FencePlace, tables: list[Found], kind: str, then: Callable[[Cursor], Any]) -> Any:
-    """Make the trigger functions that are missing, in one transaction with what comes ``then``; raises ServerError."""
+    """Make the missing trigger functions, in one transaction with the work of ``then``; raises ServerError."""
 
     def work(cursor: Cursor) -> Any:
         cursor.row(queries.LOCK, {})
@@ -119,7 +119,7 @@ def _make_function(cursor: Cursor, place: FencePlace, found: Found, name: str, t
     passers = list(place.request.grant_to) or [place.view.role]
     state = {"kind": kind, "table": str(found.table), **found.scope.as_result(), "passers": passers}
     if there and there.raised:
-        # Its body was made from this state, and is compared with it to the letter.
+        # Its body was made from this state, and is compared with it character by character.
         state = {**there.state, "kind": DORMANT if DORMANT in (kind, there.kind) else kind}
     elif there and there.kind == DORMANT and kind != DORMANT:
         state = dict(there.state)

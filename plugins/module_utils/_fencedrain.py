@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The drain: until every transaction that may still write by the old body has ended, the fence does not hold."""
+"""The drain: the fence does not hold until every transaction that may still use the old body has ended."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
-# What the transaction that raises may take from its clock's reading to its commit, and more.
+# More than the raising transaction may take from reading the clock to its commit.
 RAISE_SECONDS = 10.0
 LEAST_PAUSE, MOST_PAUSE = 0.05, 0.25
-# Ordinary transactions end by themselves within this; they are not ended even where that was asked for.
+# Ordinary transactions end by themselves within this time; until then none is terminated, even if requested.
 COURTESY_SECONDS = 0.5
 
 
 def holders(cursor: Cursor, relations: Sequence[int]) -> list[Holder]:
-    """Return every transaction of others that holds a write lock on one of these relations."""
+    """Return all transactions of others that hold a write lock on one of these relations."""
     rows = cursor.rows(queries.HOLDERS, {"relations": list(relations), "waits_for_standby": WAITS_FOR_STANDBY})
     return [Holder(*row) for row in rows]
 
 
 class Drain:
-    """Waits for those that were writing when the fence was raised.
+    """Waits for the transactions that were writing when the fence was raised.
 
     :param raised_now: names of the fences that this run raised.
     :param at_raise: transactions that held a write lock right after that.
@@ -66,7 +66,7 @@ class Drain:
             pause = min(pause * 1.5, MOST_PAUSE)
 
     def of(self, found: Found) -> list[Holder]:
-        """Return those left that hold a table or something below it."""
+        """Return the transactions left that hold a table or something below it."""
         return [holder for holder in self.left if found.oids & set(holder.relations)]
 
     def _look(self) -> list[Holder]:
@@ -77,13 +77,13 @@ class Drain:
         try:
             found = self._place.patience.transact(lambda cursor: holders(cursor, relations), reading=True)
         except LostConnection:
-            # Every session of that server may have ended with ours; the next look tells.
+            # Every session of that server may have ended with ours; look again to find out.
             self._place.patience.reconnect()
             found = self._place.patience.transact(lambda cursor: holders(cursor, relations), reading=True)
         return may_still_write(found, self._at_raise, now, before)
 
     def _undrained(self) -> tuple[set[int], dict[int, float]]:
-        """Return the relations whose fence this run raised, and those of earlier runs with their moment."""
+        """Return the relations whose fence this run raised, and those of earlier runs with the moment of the raise."""
         now: set[int] = set()
         before: dict[int, float] = {}
         for found in self._place.view.found:
@@ -154,7 +154,7 @@ def note_end(place: FencePlace) -> dict[str, Any]:
 
 
 def noted_end(fences: Iterable[Fence]) -> dict[str, Any]:
-    """Return what fences noted: the latest of its moments, each table's own counters and each fence's own parts."""
+    """Return what the fences noted: the latest moment, each table's own counters and each fence's own parts."""
     ends = sorted((dict(fence.drained or {}) for fence in fences), key=lambda end: str(end.get("drained_at")))
     own = {
         kind: {name: end[kind][name] for end in ends for name in end.get(kind) or {}} for kind in ("counters", "parts")
@@ -163,12 +163,12 @@ def noted_end(fences: Iterable[Fence]) -> dict[str, Any]:
 
 
 def parts_of(cursor: Cursor, fences: Sequence[str]) -> dict[str, str]:
-    """Return for each fence a digest of its function and triggers, another one once anybody has touched them."""
+    """Return for each fence a digest of its function and triggers, which changes once anybody touches them."""
     return dict(cursor.rows(queries.PARTS, {"fences": list(fences)}))
 
 
 def sum_counters(found: Found, rows: dict[int, Any]) -> dict[str, int]:
-    """Return a table's counters; a partitioned one has them in its leaves."""
+    """Return a table's counters; a partitioned table has them in its leaves."""
     there = [rows[oid] for oid in found.oids if oid in rows]
     names = ("inserted", "updated", "deleted")
     return {name: sum(row[place] for row in there) for place, name in enumerate(names)}

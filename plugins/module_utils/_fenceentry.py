@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The entry of both fence modules: which server is this, and then what was asked for."""
+"""The entry point of both fence modules: identify the server, then do what was requested."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 
 
 def set_fence(login: Login, request: FenceRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
-    """Do what ``write_fence`` was asked for; return its result and the error that it ends with. Raises KanbanError."""
+    """Do what ``write_fence`` was asked to do; return its result and final error, if any. Raises KanbanError."""
     started = time.monotonic()
     place = look(login, request)
     result: dict[str, Any]
@@ -68,7 +68,7 @@ def read_fence(login: Login, request: FenceRequest) -> dict[str, Any]:
 
 
 def look(login: Login, request: FenceRequest) -> FencePlace:
-    """Find everything out, read-only and without any table's lock; raises BadInput or ServerError."""
+    """Find out everything needed, read-only and without any table lock; raises BadInput or ServerError."""
     deadline = Deadline(request.deadline)
     while True:
         try:
@@ -105,7 +105,7 @@ def _now(place: FencePlace, prove: bool) -> dict[str, Any]:
 
 
 def _asleep(found: Found, view: View) -> Verdict:
-    """A dormant fence that is incomplete, for instance on a partition that came later, is found before it is needed."""
+    """Judge a fence that is not raised, so that gaps, for instance a later partition, are found before it is needed."""
     gaps = found.gaps()
     status = lowered_status(found, False)
     strange = [fence for fence in found.fences if fence.triggers and not view.may_run("fence_raise", fence)]
@@ -119,7 +119,7 @@ def _asleep(found: Found, view: View) -> Verdict:
 
 
 def _on_replica(place: FencePlace) -> tuple[dict[str, Any], KanbanError | None]:
-    """A replica raises nothing; it can say what it sees."""
+    """Report what a replica sees; it raises nothing."""
     skip = place.request.on_replica == "skip"
     result = {**_now(place, prove=False), "changed": False, "skipped": skip}
     if skip:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The functions by which a role that owns nothing raises, tries and lowers the fence that an owner installed."""
+"""The functions with which a role that owns nothing raises, tries and lowers a fence that an owner installed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stale_helpers(view: View, grant_to: Sequence[str]) -> list[str]:
 
 
 def check_roles(cursor: Cursor, grant_to: Sequence[str]) -> None:
-    """Raise BadInput for a role that is not there."""
+    """Raise BadInput for a role that does not exist."""
     missing = [role for role in grant_to if not cursor.row(ROLE_EXISTS, {"role": role})[0]]
     if missing:
         raise BadInput(
@@ -43,7 +43,7 @@ def check_roles(cursor: Cursor, grant_to: Sequence[str]) -> None:
 
 
 def put_helpers(cursor: Cursor, place: FencePlace) -> bool:
-    """Make the functions and let exactly these roles call them, in the caller's transaction; tell whether it changed.
+    """Make the functions and let only these roles call them, in the caller's transaction; tell if anything changed.
 
     Raises ServerError.
     """
@@ -73,7 +73,7 @@ def put_helpers(cursor: Cursor, place: FencePlace) -> bool:
 
 
 def drop_helpers(place: FencePlace) -> tuple[bool, str | None]:
-    """Drop the functions, and take back what was granted for their sake; tell whether it did, and why not."""
+    """Drop the functions and revoke what was granted for them; return whether that was done, and if not, why."""
     helpers = place.view.helpers
     if not helpers:
         return False, None

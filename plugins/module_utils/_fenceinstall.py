@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installing the dormant fence ahead of time: it lets everything pass, and is raised without any table's lock."""
+"""Installing the dormant fence ahead of time: it lets everything pass, and is raised without any table lock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
 
 
 def outdated(place: FencePlace) -> list[Fence]:
-    """Return dormant fences of the tables asked for that have another scope: they would refuse something else."""
+    """Return dormant fences of the requested tables that have another scope: they would refuse something else."""
     return [
         fence
         for found in place.view.found
@@ -40,7 +40,7 @@ def outdated(place: FencePlace) -> list[Fence]:
 
 
 def needs_function(place: FencePlace, found: Found) -> bool:
-    """Tell whether a table lacks the dormant fence of exactly this scope, or it is for other roles."""
+    """Tell whether a table lacks a dormant fence of exactly this scope, or has one for other roles."""
     fence = found.own_fence()
     passers = list(place.request.grant_to) or [place.view.role]
     if fence is None:

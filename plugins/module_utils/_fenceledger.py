@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fence asks of the ledger and tells it. Neither is ever in the way: what fails becomes a warning."""
+"""What the fence reads from the ledger and writes to it. Neither gets in the way: a failure becomes a warning."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Session
 
-# A ledger that somebody holds is done without, at once.
+# If somebody holds a lock on the ledger, the fence does without it at once.
 LOCK_SECONDS = 0.25
 
 
 def read_ledger(session: Session, environment: str | None) -> ledger.LedgerState:
-    """Return the ledger's state; raises BadInput for another environment's, the one refusal that containment knows."""
+    """Return the ledger's state; raises BadInput if it is another environment's, the only refusal in containment."""
     try:
         with session.transaction(ledger.LEDGER_SECONDS, LOCK_SECONDS, "READ ONLY") as cursor:
             state = ledger.ledger_state(cursor)
@@ -32,7 +32,7 @@ def read_ledger(session: Session, environment: str | None) -> ledger.LedgerState
 
 
 def names_of(place: FencePlace, incident_id: str) -> list[str]:
-    """Return every id that its fence may be up for: itself, and where the ledger knows the incident, all of its ids."""
+    """Return every id that an incident's fence may be up for: this one and, if the ledger knows it, all its ids."""
     names = [incident_id]
     if not place.ledger_state.usable:
         return names
@@ -47,7 +47,7 @@ def names_of(place: FencePlace, incident_id: str) -> list[str]:
 
 
 def record(place: FencePlace, event: str, data: Mapping[str, Any]) -> None:
-    """Append an event to the incident's chain, where a ledger knows it."""
+    """Append an event to the incident's chain, if a ledger knows the incident."""
     incident_id = place.request.incident_id
     if not place.ledger_state.usable or not incident_id:
         return

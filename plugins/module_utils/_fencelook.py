@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading which tables are meant, what is below them, and which fences there are. Takes no table's lock."""
+"""Reading which tables are meant, what is below them, and which fences there are. Takes no table lock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 @dataclass
 class Helper:
-    """A function by which a role without ownership raises, lowers or tries; ``grantees``: who may call it."""
+    """A function with which a role without ownership raises, lowers or tries a fence; ``grantees``: who may call it."""
 
     body: str
     mine: bool
@@ -42,7 +42,7 @@ class Helper:
 
 @dataclass
 class View:
-    """The catalog at one moment. ``unresolved``: tables asked for that are not there, with why."""
+    """The catalog at one moment. ``unresolved``: requested tables that could not be resolved, with the error."""
 
     role: str
     may_create: bool
@@ -53,17 +53,17 @@ class View:
     unresolved: list[tuple[Asked, BadInput]] = field(default_factory=list)
 
     def may_run(self, block: str, fence: Fence) -> bool:
-        """Tell whether this role may run one of the fence's blocks on a fence, as its owner or by an owner's leave."""
+        """Tell whether this role may run a block on a fence, as its owner or because an owner granted it."""
         helper = self.helpers.get(block)
         return (fence.mine and self.may_create) or bool(helper and helper.callable)
 
     def names(self) -> dict[int, str]:
-        """The relations' names by oid."""
+        """Return the relations' names by oid."""
         return {relation.oid: str(relation) for found in self.found for relation in found.relations}
 
 
 def read_view(cursor: Cursor, asked: Sequence[Asked] | None) -> View:
-    """Return what there is for the tables asked for, None for all that carry a fence; raises ServerError."""
+    """Return what there is for the requested tables, or for all that carry a fence if None; raises ServerError."""
     role, may_create, has_schema = cursor.row(queries.RIGHTS, {})
     view = View(role, may_create, has_schema, _fences(cursor), _helpers(cursor))
     if asked is None:
@@ -112,7 +112,7 @@ def _fenced(cursor: Cursor, fences: Sequence[Fence]) -> list[Found]:
         scopes = [fence.scope for fence in fences if table.oid in fence.roots]
         scope = scopes[0]
         for other in scopes[1:]:
-            # What is there is told, whether or not a person could have asked for it so.
+            # What is there is reported, whether or not a person could have requested it that way.
             scope = merged(replace(scope, when_changed=False), replace(other, when_changed=False))
         found.append(Found(str(table), table, scope))
     return found
@@ -133,7 +133,7 @@ def _resolve(cursor: Cursor, view: View, asked: Sequence[Asked]) -> None:
             names = tuple(resolve_column(name, columns, str(table)).name for name in entry.scope.columns)
             found.scope = replace(entry.scope, columns=tuple(dict.fromkeys(names)))
         except BadInput as error:
-            # What is installed on the table can be raised all the same.
+            # What is installed on the table can still be raised.
             found.scope, found.problem = entry.scope, error
         if table.oid in by_oid:
             there = by_oid[table.oid]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lowering the fence: everything passes in an instant; what was made on demand goes when the tables are free."""
+"""Lowering the fence: everything passes at once; what was made on demand is dropped when the tables are free."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def meant(place: FencePlace) -> list[Fence]:
-    """Return the fences that are meant: those of the tables asked for, or all."""
+    """Return the fences that are meant: those of the requested tables, or all."""
     if place.request.tables is None:
         return list(place.view.fences)
     return list({fence.name: fence for found in place.view.found for fence in found.fences}.values())
@@ -43,7 +43,7 @@ def to_lower(place: FencePlace) -> tuple[list[Fence], list[Fence], list[str]]:
 
 
 def to_remove(place: FencePlace, fences: Sequence[Fence]) -> list[Fence]:
-    """Return which of these go when they are lowered."""
+    """Return which of these are removed when they are lowered."""
     return [fence for fence in fences if place.request.purge or fence.kind == ON_DEMAND]
 
 
@@ -76,7 +76,7 @@ def lower(place: FencePlace) -> tuple[dict[str, Any], KanbanError | None]:
         record(place, "fence_lowered", {"fences": lowered, "removed": removed, "left_behind": left_behind})
     if left_behind:
         place.warnings.append(f"Left behind, letting everything pass: {'; '.join(left_behind)}")
-    # Tables whose fence is gone are told as well, from what was there before.
+    # Tables whose fence is gone are reported as well, from what was there before.
     place.view.found, place.view.unresolved = _merged(before, place.view.found), view.unresolved
     result = {
         **described(place, verdicts, [], None),
@@ -84,7 +84,7 @@ def lower(place: FencePlace) -> tuple[dict[str, Any], KanbanError | None]:
         "left_behind": left_behind,
         "terminated": [blocker.as_result() for blocker in place.patience.terminated],
     }
-    # What could not be lowered is not another incident's for that.
+    # That a fence could not be lowered does not make it another incident's.
     still = [fence for fence in meant(place) if fence.raised and fence.name not in problems]
     return result, _error(verdicts, still, left_behind if request.purge else [])
 
@@ -172,7 +172,7 @@ def _drop_trigger(cursor: Cursor, place: FencePlace, trigger: Trigger, function:
 
 
 def _see_that_it_is_down(cursor: Cursor, place: FencePlace, function: str) -> None:
-    """Raise ServerError where another incident raised the fence again while we waited for its table."""
+    """Raise ServerError if another incident raised the fence again while we waited for its table."""
     cursor.row(queries.LOCK, {})
     holder = cursor.row(ddl.HOLDER_NOW, {"function": function})[0]
     if holder and not place.request.force:
