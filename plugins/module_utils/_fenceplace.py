@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database as the fence's modules act on it: what is asked, what is there, and how its functions are called."""
+"""A database as the fence's modules act on it: what is requested, what is there, and how its functions are called."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch impo
 
 # Above deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
 LOCK_SECONDS = 2.0
-# The first turn is short, so that a table that somebody holds does not keep the free ones waiting.
+# The first turn is short, so that a locked table does not keep the free ones waiting.
 FIRST_TURN_SECONDS = 0.25
-# Writers that stood in line behind our wait get through before the next one.
+# Writers that queued behind our wait get through before the next one.
 PAUSE_SECONDS = 0.3
-# No passage, whatever the role's settings say; and a canary meets no row that a policy could hide.
+# No passage, whatever the role's settings say. Row security may be on: a canary touches no row that it could hide.
 SETTINGS = {PASSAGE: "", "row_security": "on"}
 
 
 @dataclass(frozen=True)
 class FenceRequest:
-    """What is asked of the fence; the fields are the options of ``write_fence``."""
+    """What is requested of the fence; the fields are the options of ``write_fence``."""
 
     tables: Sequence[Asked] | None
     state: str = "present"
@@ -73,9 +73,9 @@ class FenceRequest:
 
 @dataclass
 class FencePlace:
-    """A database, what its catalog holds for what is asked, and what went wrong so far.
+    """A database, what its catalog holds for the request, and what went wrong so far.
 
-    ``blocked``: per table, who held it when its turn was last over.
+    ``blocked``: per table, who held it at the end of its last turn.
     """
 
     login: Login
@@ -89,13 +89,13 @@ class FencePlace:
     _session: Session | None = None
 
     def __post_init__(self) -> None:
-        """Prepare retries and the second session, which is opened at the first need."""
+        """Prepare retries and the second session, which is opened when first needed."""
         self.watcher = Watcher(self.login, APPLICATION)
         terminate = self.request.on_blocked == "terminate"
         self.patience = Patience(self.session, self.watcher, self.deadline, terminate, SETTINGS)
 
     def session(self) -> Session:
-        """Return the session of this module run; a broken one is opened anew."""
+        """Return the session of this module run; a broken one is reopened."""
         if self._session is None or not self._session.is_open:
             self._session = Session(self.login, APPLICATION)
         return self._session
@@ -108,13 +108,13 @@ class FencePlace:
             self._session.close()
 
     def _turn(self) -> float:
-        """Return how long one wait for a lock may take; less than the statement, so that the error is the lock's."""
+        """Return how long one lock wait may take; less than the statement, so that the lock timeout fires first."""
         return max(0.05, min(LOCK_SECONDS, self.deadline.left - 0.1))
 
     def insist(self, what: str, work: Callable[[Cursor], Any]) -> Any:
-        """Run one transaction, again and again until the deadline; raises ServerError.
+        """Run one transaction, retrying until the deadline; raises ServerError.
 
-        :param what: whom ``blocked`` names where the transaction has to wait.
+        :param what: the name in ``blocked`` if the transaction has to wait.
         """
         turn, watch = FIRST_TURN_SECONDS * 2, False
         while True:
@@ -134,10 +134,10 @@ class FencePlace:
                 return done
 
     def in_turns(self, tasks: Sequence[tuple[str, Callable[[Cursor], Any]]]) -> tuple[int, dict[str, KanbanError]]:
-        """Run transactions that need tables' locks, each by itself, until all are done or the deadline is over.
+        """Run transactions that need table locks, each by itself, until all are done or the deadline is over.
 
-        A turn never waits longer for a lock than LOCK_SECONDS, for writers queue behind it; between turns they get
-        through. Return how many were done, and what failed, by the tasks' names.
+        A turn never waits longer for a lock than LOCK_SECONDS, because writers queue behind it; they get through
+        between turns. Return how many were done, and what failed by the tasks' names.
         """
         pending, done = list(tasks), 0
         problems: dict[str, KanbanError] = {}
@@ -174,11 +174,11 @@ class FencePlace:
 def call(
     cursor: Cursor, view: View, block: str, fences: Sequence[Fence], request: Mapping[str, Any]
 ) -> tuple[list[Any], dict[str, KanbanError]]:
-    """Run one of the fence's blocks on some fences, in the caller's transaction, which does nothing by name after it.
+    """Run a block on fences in the caller's transaction, which must not rely on its search_path afterwards.
 
-    With our own hands where the role owns the function, else by the function that an owner left for it. Return what
-    the block answers, pairs of a fence's name and what was done (of ``fence_try``: see there), and per fence why it
-    could not be done. Raises ServerError.
+    The block runs directly where the role owns the function, else through the function that an owner left for it.
+    Return the block's answers, pairs of a fence's name and what was done (for ``fence_try`` see there), and per fence
+    why it could not be done. Raises ServerError.
     """
     own = [fence for fence in fences if fence.mine and view.may_create]
     others = [fence for fence in fences if fence not in own]

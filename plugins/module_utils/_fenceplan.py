@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What check mode shows: what would be raised, made, lowered or removed. Takes no table's lock and changes nothing."""
+"""What check mode shows: what would be raised, made, lowered or removed. Takes no table lock and changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
 
 
 def plan(place: FencePlace) -> tuple[dict[str, Any], KanbanError | None]:
-    """Return what would be done, and the error that it would end with as far as that can be known."""
+    """Return what would be done, and the error that it would end with, as far as that is known."""
     how = {"absent": _lowered, "dormant": _installed, "present": _raised}[place.request.state]
     now = {found.asked: _status(found) for found in place.view.found}
     steps, verdicts, changed = how(place)

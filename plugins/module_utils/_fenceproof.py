@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From catalog and canaries to what may be said of a fence. Pure: neither Ansible nor a driver."""
+"""What catalog and canaries prove about a fence. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
 
-# The worst of the tables is what the whole fence is.
+# The whole fence has the status of its worst table.
 WORST_FIRST = ("not_fenced", "not_refused", "unproven", "draining", "proven")
 CANARY, CATALOG = "canary", "catalog"
-# A canary is not sent where a trigger of the application, named after it, would run before ours.
+# No canary is sent where a trigger of the application would run before ours; its name follows this word.
 BEHIND = "behind "
 SHOWN = 20
 
@@ -33,12 +33,12 @@ Tried = Mapping[Any, str]
 
 
 def judge(found: Found, tried: Tried | None, problems: Mapping[str, KanbanError], draining: bool) -> Verdict:
-    """Return what holds for a table whose fence was asked to be raised.
+    """Return what holds for a table whose fence was to be raised.
 
-    :param tried: (relation's oid, operation) -> ``refused``, ``passed`` or what else the server said; None where no
+    :param tried: (relation's oid, operation) -> ``refused``, ``passed`` or what else the server said; None if no
         canary was sent.
     :param problems: relation's or fence's name -> why it could not be made, raised or tried.
-    :param draining: whether somebody may still write by the old body.
+    :param draining: whether a transaction may still use the old body.
     """
     hole = _gap(found, problems) or replicated(found)
     if hole:
@@ -55,7 +55,7 @@ def judge(found: Found, tried: Tried | None, problems: Mapping[str, KanbanError]
 
 
 def replicated(found: Found) -> Verdict | None:
-    """Return what is wrong where logical replication writes a table: its apply workers fire no statement's trigger."""
+    """Return what is wrong if logical replication writes a table: its apply workers fire no statement triggers."""
     if not found.subscriptions or not found.scope.statement_operations:
         return None
     return Verdict(
@@ -94,7 +94,7 @@ def _proof(found: Found, tried: Tried, problems: Mapping[str, KanbanError]) -> t
         said = [tried.get((relation.oid, operation)) for relation in found.relations]
         earlier = sorted({text[len(BEHIND) :] for text in said if text and text.startswith(BEHIND)})
         if operation == "TRUNCATE" or (operation == "UPDATE" and _by_row(found)) or earlier:
-            # No canary can tell, so the body has to be ours to the letter.
+            # No canary can tell, so the body must be exactly ours.
             proof[operation] = CATALOG
             if strange:
                 reason = reason or f"{operation} cannot be tried, and {strange[0]} was raised by another version."
@@ -110,19 +110,19 @@ def _proof(found: Found, tried: Tried, problems: Mapping[str, KanbanError]) -> t
 
 
 def _by_row(found: Found) -> bool:
-    """Whether UPDATE is refused by a row's trigger alone, which only a row could try."""
+    """Tell whether UPDATE is refused only by a row trigger, which takes an actual row to try."""
     updates = [fence.scope for fence in found.raised if "UPDATE" in fence.scope.operations]
     return all(scope.when_changed for scope in updates)
 
 
 def lowered_status(found: Found, was_raised: bool) -> str:
-    """Return what a table has that lets everything pass: ``absent``, ``dormant`` or, just now, ``lowered``."""
+    """Return the status of a table that lets everything pass: ``absent``, ``dormant`` or, if just now, ``lowered``."""
     there = [fence for fence in found.fences if fence.triggers]
     return "absent" if not there else "lowered" if was_raised else "dormant"
 
 
 def overall(statuses: Sequence[str]) -> str:
-    """Return what the whole fence is."""
+    """Return the status of the whole fence."""
     for status in WORST_FIRST:
         if status in statuses:
             return "not_fenced" if status == "not_refused" else status
@@ -136,9 +136,9 @@ def kind_of(fences: Sequence[Fence]) -> str | None:
 
 
 def failure(verdicts: Mapping[str, Verdict], done: str) -> KanbanError | None:
-    """Return the error that the module ends with, None where every table is as asked (or only draining).
+    """Return the error that the module ends with, None if every table is as requested (or only draining).
 
-    :param done: what holds all the same, one sentence.
+    :param done: what holds nevertheless, one sentence.
     """
     bad = {name: verdict for name, verdict in verdicts.items() if verdict.code}
     if not bad:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the option ``tables`` to what a fence refuses, and what of it is there. Pure: neither Ansible nor a driver."""
+"""From the option ``tables`` to what a fence refuses, and what is in place. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Scope:
     """What is refused on one table.
 
     ``operations``: some of OPERATIONS, in that order. ``columns``: UPDATE only of these; empty means of any.
-    ``when_changed``: only where one of them takes another value (a row's trigger), not where it is merely named.
+    ``when_changed``: only if one of them gets another value (a row trigger), not if it is merely named.
     """
 
     operations: tuple[str, ...] = OPERATIONS
@@ -40,15 +40,15 @@ class Scope:
 
     @property
     def statement_operations(self) -> tuple[str, ...]:
-        """Operations that a statement's trigger refuses."""
+        """Operations that a statement trigger refuses."""
         return tuple(name for name in self.operations if not (self.row_level and name == "UPDATE"))
 
     def same_as(self, other: Scope) -> bool:
-        """Tell whether both refuse the same; how the columns are ordered does not matter."""
+        """Tell whether both refuse the same; the order of the columns does not matter."""
         return _ordered(self) == _ordered(other)
 
     def as_result(self) -> dict[str, Any]:
-        """Return it as results and the fence's own state hold it."""
+        """Return the scope as results and the fence's own state hold it."""
         return {
             "operations": list(self.operations),
             "columns": list(self.columns),
@@ -131,7 +131,7 @@ def _bad(what: str) -> BadInput:
 
 
 def merged(one: Scope, other: Scope) -> Scope:
-    """Return what two entries for the same table refuse together; raises BadInput where they contradict."""
+    """Return what two entries for the same table refuse together; raises BadInput if they contradict each other."""
     updates = [scope for scope in (one, other) if "UPDATE" in scope.operations]
     if len(updates) == 2 and one.when_changed != other.when_changed:
         raise _bad("Two entries for one table disagree on when_changed.")
@@ -146,7 +146,7 @@ def merged(one: Scope, other: Scope) -> Scope:
 
 
 def covers(installed: Iterable[Scope], asked: Scope) -> bool:
-    """Tell whether fences of these scopes together refuse everything that is asked for."""
+    """Tell whether fences of these scopes together refuse everything that is requested."""
     there = list(installed)
     others = all(any(name in scope.operations for scope in there) for name in asked.operations if name != "UPDATE")
     if "UPDATE" not in asked.operations or not others:
@@ -154,14 +154,14 @@ def covers(installed: Iterable[Scope], asked: Scope) -> bool:
     updates = [scope for scope in there if "UPDATE" in scope.operations]
     if any(not scope.columns for scope in updates):
         return True
-    # A row's trigger lets a statement pass that names a column and leaves it as it was.
+    # A row trigger lets a statement pass that names a column and leaves it unchanged.
     usable = [scope for scope in updates if asked.when_changed or not scope.when_changed]
     columns = {name for scope in usable for name in scope.columns}
     return bool(asked.columns) and columns >= set(asked.columns)
 
 
 def goes_beyond(installed: Scope, asked: Scope) -> list[str]:
-    """Return what a fence refuses that is not asked for, in words; empty where there is nothing."""
+    """Return in words what a fence refuses beyond what is requested; empty if there is nothing."""
     more = [name for name in installed.operations if name not in asked.operations]
     if "UPDATE" in installed.operations and "UPDATE" in asked.operations:
         if asked.columns and not installed.columns:
@@ -182,8 +182,8 @@ def function_name(table: str, scope: Scope) -> str:
 def trigger_names(function: str) -> tuple[str, str]:
     """Return the names of a function's statement trigger and row trigger.
 
-    Triggers fire in the order of their names. The statement's comes first, so that nothing of the application runs for
-    a write that is refused; the row's last, so that it sees what others made of the row.
+    Triggers fire in the order of their names. The statement trigger comes first, so that nothing of the application
+    runs for a refused write; the row trigger comes last, so that it sees what others made of the row.
     """
     return f"aa_kanban_rollback_{function}", f"zz_kanban_rollback_{function}"
 
@@ -195,7 +195,7 @@ def trigger_types(scope: Scope) -> tuple[int, int]:
 
 
 def check_incident(incident_id: str | None, state: str, force: bool) -> str | None:
-    """Return the incident's id; raises BadInput where one is needed and there is none."""
+    """Return the incident's id; raises BadInput if one is needed and there is none."""
     given = (incident_id or "").strip()
     if not given and state != "dormant" and not (state == "absent" and force):
         raise BadInput(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What fences there are and what they cover, as the catalog says it. Pure: neither Ansible nor a driver."""
+"""What fences there are and what they cover, according to the catalog. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ ON_DEMAND = "on_demand"
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger of a fence; ``cloned`` for one that a partition has from its parent.
+    """A trigger of a fence; ``cloned``: a partition has it from its parent.
 
-    ``columns``: those that it hangs on by now, by ``UPDATE OF`` or by its condition.
+    ``columns``: those that it depends on now, through ``UPDATE OF`` or its condition.
     """
 
     relation: int
@@ -46,7 +46,7 @@ class Trigger:
 class Fence:
     """One trigger function with its triggers.
 
-    ``mine``: this role may replace it. ``body``: ``refusing``, ``dormant`` or ``other``, compared to the letter.
+    ``mine``: this role may replace it. ``body``: ``refusing``, ``dormant`` or ``other``, by exact comparison.
     ``state``: what its comment holds. ``raised_epoch``: seconds. ``roots``: the tables that it was made for.
     """
 
@@ -66,7 +66,7 @@ class Fence:
 
     @property
     def kind(self) -> str:
-        """``dormant`` for one that stays installed, ``on_demand`` for one that goes when it is lowered."""
+        """``dormant`` for one that stays installed, ``on_demand`` for one that is removed when it is lowered."""
         return str(self.state.get("kind", ON_DEMAND))
 
     @property
@@ -81,7 +81,7 @@ class Fence:
 
     @property
     def raised(self) -> bool:
-        """Whether it is up; in the words of another version its body is ``other``, and a canary has to tell."""
+        """Whether it is up; if another version wrote the body, that is ``other``, and only a canary can prove it."""
         return self.holder is not None and self.body != "dormant"
 
     @property
@@ -90,7 +90,7 @@ class Fence:
         return self.state.get("drained")
 
     def stands_on(self, relation: int) -> bool:
-        """Tell whether every trigger that its scope needs is on a relation, and fires in every role."""
+        """Tell whether every trigger that its scope needs is on a relation and fires in every replication role."""
         there = {trigger.name: trigger for trigger in self.triggers if trigger.relation == relation}
         for name, kind in zip(trigger_names(self.name), trigger_types(self.scope)):
             if kind and (name not in there or there[name].enabled != "A" or self.is_wrong(there[name])):
@@ -98,17 +98,17 @@ class Fence:
         return True
 
     def is_wrong(self, trigger: Trigger) -> bool:
-        """Tell whether one of its triggers stands for something else than its scope says."""
+        """Tell whether one of its triggers no longer matches its scope."""
         kinds = dict(zip(trigger_names(self.name), trigger_types(self.scope)))
         kind = kinds.get(trigger.name, 0)
         columns = set(self.scope.columns) if kind & UPDATE_BIT else set()
-        # A partition's copy follows its parent's, and of its condition the catalog notes no columns.
+        # A partition's copy follows its parent's, and the catalog records no columns for the copy's condition.
         return trigger.type != kind or (not trigger.cloned and set(trigger.columns) != columns)
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, partition or inheritance child; ``mine``: this role owns it, so it may make triggers on it."""
+    """A table, partition or inheritance child; ``mine``: this role owns it and so may create triggers on it."""
 
     oid: int
     schema: str
@@ -123,9 +123,9 @@ class Relation:
 
 @dataclass
 class Found:
-    """A table that was asked for, found in the catalog. ``relations``: itself and what is below it, parents first.
+    """A requested table, found in the catalog. ``relations``: itself and what is below it, parents first.
 
-    ``subscriptions``: of logical replication that write into it. ``problem``: why its fence could not be completed.
+    ``subscriptions``: logical replication that writes into it. ``problem``: why its fence could not be completed.
     """
 
     asked: str
@@ -154,11 +154,11 @@ class Found:
 
     @property
     def exact(self) -> list[Fence]:
-        """Its fences of exactly the scope that is asked for."""
+        """Its fences of exactly the requested scope."""
         return [fence for fence in self.fences if fence.scope.same_as(self.scope)]
 
     def gaps(self, fences: Iterable[Fence] | None = None) -> list[Relation]:
-        """Return the relations on which these fences (all there are) do not stand for everything that is asked."""
+        """Return the relations on which these fences (default: all) do not cover everything that is requested."""
         there = list(self.fences if fences is None else fences)
         return [
             relation
@@ -167,18 +167,18 @@ class Found:
         ]
 
     def own_fence(self) -> Fence | None:
-        """Return the fence to complete: of exactly this scope, and one that this role may use for a trigger."""
+        """Return the fence to complete: one of exactly this scope that this role may use for a trigger."""
         return next((fence for fence in self.exact if fence.mine), None)
 
 
 def belongs(fence: Fence, found: Found) -> bool:
-    """Tell whether a fence was made for a table; one without triggers yet is known by its name."""
+    """Tell whether a fence was made for a table; one without triggers yet is recognized by its name."""
     return found.table.oid in fence.roots or fence.name == found.own_function
 
 
 @dataclass
 class Holder:
-    """A transaction that may still write by the old body; ``pid`` 0 and a ``gid`` for a prepared one."""
+    """A transaction that may still use the old body; ``pid`` 0 and a ``gid`` for a prepared one."""
 
     transaction: str
     pid: int
@@ -210,14 +210,14 @@ def may_still_write(
     """Return the holders that the drain has to wait for: too many rather than too few.
 
     :param at_raise: transactions that held a lock right after the raise of this run committed.
-    :param raised_now: relations whose fence that raise put up.
-    :param raised_before: relations that another run raised, with the moment (epoch) before which a transaction must
-        have begun to know the old body. Where the beginning is hidden from this role, it counts.
+    :param raised_now: relations whose fence was raised by that raise.
+    :param raised_before: relations whose fence another run raised, with the moment (epoch) before which a transaction
+        must have begun to use the old body. If its beginning is hidden from this role, the transaction counts.
     """
     waiting = []
     for holder in holders:
         relations = set(holder.relations)
-        # PREPARE gives the transaction another name, so every prepared one could be one of them.
+        # PREPARE gives a transaction another name, so any prepared one could be one of them.
         now = bool(relations & raised_now) and (holder.pid == 0 or holder.transaction in at_raise)
         before = any(
             holder.pid == 0 or holder.began is None or holder.began <= raised_before[oid]

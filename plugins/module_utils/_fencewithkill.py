@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fence that the process of the kill raises once the flag is off: a process of its own would begin from nothing.
+"""The fence that the kill's process raises once the flag is off: a separate process would have to start from nothing.
 
-What it cannot do here in short is left to ``write_fence``, which has all the time that it is given, and says why.
+What cannot be done quickly here is left to ``write_fence``, which has all the time that it is given, and says why.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Request
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 
-# Whoever waits for the kill's answer gave it its deadline and 15 seconds more, and a host that says nothing by then is
-# taken for lost. So a long kill leaves the fence to its task, and a server that falls silent is not waited for.
+# The controller waits for the kill's answer for its deadline and 15 seconds more, and gives up a host that is silent
+# by then. So a long kill leaves the fence to its own task, and a server that falls silent is not waited for.
 KILL_SECONDS = 5.0
 RAISE_SECONDS = 3.0
 ANSWER_SECONDS = 6.0
 
 
 def raise_with_kill(login: Login, request: Request, kill: Mapping[str, Any], elapsed: float) -> dict[str, Any]:
-    """Return the fields about the fence of ``feature_flag``, and whether anything was changed by now. Never raises.
+    """Return ``feature_flag``'s fields about the fence, and whether anything was changed so far. Never raises.
 
     :param kill: the module's result so far.
-    :param elapsed: seconds that it took.
+    :param elapsed: seconds that the kill took.
     """
     started = time.monotonic()
     fence = _raised(login, request, kill) if elapsed <= KILL_SECONDS else None
@@ -35,13 +35,13 @@ def raise_with_kill(login: Login, request: Request, kill: Mapping[str, Any], ela
 
 
 def _raised(login: Login, request: Request, kill: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what ``write_fence`` would, and whether it holds; None where there was no answer to be had."""
+    """Return what ``write_fence`` would, and whether it holds; None if no answer could be had."""
     asked = request.fence or {}
-    # What Ansible would have made of it for that module is for its task to say.
+    # Ansible might convert another type for that module; its own task finds that out.
     if not isinstance(asked.get("tables"), list):
         return None
     try:
-        # Here, for nothing of the fence is to come before the kill, or to keep it from being done.
+        # Imported here, because nothing of the fence may come before the kill or prevent it.
         from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceentry import (  # noqa: PLC0415
             set_fence,
         )
@@ -66,9 +66,9 @@ def _raised(login: Login, request: Request, kill: Mapping[str, Any]) -> dict[str
         bounded = replace(login, not_after=time.monotonic() + ANSWER_SECONDS)
         result, error = set_fence(bounded, wanted, check_mode=False)
     except Exception:
-        # The flag is off, and how it was before is told by nobody but this module.
+        # The flag is off, and only this module can report how it was before.
         return None
-    # A replica that was a primary a moment ago, or the other way round, is looked at again.
+    # If a replica was a primary a moment ago, or the other way round, the fence's own task looks again.
     same = result.get("skipped", False) == kill.get("skipped", False)
     stands = result.get("skipped", False) or result["status"] in ("proven", "draining")
     return {**result, "holds": error is None and same and stands}

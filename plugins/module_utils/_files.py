@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of an incident that a controller's disk has alone, and that its ledger keeps for a later run elsewhere. Pure.
+"""Files of an incident that only a controller's disk has, and that its ledger keeps for a later run elsewhere. Pure.
 
-Journals, plans and investigations: what a run writes and nobody edits. People are named in them, so they go by
-retention, which an event of the ledger's chain never does; what people write is a document (``_documents``).
+Journals, plans and investigations: what a run writes and nobody edits. They name people, so retention removes them,
+which never happens to an event of the ledger's chain; what people write is a document (``_documents``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Collection, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import not_kept, readable
 
-# So many characters has one, so many journals an incident and so many other files, and so many characters are in one
-# answer. They are counted apart, so that a plan that awaits its approval has room after any number of runs.
+# Most characters of a file, journals of an incident, other files of an incident, and characters in one answer. Journals
+# are counted apart from other files, so that a plan awaiting approval has room after any number of runs.
 LONGEST, MOST, MOST_OTHERS, MOST_AT_ONCE = 4194304, 400, 100, 16777216
 JOURNAL = "journal-"
 _NAME = re.compile(
@@ -25,17 +25,17 @@ _NAME = re.compile(
 
 
 def is_file(name: Any) -> bool:
-    """Whether it is the name of such a file: never one that leads elsewhere."""
+    """Tell whether this is the name of such a file, and never one that leads elsewhere."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def is_journal(name: str) -> bool:
-    """Whether it only grows, line by line: of two texts of it the one that goes on is the newer."""
+    """Tell whether a file only grows, line by line: of two texts, the one that continues the other is newer."""
     return name.startswith(JOURNAL)
 
 
 def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return files to keep, the last of each name; raises BadInput for what is none, or too long."""
+    """Return files to keep, the last of each name; raises BadInput for a wrong name or a text that is too long."""
     found = {}
     for one in given:
         name, text = str(one["name"]), readable(str(one["text"]))
@@ -52,7 +52,7 @@ def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def with_room(there: Collection[str], given: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
-    """Return those that an incident has room for, beside the names that are there, and the names of the others."""
+    """Return the files that an incident has room for besides those already there, and the names of the others."""
     room = {True: MOST, False: MOST_OTHERS}
     for name in there:
         room[is_journal(name)] -= 1
@@ -68,19 +68,19 @@ def with_room(there: Collection[str], given: Sequence[Mapping[str, str]]) -> tup
 
 
 def bounded(name: str, text: str, longest: int = LONGEST) -> str | None:
-    """Return a file as it can be kept: a journal up to a line's end, for its chain holds up to there; null for none."""
+    """Return a file as it can be kept: a journal up to a line's end, where its chain still holds; None if it cannot."""
     if len(text) <= longest:
         return text
     return text[: text.rfind("\n", 0, longest) + 1] or None if is_journal(name) else None
 
 
 def goes_on(before: str, text: str) -> bool:
-    """Whether a journal's text is another one's with more lines."""
+    """Tell whether a journal's text is the earlier one with more lines."""
     return len(text) > len(before) and text.startswith(before)
 
 
 def newest(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the text of each name, of what several ledgers gave, of a journal the longest; the rest is left out."""
+    """Return the newest text of each name that several ledgers gave, the longest of a journal; skip anything else."""
     texts: dict[str, tuple[int, str, str]] = {}
     for one in found:
         name, text = one.get("name"), one.get("text")

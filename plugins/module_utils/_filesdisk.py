@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``incident_folder`` does: files of an incident between this disk and its ledgers. Neither Ansible nor a driver.
+"""What ``incident_folder`` does: an incident's files between this disk and its ledgers. Neither Ansible nor a driver.
 
-What a ledger has and this disk lacks is written here, and what this disk has and no ledger has is returned.
+Files that a ledger has and this disk lacks are written here; files that this disk has and no ledger has are returned.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._files impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportfiles import read_bytes, write_whole
 
-# What is larger is read by nobody at once; of a journal of that size the ledger keeps the beginning.
+# Nobody reads more than this at once; of a larger journal the ledger keeps the beginning.
 LARGEST = 134217728
 
 
 @dataclass(frozen=True)
 class FolderRequest:
-    """What is asked; the fields are the options of ``incident_folder``."""
+    """What is requested; the fields are the options of ``incident_folder``."""
 
     path: str
     incident_id: str
@@ -42,9 +42,7 @@ class FolderRequest:
 
 
 def folder_of(request: FolderRequest, check_mode: bool) -> dict[str, Any]:
-    """Return ``written``, names that came to this disk, ``keep``, files that ledgers lack, and ``here``, how long those
-    are that are here; raises KanbanError.
-    """
+    """Return ``written`` (names put here), ``keep`` (files that ledgers lack), ``here`` (sizes); raises KanbanError."""
     directory = directory_of(request.path, request.incident_id)
     try:
         written = _bring(directory, newest(request.known), check_mode)
@@ -63,7 +61,7 @@ def folder_of(request: FolderRequest, check_mode: bool) -> dict[str, Any]:
 
 
 def _bring(directory: Path, texts: Mapping[str, str], check_mode: bool) -> list[str]:
-    """Write what is missing here, and go on with journals that are longer elsewhere; never over anything else."""
+    """Write what is missing here and extend journals that are longer elsewhere; never overwrite anything else."""
     written = []
     for name, text in texts.items():
         if not (directory / name).exists() or (is_journal(name) and _is_older(directory / name, text)):
@@ -82,7 +80,7 @@ def _is_older(path: Path, text: str) -> bool:
 
 
 def _to_keep(directory: Path, request: FolderRequest) -> dict[str, Any]:
-    """Return files with their texts, the newest first, as many as one call of the ledger's takes."""
+    """Return files with their texts, the newest first, as many as one call to the ledger takes."""
     lengths = _lengths(request.known)
     keep: list[dict[str, str]] = []
     cut, too_long, left_out, room = [], [], [], MOST_AT_ONCE
@@ -108,13 +106,13 @@ def _to_keep(directory: Path, request: FolderRequest) -> dict[str, Any]:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return what a file begins with, as much as is read at once. Raises OSError, for a link too."""
+    """Return the beginning of a file, as much as is read at once; raises OSError, also for a link."""
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
         return opened.read(LARGEST)
 
 
 def _lengths(known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how long each file is where it is shortest: every ledger that was asked is to have it."""
+    """Return each file's length in the ledger where it is shortest: every ledger that was asked is to have it whole."""
     found: dict[str, int] = {}
     for one in known:
         name, length = one.get("name"), one.get("length")
@@ -124,7 +122,7 @@ def _lengths(known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _files(directory: Path, since: float | None) -> list[Path]:
-    """Return regular files with names of ours that changed since a moment, the newest first; links are none."""
+    """Return regular files with our names that changed since a moment, the newest first, without links."""
     found = []
     if directory.is_dir():
         for path in directory.iterdir():

@@ -37,7 +37,7 @@ _ALONE = "What was to be kept lies on this controller alone. Nothing was kept he
 
 @dataclass(frozen=True)
 class FilesRequest:
-    """What is asked; the fields are the options of ``incident_files``."""
+    """What is requested; the fields are the options of ``incident_files``."""
 
     who: ledger.Who
     files: Sequence[Mapping[str, Any]]
@@ -88,7 +88,7 @@ def _read(cursor: Cursor, request: FilesRequest) -> dict[str, Any]:
 
 
 def _there(cursor: Cursor, incident: str) -> list[Any]:
-    """Return what is there without texts; none in a ledger of before there was a place for files."""
+    """Return what is there without texts; nothing in a ledger from before there was a place for files."""
     is_there = cursor.row(queries.STATE, {})[0]
     return cursor.rows(queries.FILES, {"incident": incident}) if is_there else []
 
@@ -96,7 +96,7 @@ def _there(cursor: Cursor, incident: str) -> list[Any]:
 def _keep(
     cursor: Cursor, incident: str, run_id: str, given: Sequence[Mapping[str, str]], check_mode: bool
 ) -> tuple[list[str], list[str]]:
-    """Add what is not there, or goes on from what is there; return the names, and those for which there is no room."""
+    """Add what is new or continues what is there; return the names, and those for which there is no room."""
     there, creatable = cursor.row(queries.STATE, {})
     if there:
         refuse_lacking_in_ledger(cursor, "files", ("SELECT", "INSERT", "UPDATE"), _ALONE)
@@ -109,7 +109,7 @@ def _keep(
     if check_mode:
         return [one["name"] for one in taken if before.get(one["name"], -1) < len(one["text"])], full
     if not there:
-        # A ledger of before there was a place for files.
+        # A ledger from before there was a place for files.
         cursor.run(queries.CREATE, {})
     kept = []
     for one in taken:

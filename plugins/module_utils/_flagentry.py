@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The entry of both flag modules: which server is this, and then what was asked for."""
+"""The entry point of both flag modules: identify the server, then do what was requested."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOST_LACKING = 10_000
 def change_flag(
     login: Login, request: Request, check_mode: bool, evidence_dir: str | None = None
 ) -> tuple[dict[str, Any], KanbanError | None]:
-    """Do what ``feature_flag`` was asked for; return its result and the error that it ends with. Raises KanbanError."""
+    """Do what ``feature_flag`` was asked to do; return its result and final error, if any. Raises KanbanError."""
     started = time.monotonic()
     wanted = evidence_dir if request.state == "disabled" and not check_mode else None
     evidence = start_beside(login, request.who.incident_id, wanted)
@@ -70,7 +70,7 @@ def change_flag(
 
 
 def list_id(tenants: Sequence[str] | None) -> str | None:
-    """Return by what the same tenants are known again, whatever their order; null for all of them."""
+    """Return an id by which the same tenants are recognized in any order; None for all of them."""
     return None if tenants is None else hashlib.sha256("\n".join(sorted(set(tenants))).encode()).hexdigest()[:16]
 
 
@@ -78,7 +78,7 @@ def read_flag(login: Login, request: Request, names: int, share: float | None = 
     """Return what ``feature_flag_info`` shows; takes no row locks. Raises KanbanError.
 
     :param names: how many ids of tenants that are on to return.
-    :param share: of all that would have to be on; who lacks for it is returned then.
+    :param share: share of all tenants that would have to be on; if given, those lacking for it are returned.
     """
     started = time.monotonic()
     place = look(login, request)
@@ -109,7 +109,7 @@ def read_flag(login: Login, request: Request, names: int, share: float | None = 
 
 
 def _on_replica(place: Place, request: Request) -> tuple[dict[str, Any], KanbanError | None]:
-    """A replica switches nothing; it can say what it sees."""
+    """Report what a replica sees; it switches nothing."""
     with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         now = count(cursor, place)
     result = {

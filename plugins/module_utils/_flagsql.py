@@ -18,9 +18,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 class Target:
     """A flag whose names were found in the catalog.
 
-    ``one_row`` tells that an index promises one row per tenant. ``global_default`` is the key/value row without a
-    tenant, a flag of its own. ``owners`` is the tenants' table beside a key/value store, ``must_fill`` the columns
-    that a new row there must not leave out.
+    ``one_row``: an index guarantees one row per tenant. ``global_default``: this is the key/value row without a
+    tenant, a flag of its own. ``owners``: the tenants' table beside a key/value store. ``must_fill``: the columns
+    that a new row must not leave out.
     """
 
     flag: Flag
@@ -36,7 +36,7 @@ class Target:
 
     @property
     def is_document(self) -> bool:
-        """True for JSON kept as json or text: edited as text, outside of the server."""
+        """True for JSON kept as json or text: edited as text, outside the server."""
         return self.column.kind == "json" or (self.flag.store == "jsonb" and self.column.kind != "jsonb")
 
     @property
@@ -46,12 +46,12 @@ class Target:
 
     @property
     def full_depth(self) -> int:
-        """Steps down to the flag itself; 0 where the column is the flag, and for documents (kept whole)."""
+        """Steps down to the flag itself; 0 if the column is the flag, and for documents (kept whole)."""
         return len(self.flag.path) if self.is_jsonb else 0
 
     @property
     def identity(self) -> str:
-        """The flag's name in the ledger, from the catalog's names: however the user spelled them, it is the same."""
+        """The flag's name in the ledger, made of the catalog's names so that the user's spelling does not matter."""
         flag = self.flag
         where = f"{self.table}.{self.column.name}"
         if flag.store == "jsonb":
@@ -62,14 +62,14 @@ class Target:
         return where
 
     def written(self, enabled: bool) -> str:
-        """Return what we write as text: JSON inside of a document, else the column's own form."""
+        """Return what we write as text: JSON inside a document, else the column's own form."""
         if self.is_jsonb or self.is_document:
             return self.flag.json_value(enabled)
         return self.flag.scalar_value(enabled, self.column.kind)
 
 
 class Statements:
-    """The statements of one target; ``params`` hold every value, ``format`` puts the names in."""
+    """The statements of one target; ``params`` holds every value, ``format`` puts the names in."""
 
     def __init__(self, target: Target, as_jsonb: bool = False) -> None:
         """Build the fragments; ``as_jsonb`` reads a json or text column through a cast, as the latch must."""
@@ -154,7 +154,7 @@ class Statements:
         )
 
     def of_missing(self, statement: str, listed: bool) -> sql.Composed:
-        """Return a statement about tenants that have no row in a key/value store; ``listed``: only those asked for."""
+        """Return a statement about tenants that have no row in a key/value store; ``listed``: only those requested."""
         owner_id = identifier(self.target.owner_id.name) if self.target.owner_id else sql.SQL("")
         scope = sql.SQL("o.{}::text = ANY (%(tenants)s::text[])").format(owner_id) if listed else sql.SQL("TRUE")
         owners, key, more = self.target.owners, self.target.key, self.target.must_fill
@@ -166,7 +166,7 @@ class Statements:
             tenant_name=identifier(self.target.tenant.name),
             key_name=identifier(key.name) if key else sql.SQL(""),
             more_names=sql.Composed([sql.SQL(", ") + identifier(column.name) for column in more]),
-            # What else such a table insists on is its bookkeeping: createdAt and updatedAt.
+            # The other columns that such a table requires are its bookkeeping: createdAt and updatedAt.
             more_values=sql.Composed([sql.SQL(", now()") for _column in more]),
         )
 
@@ -183,14 +183,14 @@ class Statements:
         return sql.SQL("{} = %(key)s").format(_of_t(self.target.key.name))
 
     def _rows(self) -> sql.Composable:
-        """The rows that are tenants' flags; a key/value row without tenant is the default of all, not a tenant."""
+        """Match the rows that are tenants' flags; a key/value row without a tenant is the default of all."""
         if self.target.key is None:
             return sql.SQL("TRUE")
         whose = sql.SQL("IS NULL" if self.target.global_default else "IS NOT NULL")
         return sql.SQL("({} AND {} {})").format(self._key_matches(), self._own_tenant, whose)
 
     def _count(self) -> sql.Composable:
-        # Where nothing promises one row per tenant, rows are not tenants.
+        # If nothing guarantees one row per tenant, rows are not tenants.
         return sql.SQL("count(*)") if self.target.one_row else sql.SQL("count(DISTINCT {}::text)").format(self._tenant)
 
     def _leaf(self) -> sql.Composable:
@@ -198,7 +198,7 @@ class Statements:
         return sql.SQL("({})::text").format(leaf)
 
     def _json_leaf(self, steps: int | None = None) -> sql.Composable:
-        """``t.settings -> 'a' -> 'b'``: NULL wherever a container is absent or no object."""
+        """Return ``t.settings -> 'a' -> 'b'``: NULL if a container is absent or not an object."""
         path = self.target.flag.path[:steps]
         return sql.Composed([self._column, *[sql.SQL(f" -> %(path_{i})s::text") for i in range(len(path))]])
 
@@ -214,14 +214,14 @@ class Statements:
         return sql.SQL("COALESCE({} <> %(off)s::{}, {})").format(self._column, self._type, sql.Literal(null_is_on))
 
     def _may_matter(self) -> sql.Composable:
-        """Documents worth reading. A key may be spelled with escapes; text that is no JSON has to be reported."""
+        """Match documents worth reading: a key may be spelled with escapes; text that is not JSON must be reported."""
         if self.target.flag.absent_is_on or self.target.column.kind != "json" or not self.target.flag.path:
             return sql.SQL("TRUE")
         text = sql.SQL("{}::text").format(self._column)
         return sql.SQL("(position(%(needle)s in {0}) > 0 OR position('\\' in {0}) > 0)").format(text)
 
     def _by_depth(self, what: str) -> sql.Composable:
-        """What stands at the point of change (``text``), or how deep that point is (``depth``)."""
+        """Return what is at the point of change (``text``), or how deep that point is (``depth``)."""
         full = self.target.full_depth
         if not self.target.is_jsonb or full == 0:
             return self._leaf() if what == "text" else sql.Literal(0)
@@ -240,14 +240,14 @@ class Statements:
         return sql.SQL("({})::{}").format(whole, self._type)
 
     def _written_in_place(self) -> sql.Composable:
-        """For a flag that is there, so its containers are objects: a fifth of the kill's time less than making them."""
+        """Write a flag that is there, so its containers are objects: this saves a fifth of the kill's time."""
         if not self.target.is_jsonb or not self.target.full_depth:
             return self._written()
         in_place = sql.SQL("jsonb_set({}, %(path)s::text[], %(written)s::jsonb)").format(self._column)
         return sql.SQL("({})::{}").format(in_place, self._type)
 
     def _set_json(self, step: int, until: int, value: sql.Composable) -> sql.Composable:
-        """The document with ``value`` at the first ``until`` steps of the path; what is no object becomes one."""
+        """Return the document with ``value`` at the first ``until`` steps of the path; a non-object becomes one."""
         if step == until:
             return value
         here = self._json_leaf(step)
@@ -256,7 +256,7 @@ class Statements:
         return sql.SQL("{} || {}").format(container, member)
 
     def _put_back_json(self) -> sql.Composable:
-        """At the point of change as it was; where other settings have grown there since, only the flag goes."""
+        """Restore the point of change; if other settings were added there since, remove only the flag."""
         full = self.target.full_depth
         without_flag = sql.SQL("{} #- %(path)s::text[]").format(self._column)
         cases: list[sql.Composable] = [sql.SQL("CASE")]
@@ -274,7 +274,7 @@ class Statements:
         return sql.Composed([*cases, sql.SQL(" ELSE {} END").format(without_flag)])
 
     def _wrapped(self, rest: Sequence[str], depth: int) -> sql.Composable:
-        """What we wrote at a point: the value inside of an object per missing step."""
+        """Return what we wrote at a point: the value inside one object per missing step."""
         value: sql.Composable = sql.SQL("w.written::jsonb")
         for i in reversed(range(depth, depth + len(rest))):
             value = sql.SQL("jsonb_build_object({}, {})").format(_path(i), value)

@@ -4,7 +4,7 @@
 """What a flag is and when it is off. Pure: neither Ansible nor a driver.
 
 Off means: absent (unless ``absent_means`` is on), SQL or JSON NULL, ``false``, or exactly the disabled value. All else
-is on, for what an application makes of ``"false"``, ``"sim"``, ``0`` or ``{}`` nobody knows at three in the morning.
+is on: nobody knows at three in the morning what an application makes of ``"false"``, ``"sim"``, ``0`` or ``{}``.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Flag:
 
     @property
     def json_off_values(self) -> list[str]:
-        """The JSON texts that mean off; ``false`` is not among them where it is what enables (an inverted flag)."""
+        """The JSON texts that mean off; ``false`` is not among them if it is the enabled value (an inverted flag)."""
         false = ["false"] if self.enabled_value is not False else []
         return list(dict.fromkeys(["null", *false, self.json_value(False)]))
 
     def json_value(self, enabled: bool) -> str:
-        """Return the JSON text that is written inside of a document."""
+        """Return the JSON text that is written inside a document."""
         return json.dumps(self.enabled_value if enabled else self.disabled_value)
 
     def scalar_value(self, enabled: bool, kind: str) -> str:
@@ -90,7 +90,7 @@ def _incomplete(option: str, why: str) -> BadInput:
 
 
 def json_is_on(value: str | None, flag: Flag) -> bool:
-    """Tell whether a document's flag is on; ``value`` is the JSON text at the path, None where absent."""
+    """Tell whether a document's flag is on; ``value`` is the JSON text at the path, None if absent."""
     if value is None:
         return flag.absent_is_on
     return not any(same_value(value, off) for off in flag.json_off_values)
@@ -98,7 +98,7 @@ def json_is_on(value: str | None, flag: Flag) -> bool:
 
 @dataclass(frozen=True)
 class Document:
-    """What a json or text column's content says about the flag; ``readable`` is False for text that is no JSON."""
+    """What a json or text column's content says about the flag; ``readable`` is False for text that is not JSON."""
 
     on: bool
     readable: bool = True
@@ -115,12 +115,12 @@ def read_document(text: str | None, flag: Flag) -> Document:
 
 
 def written_document(text: str | None, flag: Flag, enabled: bool) -> str:
-    """Return the document with the flag written; everything else stays to the letter. Raises NotJson."""
+    """Return the document with the flag written; everything else stays exactly as it is. Raises NotJson."""
     return replaced(text if text and text.strip() else "{}", flag.path, flag.json_value(enabled))
 
 
 def mark_of(text: str) -> str:
-    """Return the short mark by which a document that we wrote is known again."""
+    """Return the short mark by which a document that we wrote is recognized."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -143,7 +143,7 @@ def put_back_document(
     :param written: the JSON text of the flag that we wrote.
     :param again: its whole content before we switched it again (a stale write had come in between); None if once.
 
-    Untouched since: the prior text to the letter. Other settings changed since: only the flag goes back.
+    If untouched since, exactly the prior text goes back; if other settings changed since, only the flag does.
     """
     untouched = current is not None and mark_of(current) == mark
     if untouched and again is None:
@@ -173,7 +173,7 @@ def _with_flag(text: str | None, value: str | None, flag: Flag) -> str | None:
 
 
 def _put_back_point(current: str, prior: str | None, written: str, flag: Flag) -> str:
-    """Return the document with the point of change as it was; where more stands there now, only the flag goes back."""
+    """Return the document with the point of change as it was; if there is more there now, only the flag goes back."""
     place = locate(prior, flag.path) if prior and prior.strip() else Place(1, 0, 0, False)
     point, rest = flag.path[: place.depth], flag.path[place.depth :]
     old = prior[place.start : place.end] if prior and place.present else None
