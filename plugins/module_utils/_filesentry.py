@@ -47,7 +47,7 @@ class FilesRequest:
 
 
 def keep_files(login: Login, request: FilesRequest, check_mode: bool) -> dict[str, Any]:
-    """Return the files of an incident, after what is new was added; raises KanbanError where it cannot be."""
+    """Return the files of an incident, after what is new was added; raises KanbanError if it cannot be."""
     given = wanted(request.files)
     session = Session(login, APPLICATION)
     try:

@@ -23,7 +23,7 @@ def give_way(niceness: int) -> None:
 
 
 def let_go(*kept: int) -> None:
-    """Close every inherited descriptor but these: SSH, sudo and Ansible wait for whoever holds their pipes.
+    """Close every inherited descriptor but these: SSH, sudo and Ansible wait for any process that holds their pipes.
 
     The module's connections are closed in this process only: nothing is sent on them.
     """

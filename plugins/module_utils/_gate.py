@@ -3,22 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The judgement of a gate: from samples of several tries to ok, degraded, unstable, no_data. Pure.
 
-A series is what one host says of one metric. Its samples are put in order by the number of the try, never by a clock:
-clocks of hosts differ. A try in which a host that has spoken before says nothing is a sample without a value.
+A series is one host's samples of one metric, ordered by the number of the try, never by a clock, because the clocks of
+hosts differ. If a host that gave a sample before gives none in a try, that counts as a sample without a value.
 
-Each sample is read as one sign: ``g`` good, ``b`` bad, ``c`` beyond ``critical``, ``n`` no value. What says nothing
-yet (the first of two scrapes, growth over too few samples) is no sign; nor are ``b``, ``c`` and ``n`` in the first
-``initial_delay`` seconds. A latency that was waited for in vain (``at_least``) is read as what was waited, where that
-is as much as ``max`` or more: it takes longer. ``no_data: degraded`` reads ``n`` as ``b``. ``no_data: ignore`` leaves
-it out where the source answered and this figure alone is not there (ABSENT): a source that is dead is no data under
-every policy. Then, of the signs in the window, with N for ``consecutive``:
+Each sample becomes one sign: ``g`` good, ``b`` bad, ``c`` beyond ``critical``, ``n`` no value. A sample that says
+nothing yet (the first of two scrapes, growth over too few samples) gives no sign; in the first ``initial_delay``
+seconds, ``b``, ``c`` and ``n`` do not count either. A latency that was waited for in vain (``at_least``) has the time
+waited as its value if that reaches ``max``: the real one is longer. ``no_data: degraded`` turns ``n`` into ``b``.
+``no_data: ignore`` leaves ``n`` out if the source answered and only this figure is missing (ABSENT): a dead source is
+no data under every policy. Then, for the signs in the window, with N for ``consecutive``:
 
 =========  ==========================================================================================================
-degraded   the last N signs beside ``n`` are bad, or the last one is critical: silence after it is no improvement
+degraded   the last N signs other than ``n`` are bad, or the last is critical: silence afterwards is no improvement
 no_data    the last N signs are ``n``, or there is no other sign
 unstable   one of the last N signs is bad, or good and not good took turns FLAPS times
 ok         none of these. It is ``settled`` when the last N signs are good; with ``no_data: ignore``, when the
-           last N samples give no other sign, for that nobody works by night is no fault
+           last N samples give no other sign, because nobody working at night is not a fault
 =========  ==========================================================================================================
 
 A metric is as bad as its worst series, a gate as its worst metric.
@@ -47,8 +47,8 @@ Try = Mapping[str, Any]
 class Point:
     """One sample of a series: ``seconds`` watched until then, ``at`` by the clock of its own host.
 
-    ``line`` is that through all samples of the watch until then, where it is kept. ``at_least``: the value is not
-    known, and it is more than this.
+    ``line`` is the one through all samples of the watch until then, if it is kept. ``at_least``: the value is not
+    known, but it is more than this.
     """
 
     seconds: float
@@ -67,7 +67,7 @@ def judge(
 
     :param tries: maps of ``try``, ``seconds`` (watched until then) and ``samples`` (maps of ``metric``, ``host``,
         ``value``, and ``error``, ``code``, ``at``), in any order.
-    :param window: how many tries are looked at, the newest.
+    :param window: how many of the newest tries are looked at.
     """
     ordered = sorted(tries, key=lambda one: one["try"])[-window:]
     found = _series(ordered)
@@ -84,7 +84,7 @@ def judge(
 
 
 def worst(verdicts: Iterator[str]) -> str:
-    """Return the worst of several verdicts; of none it is no_data, for nothing was seen."""
+    """Return the worst of several verdicts; no_data if there are none, because nothing was seen."""
     return max(verdicts, key=_ORDER.index, default=NO_DATA)
 
 
@@ -118,7 +118,7 @@ def _metric(
         "name": name,
         "verdict": worst(one["verdict"] for one in counted),
         "settled": bool(heard) and all(one["settled"] for one in heard),
-        # A series that may be silent, and is: it is named, and counts for nothing.
+        # All its series may be silent, and are: it is named but counts for nothing.
         "ignored": bool(hosts) and not heard,
         "value": farthest(values) if values else None,
         "threshold": threshold.as_result(),
@@ -135,9 +135,9 @@ def _judge_series(host: str, points: Sequence[Point], threshold: Threshold, init
     signs, newest = "".join(each), each[-threshold.consecutive :]
     absent = all(_forgiven(point, threshold) for point in points[-threshold.consecutive :])
     if absent and len(newest) == threshold.consecutive:
-        # Its source answers again, and has no figure to take the silence back by.
+        # Its source answers again, but has no figure that could end the silence.
         signs = signs.replace("n", "")
-    # Else a metric that spoke once, and is silent since, would keep everything else from being settled.
+    # Otherwise a metric that gave a value once and is silent since would keep everything else from being settled.
     quiet = threshold.no_data == "ignore" and len(newest) == threshold.consecutive and not set("".join(newest)) - {"g"}
     verdict = of_signs(signs, threshold.consecutive)
     return {
@@ -172,7 +172,7 @@ def _sign(point: Point, threshold: Threshold, initial_delay: float) -> str:
         if point.code == FIRST or early or _forgiven(point, threshold):
             return ""
         return "b" if threshold.no_data == "degraded" else "n"
-    # What is at least the limit is beyond it.
+    # A value that is at least the limit counts as beyond it.
     if point.at_least is None and not threshold.breaks(point.value):
         return "g"
     return "" if early else "c" if threshold.is_critical(point.value) else "b"
@@ -192,13 +192,13 @@ def of_signs(signs: str, consecutive: int) -> str:
 
 
 def growth_of(points: Sequence[Point], threshold: Threshold) -> list[Point]:
-    """Return the same series as growth: at each point that of the whole watch, or of the window, until then."""
+    """Return the same series as growth: at each point the growth of the whole watch, or of the window, until then."""
     found, whole, recent = [], Line(), Line()
     for point in points:
         if point.value is None or point.at is None:
             found.append(point)
             continue
-        # What a point keeps has the samples that have left the window in it.
+        # The line that a point keeps includes samples that have left the window.
         whole = point.line or whole.plus(point.at, point.value)
         recent = recent.plus(point.at, point.value)
         try:

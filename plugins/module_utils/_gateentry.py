@@ -48,7 +48,7 @@ SOURCE, EVENT, PHASE = "metric_gate", "gate sample", "validate"
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a gate; the fields are the options of ``metric_gate``."""
+    """What is requested of a gate; the fields are the options of ``metric_gate``."""
 
     gate: str
     host: str
@@ -68,7 +68,7 @@ class Request:
 
 
 def request_from(params: Mapping[str, Any]) -> Request:
-    """Return what a module's parameters ask; raises BadInput."""
+    """Return the request that a module's parameters make; raises BadInput."""
     if not 1 <= params["window"] <= MOST_WINDOW or params["interval"] <= 0 or params["initial_delay"] < 0:
         raise BadInput(
             "bad_window",
@@ -98,11 +98,11 @@ def request_from(params: Mapping[str, Any]) -> Request:
 
 
 class _Replica(Exception):
-    """There is nothing to judge here: its primary does."""
+    """This server is a replica, so there is nothing to judge here: its primary does that."""
 
 
 def gate(login: Login, request: Request, check_mode: bool) -> dict[str, Any]:
-    """Take a sample of each metric, judge it with those before, keep it; raises BadInput."""
+    """Take a sample of each metric, judge it together with earlier ones, and keep it; raises BadInput."""
     taken = sample_all(request.metrics, request.host, partial(figure, login, request.skip_replica))
     mine = [sample for sample in taken if sample.get("code") != REPLICA]
     result: dict[str, Any] = {"changed": False, "samples": mine, "replica": len(mine) < len(taken)}
@@ -123,7 +123,7 @@ def gate(login: Login, request: Request, check_mode: bool) -> dict[str, Any]:
 
 
 def _judged(login: Login, request: Request, samples: Sequence[Mapping[str, Any]], check_mode: bool) -> dict[str, Any]:
-    """Judge with the ledger; without it, where there is none that can be used, by what the caller knows alone."""
+    """Judge with the ledger, or, if none can be used, only by what the caller knows."""
     if not request.incident_id:
         return {**_one_try(request, samples, [], None), "ledger_kept": False}
     try:
@@ -142,14 +142,14 @@ def _judged(login: Login, request: Request, samples: Sequence[Mapping[str, Any]]
     except KanbanError as error:
         if error.code == "other_environment":
             raise
-        # A watch goes on without it: what is lost is that another run could go on with this one.
+        # The watch goes on without the ledger; the only loss is that another run cannot continue it.
         warning = f"The ledger does not keep this sample: {error.what}"
         return {**_one_try(request, samples, [], None), "ledger_kept": False, "warnings": [warning]}
 
 
 @contextmanager
 def _ledger(login: Login, request: Request) -> Iterator[tuple[Cursor, str]]:
-    """Give a transaction in which this gate is ours, and the incident by its own name; raises KanbanError."""
+    """Yield a transaction in which this gate is ours, and the incident's own name; raises KanbanError."""
     if IMPORT_ERROR is not None:
         raise ServerError("no_driver", "psycopg2 is not there.", "The ledger cannot be reached.", "Run bootstrap.yml.")
     with closing(Session(login, APPLICATION, ledger.LEDGER_SECONDS)) as session:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How much a series grows: the straight line through all samples of a watch, kept as sums. Pure.
 
-A watch of hours has more samples than a result or an event can carry, and a leak that is slow shows over all of them
-alone. The sums are the line itself: nothing is thinned, and they stay as small after a day as after a minute.
+A watch of hours has more samples than a result or an event can carry, and a slow leak shows only over all of them. The
+sums are the line itself: no sample is dropped, and they are as small after a day as after a minute.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Line:
         )
 
     def growth(self, threshold: Threshold) -> float:
-        """Return how much it grows, as the threshold wants it; raises NoSample."""
+        """Return the growth in the form that the threshold wants; raises NoSample."""
         if self.count < threshold.least:
             raise NoSample(FIRST, f"growth takes {threshold.least} samples, and there are {self.count:.0f}")
         middle, mean = self.t / self.count, self.v / self.count
@@ -62,12 +62,12 @@ class Line:
         return number(slope * (self.high - self.low) / start * 100)
 
     def as_sample(self) -> dict[str, float]:
-        """Return what a sample keeps of it."""
+        """Return the line in the form that a sample keeps."""
         return dict(vars(self))
 
 
 def line_from(given: Any) -> Line | None:
-    """Return the line that a sample keeps; None where it keeps none that can be used."""
+    """Return the line that a sample keeps; None if it keeps none that can be used."""
     names = Line.__dataclass_fields__
     if not isinstance(given, Mapping):
         return None
@@ -79,9 +79,9 @@ def line_from(given: Any) -> Line | None:
 
 
 def worse(whole: Line, recent: Line, threshold: Threshold) -> float:
-    """Return the growth over the whole watch, or that over its window where only that is bad; raises NoSample.
+    """Return the growth over the whole watch, or over its window if only that is bad; raises NoSample.
 
-    What grows slowly shows in the first alone, what began to grow after a long calm first in the second.
+    Slow growth shows only in the former; growth that begins after a long calm shows first in the latter.
     """
     value = whole.growth(threshold)
     if not threshold.breaks(value) and recent.count >= threshold.least:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prometheus' text format: the series that a selector means, and a figure of them. Pure: no Ansible, no driver."""
+"""Prometheus' text format: the series that a selector means, and a figure from them. Pure: no Ansible, no driver."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BOUND = "le"
 
 @dataclass(frozen=True)
 class Matcher:
-    """Series of one name whose labels are equal to ``labels`` and match ``match`` (regular expressions, whole)."""
+    """Series of one name whose labels are equal to ``labels`` and fully match ``match`` (regular expressions)."""
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Matcher:
 
 @dataclass(frozen=True)
 class Selector:
-    """Which series, and what to make of them; the fields are suboptions of ``metrics`` of the same names."""
+    """Which series, and what to make of them; the fields are the suboptions of ``metrics`` with the same names."""
 
     matcher: Matcher
     how: str = "value"
@@ -81,15 +81,15 @@ def _matcher(given: Mapping[str, Any]) -> Matcher:
 
 
 def read(text: str, selector: Selector, clock: float) -> dict[str, Any]:
-    """Return ``value``, or ``raw`` for what takes two scrapes; raises NoSample.
+    """Return ``value``, or ``raw`` for a figure that takes two scrapes; raises NoSample.
 
-    :param clock: when the text was had, in seconds by any clock of this host.
+    :param clock: when the text was fetched, in seconds by any clock of this host.
     """
     how = selector.how
     if how == "quantile":
         buckets = _buckets(text, selector.matcher)
         return {"raw": {"how": how, "q": selector.quantile, "buckets": buckets}}
-    # An error that never happened has no series yet, which is 0 as long as its name is there.
+    # An error that never happened has no series yet, which counts as 0 as long as the name is there.
     found = [value for _labels, value in _series(text, selector.matcher, may_be_none=how in COUNTED)]
     if how == "ratio":
         whole = sum(value for _labels, value in _series(text, selector.of or selector.matcher))
@@ -115,7 +115,7 @@ def _named(text: str, name: str) -> Iterator[Series]:
     if text.lstrip()[:1] == "<":
         raise NoSample("not_text", "the answer is HTML, no Prometheus text")
     if not text.strip():
-        # Of an application that is idle other series are there.
+        # An idle application still has other series.
         raise NoSample("not_text", "the answer is empty")
     for line in text.splitlines():
         row = line.strip()
@@ -141,7 +141,7 @@ def _row(rest: str) -> Series:
 
 
 def _buckets(text: str, matcher: Matcher) -> list[list[float | None]]:
-    """Return the cumulated counts per upper bound, summed over the series that fit."""
+    """Return the cumulative counts per upper bound, summed over the series that match."""
     name = matcher.name if matcher.name.endswith(_BUCKETS) else matcher.name + _BUCKETS
     sums: dict[float, float] = {}
     for labels, value in _series(text, Matcher(name, matcher.labels, matcher.match)):

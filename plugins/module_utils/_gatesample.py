@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One sample of one metric from where it is had. Neither Ansible nor, but for SQL, a driver."""
+"""One sample of one metric from its source. Neither Ansible nor, but for SQL, a driver."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._jsontext i
 SOURCES = ("http_json", "prometheus", "promql", "sql", "socketio")
 MOST_METRICS = 100
 MOST_SECONDS = 60.0
-# More than an application or Prometheus has to say.
+# More than an application or Prometheus needs to send.
 MOST_BYTES = 4 * 1024 * 1024
-# After its own time, for a thread to say that it is over.
+# How long after its own timeout a thread may take to report it.
 _GRACE_SECONDS = 1.0
 
 _TIMED_OUT = ("timeout", "statement_timeout")
-# Who counts may be a little early.
+# Whatever measures the timeout may be a little early.
 _MOST_OF_IT = 0.9
 
-# Applications that have both forms under one address choose by this.
+# Applications that serve both formats under one address choose by this header.
 _TEXT = "text/plain;version=0.0.4, text/plain, */*;q=0.1"
 
 # Asks the database: a query, and the seconds that it may take.
@@ -44,7 +44,7 @@ Ask = Callable[[str, float], float]
 
 @dataclass(frozen=True)
 class Metric:
-    """What to sample; the fields are suboptions of ``metrics`` of the same names."""
+    """What to sample; the fields are the suboptions of ``metrics`` with the same names."""
 
     name: str
     source: str = "http_json"
@@ -62,7 +62,7 @@ class Metric:
 
     @property
     def is_latency(self) -> bool:
-        """Whether its figure is the time until there is an answer."""
+        """Whether the figure is the time until there is an answer."""
         return self.source == "socketio" or self.measure == "milliseconds"
 
     @property
@@ -100,10 +100,10 @@ def metric_from(given: Mapping[str, Any]) -> Metric:
 
 
 def sample_all(metrics: Sequence[Metric], host: str, ask: Ask) -> list[dict[str, Any]]:
-    """Return a sample of each metric, all asked side by side: ``metric``, ``host``, ``at``, ``value``.
+    """Return a sample of each metric, all taken in parallel: ``metric``, ``host``, ``at``, ``value``.
 
-    Where there is none, value is None and ``code`` and ``error`` say why; ``raw`` is kept for the next scrape. Of a
-    latency ``at_least`` is what was waited in vain.
+    If there is no value, it is None, and ``code`` and ``error`` say why; ``raw`` is kept for the next scrape.
+    ``at_least`` is how long a latency was waited for in vain.
     """
     found: list[dict[str, Any] | None] = [None] * len(metrics)
 
@@ -125,7 +125,7 @@ def sample_all(metrics: Sequence[Metric], host: str, ask: Ask) -> list[dict[str,
 
 
 def _waited(metric: Metric) -> dict[str, Any]:
-    """Return what a latency is at least where all of its time was waited; nothing of any other figure."""
+    """Return the lower bound of a latency whose whole timeout was waited; nothing for any other figure."""
     if not metric.is_latency:
         return {}
     waited = metric.timeout * 1000
@@ -150,7 +150,7 @@ def _sample(metric: Metric, ask: Ask) -> dict[str, Any]:
     except KanbanError as error:
         code, text = error.code, error.what
     except Exception as error:
-        # A fault of ours must not read as silence of the other metrics; its kind tells where to look.
+        # A bug of ours must not look like silence of the other metrics; its type tells where to look.
         code, text = "fault", f"it could not be read: {type(error).__name__}"
     # A query may have been cancelled by somebody before its time was over.
     whole = code in _TIMED_OUT and time.monotonic() - began >= metric.timeout * _MOST_OF_IT
@@ -194,7 +194,7 @@ def _http_json(metric: Metric, _ask: Ask) -> dict[str, Any]:
 
 def _prometheus(metric: Metric, _ask: Ask) -> dict[str, Any]:
     text = _body(metric).decode("utf-8", "replace")
-    if metric.selector is None:  # metric_from() makes it; without one nothing is meant.
+    if metric.selector is None:  # metric_from() sets it; without one nothing is selected.
         raise NoSample("no_series", "it has no selector")
     return read(text, metric.selector, round(time.time(), 3))
 
@@ -211,7 +211,7 @@ def _promql(metric: Metric, _ask: Ask) -> dict[str, Any]:
         kind, rows = document["data"]["resultType"], document["data"]["result"]
         if kind == "vector":
             if not rows:
-                # Prometheus answers, and not the application: it may be idle, or not be scraped any more.
+                # Prometheus answers, not the application, which may be idle or no longer scraped.
                 raise NoSample("no_result", "the query has no series now")
             if len(rows) > 1:
                 raise NoSample("several_series", f"the query has {len(rows)} series: let it aggregate to one")

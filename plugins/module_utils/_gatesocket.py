@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connecting to Socket.IO as a browser does at first: Engine.IO 4 over HTTP polling, then the namespace. No driver."""
+"""Connecting to Socket.IO as a browser first does: Engine.IO 4 over HTTP polling, then the namespace. No driver."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._jsontext i
 _OPEN, _CLOSE, _PING, _PONG = "0", "1", "2", "3"
 _CONNECT, _DISCONNECT, _REFUSED = "40", "41", "44"
 _BETWEEN = "\x1e"
-# Other packets may come before the answer; a server that sends nothing else is not waited for.
+# Other packets may come before the answer; a server that sends only those is not waited for.
 _MOST_POLLS = 5
 _MOST_BYTES = 256 * 1024
-# What a server answers that is well, to somebody whom it does not know, or who asks at the wrong place.
+# What a healthy server answers to a client that it does not know, or that asks at the wrong place.
 _NOT_ALLOWED = (401, 403)
 _NOT_THERE = (400, 404, 405)
 
 
 @dataclass(frozen=True)
 class Talk:
-    """One session with a server; ``request`` has its address and headers. ``known``: they are those of its users."""
+    """One session with a server; ``request`` has its address and headers. ``known``: we connect as its users do."""
 
     conversation: Conversation
     request: Request
     known: bool
 
     def ask(self, body: str | None = None) -> str:
-        """Send packets, or take those that are there; raises NoSample where the server says no."""
+        """Send packets, or fetch those that are there; raises NoSample if the server refuses."""
         method = "GET" if body is None else "POST"
         kind = {} if body is None else {"Content-Type": "text/plain;charset=UTF-8"}
         sent = replace(
@@ -57,13 +57,13 @@ class Talk:
         return reply.body.decode("utf-8", "replace")
 
     def refusal(self, why: str) -> NoSample:
-        """Return what a refusal comes to: who was told no credentials says nothing about those who have some."""
+        """Return what a refusal means: without credentials, it says nothing about clients that have some."""
         if self.known:
             return NoSample("refused", f"refused: {why}")
         return NoSample("not_allowed", f"not let in, and no auth was given: {why}")
 
     def within(self, query: str) -> Talk:
-        """Return the same with more in the query."""
+        """Return the same session with more in the query."""
         parts = self.request.parts
         more = f"{parts.query}&{query}" if parts.query else query
         return replace(self, request=replace(self.request, parts=parts._replace(query=more)))
@@ -76,9 +76,9 @@ def connect(
     auth: Mapping[str, Any] | None,
     done: Callable[[], None],
 ) -> None:
-    """Connect, say ``done``, and leave again; raises NoSample.
+    """Connect, call ``done``, and disconnect again; raises NoSample.
 
-    :param auth: what the application wants to be told. Empty: it lets anybody in. None: nobody knows.
+    :param auth: what the application requires of clients. Empty: it lets anybody in. None: that is not known.
     """
     talk = Talk(conversation, request, auth is not None).within("EIO=4&transport=polling")
     talk = talk.within(f"sid={quote(_handshake(talk.ask()))}")
@@ -87,7 +87,7 @@ def connect(
     _await(talk, to)
     done()
     try:
-        # Otherwise the server keeps the session until it misses a sign of life.
+        # Otherwise the server keeps the session until it misses a heartbeat.
         talk.ask(f"{_DISCONNECT}{to}{_BETWEEN}{_CLOSE}")
     except NoSample:
         pass  # It connected, which is what was asked.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The times of a watch in which its gate was not ok, however long ago, and whether it was steady at its end. Pure.
+"""The periods of a watch in which its gate was not ok, however long ago, and whether it was steady at its end. Pure.
 
 A spell is a map of ``verdict``, ``from`` and ``to``, both in seconds watched.
 """
@@ -16,15 +16,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate impor
 Spell = Mapping[str, Any]
 
 MOST_SPELLS = 20
-# Of a watch, the part at its end that has to be steady, and how much of that may be a hiccup.
+# The part at the end of a watch that has to be steady, and how much of that may be a hiccup.
 _END = 1 / 3
 _HICCUP = 1 / 4
 
 
 def added(spells: Sequence[Spell], result: Mapping[str, Any], seconds: float) -> list[dict[str, Any]]:
-    """Return the spells with what a try says, which was made after so many seconds.
+    """Return the spells with the result of a try added, which was made after this many seconds.
 
-    :param spells: those until the try before, the last of which ended with that try where ``open`` is true.
+    :param spells: those up to the previous try; if ``open`` is true, the last one reached up to that try.
     """
     found = [dict(spell) for spell in spells]
     last: dict[str, Any] = found[-1] if found else {}
@@ -38,7 +38,7 @@ def added(spells: Sequence[Spell], result: Mapping[str, Any], seconds: float) ->
     begin = last["to"] if going else seconds
     found.append({"verdict": verdict, "from": begin, "to": seconds, "open": True})
     while len(found) > MOST_SPELLS:
-        # The oldest become one, the good time between them included: it is said at worst, and the end is exact.
+        # The oldest become one, including the good time between them: the worst case is reported, and the end is exact.
         first, second, *rest = found
         found = [{**second, "from": first["from"]}, *rest]
     return found
@@ -52,14 +52,14 @@ def _nothing_yet(result: Mapping[str, Any]) -> bool:
 
 
 def steady(spells: Sequence[Spell], seconds: float) -> bool:
-    """Tell whether the last third of a watch of so many seconds was good, but for a hiccup of a quarter of it."""
+    """Tell whether the last third of a watch of this many seconds was good, except for hiccups of a quarter of it."""
     since = seconds * (1 - _END)
     shaken = sum(max(0.0, spell["to"] - max(since, spell["from"])) for spell in spells)
     return bool(shaken <= seconds * _END * _HICCUP)
 
 
 def spells_from(given: Any) -> list[Spell]:
-    """Return the spells that a try keeps; raises TypeError, KeyError or ValueError for what is none."""
+    """Return the spells that a try keeps; raises TypeError, KeyError or ValueError for anything else."""
     found: list[Spell] = []
     for one in given[-MOST_SPELLS:]:
         times = {name: float(one[name]) for name in ("from", "to")}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures that a database gives, each in a transaction of its own that only reads."""
+"""Figures from a database, each read in a read-only transaction of its own."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ REPLICA = "replica"
 
 
 def figure(login: Login, skip_replica: bool, query: str, seconds: float) -> float:
-    """Return the one number that a query gives; raises NoSample, and KanbanError as the server does.
+    """Return the one number that a query gives; raises NoSample, and KanbanError for the server's errors.
 
-    :param skip_replica: whether a replica gives none, code ``replica``: then its primary is asked.
+    :param skip_replica: whether a replica gives none (code ``replica``), because its primary is asked.
     """
     if IMPORT_ERROR is not None:
         raise NoSample("no_driver", "psycopg2 is not there; bootstrap.yml installs it")
@@ -35,12 +35,12 @@ def figure(login: Login, skip_replica: bool, query: str, seconds: float) -> floa
         if skip_replica and cursor.row(queries.IN_RECOVERY, {})[0]:
             raise NoSample(REPLICA, "it is a replica")
         try:
-            # The driver takes % for a placeholder.
+            # The driver takes % as a placeholder.
             rows = cursor.rows(queries.FIGURE.format(query=query.replace("%", "%%")), {})
         except ServerError as error:
             if error.code != "missing_privilege":
                 raise
-            # The server names the table and no column.
+            # The server names the table but no column.
             todo = f'bootstrap.yml grants it, or: GRANT SELECT ON it TO "{login.user}"'
             raise NoSample(error.code, f"{error.what} {todo}") from error
         return _one(rows)

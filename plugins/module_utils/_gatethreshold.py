@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may a metric be, from an option of the modules to a threshold. Pure: neither Ansible nor a driver."""
+"""What a metric may be: from an option of the modules to a threshold. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Threshold:
     least: int = 6
 
     def breaks(self, value: float) -> bool:
-        """Tell whether a value is beyond it."""
+        """Tell whether a value is beyond the threshold."""
         return (self.max is not None and value > self.max) or (self.min is not None and value < self.min)
 
     def is_critical(self, value: float) -> bool:
-        """Tell whether a value is so far beyond it that one is enough."""
+        """Tell whether a value is so far beyond the threshold that one is enough."""
         if self.critical is None:
             return False
         return value > self.critical if self.max is not None else value < self.critical
 
     def as_result(self) -> dict[str, Any]:
-        """Return what a result shows of it."""
+        """Return the threshold as a result shows it."""
         return {name: value for name, value in vars(self).items() if value not in (None, "")}
 
 

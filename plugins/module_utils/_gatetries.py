@@ -1,12 +1,12 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tries of a watch: numbered, with the seconds watched, and what they say made whole. Pure.
+"""The tries of a watch: numbered, with the seconds watched and their samples made complete. Pure.
 
-A try is a map of ``watch`` and ``try`` (numbers from 1), ``at`` (seconds since 1970 by the clock of who judges),
-``began`` (that of the watch's first try, by which it is known also where two have one number), ``seconds`` (watched
-until then), ``samples``, and ``spells`` (until then). A watch that nobody went on with for ``RESUME_SECONDS`` is over,
-and the next try begins another.
+A try is a map of ``watch`` and ``try`` (numbers from 1), ``at`` (seconds since 1970 by the clock of the judging host),
+``began`` (``at`` of the watch's first try, which identifies the watch even if two have the same number), ``seconds``
+(watched until then), ``samples``, and ``spells`` (until then). A watch that nobody continued for ``RESUME_SECONDS`` is
+over, and the next try begins another.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ Try = Mapping[str, Any]
 
 RESUME_SECONDS = 900.0
 MOST_SAMPLES = 500
-# Of all tries in a result; the oldest tries go first.
+# Samples of all tries in a result; the oldest tries are dropped first.
 MOST_KEPT = 2000
-# A longer pause than so many intervals was not watched.
+# Of a pause, no more than this many intervals counts as watched.
 _PAUSE = 3
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a try stands: its watch and number, the seconds watched, and whether it goes on with what was lost."""
+    """Where a try stands: its watch and number, the seconds watched, and whether it resumes an interrupted watch."""
 
     watch: int
     number: int
@@ -47,7 +47,7 @@ class Moment:
 
 
 def sample_from(given: Any) -> dict[str, Any]:
-    """Return a sample that was taken elsewhere, in the form that is kept; raises BadInput for what is none."""
+    """Return a sample that was taken elsewhere, in the form that is kept; raises BadInput for anything else."""
     if not isinstance(given, Mapping) or not given.get("metric") or not isinstance(given.get("host"), str):
         raise BadInput(
             "bad_sample",
@@ -73,9 +73,9 @@ def sample_from(given: Any) -> dict[str, Any]:
 
 
 def storable(data: Any) -> Any:
-    """Return data in which PostgreSQL's jsonb gives every number back as it was.
+    """Return data whose every number PostgreSQL's jsonb gives back as it was.
 
-    What is so large comes back as an integer, and the hash of the event would no longer fit.
+    A large float would come back as an integer, and the event's hash would no longer match.
     """
     if isinstance(data, Mapping):
         return {name: storable(value) for name, value in data.items()}
@@ -89,9 +89,9 @@ def storable(data: Any) -> Any:
 def merge(history: Sequence[Try], kept: Sequence[Try]) -> list[Try]:
     """Return the tries of the caller's watch in order, from what it knows and what the ledger kept of it.
 
-    Where it knows none they are those of the newest watch that the ledger has. A watch that the caller is in stays its
-    own: one that is kept from another run, whatever its number, is not gone on with. Numbers are a ledger's, and there
-    may be several, or none that was reached at first: it has the number under which it is kept here, else the next.
+    If it knows none, these are the tries of the newest watch in the ledger. A watch that the caller is in stays its
+    own: it never continues another run's, whatever its number. Each ledger has its own numbers, and there may be
+    several ledgers, or none that could be reached at first: the watch gets the number that it has here, else the next.
     """
     newest = max((int(one["watch"]) for one in kept), default=0)
     if not history:
@@ -108,9 +108,9 @@ def moment_of(before: Sequence[Try], known: int, since: float, interval: float, 
     """Return where the next try stands.
 
     :param before: the tries of the watch, in order, as merge() gives them.
-    :param known: how many of them the caller knew: none, and there are some, means that it goes on where one stopped.
+    :param known: how many of them the caller knew; none, although there are some, means that it resumes that watch.
     :param since: seconds since the newest.
-    :param anew: whether what the caller did not know is an earlier watch, whenever that was.
+    :param anew: whether tries that the caller did not know belong to an earlier watch, however recent.
     """
     if not before:
         return Moment(1, 1, 0.0, 0.0, False)
@@ -144,7 +144,7 @@ def _resolve(sample: Mapping[str, Any], before: Mapping[str, Any] | None) -> dic
 
 
 def lined(samples: Sequence[Mapping[str, Any]], before: Sequence[Try], growing: Container[str]) -> list[dict[str, Any]]:
-    """Return samples that keep the line through all of their series until now, where a metric's growth is judged."""
+    """Return samples that, if a metric's growth is judged, keep the line through their whole series until now."""
     earlier: dict[tuple[str, str], Line] = {}
     for one in before:
         for sample in one["samples"]:
@@ -161,7 +161,7 @@ def lined(samples: Sequence[Mapping[str, Any]], before: Sequence[Try], growing: 
 
 
 def bounded(tries: Sequence[Try]) -> list[Try]:
-    """Return the newest tries that a result can carry; of counters and spells the last ones alone are kept."""
+    """Return the newest tries that a result can carry; of counters and spells only the last ones are kept."""
     found: list[Try] = []
     count, seen = 0, set()
     for one in reversed(tries):
@@ -178,7 +178,7 @@ def bounded(tries: Sequence[Try]) -> list[Try]:
 
 
 def tries_from(history: Any) -> list[Try]:
-    """Return the tries that a caller gives back; raises BadInput for what is none."""
+    """Return the tries that a caller gives back; raises BadInput for anything else."""
     try:
         return [
             {
@@ -200,6 +200,6 @@ def tries_from(history: Any) -> list[Try]:
 
 
 def _known(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sample that was judged before: beside its counters and line it has a value, or the reason for none."""
+    """Return a sample that was judged before: besides its counters and line it has a value, or the reason for none."""
     raw = {name: sample[name] for name in ("raw", "line") if isinstance(sample.get(name), Mapping)}
     return {**sample_from({**sample, "raw": None}), **raw}

@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from typing import Any, Mapping, Sequence
 
-# What a result, an event and a screen show of why there is no value.
+# How much of the reason for a missing value a result, an event and a screen show.
 MOST_LETTERS = 200
 
 FIRST = "first_scrape"
-# The source answered, and this figure is not there: nobody works at this hour, or a process is new. Whatever else keeps
-# a value away (a status, a refusal, silence, HTML) says nothing of the figure, and is never forgiven.
+# The source answered, but this figure is not there: nobody works at this hour, or a process is new. Any other reason
+# for a missing value (a status, a refusal, silence, HTML) says nothing about the figure, and is never forgiven.
 ABSENT = (FIRST, "no_key", "null", "nan", "no_row", "no_series", "no_growth", "idle", "reset", "clock")
 HOWS = ("value", "sum", "max", "rate", "ratio", "quantile")
-# These are differences: what is kept of one scrape is compared with what the next one says.
+# These are differences: what is kept of one scrape is compared with the next one.
 COUNTED = ("rate", "ratio", "quantile")
 
 
@@ -36,7 +36,7 @@ def clean(text: object, most: int = MOST_LETTERS) -> str:
 
 
 def number(value: Any) -> float:
-    """Return a value as a number; raises NoSample for what is none, numbers in a text included."""
+    """Return a value as a number; raises NoSample for anything else, including numbers in a text."""
     if value is None:
         raise NoSample("null", "it is null, no number")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -49,16 +49,16 @@ def number(value: Any) -> float:
     except OverflowError:
         raise NoSample("not_number", "it is a number that is too large") from None
     if not math.isfinite(found):
-        # What Prometheus says of a quantile of nothing.
+        # Prometheus reports this for a quantile of nothing.
         raise NoSample("nan" if math.isnan(found) else "not_number", f"it is {found}, no number")
-    # There is no negative zero in PostgreSQL, whose ledger has to give back what it was given.
+    # PostgreSQL has no negative zero, and the ledger has to give back what it was given.
     return found + 0.0
 
 
 def difference(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> float:
     """Return what happened between two scrapes of counters, times the scale; raises NoSample.
 
-    :param before: what was kept of the scrape before, None where there is none.
+    :param before: what was kept of the previous scrape, None if there is none.
     :param now: ``how`` and the counters: ``count`` and ``clock`` (rate), ``count`` and ``of`` (ratio), or ``q`` and
         ``buckets``, pairs of upper bound (None: no bound) and count, in order (quantile); ``scale``.
     """

@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatevalue 
 
 Metric = Mapping[str, Any]
 
-# Hosts and metrics that one line names.
+# Most hosts and metrics that one line names.
 MOST_NAMED = 5
 _WORDS = {NO_DATA: "no data"}
 _SPELLS = {NO_DATA: "without data"}
@@ -56,7 +56,7 @@ def metric_text(metric: Metric) -> str:
     if verdict == OK:
         silent = [host for host in metric["hosts"] if host["value"] is None]
         return f"{name} {shown} ok" + (f" ({_silent(silent)})" if silent else "")
-    # A figure that has a reason beside it is what was waited in vain.
+    # A figure with a reason beside it is the time that was waited in vain.
     where = ", ".join(
         clean(host["host"]) + (f": {clean(host['error'])}" if host["value"] is not None and host.get("error") else "")
         for host in hosts[:MOST_NAMED]
@@ -73,9 +73,9 @@ def limit_text(threshold: Mapping[str, Any]) -> str:
 
 
 def beside(metrics: Sequence[Metric]) -> dict[str, list[str]]:
-    """Return what no verdict counts: ``ignored``, that may have no figure and has none; ``pending``, not yet judged.
+    """Return what no verdict counts: ``ignored``, which may have no figure and has none; ``pending``, not yet judged.
 
-    Some hosts of a metric are named where others of it count.
+    The hosts are named if other hosts of the metric do count.
     """
     found: dict[str, list[str]] = {"ignored": [], "pending": []}
     for metric in metrics:
@@ -107,7 +107,7 @@ def beside_text(found: Mapping[str, Any]) -> list[str]:
 
 
 def spells_text(spells: Sequence[Mapping[str, Any]]) -> str:
-    """Return when a watch was not ok: ``was unstable from 02:00 to 05:10``; empty where it always was."""
+    """Return when a watch was not ok: ``was unstable from 02:00 to 05:10``; empty if it always was ok."""
     told = [
         f"{_SPELLS.get(one['verdict'], clean(one['verdict']))} from {clock(one['from'])} to {clock(one['to'])}"
         for one in spells[-MOST_NAMED:]
@@ -133,7 +133,7 @@ def progress(result: Mapping[str, Any], seconds: float, interval: float) -> str:
 
 
 def headline(result: Mapping[str, Any]) -> str:
-    """Return what is not well, or that all is."""
+    """Return what is wrong, or that all is well."""
     wrong = [one for one in result["metrics"] if one["verdict"] not in (OK, NOT_JUDGED) and not one["ignored"]]
     chosen = [metric for metric in wrong if metric["verdict"] == result["verdict"]] or wrong or result["metrics"]
     more = f", and {len(chosen) - MOST_NAMED} more" if len(chosen) > MOST_NAMED else ""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Granting roles what the modules need of the ledger and read of the application's tables: those columns, no others."""
+"""Granting roles what the modules need in the ledger and read from the application's tables: only those columns."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as integrity_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
 
-_LETTERS = 60  # Of a query, for a person to know it by.
+_LETTERS = 60  # Of a query, enough for a person to recognize it.
 
 
 @dataclass
 class Reads:
-    """Tables and columns that are read, by the tables' ids, and what of it this database does not have."""
+    """Tables and columns that are read, by the tables' oids, and which of them this database does not have."""
 
     tables: dict[int, tuple[Table, dict[str, None]]] = field(default_factory=dict)
     left_out: list[dict[str, str]] = field(default_factory=list)
@@ -33,14 +33,14 @@ class Reads:
         self.tables.setdefault(table.oid, (table, {}))[1].update(dict.fromkeys(columns))
 
     def leave(self, name: str, why: str) -> None:
-        """Leave something out, and say it once."""
+        """Note once that something is left out."""
         row = {"name": name, "why": why}
         if row not in self.left_out:
             self.left_out.append(row)
 
 
 def find_reads(cursor: Cursor, reads: Sequence[Mapping[str, Any]], statements: Sequence[str]) -> Reads:
-    """Return what is read, by tables and columns that are named and by what queries need; raises ServerError."""
+    """Return what is read: the tables and columns that are named, and what queries need; raises ServerError."""
     found = Reads()
     for read in reads:
         if read.get("unless") and has_table(cursor, read["unless"]):
@@ -81,7 +81,7 @@ def _of_query(cursor: Cursor, statement: str, found: Reads) -> None:
 
 
 def grant_reads(cursor: Cursor, role: str, reads: Reads) -> list[str]:
-    """Grant a role what it lacks of it; return the grants as text. What may not be granted is left out, and said."""
+    """Grant a role the reads that it lacks; return the grants as text. What may not be granted is noted as left out."""
     granted = []
     for table, columns in reads.tables.values():
         lacking, may_enter = _lacking(cursor, role, table, list(columns))
@@ -98,7 +98,7 @@ def grant_reads(cursor: Cursor, role: str, reads: Reads) -> list[str]:
                 raise
             reads.leave(str(table), error.what)
             continue
-        # Who may grant nothing at all on it is told so by a warning only.
+        # A role that may grant nothing at all on the table gets only a warning from the server.
         left, _may_enter = _lacking(cursor, role, table, list(columns))
         if left:
             reads.leave(str(table), f"SELECT ({', '.join(left)}) on it could not be granted: that takes its owner.")
@@ -108,7 +108,7 @@ def grant_reads(cursor: Cursor, role: str, reads: Reads) -> list[str]:
 
 
 def revoke_reads(cursor: Cursor, role: str, reads: Reads) -> None:
-    """Take it away again; raises ServerError."""
+    """Revoke the reads again; raises ServerError."""
     for table, _columns in reads.tables.values():
         cursor.run(sql.SQL(queries.REVOKE_READ).format(**_names(role, table)), {})
 
@@ -128,7 +128,7 @@ def _names(role: str, table: Table) -> dict[str, sql.Composable]:
 
 
 def grant_entry(cursor: Cursor, role: str) -> list[str]:
-    """Let a role into this database, where not everybody may enter; return the grant as text. Raises ServerError."""
+    """Let a role into this database, if not everybody may enter; return the grant as text. Raises ServerError."""
     grants = [row[0] for row in cursor.rows(queries.LACKING_ON_DATABASE, {"role": role, "word": "CONNECT"})]
     for grant in grants:
         cursor.run(sql.SQL(grant.replace("%", "%%")), {})
@@ -136,19 +136,19 @@ def grant_entry(cursor: Cursor, role: str) -> list[str]:
 
 
 def revoke_entry(cursor: Cursor, role: str) -> None:
-    """Take back what it was granted on the database itself; raises ServerError."""
+    """Revoke what a role was granted on the database itself; raises ServerError."""
     for database, word in cursor.rows(queries.ON_DATABASE, {"role": role}):
         named = {"database": identifier(database), "role": identifier(role), "word": sql.SQL(word)}
         cursor.run(sql.SQL(queries.REVOKE_ON_DATABASE).format(**named), {})
 
 
 def grant_ledger(cursor: Cursor, role: str, repairs: bool) -> bool:
-    """Give a role what the modules need on the ledger, and no more; tell whether that changed it. Raises ServerError.
+    """Grant a role only what the modules need on the ledger; tell whether anything changed. Raises ServerError.
 
-    :param repairs: whether it repairs or restores, too.
+    :param repairs: whether the role also repairs or restores.
     """
     if not cursor.row(quarantine.STATE, {})[0]:
-        cursor.run(quarantine.CREATE, {})  # A ledger of before there was one.
+        cursor.run(quarantine.CREATE, {})  # A ledger from before there was one.
     if not cursor.row(files.STATE, {})[0]:
         cursor.run(files.CREATE, {})
     if cursor.row(quarantine.REFUSES_NOTHING_BEFORE, {})[0]:

@@ -20,9 +20,9 @@ SCHEMA = 1
 MOST_SHOWN = 500
 MOST_DRAWN = 50
 _WHOLE = ("contain", "validate", "whole")
-# Seconds below so many have two digits.
+# Seconds below this have two decimals.
 _SMALL = 10
-# What is told of a trend, in the order of the columns.
+# What is shown of a trend, in the order of the columns.
 _TOLD = ("median", "last", "worst")
 _COLUMNS = ("col_disable", "col_verify", "col_total")
 _FIELDS = ("incident_id", "rehearsal", "began", "scenario", "severity", "environment", "version", "state", "green")
@@ -31,7 +31,7 @@ _FIELDS = ("incident_id", "rehearsal", "began", "scenario", "severity", "environ
 def history(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the index: ``incidents``, newest first, and ``trends``, by scenario and step.
 
-    :param found: files of timings that are whole.
+    :param found: files of timings that are complete.
     """
     rows = sorted(found, key=lambda row: (row.get("began") or "", row["incident_id"]), reverse=True)
     incidents = [
@@ -47,7 +47,7 @@ def history(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def together(here: Iterable[Mapping[str, Any]], elsewhere: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the timings of each incident once: those that tell of more runs, and of equal ones those that are here."""
+    """Return the timings of each incident once: those that cover more runs or, if equal, those that are here."""
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for one in (*here, *elsewhere):
         key = (str(one["environment"]), str(one["incident_id"]))
@@ -86,7 +86,7 @@ def _validated(seconds: Mapping[str, Any]) -> Any:
 
 
 def last_green(incidents: Iterable[Mapping[str, Any]], version: str) -> dict[str, Any] | None:
-    """Return the newest green rehearsal of a version; null where there is none."""
+    """Return the newest green rehearsal of a version; None if there is none."""
     found = [
         row for row in incidents if row["rehearsal"] and row["green"] and row["version"] == version and row["began"]
     ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``incident_history`` does: read all timings and write the index of them. Neither Ansible nor a driver."""
+"""What ``incident_history`` does: read all timings and write their index. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ LARGEST = 65536
 def write_history(
     path: str, locale: str, version: str, seconds: float, check_mode: bool, known: Sequence[Any] = ()
 ) -> dict[str, Any]:
-    """Write the index where it changed; return it, and the last green rehearsal of a version; raises BadInput.
+    """Write the index if it changed; return it, and the last green rehearsal of a version; raises BadInput.
 
-    :param known: timings that ledgers keep: of those of one incident the one that tells of more runs counts.
+    :param known: timings that ledgers keep; of several for one incident, the one that covers more runs counts.
     """
     root, deadline = Path(path), Deadline(seconds)
     here, warnings = _timings(root, deadline)

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to be rid of a transaction that holds what is needed."""
+"""How to end a transaction that holds what is needed."""
 
 from __future__ import annotations
 
-# In the place of a session's state. What it wrote is committed and stays; only its locks wait for the standby.
+# In place of a session's state. What the session wrote is committed and stays; only its locks wait for the standby.
 WAITS_FOR_STANDBY = "waits for a synchronous standby"
 
 
@@ -14,6 +14,6 @@ def way_to_end(pid: int, gid: str | None, state: str | None) -> str:
     if pid == 0:
         return f"ROLLBACK PREPARED '{(gid or '').replace(chr(39), chr(39) * 2)}'"
     if state == WAITS_FOR_STANDBY:
-        # Ended it would tell its people that a write failed which is there.
+        # If ended, it would tell its users that a write failed although the write is there.
         return "bring that standby back, or ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()"
     return f"SELECT pg_terminate_backend({pid})"

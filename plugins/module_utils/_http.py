@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One HTTP request and its whole answer, bounded in time and size. Neither Ansible nor a driver.
 
-``http.client`` rather than more: no redirect is followed to elsewhere, no proxy of the environment is asked, and no
+This uses ``http.client`` and nothing more, so no redirect is followed, no proxy from the environment is used, and no
 other scheme is understood. Errors repeat nothing of what was sent or answered.
 """
 
@@ -33,9 +33,9 @@ _SAFE = "/%:@!$&'()*+,;=~?"
 
 
 def split(url: str, what: str, why: str) -> SplitResult:
-    """Return the parts of an http or https URL; raises BadInput, which does not repeat it.
+    """Return the parts of an http or https URL; raises BadInput, which does not repeat the URL.
 
-    :param what: what it is, for instance ``One of urls``.
+    :param what: what the URL is, for instance ``One of urls``.
     :param why: why it matters.
     """
     try:
@@ -61,7 +61,7 @@ def shown(parts: SplitResult) -> str:
 
 
 def base(url: str, what: str) -> SplitResult:
-    """Return the parts of a URL that paths are put behind, so that it may be shown; raises BadInput."""
+    """Return the parts of a URL that paths are appended to and that may be shown; raises BadInput."""
     parts = split(url, what, "The application could not be asked.")
     if parts.username is not None or parts.query or parts.fragment:
         raise BadInput(
@@ -74,7 +74,7 @@ def base(url: str, what: str) -> SplitResult:
 
 
 def under(parts: SplitResult, path: str, query: Sequence[tuple[str, str]] = ()) -> SplitResult:
-    """Return the URL of a path (perhaps with a query of its own) behind a base, with more for the query."""
+    """Return the URL of a path (perhaps with a query of its own) under a base, with more added to the query."""
     own, _mark, given = path.partition("?")
     pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
     joined = parts.path.rstrip("/") + "/" + own.lstrip("/")
@@ -83,7 +83,7 @@ def under(parts: SplitResult, path: str, query: Sequence[tuple[str, str]] = ()) 
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. ``parts``: of the whole URL; ``ca_certs``: whom to trust, a file, and not the system's."""
+    """What to ask. ``parts``: of the whole URL; ``ca_certs``: a file of authorities to trust, not the system's."""
 
     parts: SplitResult
     method: str = "GET"
@@ -106,7 +106,7 @@ class NoAnswer(Exception):
     """There is no answer to judge; the text says why, in one line.
 
     ``code``: the same for machines: refused, timeout, unresolved, tls, closed, too_big, no_http, unreachable.
-    ``sent``: whether any of the request may have gone out; without a connection none has.
+    ``sent``: whether any part of the request may have been sent; without a connection none was.
     """
 
     def __init__(self, text: str, code: str, sent: bool = True) -> None:
@@ -131,17 +131,17 @@ def check_headers(headers: Mapping[str, Any]) -> dict[str, str]:
 def ask(request: Request, seconds: float, most: int = MAX_BYTES) -> Reply:
     """Ask over a new connection, and return the whole answer; raises NoAnswer.
 
-    :param seconds: for all of it, however slowly the answer drips.
-    :param most: bytes of the body beyond which it is no answer.
+    :param seconds: for everything, however slowly the answer arrives.
+    :param most: the largest body, in bytes, that is accepted as an answer.
     """
     with closing(Conversation(request.parts, seconds, request.validate_certs, request.ca_certs)) as conversation:
         return conversation.ask(replace(request, headers={"Connection": "close", **request.headers}), most)
 
 
 class Conversation:
-    """Several requests to one server within one time, over one connection as long as the server keeps it.
+    """Several requests to one server within one deadline, over one connection as long as the server keeps it.
 
-    Behind one port there may be several processes: over one connection the same one answers.
+    There may be several processes behind one port: over one connection the same one answers.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Conversation:
         self._connection.close()
 
     def ask(self, request: Request, most: int = MAX_BYTES) -> Reply:
-        """Ask, and return the whole answer; raises NoAnswer, after which there is nothing more to ask."""
+        """Ask, and return the whole answer; raises NoAnswer, after which the conversation is over."""
         connected = False
         try:
             if self._deadline.over:
@@ -189,7 +189,7 @@ def _body(response: http.client.HTTPResponse, most: int) -> bytes:
     return b"".join(pieces)
 
 
-# The first that fits says it.
+# The first match gives the reason.
 _WHY: tuple[tuple[type[Exception], str, str], ...] = (
     (ssl.SSLCertVerificationError, "tls", "its certificate is not trusted"),
     (ssl.SSLEOFError, "closed", "it closed the connection without an answer"),
@@ -201,7 +201,7 @@ _WHY: tuple[tuple[type[Exception], str, str], ...] = (
 
 
 def _no_answer(error: Exception, seconds: float, sent: bool) -> NoAnswer:
-    """Say why there is no answer; the error's own text may repeat the URL or the answer, its kind does not."""
+    """Say why there is no answer; the error's own text may repeat the URL or the answer, its type does not."""
     if isinstance(error, socket.timeout):
         return NoAnswer(f"no whole answer within {seconds:.1f} s", "timeout", sent)
     for kind, code, text in _WHY:
@@ -216,14 +216,14 @@ def _no_answer(error: Exception, seconds: float, sent: bool) -> NoAnswer:
 
 
 def target(parts: SplitResult) -> str:
-    """Return path and query as they are sent, what is not ASCII encoded."""
+    """Return path and query as they are sent, with anything that is not ASCII encoded."""
     return quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
 
 
 def connection(
     parts: SplitResult, validate_certs: bool, seconds: float, ca_certs: str | None = None
 ) -> http.client.HTTPConnection:
-    """Return a connection that is yet to be made; ``seconds`` for each step of it. Raises BadInput for ``ca_certs``."""
+    """Return a connection that is not open; ``seconds`` limits each of its steps. Raises BadInput for ``ca_certs``."""
     host = parts.hostname or ""
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, parts.port, timeout=seconds)
@@ -248,7 +248,7 @@ def _context(validate_certs: bool, ca_certs: str | None) -> ssl.SSLContext:
 
 
 def authorization(parts: SplitResult) -> dict[str, str]:
-    """Return the header for the user and password of a URL, none where it has none."""
+    """Return the header for the user and password of a URL, none if it has none."""
     if parts.username is None:
         return {}
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -256,7 +256,7 @@ def authorization(parts: SplitResult) -> dict[str, str]:
 
 
 class _Response(http.client.HTTPResponse):
-    """A response of which every piece is read in what is left of the time for all: one letter a second ends too."""
+    """A response whose every read has only what is left of the whole time: even one byte a second comes to an end."""
 
     def __init__(self, deadline: Deadline, sock: socket.socket, *rest: Any, **more: Any) -> None:
         super().__init__(sock, *rest, **more)

@@ -23,10 +23,10 @@ def is_loopback(host: str) -> bool:
 
 
 def guarded(parts: SplitResult, what: str, why: str) -> SplitResult:
-    """Return the parts of a URL that something secret is sent to; raises BadInput where it would travel in the clear.
+    """Return the parts of a URL that something secret is sent to; raises BadInput if it would travel in the clear.
 
     :param what: the option, for instance ``api_url``.
-    :param why: what somebody on the way could do with it.
+    :param why: what somebody on the way could do with the secret.
     """
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise BadInput(
@@ -39,7 +39,7 @@ def guarded(parts: SplitResult, what: str, why: str) -> SplitResult:
 
 
 def retry_after(headers: Mapping[str, Any]) -> float | None:
-    """Return the seconds that Retry-After asks for, as a number or as a date; None where it does not."""
+    """Return the seconds that Retry-After asks for, as a number or as a date; None if it asks for none."""
     text = str(headers.get("Retry-After", "")).strip()
     try:
         if text.isdigit():
