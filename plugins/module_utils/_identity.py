@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When two ids are one in SQL, also where two tables keep them as different types."""
+"""SQL conditions for two ids being equal, even if two tables keep them as different types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TEXTS = ("text", "varchar", "bpchar")
 
 
 def same(one: sql.Composable, kind: str, other: sql.Composable, other_kind: str) -> sql.Composable:
-    """Return the condition that two ids are one: as they are where their types compare, so that an index serves."""
+    """Return the condition that two ids are equal; comparable types are not cast, so that an index can be used."""
     for family in (_INTEGERS, _TEXTS, (kind,)):
         if kind in family and other_kind in family:
             return sql.SQL("{} = {}").format(one, other)
@@ -20,6 +20,6 @@ def same(one: sql.Composable, kind: str, other: sql.Composable, other_kind: str)
 
 
 def as_text(value: sql.Composable, kind: str, beside: str) -> sql.Composable:
-    """Return an id as text, as ``beside`` spells it: a uuid that was kept as text may be in upper case."""
+    """Return an id as text, in the spelling of the type ``beside``: a uuid kept as text may be in upper case."""
     lowered = beside == "uuid" and kind != "uuid"
     return sql.SQL("lower({}::text)" if lowered else "{}::text").format(value)

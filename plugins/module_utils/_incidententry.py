@@ -32,7 +32,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import directories, list_files
 
-# A run's lease, and beside it that of the one module that is at work.
+# A run's lease, and beside it the lease of the one module at work.
 LEASE, WORK = "recovery", "recovery work"
 
 
@@ -55,14 +55,14 @@ class IncidentRequest:
 
 @dataclass
 class Facts:
-    """Which server this is, and what of a ledger there is."""
+    """The server, and the state of its ledger."""
 
     server: Server
     state: ledger.LedgerState
     warnings: list[str] = field(default_factory=list)
 
     def as_result(self) -> dict[str, Any]:
-        """Return the parts of a result that all modules of the ledger have."""
+        """Return the parts of a result that all modules of the ledger have in common."""
         return {
             "database": {**self.server.as_result(), "ledger_environment": self.state.environment},
             "ledger": {key: value for key, value in vars(self.state).items() if key != "creatable"},
@@ -71,7 +71,7 @@ class Facts:
 
 
 def look_at_ledger(session: Session, environment: str | None) -> Facts:
-    """Read what there is; raises BadInput for another environment's ledger."""
+    """Read the state of server and ledger; raises BadInput for another environment's ledger."""
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         state = ledger.ledger_state(cursor)
@@ -92,7 +92,7 @@ def refuse_replica(server: Server) -> None:
 
 
 def unknown_incident(incident_id: str) -> KanbanError:
-    """Return the error of something that was to be kept of an incident which this ledger does not know."""
+    """Return the error for something to be kept of an incident that this ledger does not know."""
     return KanbanError(
         "unknown_incident",
         f"This database has no ledger that knows {incident_id!r}.",
@@ -123,7 +123,7 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
 
 
 def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[str, Any]]:
-    """Close as soon as nobody writes under the incident, without being in anybody's way meanwhile."""
+    """Close the incident as soon as nobody writes under it, without blocking anybody meanwhile."""
     give_up_at = time.monotonic() + closing.TRY_SECONDS
     while True:
         try:
@@ -144,7 +144,7 @@ def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[s
 
 def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
     who = request.who
-    # A lease is for what is there, closed or not: opening X again for it would hide the priors of X.
+    # A lease takes the incident as it is, closed or not: opening X again for it would hide the priors of X.
     found = ledger.find_incident(cursor, who.incident_id) if request.state == "closed" or request.lease else None
     if request.state == "closed" or found:
         if found is None:
@@ -203,7 +203,7 @@ def read_incidents(
 ) -> dict[str, Any]:
     """Return what ``incident_info`` shows; raises KanbanError.
 
-    :param users: where users are counted, too.
+    :param users: how to count users, too; None to count none.
     """
     session = Session(login, APPLICATION)
     try:
@@ -236,14 +236,14 @@ def read_incidents(
 
 
 def _shown(event: Event) -> dict[str, Any]:
-    """Return an event as a result has it; of a document its name, for its text may be long and has its own module."""
+    """Return an event as results show it; of a document only the name: its text may be long and has its own module."""
     names = ("run_id", "seq", "at", "phase", "source", "event", "data")
     shown = {name: getattr(event, name) for name in names}
     return {**shown, "data": {"name": event.data.get("name")}} if event.source == SOURCE else shown
 
 
 def _read(cursor: Any, incident_id: str | None, events: int) -> tuple[str | None, dict[str, Any]]:
-    """Return which incident is meant, where that is clear, and what the ledger has of it and of all."""
+    """Return which incident is meant, if that is clear, and what the ledger has about it and about all."""
     canonical = ledger.find_incident(cursor, incident_id) if incident_id else None
     if incident_id and canonical is None:
         incidents = []
@@ -263,7 +263,7 @@ def _read(cursor: Any, incident_id: str | None, events: int) -> tuple[str | None
         result["chain_broken_at"] = broken_links(chain)
         result["stages"] = progress.read_stages(cursor, canonical)
         result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
-    # Without an id it is the one that is open that people mean.
+    # Without an id, people mean the only open incident.
     alone = result["open"][0]["incident_id"] if len(result["open"]) == 1 and not incident_id else canonical
     if alone:
         result["validation"] = progress.read_validation(cursor, alone)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking whether data is whole: every check in one snapshot, each bounded, none able to spoil the others."""
+"""Check that data is intact: all checks in one snapshot, each bounded, none able to spoil the others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, Cursor, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as queries
 
-# A new kind is one file, and one line here.
+# A new kind needs one file, and one line here.
 KINDS: Mapping[str, Callable[[Check, Relations], Rows]] = {
     "cardless_ticket": cardless_ticket,
     "cross_tenant": cross_tenant,
@@ -59,8 +59,8 @@ KINDS: Mapping[str, Callable[[Check, Relations], Rows]] = {
     "two_lanes": two_lanes,
 }
 LOCK_SECONDS = 1.0
-# Hash tables of millions of rows; compiling such statements takes longer than it saves.
-# Hours are the world's, and no statement has a backslash mean anything in a string.
+# Hash tables have millions of rows; compiling such statements takes longer than it saves.
+# Hours are in UTC, and a backslash in a string means nothing special in any statement.
 SETTINGS = {"work_mem": "64MB", "jit": "off", "TimeZone": "UTC", "standard_conforming_strings": "on"}
 
 
@@ -76,12 +76,12 @@ class Look:
 
     @property
     def most(self) -> int | None:
-        """Rows after which a quick check stops to count; None for all of them."""
+        """Rows after which a quick check stops counting; None to count all of them."""
         return max(1, self.limit_samples) if self.quick else None
 
 
 def look_at_data(login: Login, look: Look) -> dict[str, Any]:
-    """Return what ``integrity_info`` shows; raises KanbanError where the database itself could not be asked."""
+    """Return what ``integrity_info`` shows; raises KanbanError if the database itself cannot be asked."""
     deadline = Deadline(look.deadline)
     session = open_session(login, APPLICATION, deadline)
     findings = [Finding(check) for check in look.checks]
@@ -117,7 +117,7 @@ def look_at_data(login: Login, look: Look) -> dict[str, Any]:
 
 
 class _Lost(Exception):
-    """The connection broke in the middle; what was counted before stands."""
+    """The connection broke midway; what was counted before is kept."""
 
 
 def _snapshot(cursor: Cursor) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _snapshot(cursor: Cursor) -> dict[str, Any]:
 
 
 def _run(cursor: Cursor, finding: Finding, relations: Relations, look: Look, deadline: Deadline, progress: str) -> None:
-    """Let one check count. Nothing is raised: what goes wrong is what it found."""
+    """Run one check. An error is not raised, but becomes the check's finding."""
     own = Deadline(look.check_seconds)
     relations.begin()
     try:
@@ -153,7 +153,7 @@ def _count(
 ) -> None:
     cursor.run("SAVEPOINT kanban_check", {})
     try:
-        # Rounded up: what runs out of the deadline's last part of a millisecond would leave the next check its turn.
+        # Rounded up: otherwise part of a millisecond would be left, and the next check would still get its turn.
         timeout = f"{max(1, ceil(min(look.check_seconds, deadline.left) * 1000))}ms"
         cursor.row(queries.TIMEOUT, {"timeout": timeout})
         cursor.row(queries.PROGRESS, {"name": progress})
@@ -164,8 +164,8 @@ def _count(
         found = cursor.row(rows.statement, {**relations.values, **limits})
     finally:
         if not cursor.is_lost:
-            # Also when all went well: the locks that it took on the tables go with it, and a migration that waits for
-            # one of them holds up everybody.
+            # After a success, too: this releases the check's locks on the tables, and a migration that waits for one of
+            # them holds up everybody.
             cursor.run("ROLLBACK TO SAVEPOINT kanban_check; RELEASE SAVEPOINT kanban_check", {})
     finding.count, number, finding.affected_tenants, keys, finding.first_at, finding.last_at = found
     finding.groups = number if rows.grouped else None
@@ -174,7 +174,7 @@ def _count(
 
 
 def refuse_other_schema(check: Check, relations: Relations) -> None:
-    """Refuse a check that is for databases without a table that is here; raises BadInput."""
+    """Raise BadInput for a check that is meant for databases without a table that exists here."""
     if check.unless and relations.has(check.unless):
         raise BadInput(
             "other_schema",
@@ -185,7 +185,7 @@ def refuse_other_schema(check: Check, relations: Relations) -> None:
 
 
 def rows_of(check: Check, relations: Relations) -> Rows:
-    """Return what a check counts; raises KanbanError where it does not apply, or may not be read."""
+    """Return what a check counts; raises KanbanError if it does not apply, or its data may not be read."""
     refuse_other_schema(check, relations)
     rows = KINDS[check.kind](check, relations)
     relations.refuse_unreadable()
@@ -193,7 +193,7 @@ def rows_of(check: Check, relations: Relations) -> Rows:
 
 
 def _about(cursor: Cursor, error: KanbanError, relations: Relations, seconds: float) -> str:
-    """Return what else is known about a check that ran out of time: what it had, or who holds the table."""
+    """Return what else is known about a check that ran out of time: how long it had, or who holds the table."""
     if error.code == "statement_timeout":
         return f"It had {seconds:g} s at most."
     if error.code != "lock_timeout" or cursor.is_lost:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a check of the data is, and what is found by it. Pure: neither Ansible nor a driver."""
+"""A check of the data, and what it finds. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Callable, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityspec import SEVERITIES
 
-# The code of a check whose own table is not there.
+# The code of a check whose own table does not exist.
 OWN_TABLE = "missing_own_table"
-# The severity by which data is corrupt, or not sound: in triage, and after a repair.
+# Only checks of this severity decide whether data is corrupt or sound: in triage, and after a repair.
 DECIDES = "critical"
-# What the schema lacks; everything else that goes wrong is a failure of the check.
+# Codes for something the schema lacks; any other error is a failure of the check.
 _LACKING = ("missing_table", "missing_column", "other_schema", "too_little_history")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The rows that a column points to: their table, their key, and whose they are, where that counts."""
+    """The rows that a column points to: their table, their key, and their tenant column if that matters."""
 
     table: str
     column: str
@@ -30,7 +30,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Lanes:
-    """The table whose rows are lanes, all of them or those whose ``mark`` is ``mark_value``.
+    """The table whose rows are lanes: all of them, or those whose ``mark`` is ``mark_value``.
 
     ``through`` is the column of a card that leads to its lane.
     """
@@ -45,7 +45,7 @@ class Lanes:
 
 @dataclass(frozen=True)
 class Against:
-    """What was there: ``rows`` at the moment ``at``, or rows with these ``ids``; ``manifest`` is where a dump lies."""
+    """What was there: ``rows`` rows at the time ``at``, or rows with these ``ids``; ``manifest`` is a dump's path."""
 
     manifest: str | None = None
     rows: int | None = None
@@ -55,7 +55,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Check:
-    """One check; the fields are its options, with the names as a user gave them."""
+    """One check; its fields are its options, with names exactly as the user gave them."""
 
     name: str
     kind: str
@@ -85,14 +85,14 @@ class Check:
     tolerate: int = 0
 
     def needed(self, option: str) -> Any:
-        """Return an option that this kind of check cannot do without; raises BadInput."""
+        """Return an option that this kind of check needs; raises BadInput if it is missing."""
         value = getattr(self, option)
         if not value:
             raise self.wrong("incomplete_check", f"lacks the option {option}, which its kind {self.kind} needs")
         return value
 
     def wrong(self, code: str, what: str) -> BadInput:
-        """Return the error for an option that cannot be."""
+        """Return the error for an invalid option."""
         return BadInput(
             code,
             f"The check {self.name!r} {what}.",
@@ -101,7 +101,7 @@ class Check:
         )
 
 
-# What becomes of options that are more than text. Numbers may have come as text, from a template.
+# Conversions of options that are more than text. Numbers may arrive as text, from a template.
 _MADE: Mapping[str, Callable[[Any], Any]] = {
     "references": lambda given: Reference(**_given(given)),
     "other_references": lambda given: Reference(**_given(given)),
@@ -116,11 +116,11 @@ _MADE: Mapping[str, Callable[[Any], Any]] = {
 
 
 def check_from(given: Mapping[str, Any]) -> Check:
-    """Return the check that a module's parameter describes; what is no option of its own here is not looked at."""
+    """Return the check that a module's parameter describes; anything that is not a field of ``Check`` is ignored."""
     known = {field.name for field in fields(Check)}
     named: dict[str, Any] = {}
     for name, value in given.items():
-        # A share of 0 is an answer; an empty name is none.
+        # A share of 0 is a value; an empty name is not.
         if name in known and value is not None and value != "":
             named[name] = _MADE[name](value) if name in _MADE else _fixed(value)
     return Check(**{"name": given["name"], "kind": given["kind"], **named})
@@ -135,7 +135,7 @@ def _fixed(value: Any) -> Any:
 
 
 def checks_from(given: Sequence[Mapping[str, Any]]) -> list[Check]:
-    """Return the checks of a module's parameters; raises BadInput for none, or for two of one name."""
+    """Return the checks of a module's parameters; raises BadInput for none, or for two with the same name."""
     checks = [check_from(one) for one in given]
     names = [check.name for check in checks]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -151,10 +151,10 @@ def checks_from(given: Sequence[Mapping[str, Any]]) -> list[Check]:
 
 @dataclass
 class Finding:
-    """What one check came to.
+    """The outcome of one check.
 
     ``status``: ok, corrupt, not_applicable, timeout or failed; ``why`` says why for all but ok and corrupt. ``count``
-    is None where nobody knows it, and the least that it is where ``exact`` is False. ``code`` is the error's, if one.
+    is None if it is unknown, and a lower bound if ``exact`` is False. ``code`` is that of the error, if there is one.
     """
 
     check: Check
@@ -172,26 +172,26 @@ class Finding:
 
     @property
     def urgency(self) -> int:
-        """Whose turn is first: what decides, before what is only said."""
+        """The rank for the order of checks: those that decide run before those that only inform."""
         return SEVERITIES.index(self.check.severity)
 
     def judge(self) -> None:
-        """Say whether what was counted is corruption."""
+        """Decide whether what was counted is corruption."""
         found = self.count or 0
         self.status = "corrupt" if found > self.check.tolerate else "ok"
         if found and self.status == "ok":
             self.why = f"{found} found, and up to {self.check.tolerate} are tolerated"
 
     def fail(self, error: KanbanError, about: str = "") -> None:
-        """Take in why there is no count; ``about`` is what else is known."""
+        """Record why there is no count; ``about`` is what else is known."""
         self.status = "timeout" if isinstance(error, Timeout) else "failed"
         if error.code in _LACKING:
             self.status = "not_applicable"
         self.code = error.code
         if error.code == "missing_table" and error.details.get("wanted") == self.check.table:
-            # What it looks at, not what that leads to: a name that is wrong, or a table that somebody has dropped.
+            # The table it checks, not one that it refers to: the name is wrong, or somebody has dropped the table.
             self.code = OWN_TABLE
-        # What grants a right is told with it; other errors speak of the check's options, or of the server.
+        # Only this advice, a grant, is added; that of other errors is about the check's options, or the server.
         todo = error.todo if error.code == "missing_privilege" else ""
         self.why = " ".join(text for text in (error.what, about, todo) if text)
 
@@ -203,10 +203,10 @@ class Finding:
 
 
 def summary(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return what all checks together say.
+    """Return what all checks say together.
 
-    ``status`` is corrupt as soon as one check is; ok only where all that apply have counted, and one does; else
-    unknown, for a check that does not apply has not passed.
+    ``status`` is corrupt as soon as one check is; ok only if all that apply have counted, and at least one does; else
+    unknown, because a check that does not apply has not passed.
     """
     by = {
         status: [finding.check.name for finding in findings if finding.status == status]
@@ -227,6 +227,6 @@ def summary(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def is_lacking(check: Mapping[str, Any]) -> bool:
-    """Tell whether a check's result says nothing here; that one that decides has no table of its own does."""
+    """Return whether a check says nothing here; a missing table of a check that decides does say something."""
     decides_without_table = check.get("code") == OWN_TABLE and check["severity"] == DECIDES
     return check["status"] == "not_applicable" and not decides_without_table

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all databases together say of their data, for the decision tree. Pure: neither Ansible nor a driver."""
+"""What all databases together say about their data, for the decision tree. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Answer = Mapping[str, Any]
 def integrity_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
     """Return ``status`` (ok, corrupt, unknown), ``counts``, ``noted``, ``not_applicable`` and ``why`` of all hosts.
 
-    A check that decides and whose own table is not there is a doubt: the name is wrong, or the table was dropped.
-    Checks of severity critical alone decide, and are counted in ``counts``. ``noted`` has what the others found beyond
-    what they tolerate, None for one that did not count: said, for a person to judge.
+    A check that decides but whose own table does not exist is a doubt: the name is wrong, or the table was dropped.
+    Only checks of severity critical decide, and are counted in ``counts``. ``noted`` has what the others found beyond
+    what they tolerate, None for one that did not count; it is shown for a person to judge.
 
     :param names: the hosts that should have answered; ``answers`` are what ``integrity_info`` returned there, in the
-        same order. Several hosts that lead to one database count once, and the primary goes before its replicas.
+        same order. Several hosts that lead to one database count once, and its primary is preferred to its replicas.
     """
-    # A host without an answer must be counted, so the names lead.
+    # A host without an answer must count, so the loop goes over the names.
     given: Iterator[Answer] = iter(answers)
     chosen: dict[str, tuple[str, Answer]] = {}
     doubts: list[str] = []
@@ -62,14 +62,14 @@ def integrity_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str
         "status": "corrupt" if corrupt else "unknown" if doubts else "ok",
         "counts": counts,
         "noted": noted,
-        # By one database it may apply, and then its count stands for those.
+        # A check may apply to another of the databases; then ``counts`` has its count there.
         "not_applicable": sorted(lacking),
         "why": "; ".join(doubts),
     }
 
 
 def _note(noted: dict[str, int | None], check: Answer) -> None:
-    """Take in a check that does not decide: the rows that it found on all databases, unknown as soon as one is."""
+    """Add a check that does not decide: the rows it found on all databases, unknown as soon as one count is."""
     name, count = str(check["name"]), check["count"]
     if count is None or (name in noted and noted[name] is None):
         noted[name] = None

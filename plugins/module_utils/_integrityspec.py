@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a check of the data, once for all modules that take some. Pure: neither Ansible nor a driver.
+"""The options of a data check, defined once for all modules with checks. Pure: neither Ansible nor a driver.
 
-The documentation fragment ``integrity_checks`` has their words.
+The documentation fragment ``integrity_checks`` describes them.
 """
 
 from __future__ import annotations

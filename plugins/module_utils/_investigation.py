@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every tier said in the investigation, as one document. Pure: neither Ansible nor a driver.
+"""The answers of all tiers in the investigation, as one document. Pure: neither Ansible nor a driver.
 
-The same answers give the same document, byte for byte: nothing of it is of the moment at which it is made.
+The same answers give the same document, byte for byte: nothing in it depends on when it is made.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown i
 JSON_BYTES = 1024 * 1024
 MARKDOWN_BYTES = 256 * 1024
 LETTERS = 2000
-# How many rows of each list are kept, tried until the document is small enough.
+# How many rows of each list to keep; tried in turn until the document is small enough.
 _STEPS = (200, 50, 20, 10, 5, 2, 0)
-# What Ansible adds to a result, options and passwords among it; and what is long and says little afterwards.
+# What Ansible adds to a result, including options and passwords; and what is long and says little afterwards.
 _LEFT_OUT = frozenset(
     ("invocation", "ansible_facts", "changed", "failed", "skipped", "exception", "stdout", "stderr", "memory_samples")
 )
 
-# Kinds of answers: their tier, the field without which there is no answer, and what they are in words.
+# Kinds of answers: their tier, the field without which it is no answer, and their name in words.
 _KINDS = {
     "database": ("db", "queries", "statements and locks"),
     "database_total": ("db", "queries", "statements since the counters began"),
@@ -57,10 +57,10 @@ def investigation_report(
 ) -> dict[str, Any]:
     """Return ``data`` and ``markdown``, two forms of one document, ``lines`` that sum it up, and ``silent``.
 
-    :param tiers: names of the hosts by tier (db, redis, app); one that is not used is left out or empty.
+    :param tiers: names of the hosts by tier (db, redis, app); a tier that is not used is left out or empty.
     :param answers: by kind (database, database_total, redis, application, sockets), each in the order of its tier's
         hosts, with nothing for a host that gave none. A kind that was not asked is left out.
-    :return: ``silent`` has who did not answer to what: ``host``, ``tier``, ``what`` and ``why``.
+    :return: ``silent`` lists who did not answer what: ``host``, ``tier``, ``what`` and ``why``.
     """
     found: dict[str, dict[str, Any]] = {}
     silent = []
@@ -70,7 +70,7 @@ def investigation_report(
         found[kind] = {}
         for name, answer in together(tiers.get(tier, ()), answers[kind]):
             if answer.get("skipped") and not answer.get("skip_reason"):
-                continue  # The module's own word: there is nothing of the kind here.
+                continue  # The module itself says that there is nothing of the kind here.
             if field in answer and not answer.get("failed"):
                 found[kind][name] = answer
             elif name is not None:
@@ -152,11 +152,11 @@ def _database_lines(name: str, answer: Answer) -> list[str]:
 
 
 class _TooMuch(Exception):
-    """The copy would be larger than it may be; it is given up early, for the answers of many hosts are large."""
+    """The copy would be too large; it is given up early, because the answers of many hosts are large."""
 
 
 class _Copy:
-    """Copies a document with lists of at most ``rows`` entries, as long as its texts are not longer than ``most``."""
+    """Copies a document with lists of at most ``rows`` entries, unless its texts exceed ``most`` letters in total."""
 
     def __init__(self, rows: int, most: int) -> None:
         self._rows = rows
@@ -183,23 +183,23 @@ class _Copy:
 
 
 def _bounded(data: dict[str, Any], most: int) -> dict[str, Any]:
-    """Return the document with lists so short that it is not larger than ``most`` bytes; what was cut is told."""
+    """Return the document with lists so short that it has at most ``most`` bytes; ``rows_kept`` says how short."""
     for rows in _STEPS:
         try:
             kept: dict[str, Any] = _Copy(rows, most).of({**data, "rows_kept": rows})
         except _TooMuch:
             continue
-        # As it is written: indented by four, and every letter beyond ASCII escaped.
+        # Measured as it is written: indented by four, and every letter beyond ASCII escaped.
         if len(json.dumps(kept, indent=4)) <= most:
             return kept
-    # More hosts than there is room for: who is silent is the last that is given up.
+    # More hosts than there is room for: the list of silent hosts is given up last.
     least = {**data, "answers": {}, "silent": data["silent"][:100], "rows_kept": 0}
     found: dict[str, Any] = _Copy(100, most).of(least)
     return found
 
 
 def _cut(text: str, most: int) -> str:
-    """Return a text that has no more than ``most`` bytes, cut at the end of a line."""
+    """Return the text with at most ``most`` bytes, cut at the end of a line."""
     raw = text.encode("utf-8", "replace")
     if len(raw) <= most:
         return raw.decode("utf-8")

@@ -24,7 +24,7 @@ Answers = Mapping[str, Answer]
 
 
 def silent_section(silent: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Return who did not answer, by name: what is missing must not look like what is well."""
+    """Return who did not answer, by name: a missing answer must not look like a good one."""
     if silent:
         yield "**Not everybody answered:**"
         yield ""
@@ -34,7 +34,7 @@ def silent_section(silent: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def database_section(now: Answers, total: Answers) -> Iterator[str]:
-    """Return which statements take the time, now and since the counters began, and who runs for long."""
+    """Return which statements take the time, now and since the counters began, and what has run for long."""
     if not now and not total:
         return
     yield "## Database"
@@ -100,7 +100,7 @@ def _running(answer: Answer) -> Iterator[str]:
 
 
 def locks_section(answers: Answers) -> Iterator[str]:
-    """Return who waits for whom, and the statements that end those who block."""
+    """Return who waits for whom, and the statements that end the blockers."""
     if not answers:
         return
     yield "## Locks"
@@ -231,7 +231,7 @@ def _redis_figures(answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def sockets_section(answers: Answers) -> Iterator[str]:
-    """Return what the application's logs say of sockets."""
+    """Return what the application's logs say about sockets."""
     yield "## Sockets"
     yield ""
     for name, answer in answers.items():

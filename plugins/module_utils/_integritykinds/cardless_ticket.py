@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A ticket in no lane, of a tenant whose tickets are in one: perhaps a move that was interrupted."""
+"""Tickets in no lane, of a tenant whose tickets usually are in one: perhaps a move was interrupted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def cardless_ticket(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises BadInput where the schema lacks it."""
+    """Return what to count; raises BadInput if the schema lacks it."""
     rows = relations.find(check.needed("table"))
     if not 0 <= check.share <= 1:
         raise check.wrong("bad_check", f"has the share {check.share:g}, which is not between 0 and 1")
@@ -37,7 +37,7 @@ def cardless_ticket(check: Check, relations: Relations) -> Rows:
 
 
 def _by_tag(check: Check, rows: Relation, owner: sql.Composable, relations: Relations) -> Rows:
-    """Return the same where rows of another table put a ticket in a lane."""
+    """Return the same if rows of another table put a ticket in a lane."""
     lanes, wanted = check.needed("lanes"), check.needed("references")
     if not lanes.through:
         raise check.wrong("incomplete_check", "does not say by which column a card leads to its lane (lanes.through)")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that tie what is one tenant's to what is another's."""
+"""Rows that connect a row of one tenant to a row of another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def cross_tenant(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises BadInput where the schema lacks it, or nothing says whose both ends are."""
+    """Return what to count; raises BadInput if the schema lacks it, or nothing names the tenant of an end."""
     rows = relations.find(check.needed("table"))
     one, other = check.needed("references"), check.needed("other_references")
     parents, others = relations.find(one.table), relations.find(other.table)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hours in which there are more or fewer rows than is usual: when it began."""
+"""Hours with more or fewer rows than usual: they show when it began."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import integrity as queries
 
-# Two weekends: of fewer days nobody can tell what is usual.
+# Two weekends: fewer days do not show what is usual.
 LEAST_DAYS = 14
 MOST_DAYS = 366
 MOST_HOURS = 24 * 31
 
 
 def timeline(check: Check, relations: Relations) -> Rows:
-    """Return what to count, of hours with too many rows or too few; raises BadInput where the schema lacks it."""
+    """Return what to count: hours with too many or too few rows; raises BadInput if the schema lacks it."""
     return _departures(check, relations, check.departure or "either")
 
 
 def mass_delete(check: Check, relations: Relations) -> Rows:
-    """Return the same of hours with too few, for rows that are gone leave nothing but that."""
+    """Return the same for hours with too few rows, because deleted rows leave no other trace."""
     return _departures(check, relations, check.departure or "fewer")
 
 
@@ -69,7 +69,7 @@ def _departures(check: Check, relations: Relations, which: str) -> Rows:
 
 
 def _as(column: Column, moment: sql.Composable) -> sql.Composable:
-    """Return a moment as the column has it, so that an index on it is of use."""
+    """Return a moment in the column's type, so that an index on the column can be used."""
     return moment if column.kind == "timestamptz" else sql.SQL(queries.IN_ZONE).format(time=moment)
 
 

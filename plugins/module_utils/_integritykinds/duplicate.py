@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that are there more than once."""
+"""Rows that exist more than once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def duplicate(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises BadInput where the schema lacks it."""
+    """Return what to count; raises BadInput if the schema lacks it."""
     rows = relations.find(check.needed("table"))
     columns = [rows.column(wanted).name for wanted in check.needed("columns")]
     leads, affected = _whose(check, rows, relations)
@@ -44,7 +44,7 @@ def duplicate(check: Check, relations: Relations) -> Rows:
 
 
 def _whose(check: Check, rows: Relation, relations: Relations) -> tuple[str | None, sql.Composable]:
-    """Return the column that says whose the rows are, by itself or by the row that it points to; None without one."""
+    """Return the column that gives a row's tenant, itself or through the row it points to; None without one."""
     if check.tenant:
         return rows.column(check.tenant).name, sql.SQL(queries.AFFECTED)
     if not (check.references and check.references.tenant and check.column):

@@ -16,7 +16,7 @@ MOST_KEYS = 8
 
 
 def given_query(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises BadInput for a query that is not one, ServerError as the server does."""
+    """Return what to count; raises BadInput for an unusable query, ServerError if the server refuses it."""
     text = str(check.needed("query")).strip().rstrip("; \n\t")
     flaw = flaw_of(text)
     if flaw:

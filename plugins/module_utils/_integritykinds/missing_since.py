@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that were there, and are not any more."""
+"""Rows that existed and no longer do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_IDS = 100_000
 
 
 def missing_since(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises KanbanError where the schema lacks it, or there is nothing to compare with."""
+    """Return what to count; raises KanbanError if the schema lacks it, or there is nothing to compare with."""
     rows, against = relations.find(check.needed("table")), check.needed("against")
     given = [name for name in ("ids", "manifest", "rows") if getattr(against, name) is not None]
     if len(given) != 1:
@@ -35,13 +35,13 @@ def missing_since(check: Check, relations: Relations) -> Rows:
         against = _counted(check, rows, against.manifest)
     relations.values.update(rows=against.rows, at=against.at)
     was_there: sql.Composable = sql.SQL("TRUE")
-    # Without the time of each, rows that came since stand in for those that went.
+    # Without the time of each row, rows added since then make up for missing ones.
     dated = bool(check.time and against.at)
     if dated:
         moment = relations.moment(rows.column(check.needed("time")), check)
         was_there = sql.SQL(queries.WAS_THERE).format(moment=moment)
     else:
-        relations.key(rows)  # To count rows takes the right to read one column, whichever.
+        relations.key(rows)  # Counting rows takes the right to read at least one column, no matter which.
     bad = sql.SQL(queries.MISSING_ROWS).format(table=rows.name, was_there=was_there)
     return Rows(bad, ["rows_then", "rows_now"], sql.SQL(queries.NOT_KNOWN), exact=dated)
 
@@ -58,7 +58,7 @@ def _by_key(check: Check, rows: Relation, ids: Sequence[str], relations: Relatio
 
 
 def _counted(check: Check, rows: Relation, directory: str) -> Against:
-    """Return how many rows of the table a dump has; raises KanbanError where it has none, or cannot be trusted."""
+    """Return how many rows of the table a dump has; raises KanbanError if it lacks the table, or cannot be trusted."""
     manifest = read_manifest(Path(directory))
     for table in manifest["tables"]:
         if (table.get("schema"), table.get("table")) == (rows.table.schema, rows.table.name):

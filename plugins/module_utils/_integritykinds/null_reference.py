@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that point to nothing at all, where nothing is not allowed."""
+"""Rows with a NULL reference where NULL is not allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def null_reference(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises BadInput where the schema lacks it."""
+    """Return what to count; raises BadInput if the schema lacks it."""
     rows = relations.find(check.needed("table"))
     column = rows.column(check.needed("column"))
     told = relations.told(rows, check)

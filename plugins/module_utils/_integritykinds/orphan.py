@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def orphan(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises BadInput where the schema lacks it."""
+    """Return what to count; raises BadInput if the schema lacks it."""
     rows, wanted = relations.find(check.needed("table")), check.needed("references")
     column = rows.column(check.needed("column"))
     parents = relations.find(wanted.table)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is in more than one lane at once, where lanes are tags."""
+"""Items that are in more than one lane at once, when lanes are tags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def two_lanes(check: Check, relations: Relations) -> Rows:
-    """Return what to count; raises BadInput where the schema lacks it."""
+    """Return what to count; raises BadInput if the schema lacks it."""
     rows, lanes = relations.find(check.needed("table")), check.needed("lanes")
     columns = [rows.column(wanted).name for wanted in check.needed("columns")]
     column = rows.column(check.needed("column"))
