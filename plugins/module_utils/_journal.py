@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal of a run: lines of JSON with the fields and the hash chain of the ledger's events. Pure.
 
-A line is an ``Event`` of ``_events``, with its hash. docs/journal.md describes the lines, docs/journal.schema.json is
+A line is an ``Event`` of ``_events`` with its hash. docs/journal.md describes the lines, docs/journal.schema.json is
 their schema.
 """
 
@@ -18,9 +18,9 @@ from typing import Any, Callable, Iterable, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import PHASES, Event, break_of
 
-# Counted up when a line's meaning changes; the first line of a journal has it.
+# Incremented when the meaning of a line changes; the first line of a journal has it.
 SCHEMA = 1
-# What the recorder says itself; what a module did has the module's name as its source.
+# The source of the recorder's own events; what a module did has the module's name as its source.
 RECORDER = "recorder"
 RUN_BEGAN, PLAY_BEGAN, TASK_ENDED, PLAY_ENDED, RUN_ENDED = (
     "run began",
@@ -31,8 +31,8 @@ RUN_BEGAN, PLAY_BEGAN, TASK_ENDED, PLAY_ENDED, RUN_ENDED = (
 )
 LONGEST_LINE = 65536
 LONGEST_NAME = 200
-# Which fields of a module's result are kept: counts, times, yes or no, a word of ours, a hash. Never text that somebody
-# else wrote, so never a message, a name or a list.
+# The fields of a module's result that are kept: counts, times, yes or no, a word of ours, a hash. Never text that
+# somebody else wrote, so never a message, a name or a list.
 FIGURES: Mapping[str, tuple[str, ...]] = {
     "affected_tenants_info": (
         "measured",
@@ -89,7 +89,7 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
 }
 _WORD = re.compile(r"[a-z_]{1,40}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-# The phase of what a role does; of the others it is the playbook's.
+# The phase of what a role does; for other roles, the playbook decides.
 _PHASE_OF_ROLE = {
     "contain": "contain",
     "selective": "contain",
@@ -108,19 +108,19 @@ _PHASE_OF_ROLE = {
     "reenable": "re-enable",
     "verdict": "report",
     "report": "report",
-    # An exercise is none of an incident's own phases.
+    # An exercise belongs to none of an incident's own phases.
     "rehearse": "report",
 }
 _PHASE_OF_PLAYBOOK = {"triage": "assess", "release": "release", "reenable": "re-enable"}
 
 
 def moment(at: float) -> str:
-    """Return seconds since 1970 as the ledger writes a moment: UTC, with microseconds."""
+    """Return seconds since 1970 in the ledger's format: UTC, with microseconds."""
     return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def phase_of(role: str, playbook: str) -> str:
-    """Return the phase of a task, by its role's short name, or by its playbook's."""
+    """Return the phase of a task, by the short name of its role, or else of its playbook."""
     return _PHASE_OF_ROLE.get(role) or _PHASE_OF_PLAYBOOK.get(playbook, "contain")
 
 
@@ -133,7 +133,7 @@ def figures(module: str, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_figure(value: Any) -> bool:
-    """Whether a value can be kept, whatever its field should hold: what Ansible hides cannot."""
+    """Return whether a value can be kept, whatever its field should hold: a value that Ansible hides cannot."""
     if isinstance(value, (bool, int)):
         return True
     if isinstance(value, float):
@@ -142,18 +142,18 @@ def is_figure(value: Any) -> bool:
 
 
 def is_word(value: Any) -> bool:
-    """Whether it is one word in small letters, as codes and verdicts are."""
+    """Return whether it is one word in lower case, as codes and verdicts are."""
     return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
 def line_of(event: Event) -> bytes:
-    """Return an event as one line of a journal; ASCII alone, so that no viewer breaks it."""
+    """Return an event as one line of a journal; only ASCII, so that no viewer breaks it."""
     text = json.dumps({**vars(event), "hash": event.hash}, separators=(",", ":"))
     return f"{text}\n".encode("ascii")
 
 
 def event_of(line: bytes) -> tuple[Event, str]:
-    """Return an event with the hash that was kept for it. Raises ValueError for what is no line of a journal."""
+    """Return an event with the hash stored for it; raises ValueError for anything that is not a line of a journal."""
     found = json.loads(line)
     if not isinstance(found, dict):
         raise ValueError("no object")
@@ -165,7 +165,7 @@ def event_of(line: bytes) -> tuple[Event, str]:
     texts = (event.incident_id, event.run_id, event.at, event.source, event.event, event.previous, stored)
     if not all(isinstance(text, str) for text in texts) or event.phase not in PHASES:
         raise ValueError("a field of another kind")
-    # A number such as 1.0 or true would pass for the place that it equals.
+    # 1.0 or true would compare equal to the expected sequence number.
     if not isinstance(event.seq, int) or isinstance(event.seq, bool) or not isinstance(event.data, dict):
         raise ValueError("a field of another kind")
     return event, str(stored)
@@ -173,10 +173,10 @@ def event_of(line: bytes) -> tuple[Event, str]:
 
 @dataclass
 class Reading:
-    """What a journal says of itself.
+    """What a journal says about itself.
 
-    ``broken_at``: where its chain breaks, as ``broken_links`` says it; empty when it holds. ``cut``: its last line is
-    not whole, as a killed controller or a full disk leave it, and is not counted. ``ended``: it has its run's end.
+    ``broken_at``: where its chain breaks, as ``broken_links`` says it; empty if it holds. ``cut``: its last line is
+    incomplete, as left by a killed controller or a full disk, and is not counted. ``ended``: it has its run's end.
     """
 
     lines: int = 0
@@ -195,21 +195,21 @@ class Reading:
         return not self.broken_at
 
     def as_result(self) -> dict[str, Any]:
-        """Return what a module shows of it."""
+        """Return what a module shows about it."""
         return {**vars(self), "holds": self.holds}
 
 
 def read_journal(lines: Iterable[bytes], see: Callable[[Event], None] | None = None) -> Reading:
-    """Verify a journal line by line, as a file gives them; nothing of it is kept in memory.
+    """Verify a journal line by line, as a file yields them, without keeping it in memory.
 
-    :param see: is called with each event that follows in its chain.
+    :param see: called with each event that fits into the chain.
     """
     reading, previous, run = Reading(), "", "run"
     for line in lines:
         try:
             event, stored = event_of(line)
         except (ValueError, RecursionError):
-            # Only the last line of a file can be without its end.
+            # Only the last line of a file can lack its line end.
             reading.cut = not line.endswith(b"\n")
             why = "" if reading.cut else "changed"
         else:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a result tells beyond single figures, for the journal: rows by table, checks, metrics. Pure.
+"""What a result says beyond single figures, for the journal: rows by table, checks, metrics. Pure.
 
 Only names that the profile gives (tables, checks, metrics) with numbers and words of ours; a name that is not plain is
 left out with its figures. Nothing that somebody wrote into the database.
@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterable, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import is_figure, is_word
 
-# So many tables, checks or metrics of one result; a line of a journal has an end.
+# At most so many tables, checks or metrics of one result: the length of a journal's line is limited.
 MOST = 60
 MOST_LETTERS = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_%][A-Za-z0-9_.$/:%-]{0,99}")
@@ -23,7 +23,7 @@ _LIST = re.compile(r"[0-9a-f]{16}")
 _EVENT = re.compile(r"[a-z][a-z_ -]{0,59}")
 _CHANGES = {"delete": "deleted", "update": "changed", "insert": "inserted"}
 
-# What the roles hand on (set_stats), for AWX and for this.
+# What the roles hand on (set_stats), for AWX and for the journal.
 EXIT = (
     "kanban_decision",
     "kanban_incident_id",
@@ -38,14 +38,14 @@ Details = Dict[str, Any]
 
 
 def details(module: str, result: Mapping[str, Any]) -> Details:
-    """Return what is kept of a module's result beside its figures; empty for most.
+    """Return what is kept of a module's result besides its figures; empty for most modules.
 
     :param module: its short name, for instance ``integrity_repair``.
     """
     kept: Details = {}
     database = result.get("database")
     if isinstance(database, Mapping) and is_plain(database.get("cluster")):
-        # By this two hosts that lead to one database count once.
+        # By this, two hosts that lead to one database count once.
         kept["database"] = database["cluster"]
         if isinstance(database.get("writable"), bool):
             kept["writable"] = database["writable"]
@@ -55,7 +55,7 @@ def details(module: str, result: Mapping[str, Any]) -> Details:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether it is a name without anything that could be markup, a template or a line's end."""
+    """Return whether it is a name without anything that could be markup, a template or a line end."""
     return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
 
 
@@ -64,7 +64,7 @@ def _rows(given: Any) -> list[Mapping[str, Any]]:
 
 
 def _numbers(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return those of the fields that are numbers, or null: what was not measured is no 0."""
+    """Return those of the fields that are numbers or null: what was not measured is not 0."""
     return {
         name: row[name]
         for name in names
@@ -73,9 +73,9 @@ def _numbers(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _repaired(result: Mapping[str, Any]) -> Details:
-    """Return rows by table: what a repair deleted, changed or inserted, or what an undo brought back of that.
+    """Return rows by table: what a repair deleted, changed or inserted, or what an undo brought back.
 
-    And who approved it, a name as a person typed it: the operator's stands in the journal's first line.
+    Also who approved it, a name as a person typed it; the operator's name is in the journal's first line.
     """
     return {**_rows_by_table(result), **_approver(result)}
 
@@ -127,7 +127,7 @@ def _metrics(result: Mapping[str, Any]) -> Details:
 
 
 def _evidence(result: Mapping[str, Any]) -> Details:
-    """Return where evidence lies that could not lie in the incident's own directory."""
+    """Return where evidence was put that could not be put into the incident's own directory."""
     given = result.get("elsewhere")
     places = [one for one in given if isinstance(one, str) and _PATH.fullmatch(one)] if isinstance(given, list) else []
     return {"elsewhere": places[:MOST]} if places else {}
@@ -158,13 +158,13 @@ def _flag(result: Mapping[str, Any]) -> Details:
         kept["failover"].update(_numbers(failover, ("lost_bytes", "switched", "recorded", "lost_priors")))
     listed = result.get("list_id")
     if isinstance(listed, str) and _LIST.fullmatch(listed):
-        # By this two lists of one size are told apart.
+        # This distinguishes two lists of the same size.
         kept["list"] = listed
     return kept
 
 
 def _incident(result: Mapping[str, Any]) -> Details:
-    """Return which event was put into the ledger (a word of the roles), what it tells of evidence, and of the latch."""
+    """Return the event put into the ledger (a word of the roles), and what is known of evidence and the latch."""
     kept: Details = _evidence(result)
     event = result.get("event")
     if isinstance(event, str) and _EVENT.fullmatch(event):

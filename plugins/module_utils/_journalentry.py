@@ -20,10 +20,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
     incident_folder,
 )
 
-# The newest so many are read.
+# Only so many are read, the newest.
 MOST_JOURNALS = 1000
 _LOOK_EVERY = 1000
-# Files and directories of an incident that name people; its journals and its timings are not among them.
+# Files and directories of an incident that name people; its journals and its timings do not.
 RECORDS = (
     "incident*.md", "postmortem*.md", "checklists*.md", "report.html", "words*.md", "messages", "plan-*.json",
     "comparison.json", "investigation-*",
@@ -36,9 +36,9 @@ class TooLong(Exception):
 
 
 def read_journals(path: str, seconds: float) -> dict[str, Any]:
-    """Return ``journals``, newest first, each with what it says of itself, and ``left_out``, how many were not read.
+    """Return ``journals``, newest first, each with what it says about itself, and ``left_out``, how many were not read.
 
-    Raises BadInput for a directory that is there and cannot be read.
+    Raises BadInput for a directory that exists and cannot be read.
     """
     deadline = Deadline(seconds)
     try:
@@ -58,7 +58,7 @@ def read_journals(path: str, seconds: float) -> dict[str, Any]:
 
 
 def _records(root: Path) -> list[dict[str, Any]]:
-    """Return what beside journals has people's names in it, by directory."""
+    """Return what has people's names in it besides journals, by directory."""
     found = []
     try:
         for folder in sorted(root.iterdir()):
@@ -67,7 +67,7 @@ def _records(root: Path) -> list[dict[str, Any]]:
                 if paths:
                     found.append({"folder": folder.name, "paths": paths})
     except OSError:
-        # That it cannot be read was said by then, or it has gone meanwhile.
+        # That it cannot be read is reported already, or it was removed meanwhile.
         pass
     return found[:MOST_JOURNALS]
 
@@ -107,5 +107,5 @@ def lines_of(opened: BinaryIO, deadline: Deadline) -> Iterator[bytes]:
         line = opened.readline(LONGEST_LINE)
         if not line:
             return
-        # What is longer than any line of ours is none: it ends here, and its rest is another that is none.
+        # A line longer than any of ours is invalid: it ends here, and its rest is another invalid one.
         yield line if len(line) < LONGEST_LINE else line + b"\n"

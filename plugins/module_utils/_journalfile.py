@@ -17,23 +17,23 @@ PREFIX, SUFFIX = "journal-", ".jsonl"
 
 
 def incident_folder(incident_id: str) -> str:
-    """Return the name of an incident's directory, as the roles make it; never one that leads elsewhere."""
+    """Return the name of an incident's directory, as the roles form it; never one that leads elsewhere."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", incident_id)
     return name if name.strip(".") and len(name) <= 200 else safe_name(incident_id)
 
 
 def make_folder(directory: Path) -> None:
-    """Make a directory and what is missing above it, 0700. Raises OSError."""
+    """Make a directory and its missing parents, 0700; raises OSError."""
     missing = [step for step in (directory, *directory.parents) if not step.exists()]
     for step in reversed(missing):
         step.mkdir(mode=0o700, exist_ok=True)
 
 
 class JournalFile:
-    """A new file that only grows, and by whole lines. Every method raises OSError."""
+    """A new file that only grows, by whole lines. Every method raises OSError."""
 
     def __init__(self, directory: Path, run_id: str) -> None:
-        """Make the file, and what is missing of the directory, 0700; never write to a file that is there."""
+        """Make the file, and missing directories with 0700; never write to an existing file."""
         make_folder(directory)
         self.path, self._handle = self._made(directory, safe_name(run_id))
         self._size = 0
@@ -50,7 +50,7 @@ class JournalFile:
         raise FileExistsError(f"{directory}: {ATTEMPTS} journals of this run are there already")
 
     def append(self, line: bytes) -> None:
-        """Write a line at once. Where only a part of it found room, that part is taken back."""
+        """Write a line at once. If there was room for only a part of it, take that part back."""
         written = os.write(self._handle, line)
         if written != len(line):
             os.ftruncate(self._handle, self._size)
@@ -58,7 +58,7 @@ class JournalFile:
         self._size += written
 
     def close(self) -> None:
-        """End it; raises FileNotFoundError where somebody has removed it meanwhile."""
+        """Close the file; raises FileNotFoundError if somebody has removed it meanwhile."""
         try:
             links = os.fstat(self._handle).st_nlink
         finally:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which journals are over, and what the last screen says of all of them. Pure: nothing is removed here."""
+"""Which journals have expired, and what the last screen says about all of them. Pure: nothing is removed here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import moment_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY, Known, folders
 
-# Incidents, or journals that do not hold, that are named one by one.
+# At most so many incidents, or journals that do not hold, are named one by one.
 SHOWN = 10
-# So many days before they go it is said that they will.
+# Removals are announced so many days ahead.
 WARNED_DAYS = 7
-# In these people write; of so many incidents what they wrote is put into the ledgers in one run, before it goes here.
+# People write in these files. What they wrote is put into the ledgers before it goes here, of so many incidents a run.
 OWN = ("incident.md", "postmortem.md", "checklists.md", "words.md")
 MOST_WORDS = 20
 
@@ -35,14 +35,14 @@ def journals_over(
 ) -> list[str]:
     """Return the paths of journals whose incident was closed that long ago in every ledger.
 
-    Those of one incident go together, and with its records, for from a part of them reports would tell only a part.
+    Those of one incident go together, and with its records: reports from a part of them would tell only a part.
 
-    :param answer: of ``journal_info``; empty where it gave none.
-    :param known: of ``open_incidents``. While a host is silent nothing is over.
+    :param answer: of ``journal_info``; empty if it gave none.
+    :param known: of ``open_incidents``. While a host is silent, nothing has expired.
     :param answers: of ``incident_info``, which say when incidents were closed.
-    :param days: less than one is no retention: nothing is over.
+    :param days: less than one means no retention: nothing expires.
     :param now: seconds since 1970.
-    :param kept: of ``words_over`` those incidents whose words are in a ledger; the others stay. Null for all.
+    :param kept: those incidents of ``words_over`` whose words are in a ledger; the others stay. Null for all.
     """
     over = _over(answer, known, answers, days, now, kept)
     return [one["path"] for one in answer.get("journals", []) if one["folder"] in over]
@@ -58,7 +58,7 @@ def records_over(
 ) -> list[str]:
     """Return the paths of records with people's names whose incident was closed that long ago in every ledger.
 
-    Timings stay, for there is nobody's name in them. The parameters are those of ``journals_over``.
+    Timings stay, because they contain no names. The parameters are those of ``journals_over``.
     """
     over = _over(answer, known, answers, days, now, kept)
     return [path for one in answer.get("records", []) if one["folder"] in over for path in one["paths"]]
@@ -67,7 +67,7 @@ def records_over(
 def words_over(
     answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
 ) -> list[str]:
-    """Return the incidents that are over and in whose records people may have written, the first so many.
+    """Return the incidents that have expired and in whose records people may have written, the first ``MOST_WORDS``.
 
     What they wrote has to be in a ledger before it goes here. The parameters are those of ``journals_over``.
     """
@@ -104,7 +104,7 @@ def _rows(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _closed_for(known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], now: float) -> dict[str, float]:
-    """Return the days since every ledger has had an incident closed, by its directory; none while a host is silent."""
+    """Return the days for which an incident has been closed in every ledger, by directory; none if a host is silent."""
     if known["silent"]:
         return {}
     said = _known(known)
@@ -112,7 +112,7 @@ def _closed_for(known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], 
     for row in _rows(answers):
         at = moment_of(row.get("closed_at"))
         for name in (folder for one in [row["incident_id"], *row.get("aliases", [])] for folder in folders(one)):
-            # Where it cannot be told when, it was just now.
+            # If the time is unknown, it counts as closed just now.
             closed[name] = max(closed.get(name, 0.0), now if at is None else at)
     return {
         name: (now - at) / DAY
@@ -124,7 +124,7 @@ def _closed_for(known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], 
 def _soon(
     answer: Mapping[str, Any], known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], days: int, now: float
 ) -> list[str]:
-    """Return a line for each incident whose records are gone in the days to come, those that go first first."""
+    """Return a line for each incident whose records go in the next few days, the earliest first."""
     closed = _closed_for(known, answers, now) if days >= 1 else {}
     left = {one["folder"]: days - closed.get(one["folder"], 0.0) for one in answer.get("records", [])}
     soon = sorted((rest, name) for name, rest in left.items() if name in closed and 0 <= rest <= WARNED_DAYS)
@@ -153,7 +153,7 @@ def journal_screen(
 ) -> dict[str, list[str]]:
     """Return ``amiss`` and ``lines``: for each incident whether its journals hold, what was removed, what goes soon.
 
-    :param removed: results of the removals. The last four are those of ``journals_over``.
+    :param removed: results of the removals. The last four parameters are those of ``journals_over``.
     """
     if "journals" not in answer:
         return {"amiss": [f"JOURNALS NOT VERIFIED: {one_line(str(answer.get('msg') or 'no answer'))}"], "lines": []}
@@ -185,7 +185,7 @@ def _why(one: Mapping[str, Any]) -> str:
 
 
 def _of_incidents(journals: Sequence[Mapping[str, Any]], known: Known) -> list[str]:
-    """Return a line for each incident, those that are open first, then by the newest journal."""
+    """Return a line for each incident: open ones first, then by the newest journal."""
     folders: dict[str, list[Mapping[str, Any]]] = {}
     for one in journals:
         folders.setdefault(one["folder"], []).append(one)

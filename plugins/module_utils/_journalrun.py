@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the recorder of a run knows: lines wait until it is known whose they are, then they are written in order.
+"""The state of a run's recorder: lines wait until their incident is known, then they are written in order.
 
-Whose they are is what a ledger says: a run whose id was made by the controller joins the incident that is open. Where
-no ledger answers, it is the id that the run was named by, as soon as something was tried under it. A run that has no
+A ledger says which incident it is: a run whose id was made by the controller joins the incident that is open. If no
+ledger answers, it is the id by which the run was named, as soon as something was tried under it. A run without an
 incident (a look of triage while none is open) leaves nothing. Nothing here raises OSError.
 """
 
@@ -19,12 +19,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import details
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import JournalFile, incident_folder
 
-# Lines that wait in memory until the incident is known.
+# At most so many lines wait in memory until the incident is known.
 MOST_WAITING = 500
-# Playbooks of an incident, whether or not anything came of one.
+# Playbooks that belong to an incident, whether or not they did anything.
 _OF_AN_INCIDENT = ("scenario1", "scenario2", "scenario3")
-# Roles and modules that act under an incident, whether or not a ledger has it. What is only ranked is no act: the kill
-# that comes of it may join an incident that is open.
+# Roles and modules that act under an incident, whether or not a ledger has it. Mere ranking is not an act: the kill
+# that follows may join an incident that is open.
 _ACTING_ROLES = ("contain",)
 _ACTING = (
     "cache_purge",
@@ -36,13 +36,13 @@ _ACTING = (
     "write_block",
     "write_fence",
 )
-# Modules whose result has the incident as the ledger knows it.
+# Modules whose result has the id by which the ledger knows the incident.
 _JOINING = ("incident", "integrity_repair", "pg_restore_tables", "recovery_point_info")
 
 
 @dataclass
 class Named:
-    """What a run is called, before any ledger has answered. ``given``: a person gave the incident's id."""
+    """What a run is called before any ledger has answered. ``given``: a person gave the incident's id."""
 
     run_id: str
     incident_id: str
@@ -75,7 +75,7 @@ class _Line(NamedTuple):
 
 
 class Recorder:
-    """One run of one playbook. ``problem`` says why the rest of it is not recorded; empty while all is well."""
+    """One run of one playbook. ``problem`` says why the rest of it is not recorded; empty as long as it is."""
 
     def __init__(self, began: float, playbook: str, facts: Mapping[str, Any]) -> None:
         """Begin a run; ``playbook`` is its short name, ``facts`` belong to its first line."""
@@ -100,14 +100,14 @@ class Recorder:
         self._first.update(facts)
 
     def name(self, named: Named) -> None:
-        """Say what the run is called. Said again with an id that is given, it is the incident that was found."""
+        """Say what the run is called. Called again with a given id, that is the incident that was found."""
         if self.named is not None and named.given and named.incident_id != self.named.incident_id:
             self.join(named.incident_id)
         self.named = self.named or named
         self._first.setdefault("requested", named.incident_id)
 
     def join(self, incident_id: str) -> None:
-        """Say whose lines these are: the first answer counts, for a file belongs to one incident."""
+        """Say which incident the lines belong to: the first answer counts, because a file belongs to one incident."""
         if incident_id and not self._incident and self.named is not None:
             self._settle(incident_id)
 
@@ -154,7 +154,7 @@ class Recorder:
 
     @staticmethod
     def _of_result(task: Task, data: dict[str, Any]) -> None:
-        """Add what a result tells beside its figures: tries, the error's code, the incident in the ledger."""
+        """Add what a result says besides its figures: tries, the error's code, the incident in the ledger."""
         attempts = task.result.get("attempts")
         if isinstance(attempts, int) and not isinstance(attempts, bool):
             data["attempts"] = attempts
@@ -174,7 +174,7 @@ class Recorder:
             data["ledger_incident"] = found[: journal.LONGEST_NAME]
 
     def end(self, at: float, data: Mapping[str, Any]) -> str:
-        """End the run; return why not all of it was recorded, empty when all was or nothing had to be."""
+        """End the run; return why not all of it was recorded, empty if all was or nothing had to be."""
         self._end_play(at)
         self._note(at, "report", journal.RECORDER, journal.RUN_ENDED, data)
         self._settle_as_named()
@@ -201,14 +201,14 @@ class Recorder:
             self._settle(self.named.incident_id)
 
     def _settle(self, incident_id: str) -> None:
-        """Open the file, and write what has waited."""
+        """Open the file, and write the lines that have waited."""
         self._incident = incident_id
         waiting, self._waiting = self._waiting, []
         if self._over or self.problem or self.named is None:
             return
         directory = Path(self._directory).expanduser() / incident_folder(incident_id)
         if not self._directory or (self._check_mode and not directory.is_dir()):
-            # A plan changes nothing, so it makes no directory for an incident that is not there.
+            # A plan changes nothing, so it makes no directory for an incident that has none.
             self._over = True
             return
         run_id = self.named.run_id
@@ -232,7 +232,7 @@ class Recorder:
         if len(self._waiting) > MOST_WAITING:
             self._settle_as_named()
             if not self._incident:
-                # So much, and nothing was tried under an incident: it is no run of one.
+                # So many lines, and nothing was tried under an incident: the run does not belong to one.
                 self._over = True
                 self._waiting.clear()
 

@@ -4,8 +4,8 @@
 """A JSON answer, and one value in it by its path. Pure: neither Ansible nor a driver.
 
 A path is a text (``a.b[0].c``, ``lanes[-1]``, ``["errors.rate"].value``; a leading ``$`` changes nothing, and an empty
-path is the whole document) or a list of steps (``["a", "b", 0, "c"]``). What a step means is decided by what it is
-taken on: a member's name on an object, a number on a list. There are no wildcards: it leads to one value or to none.
+path is the whole document) or a list of steps (``["a", "b", 0, "c"]``). What a step means depends on the value it is
+applied to: a member's name in an object, an index in a list. There are no wildcards: a path leads to one value or none.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Step = Union[str, int]
 Steps = Tuple[Step, ...]
 Path = Union[str, Sequence[Step]]
 
-# Nobody means more, and each refusal repeats the path.
+# Nobody needs more, and each refusal repeats the path.
 MOST_STEPS = 32
 MOST_LETTERS = 500
-# Python needs a quadratic time for each number it reads; no figure of an application is longer.
+# Python needs quadratic time to read a number; no figure of an application is longer.
 MOST_DIGITS = 400
 
 _STEP = re.compile(
@@ -37,8 +37,8 @@ _KINDS = ((bool, "true or false"), ((int, float), "a number"), (str, "a text"), 
 class PathMissing(LookupError):
     """The document has no value at the path.
 
-    ``path`` is the whole path, ``step`` the first step that is not there, ``inside`` the path of what was to have it.
-    The text says so in one line, and repeats nothing that the document says.
+    ``path`` is the whole path, ``step`` the first step that is missing, ``inside`` the path of the value that lacks it.
+    The text says so in one line, and repeats nothing from the document.
     """
 
     def __init__(self, path: str, step: str, inside: str, why: str) -> None:
@@ -72,7 +72,7 @@ def _steps_of_text(text: str) -> Steps | None:
     first = at == 0
     while at < len(text):
         match = _STEP.match(text, at)
-        # Names are parted by dots; the first has none before it, unless a $ is there.
+        # Dots separate names; the first name has none before it, unless it follows a $.
         if match is None or (match["name"] is not None and first == bool(match["dot"])):
             return None
         quoted = match["double"] if match["double"] is not None else match["single"]
@@ -95,7 +95,7 @@ def shown(path: Path) -> str:
 
 
 def read(document: Any, path: Path) -> Any:
-    """Return the value at the path, which may be null; raises PathMissing, and BadInput for what is no path."""
+    """Return the value at the path, which may be null; raises PathMissing, and BadInput for an invalid path."""
     way = steps(path)
     value = document
     for depth, step in enumerate(way):
@@ -110,7 +110,7 @@ def read(document: Any, path: Path) -> Any:
 
 
 def _index_of(step: Step, length: int) -> int | None:
-    """Return the place of an item in a list, None where there is none."""
+    """Return the index of an item in a list, None if there is no such item."""
     if isinstance(step, str) and not _INDEX.fullmatch(step):
         return None
     index = int(step)
@@ -127,7 +127,7 @@ def _why(value: Any, step: str, inside: str) -> str:
 
 
 def parse(body: bytes | str) -> Any:
-    """Return the document that an answer's body is; raises NotJson, whose text repeats nothing of the body."""
+    """Return an answer's body as a document; raises NotJson, whose text repeats nothing from the body."""
     try:
         text = body if isinstance(body, str) else body.decode("utf-8-sig")
         return _DECODER.decode(text)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One value inside a JSON text: where it stands, and the text with it replaced. Pure: neither Ansible nor a driver.
+"""One value inside a JSON text: where it is, and the text with it replaced. Pure: neither Ansible nor a driver.
 
-A json or text column is edited in its text, not through a parser and back: key order, white space, duplicate keys,
+A json or text column is edited as text, not parsed and written back: key order, white space, duplicate keys,
 numbers of any length and escapes that jsonb refuses (``\\u0000``) all stay as the application wrote them.
 """
 
@@ -18,15 +18,15 @@ _SPACE = " \t\n\r"
 
 
 class NotJson(ValueError):
-    """The text is no JSON."""
+    """The text is not JSON."""
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise NotJson(constant)  # NaN and Infinity: Python reads them, JSON does not have them.
+    raise NotJson(constant)  # NaN and Infinity: Python accepts them, JSON does not have them.
 
 
 def _number(text: str) -> tuple[str, str]:
-    return ("number", text)  # Kept as text: it may be longer than a float can hold. A tuple is nothing JSON can be.
+    return ("number", text)  # Kept as text: it may be too long for a float. No JSON value becomes a tuple.
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_number, parse_int=_number)
@@ -37,8 +37,8 @@ class Place:
     """Where a path leads in a text.
 
     ``depth`` counts the path's steps that exist before the point of change: the point is the first step that is absent
-    or whose container is no object. ``start`` and ``end`` enclose the value at the point; both are the place for a new
-    member when there is none (``present`` is False).
+    or whose container is not an object. ``start`` and ``end`` enclose the value at the point; if there is none
+    (``present`` is False), both are the place for a new member.
     """
 
     depth: int
@@ -62,7 +62,7 @@ def _end_of_value(text: str, at: int) -> int:
 
 
 def _member(text: str, at: int, name: str) -> tuple[int, int] | None:
-    """Return start and end of the last member called ``name`` of the object at ``at``: JavaScript takes the last."""
+    """Return start and end of the last member ``name`` of the object at ``at``: JavaScript takes the last one."""
     found = None
     at = _skip(text, at + 1)
     while text[at] != "}":
@@ -95,13 +95,13 @@ def locate(text: str, path: Sequence[str]) -> Place:
 
 
 def leaf(text: str, path: Sequence[str]) -> str | None:
-    """Return the JSON text of the value at ``path``, None where it is absent; raises NotJson."""
+    """Return the JSON text of the value at ``path``, None if it is absent; raises NotJson."""
     place = locate(text, path)
     return text[place.start : place.end] if place.present and place.depth == len(path) else None
 
 
 def nested(path: Sequence[str], value: str) -> str:
-    """Return ``value`` wrapped in an object per step of ``path``: what is written where a container is missing."""
+    """Return ``value`` wrapped in an object per step of ``path``, to be written where a container is missing."""
     for name in reversed(path):
         value = f"{{{json.dumps(name)}: {value}}}"
     return value
@@ -117,7 +117,7 @@ def replaced(text: str, path: Sequence[str], value: str) -> str:
 
 
 def removed(text: str, path: Sequence[str]) -> str:
-    """Return ``text`` without the member at ``path`` (each of them, where a name stands twice)."""
+    """Return ``text`` without the member at ``path`` (without all of them, if a name occurs more than once)."""
     while True:
         place = locate(text, path)
         if not path or not place.present or place.depth < len(path):
@@ -147,7 +147,7 @@ def _name_start(text: str, path: Sequence[str]) -> int:
 
 
 def same_value(left: str, right: str) -> bool:
-    """Tell whether two JSON texts mean the same value (``1`` and ``1.0`` differ: an exact undo wants them apart)."""
+    """Return whether two JSON texts mean the same value (``1`` and ``1.0`` differ, as an exact undo requires)."""
     try:
         return bool(_DECODER.decode(left) == _DECODER.decode(right))
     except RecursionError as error:

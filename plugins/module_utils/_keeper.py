@@ -36,7 +36,7 @@ class Keeper:
             try:
                 with cursor.savepoint():
                     add_change(cursor, self._incident, self._run, self._flag, change)
-                    # An undo looks for what is open, and somebody may have closed it since this run joined it.
+                    # An undo looks for open incidents, and somebody may have closed this one since the run joined it.
                     hidden = change.action == "disabled" and is_closed(cursor, self._incident)
             except ServerError as error:
                 if cursor.is_lost:

@@ -18,14 +18,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killproof import Apart, Look, Shared, outcome
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreading import UNKNOWN, Reading, Said
 
-# More URLs on one host are a mistake, and each has a thread of its own: one that hangs holds up nobody.
+# More URLs on one host are a mistake, and each has a thread of its own, so that one that hangs holds up no other.
 MOST_URLS = 64
-# Askers of a shared port. Some of them may hang at a process that does, and the others go on.
+# Askers of a shared port. Some may hang at a process that hangs, while the others go on.
 ASKERS = 8
-# A process that is asked for longer is asked less often, up to this interval.
+# The longer a process has been asked, the less often it is asked, up to this interval.
 SLOWEST_SECONDS = 0.3
 GROWTH = 1.3
-# Behind a shared port nobody chooses who answers, so the pace must stay.
+# Behind a shared port nobody chooses which process answers, so the pace must hardly drop.
 SHARED_SLOWEST = 1.2
 _LOOK_SECONDS = 0.02
 _ENDING_SECONDS = 0.5
@@ -33,7 +33,7 @@ _ENDING_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Wish:
-    """What to ask; the fields are the module's options of the same names, ``reading`` those about the answer."""
+    """What to ask; the fields are the module's options of the same names, ``reading`` has those about the answer."""
 
     reading: Reading
     urls: Sequence[SplitResult] = ()
@@ -79,7 +79,7 @@ def wish_from(params: Mapping[str, Any], reading: Reading) -> Wish:
         urls=urls,
         url=_http.base(params["url"], "url") if params["url"] else None,
         pids=sorted(set(params["pids"] or [])),
-        # What is before the commit by a clock that was set back meanwhile is the moment of the commit.
+        # A moment before the commit, by a clock that was set back meanwhile, counts as the moment of the commit.
         committed_seconds_ago=max(0.0, params["committed_seconds_ago"]),
         headers=_http.check_headers(params["headers"] or {}),
         **{name: params[name] for name in same},
@@ -87,7 +87,7 @@ def wish_from(params: Mapping[str, Any], reading: Reading) -> Wish:
 
 
 class Probe:
-    """Asks, with a thread for each URL, or some for a shared port."""
+    """Asks processes, with one thread for each URL, or several for a shared port."""
 
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
@@ -108,7 +108,7 @@ class Probe:
     def run(self) -> dict[str, Any]:
         """Ask until all is proven or the deadline is over, and return the module's result."""
         threads = [
-            # A name that is being resolved heeds no deadline; such a thread is not waited for.
+            # Resolving a name heeds no deadline; such a thread is not waited for.
             threading.Thread(target=self._ask_on, args=(number, url), daemon=True)
             for number, url in enumerate(self._addresses)
         ]
@@ -117,7 +117,7 @@ class Probe:
         with self._changed:
             while not self._done() and not self._deadline.over:
                 self._changed.wait(min(_LOOK_SECONDS, self._deadline.left))
-            # What is still being asked has its time limit, which ends with the deadline.
+            # Questions still under way have a time limit that ends with the deadline.
             result = outcome(self._watched, self._done())
             self._over = True
             self._changed.notify_all()
@@ -144,7 +144,7 @@ class Probe:
         pause = self._wish.interval
         slowest, share = max(SLOWEST_SECONDS, pause), 1.0
         if isinstance(self._watched, Shared):
-            # Together they ask as often as if each process were asked at its interval.
+            # Together they ask as often as if each process were asked at this interval.
             slowest, share = (
                 pause * SHARED_SLOWEST,
                 len(self._addresses) / (self._watched.count or len(self._addresses)),
@@ -163,13 +163,13 @@ class Probe:
                 self._watched.see(number, look)
                 if self._watched.confirms_from() != before:
                     self._changed.notify_all()
-                # The questions about several tenants are asked one behind the other.
+                # The questions about several tenants are asked one right after the other.
                 if question == self._wish.reading.questions[-1]:
                     self._wait(pause * share)
             pause = min(slowest, pause * GROWTH)
 
     def _wait(self, pause: float) -> None:
-        """Wait until it is time for the next look; sooner, where the next look confirms."""
+        """Wait until it is time for the next look; or less, if the next look can confirm."""
         until = self._now + pause
         while not self._over:
             now, moment = self._now, self._watched.confirms_from()
@@ -198,5 +198,5 @@ def _count(wish: Wish) -> int | None:
 
 
 def _living(pids: Sequence[int]) -> list[int]:
-    """Return those ids that are processes of this host at this moment."""
+    """Return the ids that are processes of this host at this moment."""
     return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]

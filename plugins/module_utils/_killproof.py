@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From looks at application processes to the proof that all of them serve V1. Pure: neither Ansible nor a driver.
 
-A process is proven when it served V1, never said otherwise since, and said it again after the last process of all had
-turned: so the proof is about processes that live at the end, and a process that goes back to V2 is found out. Moments
+A process is proven when it served V1, never said otherwise since, and said so again after the very last process had
+turned: so the proof is about processes that live at the end, and a process that goes back to V2 is detected. Moments
 are seconds since the commit of the kill.
 """
 
@@ -16,16 +16,16 @@ from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreading import UNKNOWN, V1, V2, Said
 
-# Between the moment at which the last one turned and the look that confirms it.
+# Between the moment when the last process turned and the look that confirms it.
 CONFIRM_SECONDS = 0.4
-# A process that was seen and is silent has gone when others were there for so long, and took so many turns each.
+# A process that has fallen silent counts as gone once others have answered for so long, and for so many turns each.
 GONE_SECONDS, GONE_TURNS = 1.0, 8
-# Without a number of processes: how long nobody new may appear.
+# If the number of processes is unknown: how long no new one may appear.
 NOBODY_NEW_SECONDS = 2.0
 
 
 class Look(NamedTuple):
-    """One question, when it was sent, when its answer was there, and what that said."""
+    """One question: when it was sent, when its answer arrived, and what that said."""
 
     asked: float
     at: float
@@ -35,7 +35,7 @@ class Look(NamedTuple):
 
 @dataclass(eq=False)
 class Process:
-    """What is known of one process; ``url`` is how it was asked."""
+    """What is known about one process; ``url`` is how it was asked."""
 
     url: str
     questions: Sequence[str | None]
@@ -50,7 +50,7 @@ class Process:
     _last: dict[str | None, float] = field(default_factory=dict)
 
     def see(self, look: Look) -> None:
-        """Take a look in; anything but V1 ends what was known of V1 for that question, a new process all of it."""
+        """Record a look; anything but V1 voids what is known of V1 for that question, a new process all of it."""
         said = look.said
         self.tries += 1
         self.silent = 0
@@ -70,20 +70,20 @@ class Process:
         self.serves, self.why = said.serves, said.why
         self._since.pop(look.question, None)
         if said.serves == UNKNOWN:
-            # Without a word from it, it may be another process by now.
+            # Without a clear answer, it may be another process by now.
             self._since.clear()
 
     @property
     def turned_at(self) -> float | None:
-        """Since when it serves V1 to all questions, as far as is known; None while it does not."""
+        """Since when it has served V1 for all questions, as far as is known; None while it does not."""
         return max(self._since.values()) if len(self._since) == len(self.questions) else None
 
     def confirmed(self, moment: float) -> bool:
-        """Tell whether it served V1 to each question that was sent at that moment or later."""
+        """Return whether it served V1 for every question, asked at that moment or later."""
         return self.turned_at is not None and all(self._last[one] >= moment for one in self.questions)
 
     def as_result(self, proven: bool) -> dict[str, Any]:
-        """Return it as the module's result shows it."""
+        """Return the process as the module's result shows it."""
         serves, why = self.serves, self.why
         understood = serves != UNKNOWN
         if serves == V1 and not proven:
@@ -102,18 +102,18 @@ class Process:
 
 
 def moment_of(processes: Sequence[Process]) -> float:
-    """Return from when on a look confirms: a little after the last of them turned."""
+    """Return the moment from which a look confirms: a little after the last of them turned."""
     return max((one.turned_at for one in processes if one.turned_at is not None), default=0.0) + CONFIRM_SECONDS
 
 
 class Apart:
-    """Processes with a URL each."""
+    """Processes that have a URL each."""
 
     def __init__(self, urls: Sequence[str], questions: Sequence[str | None]) -> None:
         self.processes = [Process(url, questions) for url in urls]
 
     def see(self, number: int, look: Look) -> None:
-        """Take in a look at the process behind the URL of this number."""
+        """Record a look at the process behind the URL of this number."""
         self.processes[number].see(look)
 
     def next_question(self, number: int) -> str | None:
@@ -122,7 +122,7 @@ class Apart:
         return process.questions[process.tries % len(process.questions)]
 
     def confirms_from(self) -> float | None:
-        """Return the moment from which on looks confirm, None while somebody has not turned."""
+        """Return the moment from which looks confirm, None while a process has not turned."""
         turned = all(process.turned_at is not None for process in self.processes)
         return moment_of(self.processes) if turned else None
 
@@ -132,11 +132,11 @@ class Apart:
         return [process for process in self.processes if process.confirmed(moment)]
 
     def done(self, _now: float) -> bool:
-        """Tell whether there is nothing left to find out."""
+        """Return whether there is nothing left to find out."""
         return len(self.proven()) == len(self.processes)
 
     def missing(self) -> list[dict[str, Any]]:
-        """Return entries for processes that nobody saw: here each has its own."""
+        """Return entries for processes that were never seen: none, as here each has its own entry."""
         return []
 
     def warnings(self) -> list[str]:
@@ -147,10 +147,10 @@ class Apart:
 
 
 class Shared:
-    """Processes behind one port, each new connection to any of them; known by the process id in the answer.
+    """Processes behind one port, where each new connection reaches any of them; told apart by the id in the answer.
 
-    ``count``: how many there are, None where that is not known, and then nothing is proven. ``alive``: ids of which it
-    is known that they live; the caller keeps it up to date.
+    ``count``: how many there are, None if that is not known, and then nothing is proven. ``alive``: ids of processes
+    known to be alive; the caller keeps it up to date.
     """
 
     def __init__(self, url: str, questions: Sequence[str | None], count: int | None, alive: Sequence[int] = ()) -> None:
@@ -163,11 +163,11 @@ class Shared:
 
     @property
     def processes(self) -> list[Process]:
-        """The processes that answered, by id; without those that have gone."""
+        """The processes that answered, by id, without those that have gone."""
         return [process for _pid, process in sorted(self._seen.items()) if not self._gone(process)]
 
     def see(self, _number: int, look: Look) -> None:
-        """Take a look in, whoever answered."""
+        """Record a look, no matter which process answered."""
         if look.said.pid is None:
             self._nameless.see(look)
             return
@@ -179,12 +179,12 @@ class Shared:
         self._seen[look.said.pid].see(look)
 
     def next_question(self, _number: int) -> str | None:
-        """Return what to ask: all questions in turn, whoever will answer."""
+        """Return what to ask: all questions in turn, no matter which process will answer."""
         self._turn += 1
         return self._questions[self._turn % len(self._questions)]
 
     def confirms_from(self) -> float | None:
-        """Return the moment from which on looks confirm, None while too few have turned."""
+        """Return the moment from which looks confirm, None while too few have turned."""
         turned = [process for process in self._seen.values() if process.turned_at is not None]
         return moment_of(turned) if turned and len(turned) >= (self.count or len(self._seen)) else None
 
@@ -200,7 +200,7 @@ class Shared:
         return process.pid not in self.alive and process.silent >= turns and last - process.asked >= GONE_SECONDS
 
     def done(self, now: float) -> bool:
-        """Tell whether there is nothing left to find out: enough are proven, and nobody else is there."""
+        """Return whether there is nothing left to find out: enough are proven, and there are no others."""
         proven = self.proven()
         if not proven or any(process not in proven for process in self.processes):
             return False
@@ -211,7 +211,7 @@ class Shared:
         return len(proven) >= self.count
 
     def missing(self) -> list[dict[str, Any]]:
-        """Return entries for processes that are known to be there and never answered."""
+        """Return entries for processes that are known to exist and never answered."""
         seen = self.processes
         silent = sorted(self.alive - {process.pid for process in seen})
         entries = [{**self._nobody(self._word(len(seen))), "pid": pid} for pid in silent]

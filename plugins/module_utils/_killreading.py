@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What one answer of an application process says about the flag. Pure: neither Ansible nor a driver.
 
-Nothing is guessed: a value means V1 when it is one of those that were named for it, by kind and value (``0`` is not
-``false``), V2 when it is another of such a kind, and anything else is unknown.
+Nothing is guessed: a value means V1 if it is one of those named for V1, by kind and value (``0`` is not ``false``),
+V2 if it is another value of such a kind, and anything else is unknown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._jsontext i
 V1, V2, UNKNOWN = "v1", "v2", "unknown"
 TENANT = "<tenant>"
 _OK = 200
-# Names of tenants in one line.
+# At most so many tenants are named in one line.
 _NAMED = 3
 
 
@@ -40,13 +40,13 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """Where in an answer the flag and the process id stand.
+    """Where in an answer the flag and the process id are.
 
     :param serves: path to the flag; a step that is ``<tenant>`` stands for each tenant's id.
     :param off_when: the values there that mean V1.
-    :param pid: path to the process id, None where answers have none.
-    :param tenants: whom it is about; none: everybody at once.
-    :param tenant_parameter: in the query; None where one answer speaks of all tenants.
+    :param pid: path to the process id, None if answers have none.
+    :param tenants: whom it is about; if empty, everybody at once.
+    :param tenant_parameter: the query parameter with the tenant; None if one answer is about all tenants.
     :param named: how many tenants were named, of which ``tenants`` are those that are asked for.
     """
 
@@ -59,7 +59,7 @@ class Reading:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader should know: for whom nobody was asked."""
+        """What a reader should know: how many tenants were not asked for."""
         if self.named <= len(self.tenants):
             return []
         return [
@@ -68,11 +68,11 @@ class Reading:
 
     @property
     def questions(self) -> list[str | None]:
-        """The tenants that are asked for one by one; None for a question that is about nobody by name."""
+        """The tenants that are asked for one by one; None for a question that names no tenant."""
         return list(self.tenants) if self.tenants and self.tenant_parameter else [None]
 
     def of(self, status: int, body: bytes, tenant: str | None = None) -> Said:
-        """Return what an answer says; ``tenant`` is whom it was asked for."""
+        """Return what an answer says; ``tenant`` is the one it was asked for."""
         if status != _OK:
             return Said(UNKNOWN, None, f"it answered {status}")
         try:
@@ -125,7 +125,7 @@ class Reading:
         if any(same(value, off) for off in self.off_when):
             return V1, None
         if any(_kind(value) is _kind(off) for off in self.off_when):
-            # A text may be anything, a secret even; a figure is what is asked for.
+            # A text may be anything, even a secret; a number or a boolean is safe to show.
             return V2, f"it serves V2{whose}" + ("" if isinstance(value, str) else f" ({str(value).lower()[:20]})")
         return UNKNOWN, f"what stands for V1 or V2{whose} is of another kind than the values of off_when"
 
@@ -158,7 +158,7 @@ def reading_from(params: Mapping[str, Any]) -> Reading:
 
 
 def spread(tenants: Sequence[str], most: int) -> list[str]:
-    """Return at most so many of the tenants, each once: the first, the last, and evenly those between."""
+    """Return at most so many of the tenants, each once: the first, the last, and some evenly spread in between."""
     each = list(dict.fromkeys(tenants))
     if len(each) <= most:
         return each
@@ -166,7 +166,7 @@ def spread(tenants: Sequence[str], most: int) -> list[str]:
 
 
 def same(value: Any, other: Any) -> bool:
-    """Tell whether two values of JSON are the same, by kind and value: ``1`` is ``1.0``, and neither is ``true``."""
+    """Return whether two JSON values are the same, by kind and value: ``1`` is ``1.0``, and neither is ``true``."""
     return _kind(value) is _kind(other) and bool(value == other)
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of what bootstrap.yml made on a host. Pure: neither Ansible nor a driver.
 
-One line for each thing that was not there before: ``package NAME`` or ``directory /PATH``. It is acted upon as
-root, so a name counts only where the profile has it too.
+One line for each thing that did not exist before: ``package NAME`` or ``directory /PATH``. The record is acted upon as
+root, so a name counts only if the profile has it too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NO_HOST = "No host is in the group of databases, so no ledger was read."
 
 
 def ancestors(path: str) -> list[str]:
-    """Return a directory with all that it lies in, outermost first, the root left out."""
+    """Return a directory with all its parents, outermost first, without the root."""
     pure = PurePosixPath(path)
     return [str(one) for one in (*reversed(pure.parents), pure) if one.name]
 
@@ -40,7 +40,7 @@ def read_record(text: str, packages: Sequence[str], directories: Sequence[str]) 
             found[kind].append(name)
     return {
         "packages": sorted(set(found["package"])),
-        # A path sorts after what it lies in.
+        # A path sorts after its parents.
         "directories": sorted(set(found["directory"]), reverse=True),
         "refused": [line[:200] for line in lines if line not in known],
     }
@@ -49,10 +49,10 @@ def read_record(text: str, packages: Sequence[str], directories: Sequence[str]) 
 def who_needs_it(
     asked: Sequence[Mapping[str, Any]], tried: Sequence[Mapping[str, Any]], hosts: Sequence[str]
 ) -> list[str]:
-    """Return a line for each database that has not said that no incident is open; empty when all have.
+    """Return a line for each database that has not said that no incident is open; empty if all have.
 
-    :param asked: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
-    :param tried: of ``ledger``, asked whether it could be removed; skipped on a replica, where nothing would be.
+    :param asked: answers of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
+    :param tried: answers of ``ledger``, asked whether it could be removed; skipped on a replica, which removes nothing.
     """
     lines = []
     for host, answer, attempt in zip(hosts, asked, tried):
@@ -77,7 +77,7 @@ def _why_not(asked: Mapping[str, Any], tried: Mapping[str, Any]) -> str | None:
 
 
 def _in_use(asked: Mapping[str, Any]) -> str | None:
-    """Return which incidents are open, or were begun without a ledger; None without any."""
+    """Return which incidents are open, or began without a ledger; None if there are none."""
     if asked["open"]:
         names = ", ".join(one["incident_id"] for one in asked["open"][:_SHOWN])
         return f"Incidents are open in this ledger: {names}"
@@ -96,11 +96,11 @@ def what_is_left(
     full: Sequence[Mapping[str, Any]],
     kept: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return ``lines`` of what stays on a host after everything else is gone, and ``record``, what is still of ours.
+    """Return ``lines`` about what stays on a host when all else is gone, and ``record``, what of it is ours.
 
-    :param packages: results of asking whether each could be removed, with ``item``, ``rc`` and what was said.
+    :param packages: results of asking whether each can be removed, with ``item``, ``rc`` and the output.
     :param directories: results of removing each if it is empty.
-    :param full: what ``find`` saw in each directory that is there still.
+    :param full: what ``find`` saw in each directory that still exists.
     :param kept: what it saw in the directories of dumps and evidence.
     """
     needed = {

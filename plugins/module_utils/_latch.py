@@ -19,13 +19,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import latch as queries
 
-# Above deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
+# Longer than deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
 LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Latch:
-    """``raised`` tells whether stale writes are turned back from now on; ``reason`` says why not."""
+    """The outcome of raising: ``raised``, whether stale writes are turned back from now on, and ``reason``, why not."""
 
     raised: bool
     reason: str | None = None
@@ -37,7 +37,7 @@ class Latch:
 
 @dataclass(frozen=True)
 class _Names:
-    """Trigger and functions of one flag's latch; ``zz_`` gives it the last word, for triggers fire in name order."""
+    """Trigger and functions of one flag's latch; ``zz_`` makes it fire last, because triggers fire in name order."""
 
     short: str
 
@@ -51,7 +51,7 @@ class _Names:
 
     @property
     def dormant(self) -> dict[str, sql.Composable]:
-        """The owner's functions that raise and lower a dormant one, as fragments."""
+        """The owner's functions that raise and lower a dormant latch, as fragments."""
         return _dormant_names(self.function)
 
 
@@ -64,7 +64,7 @@ def _dormant_names(function: str) -> dict[str, sql.Composable]:
 
 
 def raise_latch(session: Session, target: Target, incident_id: str) -> Latch:
-    """Put the latch in place. Never raises: without it the sweep still stands, and the result says so."""
+    """Put the latch in place. Never raises: without a latch there is still the sweep, and the result says so."""
     names = _names(target)
     try:
         with session.transaction(LOCK_SECONDS * 3, LOCK_SECONDS) as cursor:
@@ -81,9 +81,9 @@ def raise_latch(session: Session, target: Target, incident_id: str) -> Latch:
 
 
 def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
-    """Put a dormant latch in place, for these roles to raise and to pass; tell whether that changed anything.
+    """Put a dormant latch in place, for these roles to raise and to pass; return whether that changed anything.
 
-    Raises ServerError, for instance where this role does not own the table.
+    Raises ServerError, for instance if this role does not own the table.
     """
     names = _names(target)
     functions = [f"raise_{names.function}", f"lower_{names.function}"]
@@ -124,7 +124,7 @@ def _dormant_bodies(cursor: Cursor, target: Target, names: _Names) -> tuple[str,
 
 
 def _refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Composable | None = None) -> str:
-    """Return the body of a latch that is up; ``raises``: the function by which a dormant one is raised."""
+    """Return the body of a latch that is up; ``raises``: the function that raises a dormant one."""
     statements = Statements(target, as_jsonb=target.is_document)
     passes: sql.Composable = sql.SQL(queries.OWNER_PASSES).format(owner=sql.SQL("%(owner)s::name"))
     if raises:
@@ -133,7 +133,7 @@ def _refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Comp
         queries.FUNCTION_BODY,
         incident=sql.SQL("%(incident)s::text"),
         passes=passes,
-        # The row without a tenant, too: what it says holds for every tenant that has no row.
+        # Also the row without a tenant: its value holds for every tenant that has no row.
         rows=statements.fragments["key_matches"],
         flag=sql.SQL("%(flag)s::text"),
     )
@@ -152,7 +152,7 @@ def _is_dormant(cursor: Cursor, names: _Names) -> bool:
 
 
 def _stands(cursor: Cursor, target: Target, names: _Names) -> bool:
-    """Tell whether the trigger is on this table and fires in every role."""
+    """Return whether the trigger is on this table and fires in every replication role."""
     values = {"table": target.table.oid, "trigger": names.trigger, "function": names.function}
     return bool(cursor.row(queries.STANDS, values)[0])
 
@@ -175,7 +175,7 @@ def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | N
 
 
 def latch_problem(cursor: Cursor, target: Target) -> str | None:
-    """Return why this role could not raise the latch of a flag on the day, None where it could, '' without a ledger."""
+    """Return why this role could not raise a flag's latch in an incident, None if it could, '' without a ledger."""
     names = _names(target)
     values = {"table": target.table.oid, "column": target.column.name}
     found = cursor.rows(queries.AHEAD, {**values, "trigger": names.trigger, "function": names.function})
@@ -193,14 +193,14 @@ def latch_problem(cursor: Cursor, target: Target) -> str | None:
 
 
 def latch_is_up(cursor: Cursor, target: Target, incident_id: str) -> bool:
-    """Tell whether this incident's latch keeps a flag off already: its function refuses, and its trigger fires."""
+    """Return whether this incident's latch keeps a flag off already: its function refuses, and its trigger fires."""
     return latch_holder(cursor, target)[0] == incident_id and _stands(cursor, target, _names(target))
 
 
 def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str, str | None]:
     """Return the incident whose latch is up on a flag (None: there is none), whether we may pass it, and its owner.
 
-    And, of a dormant one that its owner did not let us raise, the line that does.
+    And, for a dormant one that its owner does not let us raise, the statement that would.
     """
     found = cursor.rows(queries.HOLDER, {"function": _names(target).function})
     holder, may_pass, owner, grant = found[0] if found else (None, True, "", None)
@@ -212,11 +212,11 @@ def lower_latches(
 ) -> list[str]:
     """Let everything pass at once, then drop what was made on demand; return what stayed behind as a pass-through.
 
-    :param target: only this flag's latch; None means all of this ledger.
+    :param target: only this flag's latch; None means all latches of this ledger.
     :param incident_id: only latches of this incident: closing an old one must not unlatch the one in progress.
     :param purge: drop dormant ones, too.
 
-    Raises ServerError when even the function cannot be replaced (it belongs to another role).
+    Raises ServerError if even the function cannot be replaced (it belongs to another role).
     """
     with session.transaction(5.0) as cursor:
         found = cursor.rows(queries.LATCHES, {})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger: made once, asked for on each run, and never in the way of containment."""
+"""The ledger: made once, asked on each run, and never in the way of containment."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, progress, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 
-# A ledger that does not answer within this is done without.
+# The run goes on without a ledger that does not answer within this time.
 LEDGER_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class LedgerState:
-    """What there is: ``present`` and usable, its version and environment, and whether this role could make it.
+    """The state of the ledger: ``present`` and usable, version and environment, and whether this role could make it.
 
-    ``reason`` says why a ledger that is there cannot be used.
+    ``reason`` says why an existing ledger cannot be used.
     """
 
     present: bool
@@ -37,7 +37,7 @@ class LedgerState:
 
 
 def ledger_state(cursor: Cursor) -> LedgerState:
-    """Return what there is; raises ServerError."""
+    """Return the state of the ledger; raises ServerError."""
     table, creatable, usable = cursor.row(queries.STATE, {})
     if not table or not usable:
         return LedgerState(present=bool(table), usable=False, creatable=creatable)
@@ -47,7 +47,7 @@ def ledger_state(cursor: Cursor) -> LedgerState:
 
 
 def check_environment(state: LedgerState, environment: str | None) -> None:
-    """Refuse a ledger of another environment: the one refusal that containment knows. Raises BadInput."""
+    """Refuse another environment's ledger, the only refusal that containment makes; raises BadInput."""
     if environment and state.environment and state.environment != environment:
         raise BadInput(
             "other_environment",
@@ -59,7 +59,7 @@ def check_environment(state: LedgerState, environment: str | None) -> None:
 
 
 def check_version(state: LedgerState) -> None:
-    """Refuse a ledger that this collection does not know how to write. Raises BadInput."""
+    """Refuse a ledger that this collection does not know how to write; raises BadInput."""
     if state.usable and state.version != queries.VERSION:
         raise BadInput(
             "newer_ledger",
@@ -70,7 +70,7 @@ def check_version(state: LedgerState) -> None:
 
 
 def make_ledger(cursor: Cursor, environment: str | None) -> bool:
-    """Make the ledger unless it is there, mark its environment; tell whether that changed it. Raises ServerError."""
+    """Make the ledger unless it exists, mark its environment; return whether that changed it. Raises ServerError."""
     cursor.run(queries.LOCK, {})
     state = ledger_state(cursor)
     check_environment(state, environment)
@@ -89,7 +89,7 @@ def make_ledger(cursor: Cursor, environment: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Who:
-    """Whose incident it is; all free text."""
+    """An incident and the run that acts on it; all fields are free text."""
 
     incident_id: str
     run_id: str
@@ -101,9 +101,9 @@ class Who:
 
 @dataclass(frozen=True)
 class Joined:
-    """The incident that the ledger knows this one as; ``adopted``: by an id that it had not known.
+    """The incident that the ledger knows for the given id; ``adopted``: that id is new to it.
 
-    ``unnamed``: why it could not note that id; it is the same incident all the same, and nobody finds it by that id.
+    ``unnamed``: why it could not note that id; it is the same incident anyway, but nobody finds it by that id.
     """
 
     incident_id: str
@@ -114,12 +114,12 @@ class Joined:
 
 
 def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
-    """Open the incident, or find it again. Never refuses: a closed incident's id gets a number and is a new one.
+    """Open the incident, or find it again. Never refuses: a closed incident's id gets a number for a new incident.
 
-    :param adopt: the id was made by the controller, not given by a person: then an incident that is open already is
+    :param adopt: the id was made by the controller, not given by a person: then an incident that is already open is
         the same one, and the new id becomes its alias.
-    :param left: an incident that could not be opened when it began: with ``adopt``, it is gone on with where none is
-        open and the ledger does not know it.
+    :param left: an incident that could not be opened when it began: with ``adopt``, it is continued if none is open
+        and the ledger does not know it.
     """
     cursor.run(queries.LOCK, {})  # Two controllers that start at once must not open two incidents.
     joined = foresee_incident(cursor, who, adopt, left)
@@ -130,13 +130,13 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None
             with cursor.savepoint():
                 cursor.run(queries.ADD_ALIAS, {"alias": who.incident_id, "incident": joined.incident_id})
         except ServerError as error:
-            # Another incident beside the one that is open would split what was kept, and its undo with it.
+            # A second incident beside the open one would split what was kept, and its undo with it.
             return replace(joined, unnamed=error)
     return joined
 
 
 def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
-    """Return what ``join_incident`` would come to, and change nothing."""
+    """Return what ``join_incident`` would return, and change nothing."""
     is_open = list_incidents(cursor, only_open=True)
     found = cursor.rows(queries.CANONICAL, {"incident": who.incident_id})
     if found and not found[0][1]:
@@ -169,7 +169,7 @@ def list_incidents(
 
 
 def find_incident(cursor: Cursor, incident_id: str) -> str | None:
-    """Return the incident that an id or alias means, the newest of that name; None when the ledger has none."""
+    """Return the incident that an id or alias means, the newest of that name; None if the ledger has none."""
     there = naming.known_as(cursor, incident_id)
     return there[-1] if there else None
 
@@ -209,7 +209,7 @@ def read_events(cursor: Cursor, incident_id: str, limit: int) -> list[tuple[Even
 
 
 def count_kills(cursor: Cursor) -> int:
-    """Return how many kills this ledger has recorded, over all incidents: one more means that somebody stopped it."""
+    """Return how many kills this ledger has recorded over all incidents: if it grows, somebody stopped the feature."""
     return int(cursor.row(queries.KILLS, {})[0])
 
 
@@ -226,7 +226,7 @@ def add_change(cursor: Cursor, incident_id: str, run_id: str, flag: str, change:
 
 
 def add_alias(cursor: Cursor, alias: str, incident_id: str) -> bool:
-    """Let an id mean an incident, unless it means one already; tell whether that is new."""
+    """Make an id an alias of an incident, unless it means one already; return whether that is new."""
     if find_incident(cursor, alias) is not None:
         return False
     cursor.run(queries.ADD_ALIAS, {"alias": alias, "incident": incident_id})
@@ -234,7 +234,7 @@ def add_alias(cursor: Cursor, alias: str, incident_id: str) -> bool:
 
 
 def read_lease(cursor: Cursor, name: str) -> dict[str, Any] | None:
-    """Return who holds a lease, since when and for how long yet; None when nobody does."""
+    """Return who holds a lease, since when and for how much longer; None if nobody does."""
     found = cursor.rows(queries.LEASE, {"name": name})
     if not found:
         return None
@@ -284,6 +284,6 @@ def renew_lease(cursor: Cursor, name: str, run_id: str, seconds: float) -> dict[
 
 
 def drop_lease(cursor: Cursor, name: str, run_id: str) -> bool:
-    """Give the lease back if this run holds it; tell whether it did."""
+    """Give the lease back if this run holds it; return whether it did."""
     cursor.run(queries.DROP_LEASE, {"name": name, "run": run_id})
     return cursor.rowcount > 0
