@@ -86,20 +86,20 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
     with session.transaction(READ_SECONDS, 2.0) as cursor:
         changed = ledger.make_ledger(cursor, request.environment)
         if cursor.row(progress.LACKS_ROOM, {})[0]:
-            cursor.run(progress.MAKE_ROOM, {})  # A ledger of before it was told how far a repair is.
+            cursor.run(progress.MAKE_ROOM, {})  # The ledger is from before it kept a repair's progress.
             changed = True
         if not cursor.row(files.STATE, {})[0]:
-            cursor.run(files.CREATE, {})  # One of before it kept files.
+            cursor.run(files.CREATE, {})  # It is from before it kept files.
             changed = True
         target = find_target(cursor, request.flag) if request.flag else None
         reads, mends = _rights(cursor, request)
-        # Rehearsed rows are events; only rows of the application's own are put into quarantine.
+        # Rehearsed rows are events; only the application's own rows are put into quarantine.
         repairs = any(not repair.get("rehearse") for repair in request.repairs)
         for role in request.grant_to:
             changed = grant_ledger(cursor, role, repairs) or changed
             changed = (target is not None and _grant_flag(cursor, role, target)) or changed
             to_mend, left_out = grant_mends(cursor, role, mends)
-            # After those, so that a column that comes with its table is not granted beside it.
+            # After those, so that a column that its table's grant covers is not granted again.
             granted += grant_entry(cursor, role) + to_mend + grant_reads(cursor, role, reads)
             reads.left_out += left_out
         if request.latch and target:
@@ -109,7 +109,7 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
 
 
 def _rights(cursor: Cursor, request: LedgerRequest, ever: bool = False) -> tuple[Reads, Mends]:
-    """Return what roles get; ``ever``: what they may have got while the schema was another one, too."""
+    """Return what roles get; ``ever``: also what they may have got while the schema was different."""
     if not request.grant_to:
         return Reads(), Mends()
     wanted, to_mend = request.reads, request.repairs

@@ -11,14 +11,14 @@ from typing import Iterable
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 
-# A name with such a number, and the id that was asked for where the number is the ledger's.
+# A name with such a number; the group is the id that was asked for, if the number is the ledger's.
 _NUMBERED = re.compile(r"(.+)-(?:[2-9]|[1-9][0-9])", re.DOTALL)
 
 
 def namesakes(cursor: Cursor, incident_id: str) -> list[tuple[str, bool | None]]:
     """Return incidents of one name, ``X``, ``X-2``, ``X-3``: the closed ones, then one that is open or yet to be made.
 
-    Each with whether it is closed, None for the one that is not there.
+    Each comes with whether it is closed, None for the one that does not exist.
     """
     names: list[tuple[str, bool | None]] = []
     while not names or names[-1][1]:
@@ -29,15 +29,15 @@ def namesakes(cursor: Cursor, incident_id: str) -> list[tuple[str, bool | None]]
 
 
 def known_as(cursor: Cursor, incident_id: str) -> list[str]:
-    """Return all incidents that an id or alias has stood for, oldest first: the closed ones, then the present one."""
+    """Return all incidents that an id or alias has stood for, oldest first: the closed ones, then the current one."""
     return [name for name, closed in namesakes(cursor, incident_id) if closed is not None]
 
 
 def opened_as(cursor: Cursor, incidents: Iterable[str]) -> dict[str, str]:
-    """Return, of each incident that the ledger gave a number, the id that was asked for.
+    """Return the id that was asked for, for each incident to which the ledger gave a number.
 
-    The number is in the ledger alone: the write block and the run's own files keep that id. It is this incident's for
-    as long as the ledger means this one by it: not where one of a lower number is open, nor once there is a newer one.
+    The number is only in the ledger: the write block and the run's own files keep that id. It is this incident's id as
+    long as the ledger means this one by it: not if one with a lower number is open, and not once there is a newer one.
     """
     parts = {name: _NUMBERED.fullmatch(name) for name in incidents}
     asked = {name: part.group(1) for name, part in parts.items() if part}

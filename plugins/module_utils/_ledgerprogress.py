@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import failover
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledgerprogress as queries
 
-# Events of a return in stages, and what a reader calls them.
+# Events of a return in stages, and their names for a reader.
 STAGE_EVENTS = {"stage begun": "begun", "stage passed": "passed", "stage failed": "failed"}
 # Events of a validation of the data, and whether it passed.
 VALIDATION_EVENTS = {"data validated": True, "data not validated": False}
@@ -36,7 +36,7 @@ def read_validation(cursor: Cursor, incident_id: str) -> dict[str, Any] | None:
 
 
 def count_recorded(cursor: Cursor, run_id: str) -> int:
-    """Return of how many tenants the ledger keeps prior values that a run took."""
+    """Return for how many tenants the ledger keeps prior values that a run took."""
     return int(cursor.row(failover.RECORDED, {"run": run_id})[0])
 
 
@@ -47,6 +47,6 @@ def read_failovers(cursor: Cursor, incident_id: str) -> list[dict[str, Any]]:
 
 
 def read_last_timeline(cursor: Cursor, incident_id: str) -> tuple[str | None, bool]:
-    """Return on which timeline an incident did something last, and whether anybody has the feature back by now."""
+    """Return the timeline on which an incident last did something, and whether anybody has the feature back by now."""
     timeline, returned = cursor.row(failover.LAST_TIMELINE, {"incident": incident_id})
     return timeline, returned

@@ -16,9 +16,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     without_page,
 )
 
-# What Ansible says of itself: which Python it has found, and its own directory, made the first time it comes as a user.
+# What Ansible says about itself: the Python it has found, and its own directory, made at its first login as a user.
 _ANSIBLES_OWN = ("discovered Python interpreter", "remote_tmp")
-# From 2.19 on it puts this before what was said.
+# From 2.19 on, it puts this before the message.
 _ANSIBLES_WORD = "Task failed: "
 SHOWN = 5  # Blockers and tenants named per database; the module's result has more.
 
@@ -28,7 +28,7 @@ Answer = Mapping[str, Any]
 def one_line(text: object) -> str:
     """Return text from anywhere as one line of at most 300 characters; one that is cut ends with an ellipsis.
 
-    The address of an error's page does not count as text: who wants it in the line says so by ``paged``.
+    The address of an error's page is left out of the text; ``paged`` adds it to the line.
     """
     line, _page = without_page(" ".join(str(text).split()))
     return line if len(line) <= 300 else line[:299] + "…"
@@ -45,7 +45,7 @@ def paged(line: str, answer: Answer) -> str:
 class Host:
     """One host of the group: its first answer (the kill, or the undo), a later one (the sweep), and the last look.
 
-    Any of them may lack.
+    Any of them may be missing.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Host:
 
     @property
     def last(self) -> Answer:
-        """The answer that tells how it stands now."""
+        """The answer that says how it is now."""
         answer = self.later if "database" in self.later else self.first
         again = self.still.get("on_again")
         if not again:
@@ -83,7 +83,7 @@ class Host:
 
     @property
     def changed_count(self) -> int:
-        """Tenants switched in both answers."""
+        """Tenants switched in both answers together."""
         return int(self.first.get("changed_count", 0)) + int(self.later.get("changed_count", 0))
 
     @property
@@ -99,7 +99,7 @@ class Host:
 
     @property
     def sweep_lost(self) -> bool:
-        """Whether the sweep after the kill was to run and gave no answer: then nobody watches what is written back."""
+        """Whether the sweep after the kill was due and gave no answer: then nobody watches what is written back."""
         return bool(self.later) and "database" not in self.later and not self.later.get("skipped")
 
     @property
@@ -109,18 +109,18 @@ class Host:
 
     @property
     def handed_over(self) -> bool:
-        """Whether it is certain that nothing can be asked of it any more as a primary, or that it is none."""
+        """Whether it certainly is not a primary, or can no longer be asked as one."""
         follows = "database" in self.still and not self.still["database"]["writable"]
         return self.sweep_lost or self.gone or self.is_replica or follows
 
     def took_over_from(self, name: str) -> bool:
-        """Whether it has the place of another server of that name since the kill."""
+        """Return whether it has taken the place of the server of that name since the kill."""
         failover = self.last.get("failover") or {}
         return bool(failover.get("host") == name)
 
     @property
     def switched(self) -> int:
-        """Tenants switched off or put back by this run; where a server took over, as far as its ledger knows."""
+        """Tenants switched off or put back by this run; if a server took over, as far as its ledger knows."""
         recorded = (self.last.get("failover") or {}).get("recorded")
         return self.changed_count if recorded is None else int(recorded)
 
@@ -138,9 +138,9 @@ class Host:
 
 
 def why_silent(answer: Answer) -> str:
-    """Return why nothing came back, in one line, by what Ansible says of it."""
+    """Return why nothing came back, in one line, from what Ansible says about it."""
     if answer.get("timedout"):
-        # Whoever is not heard any more may have been told all of it.
+        # A host that is silent now may still have received the whole task.
         within = f" within {answer['timedout']['period']} s" if "period" in answer["timedout"] else ""
         return f"no answer{within}; what was begun there may have been done all the same"
     why = one_line(answer.get("msg") or "no reason given")
@@ -149,13 +149,13 @@ def why_silent(answer: Answer) -> str:
 
 
 def warnings_of(answer: Answer) -> list[str]:
-    """Return what a module warned of, one line each; what Ansible says of itself is nothing to act on."""
+    """Return a module's warnings, one line each, without Ansible's about itself, which need no action."""
     told = [one_line(text) for text in answer.get("warnings") or []]
     return [text for text in told if not any(own in text for own in _ANSIBLES_OWN)]
 
 
 def flag_line(answer: Answer, name: str, plan: bool = False) -> str:
-    """Return one line about one host's kill, said as soon as it is known; ``plan``: nothing was done."""
+    """Return one line about one host's kill, shown as soon as it is known; ``plan``: nothing was done."""
     host = Host(name, answer, {})
     if not host.answered:
         return f"{name}: {host.why_not}"
@@ -172,7 +172,7 @@ def flag_line(answer: Answer, name: str, plan: bool = False) -> str:
 
 
 def database_line(host: Host, kind: str, plan: bool = False) -> str:
-    """Return one line that says how one database stands."""
+    """Return one line about the state of one database."""
     last, where = host.last, host.last["database"]
     place = f"{host.name}: {one_line(where['name'])} at {where['address']}"
     place += f" (PostgreSQL {where['server_version'].split()[0]}"
@@ -213,7 +213,7 @@ def steps_line(host: Host) -> str:
 
 
 def blocked_line(row: Answer) -> str:
-    """Return one line about what could not be switched, with the statement that ends whoever holds it."""
+    """Return one line about what could not be switched, with the statement that ends its holder."""
     whose = "the table" if row["tenant"] is None else f"tenant {one_line(row['tenant'])}"
     if row.get("refused"):
         return f"{whose} could not be written: {one_line(row['refused'])}"
@@ -226,7 +226,7 @@ def blocked_line(row: Answer) -> str:
 
 
 def unsaved_lines(host: Host) -> list[str]:
-    """Return prior values that nothing could take but this screen; there is no limit, for nothing else has them."""
+    """Return prior values that only this screen could take; there is no limit, because nothing else has them."""
     found = []
     for answer in (host.first, host.later):
         priors = answer.get("priors", {})
@@ -240,7 +240,7 @@ def unsaved_lines(host: Host) -> list[str]:
 
 
 def notes(host: Host) -> list[str]:
-    """Return what a reader must know about one database beside its figures."""
+    """Return what a reader must know about one database besides its figures."""
     found: list[str] = []
     last = host.last
     if last.get("failed") and "enabled_after" in last:

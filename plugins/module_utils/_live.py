@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a person sees of a run while it goes on: from events to lines. Pure: neither Ansible nor a driver.
 
-A line is said when a step has ended. Where all hosts of a play go through a step together, it is said once for those of
-whom the same is to be told; where each goes on by itself, for each. A play's heading comes with its first line, so that
-plays in which nothing was done stay out of sight.
+A line is shown when a step has ended. If all hosts of a play go through a step together, there is one line for all with
+the same outcome; if each goes on by itself, one for each. A play's heading comes with its first line, so that plays in
+which nothing was done stay out of sight.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livetext i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
 
 OK, FAILED, UNREACHABLE = "ok", "failed", "unreachable"
-# Databases that are introduced one by one; of a fleet, the screens count.
+# At most so many databases are introduced one by one; a larger fleet is left to the screens.
 _MOST_DATABASES = 5
 _NUMBER = re.compile(r"(\d+)\.")
 _SECONDS = re.compile(r"\d+(?:\.\d+)?")
 _CLOSE = "This terminal may be closed while it watches; the same command again goes on."
 _SAFE = "It is safe to close this terminal."
 _LEFT = "This terminal may be closed; what stands above says what holds and what is next."
-# A step that took longer says so.
+# A step that took longer shows its time.
 _LONG_SECONDS = 5.0
 Facts = Mapping[str, Any]
 
@@ -57,7 +57,7 @@ class Step:
 
 @dataclass
 class _Group:
-    """Hosts of whom the same is to be told of one task."""
+    """Hosts with the same outcome of one task."""
 
     at: float
     name: str
@@ -67,12 +67,12 @@ class _Group:
 
 
 class Live:
-    """One run of one playbook. ``said``: whether steps are; else the first lines, clocks and last lines are."""
+    """One run of one playbook. ``said``: whether steps are shown; else only first lines, clocks and last lines are."""
 
     def __init__(self, at: float, playbook: str, check_mode: bool, said: bool = True) -> None:
         """Begin a run; ``playbook`` is its short name."""
         self.running = Running()
-        # Whether the play that is under way has said a screen.
+        # Whether the play that is under way has shown a screen.
         self.has_screen = False
         self._playbook, self._check_mode, self._said = playbook, check_mode, said
         self._began = self._clock_began = at
@@ -92,17 +92,17 @@ class Live:
 
     @property
     def incident(self) -> str:
-        """The incident as it is known by now: by a ledger, else as the run has named it; empty without one."""
+        """The incident as known by now: from a ledger, else as the run has named it; empty without one."""
         return self._incident or self._named
 
     def first(self) -> list[Line]:
-        """Return what is known before anything is read."""
+        """Return lines about what is known before anything is read."""
         purpose = text.PURPOSES.get(self._playbook, "")
         lines = [Line(f"{clean(self._playbook, 80)}.yml{f': {purpose}' if purpose else ''}", HEADING)]
         return lines + ([Line("CHECK MODE: this is the plan, nothing is changed", ODD)] if self._check_mode else [])
 
     def about(self, facts: Facts) -> list[Line]:
-        """Take what the profile says, and return the first lines.
+        """Take in what the profile says, and return the first lines.
 
         :param facts: ``environment``, ``operator``, ``hosts`` by tier, ``objectives`` in seconds, ``reenable``.
         """
@@ -119,7 +119,7 @@ class Live:
         ]
 
     def name(self, incident: str, given: bool, started: float | None = None) -> list[Line]:
-        """Take what the run calls its incident, whether a person ``given`` it, and when the objective's clock began."""
+        """Take in the run's name for its incident, whether a person gave it, and when the objective's clock began."""
         if started is not None:
             self._clock_began = started
         known, self._named, self._agreed = self._named, incident, given
@@ -128,7 +128,7 @@ class Live:
         return [text.fact("Incident", incident if given else f"{incident}, unless a ledger has one open")]
 
     def play_began(self, at: float, heading: str, playbook: str, apart: bool) -> list[Line]:
-        """Begin a play of a file; ``apart``: each host goes on by itself."""
+        """Begin a play of a playbook; ``apart``: each host goes on by itself."""
         lines = [*self.task_began(at), *self._end_watch(at)]
         heading = clean(heading, 200)
         objective, last = text.OBJECTIVES.get(playbook, ("", -1))
@@ -138,16 +138,16 @@ class Live:
         self._heading, self._apart, self._closing_said = (at, heading), apart, False
         self.has_screen = False
         self.running.clear()
-        # Without steps the heading has been said by then, by Ansible.
+        # Without steps, Ansible has shown the heading by now.
         return lines if self._said else [*lines, *self.heading()[-1:]]
 
     def task_began(self, at: float) -> list[Line]:
-        """Say what came of the task before, for all hosts of whom the same is to be told at once."""
+        """Return the lines about the previous task, one for all hosts with the same outcome."""
         groups, self._groups = list(self._groups.values()), {}
         return [line for group in groups for line in self._say(group)]
 
     def host_began(self, at: float, step: Step, limit: float | None) -> list[Line]:
-        """Begin a task on a host; ``limit`` is how many seconds it may take, none where that is not known."""
+        """Begin a task on a host; ``limit`` is how many seconds it may take, None if that is not known."""
         self.running.began(at, step.host, step.task, step.name, limit)
         if step.role != "observe" or self._closing_said or self._check_mode:
             return []
@@ -155,13 +155,13 @@ class Live:
         return self._under_heading(at, [Line(_CLOSE, GOOD)])
 
     def ended(self, step: Step) -> list[Line]:
-        """Take a step's end on a host, and return what is to be said by now."""
+        """Take in a step's end on a host, and return the lines that are due by now."""
         began = self.running.ended(step.host, step.task)
         lines = self._introduce(step.result) if step.ours and step.result else []
         job, module = (step.host, str(step.result.get("ansible_job_id"))), step.module
         is_ours = step.ours
         if job in self._jobs and step.result.get("finished") and "erased" not in step.result:
-            # What came of a job is asked by another module than began it.
+            # Another module asks for the outcome of a job than the one that began it.
             is_ours, module = True, self._jobs[job]
         elif "ansible_job_id" in step.result and step.ours:
             self._jobs.setdefault(job, module)
@@ -182,11 +182,11 @@ class Live:
         return self._under_heading(step.at, lines) + (self.task_began(step.at) if self._apart else [])
 
     def skipped(self, host: str, task: str) -> None:
-        """Forget a task that is not done on a host."""
+        """Forget a task that is skipped on a host."""
         self.running.ended(host, task)
 
     def message(self, at: float, name: str, role: str, message: Any) -> list[Line]:
-        """Return what a debug task says: a screen is shown whole; what a line above has said is not said again."""
+        """Return what a debug task says: a screen is shown whole; what a line above has said is not repeated."""
         lines = self.task_began(at)
         if not self._said:
             return lines
@@ -203,14 +203,14 @@ class Live:
         return [*lines, *self._under_heading(at, [Line(shown, text.PLAIN, 7)])]
 
     def status(self, at: float) -> str:
-        """Return what is under way on one line, for the last line of a terminal; empty while nothing is slow."""
+        """Return what is under way as one line, for the last line of a terminal; empty while nothing is slow."""
         if not self._said:
             return ""
         doing = self._watch or self.running.text(at)
         return f"{self._clock(at)}  {doing}" if doing else ""
 
     def slow(self, at: float) -> list[Line]:
-        """Return what is under way as a line that stays, for what is no terminal."""
+        """Return what is under way as a line that stays, for output that is not a terminal."""
         line, self._watch = self.status(at), ""
         return [*self.heading(), Line(line, text.PLAIN, 7)] if line else []
 
@@ -218,9 +218,9 @@ class Live:
         """Return the last lines.
 
         :param failed: whether the exit status is not 0.
-        :param failure: what ended the run badly, in words; empty where nothing did, or where a screen has said it.
+        :param failure: what ended the run badly, in words; empty if nothing did, or a screen has said it.
         :param verdict: what the roles handed on, for instance ``contained``; may be empty.
-        :param place: where the journal is; empty where there is none.
+        :param place: where the journal is; empty if there is none.
         """
         lines = [*self.task_began(at), *self._end_watch(at), Line("")]
         took = f"after {text.clock(at - self._began)}, {text.moment(at)}"
@@ -237,7 +237,7 @@ class Live:
         return [*lines, Line(_LEFT) if failed else Line(_SAFE, GOOD)]
 
     def heading(self) -> list[Line]:
-        """Return the heading of the play that is under way, where it was not said yet."""
+        """Return the heading of the play that is under way, unless it was shown already."""
         if self._heading is None:
             return []
         (at, heading), self._heading = self._heading, None
@@ -273,7 +273,7 @@ class Live:
         return f"{word}, the run goes on: {'as above' if again else message}", ODD
 
     def _introduce(self, result: Facts) -> list[Line]:
-        """Return a database and an incident the first time that they are met."""
+        """Return lines about a database and an incident the first time they appear."""
         lines, database = [], map_of(result.get("database"))
         key = f"{database.get('cluster')} {database.get('name')} {database.get('writable')}"
         if database and key not in self._databases and len(self._databases) < _MOST_DATABASES:

@@ -10,26 +10,26 @@ from typing import Any, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import number
 
 Result = Mapping[str, Any]
-SHOWN = 3  # Names that one line has.
+SHOWN = 3  # At most so many names are in one line.
 
 
 def count_of(value: Any) -> int:
-    """Return a count; what is none is 0."""
+    """Return a count; 0 for anything that is not one."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def rows_of(value: Any) -> list[Any]:
-    """Return a list; what is none is empty."""
+    """Return a list; an empty one for anything else."""
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def map_of(value: Any) -> Mapping[str, Any]:
-    """Return a map; what is none is empty."""
+    """Return a map; an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
 def seconds_of(milliseconds: Any) -> str:
-    """Return milliseconds as `` in 0.21 s``; empty where they are not known."""
+    """Return milliseconds as `` in 0.21 s``; empty if they are not known."""
     is_number = isinstance(milliseconds, (int, float)) and not isinstance(milliseconds, bool)
     return f" in {milliseconds / 1000:.2f} s" if is_number else ""
 
@@ -40,5 +40,5 @@ def many(count: Any, one: str, more: str) -> str:
 
 
 def joined(*parts: str) -> str:
-    """Return what is not empty, with commas between."""
+    """Return the parts that are not empty, with commas between them."""
     return ", ".join(part for part in parts if part)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What looks, mends and returns, in words for the live view: checks, plans, backups, metrics, incidents. Pure."""
+"""Words for the live view on what looks, mends and returns: checks, plans, backups, metrics, incidents. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown i
 
 
 def integrity_said(result: Result, _plan: bool) -> str:
-    """Return what came of a count of what is corrupt."""
+    """Return the outcome of a count of corrupt data."""
     counts, unknown = map_of(result.get("counts")), len(rows_of(result.get("not_known")))
     found = [(name, count) for name, count in counts.items() if count_of(count)]
     left = f"{many(unknown, 'check', 'checks')} gave no count" if unknown else ""
@@ -35,7 +35,7 @@ def integrity_said(result: Result, _plan: bool) -> str:
 
 
 def repair_said(result: Result, plan: bool) -> str:
-    """Return what came of a plan, a repair or its undo."""
+    """Return the outcome of a plan, a repair or its undo."""
     if "undone" in result and "plan" not in result:
         return f"{many(len(rows_of(result['undone'])), 'repair', 'repairs')} {'would be ' if plan else ''}undone"
     planned = map_of(result.get("plan"))
@@ -47,7 +47,7 @@ def repair_said(result: Result, plan: bool) -> str:
 
 
 def restore_said(result: Result, plan: bool) -> str:
-    """Return what came of a comparison with a backup, a restore or its undo."""
+    """Return the outcome of a comparison with a backup, a restore or its undo."""
     if "undone" in result and "plan" not in result:
         return f"{many(len(rows_of(result['undone'])), 'restore', 'restores')} {'would be ' if plan else ''}undone"
     tables = [map_of(table) for table in rows_of(map_of(result.get("plan")).get("tables"))]
@@ -59,7 +59,7 @@ def restore_said(result: Result, plan: bool) -> str:
 
 
 def gate_said(result: Result, _plan: bool) -> str:
-    """Return what came of a sample of metrics."""
+    """Return the outcome of a sample of metrics."""
     words = {"ok": "metrics are good", "degraded": "metrics are BAD", "unstable": "metrics are UNSTABLE"}
     metrics = [map_of(metric) for metric in rows_of(result.get("metrics"))]
     bad = [str(metric.get("name")) for metric in metrics if metric.get("verdict") != "ok"]
@@ -69,7 +69,7 @@ def gate_said(result: Result, _plan: bool) -> str:
 
 
 def affected_said(result: Result, _plan: bool) -> str:
-    """Return what came of a ranking."""
+    """Return the outcome of a ranking."""
     if not result.get("measured"):
         return "nothing was measured"
     share = f"{number(result.get('affected_on_count'))} of {number(result.get('on_count'))} tenants with the flag on"
@@ -78,7 +78,7 @@ def affected_said(result: Result, _plan: bool) -> str:
 
 
 def backup_said(result: Result, _plan: bool) -> str:
-    """Return what came of a search for backups."""
+    """Return the outcome of a search for backups."""
     newest = map_of(result.get("newest"))
     if not newest:
         return "NO USABLE BACKUP"
@@ -88,7 +88,7 @@ def backup_said(result: Result, _plan: bool) -> str:
 
 
 def smoke_said(result: Result, _plan: bool) -> str:
-    """Return what came of a walk through the application."""
+    """Return the outcome of a walk through the application."""
     steps = rows_of(result.get("steps"))
     if result.get("passed"):
         return f"all {many(len(steps), 'step', 'steps')} good"
@@ -96,7 +96,7 @@ def smoke_said(result: Result, _plan: bool) -> str:
 
 
 def pm2_said(result: Result, _plan: bool) -> str:
-    """Return what came of a look at processes and logs."""
+    """Return the outcome of a look at processes and logs."""
     if "online" not in result:
         return ""
     wrong, recent = len(rows_of(result.get("problems"))), result.get("error_lines_recent")
@@ -108,7 +108,7 @@ def pm2_said(result: Result, _plan: bool) -> str:
 
 
 def point_said(result: Result, _plan: bool) -> str:
-    """Return what came of the recovery point."""
+    """Return the outcome of the look at the recovery point."""
     point = map_of(result.get("recovery_point"))
     rows = (
         "every row of the dump accounted for" if result.get("accounted") else "ROWS OF THE DUMP ARE NOT ACCOUNTED FOR"
@@ -123,7 +123,7 @@ def point_said(result: Result, _plan: bool) -> str:
 
 
 def incident_said(result: Result, _plan: bool) -> str:
-    """Return what came of an incident that was written to."""
+    """Return the outcome of a write to an incident."""
     lease = map_of(result.get("lease"))
     if lease.get("holder"):
         return f"the lease is held by {lease['holder']}"
@@ -131,7 +131,7 @@ def incident_said(result: Result, _plan: bool) -> str:
 
 
 def incident_info_said(result: Result, _plan: bool) -> str:
-    """Return what came of the incidents that are open."""
+    """Return which incidents are open."""
     if "open" not in result:
         return ""
     found = [str(map_of(row).get("incident_id")) for row in rows_of(result["open"])]
@@ -139,7 +139,7 @@ def incident_info_said(result: Result, _plan: bool) -> str:
 
 
 def preflight_said(result: Result, _plan: bool) -> str:
-    """Return what came of a preflight."""
+    """Return the outcome of a preflight."""
     checks = [map_of(check) for check in rows_of(result.get("checks"))]
     bad = [str(check.get("name")) for check in checks if check.get("ok") is False]
     met = sum(check.get("ok") is True for check in checks)
@@ -147,30 +147,30 @@ def preflight_said(result: Result, _plan: bool) -> str:
 
 
 def redis_stats_said(result: Result, _plan: bool) -> str:
-    """Return what came of a look at Redis."""
+    """Return the outcome of a look at Redis."""
     return f"answers in {number(result.get('ping_ms'), 1)} ms"
 
 
 def slow_said(result: Result, _plan: bool) -> str:
-    """Return what came of a look at slow statements."""
+    """Return the outcome of a look at slow statements."""
     waiting = len(rows_of(result.get("waiting")))
     return f"{number(result.get('running_count'))} run or sit idle for long, {waiting:,} wait for a lock"
 
 
 def journals_said(result: Result, _plan: bool) -> str:
-    """Return what came of the journals."""
+    """Return how many journals hold."""
     journals = [map_of(journal) for journal in rows_of(result.get("journals"))]
     whole = sum(bool(journal.get("holds")) for journal in journals)
     return f"{whole:,} of {many(len(journals), 'journal', 'journals')} hold"
 
 
 def status_page_said(result: Result, _plan: bool) -> str:
-    """Return what came of the status page."""
+    """Return the changes on the status page."""
     return f"{many(len(rows_of(result.get('actions'))), 'change', 'changes')} on the page"
 
 
 def planted_said(result: Result, plan: bool) -> str:
-    """Return what came of rows that are wrong on purpose."""
+    """Return what became of rows that are wrong on purpose."""
     would, left = "would be " if plan else "", count_of(result.get("left"))
     if count_of(result.get("removed")) or count_of(result.get("gone")) or left:
         gone = count_of(result.get("gone"))
@@ -183,7 +183,7 @@ def planted_said(result: Result, plan: bool) -> str:
 
 
 def messages_said(result: Result, plan: bool) -> str:
-    """Return whom messages reached."""
+    """Return what became of messages."""
     told = {
         "would_send": "would be sent" if plan else "",
         "would_write": "would be written" if plan else "",
@@ -197,7 +197,7 @@ def messages_said(result: Result, plan: bool) -> str:
 
 
 def database_said(database: Mapping[str, Any], result: Result) -> str:
-    """Return which database answered, and how many tenants are on there, where its first answer says that."""
+    """Return which database answered, and how many tenants are on there, if its first answer says so."""
     on = result.get("enabled_before", result.get("enabled"))
     tenants = f"{number(on)} of {number(result.get('total'))} tenants on" if on is not None else ""
     return joined(

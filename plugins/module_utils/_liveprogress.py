@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown i
 
 
 def progress_said(result: Result) -> str:
-    """Return how far a job is that goes on, as ``progress_info`` gives it; empty where its result does not say."""
+    """Return how far a job under way is, as ``progress_info`` gives it; empty if its result does not say."""
     told = [map_of(one) for one in rows_of(result.get("progress"))]
     return joined(*(_step_said(one) if one.get("step") else _table_said(one) for one in told[:SHOWN]))
 
@@ -30,7 +30,7 @@ def _table_said(table: Result) -> str:
 
 
 def _step_said(step: Result) -> str:
-    """Return at which step a repair or a restore is, and how far with that."""
+    """Return which step a repair or a restore is at, and how far that step is."""
     rows, planned, there = step.get("rows"), count_of(step.get("planned")), count_of(step.get("bytes"))
     unit, of = step.get("unit"), count_of(step.get("of"))
     at = f", {unit} {count_of(step.get('number')):,} of {of:,}" if unit and of else ""

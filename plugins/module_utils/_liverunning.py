@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livetext import clock, hosts
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
 
-# What ends sooner is said when it has ended.
+# What ends sooner is shown only when it has ended.
 SLOW_SECONDS = 1.0
 
 
@@ -23,10 +23,10 @@ class _Doing:
 
 
 class Running:
-    """Tasks that were begun on a host and have not ended; as many as there are forks."""
+    """Tasks that have begun on a host and not ended; as many as there are forks."""
 
     def __init__(self) -> None:
-        """Nothing is under way."""
+        """Start with nothing under way."""
         self._doing: dict[tuple[str, str], _Doing] = {}
 
     def clear(self) -> None:
@@ -38,18 +38,18 @@ class Running:
         self._doing[host, task] = _Doing(at, name, limit)
 
     def told(self, host: str, task: str, so_far: str) -> None:
-        """Take how far a task is on a host."""
+        """Take in how far a task is on a host."""
         doing = self._doing.get((host, task))
         if doing is not None and so_far:
             doing.so_far = clean(so_far, 200)
 
     def ended(self, host: str, task: str) -> float | None:
-        """End it; return when it began, none where that was not seen."""
+        """End a task; return when it began, None if that was not seen."""
         doing = self._doing.pop((host, task), None)
         return None if doing is None else doing.began
 
     def text(self, at: float) -> str:
-        """Return what has been under way longest, where it is slow: what, where, for how long, and how long it may."""
+        """Return what has been under way longest, if it is slow: what, where, for how long, and its time limit."""
         slow = [(doing.began, host, doing) for (host, _task), doing in self._doing.items()]
         slow = [row for row in slow if at - row[0] >= SLOW_SECONDS]
         if not slow:

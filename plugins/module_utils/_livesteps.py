@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The figure that matters in a module's result, in words, for the live view. Pure: neither Ansible nor a driver.
 
-One function a module, in a table. Fields are those of the modules' RETURN; one that lacks is left out, never guessed.
-Text of databases and applications is not among them, but for names, which the caller cleans.
+One function per module, in a table. Fields are those of the modules' RETURN; a missing one is left out, never guessed.
+They contain no text from databases and applications except names, which the caller cleans.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livefields
 
 
 def figure(module: str, result: Result, plan: bool = False) -> str:
-    """Return what came of a module in a few words; empty where its result says nothing that counts.
+    """Return the outcome of a module in a few words; empty if its result says nothing that matters.
 
     :param module: its short name, for instance ``feature_flag``.
     :param plan: whether nothing was changed (check mode), so that it only would be.
     """
     if "ansible_job_id" in result and not result.get("finished"):
-        # Messages are sent beside the run, whose end says what became of them.
+        # Messages are sent alongside the run, whose end says what became of them.
         again = "it goes on if this terminal is lost, and the same command again finds it"
         return "begun" if module == "notify" else f"begun; {again}"
     if isinstance(result.get("results"), (list, tuple)) and module in _SENTENCES:
@@ -35,7 +35,7 @@ def figure(module: str, result: Result, plan: bool = False) -> str:
     said = told(result, plan) if told is not None else ""
     error = result.get("error")
     if isinstance(error, Mapping) and error.get("what"):
-        # Of one that its task allows to fail.
+        # From a module that its task allows to fail.
         return f"{said}; {error['what']}" if said else str(error["what"])
     return said
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stops and keeps, in words for the live view: flag, fence, block, evidence, dump, purge, proof. Pure."""
+"""Words for the live view on what stops and keeps: flag, fence, block, evidence, dump, purge, proof. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown i
 
 
 def flag_said(result: Result, plan: bool) -> str:
-    """Return what came of a switch of tenants."""
+    """Return the outcome of a switch of tenants."""
     if "enabled_after" not in result:
         return ""
     total, on, switched = count_of(result.get("total")), count_of(result["enabled_after"]), result.get("changed_count")
@@ -41,12 +41,12 @@ def flag_said(result: Result, plan: bool) -> str:
 
 
 def flag_info_said(result: Result, _plan: bool) -> str:
-    """Return what came of how many tenants are on."""
+    """Return how many tenants are on."""
     return f"{number(result.get('enabled'))} of {number(result.get('total'))} tenants are on"
 
 
 def fence_said(result: Result, plan: bool) -> str:
-    """Return what came of the fence."""
+    """Return the state of the fence."""
     tables, open_ones = rows_of(result.get("tables")), rows_of(result.get("draining"))
     where = f" on {many(len(tables), 'table', 'tables')}" if tables else ""
     words = {
@@ -65,7 +65,7 @@ def fence_said(result: Result, plan: bool) -> str:
 
 
 def block_said(result: Result, plan: bool) -> str:
-    """Return what came of the write block."""
+    """Return the outcome of holding or releasing the write block."""
     if "held" not in result:
         return ""
     would, ends = "would be " if plan else "", result.get("ttl_seconds")
@@ -82,7 +82,7 @@ def block_said(result: Result, plan: bool) -> str:
 
 
 def block_info_said(result: Result, _plan: bool) -> str:
-    """Return what came of the write block that was read."""
+    """Return the state of the write block."""
     if "held" not in result:
         return ""
     ends = result.get("ttl_seconds")
@@ -92,7 +92,7 @@ def block_info_said(result: Result, _plan: bool) -> str:
 
 
 def evidence_said(result: Result, plan: bool) -> str:
-    """Return what came of evidence."""
+    """Return the outcome of keeping evidence."""
     if plan:
         return "evidence would be kept"
     if "complete" not in result:
@@ -105,7 +105,7 @@ def evidence_said(result: Result, plan: bool) -> str:
 
 
 def dump_said(result: Result, _plan: bool) -> str:
-    """Return what came of a dump."""
+    """Return the outcome of a dump."""
     if result.get("rows") is None:
         return f"needs {megabytes(result['needed_bytes'])}" if "needed_bytes" in result else ""
     how = {"toc": "proven by its table of contents", "restore": "proven by restoring it"}
@@ -117,7 +117,7 @@ def dump_said(result: Result, _plan: bool) -> str:
 
 
 def purge_said(result: Result, plan: bool) -> str:
-    """Return what came of a purge."""
+    """Return the outcome of a purge."""
     if "purged" not in result:
         return ""
     kept = count_of(result.get("protected_kept"))
@@ -129,11 +129,11 @@ def purge_said(result: Result, plan: bool) -> str:
 
 
 def proof_said(result: Result, _plan: bool) -> str:
-    """Return what came of the proof of a kill."""
+    """Return the outcome of the proof of a kill."""
     known, on_v2, slowest = len(rows_of(result.get("processes"))), result.get("serving_v2"), result.get("max_seconds")
     if "proven_count" not in result:
         return ""
-    # Ahead of the day nothing was killed, and V2 is as it should be.
+    # Before any incident nothing was killed, and being on V2 is as it should be.
     still = "STILL ON V2" if result.get("committed_seconds_ago") else "on V2"
     return joined(
         f"{number(result['proven_count'])} of {many(known, 'process', 'processes')} on V1",

@@ -11,14 +11,14 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean, visible
 
-# What a line is, for whoever gives it a colour. A good run has none that is BAD.
+# What a line is, for the code that colours it. A good run has no BAD one.
 PLAIN, HEADING, GOOD, ODD, BAD = "plain", "heading", "good", "odd", "bad"
 LONGEST = 1000
-# What holds a file in a result: of modules that carry some from disk to ledger and back, and of slurp.
+# Fields of a result that hold a file: of modules that carry files from disk to ledger and back, and of slurp.
 _FILES, _LONGEST_TEXT = ("text", "content", "words"), 200
 _HOSTS_NAMED = 3
 _LABEL = 13
-# A screen has lines to copy; a line end within one would be typed as Enter.
+# Marks of a screen's lines that are there to be copied; a line end within one would be typed as Enter.
 _TO_COPY = ("ansible-playbook ", "SELECT ", "ROLLBACK PREPARED", "ACL SETUSER", "GRANT ", '{"')
 
 # What each playbook is for, in the plan's words.
@@ -44,7 +44,7 @@ OBJECTIVES: Mapping[str, tuple[str, int]] = {
 }
 
 
-# How a run ended that did not end well, by the verdict of its roles; a screen above says more.
+# How a run ended that did not end well, by its roles' verdict; a screen above says more.
 ENDS: Mapping[str, str] = {
     "degraded": "DEGRADED: not all of it holds, or not everywhere",
     "failed": "FAILED",
@@ -54,7 +54,7 @@ ENDS: Mapping[str, str] = {
 
 
 class Line(NamedTuple):
-    """One line, and what it is. ``hang``: how far what is folded stands to the right; none where it is not folded."""
+    """One line, and what it is. ``hang``: the indent of its continuation lines; None if it is not folded."""
 
     text: str
     kind: str = PLAIN
@@ -76,13 +76,13 @@ def against(seconds: float, objective: float | None) -> str:
 
 
 def moment(at: float) -> str:
-    """Return the time of day, here and in UTC."""
+    """Return the time of day, local and in UTC."""
     utc = datetime.fromtimestamp(at, timezone.utc)
     return f"{utc.astimezone():%H:%M:%S} local, {utc:%H:%M:%S} UTC"
 
 
 def hosts(names: Sequence[str]) -> str:
-    """Return some names, and how many there are besides."""
+    """Return some of the names, and how many more there are."""
     shown = ", ".join(clean(name, 60) for name in names[:_HOSTS_NAMED]) or "NONE"
     return shown if len(names) <= _HOSTS_NAMED else f"{shown} and {len(names) - _HOSTS_NAMED:,} more"
 
@@ -93,25 +93,25 @@ def fact(label: str, text: str, kind: str = PLAIN) -> Line:
 
 
 def step(seconds: float, name: str, names: Sequence[str], told: str, kind: str = PLAIN) -> Line:
-    """Return one step as it ended: when, what, where, and what came of it."""
+    """Return one step as it ended: when, what, where, and with what outcome."""
     shown = f": {clean(told, LONGEST)}" if told else ""
     return Line(f"{clock(seconds)}  {clean(name, 200)} [{hosts(names)}]{shown}", kind, len(clock(seconds)) + 2)
 
 
 def screen(message: Any) -> list[Line]:
-    """Return a screen's lines, whole: a list or a text of several lines."""
+    """Return all lines of a screen, which is a list or a text of several lines."""
     texts = message if isinstance(message, (list, tuple)) else str(message).rstrip("\n").split("\n")
     lines = [visible(str(text).expandtabs().rstrip()) for text in texts]
     return [Line(line, PLAIN, None if any(mark in line for mark in _TO_COPY) else _indent(line) + 2) for line in lines]
 
 
 def is_screen(message: Any) -> bool:
-    """Whether a message has several lines."""
+    """Return whether a message has several lines."""
     return isinstance(message, (list, tuple)) or "\n" in str(message).strip()
 
 
 def folded(line: Line, width: int | None) -> str:
-    """Return a line in the width of a terminal, folded between words; none is a place without a width, as a file."""
+    """Return a line folded between words to a terminal's width; None means a place without a width, such as a file."""
     if width is None or line.hang is None or len(line.text) <= width:
         return line.text
     hang = line.hang if line.hang <= width // 3 else 2
@@ -132,9 +132,9 @@ def _indent(line: str) -> int:
 
 
 def without_files(result: Any, within: bool = False) -> Any:
-    """Return a task's result as it is shown with -v to -vvv: of a file only how long it is. A failure stays whole.
+    """Return a task's result as it is shown with -v to -vvv: of a file only its length. A failure stays whole.
 
-    :param within: whether this is what a file holds, or a part of one by its name.
+    :param within: whether this is, judging by the name of its field, a file's content or a part of it.
     """
     if isinstance(result, Mapping):
         if result.get("failed") or result.get("unreachable"):

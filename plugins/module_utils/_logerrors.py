@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors in the end of a log: which lines, since when, and which messages. Pure: neither Ansible nor a driver."""
+"""Errors at the end of a log: which lines, since when, and which messages. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._logtext im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._logtimes import Stamp, stamp_of, zone_of
 
 MOST_MESSAGES = 20
-# Messages are told apart up to this many; a log that never says the same twice has no end.
+# At most so many messages are told apart; a log that never repeats itself would have no limit.
 _MOST_DISTINCT = 2000
-# Of one log so many errors are looked at for their messages, the newest; more would cost seconds and say no more.
+# Only the newest so many errors of a log are examined for messages; more would cost seconds and add nothing.
 _MOST_SHOWN = 2000
 _MOST_PATTERN = 500
 
 _FRAME = re.compile(r"\s+at\s")
 _INDENTED = re.compile(r"\s|[}\])]")
 _CARET = re.compile(r"\s*[\^~]+\s*$")
-# pino's levels from "error" on; such a line need not have the word.
+# pino's levels from "error" on; such a line need not contain the word.
 _LEVEL = re.compile(r'"level"\s{0,4}:\s{0,4}[56]0\b')
 
 
 def pattern_of(name: str, text: str) -> re.Pattern[str]:
-    """Return a regular expression that is compared without regard to case; raises BadInput."""
+    """Return a case-insensitive regular expression; raises BadInput."""
     try:
         if len(text) > _MOST_PATTERN:
             raise re.error(f"it has more than {_MOST_PATTERN} characters")
@@ -59,7 +59,7 @@ class Wanted:
 class Tail:
     """The end of one file, which was last written at ``written_at``.
 
-    ``cut``: it begins in the middle, at ``start``. ``known``: how much was there at ``known_at``, by an earlier look.
+    ``cut``: it begins in the middle, at ``start``. ``known``: how much was there at ``known_at``, from an earlier look.
     """
 
     content: bytes
@@ -72,7 +72,7 @@ class Tail:
 
 @dataclass(frozen=True)
 class Error:
-    """One line that is an error. ``latest``: when it was written at the latest; ``at``: when, where the log says so."""
+    """One line that is an error. ``latest``: when it was written at the latest; ``at``: when, if the log says so."""
 
     text: str
     latest: float
@@ -94,23 +94,23 @@ class _Line:
 
 @dataclass
 class Counted:
-    """What was found in a log: its files' ends, the newest file first when they are added."""
+    """What was found in a log; the ends of its files are added newest first."""
 
     lines: int = 0
     # Whether lines say when they were written; otherwise the file's own time has to do.
     dated: bool = False
-    # Whether their zone could not be told: then they count as new as any zone makes them.
+    # Whether their time zone could not be determined: then they count as the newest that any zone makes them.
     assumed: bool = False
     positioned: bool = False
-    # When the first line that was read was written, at the latest.
+    # When the first line that was read was written at the latest.
     first_at: float | None = None
     zone: float | None = None
-    # The zone that they are shown in: where it cannot be told, the host's.
+    # The zone in which they are shown: if it cannot be determined, the host's.
     shown_zone: float = 0.0
     errors: list[Error] = field(default_factory=list)
 
     def add(self, tail: Tail, wanted: Wanted) -> None:
-        """Read the end of an older file; raises nothing."""
+        """Read the end of an older file. Never raises."""
         lines = _lines(tail)
         self._date(lines, tail, wanted.local)
         behind = self.lines
@@ -124,7 +124,7 @@ class Counted:
             self.first_at = lines[0].latest
 
     def _date(self, lines: Sequence[_Line], tail: Tail, local: float) -> None:
-        """Say of each line when it was written: by its timestamp, by that of the next, or by the file's time."""
+        """Set when each line was written: by its timestamp, by that of the next one, or by the file's time."""
         bare = [one.stamp for one in lines if one.stamp and not one.stamp.zoned]
         if bare and self.zone is None:
             zone, certain = zone_of(bare[-1], tail.written_at)
@@ -162,16 +162,16 @@ class Counted:
         return "position" if self.positioned else "mtime"
 
     def shown(self, wanted: Wanted) -> list[Error]:
-        """Return the newest errors that one of the counts has, oldest first."""
+        """Return the newest errors that are in one of the counts, oldest first."""
         found = [one for one in self.errors if one.number <= wanted.last_lines or one.latest >= wanted.since]
         return found[:_MOST_SHOWN][::-1]
 
     def reaches(self, wanted: Wanted) -> bool:
-        """Tell whether what was read goes back far enough for both counts."""
+        """Return whether what was read goes back far enough for both counts."""
         return self.lines >= wanted.last_lines and self._reaches_since(wanted)
 
     def settles(self, wanted: Wanted) -> bool:
-        """Tell whether no older line can be one that is both among the last and new."""
+        """Return whether no older line can be both among the last lines and new."""
         return self.lines >= wanted.last_lines or self._reaches_since(wanted)
 
     def _reaches_since(self, wanted: Wanted) -> bool:
@@ -183,7 +183,7 @@ def _lines(tail: Tail) -> list[_Line]:
     end, found = tail.start, []
     for index, piece in enumerate(pieces):
         begins, end = end, end + len(piece) + 1
-        # The first one has lost its beginning; behind the last line end there is nothing.
+        # The first one has lost its beginning; after the last line end there is nothing.
         lost = index == 0 and tail.cut and len(pieces) > 1
         if lost or (index == len(pieces) - 1 and not piece):
             continue
@@ -196,7 +196,7 @@ def _lines(tail: Tail) -> list[_Line]:
 
 
 def _hits(lines: Sequence[_Line], wanted: Wanted) -> list[int]:
-    """Return which lines are errors of their own: the lines of a stack trace belong to the one above them."""
+    """Return which lines are errors of their own: the lines of a stack trace belong to the line above them."""
     found, inside = [], False
     for index, one in enumerate(lines):
         if not one.body.strip() or _FRAME.match(one.body):
@@ -210,7 +210,7 @@ def _hits(lines: Sequence[_Line], wanted: Wanted) -> list[int]:
 
 
 def _points_at(lines: Sequence[_Line], index: int) -> bool:
-    """Tell whether a line only points at the one above it, as node does at the statement that threw."""
+    """Return whether a line only points at the one above it, as node does at the statement that threw."""
     return index < len(lines) and bool(_CARET.match(lines[index].body))
 
 
@@ -222,7 +222,7 @@ class Messages:
     _found: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, errors: Iterable[Error], name: str) -> None:
-        """Take the errors of one log; ``name`` is whose."""
+        """Add the errors of one log; ``name`` says whose they are."""
         for error in errors:
             body = error.text
             stamp = stamp_of(body)
@@ -237,7 +237,7 @@ class Messages:
                 one["last"] = error.at if one["last"] is None else max(one["last"], error.at)
 
     def result(self) -> dict[str, Any]:
-        """Return the messages that came most often, and how many there are."""
+        """Return the most frequent messages, and how many distinct ones there are."""
         often = sorted(self._found.items(), key=lambda item: (-item[1]["count"], item[0]))[:MOST_MESSAGES]
         return {
             "messages": [

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ends of log files, rotated ones too, read with their owner's rights and within bounds. No Ansible, no driver.
 
-Who owns pm2's home says where its logs are, and may put a link there. Root that followed it would print /etc/shadow.
+The owner of pm2's home says where its logs are, and may put a link there: root following it would print /etc/shadow.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._logerrors import Counted, Tail, Wanted
 
 _PIECE = 256 * 1024
-# Of a directory with more entries, the rest is not looked at; of more rotated files, the newest are read.
+# If a directory has more entries, the rest is ignored; of more rotated files, only the newest are read.
 _MOST_ENTRIES = 5000
 _MOST_ROTATED = 5
-# A compressed file has to be read from its beginning: up to this much, for each byte that is kept.
+# A compressed file has to be read from its beginning: at most so many bytes for each byte that is kept.
 _MOST_UNPACKED = 64
 # A log can be rotated while it is read; then it is read again.
 _TRIES = 3
@@ -43,7 +43,7 @@ class NotReadable(Exception):
 
 @contextlib.contextmanager
 def rights_of(owner: pwd.struct_passwd) -> Iterator[None]:
-    """Have the owner's rights for a while, where this is root and the owner is not."""
+    """Take on the owner's rights for a while, if this is root and the owner is not."""
     if os.geteuid() != 0 or owner.pw_uid == 0:
         yield
         return
@@ -68,16 +68,16 @@ class Log:
     size: int
     inode: int
     rotated: list[str]
-    # What there is of rotated files that could not be read, one line each.
+    # What could not be read of rotated files, one line each.
     lacking: list[str]
-    # Whether all was read that could have counted, and all that is both among the last lines and new.
+    # Whether everything was read that could count, and everything that is both among the last lines and new.
     complete: bool = True
     recent: bool = True
     # When it was last written.
     written_at: float = 0.0
 
     def lacks(self, wanted: Wanted, reason: str | None = None, written_at: float = float("inf")) -> None:
-        """Say that something older was not read, and why; ``written_at``: when it was last written to, at most."""
+        """Note that something older was not read, and why; ``written_at``: when it was last written, at the latest."""
         self.complete = False
         if reason:
             self.lacking.append(reason)
@@ -92,7 +92,7 @@ def read_log(path: str, wanted: Wanted, most: int, earlier: Earlier | None, dead
     :param earlier: what was known of it before: ``inode``, ``size_bytes``, ``at``.
     """
     for _try in range(_TRIES):
-        # Listed first: what is moved there meanwhile is then not read twice.
+        # Listed first, so that a file that is moved there meanwhile is not read twice.
         older = _rotated(path)
         log, changed = _read(path, older, wanted, most, earlier or {}, deadline)
         if not changed:
@@ -116,7 +116,7 @@ def _read(
                 break
             if there.st_ino == status.st_ino:
                 continue
-            # It cannot have what is looked for: neither young enough, nor among the last lines.
+            # It cannot have what is looked for: it is too old, and not among the last lines.
             if there.st_mtime < wanted.since and log.counted.lines >= wanted.last_lines:
                 break
             if deadline.over or number >= _MOST_ROTATED:
@@ -133,7 +133,7 @@ def _read(
 
 
 def _is_changed(path: str, handle: int, before: os.stat_result) -> bool:
-    """Tell whether the log was rotated meanwhile, by a new file in its place or by cutting it."""
+    """Return whether the log was rotated meanwhile, by a new file in its place or by truncating it."""
     try:
         now = os.stat(path)
     except OSError:
@@ -143,7 +143,7 @@ def _is_changed(path: str, handle: int, before: os.stat_result) -> bool:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int]:
-    # A pipe in a log's place would be waited for. With root's own rights no link is followed: see above.
+    # Opening a pipe in a log's place would hang. With root's own rights no link is followed: see above.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if os.geteuid() == 0 else 0)
     try:
         handle = os.open(path, flags)
@@ -173,7 +173,7 @@ def _tail(handle: int, status: os.stat_result, most: int, earlier: Earlier, dead
     if place < status.st_size and deadline.over:
         raise NotReadable("slow", "there was no time to read it")
     known = int(earlier.get("size_bytes") or 0) if earlier.get("inode") == status.st_ino else 0
-    # A file that is shorter than it was has been cut since, so nothing in it was known.
+    # A file that is shorter than it was has been truncated since, so nothing in it was known.
     known = known if known <= status.st_size else 0
     # What was there then is no newer than the file was then.
     known_at = float(earlier.get("written_at") or earlier.get("at") or 0)
@@ -202,7 +202,7 @@ def _add_rotated(
 
 
 def _unpacked(handle: int, most: int, deadline: Deadline) -> tuple[bytes, bool, bool]:
-    """Return the end of a gzip file, whether it begins in the middle, and whether it is the end."""
+    """Return the end of a gzip file, whether it begins in the middle, and whether it really is the end."""
     unpacker, kept, total, place = zlib.decompressobj(31), b"", 0, 0
     while not deadline.over and total <= most * _MOST_UNPACKED:
         packed = unpacker.unconsumed_tail
@@ -218,7 +218,7 @@ def _unpacked(handle: int, most: int, deadline: Deadline) -> tuple[bytes, bool, 
         total += len(piece)
         kept = (kept + piece)[-most:]
         if unpacker.eof:
-            # A second archive behind the first is not read.
+            # A second archive after the first is not read.
             return kept, total > most, not unpacker.unused_data
     return kept, total > most, False
 
@@ -240,5 +240,5 @@ def _rotated(path: str) -> list[tuple[str, os.stat_result]]:
                 if older.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     found.append((entry.path, entry.stat(follow_symlinks=False)))
     except OSError:
-        pass  # What keeps the directory from being read keeps the log from it too, or it can do without.
+        pass  # Then the log cannot be read either, or it can be read without the directory.
     return sorted(found, key=lambda one: (-one[1].st_mtime, one[0]))

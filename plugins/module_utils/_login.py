@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-# The first that knows tcp_user_timeout; wheels of psycopg2 2.8 bring an older one along.
+# The first version that knows tcp_user_timeout; wheels of psycopg2 2.8 bundle an older one.
 _LIBPQ_12 = 120_000
 
 
@@ -39,8 +39,8 @@ class Login:
     def as_params(self, application_name: str, libpq: int = _LIBPQ_12) -> dict[str, Any]:
         """Return libpq's parameters; the ones the user adds in ``connect_params`` win.
 
-        :param libpq: the driver's, 110009 for 11.9; it refuses to connect with a parameter that it does not know. The
-            client programs of a server that is supported have a newer one.
+        :param libpq: the driver's version, 110009 for 11.9; libpq refuses to connect with a parameter that it does not
+            know. The client programs of a supported server have a newer one.
         """
         params: dict[str, Any] = {
             "host": self.unix_socket or self.host,

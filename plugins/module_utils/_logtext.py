@@ -12,18 +12,18 @@ import re
 from typing import Any, Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
-# A line is looked at up to here; one of 10 MB must cost no more than others.
+# A line is examined up to this length; one of 10 MB must cost no more than others.
 MOST_LINE = 2000
 _MOST_MESSAGE = 200
 _LEAST_SECRET = 6
-# Who logs in is no secret; a token in that place is longer than a name.
+# A user's name is no secret; a token in its place is longer than a name.
 _MOST_USER = 15
 
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,20}[A-Za-z]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\))")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|auth|cred|dsn|cookie|session", re.IGNORECASE)
 _ARGUMENT = re.compile(r"-{1,2}([A-Za-z0-9._-]{1,80})=(.+)", re.DOTALL)
-# What is quoted goes whole, and to the end where the line was cut; a quote in a text in quotes comes with a backslash.
+# Quoted text is removed whole, and to the end if the line was cut; a quote within it comes with a backslash.
 _QUOTED = r"\\{1,3}[\"'][^\"']{1,600}|\"(?:[^\"\\]|\\.){1,600}(?:\"|\\?$)|'(?:[^'\\]|\\.){1,600}(?:'|\\?$)"
 _GIVEN = re.compile(
     r"(?is)((?:pass(?:word|wd)?|pwd|senha|secret|(?<!unexpected )token|api[_-]?key|authorization|cookie)"
@@ -32,12 +32,12 @@ _GIVEN = re.compile(
     rf"(?:{_QUOTED}|[\"']?[^\s\"',;&}})\]]{{1,500}})"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s[A-Za-z0-9._~+/=-]{8,}")
-# Up to the last @: a password may have others, and slashes. What has no host (file:///) has no password either.
+# Up to the last @: a password may contain others, and slashes. An address without a host (file:///) has no password.
 _IN_ADDRESS = re.compile(r"://[^\s/\"`][^\s\"`]{0,600}@")
 _ADDRESS_GIVEN = re.compile(r"://(.+)@", re.DOTALL)
 _ADDRESS_OF_SEVERAL = re.compile(r"://[^\s/:@]{0,200}:([^\s/@]{1,200})@")
 _LINE_END = re.compile(r"\r?\n|(?:\\r)?\\n")
-# In this order: what is left of one is not to be taken for another.
+# In this order, so that the rest of one is not mistaken for another.
 _ALIKE = (
     (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<uuid>"),
     (re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,5}"), "<address>"),
@@ -49,13 +49,13 @@ _ALIKE = (
 
 def text_of(line: bytes) -> str:
     """Return a line without colours and control characters, cut to MOST_LINE characters."""
-    # A character of UTF-8 has up to four bytes, and colours take theirs.
+    # A character of UTF-8 has up to four bytes, and colours take some, too.
     text = line[: MOST_LINE * 5].decode("utf-8", "replace")
     return _CONTROL.sub("", _COLOUR.sub("", text))[:MOST_LINE].rstrip()
 
 
 def message_of(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return what a line says, equal for two lines that differ in numbers and ids alone; without secrets."""
+    """Return what a line says, without secrets; equal for two lines that differ only in numbers and ids."""
     for secret in secrets:
         text = text.replace(secret, "<secret>")
     text = _GIVEN.sub(r"\1<secret>", text[: _MOST_MESSAGE * 3])
@@ -69,7 +69,7 @@ def message_of(text: str, secrets: Iterable[str] = ()) -> str:
 def secrets_of(processes: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the values that must not be shown, longest first, from the whole answer to ``pm2 jlist``.
 
-    An application may log what it was given. Names tell which values those are, in environment and arguments.
+    An application may log what it was given. In environment and arguments, names show which values are secret.
     """
     found = set()
     for process in processes:
@@ -78,7 +78,7 @@ def secrets_of(processes: Iterable[Mapping[str, Any]]) -> list[str]:
                 continue
             if _SECRET_NAME.search(name) and not value.startswith("/"):
                 found.add(value)
-                # The log is looked at line by line. What stands around a key is the same for all.
+                # The log is examined line by line. The lines around a key are the same for all keys.
                 found.update(line.strip() for line in _LINE_END.split(value) if not line.startswith("-----"))
             found.update(_in_address(value))
     return sorted((value for value in found if len(value) >= _LEAST_SECRET), key=lambda value: (-len(value), value))
@@ -103,7 +103,7 @@ def _given(process: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _in_address(text: str) -> Iterator[str]:
-    """Give what an address logs in with, as it stands and as the application sees it, and the password alone."""
+    """Yield the login in an address, as written and as the application sees it, and the password alone."""
     for match in _ADDRESS_GIVEN.finditer(text):
         user, colon, password = match.group(1).partition(":")
         if colon or len(user) > _MOST_USER:

@@ -9,7 +9,7 @@ import datetime
 import re
 from typing import NamedTuple
 
-# The offsets from UTC that there are, summer times included, in hours.
+# All offsets from UTC that exist, including summer times, in hours.
 _ZONES = (
     *(-12, -11, -10, -9.5, -9, -8, -7, -6, -5, -4, -3.5, -3, -2.5, -2, -1, 0, 1, 2, 3, 3.5, 4, 4.5),
     *(5, 5.5, 5.75, 6, 6.5, 7, 8, 8.75, 9, 9.5, 10, 10.5, 11, 12, 12.75, 13, 13.75, 14),
@@ -19,8 +19,8 @@ _LATE = 5.0
 _MINUTE = 60.0
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-# What may stand before the timestamp: brackets, a level, a process id of NestJS. Anything else makes a date in the line
-# part of what it says, for instance of a ticket. Each step eats what no other step could: it stays linear.
+# What may precede the timestamp: brackets, a level, a process id of NestJS. After anything else, a date is part of what
+# the line says, for instance of a ticket. No two alternatives match the same text, so matching stays linear.
 _BEFORE = (
     r"^(?:[\s\[\](){}<>|*-]|(?:trace|debug|verbose|info|notice|log|warn|warning|error|err|critical|fatal)\b:?"
     r"|nest\b\]?\s+[0-9]{1,10})*"
@@ -49,9 +49,9 @@ _JSON_FIRST = 2000
 
 
 class Stamp(NamedTuple):
-    """``at``: seconds since 1970, as if in UTC where ``zoned`` is false; ``end``: where the line goes on behind it.
+    """``at``: seconds since 1970, as if in UTC if ``zoned`` is false; ``end``: where the line goes on after it.
 
-    ``each_line``: it is of pm2's kind, which stands before each line of a message and not before the message.
+    ``each_line``: it is of pm2's kind, which precedes each line of a message, not the message.
     """
 
     at: float
@@ -107,7 +107,7 @@ def _month_and_day(part: dict[str, str]) -> tuple[int, int]:
         return (_MONTHS.index(name) + 1 if name in _MONTHS else 0), int(part["day"])
     if part.get("month"):
         return int(part["month"]), int(part["day"])
-    # 11/25/2026, 3:14 PM is how en-US writes; elsewhere the day comes first.
+    # en-US writes 11/25/2026, 3:14 PM; elsewhere the day comes first.
     first, other = int(part["first"]), int(part["other"])
     return (first, other) if part.get("half") or other > 12 else (other, first)
 
@@ -123,9 +123,9 @@ def _offset(zone: str) -> int:
 def zone_of(last: Stamp, written_at: float) -> tuple[float, bool]:
     """Return the offset from UTC, in seconds, of a log whose lines name no zone, and whether that is certain.
 
-    An application may live in another zone than its host. Its last line was written when the file was, so that the
-    difference is the zone. Where lines without a timestamp were written since, it cannot be told: then it is the zone
-    by which the lines are as new as any zone makes them, for no line is newer than its file.
+    An application may use a different zone than its host. Its last line was written when the file was, so the
+    difference is the zone. If lines without a timestamp were written since, the zone is not certain: then it is the one
+    that makes the lines as new as any zone does, because no line is newer than its file.
 
     :param last: the last line's timestamp, without a zone.
     :param written_at: when the file was last written, seconds since 1970.

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Text from databases and logs in Markdown: shown as it is, never markup. Pure: neither Ansible nor a driver.
 
-Everything foreign stands in code, where Markdown knows no markup. What could end the code is made harmless: line ends,
-backticks, and in a table the bar, for which there is no escape that holds after a backslash. Control characters could
-move a terminal's cursor or turn the direction of writing, so they are replaced.
+All foreign text is put into code, where Markdown knows no markup. What could end the code is made harmless: line ends,
+backticks, and in a table the bar, which has no escape that works after a backslash. Control characters could move a
+terminal's cursor or reverse the direction of writing, so they are replaced.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ NOTHING = "–"
 
 
 def visible(text: str) -> str:
-    """Return text with what does something instead of being seen replaced: it moves no cursor. Blanks stay."""
+    """Return text with control and invisible characters replaced, so that it moves no cursor. Blanks stay."""
     if text.isascii() and text.isprintable():
         return text
     return "".join("�" if unicodedata.category(letter) in _INVISIBLE else letter for letter in text)
 
 
 def clean(text: object, most: int) -> str:
-    """Return text on one line, cut, without characters that do something instead of being seen."""
+    """Return text on one line, cut, without control and invisible characters."""
     seen = visible(" ".join(str(text).split())[: most + 1])
     return seen if len(seen) <= most else f"{seen[:most]}…"
 
@@ -48,7 +48,7 @@ def block(text: object, most: int = LONG) -> str:
 
 
 def number(value: Any, digits: int = 0, unit: str = "") -> str:
-    """Return a number for people; what is none, and what should be one and is not, is a dash."""
+    """Return a number for people; a dash for None, and for anything else that is not a number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return NOTHING
     return f"{value:,.{digits}f}{f' {unit}' if unit else ''}"
@@ -60,7 +60,7 @@ def megabytes(value: Any) -> str:
 
 
 def percent(value: Any, digits: int = 0) -> str:
-    """Return a part from 0 to 1 in percent."""
+    """Return a fraction from 0 to 1 as a percentage."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return f"{value:.{digits}%}" if is_number else NOTHING
 

@@ -32,7 +32,7 @@ NOT_COUNTED = "ok_not_counted"
 class Row:
     """One row: ``when`` in the table's words, the ``decision``, and what is said first on the screen.
 
-    ``escalate`` stands for scenario 1, by itself or on request.
+    ``escalate`` stands for scenario 1, automatically or on request.
     """
 
     when: str
@@ -105,14 +105,14 @@ def scenario2_decision(
 ) -> dict[str, Any]:
     """Return what scenario 2 does next: ``decision`` go_on, hold, escalate, ask, pause or unknown.
 
-    :param facts: ``before`` and ``after``, who is affected at the ranking and, of errors since the switch, after the
-        watch; ``gate``, the watch's verdict and metrics, left out before there was one.
-    :param escalate: ``auto`` lets the run go on to scenario 1 by itself; whatever else it says, a person is asked.
-    :param share: of the tenants that are on, from which switching some off is not enough.
+    :param facts: ``before`` and ``after``, who is affected at the ranking and, by errors since the switch, after the
+        watch; ``gate``, the watch's verdict and metrics, left out before there is one.
+    :param escalate: ``auto`` lets the run go on to scenario 1 by itself; with anything else, a person is asked.
+    :param share: the share of the tenants that are on from which switching some off is not enough.
     :param arguments: what the next command needs, for instance ``["-i", "production"]``.
     """
     before, before_told = share_of(part(facts, "before"))
-    # A dead replica must not keep those who are known to suffer from being helped.
+    # A dead replica must not prevent help for those who are known to suffer.
     listed = bool(part(facts, "before").get("tenants"))
     after, after_told = share_of(part(facts, "after"))
     watched = isinstance(facts, Mapping) and bool(facts.get("gate"))
@@ -128,7 +128,7 @@ def scenario2_decision(
         label = label if label in ("ok", "degraded", "unstable") else "no_data"
         if label == "degraded" and _nobody_is_on(part(facts, "after") or part(facts, "before")):
             label = "nobody"
-        # Errors of some tenants may be nothing to the metrics of all.
+        # Errors of some tenants may not show in the metrics of all.
         if label == "ok" and (after if part(facts, "after") else before) is None:
             label = NOT_COUNTED
     row = MATRIX[label]
@@ -154,10 +154,10 @@ def scenario2_decision(
         "headline": headline,
         "command": command,
         "lines": [*shown, headline, *left],
-        # The same for a screen that shows the metrics anyway, and what is left to do for the end of it.
+        # The same for a screen that shows the metrics anyway, and what is left to do, for the end of that screen.
         "about": [*shown[int(watched) :], headline],
         "next": left,
-        # Non-zero where a person must do something that this run was not allowed to, or could not know.
+        # The run fails if a person must do something that it was not allowed to do, or could not know.
         "failed": decision in ("ask", "unknown") or label == NOT_COUNTED,
     }
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finding the table or column that a person means. Pure: neither Ansible nor a driver.
 
-ORMs make quoted camelCase names, people type them without quotes, PostgreSQL folds those to lower case. So: the exact
-name first, then the folded one; anything else is an error that lists what is there.
+ORMs make quoted camelCase names, people type them without quotes, and PostgreSQL folds those to lower case. So the
+exact name is tried first, then the folded one; anything else is an error that lists what exists.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEAR_NAMES = 5
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the catalog; ``schema_rank`` is its schema's place in the search path, None when it is not in it."""
+    """A table of the catalog; ``schema_rank`` is its schema's place in the search path, None if it is not in it."""
 
     oid: int
     schema: str
@@ -40,7 +40,7 @@ class Column:
     """A column of the catalog.
 
     ``type_name`` is the type as SQL text, ready for a cast (PostgreSQL's ``format_type``); ``kind`` is the base type's
-    name in ``pg_type`` (a domain's base), and ``fills_itself`` tells that an INSERT may leave the column out.
+    name in ``pg_type`` (a domain's base), and ``fills_itself`` says whether an INSERT may leave the column out.
     """
 
     name: str
@@ -50,15 +50,15 @@ class Column:
 
     @property
     def cast_name(self) -> str:
-        """The type to cast a value to on its way into the column, or to compare it with what is there.
+        """The type to cast a value to before writing it to the column, or comparing it with the column.
 
-        Not varchar(n) itself: an explicit cast cuts what is too long, in silence; from text, the assignment refuses it.
+        Not varchar(n) itself: an explicit cast silently cuts what is too long; an assignment from text refuses it.
         """
         return "text" if self.kind in CUT_SILENTLY else self.type_name
 
 
 def near_names(wanted: str, names: Sequence[str]) -> list[str]:
-    """Return up to five names that look like ``wanted``, best first; without any, the first five there are."""
+    """Return up to five names that look like ``wanted``, best first; if there are none, the first five of all."""
     folded = {name.lower(): name for name in reversed(names)}
     close = difflib.get_close_matches(wanted.lower(), list(folded), n=NEAR_NAMES, cutoff=0.5)
     return [folded[name] for name in close] or sorted(names)[:NEAR_NAMES]

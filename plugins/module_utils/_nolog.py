@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that may hold a secret and mostly hold none. Pure: neither Ansible nor a driver.
+"""Options that may hold a secret but mostly hold none. Pure: neither Ansible nor a driver.
 
-Ansible takes every value of an option with ``no_log`` out of a result wherever it stands, within numbers too: a header
-``X-Company-Id: 1`` makes a text of every figure that has a 1, and a gate has no data.
+Ansible removes every value of an option with ``no_log`` from a result wherever it occurs, even within numbers: a header
+``X-Company-Id: 1`` turns every figure with a 1 into a text, and a gate has no data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
 def without(spec: Mapping[str, Any], params: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Return parameters as they may be shown, the options with ``no_log`` of these names hidden whole."""
+    """Return parameters as they may be shown, with the ``no_log`` options of these names hidden completely."""
     return {name: _hidden(spec.get(name, {}), name, value, names) for name, value in params.items()}
 
 
@@ -37,7 +37,7 @@ def harmless(
 ) -> set[str]:
     """Return the values of these options that are too short for a secret, or numbers, unless another has them too.
 
-    :param unlogged: options that are no secret themselves; what stands within them is looked at one by one.
+    :param unlogged: options that are not secret themselves; the options within them are examined one by one.
     """
     loose: set[str] = set()
     kept: set[str] = set()
@@ -47,13 +47,13 @@ def harmless(
 
 
 def told(spec: Mapping[str, Any], params: Mapping[str, Any], names: Collection[str]) -> set[str]:
-    """Return what options of these names hold, but for the secrets within them and those of other options."""
+    """Return what the options of these names hold, except for the secrets within them and those of other options."""
     found = {text for name in spec if name in names for text in _texts(params.get(name), given=True)}
     return found - {text for _name, text in _values(_opened(spec, names), params)}
 
 
 def _opened(spec: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Return the options, those of these names as if they had no ``no_log`` of their own."""
+    """Return the options, with those of these names as if they had no ``no_log`` of their own."""
     return {name: {**option, "no_log": False} if name in names else option for name, option in spec.items()}
 
 
@@ -68,7 +68,7 @@ def _values(spec: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tupl
 
 
 def _texts(value: Any, given: bool = False) -> Iterator[str]:
-    """Return what Ansible keeps of a value; ``given``: also how it may have been written before its type was known."""
+    """Yield what Ansible keeps of a value; ``given``: also how it may have been written before its type was known."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (list, tuple)):

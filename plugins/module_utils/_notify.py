@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The outbox: messages of an incident, by which routes each goes, and what has become of that. Pure.
+"""The outbox: messages of an incident, the routes by which each goes, and what has become of that. Pure.
 
-A route is named by what it leads to, and nothing secret: ``slack:#incidents``, ``mail:executives``, ``pagerduty``,
+A route is named after what it leads to, with nothing secret: ``slack:#incidents``, ``mail:executives``, ``pagerduty``,
 ``status_page``.
 """
 
@@ -20,21 +20,21 @@ SCHEMA = 1
 PENDING, SENT, FAILED, UNKNOWN, DRY = "pending", "sent", "failed", "unknown", "dry_run"
 STATUSES = (PENDING, SENT, FAILED, UNKNOWN, DRY)
 SLACK, MAIL, PAGER, PAGE = "slack", "mail", "pagerduty", "status_page"
-# What a service knows again by a key of ours may be sent twice.
+# Services that recognize a message by our key: it may be sent to them twice.
 REPEATABLE = (PAGER, PAGE)
 TRIGGER, ACKNOWLEDGE, RESOLVE = "trigger", "acknowledge", "resolve"
-# What stands on the disk while a request is under way, so that a run that dies then has said so.
+# The error on disk while a request is under way, so that a run that dies then has left it there.
 UNDER_WAY = "the run ended while it was being sent"
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _ROUTE = re.compile(r"slack:[#A-Za-z0-9][^\s/]{0,99}|mail:[A-Za-z0-9_-]{1,60}|pagerduty|status_page")
 
 
 class NotSent(Exception):
-    """It is certain that the service has not taken it; the text says why.
+    """It is certain that the service has not accepted it; the text says why.
 
     :param wait: seconds that the service asks for before another try.
-    :param lasting: another try would have the same answer.
-    :param needless: not worth telling again, for nothing can come of it.
+    :param lasting: another try would get the same answer.
+    :param needless: not worth another try, because nothing can come of it.
     """
 
     def __init__(self, text: str, wait: float | None = None, lasting: bool = False, needless: bool = False) -> None:
@@ -43,7 +43,7 @@ class NotSent(Exception):
 
 
 class Partly(Exception):
-    """Some have it and some may have it later; the text says why, ``left`` whom it is to go to still."""
+    """Some have it and some may get it later; the text says why, ``left`` who has yet to get it."""
 
     def __init__(self, text: str, left: Sequence[str]) -> None:
         super().__init__(text)
@@ -51,14 +51,14 @@ class Partly(Exception):
 
 
 class Unsure(Exception):
-    """It went out, and nobody knows whether the service has taken it; the text says why."""
+    """It was sent, and nobody knows whether the service has accepted it; the text says why."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One way of a message. ``at``: of the last change, UTC; ``tries``: so far; ``final``: there are no more.
+    """One route of a message. ``at``: time of the last change, UTC; ``tries``: so far; ``final``: there are no more.
 
-    ``left``: where some have it, to whom it is to go still.
+    ``left``: if only some have it, those who have yet to get it.
     """
 
     route: str
@@ -80,7 +80,7 @@ class Route:
         return self.route.partition(":")[2]
 
     def due(self, again: bool) -> bool:
-        """Whether it is to be sent; ``again``: also where a second one may come of it."""
+        """Return whether it is to be sent; ``again``: even if it may then arrive twice."""
         if self.status == UNKNOWN:
             return again or self.service in REPEATABLE
         return self.status in (PENDING, FAILED) and not self.final
@@ -88,10 +88,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Message:
-    """What is told. ``incident``: by which services know it again; ``mention``: the route in which all are called.
+    """A message. ``incident``: the id by which services recognize it; ``mention``: the route that calls everybody.
 
     ``pager``: trigger, acknowledge or resolve; ``component_status``: what a status page's component gets; ``resolves``:
-    it is the end on a status page; ``stop``: which stop of the incident it tells of, from 1; ``without``: what could
+    it is the end on a status page; ``stop``: which stop of the incident it is about, from 1; ``without``: what could
     not be read for it in time.
     """
 
@@ -116,7 +116,7 @@ class Message:
         return {"schema": SCHEMA, **vars(self), "routes": [vars(route) for route in self.routes]}
 
     def with_route(self, route: Route) -> Message:
-        """Return it with a route as it is now."""
+        """Return it with one route as it is now."""
         return replace(self, routes=tuple(route if one.route == route.route else one for one in self.routes))
 
     def by(self, name: str) -> Route | None:
@@ -125,7 +125,7 @@ class Message:
 
 
 def message_of(found: Any) -> Message:
-    """Return a message of the outbox; raises ValueError for what is none."""
+    """Return a message of the outbox; raises ValueError for anything that is not one."""
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("routes"), list):
         raise ValueError("no message of this kind")
     names = set(Message.__dataclass_fields__) - {"routes"}
@@ -191,8 +191,8 @@ def _bad(code: str, what: str, todo: str) -> BadInput:
 def merged(there: Message | None, new: Message) -> Message:
     """Return what the outbox keeps of a message that may be there already.
 
-    What somebody was told stays as it was told. Routes that are new are added; what was written by a dry run, and is
-    wanted in earnest now, is due.
+    A message that somebody has received stays as it was. New routes are added; a route written by a dry run, and now
+    wanted in earnest, becomes due.
     """
     if there is None:
         return new
@@ -208,9 +208,9 @@ def _kept(there: Route | None, new: Route) -> Route:
 
 
 def due_by_route(messages: Sequence[Message], again: bool, since: str = "") -> dict[str, list[str]]:
-    """Return the keys that are to be sent, by route, in the order in which they were meant to be told.
+    """Return the keys of the messages to be sent, by route, in the order in which they were meant to go out.
 
-    :param since: what was meant to be told before that moment is not worth it any more.
+    :param since: a message meant to go out before that moment is no longer worth sending.
     """
     found: dict[str, list[str]] = {}
     for message in sorted((one for one in messages if one.at >= since), key=lambda one: (one.at, one.key)):
@@ -221,7 +221,7 @@ def due_by_route(messages: Sequence[Message], again: bool, since: str = "") -> d
 
 
 def overtaken(message: Message, route: Route, messages: Sequence[Message]) -> bool:
-    """Whether a pager was told of the end already, so that an alarm from before it would ring again."""
+    """Return whether a pager knows of the end already, so that an alarm from before it would ring again."""
     if route.service != PAGER or message.pager == RESOLVE:
         return False
     later = [one for one in messages if one.pager == RESOLVE and one.at >= message.at and one.key != message.key]
