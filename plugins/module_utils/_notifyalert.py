@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The message of what a triage by an alert has found, without its words. Pure: neither Ansible nor a driver.
+"""The message about what a triage by an alert has found, without its text. Pure: neither Ansible nor a driver.
 
-An alert that fires on is triaged again and again. So each finding of one alert is told once, and another one at once.
+An alert that keeps firing is triaged again and again, so each finding of an alert is sent once, and a new one at once.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def alert_message(
     kept: Sequence[Mapping[str, Any]] = (),
     incident_id: str = "",
 ) -> dict[str, Any]:
-    """Return what the module ``notify`` takes, without its words, and ``about``, what these speak of.
+    """Return the options for the module ``notify``, without the text, and ``about``, the facts for that text.
 
     :param routes: who is told what, by place and kind; the place is ``alert``, the kind is ``triaged``.
     :param decision: of ``triage_decision``.
-    :param name: the alert's; ``began_at``, since when it fires.
+    :param name: the alert's name; ``began_at``: since when it fires.
     :param channels: other names for channels.
-    :param kept: what the outbox of the incident has, of the module ``notify``: by it its own channel is known. Where it
-        has none, the route to it is left out.
-    :param incident_id: the incident that it is recorded in; empty where none is open.
+    :param kept: what the incident's outbox has, from the module ``notify``; it shows the incident's own channel. If
+        there is none, the route to it is left out.
+    :param incident_id: the incident that it is recorded in; empty if none is open.
     """
     names = {f"slack:{old}": f"slack:{new}" for old, new in (channels or {}).items()}
     own = incident_channel({}, kept)
@@ -61,16 +61,16 @@ def alert_message(
 
 
 def alert_outbox(name: str, began_at: Any) -> str:
-    """Return under what name messages of an alert are kept while no incident is open, each firing by itself."""
+    """Return the name under which an alert's messages are kept while no incident is open, one name per firing."""
     return f"alert-{name[:64]}-{re.sub(r'[^0-9]', '', _since(began_at))}"
 
 
 def _since(began_at: Any) -> str:
-    """Return the moment as text, whoever handed it on; empty for none."""
+    """Return the moment as text, in whichever form it was handed on; empty for none."""
     found = moment(began_at)
     return found.strftime("%Y-%m-%dT%H:%M:%SZ") if found else ""
 
 
 def _digest(name: str, began_at: str) -> str:
-    """Stand in for a name that could read like a part of another message's key."""
+    """Return a digest in place of a name that could read like a part of another message's key."""
     return hashlib.sha256(f"{name} {began_at}".encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module ``notify``: keep what is to be told, then tell it by all routes. Neither Ansible nor a driver."""
+"""The module ``notify``: keep messages, then send them by all routes. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresu
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyslack import Slack
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifywords import left_words
 
-# One request may take so long; more is silence.
+# One request may take this long; anything longer counts as silence.
 ASK_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 Services = Mapping[str, Any]
@@ -54,7 +54,7 @@ Services = Mapping[str, Any]
 @dataclass(frozen=True)
 class Request:
     """What the module was asked for. ``services``: the configured ones, by the first word of their routes; ``known``:
-    documents of a ledger, among which are messages that another controller told; ``words``: what people wrote by now.
+    documents of a ledger, including messages that another controller sent; ``words``: what people have written by now.
     """
 
     incident: str
@@ -84,7 +84,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
     return Request(
         incident=params["incident_id"].strip(),
         directory=Path(params["path"]) / incident_folder(params["incident_id"].strip()),
-        # A millisecond apart, so that they are told in their order.
+        # A millisecond apart, so that they are sent in their order.
         messages=[
             wanted(given, params["incident_id"].strip(), moment(at + number / 1000), params["dry_run"])
             for number, given in enumerate(params["messages"])
@@ -101,7 +101,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
 
 
 def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError | None]:
-    """Tell what is to be told, and return what has become of it; raises KanbanError where nothing could be kept."""
+    """Send what is to be sent, and return what became of it; raises KanbanError if nothing could be kept."""
     deadline = Deadline(request.seconds)
     outbox = Outbox(request.directory, min(LOCK_SECONDS, request.seconds))
     known = known_from(request.known)
@@ -131,7 +131,7 @@ def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError |
 
 
 def _reached(request: Request, wanted: Sequence[Message]) -> tuple[list[Message], list[str]]:
-    """Return the messages with the routes that lead somewhere, and the other routes; a dry run keeps all."""
+    """Return the messages with only the routes that lead somewhere, and the other routes; a dry run keeps all."""
     messages, unreached = [], []
     for message in wanted:
         routes = []
@@ -149,7 +149,7 @@ def _reaches(services: Services, route: Route) -> bool:
 
 
 def _deliver(outbox: Outbox, request: Request, deadline: Deadline) -> None:
-    """Send what is due, a thread for each route; one that hangs keeps no other, nor anybody beyond the deadline."""
+    """Send what is due, one thread per route; one that hangs delays no other route, and nobody beyond the deadline."""
     messages, _broken = outbox.read()
     threads = [
         threading.Thread(target=_Way(outbox, request, name, deadline).go, daemon=True)
@@ -162,13 +162,13 @@ def _deliver(outbox: Outbox, request: Request, deadline: Deadline) -> None:
 
 
 class _Way:
-    """One route: its messages go one after the other, so that nobody reads the end before the beginning."""
+    """One route: its messages go out one after the other, so that nobody reads the end before the beginning."""
 
     def __init__(self, outbox: Outbox, request: Request, name: str, deadline: Deadline) -> None:
         self._outbox, self._request, self._name, self._deadline = outbox, request, name, deadline
 
     def go(self) -> None:
-        """Send what is due here; what another run has sent meanwhile is not."""
+        """Send what is due here, except what another run has sent in the meantime."""
         try:
             with self._outbox.route(self._name, self._deadline) as held:
                 messages, _broken = self._outbox.read()
@@ -179,7 +179,7 @@ class _Way:
                         self._note(key, FAILED, "another run is sending there")
                     messages, _broken = self._outbox.read()
         except (OSError, ValueError, KanbanError):
-            # It stands in the outbox as it was kept last: what could not be noted is never taken for sent.
+            # The outbox keeps the state that was noted last: what could not be noted is never taken for sent.
             return
 
     def _note(self, key: str, status: str, error: str = "", **more: Any) -> Message:
@@ -199,7 +199,7 @@ class _Way:
         pause, tries = _FIRST_PAUSE, route.tries
         while True:
             tries += 1
-            # Before it goes out: whoever is killed now leaves behind that nobody knows.
+            # Noted before it goes out: a run that is killed now leaves a record that the outcome is unknown.
             self._note(key, UNKNOWN, UNDER_WAY, tries=tries)
             wait = self._once(message, route)
             if wait is None:
@@ -211,7 +211,7 @@ class _Way:
             time.sleep(wait)
 
     def _once(self, message: Message, route: Route) -> float | None:
-        """Send it once and note what became of it; return seconds to wait before another try, None for no other."""
+        """Send it once and note what became of it; return seconds to wait before the next try, None for no more."""
         service = self._request.services[route.service]
         try:
             note = service.send(message, route, self._deadline.slice(ASK_SECONDS))
@@ -219,7 +219,7 @@ class _Way:
             self._note(message.key, FAILED, str(error), final=error.needless)
             return None if error.lasting else error.wait or 0.0
         except Partly as error:
-            # Who puts somebody off does so for minutes: the next call asks again, and not those who have it.
+            # A server that defers an address does so for minutes: the next call tries again, without those who have it.
             self._note(message.key, FAILED, str(error), left=error.left)
             return None
         except Unsure as error:
@@ -233,5 +233,5 @@ class _Way:
 
 
 def _repeats(route: Route) -> bool:
-    """Whether what may have arrived by a route may be sent again in the same run."""
+    """Return whether what may have arrived by a route may be sent again in the same run."""
     return Route(route.route, UNKNOWN).due(False)

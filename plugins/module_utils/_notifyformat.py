@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures of an incident in the words of a language, as templates of messages use them. Pure.
+"""Figures of an incident in the words of a language, for the templates of messages. Pure.
 
-What was not measured is said to be, in every form; a language that is not known is English.
+Every function says so when a value was not measured; an unknown language falls back to English.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def not_measured(locale: str) -> str:
 
 
 def message_number(value: Any, locale: str = "en", digits: int = 0) -> str:
-    """Return a number with the language's signs."""
+    """Return a number with the language's separators."""
     if not _measured(value):
         return not_measured(locale)
     text = f"{value:,.{digits}f}"
@@ -38,18 +38,18 @@ def message_number(value: Any, locale: str = "en", digits: int = 0) -> str:
 
 
 def message_percent(part: Any, locale: str = "en") -> str:
-    """Return a part from 0 to 1 in per cent, with one digit where that says more."""
+    """Return a part from 0 to 1 in per cent, with one decimal place unless it is zero."""
     if not _measured(part):
         return not_measured(locale)
     percent = round(part * 100, 1)
-    # What is almost all is not all.
+    # Almost all is not all.
     if percent >= 100 > part * 100:
         percent = 99.9
     return message_number(percent, locale, 0 if percent == int(percent) else 1) + "%"
 
 
 def message_duration(seconds: Any, locale: str = "en") -> str:
-    """Return seconds in the unit that people say: seconds, minutes, hours."""
+    """Return seconds in the unit that people would use: seconds, minutes or hours."""
     if not _measured(seconds):
         return not_measured(locale)
     units = _UNITS.get(locale, _UNITS["en"])
@@ -60,7 +60,7 @@ def message_duration(seconds: Any, locale: str = "en") -> str:
 
 
 def message_clock(moment: Any, locale: str = "en", day_of: Any = None) -> str:
-    """Return a moment of a journal as HH:MM, in UTC; with its day where that is another than ``day_of``'s."""
+    """Return a moment of a journal as HH:MM, in UTC; with its day if that differs from ``day_of``'s."""
     at, first = seen(str(moment)), seen(str(day_of))
     if at is None:
         return not_measured(locale)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON to a service that takes messages, once: its answer, or what silence means. Neither Ansible nor a driver."""
+"""One JSON request to a message service: its answer, or what silence means. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._httpapi im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import NotSent, Unsure
 
 MOST_BYTES = 256 * 1024
-# A gateway says these when it does not know what became of the request behind it.
+# A gateway answers with these when it does not know what became of the request behind it.
 _GATEWAY = (502, 504)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service said: the status, and the text of its body."""
+    """The answer of a service: the status, and the text of its body."""
 
     status: int
     text: str
 
     def json(self) -> Mapping[str, Any]:
-        """Return the body as an object, an empty one where it is none."""
+        """Return the body as an object, an empty one if it is not an object."""
         try:
             found = json.loads(self.text)
         except ValueError:
@@ -36,9 +36,9 @@ class Answer:
 
 
 def post(url: str, given: Mapping[str, Any], seconds: float, token: str = "", ca_certs: str | None = None) -> Answer:
-    """Send an object and return the answer; raises NotSent and Unsure, neither of which repeats URL or token.
+    """Send an object and return the answer; raises NotSent and Unsure, neither of which contains the URL or the token.
 
-    :param token: sent as a bearer; an answer of 5xx or 429 raises NotSent, for it was not taken.
+    :param token: sent as a bearer; an answer of 5xx or 429 raises NotSent, because it was not taken.
     """
     request = _http.Request(_where(url), "POST", _headers(token), json.dumps(given).encode(), True, ca_certs)
     try:
@@ -63,6 +63,6 @@ def _headers(token: str) -> dict[str, str]:
 
 
 def _where(url: str) -> SplitResult:
-    """Return the parts of an address; raises BadInput, which does not repeat it."""
+    """Return the parts of an address; raises BadInput, which does not contain it."""
     parts = _http.split(url, "The address of a service", "Nobody could be told.")
     return guarded(parts, "The address of a service", "Whoever is on the way could read the key and use it.")

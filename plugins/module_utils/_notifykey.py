@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a telling is called, so that it is told once. Pure.
+"""The key of a message, so that it is sent once. Pure.
 
-The same command again that finds the same has the same keys. Another state than the one that was told last has another
-key, also where it held before; and so has another stop, which is one that switched somebody off.
+The same command that finds the same state again has the same keys. A state other than the one that was sent last has
+another key, even if it held before; so does another stop, which is one that switched somebody off.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _REST = r"(?P<state>(?:-[a-z0-9]+)*?-[a-z]+)?(?:-(?P<stop>[0-9]+))?(?:-again[0-9
 def key_of(family: str, state: str, stop: int, known: Sequence[str]) -> str:
     """Return the key of a message.
 
-    :param family: what it is one of, for instance ``scenario3 update``.
-    :param state: what holds by it; two that follow each other with the same one are the same telling.
+    :param family: what kind of message it is, for instance ``scenario3 update``.
+    :param state: the state that it reports; two in a row with the same state are the same message.
     :param stop: which stop of the incident it belongs to, from 1.
     :param known: the keys of the outbox, oldest first.
     """
@@ -41,17 +41,17 @@ def key_of(family: str, state: str, stop: int, known: Sequence[str]) -> str:
 
 
 def stop_number(kept: Sequence[Mapping[str, Any]], started: float, changed: bool, refused: bool = False) -> int:
-    """Return which stop of the incident a run belongs to, from 1: the last one, or its own where it changed something.
+    """Return which stop of the incident a run belongs to, from 1: the last one, or its own if it changed something.
 
     :param kept: what the outbox has: ``message``, a key, and ``at``, a moment, UTC.
-    :param started: when the run began, seconds since 1970; what it has told itself does not count.
+    :param started: when the run began, seconds since 1970; messages of the run itself do not count.
     :param changed: whether it switched anybody off.
-    :param refused: whether it refused writes that were let through. After the end was told that is another stop, though
-        everybody was off; before, it belongs to the one that there is.
+    :param refused: whether it refused writes that had been let through. After the end was reported, this is another
+        stop, even if everybody was off; before that, it belongs to the current one.
     """
     since = moment(started)
     before = [str(row.get("message")) for row in kept if str(row.get("at")) < since]
-    # Without a beginning there was no stop: a pause is told, and switches nobody off.
+    # Without a beginning there was no stop: a pause has messages too, but switches nobody off.
     begun = [key for key in before if "-announce" in key]
     last = max((_stop(key) for key in before), default=1)
     ended = any(_END.fullmatch(key) for key in before if _stop(key) == last)
@@ -63,7 +63,7 @@ def _word(text: str) -> str:
 
 
 def _read(family: str, key: str) -> tuple[str, int] | None:
-    """Return the state and the stop of a key, where it is one of a family."""
+    """Return the state and the stop of a key, if it belongs to a family."""
     found = re.fullmatch(re.escape(family) + _REST, key)
     return ((found["state"] or "").lstrip("-"), int(found["stop"] or 1)) if found else None
 

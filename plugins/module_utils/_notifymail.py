@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages by mail, one for each list, over SMTP. Neither Ansible nor a driver.
 
-Addresses stand in the envelope alone, so nobody on a list sees who else is on it. The id of a mail is made of what it
-says where, so a second one is known for what it is.
+Addresses are in the envelope only, so nobody on a list sees who else is on it. The id of a mail is made from its
+message and its list, so a second copy is recognized as one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import line_of, plain
 
-# So many addresses are named where they were refused.
+# At most this many refused addresses are named.
 _NAMED = 3
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
@@ -52,13 +52,13 @@ class Mail:
         self._lists: Mapping[str, Sequence[str]] = options.get("lists") or {}
 
     def reaches(self, route: Route) -> bool:
-        """Whether there is a server, and somebody on the list."""
+        """Return whether there is a server, and somebody on the list."""
         return bool(self._host and self._from and self._lists.get(route.target))
 
     def send(self, message: Message, route: Route, seconds: float) -> str:
-        """Send it to a list, or to those of it who have it not, and return whom the server does not know.
+        """Send it to a list, or to those on it who do not have it yet, and return whom the server does not know.
 
-        Raises Partly where it puts some of them off, and NotSent, Unsure and BadInput.
+        Raises Partly if it defers some of them, and NotSent, Unsure and BadInput.
         """
         recipients = [_address(one) for one in route.left or self._lists[route.target]]
         sender = _address(parseaddr(self._from)[1] or self._from)
@@ -74,7 +74,7 @@ class Mail:
 
     @contextmanager
     def _connected(self, seconds: float) -> Iterator[smtplib.SMTP]:
-        """Give a server that may be written to; what goes wrong until then was certainly not sent."""
+        """Yield a server that is ready for mail; if anything fails before that, the mail was certainly not sent."""
         if self._user and self._tls == "none" and not is_loopback(self._host):
             raise BadInput(
                 "password_in_the_clear",
@@ -97,7 +97,7 @@ class Mail:
             server.close()
 
     def _opened(self, seconds: float, context: ssl.SSLContext | None) -> smtplib.SMTP:
-        # Named, for otherwise a resolver is asked, which may hang.
+        # Passed on, because otherwise a resolver is asked, which may hang.
         name = socket.gethostname()
         if self._tls == "implicit" and context:
             server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, name, timeout=seconds, context=context)
@@ -116,7 +116,7 @@ class Mail:
 
 
 def mail_of(message: Message, route: Route, shown_from: str, sender: str) -> email.message.EmailMessage:
-    """Return a mail. Its headers are one line each, whatever stands in the message."""
+    """Return a mail. Its headers are one line each, whatever the message contains."""
     mail = email.message.EmailMessage(policy=email.policy.SMTP)
     mail["Subject"] = line_of(message.subject)
     mail["From"] = line_of(shown_from)
@@ -129,7 +129,7 @@ def mail_of(message: Message, route: Route, shown_from: str, sender: str) -> ema
 
 
 def message_id(message: Message, route: Route, sender: str) -> str:
-    """Return the id of a mail, the same whenever the same is told to the same list."""
+    """Return the id of a mail, always the same for the same message to the same list."""
     text = "\n".join((message.incident, message.key, route.route))
     return f"<kanban-{hashlib.sha256(text.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2]}>"
 
@@ -147,13 +147,13 @@ def _address(text: str) -> str:
 
 def _named(refused: Mapping[str, int]) -> str:
     more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
-    # Those first who will never have it.
+    # Those who will never get it come first.
     worst = sorted(refused.items(), key=lambda one: -one[1])[:_NAMED]
     return ", ".join(f"{one} ({code})" for one, code in worst) + more
 
 
 def _envelope(server: smtplib.SMTP, sender: str, recipients: Sequence[str]) -> dict[str, int]:
-    """Say from whom and to whom it is, and return the codes of who is not taken; raises NotSent where that is all."""
+    """Send the envelope, and return the codes of the recipients that are refused; raises NotSent if all are."""
     try:
         code, _text = server.mail(sender)
         if code != 250:
@@ -171,7 +171,7 @@ def _envelope(server: smtplib.SMTP, sender: str, recipients: Sequence[str]) -> d
 
 
 def _content(server: smtplib.SMTP, body: bytes) -> None:
-    """Send what it says; from here on silence tells nothing."""
+    """Send the content; from here on, silence does not tell whether the mail was taken."""
     stuffed = re.sub(rb"(?m)^\.", b"..", body)
     try:
         server.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
@@ -187,7 +187,7 @@ def _refused(what: str, code: int) -> NotSent:
 
 
 def _why(error: Exception) -> str:
-    """Say it without the server's words, which may be anybody's."""
+    """Return the reason without the server's words, which may be anybody's."""
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return "no answer in time"
     if isinstance(error, smtplib.SMTPServerDisconnected):

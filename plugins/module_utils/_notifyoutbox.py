@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The outbox on the disk, ``<incident>/messages/<key>.json`` and ``.md``. Neither Ansible nor a driver.
 
-Several runs may write the same incident: a file is replaced whole and under one lock, and each route has a lock of its
-own for as long as something is sent there, so a message cannot go out twice side by side.
+Several runs may write to the same incident: a file is replaced whole and under one lock, and each route has a lock of
+its own while something is sent there, so two runs cannot send a message at the same time.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknow
 FOLDER = "messages"
 MOST_MESSAGES, LARGEST = 500, 1024 * 1024
 _LOOK_EVERY = 0.05
-# Whoever writes there does so for moments; one that is stopped, or whose disk hangs, keeps nobody else for longer.
+# A process writes there for moments only; one that is stopped, or whose disk hangs, delays others no longer than this.
 LOCK_SECONDS = 10.0
 
 
 class Outbox:
-    """Messages of one incident. Methods that write raise OSError, and KanbanError where another process holds it."""
+    """Messages of one incident. Methods that write raise OSError, and KanbanError if another process holds it."""
 
     def __init__(self, incident: Path, seconds: float = LOCK_SECONDS) -> None:
-        """Take the incident's directory, and for how long another process that writes is waited for."""
+        """Take the incident's directory, and how long to wait for another process that writes."""
         self.directory = incident / FOLDER
         self._seconds = seconds
 
     def make(self) -> None:
-        """Make the directory, and what is missing above it, 0700; raises KanbanError."""
+        """Make the directory and its missing parents, 0700; raises KanbanError."""
         try:
             make_folder(self.directory)
             with self._locked("all"):
@@ -56,7 +56,7 @@ class Outbox:
             ) from None
 
     def read(self) -> tuple[list[Message], list[str]]:
-        """Return the messages in the order of their moments, and the names of files that are none."""
+        """Return the messages in the order of their moments, and the names of files that are not messages."""
         messages, broken = [], []
         try:
             files = sorted(self.directory.glob("*.json"))[:MOST_MESSAGES]
@@ -70,18 +70,18 @@ class Outbox:
         return sorted(messages, key=lambda one: (one.at, one.key)), broken
 
     def put(self, new: Sequence[Message]) -> None:
-        """Keep messages; one that is there already keeps what became of it."""
+        """Keep messages; one that is already there keeps what became of it."""
         with self._locked("all"):
             for message in new:
                 try:
                     whole = merged(self._there(message.key), message)
                 except ValueError:
-                    # Whom it was told is not known any more, so it is neither written over nor sent.
+                    # It is no longer known who was told, so it is neither overwritten nor sent.
                     continue
                 self._keep(whole)
 
     def recall(self, known: Sequence[Message]) -> None:
-        """Keep what a ledger tells of messages, beside what is here."""
+        """Keep what a ledger knows of messages, along with what is here."""
         with self._locked("all"):
             for message in known:
                 try:
@@ -97,7 +97,7 @@ class Outbox:
         self._write(f"{message.key}.json", _json(message))
 
     def record(self, key: str, route: str, **changes: Any) -> Message:
-        """Note what has become of a route, and return the message as it is then; raises ValueError where it is gone."""
+        """Note what became of a route, and return the message as it is then; raises ValueError if it is gone."""
         with self._locked("all"):
             message = self._there(key)
             there = message.by(route) if message else None
@@ -109,7 +109,7 @@ class Outbox:
 
     @contextmanager
     def route(self, name: str, deadline: Deadline) -> Iterator[bool]:
-        """Hold a route; gives False where another run held it until the end of the time."""
+        """Hold a route; yields False if another run held it until the deadline."""
         with self._opened(safe_name(name)) as handle:
             yield _taken(handle, deadline)
 

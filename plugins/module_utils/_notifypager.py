@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages to a pager, PagerDuty's Events API v2, and to a status page. Neither Ansible nor a driver.
 
-Both know an incident again by a key of ours, so what may have arrived is sent again without a second one coming of it.
+Both recognize an incident by a key of ours, so what may have arrived can be sent again without making a second one.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statuspage
     standing,
 )
 
-# What the API documents: characters of the summary, and of the key.
+# Limits that the API documents, in characters: of the summary, and of the key.
 MOST_SUMMARY, MOST_KEY = 1024, 255
 MOST_DETAILS = 8_000
-# A page escapes some letters to five; so many fit then, whatever they are.
+# A page escapes some letters to five; this many fit, whatever they are.
 MOST_BODY = 4_900
-# The incident's id on a page; a later stop's has a number behind it.
+# The incident's id on a page; that of a later stop has a number appended.
 MOST_INCIDENT, MOST_NUMBERED = 100, 90
 CUT = "[…]"
 
@@ -44,7 +44,7 @@ class Pager:
         self._options = options
 
     def reaches(self, route: Route) -> bool:
-        """Whether there is a key."""
+        """Return whether there is a key."""
         return bool(self._options.get("routing_key"))
 
     def send(self, message: Message, route: Route, seconds: float) -> str:
@@ -59,7 +59,7 @@ class Pager:
 
 
 def event_of(message: Message, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event of a message: alarms of one incident are one, which is resolved at its end."""
+    """Return the event of a message: all alarms of an incident are one, which is resolved at its end."""
     event = {
         "routing_key": options["routing_key"],
         "event_action": message.pager,
@@ -85,12 +85,12 @@ def event_of(message: Message, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def page_incident(message: Message, look: Callable[[Sequence[str]], Mapping[str, bool]]) -> str:
-    """Return by which id the page knows the incident of a later stop.
+    """Return the id by which the page knows the incident of a later stop.
 
-    While the page's incident of an earlier one is open it goes on with that, and where there is none it is the first.
-    One that is resolved is over for its readers, whoever resolved it, so this stop has an incident of its own.
+    While the page's incident of an earlier stop is open, this stop continues it; if the page has none, this is the
+    first. A resolved one is over for its readers, whoever resolved it, so this stop has an incident of its own.
 
-    :param look: gives for ids those that the page has, each with whether it is resolved.
+    :param look: returns which of the given ids the page has, each with whether it is resolved.
     """
     first = line_of(message.incident, MOST_INCIDENT)
     stem = line_of(message.incident, MOST_NUMBERED)
@@ -107,17 +107,17 @@ class Page:
         self._options = options
 
     def reaches(self, route: Route) -> bool:
-        """Whether there is a page and a key to it."""
+        """Return whether there is a page and a key to it."""
         return bool(self._options.get("api_key") and self._options.get("page_id"))
 
     def send(self, message: Message, route: Route, seconds: float) -> str:
-        """Open the incident, tell more of it, or resolve it; raises NotSent, Unsure and BadInput."""
+        """Open the incident, update it, or resolve it; raises NotSent, Unsure and BadInput."""
         try:
             asked = request_from(self._wish(message, seconds))
             name = asked.wish.incident
             if message.stop > 1:
                 name = page_incident(message, lambda names: standing(asked, names))
-            # What holds another time is told in the same words.
+            # With the key, because a state that holds a second time is reported in the same words.
             request = replace(asked, wish=replace(asked.wish, incident=name, key=message.key))
             result, error = change_page(request, False)
         except KanbanError as failure:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which messages are due at a point of a run, to whom each goes, and the figures that only messages have. Pure.
 
-Who is told what is the profile's map ``kanban_notify_routes``, by scenario and kind. What a telling is called stands in
+The profile's map ``kanban_notify_routes`` says who is told what, by scenario and kind. Keys of messages are made in
 ``_notifykey.py``.
 """
 
@@ -26,19 +26,19 @@ KINDS: Mapping[str, Sequence[str]] = {
     RESOLVED: ("resolved", "user_resolved"),
     RETURN: ("return",),
 }
-# By the route of this name an incident has a channel of its own.
+# The route of this name gives an incident a channel of its own.
 OWN_CHANNEL = "slack:incident"
 _OWN = re.compile(r"slack:#incident-[0-9]{8}-[0-9]{4}")
-# Everybody in the channel is called by this alone.
+# Only this one calls everybody in the channel.
 CALLS_ALL = ("scenario3", "announce", "slack:#incidents")
 _COMPONENT = {"scenario1": "major_outage", "scenario3": "under_maintenance"}
 _STOPS = tuple(SEVERITIES)
-# What a beginning is told as; whatever else a run ends with, it had stopped what it was to stop.
+# Verdicts that a beginning is reported with; a run that ends with any other had stopped what it was to stop.
 _NOT_STOPPED = ("degraded", "failed")
 _STOPPED = ("contained", "contained_not_well")
-# What a return ends with that went as it was to go.
+# Verdicts of a return that went as intended.
 _BACK = ("restored", "reenabled")
-# Who was told that scenario 2 began, and waits to hear whether it was enough, is told these of a graver one, too.
+# Those who were told that scenario 2 began wait to hear whether it was enough, so they get these of a graver one, too.
 _HEARD = "scenario2-announce"
 _GOES_ON = ("announce", "resolved")
 
@@ -60,21 +60,21 @@ def messages_planned(
     refused: bool = False,
     refuses: bool = True,
 ) -> list[dict[str, Any]]:
-    """Return the messages of a point without their words: what ``notify`` takes, and ``about``, figures for them.
+    """Return the messages of a point without their text: options of ``notify``, and ``about``, figures for the text.
 
     :param summary: of the module ``incident_summary_info``.
-    :param scenario: scenario1 to scenario3; anything else is the summary's.
+    :param scenario: scenario1 to scenario3; anything else means the summary's.
     :param point: begin, update, resolved or return; a list for several.
     :param verdict: what the last screen says, for instance ``degraded``.
     :param step: what came back, for instance ``all`` or ``stage-50``.
     :param channel: whether the incident has a channel of its own.
     :param channels: other names for channels.
-    :param began: what was said of the stop when it was made; left out, it is ``verdict``'s.
-    :param kept: what the outbox has, oldest first, of the module ``notify``: ``message``, ``at`` and ``routes``.
+    :param began: what was said of the stop when it was made; ``verdict`` if left out.
+    :param kept: what the outbox has, oldest first, from the module ``notify``: ``message``, ``at`` and ``routes``.
     :param started: when this run began, seconds since 1970.
     :param changed: whether this run switched anybody off.
-    :param refused: whether it refused writes that were let through.
-    :param refuses: whether writes are refused by now, where the scenario refuses them.
+    :param refused: whether it refused writes that had been let through.
+    :param refuses: whether writes are refused by now, if the scenario refuses them.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
     name = incident_channel(summary, kept) if channel else ""
@@ -83,7 +83,7 @@ def messages_planned(
     found = []
     points = [point] if isinstance(point, str) else list(point)
     if RETURN in points and _all_back(summary, known, verdict, step):
-        # Where nothing was released before, nobody was told yet that it is over; what was told has the same key.
+        # If nothing was released before, nobody was told yet that it is over; if they were, the key is the same.
         points.append(RESOLVED)
     for one in points:
         place = RETURN if one == RETURN else known
@@ -93,7 +93,7 @@ def messages_planned(
         about.update(channel=own.partition(":")[2], refused=refuses)
         for kind in KINDS[one]:
             if kind == "user_update" and known == "scenario2":
-                # Its users have no notice that there could be more of.
+                # Its users got no notice that could be updated.
                 continue
             named = [*((routes.get(place) or {}).get(kind) or ()), *_those_who_heard(routes, known, kind, kept)]
             ways = [own if route == OWN_CHANNEL else route for route in named]
@@ -109,7 +109,7 @@ def messages_planned(
 
 
 def _all_back(summary: Mapping[str, Any], scenario: str, verdict: str, step: str) -> bool:
-    """Whether everybody who had it has it again, after a stop: then there is nothing left of the incident."""
+    """Return whether everybody who had it before a stop has it again: then nothing is left of the incident."""
     about = about_of(summary, scenario, verdict, step)
     everybody = about["on_now"] == about["of"] if about["on_now"] is not None and about["of"] else step == "all"
     return bool(summary.get("scenario")) and verdict in _BACK and everybody
@@ -118,7 +118,7 @@ def _all_back(summary: Mapping[str, Any], scenario: str, verdict: str, step: str
 def _those_who_heard(
     routes: Mapping[str, Mapping[str, Sequence[str]]], scenario: str, kind: str, kept: Sequence[Mapping[str, Any]]
 ) -> Sequence[str]:
-    """Return the routes by which it was told that scenario 2 began, where a graver one came of it."""
+    """Return the routes by which scenario 2 was announced, if it turned into a graver one."""
     if scenario == "scenario2" or kind not in _GOES_ON:
         return ()
     heard = any(str(row.get("message")).startswith(_HEARD) for row in kept)
@@ -126,26 +126,26 @@ def _those_who_heard(
 
 
 def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool = True, goes_on: bool = False) -> str:
-    """Return what is told at the end of a run: resolved, update or return; empty where there is nothing to tell.
+    """Return what is told at the end of a run: resolved, update or return; empty if there is nothing to tell.
 
     :param verdict: of the last screen: ``failed``, ``validated``.
     :param what: contain or restore.
     :param stops: whether anybody was to be switched off.
-    :param goes_on: whether something comes yet: a watch that was left to another run, or what a pause waits for.
+    :param goes_on: whether something is still to come: a watch left to another run, or what a pause waits for.
     """
     if what == "restore":
         return RETURN
     if not stops:
         return ""
-    # It is not over where anything is left to do, be it the watch alone.
+    # It is not over while anything is left to do, even if that is only the watch.
     over = scenario == "scenario2" or (scenario == "scenario1" and verdict.get("validated"))
     return RESOLVED if over and not goes_on and not verdict.get("failed") else UPDATE
 
 
 def stop_state(answers: Sequence[Mapping[str, Any]]) -> str:
-    """Return what holds of a stop by now: contained, degraded or failed.
+    """Return the state of a stop by now: contained, degraded or failed.
 
-    :param answers: of the module ``feature_flag``, one for each database; an empty one where there was none.
+    :param answers: of the module ``feature_flag``, one for each database; an empty one if there was none.
     """
     asked = [answer for answer in answers if not _needs_nothing(answer)]
     off = [answer for answer in asked if _is_off(answer)]
@@ -155,7 +155,7 @@ def stop_state(answers: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _needs_nothing(answer: Mapping[str, Any]) -> bool:
-    """Whether it is a replica's, which has its primary's data."""
+    """Return whether it is the answer of a replica, which has its primary's data."""
     written = (answer.get("database") or {}).get("writable")
     return not answer.get("failed") and not answer.get("unreachable") and written is False
 
@@ -166,7 +166,7 @@ def _is_off(answer: Mapping[str, Any]) -> bool:
 
 
 def _state_of(point: str, verdict: str, began: str) -> str:
-    """Return what holds for the messages of a point."""
+    """Return the state that the messages of a point report."""
     if point != BEGIN:
         return verdict
     state = began or verdict
@@ -174,7 +174,7 @@ def _state_of(point: str, verdict: str, began: str) -> str:
 
 
 def _of_the_data(verdict: str, summary: Mapping[str, Any], recovered_from: str) -> str:
-    """Return how far the data is where all is stopped: what was validated since is news, if nothing else changed."""
+    """Return how far the data is once all is stopped: data validated since is news, even if nothing else changed."""
     if not (summary.get("moments") or {}).get("data_validated") or verdict not in _STOPPED:
         return verdict
     return verdict.replace("contained", "recovered" if recovered_from else "validated", 1)
@@ -196,18 +196,18 @@ def _message(kind: str, scenario: str, routes: Sequence[str], about: Mapping[str
 
 
 def _family(template: str, scenario: str, point: str, about: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what a message is one of, and what holds by it."""
+    """Return the family of a message, and the state that it reports."""
     if point == RETURN:
         return RETURN, f"{about['step'] or 'all'} {about['verdict'] or 'done'}"
-    # What does not hold is another message than what holds, and is told at once when it does.
+    # A stop that does not hold has a message of its own, so that one that holds is reported at once.
     quiet = point == RESOLVED or (point == BEGIN and about["verdict"] == "contained")
     return f"{scenario} {template}", "" if quiet else about["verdict"]
 
 
 def incident_channel(summary: Mapping[str, Any], kept: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Return the name of an incident's own channel: the one that it has, else by when it began, UTC; empty for none.
+    """Return the name of an incident's own channel: the one it has, else one made from its beginning; empty for none.
 
-    Another controller has other journals, and so another beginning.
+    The beginning is in UTC. Another controller has other journals, and so another beginning.
     """
     had = [route for row in kept for route in row.get("routes") or () if _OWN.fullmatch(str(route))]
     if had:
@@ -218,7 +218,7 @@ def incident_channel(summary: Mapping[str, Any], kept: Sequence[Mapping[str, Any
 
 
 def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str) -> dict[str, Any]:
-    """Return figures for the words: all are numbers, words of ours or null, and none is text of others."""
+    """Return the figures for the text: numbers, words of ours or null, never text of others."""
     moments = summary.get("moments") or {}
     companies, errors = summary.get("companies") or {}, summary.get("errors") or {}
     runs = [run for run in summary.get("runs") or [] if not run.get("plan")]
@@ -242,7 +242,7 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
 
 
 def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any]:
-    """Return how many have it by now, ``on_now``, of how many that had it, ``of``; null where that is not known."""
+    """Return ``on_now``, how many have it by now, and ``of``, how many had it; null where that is not known."""
     last = {str(row.get("host")): row for row in stages}.values()
     on = [row["on_after"] for row in last if row.get("on_after") is not None]
     had = [row["had_it"] for row in last if row.get("had_it") is not None]
@@ -253,14 +253,14 @@ def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any
 
 
 def _normalised(had_it: Any, affected: Any) -> float | None:
-    """Return the part of those who had V2 that has no trouble by a look after the stop; null where nobody looked."""
+    """Return the part of those who had V2 that a look after the stop found well; null if nobody looked."""
     numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in (had_it, affected))
     return max(0.0, 1 - affected / had_it) if numbers and had_it else None
 
 
 def _rows(records: Any, corrupt: Any) -> int | None:
     if not records:
-        # Where nothing was corrupt there was nothing to repair.
+        # If nothing was corrupt, there was nothing to repair.
         return 0 if corrupt == 0 and not isinstance(corrupt, bool) else None
     return sum(int(row.get(name) or 0) for row in records for name in ("repaired", "deleted", "restored"))
 
@@ -272,10 +272,10 @@ def _recovered_from(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def incidents_to_tell(answers: Sequence[Mapping[str, Any]], now: float | None = None) -> list[str]:
-    """Return the incidents of which what was not sent is worth sending: open ones, and those closed a day ago at most.
+    """Return the incidents whose unsent messages are worth sending: open ones, and those closed a day ago at most.
 
     :param answers: of the module ``incident_info``, one for each database.
-    :param now: seconds since 1970; left out, the present.
+    :param now: seconds since 1970; the present if left out.
     """
     moment = datetime.now(timezone.utc) if now is None else datetime.fromtimestamp(now, timezone.utc)
     yesterday = (moment - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has become of messages, as a result and in words for the last screen. Pure: neither Ansible nor a driver."""
+"""What became of messages, as a result and in words for the last screen. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def result_of(
     directory: Path,
     changed: bool,
 ) -> dict[str, Any]:
-    """Return the module's result. ``planned``: what would be kept and sent, where nothing was done."""
+    """Return the module's result. ``planned``: what would be kept and sent, if nothing was done."""
     was = {(message.key, route.route): route.status for message in before for route in message.routes}
     every = [(message, route) for message in after for route in message.routes]
     sent = [(message, route) for message, route in every if route.status == SENT]
@@ -77,7 +77,7 @@ def messages_lines(
     """Return the lines of the last screen about messages, for a result of the module ``notify``.
 
     :param again: the command that sends what was not sent.
-    :param unkept: why no ledger knows of it; empty where one does.
+    :param unkept: why no ledger knows of it; empty if one does.
     """
     lines = _lines(result, check_mode, again)
     if unkept:
@@ -125,7 +125,7 @@ def _keys(found: Sequence[str]) -> str:
 
 
 def messages_again(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each incident of which something was sent again, or is still not sent.
+    """Return a line for each incident of which a message was sent again, or is still not sent.
 
     :param results: of the module ``notify`` for one incident each, with the loop's ``__communicate_incident``.
     """
@@ -172,5 +172,5 @@ def _one(one: Mapping[str, Any]) -> str:
 
 
 def _name(route: str) -> str:
-    """Return a route as people say it."""
+    """Return a route as people would say it."""
     return clean(route.replace(":", " ", 1).replace("_", " "), 80)

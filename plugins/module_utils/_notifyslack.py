@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages to Slack, by a bot's token or by incoming webhooks. Neither Ansible nor a driver.
 
-What is told goes as a ``rich_text`` block: its texts are shown to the letter, so nothing in them can be a mention, a
-link or markup. ``text`` beside it is for notifications, and for where blocks are refused; there Slack's own three
-letters are escaped.
+A message goes as a ``rich_text`` block: its texts are shown literally, so nothing in them can be a mention, a link or
+markup. ``text`` beside it is for notifications, and for when blocks are refused; Slack's three special characters are
+escaped in it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyhttp import Answer, post
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import fitting, runs
 
-# What the API documents: characters of ``text``, and of one text within a block.
+# Limits that the API documents, in characters: of ``text``, and of one text within a block.
 MOST_TEXT, MOST_PIECE = 40_000, 3_000
-# A block of more than that is refused where Slack counts all of it.
+# A longer block is refused if Slack counts all of it.
 MOST_WHOLE = 12_000
 CUT = "[…]"
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-# What calls everybody where names are made links of; a letter without width between leaves it readable.
+# These call everybody when names are turned into links; a zero-width character inside keeps them readable.
 _CALLS = re.compile(r"@(?=channel|here|everyone)", re.IGNORECASE)
 _NO_WIDTH = "\u2060"
 _LATER = ("ratelimited", "rate_limited", "service_unavailable", "request_timeout", "team_added_to_org")
-# By the API's documentation some of it may have succeeded.
+# According to the API's documentation, some of it may have succeeded.
 _MAYBE = ("internal_error", "fatal_error")
 _BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "block_mismatch")
 _THERE = ("name_taken",)
@@ -48,11 +48,11 @@ class Slack:
         self._made: dict[str, str] = {}
 
     def reaches(self, route: Route) -> bool:
-        """Whether there is a way to a channel."""
+        """Return whether there is a way to a channel."""
         return bool(self._token) or route.target in self._webhooks
 
     def send(self, message: Message, route: Route, seconds: float) -> str:
-        """Post it; raises NotSent and Unsure. Without blocks where those are refused."""
+        """Post it, without blocks if those are refused; raises NotSent and Unsure."""
         given = payload(message, mention=message.mention == route.route)
         try:
             return self._post(route.target, given, seconds)
@@ -69,7 +69,7 @@ class Slack:
         return ""
 
     def _channel(self, name: str, seconds: float) -> str:
-        """Return how a channel is named to the API; one that is to be made is made first, once."""
+        """Return a channel's name for the API; one that is to be made is made first, once."""
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._create):
             return name
         if name not in self._made:
@@ -91,11 +91,11 @@ class Slack:
 
 
 class _Refused(Exception):
-    """Blocks are refused; the words alone may be taken."""
+    """Blocks are refused; the text alone may be taken."""
 
 
 def payload(message: Message, mention: bool) -> dict[str, Any]:
-    """Return what is sent of a message; ``mention``: everybody in the channel is called."""
+    """Return the request for a message; ``mention``: everybody in the channel is called."""
     whole = f"**{message.subject}**\n{message.text}" if message.text else f"**{message.subject}**"
     pieces = _pieces(fitting(whole, MOST_WHOLE, CUT))
     call: list[dict[str, Any]] = [{"type": "broadcast", "range": "channel"}, {"type": "text", "text": " "}]
@@ -113,7 +113,7 @@ def payload(message: Message, mention: bool) -> dict[str, Any]:
 
 
 def _pieces(text: str) -> list[dict[str, Any]]:
-    """Return a message's text as texts of a block, each as long as one may be."""
+    """Return a message's text as texts of a block, none of them longer than the limit."""
     return [
         {"type": "text", "text": run[at : at + MOST_PIECE], **({"style": {"bold": True}} if bold else {})}
         for run, bold in runs(text)
@@ -122,7 +122,7 @@ def _pieces(text: str) -> list[dict[str, Any]]:
 
 
 def _judged(answer: Answer, blocks: bool) -> None:
-    """Raise what an answer of the API means, nothing where it has taken it."""
+    """Raise what an answer of the API means, nothing if it has taken the message."""
     found = answer.json()
     if found.get("ok") is True:
         return
@@ -144,5 +144,5 @@ def _judged_webhook(answer: Answer, blocks: bool) -> None:
 
 
 def _word(text: str) -> str:
-    """Return an error as the API names it, nothing where it is no such word."""
+    """Return an error as the API names it, nothing if it is not such a word."""
     return text if re.fullmatch(r"[a-z_]{1,60}", text) else ""

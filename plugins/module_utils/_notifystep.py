@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The message of a workflow's step that failed, without its words. Pure: neither Ansible nor a driver.
+"""The message about a workflow's step that failed, without its text. Pure: neither Ansible nor a driver.
 
-The job that failed may have told people itself, or may not have got so far; this one knows only what jobs hand on.
+The job that failed may have told people itself, or may not have got that far; this one knows only what jobs hand on.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def step_message(
     channels: Mapping[str, str] | None = None,
     **about: str,
 ) -> dict[str, Any]:
-    """Return what the module ``notify`` takes, without its words, and ``about``, what these speak of.
+    """Return the options for the module ``notify``, without the text, and ``about``, the facts for that text.
 
     :param routes: who is told what, by place and kind; the place is ``workflow``, the kinds are ``stop_failed`` and
         ``step_failed``.
     :param step: which step failed.
-    :param run: the workflow's run, by which the message is told once.
+    :param run: the workflow's run; because of it the message is sent once.
     :param channels: other names for channels.
-    :param about: ``verdict``, ``incident_id``, ``plan_hash`` and ``workflow``, each empty where no job handed it on.
+    :param about: ``verdict``, ``incident_id``, ``plan_hash`` and ``workflow``, each empty if no job handed it on.
     """
     stops = step in STOPS
     names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
@@ -52,7 +52,7 @@ def step_message(
 
 
 def not_told(result: Mapping[str, Any]) -> str:
-    """Return why a message whose telling is all there was to do is not told; empty where it is, by every way.
+    """Return why a message that was the only thing to do was not sent; empty if it was, by every route.
 
     :param result: of the module ``notify``.
     """

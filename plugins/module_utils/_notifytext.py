@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Text of messages: what is foreign in it, what is bold, and what each service makes of that. Pure.
 
-A message is text in which ``**so**`` is bold; a backslash takes the meaning from a star or a backslash. Nothing else is
-markup. Templates put what people and databases wrote through ``foreign`` or ``foreign_lines``.
+A message is text in which ``**so**`` is bold; a backslash escapes a star or a backslash. Nothing else is markup.
+Templates pass what people and databases wrote through ``foreign`` or ``foreign_lines``.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Iterator
 LONGEST_NAME, LONGEST_WORDS = 200, 10_000
 LONGEST_SUBJECT = 200
 _NO_TEXT = ("Cc", "Cs", "Co", "Zl", "Zp")
-# Letters that turn the direction of writing change how the rest of a message reads; joiners of emoji do not.
+# Characters that turn the direction of writing change how the rest of a message reads; emoji joiners do not.
 _TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _MARKUP = re.compile(r"\\([\\*])|(\*\*)")
 _SPECIAL = re.compile(r"([\\*])")
 
 
 def foreign(text: object, most: int = LONGEST_NAME) -> str:
-    """Return text of others as one line of a message, cut; nothing in it is markup, or acts instead of being read."""
+    """Return text of others as one line of a message, cut; nothing in it works as markup or as a control character."""
     return _escaped(_cut(_readable(" ".join(str(text).split())), most))
 
 
 def foreign_lines(text: object, most: int = LONGEST_WORDS) -> str:
-    """Return text of others that may have several lines, cut, otherwise as ``foreign``."""
+    """Return text of others that may have several lines, cut, and otherwise treated as in ``foreign``."""
     lines = str(text).replace("\r\n", "\n").replace("\r", "\n")
     return _escaped(_cut(_readable(lines).strip(), most))
 
@@ -50,7 +50,7 @@ def _escaped(text: str) -> str:
 
 
 def runs(text: str) -> list[tuple[str, bool]]:
-    """Return a message's text as pieces, each with whether it is bold; a mark without its twin is two stars."""
+    """Return a message's text as pieces, each with whether it is bold; an unpaired mark is two stars."""
     pieces = list(_pieces(text))
     marks = [number for number, (_piece, mark) in enumerate(pieces) if mark]
     alone = marks[-1] if len(marks) % 2 else -1
@@ -88,11 +88,11 @@ def line_of(text: str, most: int = LONGEST_SUBJECT) -> str:
 
 
 def fitting(text: str, most: int, note: str) -> str:
-    """Return text that fits; where it does not it is cut, and ``note`` says so at its end."""
+    """Return text that fits; if it is too long it is cut, and ``note`` says so at its end."""
     return text if len(text) <= most else text[: most - len(note) - 2].rstrip() + "\n" + note
 
 
 def split_message(rendered: str) -> tuple[str, str]:
-    """Return the subject and the body of what a template gave: its first line, and what follows."""
+    """Return the subject and the body of a rendered template: its first line, and what follows."""
     subject, _newline, body = str(rendered).strip().partition("\n")
     return subject.strip(), re.sub(r"\n{3,}", "\n\n", body.strip())

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people wrote and a message was told without, because it could not be read in time. Pure.
+"""What people wrote that a message was sent without, because it could not be read in time. Pure.
 
-A message waits for nobody's words, so its record says which of them it lacks: ``words.root_cause`` and the like, by
-what its template asks for, or ``figures``. Once they can be read they are told, to whom the message was told and to
-nobody else: whom a template tells of the end alone does not hear of the cause by this.
+A message does not wait for people's words, so its record says which of them it lacks: ``words.root_cause`` and the
+like, as its template asks for them, or ``figures``. Once they can be read, they are sent to those who got the message
+and to nobody else: someone whose template tells only of the end does not learn the cause this way.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import HEADINGS
 
 WORDS = "words."
-# With a point, so that no telling of the same family is taken for another by it.
+# With a dot, so that it is never taken for a key of the same family.
 _ENDING, _KIND = ".words", "words"
 _LONGEST, _TELLING = 2000, 100
 _SUBJECTS = {"en": "What people wrote", "pt_BR": "O que as pessoas escreveram"}
@@ -39,26 +39,26 @@ def _key(message: Message) -> str:
 
 
 def _hears(route: Route) -> bool:
-    """Whether words go there later: a pager and a status page are told how it is now, and nothing of before."""
+    """Return whether words go there later: a pager and a status page get the present state, nothing of the past."""
     return route.service in (SLACK, MAIL) and not route.final
 
 
 def _stands(message: Message | None, route: str, dry_run: bool) -> bool:
-    """Whether a message goes there; one of a dry run does so for another dry run alone."""
+    """Return whether a message goes there; one of a dry run does so only for another dry run."""
     found = message.by(route) if message else None
     return found is not None and (dry_run or found.status != DRY)
 
 
 def _is_told(message: Message, later: Message | None) -> bool:
-    """Whether words were told since, or are on their way: by a dry run only those that a dry run left out."""
+    """Return whether words were sent since or are on their way; a dry run counts only for what a dry run left out."""
     rehearsed = all(route.status == DRY for route in message.routes)
     return later is not None and any(_stands(later, route.route, rehearsed) for route in later.routes)
 
 
 def without(messages: Sequence[Message]) -> dict[str, list[str]]:
-    """Return the keys of messages that lack ``words`` or ``figures``, by these two.
+    """Return the keys of messages that lack ``words`` or ``figures``, by these two names.
 
-    Words that were told since lack no more, nor do any where nobody is told later.
+    Words that were sent since are no longer missing, and words that nobody gets later do not count as missing.
     """
     known = {one.key: one for one in messages}
     return {
@@ -76,7 +76,7 @@ def left_words(messages: Sequence[Message], words: Mapping[str, str], at: str, d
 
     :param messages: those of the outbox.
     :param words: what people wrote by now, by the names of ``HEADINGS``.
-    :param dry_run: whether nothing is to be sent; else what was written by a dry run is told nobody.
+    :param dry_run: whether nothing is to be sent; if not, words of a message from a dry run are sent to nobody.
     """
     known = {one.key: one for one in messages}
     found: list[Message] = []
@@ -88,7 +88,7 @@ def left_words(messages: Sequence[Message], words: Mapping[str, str], at: str, d
             route.route: [name for name, text in said.items() if not _heard(route.route, text, later, dry_run)]
             for route in message.routes
             if _hears(route) and (dry_run or route.status != DRY)
-            # Whoever could not be reached when the others were told is told by a run that can.
+            # Someone who could not be reached when the others were told is told by a later run that can.
             if not _stands(before, route.route, dry_run)
         }
         routes = [Route(name, DRY if dry_run else PENDING) for name, names in missing.items() if names]
