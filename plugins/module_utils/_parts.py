@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parts of a scenario beside the flag: fence, write block, evidence, dump. Pure: neither Ansible nor a driver.
+"""Parts of a scenario besides the flag: fence, write block, evidence, dump. Pure: neither Ansible nor a driver.
 
 A part is judged from the answers of its hosts. It ``holds`` only when every host that should have answered did, and
 none of them says otherwise.
@@ -23,7 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import ACT_ON_MASTER
 
-# How a dump was proven, beside its checksums.
+# How a dump was proven, besides its checksums.
 PROOFS = {"toc": "its table of contents", "restore": "a restore"}
 CONTAIN, SELECT, VALIDATE, PRESERVE = "contain", "select", "validate", "preserve"
 RELEASE, NOTHING = "release", "nothing"
@@ -31,7 +31,7 @@ RELEASE, NOTHING = "release", "nothing"
 WATCH = "watch"
 # What to do next was decided by rule.
 DECIDE = "decide"
-# The data is corrupt, or was repaired: this is no misfire that is simply undone.
+# The data is corrupt, or was repaired: this is not a misfire that is simply undone.
 RECOVER = "recover"
 
 
@@ -39,7 +39,7 @@ RECOVER = "recover"
 class Part:
     """``kind``: contain (writes are refused), select (some are switched), preserve, release, or nothing to be done.
 
-    ``good``: what a headline says when it holds; ``bad``: what fails, where; ``next``: what is left to do, for the end.
+    ``good``: what a headline says when it holds; ``bad``: what fails and where; ``next``: what is left to do.
     """
 
     kind: str
@@ -67,7 +67,7 @@ def fence_part(
     """
     part, judged = Part(CONTAIN, "the fence is proven"), 0
     for name, flag, raised, drained in together(names, flags, first, later):
-        # What was proven on another server says nothing of the one that has taken over.
+        # What was proven on another server says nothing about the one that has taken over.
         answer = drained if "status" in drained or flag.get("failover") else raised
         if not expected(flag) or (answer.get("skipped") and not answer.get("skip_reason")):
             continue  # Already counted as missing, or a replica.
@@ -127,9 +127,9 @@ def _ending(row: Answer) -> str:
 
 
 def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
-    """Tell whether a write block is gone without anybody having released it: on a Redis that it was never held on.
+    """Return whether a write block is gone though nobody released it: this is a Redis that never held it.
 
-    :param held: what the hosts said that held it.
+    :param held: the answers of the hosts that held it.
     """
     there = [one["server"].get("run_id") for one in held if one.get("held") and not one.get("skipped")]
     server = read_back.get("server") or {}
@@ -138,9 +138,9 @@ def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
 
 
 def _not_missed(rows: Sequence[tuple[str, Answer, Answer]]) -> dict[str, str]:
-    """Return the masters that are silent by now and need not speak, each with why: who leads now holds the block.
+    """Return the masters that are silent by now and need not answer, each with why: the new leader holds the block.
 
-    That is a replica of before, or whom the Sentinels name to another host that asks them.
+    That is a former replica, or the one that the Sentinels name to another host that asks them.
     """
     leads: dict[str, str] = {}
     for name, first, last in rows:
@@ -167,7 +167,7 @@ def block_part(
 ) -> dict[str, Any]:
     """Judge the write block.
 
-    :param later: what was read back, or renewed, at the end; each counts for more than the first.
+    :param later: what was read back, or renewed, at the end; each takes precedence over the first.
     :param known_as: the incident's id and aliases, any of which may be its owner.
     """
     answers = latest([first, later])
@@ -211,7 +211,7 @@ def _why_no_block(first: Answer, answer: Answer) -> str:
     if answer.get("held") is False and not answer.get("failed"):
         if first.get("held") or not first.get("failed"):
             return "it is gone; who released it may have known why"
-        answer = first  # It was never held here: a later look that finds none does not tell why.
+        answer = first  # It was never held here: a later look that finds none does not say why.
     todo = (answer.get("error") or {}).get("todo")
     return f"{why_not(answer)} {one_line(todo)}" if todo else why_not(answer)
 
@@ -231,7 +231,7 @@ def evidence_part(
 ) -> dict[str, Any]:
     """Judge what was gathered, per host of any tier.
 
-    :param nobody: patterns of hosts that were typed and name no host.
+    :param nobody: patterns of hosts that were typed and match no host.
     """
     part = Part(PRESERVE, "evidence is kept")
     for pattern in nobody:
@@ -247,10 +247,10 @@ def evidence_part(
             continue
         size = sum(int(file["bytes"]) for file in answer.get("files", []))
         line = f"{name}: {len(answer.get('files', []))} files of evidence, {_size(size)}, in {one_line(answer['path'])}"
-        # Of the incident's own directory people know.
+        # People know of the incident's own directory.
         line += " (kanban_incidents_dir could not be written there)" if answer.get("elsewhere") else ""
         missing = [one_line(row["part"]) for row in answer.get("missing", [])]
-        # Beside the kill, or by an earlier run: the moment tells.
+        # Taken alongside the kill, or by an earlier run: the moment shows which.
         line += f", taken {one_line(answer['taken_at'])[:19]}Z" if answer.get("taken_at") else ""
         part.lines.append(line + (f"; without {', '.join(missing)}" if missing else ""))
     return part.as_result()
@@ -259,7 +259,7 @@ def evidence_part(
 def dump_part(
     names: Sequence[str], flags: Sequence[Answer], answers: Sequence[Answer], plan: bool = False
 ) -> dict[str, Any]:
-    """Judge the dump of every database that acted on the kill, and say what became of the last one before it."""
+    """Judge the dump of every database that acted on the kill, and report on the last one before it."""
     part, judged = Part(PRESERVE, "the dump is proven"), 0
     for name, flag, answer in together(names, flags, answers):
         if not expected(flag):

@@ -17,11 +17,11 @@ def cache_part(
 ) -> dict[str, Any]:
     """Judge the purge on every Redis.
 
-    :param again: answers to a second purge, of what was cached meanwhile; no answer where there was none.
-    :param group: pattern of the hosts; ``none`` where there is no Redis.
+    :param again: answers to a second purge, of what was cached meanwhile; no answer if there was none.
+    :param group: pattern of the hosts; ``none`` if there is no Redis.
     :param plan: whether the answers are those of check mode.
     """
-    # One that is older than the database makes an application show what no longer is so. That delays no containment.
+    # A cache that is older than the database makes an application show outdated data. That delays no containment.
     part = Part(VALIDATE, "the cache would be purged" if plan else "the cache is purged")
     if group == "none":
         part.kind, part.good = NOTHING, "no cache to purge (there is no Redis)"

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of scenario 3 that says what a backup has and the data has not, before any of it comes back. Pure.
+"""The part of scenario 3 that says what a backup has that the data lacks, before any of it comes back. Pure.
 
-It is judged for the primaries that answered, as the assessment is. Rows are named by their keys: what else they hold is
-people's own.
+It is judged for the primaries that answered, as the assessment is. Rows are named by their keys: whatever else they
+hold is people's own.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def comparison_part(
 
     :param counted: as ``integrity_info`` gives them; ``compared`` as ``pg_restore_tables`` in check mode.
     :param sinces: as ``corrupt_since`` gives them; ``whole``: the plan of all, as ``plan_of_all`` gives it.
-    :param arguments: what a line to type needs, with what the comparison was asked by.
+    :param arguments: what a line to type needs, including the options of this comparison.
     :param applies: whether this run goes on to apply it, so that nobody has to be told how.
-    :param file: where the whole comparison lies on the controller.
+    :param file: where the whole comparison is on the controller.
     """
     part = Part(PRESERVE, "the data is compared with the backup")
     for name, checks, plan, since in together(names, counted, compared, sinces):
@@ -59,7 +59,7 @@ def comparison_part(
     if not names:
         part.bad.append("no data is compared, for no primary answered")
     if part.bad:
-        # Who asks for a restore has lost something, whatever the checks say: this is no misfire.
+        # Anyone who asks for a restore has lost something, whatever the checks say: this is not a misfire.
         part.kind = RECOVER
     if whole["rows"]:
         part.kind, part.good = RECOVER, f"the plan would bring {whole['rows']:,} rows back"
@@ -81,7 +81,7 @@ def _in_the_way(name: str, plan: Answer, check_mode: bool) -> Iterator[str]:
         yield f"the data on {name} is not compared with a backup"
         return
     for reason in plan["plan"]["refused"]:
-        # As of a repair: what only the stop itself would raise is not missed by a look.
+        # As with a repair: check mode does not miss what only the stop itself would raise.
         if not check_mode or reason["code"] not in OF_A_PLAN:
             yield f"the plan on {name} could not be applied: {one_line(reason['what'])}"
 

@@ -27,8 +27,8 @@ def data_part(
 ) -> dict[str, Any]:
     """Judge whether the data is validated on every primary.
 
-    :param judged: as ``data_judgement`` gives them, with ``recorded`` false where the ledger could not note it.
-    :param waits: why validation is not due yet; empty where it is.
+    :param judged: as ``data_judgement`` gives them, with ``recorded`` false if the ledger could not note it.
+    :param waits: why validation is not due yet; empty if it is.
     :param recovers: as for the assessment; release.yml goes by what is recorded.
     """
     part, passed = Part(PRESERVE, ""), 0

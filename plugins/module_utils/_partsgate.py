@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gate as a role sees it: who is asked what, who said nothing, what comes of it. Pure: no Ansible, no driver."""
+"""The gate as a role sees it: who is asked what, who is silent, what follows. Pure: no Ansible, no driver."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import VALIDATE, Part
 
-# Of a metric's map, who is asked; the rest is the module's.
+# The key of a metric's map that says who is asked; the rest is the module's.
 _WHERE = "where"
 APP = "app"
 _KINDS = (APP, "controller", "db")
-# Of a sample: its host had given no answer earlier in this run, and will give none in it.
+# The code of a sample whose host gave no answer earlier in this run, and will give none in it.
 NOT_ASKED = "not_asked"
 # A watch that ends as soon as all is good.
 FIRST_OK = "first_ok"
@@ -46,20 +46,20 @@ def gate_metrics(metrics: Mapping[str, Any], where: Sequence[str], names: Sequen
 
 
 def gate_unmeasured(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], names: Sequence[str] = ()) -> list[str]:
-    """Return the names that have a threshold, or are meant, and no source: they are said, never passed over.
+    """Return the names that have a threshold, or are meant, but no source: they are reported, never passed over.
 
-    Whom to ask in a word that nobody knows (``apps``) is no source.
+    An unknown word for whom to ask (``apps``) is not a source.
     """
     wanted = names or [name for name, threshold in thresholds.items() if threshold is not None]
     return sorted({*wanted} - {one["name"] for one in gate_metrics(metrics, _KINDS)})
 
 
 def gate_samples(groups: Mapping[str, Sequence[str]], answers: Mapping[str, Answer], metrics: Any) -> list[Any]:
-    """Return the samples of all hosts; who gave none has one without a value for each metric that it was asked for.
+    """Return the samples of all hosts; a silent host has one without a value for each metric that it was asked for.
 
     :param groups: names of hosts by kind.
     :param answers: what ``metric_gate`` returned on each host of the play, an empty map where it returned nothing.
-        Who is not among them is not asked: it has left the play, or ``--limit`` names others.
+        A host that is not among them is not asked: it has left the play, or ``--limit`` names others.
     :param metrics: as gate_metrics() takes them.
     """
     asked: dict[str, list[str]] = {}
@@ -81,14 +81,14 @@ def gate_samples(groups: Mapping[str, Sequence[str]], answers: Mapping[str, Answ
 
 
 def gate_pick(answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return the judgement that counts: one that the ledger keeps, else any; none gives an empty map."""
+    """Return the judgement that counts: one that the ledger keeps, else any; an empty map if there is none."""
     judged = [answer for answer in answers if answer and "verdict" in answer and not answer.get("failed")]
     kept = [answer for answer in judged if answer.get("ledger_kept")]
     return dict((kept or judged or [{}])[0])
 
 
 def gate_interrupted(answers: Mapping[str, Answer], kills: Mapping[str, Any]) -> str:
-    """Return why the work that a watch belongs to must not go on, empty where it may.
+    """Return why the work that a watch belongs to must not go on, empty if it may.
 
     :param answers: what each database's ``metric_gate`` returned, with a lease to renew.
     :param kills: how many kills each ledger had when the work began.
@@ -105,10 +105,10 @@ def gate_interrupted(answers: Mapping[str, Answer], kills: Mapping[str, Any]) ->
 
 
 def gate_settled(result: Answer, names: Sequence[str] | None = None) -> bool:
-    """Tell whether another try would say nothing new: all is good for long enough, but for what nobody is asked.
+    """Return whether another try would bring nothing new: all that is asked for has been good for long enough.
 
-    :param names: the metrics that there is a host to ask for; None means all. A host may have no figure just now, as a
-        database has none that waits to be promoted, and is waited for where no other of its metric is there.
+    :param names: the metrics that there is a host to ask for; None means all. A host may have no figure just now, like
+        a database that waits to be promoted; it is waited for if its metric has no other host.
     """
     judged = [metric for metric in result.get("metrics", []) if metric["verdict"] != NOT_JUDGED]
     waited = [metric for metric in judged if metric["hosts"] or names is None or metric["name"] in names]
@@ -118,17 +118,17 @@ def gate_settled(result: Answer, names: Sequence[str] | None = None) -> bool:
         return bool(result.get("verdict") == OK and result.get("settled"))
     heard = [host for host in asked if not host["ignored"]]
     good = all(host["settled"] and host["verdict"] == OK for host in heard)
-    # Where somebody is asked and nobody has had a figure yet, the next try may bring the first.
+    # If somebody is asked and nobody has had a figure yet, the next try may bring the first.
     return all(metric["hosts"] for metric in waited) and good and bool(heard or not asked)
 
 
 def gate_steady(result: Answer, seconds: float) -> bool:
-    """Tell whether a watch of so many seconds was steady at its end, however it was before."""
+    """Return whether a watch of this many seconds was steady at its end, however it was before."""
     return steady(result.get("spells", []), float(seconds))
 
 
 def gate_silent(result: Answer) -> dict[str, str]:
-    """Return the hosts that give no value for some metric that counts, each with why."""
+    """Return the hosts that give no value for some metric that counts, each with the reason."""
     found: dict[str, str] = {}
     for metric in result.get("metrics", []):
         for host in metric["hosts"]:
@@ -138,9 +138,9 @@ def gate_silent(result: Answer) -> dict[str, str]:
 
 
 def gate_part(result: Answer | None, plan: bool = False) -> dict[str, Any]:
-    """Judge what the role ``observe`` left: its fact for one gate; None or {} where nothing was watched.
+    """Judge what the role ``observe`` left: its fact for one gate; None or {} if nothing was watched.
 
-    Where it could not watch, the fact has ``problem``: why.
+    If it could not watch, ``problem`` in the fact says why.
     """
     part = Part(VALIDATE, "the metrics are good")
     if not result or "verdict" not in result:
@@ -165,7 +165,7 @@ def gate_part(result: Answer | None, plan: bool = False) -> dict[str, Any]:
     without = {**beside(result["metrics"]), "unmeasured": result.get("unmeasured")}
     part.lines += [f"{name}: {one_line(text)}" for text in beside_text(without)]
     if result["verdict"] == OK and result.get("passed"):
-        # Nobody measured what may be silent and is: its line says so, and it is not good.
+        # A metric that may be silent and is was not measured: its line says so, and it does not count as good.
         judged = [one for one in result["metrics"] if one["verdict"] != NOT_JUDGED and not one["ignored"]]
         part.good = f"the {len(judged)} metrics of {name} are good"
     elif not plan:
@@ -185,7 +185,7 @@ def _watched(result: Answer) -> str:
 
 
 def _spells(result: Answer) -> Sequence[Any]:
-    """Return the spells of a watch; one that ends with the first ok began with what was bad, which is no news."""
+    """Return the spells of a watch; none for one that ends with the first ok: that it began badly is no news."""
     return [] if result.get("end") == FIRST_OK else result.get("spells") or []
 
 

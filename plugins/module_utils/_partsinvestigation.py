@@ -12,11 +12,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
 
 
 def investigation_part(investigation: Mapping[str, Any]) -> dict[str, Any]:
-    """Say where the investigation is, what it found first, and who did not answer.
+    """Report where the investigation is, what it found first, and who did not answer.
 
     :param investigation: what the role ``investigate`` left: ``file``, ``problem`` (why the file is not there),
-        ``silent`` and ``lines``; empty where nothing was investigated. A file that could not be written is told and
-        is no failure: what it would say of the moment is on this screen in short, and can be asked again.
+        ``silent`` and ``lines``; empty if nothing was investigated. A file that could not be written is reported and
+        is not a failure: this screen has in short what it would say of the moment, and can be asked for again.
     """
     part = Part(PRESERVE, "the investigation is kept")
     if not investigation:

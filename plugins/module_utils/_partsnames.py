@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of hosts that were typed and lead to none: Ansible warns of them and goes on without. Pure."""
+"""Names of hosts that were typed and match none: Ansible warns about them and goes on without. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, VALIDATE, Part
 
-# What makes of a name a pattern: whom it means is Ansible's to say.
+# Characters that make a name a pattern: only Ansible can say whom it means.
 _PATTERN = re.compile(r"[*?\[\]~!&]")
 
 
 def unmatched(pattern: Any, groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the names of a list that are no host and no group with hosts.
+    """Return the names of a list that are neither a host nor a group with hosts.
 
-    One name by itself is not judged here: that a whole tier has no hosts is said by each of its parts.
+    A single name is not judged here: if a whole tier has no hosts, each of its parts says so.
     """
     if isinstance(pattern, str):
-        # Of colons that may stand in an address nothing is known.
+        # A colon that may be part of an address is not taken for a separator.
         terms = re.split(r"," if "::" in pattern or "[" in pattern else r"[,:]", pattern)
     else:
         terms = [str(term) for term in pattern or []]
@@ -32,7 +32,7 @@ def unmatched(pattern: Any, groups: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def names_parts(patterns: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Judge whether each name that was typed leads to a host; empty where each does.
+    """Judge whether each name that was typed matches a host; empty if each does.
 
     :param patterns: ``kanban_db_hosts``, ``kanban_redis_hosts`` and ``kanban_app_hosts``, as they are.
     :param groups: Ansible's: the hosts of each group, and of ``all``.

@@ -30,11 +30,11 @@ def proof_part(
     """Judge whether every application process serves V1, and how long after the commit.
 
     :param answers: as ``kill_proof_info`` gives them.
-    :param since_commit: for each host the seconds from the commit to its answer by the controller's clock, 0 where that
-        is not known. What went by on the way to the host is in them and not in the module's figures.
-    :param listed: what ``pm2_info`` knows of the processes: whether there are more than were asked, and how one is
-        started again. Empty where pm2 was not asked.
-    :param named: whether it is about some tenants, and the others may have V2.
+    :param since_commit: for each host the seconds from the commit to its answer by the controller's clock, 0 if not
+        known. They include the time on the way to the host, which the module's figures do not.
+    :param listed: what ``pm2_info`` knows of the processes: whether there are more than were asked, and how to
+        restart one. Empty if pm2 was not asked.
+    :param named: whether it is about some tenants only, and the others may have V2.
     """
     part = Part(VALIDATE, "every application process serves V1" + (_whom(answers) if named else ""))
     if _nobody(part, names, group, "no application process was asked which board it serves"):
@@ -70,7 +70,7 @@ def commit_moment(noted: Iterable[float], flags: Iterable[Answer], fences: Itera
     """Return when the last of several databases committed its kill, by the controller's clock; 0 if none did.
 
     :param noted: when each one's part of containment was noted as done; the commit was before.
-    :param flags: its answers to the kill, ``fences`` to the fence that was raised after it.
+    :param flags: their answers to the kill, ``fences`` to the fence that was raised after it.
     """
     moments = [0.0]
     for moment, flag, fence in zip(noted, flags, fences):
@@ -78,7 +78,7 @@ def commit_moment(noted: Iterable[float], flags: Iterable[Answer], fences: Itera
         if not moment or "contained_ms" not in flag or not flag.get("database", {}).get("writable"):
             continue
         since = float(flag.get("elapsed_ms", 0)) - float(flag["contained_ms"]) + float(flag.get("fence_ms", 0))
-        # What the kill raised besides is in its own figure.
+        # A fence that the kill raised itself is in its own figure.
         if not (flag.get("fence") or {}).get("holds"):
             since += float(fence.get("elapsed_ms", 0))
         moments.append(float(moment) - max(0.0, since) / 1000)
@@ -86,14 +86,14 @@ def commit_moment(noted: Iterable[float], flags: Iterable[Answer], fences: Itera
 
 
 def v1_moment(turned_at: float, noted: Iterable[float], flags: Iterable[Answer], turning: float) -> float:
-    """Return from when on everybody was on V1, by the controller's clock: errors logged later are new.
+    """Return since when everybody is on V1, by the controller's clock: errors logged later are new.
 
-    The same command again finds nobody to switch, and processes that turned long before it asked. Then it is the last
-    kill of the incident that switched somebody, and the time that processes have for turning after it.
+    The same command again finds nobody to switch, and processes that turned long before it asked. Then the moment is
+    the incident's last kill that switched somebody, plus the time that processes have for turning.
 
     :param turned_at: when this run saw the last process of a host turn.
     :param noted: when each database's part of containment was noted as done; ``flags`` are its answers to the kill.
-    :param turning: the seconds that processes have for turning; the run of that kill said who took longer.
+    :param turning: the seconds that processes have for turning; the run of that kill reported those that took longer.
     """
     before = []
     for moment, flag in zip(noted, flags):
@@ -106,7 +106,7 @@ def v1_moment(turned_at: float, noted: Iterable[float], flags: Iterable[Answer],
 
 
 def _whom(answers: Sequence[Answer]) -> str:
-    """Say whom the proof is about: of a long list each process is asked for some."""
+    """Return whom the proof is about: of a long list, each process is asked for some only."""
     told = [(one.get("tenants_asked", 0), one.get("tenants_named", 0)) for one in answers if "proven" in one]
     if any(not isinstance(figure, int) for both in told for figure in both):
         return " to those of the list that were asked for"
@@ -117,9 +117,9 @@ def _whom(answers: Sequence[Answer]) -> str:
 
 
 def _late(answer: Answer, seconds: Any) -> float | None:
-    """Return what to add to a host's figures; None where the moment of the commit is not known."""
+    """Return what to add to a host's figures; None if the moment of the commit is not known."""
     figures = [answer.get(name) for name in ("max_seconds", "p50_seconds", "elapsed_ms", "committed_seconds_ago")]
-    # A figure that Ansible has masked is a text by now.
+    # A figure that Ansible has masked is text by now.
     if not seconds or any(not isinstance(figure, (int, float)) for figure in figures):
         return None
     known = float(answer["committed_seconds_ago"]) + float(answer["elapsed_ms"]) / 1000
@@ -144,7 +144,7 @@ def _proof_lines(name: str, answer: Answer, late: float | None) -> Iterator[str]
 
 
 def _not_asked(name: str, answer: Answer, known: Answer) -> Iterator[str]:
-    """Say that pm2 lists more living processes than are proven: their number, or their addresses, are out of date."""
+    """Yield that pm2 lists more living processes than are proven: their number or addresses given are out of date."""
     asked = [row.get("pid") for row in answer.get("processes", [])]
     proven = len({pid for pid in asked if pid}) + sum(not pid for pid in asked)
     living, _others = _listed(answer, known)
@@ -157,7 +157,7 @@ def _not_asked(name: str, answer: Answer, known: Answer) -> Iterator[str]:
 
 
 def _beside(name: str, answer: Answer, known: Answer) -> Iterator[str]:
-    """Name what pm2 lists beside the application's processes, and say where it could not be asked."""
+    """Yield what pm2 lists besides the application's processes, or that it could not be asked."""
     if known and "processes" not in known:
         yield f"{name}: whether these are all of its processes is not known: {why_not(known)}"
     _living, others = _listed(answer, known)
@@ -166,9 +166,9 @@ def _beside(name: str, answer: Answer, known: Answer) -> Iterator[str]:
 
 
 def _listed(answer: Answer, known: Answer) -> tuple[list[Answer], list[str]]:
-    """Return the living processes that pm2 lists by the name of one that was asked, and the names of the others.
+    """Return the living processes that pm2 lists under the name of one that was asked, and the names of the others.
 
-    Where none is found again by its id, all of them are the application.
+    If none is found again by its id, all of them count as the application.
     """
     living = [one for one in known.get("processes", []) if one.get("alive")]
     pids = {row.get("pid") for row in answer.get("processes", []) if row.get("pid")}
@@ -178,7 +178,7 @@ def _listed(answer: Answer, known: Answer) -> tuple[list[Answer], list[str]]:
 
 
 def _restarts(name: str, answer: Answer, known: Answer) -> Iterator[str]:
-    """Say how a process that goes on serving V2 is made to read the flag: nothing else does it."""
+    """Yield how to make a process that keeps serving V2 read the flag: nothing else does it."""
     numbers = {one.get("pid"): one.get("pm_id") for one in known.get("processes", []) if one.get("pid")}
     stuck = [row["pid"] for row in answer.get("unproven", []) if row.get("serves") == "v2" and row.get("pid")]
     for pid in stuck[:SHOWN]:
@@ -253,7 +253,7 @@ def health_part(
 
 
 def _nobody(part: Part, names: Sequence[str], group: str, bad: str) -> bool:
-    """Say that there are no hosts: on purpose, or so that it must be mended."""
+    """Return whether there are no hosts, and note in the part whether that is on purpose or must be mended."""
     if group == NO_GROUP:
         part.kind, part.good = NOTHING, "the application was not asked (there are no application hosts)"
     elif not names:

@@ -33,9 +33,9 @@ def processes_part(
     """Judge the application's processes on every host.
 
     :param answers: what pm2_info gave, in the order of the names.
-    :param limits: for a figure of COUNTED, how many there have to be fewer than on a host; none is judged without.
-    :param group: pattern of the hosts; ``none`` where there are none.
-    :param plan: nothing was stopped yet, so they are as the incident has them.
+    :param limits: for a figure of COUNTED, the number that a host has to stay below; without one it is not judged.
+    :param group: pattern of the hosts; ``none`` if there are none.
+    :param plan: whether nothing was stopped yet, so that they are as the incident has them.
     """
     part = Part(VALIDATE, "the application's processes run")
     if group == NO_GROUP:
@@ -67,13 +67,13 @@ def processes_part(
 
 
 def _is_count(limit: object) -> bool:
-    """Tell whether it is a whole number, or the text of one, as variables from a command line are."""
+    """Return whether it is a whole number, or the text of one, as variables from a command line are."""
     return str(limit).isdecimal()
 
 
 def _judge(part: Part, name: str, answer: Answer, limits: Mapping[str, Any]) -> None:
     problems = answer.get("problems", [])
-    # Whatever else it says: who has no process that is right does not hold.
+    # Whatever else it says, a host without a process that is right does not hold.
     if problems or not answer.get("ok"):
         part.bad.append(f"processes on {name} do not run as they should")
     if limits:
@@ -100,7 +100,7 @@ def _too_many(name: str, answer: Answer, limits: Mapping[str, Any]) -> Iterator[
 
 
 def _dated(answer: Answer) -> bool:
-    """Tell whether every log with new errors says when they were: else they count as new as they can be."""
+    """Return whether every log with new errors says when they were: if not, as many as possible count as new."""
     logs = [log for process in answer["processes"] for log in process.get("log_files") or []]
     return all(log.get("since_by") == "timestamps" for log in logs if log.get("error_lines_since"))
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Parts of scenario 3 after the stop: what is corrupt and the plan, and the repair. Pure.
 
-They are judged for the primaries that answered: a host that is silent, or a replica whose primary is, was counted by
-then, and there is nothing to repair on a replica.
+They are judged for the primaries that answered: a silent host, or a replica of a silent primary, was counted by then,
+and there is nothing to repair on a replica.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 APPROVER = "'<who has looked at it>'"
-# Codes of errors after which its one transaction may have been committed all the same.
+# Error codes after which its one transaction may nevertheless have been committed.
 _MAY_BE_DONE = ("lost_connection", "job_lost", "no_job", "unreadable_job")
-# What is done, by ``kanban_recovery``, and what the data is not where that failed.
+# What is done, by ``kanban_recovery``, and what the data is not if that failed.
 _WORDS = {
     "surgical": ("repair", "repaired"),
     "restore": ("restore", "restored"),
@@ -46,10 +46,10 @@ def assessment_part(
 
     :param counted: as ``integrity_info`` gives them; ``planned`` as ``integrity_repair`` in check mode.
     :param whole: the plan of all, as ``plan_of_all`` gives it; ``arguments``: what a line to type needs.
-    :param recovers: whether this run goes on to apply it. A stop is done without: what is not assessed is said, and
-        how the plan is applied.
-    :param undo: whether an undo follows, after which what was counted here holds no more.
-    :param file: where the whole plan lies on the controller.
+    :param recovers: whether this run goes on to apply it. A stop is complete without: what is not assessed is
+        reported, and how to apply the plan.
+    :param undo: whether an undo follows, after which what was counted here no longer holds.
+    :param file: where the whole plan is on the controller.
     """
     part, corrupt = Part(PRESERVE, "the data is assessed"), False
     for name, checks, plan in together(names, counted, planned):
@@ -61,7 +61,7 @@ def assessment_part(
             part.lines += [f"{name}: {line}" for line in check_lines(checks)]
         if "plan" in plan:
             part.lines += [f"{name}: {line}" for line in (*_plan_lines(plan), *_not_in_plan(checks, plan))]
-            # Where nothing is to be repaired nothing is in the way of it, but for checks that did not count.
+            # If nothing is to be repaired, nothing is in the way of it, except checks that did not count.
             hard = [
                 reason
                 for reason in plan["plan"]["refused"]
@@ -89,7 +89,7 @@ def assessment_part(
 
 
 def said(part: Part) -> dict[str, Any]:
-    """Return a part whose failure is no failure of the run: it says what is missing, and claims nothing."""
+    """Return a part whose failure does not fail the run: it says what is missing, and claims nothing."""
     if part.bad:
         part.lines = [*(one_line(f"Before anything is repaired or released: {text}") for text in part.bad), *part.lines]
         part.bad, part.good = [], ""
@@ -134,7 +134,7 @@ def sample_line(sample: Mapping[str, Any]) -> str:
 
 def _plan_lines(answer: Answer) -> Iterator[str]:
     plan = answer["plan"]
-    # A table may be touched by several foreign keys for one check; what is done to it is one figure for each.
+    # Several foreign keys may touch a table for one check; each of them has a figure of its own.
     for row in plan["parts"]:
         along = f", by {one_line(row['via'])} ({row['effect']})" if row["via"] else ""
         what = one_line(row["action"].replace("_", " "))
@@ -148,7 +148,7 @@ def _plan_lines(answer: Answer) -> Iterator[str]:
 
 
 def _not_in_plan(checks: Answer, answer: Answer) -> Iterator[str]:
-    """Yield which rows stay corrupt whatever is applied, so that the data will not pass."""
+    """Yield the rows that stay corrupt whatever is applied, so that the data will not pass."""
     none = {check["name"] for check in answer["plan"]["checks"] if check["action"] == "none"}
     for check in checks.get("checks", []):
         if check["severity"] == DECIDES and check["status"] == "corrupt" and check["name"] in none:
@@ -170,16 +170,16 @@ def recovery_part(
 ) -> dict[str, Any]:
     """Judge the repair, or its undo, or the restore.
 
-    :param answers: as ``integrity_repair`` gives them, or ``pg_restore_tables``; ``why_nots``: what spoke against doing
-        it anywhere.
+    :param answers: as ``integrity_repair`` gives them, or ``pg_restore_tables``; ``why_nots``: reasons against doing it
+        anywhere.
     :param what: surgical, restore, undo or none; ``rows``: how many the plan of all has.
-    :param again: what a line to type needs that compares anew.
+    :param again: what a line to type needs that compares again.
     """
     part, done, undo = Part(RECOVER, ""), 0, what == "undo"
     if what == "none":
         part.kind = NOTHING
         return part.as_result()
-    # A word that is misspelt is among what spoke against it.
+    # A misspelt word is among the reasons against it.
     work, worked = _WORDS["restore" if what == "restore" else "surgical"]
     noun, state = _WORDS.get(what, (work, worked))
     if why_nots:
@@ -200,11 +200,11 @@ def recovery_part(
             done += 1
             told = {"restore": restored_lines, "undo": _undone}.get(what, _repaired)
             part.lines += [f"{name}: {line}" for line in told(answer, plan)]
-            # A look at it does not fail; what it would come to does.
+            # Looking at it does not fail, but what it would lead to does.
             if undo and answer.get("conflicts_count"):
                 part.bad.append(f"{answer['conflicts_count']:,} rows on {name} cannot come back")
             if undo and plan:
-                # Of a fence that only the stop itself would raise.
+                # Not those about a fence that only the stop itself would raise.
                 hard = [reason for reason in answer.get("refused", []) if reason["code"] not in OF_A_PLAN]
                 part.bad += [f"the undo on {name} could not be done: {one_line(reason['what'])}" for reason in hard]
     if again and any(answer and answer.get("in_conflict") for answer in answers):
@@ -254,7 +254,7 @@ def _after(changed: Sequence[Answer], what: str, arguments: Sequence[str]) -> li
 
 
 def _conflict(row: Mapping[str, Any]) -> str:
-    # What the row holds is people's own, and this screen may be kept by others.
+    # What the row holds is people's own, and others may keep this screen.
     return one_line(f"{row['table']}: {row['why']}")
 
 

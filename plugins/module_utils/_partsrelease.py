@@ -28,8 +28,8 @@ def fence_lowered_part(
 ) -> dict[str, Any]:
     """Judge whether people can write again, on every database that the undo acted on.
 
-    :param flags: what each told of itself: its answer to the undo, or to ``incident_info`` where it knows the incident.
-    :param infos: of an undo that asks for no validation, what ``incident_info`` told before it: whether there is one.
+    :param flags: what each said of itself: its answer to the undo, or to ``incident_info`` if it knows the incident.
+    :param infos: for an undo that asks for no validation, what ``incident_info`` said before it: whether there is one.
     :param arguments: what a line to type needs.
     """
     part = Part(RELEASE, "")
@@ -50,7 +50,7 @@ def fence_lowered_part(
 
 
 def closed_part(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
-    """Judge whether the incident is closed, in every ledger in which it was to be; others have no part in it."""
+    """Judge whether the incident is closed, in every ledger in which it was to be closed; others do not count."""
     part = Part(RELEASE, "")
     for name, answer in together(names, answers):
         if answer.get("failed") or answer.get("unreachable"):
@@ -70,7 +70,7 @@ def block_released_part(
         part.lines.append(f"{empty}; where there are none on purpose, say kanban_redis_hosts=none")
     for name, answer in together([] if group == "none" else names, answers):
         server = answer.get("server") or {}
-        # What Ansible skipped has no server: nobody was asked, and it may hold the block.
+        # An answer that Ansible skipped has no server: nobody was asked, and the host may hold the block.
         if answer.get("skipped") and server:
             replicas.append((name, server.get("cluster")))
             continue

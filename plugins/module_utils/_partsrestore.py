@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the last screen of scenario 3 says of a restore: what came back, and what stays away and why. Pure.
+"""What the last screen of scenario 3 says about a restore: what came back, and what stays away and why. Pure.
 
-Rows are named by their keys: what else they hold is people's own.
+Rows are named by their keys: whatever else they hold is people's own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def away_rows(table: Mapping[str, Any]) -> int:
 
 
 def away_lines(table: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which rows of a compared table stay away, and why."""
+    """Yield the rows of a compared table that stay away, and why."""
     for kind, why in _AWAY.items():
         if table[kind]:
             yield named(f"{one_line(table['table'])}: {table[kind]:,} rows stay away, for {why} ({kind})", table, kind)
@@ -45,12 +45,12 @@ def named(start: str, table: Mapping[str, Any], kind: str) -> str:
 
 
 def key_of(sample: Mapping[str, Any]) -> str:
-    """Return what names one row."""
+    """Return the key that names one row."""
     return one_line(", ".join(f"{name} {value}" for name, value in (sample.get("key") or {}).items()))
 
 
 def restored_lines(answer: Answer, plan: bool) -> Iterator[str]:
-    """Yield what one database's restore came to, or would."""
+    """Yield the outcome of one database's restore, or what it would be."""
     made = answer["plan"]
     if not answer.get("changed"):
         yield "nothing to bring back"
@@ -79,7 +79,7 @@ def _written(row: Mapping[str, Any], plan: bool) -> str:
 
 
 def conflict_lines(answer: Answer) -> Iterator[str]:
-    """Yield the rows that a check named, for which all of a restore was rolled back."""
+    """Yield the rows that a check named, because of which all of a restore was rolled back."""
     for row in answer.get("in_conflict", [])[:SHOWN]:
         keys = "; ".join(key_of(sample) for sample in row["samples"][:SHOWN])
         yield f"in the way: {one_line(row['table'])}: {row['rows']:,} rows that a check names: {keys}"

@@ -33,7 +33,7 @@ def ranking_part(
 ) -> dict[str, Any]:
     """Judge the list: ranked on every primary, and the same ids found off when they were asked for again.
 
-    :param ranked: as ``affected_tenants_info`` gives them; ``not_frozen``: why a list is not frozen, empty where it is.
+    :param ranked: as ``affected_tenants_info`` gives them; ``not_frozen``: why a list is not frozen, empty if it is.
     :param verified: as ``feature_flag_info`` gives them for these ids; ``not_verified``: why that did not hold.
     """
     part, off = Part(SELECT, "each of the list was asked for again and is off"), 0
@@ -102,17 +102,17 @@ def watch_part(
     decided: bool = False,
     why: str = "",
 ) -> dict[str, Any]:
-    """Judge a watch, as the role ``observe`` left it; one that was left out on purpose is said and is no failure.
+    """Judge a watch, as the role ``observe`` left it; one left out on purpose is reported and is not a failure.
 
-    :param minutes: how long it was to be; 0 for none.
+    :param minutes: how long it was to last; 0 for none.
     :param detached: whether it is left to another run of the same command.
-    :param decided: whether a decision was made on what it found: then it is that which holds or not.
-    :param why: why there was none that was to be.
+    :param decided: whether a decision was made on what it found: then it is the decision that holds or not.
+    :param why: why a watch that was due did not take place.
     """
     part = Part(WATCH, "")
     if result and not why:
         judged = {**gate_part(result, plan), "kind": WATCH}
-        # Good and not long enough to be sure, or no watch after all, is nothing that a decision knows of.
+        # A decision does not know of a watch that was good but too short to be sure, or of none at all.
         if not decided or judged["holds"] or result.get("verdict", OK) == OK:
             return judged
         return {**judged, "holds": True, "bad": [], "good": "the metrics were watched"}

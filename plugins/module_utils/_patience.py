@@ -25,13 +25,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch impo
 
 VERIFY_SECONDS = 30.0  # The count that decides gets its own time: without it nobody knows what holds.
 LOOK_AGAIN_SECONDS = 0.2
-TURN_SECONDS = 0.25  # One wait for one lock, where time allows.
+TURN_SECONDS = 0.25  # One wait for one lock, if time allows.
 # A batch's rows fit in this memory.
 BATCH_MEMORY = {"work_mem": "32MB"}
 
 
 def open_session(login: Login, name: str, deadline: Deadline) -> Session:
-    """Connect, again while the server has no room for one more or is starting; raises ServerError."""
+    """Connect, retrying while the server has no room for one more or is starting; raises ServerError."""
     while True:
         try:
             return Session(login, name, deadline.slice(CONNECT_SECONDS, 1.0))
@@ -46,10 +46,10 @@ class Patience:
 
     :param connect: opens a session; called again when one breaks, for instance in a failover.
     :param terminate: whether sessions that are in the way are ended.
-    :param passage: settings by which the latch knows our own writes.
+    :param passage: settings by which the latch recognizes our own writes.
 
-    ``seen`` has who was in the way of the last transaction that timed out, ``table_blockers`` who was in that of a
-    reading one, ``terminated`` whom we ended.
+    ``seen`` has who blocked the last transaction that timed out, ``table_blockers`` who blocked one that was reading,
+    ``terminated`` whom we ended.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Patience:
         self.reconnects = 0
 
     def asking(self, ask: Callable[[Cursor], Any]) -> Any:
-        """Read, again and again until the deadline where something holds the table or the connection breaks."""
+        """Read, retrying until the deadline if something holds the table or the connection breaks."""
         watch = False
         while True:
             try:
@@ -90,7 +90,7 @@ class Patience:
     def transact(
         self, work: Callable[[Cursor], Any], *, turn: float = TURN_SECONDS, watch: bool = False, reading: bool = False
     ) -> Any:
-        """Run one transaction; where it is watched and times out, ``seen`` has who was in the way."""
+        """Run one transaction; if it is watched and times out, ``seen`` has who was in the way."""
         seconds = VERIFY_SECONDS if reading else self._deadline.slice(10.0, 1.0)
         mode, settings = ("READ ONLY", None) if reading else ("READ WRITE", self._settings)
         seen: dict[int | str, Blocker] = {}
