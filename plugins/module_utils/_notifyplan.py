@@ -143,7 +143,7 @@ def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool 
 
 
 def stop_state(answers: Sequence[Mapping[str, Any]]) -> str:
-    """Return the state of a stop by now: contained, degraded or failed.
+    """Return the present state of a stop: contained, degraded or failed.
 
     :param answers: of the module ``feature_flag``, one for each database; an empty one if there was none.
     """
@@ -242,7 +242,7 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
 
 
 def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any]:
-    """Return ``on_now``, how many have it by now, and ``of``, how many had it; null where that is not known."""
+    """Return ``on_now``, how many have it by now, and ``of``, how many had it; null if that is not known."""
     last = {str(row.get("host")): row for row in stages}.values()
     on = [row["on_after"] for row in last if row.get("on_after") is not None]
     had = [row["had_it"] for row in last if row.get("had_it") is not None]

@@ -58,7 +58,7 @@ def gate_samples(groups: Mapping[str, Sequence[str]], answers: Mapping[str, Answ
     """Return the samples of all hosts; a silent host has one without a value for each metric that it was asked for.
 
     :param groups: names of hosts by kind.
-    :param answers: what ``metric_gate`` returned on each host of the play, an empty map where it returned nothing.
+    :param answers: what ``metric_gate`` returned on each host of the play, an empty map if it returned nothing.
         A host that is not among them is not asked: it has left the play, or ``--limit`` names others.
     :param metrics: as gate_metrics() takes them.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pausing a roll-out: the latch is raised and nobody is switched, so who is on stays on and nobody else gets it."""
+"""Pausing a roll-out: the latch is raised and nobody is switched, so those on stay on and nobody else gets it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Pause:
         self.result["diff"] = {"before": {"latch_of": before["holder"]}, "after": {"latch_of": self.incident}}
 
     def _known_as(self) -> str:
-        """Return the incident that this one would be joined to; a plan opens none."""
+        """Return the incident that this one would join; a plan opens none."""
         if not self._place.ledger_state.usable:
             return self.incident
         with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
@@ -84,7 +84,7 @@ class Pause:
             return {"holder": holder, "ours": latch_is_up(cursor, self._place.target, incident_id)}
 
     def _count(self) -> None:
-        """Count after the latch is up: who was switched on until then is among those that stay on."""
+        """Count after the latch is up: tenants switched on until then are among those that stay on."""
         with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             now = count(cursor, self._place)
             default = global_default(cursor, self._place.target)
@@ -104,7 +104,7 @@ class Pause:
         data.update(flag=self._place.target.identity, operator=who.operator, reason=who.reason)
         try:
             with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
-                # Not "disabled": whoever undoes a kill asks whether there was another one since, and this is none.
+                # Not "disabled": an undo of a kill asks whether there was another kill since, and this is not one.
                 ledger.add_event(cursor, self.incident, who.run_id, "contain", "feature_flag", "paused", data)
         except ServerError as error:
             self._place.warnings.append(f"The pause could not be written to the ledger's events: {error.what}")

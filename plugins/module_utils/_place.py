@@ -30,7 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target imp
     known_tenants,
 )
 
-SHOWN = 100  # Names that a result carries per list; the counts beside them are whole.
+SHOWN = 100  # Most names that a result carries per list; the counts beside them are complete.
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Request:
 
 @dataclass
 class Place:
-    """A flag found in a database, and who of the tenants asked for exists there."""
+    """A flag found in a database, and which of the tenants asked for exist there."""
 
     login: Login
     server: Server
@@ -85,7 +85,7 @@ class Place:
         return Session(self.login, APPLICATION)
 
     def session(self) -> Session:
-        """Return the session of this module run; a broken one is opened anew."""
+        """Return the session of this module run; a broken one is opened again."""
         if self._session is None or not self._session.is_open:
             self._session = self.connect()
         return self._session
@@ -103,7 +103,7 @@ def rows_of(target: Target) -> ServerRows | DocumentRows:
 
 
 def look(login: Login, request: Request) -> Place:
-    """Find everything out, read-only; raises BadInput or ServerError before anything is changed."""
+    """Find out everything, read-only; raises BadInput or ServerError before anything is changed."""
     session = open_session(login, APPLICATION, Deadline(request.deadline))
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
@@ -117,7 +117,7 @@ def look(login: Login, request: Request) -> Place:
 
 
 def _ledger_state(cursor: Cursor, needed: bool) -> ledger.LedgerState:
-    """Read the ledger's state; one that cannot be read stops neither a switch nor a count, which then do without it."""
+    """Read the ledger's state; if it cannot be read, a switch or a count goes on without it."""
     try:
         with cursor.savepoint():
             state = ledger.ledger_state(cursor)
@@ -143,6 +143,6 @@ def global_default(cursor: Cursor, target: Target) -> str | None:
 
 
 def shown(result: dict[str, Any], name: str, names: Sequence[Any]) -> None:
-    """Put a list into a result, cut to what a reader can use, with its whole length beside it."""
+    """Put a list into a result, cut to what a reader can use, with its full length beside it."""
     result[name] = list(names[:SHOWN])
     result[f"{name}_count"] = len(names)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program pm2, asked as the owner of its home and only where its daemon runs. Neither Ansible nor a driver."""
+"""The program pm2, run as the owner of its home and only if its daemon runs. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from typing import Any
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import WHY, processes_of
 
-# Where node and pm2 are wont to lie, for a PATH as short as sudo's.
+# Where node and pm2 usually are, for a PATH as short as sudo's.
 _DIRECTORIES = ("/usr/local/bin", "/usr/bin", "/bin")
-# What env says when there is no node; the second when a directory of PATH may not be entered.
+# Exit codes of env when there is no node; the second when a directory of PATH may not be entered.
 _NO_NODE = (127, 126)
-# How a daemon calls itself, with its home.
+# The title of a daemon's process, with its home.
 _DAEMON = re.compile(r"PM2 v\S+: God Daemon \((/[^\x00-\x1f]{1,200})\)")
 _SOCKET_SECONDS = 1.0
 
 
 class Pm2:
-    """One pm2, by its home directory; as root it is run as the owner of that."""
+    """One pm2, by its home directory; root runs it as the owner of that directory."""
 
     def __init__(self, program: str, home: str | None) -> None:
         given = home or os.environ.get("PM2_HOME") or "~/.pm2"
@@ -37,7 +37,7 @@ class Pm2:
 
     @property
     def owner(self) -> pwd.struct_passwd:
-        """The account whose home of pm2 it is; raises KanbanError."""
+        """The account that owns pm2's home; raises KanbanError."""
         try:
             uid = self.home.stat().st_uid
             owner = pwd.getpwuid(uid)
@@ -54,7 +54,7 @@ class Pm2:
 
     @property
     def daemon(self) -> int | None:
-        """The daemon's pid by its own file; None where there is none that runs."""
+        """The daemon's pid from its own file; None if no daemon runs."""
         try:
             pid = int((self.home / "pm2.pid").read_text())
             os.kill(pid, 0)
@@ -65,11 +65,11 @@ class Pm2:
         return pid
 
     def processes(self, seconds: float) -> list[dict[str, Any]]:
-        """Return the processes; raises KanbanError or OSError. ``seconds`` is what pm2 may take."""
+        """Return the processes; raises KanbanError or OSError. ``seconds`` is how long pm2 may take."""
         return processes_of(self.listing(seconds))
 
     def listing(self, seconds: float) -> str:
-        """Return what ``pm2 jlist`` prints, secrets and all; raises KanbanError or OSError."""
+        """Return what ``pm2 jlist`` prints, including secrets; raises KanbanError or OSError."""
         command, environment = self.command("jlist")
         # Without a daemon pm2 would start one, and with it whatever that user's environment says.
         if not self._listens():
@@ -77,7 +77,7 @@ class Pm2:
         return _run(command, environment, seconds)
 
     def _listens(self) -> bool:
-        """Tell whether pm2 will find its daemon: by the socket, for a pid may be another process's by now."""
+        """Return whether pm2 will find its daemon: by the socket, because its pid may be another process's by now."""
         if self.daemon is None:
             return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -85,7 +85,7 @@ class Pm2:
             try:
                 probe.connect(str(self.home / "rpc.sock"))
             except socket.timeout:
-                return True  # Somebody listens who is too busy; pm2 is told how long to wait for it.
+                return True  # The daemon listens but is busy; the call of pm2 has its own time limit.
             except OSError:
                 return False
         return True
@@ -109,7 +109,7 @@ class Pm2:
             "USER": owner.pw_name,
             "LC_ALL": "C.UTF-8",
             "PM2_HOME": str(self.home),
-            # Or its first use prints a banner and phones home.
+            # Otherwise its first use prints a banner and phones home.
             "PM2_DISCRETE_MODE": "true",
         }
         as_owner = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--init-groups"]
@@ -162,7 +162,7 @@ def _no(code: str, what: str, todo: str = _CHECK) -> KanbanError:
 
 
 def _elsewhere() -> str:
-    """Return what to do where this home has no daemon: the homes of those that run are named."""
+    """Return what to do if this home has no daemon, naming the homes of the daemons that run."""
     homes = daemon_homes()
     if homes:
         return f"Give as pm2's home the right one; daemons run for {', '.join(homes)}."
@@ -172,7 +172,7 @@ def _elsewhere() -> str:
 
 
 def daemon_homes(most: int = 5) -> list[str]:
-    """Return the homes of the pm2 daemons that run on this host, as they call themselves."""
+    """Return the homes of the pm2 daemons that run on this host, as their titles have them."""
     found: set[str] = set()
     for entry in os.listdir("/proc"):
         if entry.isdigit() and len(found) < most:

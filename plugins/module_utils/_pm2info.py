@@ -31,12 +31,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2process
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._procfs import Process, look
 
-# How far back errors count where nothing says since when.
+# How far back errors count if nothing says since when.
 SINCE_SECONDS = 600.0
 _A_MOMENT = 0.001
-# Of more processes, the rest is said to be left out.
+# If there are more processes, the rest is reported as left out.
 MOST_PROCESSES = 500
-# Each option's least and most.
+# The minimum and maximum of each option.
 _RANGES = {
     "deadline": (2, 600),
     "since": (0, 31 * 86400),
@@ -89,7 +89,7 @@ def look_at(request: Request) -> tuple[dict[str, Any], KanbanError | None]:
     secrets = secrets_of(whole_list(text))
     since = _since(request, now)
     wanted = Wanted(errors, ignored, since, request.last_lines, time.localtime().tm_gmtoff, secrets)
-    # The trend has its own time, which logs do not take away.
+    # The trend has its own time, which logs do not use up.
     time_for_logs = Deadline(max(1.0, deadline.left - request.trend_seconds))
     logs = read_logs(pm2.owner, rows, request.previous, wanted, request.max_bytes, time_for_logs)
     _watch(rows, seen, request, deadline)
@@ -118,7 +118,7 @@ def look_at(request: Request) -> tuple[dict[str, Any], KanbanError | None]:
 
 
 def _since(request: Request, now: float) -> float:
-    """Return the moment from which errors count: what was there when an earlier result was taken is older."""
+    """Return the moment from which errors count: those that were there at the time of an earlier result are older."""
     if request.since is not None:
         return now - request.since
     taken = [log.get("at") for one in request.previous for log in one.get("log_files") or []]
@@ -150,7 +150,7 @@ def _seen(row: Row) -> Process | None:
 
 
 def _watch(rows: Sequence[Row], seen: Sequence[list[Process | None]], request: Request, deadline: Deadline) -> None:
-    """Look again as often as is wanted; the first look has been."""
+    """Look again as often as requested; the first look is already done."""
     pause = request.trend_seconds / max(1, request.samples - 1)
     for _number in range(request.samples - 1):
         time.sleep(min(pause, deadline.left))

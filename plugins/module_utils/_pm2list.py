@@ -10,7 +10,7 @@ from typing import Any, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 
-# Why an answer that did not come matters; evidence and pm2_info say the same.
+# Why a missing answer matters; evidence and pm2_info say the same.
 WHY = "What the application's processes are doing is not known here."
 # Nothing else of ``pm2 jlist`` is kept: it prints the whole environment, passwords included, and the arguments.
 _PROCESS = ("name", "pid", "pm_id")
@@ -36,7 +36,7 @@ _LOGS = ("pm_out_log_path", "pm_err_log_path")
 
 
 def processes_of(text: str) -> list[dict[str, Any]]:
-    """Return what may be kept of the answer to ``pm2 jlist``; raises KanbanError when it is no list.
+    """Return what may be kept of the answer to ``pm2 jlist``; raises KanbanError if it is not a list.
 
     Notices (a newer pm2 than the daemon's) come before the list, on lines of their own.
     """
@@ -44,7 +44,7 @@ def processes_of(text: str) -> list[dict[str, Any]]:
 
 
 def whole_list(text: str) -> list[dict[str, Any]]:
-    """Return the answer with all its secrets, for those who look for these; raises KanbanError when it is no list."""
+    """Return the answer with all its secrets, for those who look for these; raises KanbanError if it is not a list."""
     for start in [0, *(place + 1 for place, letter in enumerate(text) if letter == "\n")]:
         if text[start : start + 1] != "[":
             continue

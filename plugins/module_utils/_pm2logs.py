@@ -21,7 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._logfiles i
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2process import Row, log_paths_of
 
-# What one log may take, its patterns included.
+# How long one log may take, including its patterns.
 LOG_SECONDS = 5.0
 COUNTS = ("error_lines_in_last", "error_lines_since", "error_lines_recent")
 Logs = Mapping[str, Tuple[Optional[Log], Dict[str, Any]]]
@@ -33,7 +33,7 @@ class _TooLong(Exception):
 
 @contextlib.contextmanager
 def _within(seconds: float) -> Iterator[None]:
-    """Interrupt what takes longer, a regular expression too: their time has no bound of its own."""
+    """Interrupt what takes longer, including regular expressions: their time has no limit of its own."""
 
     def ring(_number: int, _frame: Any) -> None:
         raise _TooLong
@@ -107,7 +107,7 @@ def _unread(path: str, state: str, reason: str) -> dict[str, Any]:
 
 
 def log_result(row: Row, logs: Logs) -> dict[str, Any]:
-    """Return what the logs of one process say; null where none was read, which is not the same as no error."""
+    """Return what the logs of one process say; null if none was read, which is not the same as no error."""
     entries = [logs[path][1] for path in log_paths_of(row)]
     return {**counts_of(entries), "log_files": entries}
 

@@ -12,10 +12,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._procfs imp
 
 Row = Mapping[str, Any]
 
-# pm2 notes when it started a process; a process of the same pid that began at another time is somebody else's.
+# pm2 notes when it started a process; a process with the same pid that began at another time is not the same.
 _SAME_START_SECONDS = 30.0
 _MOST_SAMPLES = 100
-# Over less than this, memory says nothing of where it goes.
+# Over less time than this, memory shows no trend.
 _LEAST_SPAN_SECONDS = 1.0
 # What pm2 writes in place of a log that is not wanted.
 _NO_LOG = ("", "NULL", "/dev/null", "\\\\.\\NUL")
@@ -33,7 +33,7 @@ class Context:
 def chosen(processes: Sequence[Row], names: Sequence[str]) -> tuple[list[Row], list[str]]:
     """Return the processes that are the application, and the names that no process has.
 
-    Without names all are, but for pm2's own modules.
+    Without names all are, except pm2's own modules.
     """
     if not names:
         return [one for one in processes if not one.get("pmx_module")], []
@@ -43,13 +43,13 @@ def chosen(processes: Sequence[Row], names: Sequence[str]) -> tuple[list[Row], l
 
 
 def pid_of(row: Row) -> int | None:
-    """Return the process's pid by pm2; None where it names none, which it does with 0 or nothing at all."""
+    """Return the process's pid as pm2 has it; None if it has none, which it shows by 0 or nothing at all."""
     pid = row.get("pid")
     return pid if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 else None
 
 
 def log_paths_of(row: Row) -> list[str]:
-    """Return where a process logs: the combined log only where it has no other, for it repeats them."""
+    """Return where a process logs: the combined log only if it has no others, because it repeats them."""
     if row.get("disable_logs") is True:
         return []
     own = [_path(row.get(name)) for name in ("pm_out_log_path", "pm_err_log_path")]
@@ -64,7 +64,7 @@ def _path(value: Any) -> str | None:
 def judged(row: Row, seen: Sequence[Process | None], context: Context, earlier: Row) -> dict[str, Any]:
     """Return a process as the module does, without its logs.
 
-    :param seen: what the kernel said of its pid, oldest first; None where there was no such process.
+    :param seen: what the kernel said about its pid, oldest first; None if there was no such process.
     :param earlier: the same process in an earlier result; empty without one.
     """
     last = seen[-1] if seen else None
@@ -92,7 +92,7 @@ def judged(row: Row, seen: Sequence[Process | None], context: Context, earlier: 
 
 
 def _is_its(row: Row, process: Process | None, context: Context) -> bool:
-    """Tell whether a process is the one that pm2 started: its child, or begun when pm2 says so."""
+    """Return whether a process is the one that pm2 started: its child, or one that began when pm2 says."""
     if process is None:
         return False
     if context.daemon and process.parent == context.daemon:
@@ -127,12 +127,12 @@ def _since(restarts: int, earlier: Row) -> int | None:
     if "restarts" not in earlier:
         return None
     before = _count(earlier["restarts"])
-    # pm2 reset, or pm2 itself was started anew.
+    # pm2 reset, or pm2 itself was restarted.
     return restarts - before if restarts >= before else restarts
 
 
 def _samples(row: Row, seen: Sequence[Process], restarts: int, earlier: Row) -> list[dict[str, Any]]:
-    """Return the memory of the same process over time, what an earlier result had of it included."""
+    """Return the memory of the same process over time, including what an earlier result had of it."""
     new = [{"uptime_seconds": round(one.uptime, 1), "bytes": one.memory} for one in seen if one.memory is not None]
     same = bool(new) and earlier.get("pid") == pid_of(row) and earlier.get("restarts") == restarts
     old = [one for one in earlier.get("memory_samples") or [] if same and isinstance(one, dict)]

@@ -21,7 +21,7 @@ _LINES = 5
 _CHARACTERS = 1000
 _ENDED = ("recovery ended before configured recovery target", "WAL ends before", "required checkpoint record")
 _TOO_EARLY = "requested recovery stop point is before consistent recovery point"
-# pgBackRest's own errors; a file that is not in the archive is none of them.
+# pgBackRest's own errors; a file that is missing in the archive is not one of them.
 _TOOL = re.compile(r"^ERROR: \[\d+\]: .*$", re.MULTILINE)
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
@@ -35,7 +35,7 @@ def last_lines(said: str) -> str:
 def choose(backups: Sequence[Backup], stanza: str, moment: float, cluster: str | None) -> Backup:
     """Return the newest backup of the cluster that had ended before a moment; raises BadInput or KanbanError.
 
-    :param cluster: the server's system identifier; None where it is not known.
+    :param cluster: the server's system identifier; None if it is not known.
     """
     ours = [one for one in backups if not cluster or not one.cluster or one.cluster == cluster]
     if backups and not ours:
@@ -54,7 +54,7 @@ def choose(backups: Sequence[Backup], stanza: str, moment: float, cluster: str |
             "A point in time is reached from a backup, by the log. Nothing was changed.",
             "Use a dump, if there is one; and see to it that pgBackRest makes backups.",
         )
-    # The catalogue knows whole seconds.
+    # The catalogue has whole seconds only.
     before = [one for one in usable if (one.ended or 0.0) + 1 <= moment]
     if not before:
         first = min(usable, key=lambda one: one.ended or 0.0)
@@ -69,7 +69,7 @@ def choose(backups: Sequence[Backup], stanza: str, moment: float, cluster: str |
 
 
 def no_room(directory: str, needed: int, free: int, reserve: int) -> KanbanError:
-    """Return the error of a disk on which the instance has no room."""
+    """Return the error for a disk on which the instance has no room."""
     return KanbanError(
         "no_space",
         f"The scratch instance takes about {needed >> 20} MB, and {max(0, free - reserve) >> 20} MB are to be had at "
@@ -80,7 +80,7 @@ def no_room(directory: str, needed: int, free: int, reserve: int) -> KanbanError
 
 
 def disk_filled(directory: str, free: int, reserve: int) -> KanbanError:
-    """Return the error of a disk that filled up meanwhile, whoever it was."""
+    """Return the error for a disk that filled up meanwhile, whoever filled it."""
     return KanbanError(
         "no_space",
         f"Only {free >> 20} MB were left at {directory} while the scratch instance was there, and {reserve >> 20} MB "
@@ -91,7 +91,7 @@ def disk_filled(directory: str, free: int, reserve: int) -> KanbanError:
 
 
 def disk_full(directory: str) -> KanbanError:
-    """Return the error of a disk, or an account's share of it, that took no more."""
+    """Return the error for a disk, or an account's share of it, that is full."""
     return KanbanError(
         "no_space",
         f"The disk of {directory}, or what this account may have of it, is full.",
@@ -101,7 +101,7 @@ def disk_full(directory: str) -> KanbanError:
 
 
 def restore_failed(said: str, directory: str) -> KanbanError:
-    """Return why pgBackRest did not restore."""
+    """Return the error that says why pgBackRest did not restore."""
     if any(word in said for word in _FULL):
         return disk_full(directory)
     return KanbanError(
@@ -115,7 +115,7 @@ def restore_failed(said: str, directory: str) -> KanbanError:
 def recovery_failed(
     said: str, directory: str, stanza: Stanza, first: str | None, newest: str | None, segment_bytes: int, target: str
 ) -> KanbanError:
-    """Return why the log did not lead to the target.
+    """Return the error that says why the log did not lead to the target.
 
     :param said: the end of the instance's log.
     :param first: the first file of the log that the backup needs; ``newest``: the last one in the archive.
@@ -170,7 +170,7 @@ def _log_ended(said: str, first: str | None, newest: str | None, segment_bytes: 
 
 
 def out_of_time(seconds: float, step: str, said: str) -> KanbanError:
-    """Return the error of an instance that was not there by the deadline."""
+    """Return the error for an instance that was not there by the deadline."""
     return KanbanError(
         "scratch_not_ready",
         f"After {seconds:g} s {step}{f'; it last said: {last_lines(said)}' if said.strip() else ''}.",
@@ -180,7 +180,7 @@ def out_of_time(seconds: float, step: str, said: str) -> KanbanError:
 
 
 def unusable(path: str, why: object) -> KanbanError:
-    """Return the error of a place where the instance cannot lie."""
+    """Return the error for a place where the instance cannot be kept."""
     return KanbanError(
         "scratch_unusable",
         f"{path} cannot be used for the scratch instance: {why}.",
@@ -190,7 +190,7 @@ def unusable(path: str, why: object) -> KanbanError:
 
 
 def unreadable(what: str) -> KanbanError:
-    """Return the error of rows that the instance did not give."""
+    """Return the error for rows that the instance did not give."""
     return KanbanError(
         "scratch_unreadable",
         f"The scratch instance did not give its rows: {what.rstrip('.')}.",
@@ -200,7 +200,7 @@ def unreadable(what: str) -> KanbanError:
 
 
 def keeper_lost() -> KanbanError:
-    """Return the error of a keeper that ended without a word."""
+    """Return the error for a keeper that ended without a word."""
     return KanbanError(
         "scratch_lost",
         "The process that keeps the scratch instance has ended without a word.",

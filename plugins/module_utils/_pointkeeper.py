@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keeper of a scratch instance: a process of its own session that makes it, and takes it away.
+"""The keeper of a scratch instance: a process in a session of its own that makes it and removes it.
 
-It holds one end of a pipe whose other end only the module has. Whatever way the module ends, the pipe does; then the
+It holds one end of a pipe whose other end only the module has. However the module ends, the pipe closes; then the
 keeper ends all that it started and removes the directory. Needs neither Ansible nor a driver.
 """
 
@@ -46,9 +46,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplan 
 _LOOK_SECONDS = 0.1
 _PR_SET_CHILD_SUBREAPER = 36
 _LEAST_PRIORITY = 19
-# A module that is frozen is waited for no longer than this after the deadline, nor a process that does not end.
+# The longest wait for a frozen module after the deadline, and for a process that does not end.
 _END_SECONDS = 30.0
-# How much is restored is looked at so often, and for no more than this part of the time.
+# How often the restored amount is measured, and at most what part of the time that takes.
 _MEASURE_SECONDS, _MEASURE_PART = 2.0, 0.05
 
 
@@ -80,14 +80,14 @@ class Order:
 
 
 class _Over(Exception):
-    """The module has ended, or wants no more."""
+    """The module has ended, or does not need the instance any more."""
 
 
 def keep(order: Order, life: int, report: int) -> NoReturn:
-    """Be the keeper, in a process that was forked for it; never returns.
+    """Run as the keeper, in a process that was forked for it; never returns.
 
-    :param life: the end of the pipe to read, which tells that the module is gone.
-    :param report: where to write what there is to say, a line of JSON each.
+    :param life: the reading end of the pipe, which shows when the module is gone.
+    :param report: where to write messages, one line of JSON each.
     """
     status = 1
     try:
@@ -103,7 +103,7 @@ def keep(order: Order, life: int, report: int) -> NoReturn:
 
 
 def _end(_number: int, _frame: Any) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Another one must not stop the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Another one must not stop the clean-up.
     raise _Over
 
 
@@ -117,7 +117,7 @@ def _give_way() -> None:
         pass
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl:
-        prctl(_PR_SET_CHILD_SUBREAPER, 1)  # What a killed postmaster leaves is ours to end.
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)  # So that what a killed postmaster leaves behind can be ended.
 
 
 def _become(account: pwd.struct_passwd) -> None:
@@ -130,7 +130,7 @@ def _become(account: pwd.struct_passwd) -> None:
 
 
 class Keeper:
-    """Makes the instance, tells of it, waits, and takes it away."""
+    """Makes the instance, reports on it, waits, and removes it."""
 
     def __init__(self, order: Order, life: int, report: int) -> None:
         self._order = order
@@ -140,7 +140,7 @@ class Keeper:
         self._measure_at = 0.0
 
     def run(self) -> None:
-        """Do all of it; what goes wrong is reported, not raised."""
+        """Do all of it; errors are reported, not raised."""
         try:
             self._make()
         except _Over:
@@ -188,7 +188,7 @@ class Keeper:
                 raise restore_failed(order.without_secrets(said.text), str(directory))
 
     def _configure(self, directory: Path) -> Mapping[str, str]:
-        """Put settings of our own in place of production's, whatever of them came with the backup."""
+        """Replace production's settings with our own, whatever of them came with the backup."""
         order, data = self._order, directory / "data"
         control = parse_control(listing([order.controldata, str(data)]).decode("ascii", "replace"))
         command = restore_command(order.stanza, str(directory))
@@ -200,17 +200,17 @@ class Keeper:
         place.write(data / "postgresql.auto.conf", "")
         place.write(data / "recovery.signal", "")
         place.write(directory / "postgresql.conf", text)
-        # Nobody else enters the directory of the socket.
+        # Nobody else can enter the directory of the socket.
         place.write(directory / "pg_hba.conf", "local all all trust\n")
         place.write(directory / "pg_ident.conf", "")
         return control
 
     @contextmanager
     def _started(self, directory: Path, lock: int, control: Mapping[str, str]) -> Iterator[tuple[Said, str]]:
-        """Start the instance and wait until it has come to the target; it ends at once when the block is left."""
+        """Start the instance and wait until it has reached the target; it ends at once when the block is left."""
         order, conf = self._order, directory / "postgresql.conf"
         argv = [order.postgres, "-D", str(directory / "data"), "-c", f"config_file={conf}"]
-        # Variables of libpq's are the server's defaults as well.
+        # libpq's variables are defaults of the server as well.
         kept = {
             name: value
             for name, value in order.environment.items()
@@ -233,7 +233,7 @@ class Keeper:
             yield said, stopped
 
     def _look(self) -> None:
-        """Raise what ends all of it: the module is gone, or the disk is about to be full."""
+        """Raise if everything has to end: the module is gone, or the disk is about to be full."""
         if select.select([self._life], [], [], 0)[0]:
             raise _Over
         free = free_bytes(self._directory) if self._directory else self._order.min_free
@@ -241,7 +241,7 @@ class Keeper:
             raise disk_filled(str(self._directory), free, self._order.min_free)
 
     def _measure(self, directory: Path) -> None:
-        """Tell now and then how much is there."""
+        """Report now and then how much is there."""
         began = time.monotonic()
         if began >= self._measure_at:
             self._tell({"bytes": place.bytes_in(directory)})
@@ -254,7 +254,7 @@ class Keeper:
 
     @contextmanager
     def _nothing_left(self) -> Iterator[None]:
-        """End what is left of all that was started when the block is left, however it was orphaned."""
+        """End whatever was started and still runs when the block is left, however it was orphaned."""
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a scratch instance lies: a directory with a marker of ours, which a later run finds and removes.
+"""Where a scratch instance is kept: a directory with a marker of ours, which a later run finds and removes.
 
 Neither Ansible nor a driver. All of it is done as the account that the instance runs as.
 """
@@ -25,7 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplan 
 PREFIX = "kanban-point-"
 MARKER = "kanban-scratch.json"
 _WHAT = "scratch instance of chatia.kanban_rollback"
-# By the standard it is on a disk, and outlives a reboot: what is left there can be found again.
+# By the standard it is on a disk, and survives a reboot: what is left there can be found again.
 _ANYWHERE = "/var/tmp"  # noqa: S108 - a directory of our own is made there  # nosec B108
 # The kernel's limit for a socket's path.
 _LONGEST_SOCKET = 107
@@ -55,7 +55,7 @@ def choose_parent(given: str | None, home: str) -> Path:
 
 
 def refuse_full(parent: Path, needed: int, reserve: int) -> None:
-    """Raise KanbanError where there is too little room, before anything is written."""
+    """Raise KanbanError if there is too little room, before anything is written."""
     free = free_bytes(parent)
     if free - reserve < needed:
         raise no_room(str(parent), needed, free, reserve)
@@ -63,9 +63,9 @@ def refuse_full(parent: Path, needed: int, reserve: int) -> None:
 
 @contextmanager
 def claimed(parent: Path) -> Iterator[tuple[Path, int]]:
-    """Make a directory of this process's, with the open lock that says that it is in use; remove it in the end.
+    """Make a directory for this process, with an open lock that marks it as in use; remove it in the end.
 
-    What has the lock open as well keeps others from removing it. Raises KanbanError.
+    Any other process that has the lock open keeps others from removing it, too. Raises KanbanError.
     """
     directory = parent / f"{PREFIX}{secrets.token_hex(6)}"
     try:
@@ -99,7 +99,7 @@ def remove_dead(directory: Path, owner: int) -> None:
     except OSError:
         return
     try:
-        # Whatever is left of a run, its postmaster too, holds the lock.
+        # Whatever is left of a run, including its postmaster, holds the lock.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(lock).st_uid == owner and _is_dead(os.pread(lock, 1000, 0)):
             remove(directory)
@@ -110,7 +110,7 @@ def remove_dead(directory: Path, owner: int) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Remove an instance's directory, its marker last: what cannot be removed is then the next run's to try."""
+    """Remove an instance's directory, its marker last: the next run can then try what could not be removed."""
     for _try in range(_TRIES):
         try:
             for entry in sorted(directory.iterdir(), key=lambda one: one.name == MARKER):
@@ -132,7 +132,7 @@ def remove(directory: Path) -> None:
 
 
 def _is_dead(text: bytes) -> bool:
-    """Tell whether a marker is ours and its process has ended; by when it began, for its id may be another's now."""
+    """Return whether a marker is ours and its process has ended, by its start: the id may be another's by now."""
     try:
         marker = json.loads(text)
         if marker["what"] != _WHAT:
@@ -143,9 +143,9 @@ def _is_dead(text: bytes) -> bool:
 
 
 def _began(pid: int) -> str:
-    """Return when a process began, in the kernel's own measure; nothing where there is none."""
+    """Return when a process began, in the kernel's own unit; empty if there is none."""
     try:
-        # The name stands in brackets and may hold anything.
+        # The name is in brackets and may hold anything.
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
@@ -159,7 +159,7 @@ def _boot() -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; raises KanbanError."""
+    """Write a file that only its owner can read; raises KanbanError."""
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
             file.write(text)
@@ -168,7 +168,7 @@ def write(path: Path, text: str) -> None:
 
 
 def bytes_in(directory: Path) -> int:
-    """Return how many bytes the files below a directory take on the disk; what goes meanwhile counts for nothing."""
+    """Return how many bytes the files below a directory take on the disk; those that vanish meanwhile do not count."""
     found = 0
     for parent, _directories, names in os.walk(directory):
         for name in names:

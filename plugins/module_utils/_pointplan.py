@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a scratch instance of a point in time is told: pgBackRest, its settings, pg_dump. Neither Ansible nor a driver.
+"""Commands and settings for a scratch instance: pgBackRest, postgresql.conf, pg_dump. Neither Ansible nor a driver.
 
-Nothing of production's configuration is used but what recovery cannot do without, which pg_control tells.
+Of production's configuration, only what recovery cannot do without is used, and pg_control has that.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan i
 )
 
 PORT = 5432
-# pgBackRest always restores these, and refuses to be told so.
+# pgBackRest always restores these, and refuses options that name them.
 BUILT_IN = ("postgres", "template0", "template1")
 # The first version that reads recovery's settings from postgresql.conf.
 LEAST_MAJOR = 12
-# What was not in a backup yet may be needed by its log: slots for prepared transactions cost little.
+# The log may need more than the backup had: slots for prepared transactions cost little.
 _LEAST_PREPARED = 64
 _LOCK_WAIT_MS = 10_000
 _LOGIN_TRIGGERS = 17
-# From pg_control: with less than it had, recovery ends.
+# From pg_control: with lower values, recovery ends.
 _CONTROL = {
     "max_connections": "max_connections",
     "max_worker_processes": "max_worker_processes",
@@ -42,9 +42,9 @@ _MB = 1 << 20
 
 @dataclass(frozen=True)
 class Stanza:
-    """What of pgBackRest is meant: the program, the stanza, its configuration, and which backup.
+    """What to use of pgBackRest: the program, the stanza, its configuration, and which backup.
 
-    ``only_repo``: the one repository that is to be asked; ``repo``: the one that the backup is in.
+    ``only_repo``: the only repository to ask; ``repo``: the one that the backup is in.
     """
 
     program: str
@@ -55,9 +55,9 @@ class Stanza:
     label: str
 
     def argv(self, directory: str, repo: int | None) -> list[str]:
-        """Return what every command is told. Locks lie in the scratch directory, and no log is written at all.
+        """Return the arguments of every command. Locks are in the scratch directory, and no log is written at all.
 
-        A lock, a log or a spool of production's would be touched otherwise, or its own commands have to wait.
+        Otherwise a lock, a log or a spool of production would be touched, or production's own commands have to wait.
         """
         return [
             self.program,
@@ -74,11 +74,11 @@ class Stanza:
 
 
 def restore_argv(stanza: Stanza, directory: str, database: str, others: Collection[str], target: str) -> list[str]:
-    """Return the command that restores one database, with all that lies elsewhere brought into the directory.
+    """Return the command that restores one database, with all that is kept elsewhere brought into the directory.
 
-    What the configuration says of links and maps is for production's own paths, so it is put back to none.
+    Links and maps in the configuration are for production's own paths, so they are reset to none.
 
-    :param others: databases of the cluster beside it, which are left out as empty files.
+    :param others: the cluster's other databases, which are left out as empty files.
     """
     built_in = database in BUILT_IN
     left_out = [f"--db-exclude={name}" for name in sorted(set(others) - set(BUILT_IN))] if built_in else []
@@ -101,9 +101,9 @@ def restore_argv(stanza: Stanza, directory: str, database: str, others: Collecti
 
 
 def restore_command(stanza: Stanza, directory: str) -> str:
-    """Return how the instance gets files of the log. Not ahead of time: those would lie in production's spool."""
+    """Return how the instance gets files of the log. Not ahead of time: those would be in production's spool."""
     words = [shlex.quote(word) for word in [*stanza.argv(directory, stanza.only_repo), "--no-archive-async"]]
-    # PostgreSQL puts its own in place of %f and %p, and makes one of two.
+    # PostgreSQL replaces %f and %p, and turns %% into %.
     return " ".join(words).replace("%", "%%") + ' archive-get %f "%p"'
 
 
@@ -116,18 +116,18 @@ def parse_control(text: str) -> dict[str, str]:
 def settings_text(
     control: Mapping[str, str], directory: str, command: str, target: str, timeline: int, major: int
 ) -> str:
-    """Return the instance's postgresql.conf; raises KeyError or ValueError where pg_control does not tell what it must.
+    """Return the instance's postgresql.conf; raises KeyError or ValueError if pg_control lacks what is needed.
 
     :param timeline: production's own, which is followed.
 
-    It is promoted at the target: a paused one would keep the locks of what was going on then, as of a TRUNCATE, and
-    pg_dump would wait for them for ever.
+    It is promoted at the target: a paused one would keep the locks of transactions of that moment, for instance of a
+    TRUNCATE, and pg_dump would wait for them for ever.
     """
     needed = {name: str(int(control[f"{told} setting"])) for name, told in _CONTROL.items()}
     needed["max_prepared_transactions"] = str(max(_LEAST_PREPARED, int(needed["max_prepared_transactions"])))
     segment = int(control["Bytes per WAL segment"])
     settings = {
-        # Nobody but us, by one socket in a directory of ours.
+        # Only we can connect, by one socket in a directory of ours.
         "listen_addresses": "",
         "port": str(PORT),
         "unix_socket_directories": f"{directory}/socket",
@@ -136,7 +136,7 @@ def settings_text(
         "ident_file": f"{directory}/pg_ident.conf",
         "external_pid_file": "",
         "ssl": "off",
-        # Nothing goes out: no log to the archive, no subscription of production's, no program of an extension.
+        # Nothing goes out: no log to the archive, no subscription of production, no program of an extension.
         "archive_mode": "off",
         "archive_command": "",
         "primary_conninfo": "",
@@ -145,7 +145,7 @@ def settings_text(
         "session_preload_libraries": "",
         "local_preload_libraries": "",
         **({"event_triggers": "off"} if major >= _LOGIN_TRIGGERS else {}),
-        # Just before the target, and on.
+        # Recover to just before the target, then go on.
         "restore_command": command,
         "recovery_target_time": target,
         "recovery_target_inclusive": "off",
@@ -153,7 +153,7 @@ def settings_text(
         "recovery_target_timeline": str(timeline),
         "hot_standby": "off",
         **needed,
-        # Little memory, and nothing that has to outlive anything.
+        # Little memory, and nothing that has to survive a crash.
         "shared_buffers": "64MB",
         "huge_pages": "off",
         "work_mem": "4MB",
@@ -169,7 +169,7 @@ def settings_text(
         "max_wal_size": f"{max(256, 4 * segment // _MB)}MB",
         "dynamic_shared_memory_type": "mmap",
         "restart_after_crash": "off",
-        # What it says is read, and shown where it fails: in English, and nothing of a row.
+        # Its messages are read, and shown if it fails: in English, and with nothing of a row.
         "logging_collector": "off",
         "log_destination": "stderr",
         "log_min_messages": "warning",
@@ -193,9 +193,9 @@ def _escaped(value: str) -> str:
 def dump_argv(
     program: str, socket: str, user: str, database: str, relations: Sequence[tuple[str, str]], major: int, encoding: str
 ) -> list[str | bytes]:
-    """Return the pg_dump that writes the rows of relations to its standard output, as COPY has them.
+    """Return the pg_dump that writes the rows of relations to its standard output, in the format of COPY.
 
-    What a role or a database is set to load at each login is left aside.
+    What a role or a database is set to load at each login is not loaded.
 
     :param encoding: Python's name of the database's encoding.
     """
@@ -224,12 +224,12 @@ def dump_argv(
 
 
 def as_target(moment: float) -> str:
-    """Return a moment as recovery takes it."""
+    """Return a moment in the form that recovery takes."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f+00")
 
 
 def as_taken(moment: float) -> str:
-    """Return a moment as results show when rows are from."""
+    """Return a moment in the form in which results show when rows are from."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -239,14 +239,14 @@ _RESTORED = re.compile(r'restored log file "([0-9A-F]{24})" from archive')
 
 
 def has_arrived(said: str) -> bool:
-    """Tell whether the instance says that it is ready."""
+    """Return whether the instance says that it is ready."""
     return _READY in said
 
 
 def stopped_before(said: str) -> str | None:
-    """Return the time of the first transaction that is not in it, as the instance says it; None where it stopped not.
+    """Return the time of the first transaction that is not in it, in the instance's words; None if it did not stop.
 
-    Without that line it may have read to the end of what log there was, which is another moment.
+    Without that line it may have read to the end of the log that there was, which is another moment.
     """
     found = _STOPPED.search(said)
     return found.group(1).strip() if found else None
@@ -259,7 +259,7 @@ def restored_last(said: str) -> str | None:
 
 
 def segment_after(name: str, segment_bytes: int) -> str:
-    """Return the file of the log that follows one, on the same timeline."""
+    """Return the file of the log that follows the given one, on the same timeline."""
     per_log = (1 << 32) // segment_bytes
     number = int(name[8:16], 16) * per_log + int(name[16:24], 16) + 1
     return f"{name[:8]}{number // per_log:08X}{number % per_log:08X}"

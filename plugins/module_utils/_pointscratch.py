@@ -31,16 +31,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About, Look, Name
 
 _LOOK_SECONDS = 0.1
-# The keeper says itself that time is over; one that says nothing is given this long.
+# The keeper itself says that time is up; one that says nothing is given this long.
 _GRACE_SECONDS = 5.0
 _CLEAN_UP_SECONDS = 60.0
 _PIECE_BYTES = 65536
-# What pg_dump says where no relation of these names was there then.
+# What pg_dump says if no relation of these names existed then.
 _NONE_THERE = "no matching tables were found"
 
 
 class Scratch:
-    """An instance that a keeper makes; ``close`` ends it, and so does the end of this process, whatever way."""
+    """An instance that a keeper makes; ``close`` ends it, and so does the end of this process, however it comes."""
 
     def __init__(self, order: Order) -> None:
         """Start the keeper."""
@@ -75,7 +75,7 @@ class Scratch:
                 raise out_of_time(self._order.seconds, "the scratch instance was not there", "")
 
     def look(self) -> None:
-        """Raise KanbanError where the keeper says that something went wrong, or says nothing any more."""
+        """Raise KanbanError if the keeper says that something went wrong, or is gone."""
         for _message in self._messages(0):
             pass
 
@@ -94,7 +94,7 @@ class Scratch:
             yield message
 
     def close(self) -> str:
-        """End the instance and wait until nothing is left of it; return what to say where that takes too long."""
+        """End the instance and wait until nothing is left of it; return what to report if that takes too long."""
         os.close(self._life)
         until = time.monotonic() + _CLEAN_UP_SECONDS
         ended = (0, 0)
@@ -117,7 +117,7 @@ class Scratch:
 
 @dataclass
 class Point:
-    """Rows of a point in time, as ``Source`` of ``_restoresource`` says."""
+    """Rows of a point in time, as ``Source`` of ``_restoresource`` describes."""
 
     about: About
     scratch: Scratch
