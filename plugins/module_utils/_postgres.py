@@ -46,10 +46,10 @@ __all__ = [
 # A server that stops answering is given this long after a statement's own timeout should have ended it.
 GRACE_SECONDS = 3.0
 CONNECT_SECONDS = 5.0
-# What is only looked up, and not under a deadline of its own, may take so long.
+# A look-up without a deadline of its own may take this long.
 READ_SECONDS = 30.0
-# What our sessions are called, and the setting with which they pass fence and latch. Not where either is made: a module
-# brings along, and reads, whatever the files have that it imports, and the fence has no need of the flag's.
+# The name of our sessions, and the setting with which they pass fence and latch. Not defined next to either: a module
+# brings along, and reads, all that the files it imports contain, and the fence does not need the flag's.
 APPLICATION = "chatia.kanban_rollback"
 PASSAGE = "kanban_rollback.passage"
 
@@ -78,7 +78,7 @@ def identifier(*parts: str) -> sql.Identifier:
 
 
 def literal(text: str) -> sql.Composable:
-    """Return a text as SQL, a name's for instance; ``%`` is doubled as in ``identifier``."""
+    """Return a text as an SQL literal, for instance a name's; ``%`` is doubled as in ``identifier``."""
     return sql.Literal(text.replace("%", "%%"))
 
 
@@ -90,7 +90,7 @@ class Session:
         self.login = login
         self.name = application_name
         self._connection = _connect(login, application_name, seconds)
-        # Cancel-safe on servers that have it: a client that is gone ends its statement within a second.
+        # Cancel-safe on servers that have it: when a client is gone, its statement ends within a second.
         self._has_client_check = self._connection.server_version >= 140000
 
     @property
@@ -100,7 +100,7 @@ class Session:
 
     @property
     def wire_pid(self) -> int:
-        """The backend's pid as the start-up handshake told it; behind a pooler it is not the backend's."""
+        """The backend's pid as the start-up handshake gave it; behind a pooler it is not the backend's."""
         return int(self._connection.info.backend_pid)
 
     @property
@@ -122,10 +122,10 @@ class Session:
     ) -> Iterator[Cursor]:
         """Open a transaction, commit it at the end, roll it back on any error; raises ServerError.
 
-        :param seconds: what each statement may take; PostgreSQL ends it, and we stop waiting a little later.
-        :param lock_seconds: what each wait for a lock may take.
-        :param mode: words for BEGIN, for instance ``ISOLATION LEVEL REPEATABLE READ READ ONLY``. READ WRITE is said
-            aloud because ``default_transaction_read_only`` is a seat belt that must not stop the kill.
+        :param seconds: how long each statement may take; PostgreSQL ends it, and we stop waiting a little later.
+        :param lock_seconds: how long each wait for a lock may take.
+        :param mode: words for BEGIN, for instance ``ISOLATION LEVEL REPEATABLE READ READ ONLY``. READ WRITE is explicit
+            because ``default_transaction_read_only`` is a seat belt that must not stop the kill.
         :param settings: more settings, local to this transaction.
         """
         local = {
@@ -152,7 +152,7 @@ class Session:
                     "Run the same command again; if it repeats, report it with this output.",
                 )
         except psycopg2.InterfaceError as error:
-            raise explain(None, str(error)) from error  # It broke since it was used last.
+            raise explain(None, str(error)) from error  # It broke since its last use.
         except BaseException:
             self._roll_back()
             raise
@@ -206,7 +206,7 @@ class Cursor:
             message = error.diag.message_primary or str(error)
             state = error.pgcode
             if state is None and not isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
-                raise  # The driver refuses the statement itself: ours to mend, so let the traceback be seen.
+                raise  # The driver refuses the statement itself: that is our bug, so show the traceback.
             raise explain(state, message, error.diag.message_hint) from error
         except ValueError as error:
             # The driver refuses a string with a NUL character before anything is sent.
@@ -255,7 +255,7 @@ class Cursor:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Run the block so that its failure leaves the rest of the transaction whole; the error is raised again."""
+        """Run the block so that its failure leaves the rest of the transaction intact; the error is raised again."""
         self.run("SAVEPOINT kanban_step", {})
         try:
             yield
@@ -267,7 +267,7 @@ class Cursor:
 
 @contextmanager
 def waiting_by_itself() -> Iterator[None]:
-    """Let the driver wait without us for as long as the block takes: who does so bounds it in another way."""
+    """Let the driver wait without us for as long as the block takes: the caller bounds it in another way."""
     extensions.set_wait_callback(None)
     try:
         yield
@@ -285,7 +285,7 @@ def _connect(login: Login, application_name: str, seconds: float) -> Any:
         not_after = login.not_after
 
     Bounded.give_up_at = give_up_at
-    # The driver has one wait function for the whole process; this process is one module's.
+    # The driver has one wait function for the whole process; this process runs one module.
     extensions.set_wait_callback(_wait)
     try:
         connection = psycopg2.connect(

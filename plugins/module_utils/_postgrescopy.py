@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """COPY into a table from bytes that come piece by piece: memory and waiting are bounded, as everywhere.
 
-The driver cannot COPY while it calls back for each wait, so for that long it waits by itself. What ends a wait on a
-server that is frozen is then a timer that closes the socket.
+The driver cannot COPY while it calls back for each wait, so for that long it waits by itself. A timer that closes the
+socket then ends a wait on a frozen server.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate i
 
 try:
     import psycopg2
-except ImportError:  # As in _postgres: the module says so.
+except ImportError:  # As in _postgres: the module reports it.
     pass
 
 _LOOK_EVERY_SECONDS = 0.5
 
 
 class _Pieces:
-    """Bytes as a file to be read; each read waits until the server has taken what was sent before.
+    """Bytes as a readable file; each read waits until the server has taken what was sent before.
 
-    Without that, a connection that never blocks keeps in memory whatever the server is too slow for.
+    Otherwise a connection that never blocks keeps in memory whatever the server is too slow for.
     """
 
     def __init__(self, pieces: Iterator[bytes], handle: int, look: Callable[[], None]) -> None:
@@ -62,12 +62,12 @@ class _Pieces:
 def copy_in(
     cursor: Cursor, statement: sql.Composable, pieces: Iterator[bytes], seconds: float, look: Callable[[], None]
 ) -> int:
-    """Run ``COPY ... FROM STDIN`` with these bytes; return how many rows came.
+    """Run ``COPY ... FROM STDIN`` with these bytes; return the number of rows.
 
-    :param seconds: after so long, and a little more, the connection is given up.
+    :param seconds: after this time, and a little more, the connection is given up.
     :param look: called for each piece; what it raises ends the COPY, and so does what ``pieces`` raises.
 
-    Raises ServerError; its details have ``line`` where the server named one.
+    Raises ServerError; its details have ``line`` if the server named one.
     """
     driver = cursor.driver
     handle = driver.connection.fileno()
@@ -91,7 +91,7 @@ def copy_in(
         try:
             driver.copy_expert(statement, _Pieces(watched(), handle, watched_look))
         except psycopg2.Error as error:
-            if failures:  # The server is only told that it failed.
+            if failures:  # The server was only told that it failed.
                 raise failures[0] from error
             raise _explained(error) from error
     return int(driver.rowcount)
@@ -121,4 +121,4 @@ def _given_up_after(handle: int, seconds: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        timer.join()  # The next program is started by a fork, for which no thread may be left.
+        timer.join()  # The next program is started by a fork, and no thread may be left then.

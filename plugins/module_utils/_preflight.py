@@ -99,7 +99,7 @@ def preflight(login: Login, request: Request) -> dict[str, Any]:
 
 @dataclass
 class Look:
-    """One look; ``checks`` in the order of what the scenarios do, ``result`` the figures beside them."""
+    """One look; ``checks`` in the order in which the scenarios act, ``result`` the figures beside them."""
 
     session: Session
     server: Server
@@ -108,7 +108,7 @@ class Look:
     result: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Look at everything; one thing that fails is a check that says so, and the others are looked at."""
+        """Look at everything; a look that fails becomes a check that says so, and the others go on."""
         if self.server.in_recovery:
             self.checks.append(checks.replica_check())
             self._tools()
@@ -143,7 +143,7 @@ class Look:
         return found
 
     def _ledger(self) -> bool:
-        """Look at the ledger, and have its statements planned; tell whether it can be used."""
+        """Look at the ledger, and have its statements planned; return whether it can be used."""
         problem: KanbanError | None = None
         state, creatable = ledger.LedgerState(present=True, usable=False, creatable=False), False
         try:
@@ -160,7 +160,7 @@ class Look:
         return state.usable and problem is None
 
     def _stop(self, target: Target, has_ledger: bool) -> None:
-        """What the kill, the latch and the script need."""
+        """Look at what the kill, the latch and the script need."""
         with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             kill = flag_statements(cursor, target)
             latch = latch_problem(cursor, target)
@@ -255,7 +255,7 @@ class Look:
         self.checks.append(checks.orm_check(found))
 
     def _fence_triggers(self) -> None:
-        """What of the application's own the fence would not see; that it is armed is for write_fence_info to say."""
+        """Look for triggers of the application that get around the fence; write_fence_info says whether it is armed."""
         if not self.request.fence_tables:
             return
         try:

@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighth
 )
 
 NAMED = 5
-# What a metric says that has not been asked often enough, or of an application that is idle at this hour.
+# Codes of a metric that has not been asked often enough, or of an application that is idle at this hour.
 _NOBODY_WORKS = ("null", "nan")
 _SILENT_BY_NATURE = ("first_scrape", "idle", "reset", "clock")
 _SERVER_ERRORS = range(500, 600)
@@ -39,7 +39,7 @@ def no_application_item(configured: bool) -> Item:
 
 
 def purge_items(hosts: Sequence[Seen], must: bool) -> list[Item]:
-    """Return where the cache could not be purged; ``must``: whether scenario 1 is used."""
+    """Return the hosts where the cache could not be purged; ``must``: whether scenario 1 is used."""
     found = []
     why = "After the stop the application would go on serving what V2 left in the cache."
     for host in [host for host in hosts if host.reached]:
@@ -64,7 +64,7 @@ def application_items(hosts: Sequence[Seen]) -> list[Item]:
 def _pm2(host: Seen) -> list[Item]:
     answer = host.of("pm2")
     why = "Which processes run there, and what they log, would not be known on the day."
-    # Not Ansible's own word for a task that was left out.
+    # This is the module's own word, not Ansible's for a task that was left out.
     if answer.get("skipped") is True:
         return []
     if "processes" not in answer:
@@ -99,7 +99,7 @@ def _health(host: Seen) -> list[Item]:
     (step,) = answer["steps"][:1]
     what = f"{one_line(answer['base_url'])} does not say that it is healthy: {one_line(step['why'])}."
     if step["status"] in _SERVER_ERRORS:
-        # An answer that is understood: it is not well at this moment, and says so.
+        # The answer is understood: the application is not well at this moment, and says so.
         return [Item("health", host.name, False, False, what, "It is not well now.", "See to it, or declare it.")]
     return [Item("health", host.name, False, True, what, why, todo)]
 
@@ -134,9 +134,9 @@ def _walk(host: Seen) -> list[Item]:
 def metric_items(
     hosts: Sequence[Seen], controller: Answer, metrics: Mapping[str, Any], thresholds: Mapping[str, Any]
 ) -> list[Item]:
-    """Return what of the figures is not measured, not judged, or gives nothing now.
+    """Return the figures that are not measured, not judged, or give nothing now.
 
-    :param controller: what its own ``metric_gate`` returned, empty where it is asked for none.
+    :param controller: what its own ``metric_gate`` returned, empty if it is asked for none.
     :param metrics: by name; an empty one is dropped. ``thresholds``: by name, and null drops one, too.
     """
     found = []
@@ -183,7 +183,7 @@ def _samples(name: str, answer: Answer, limits: Mapping[str, Any]) -> list[Item]
     found = []
     for must in (True, False):
         these = [one for one in silent if _must(limits.get(one["metric"])) is must]
-        # One that may be silent is not wrong for being null while nobody works.
+        # A metric that may be silent is not wrong if it is null while nobody works.
         these = [one for one in these if must or one["code"] not in _NOBODY_WORKS]
         if these:
             told = "; ".join(f"{one_line(one['metric'])}: {one_line(one['error'])}" for one in these[:NAMED])
@@ -192,5 +192,5 @@ def _samples(name: str, answer: Answer, limits: Mapping[str, Any]) -> list[Item]
 
 
 def _must(limit: Any) -> bool:
-    """Whether silence of a metric would keep a watch from being good."""
+    """Return whether silence of a metric would keep a watch from being good."""
     return limit is not None and limit.no_data != "ignore"

@@ -26,12 +26,12 @@ _WHY = "What corruption destroyed comes back only from a backup that is older th
 
 
 def backup_items(hosts: Sequence[Seen], most: float) -> list[Item]:
-    """Return where no backup is young enough, and which source gave no answer.
+    """Return the databases without a backup that is young enough, and the sources that gave no answer.
 
-    A database that several hosts lead to counts once: one host that has its backup will do.
+    A database that several hosts lead to counts once: one host that has its backup is enough.
 
-    :param hosts: with ``sources``, what is to be asked, and ``backup``, as ``backup_info`` gives it.
-    :param most: seconds that a backup's data may be old.
+    :param hosts: with ``sources``, which are to be asked, and ``backup``, as ``backup_info`` gives it.
+    :param most: how old a backup's data may be, in seconds.
     """
     asked = {host.name: host for host in hosts if host.reached and is_primary(host) and host.of("sources")}
     found: list[Item] = []
@@ -48,7 +48,7 @@ def _items(host: Seen, answer: Answer, most: float) -> list[Item]:
         todo = "Mend the backup, or make one; kanban_backup_max_age says how old it may be."
         found.append(Item("backup", host.name, False, True, newest_text(answer, most), _WHY, todo))
     for what, error in silent_sources(answer):
-        # Where another source has one that is young enough, nothing is lost yet.
+        # If another source has one that is young enough, nothing is lost yet.
         found.append(Item("backup", host.name, False, False, what, error["why"], error["todo"]))
     if answer["archiver"]["healthy"] is False and (answer["newest"] or {}).get("physical"):
         todo = "Mend archiving; the server's log says what fails."

@@ -11,10 +11,10 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, Timeout
 
 MUST, SHOULD = "must", "should"
-NAMED = 5  # Names in one sentence; the counts beside them are whole.
+NAMED = 5  # Most names in one sentence; the counts beside them are complete.
 GIGABYTE = 1e9
 HOUR = 3600.0
-# Above this the oldest open transaction is a reason to look: the kill waits for such a one row by row.
+# Above this the oldest open transaction is a reason to look: the kill waits for it row by row.
 LONG_SECONDS = 300.0
 
 
@@ -22,7 +22,7 @@ LONG_SECONDS = 300.0
 class Check:
     """One thing that the scenarios need.
 
-    :param ok: None where it could not be found out.
+    :param ok: None if it could not be found out.
     :param severity: ``must`` keeps the place from being ready, ``should`` does not.
     """
 
@@ -38,7 +38,7 @@ class Check:
         return asdict(self)
 
 
-# What a failure means for the day. An error's own words are about the call that it ended, which changed nothing.
+# What a failure means on the day. An error's own words are about the call that it ended, which changed nothing.
 _WHY = {
     "flag": "The kill would fail, and every tenant stay on.",
     "kill": "The kill would fail, and every tenant stay on.",
@@ -53,7 +53,7 @@ _WHY = {
 
 
 def of_error(name: str, severity: str, error: KanbanError | None, good: str) -> Check:
-    """Return the check for something that was tried: ``error`` is what came of it, ``good`` the word for success."""
+    """Return the check for something that was tried: ``error``: its failure, if any; ``good``: the text for success."""
     if error is None:
         return Check(name, True, severity, good)
     if isinstance(error, Timeout):
@@ -122,7 +122,7 @@ def fence_triggers_check(texts: Sequence[str]) -> Check:
 
 
 def terminate_check(asked: bool, may: bool) -> Check:
-    """Return whether sessions that hold rows can be ended, where that is asked for."""
+    """Return whether sessions that hold rows can be ended, if that is asked for."""
     if not asked:
         return Check("terminate", True, SHOULD, "Sessions that hold rows are named, not ended (on_blocked=report).")
     if may:
@@ -179,7 +179,7 @@ def disk_check(disk: Mapping[str, Any]) -> Check:
 
 
 def backup_check(dump: Mapping[str, Any] | None, archiver: Mapping[str, Any] | None, most: float) -> Check:
-    """Return whether there is something to restore from: a proven dump, or an archive of WAL that works."""
+    """Return whether there is something to restore from: a proven dump, or a working archive of WAL."""
     if most <= 0:
         return Check("backup", True, SHOULD, "The age of backups is not asked for (backup_max_age 0).")
     ages = []
@@ -236,7 +236,7 @@ def forecast_check(forecast: Mapping[str, Any], deadline: float) -> Check:
 
 
 def default_check(default: str, switched: bool) -> Check:
-    """Return whether a stop leaves the default of all tenants on, ``on``, ``off`` or ``absent``."""
+    """Return whether a stop leaves the default of all tenants on; ``default``: ``on``, ``off`` or ``absent``."""
     if default == "on" and not switched:
         return Check(
             "flag_default",

@@ -33,7 +33,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrigh
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import gate as gate_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ranking as queries
 
-# Of a map, whose values may have come as text.
+# Keys of a map whose values may have come as text.
 _TYPES = {"window": float, "more_than": int, "top": int, "deadline": float}
 _TEXTS = ("error_logs", "companies", "users", "users_query", "contains", "naive_timezone")
 
@@ -42,7 +42,7 @@ _TEXTS = ("error_logs", "companies", "users", "users_query", "contains", "naive_
 class Wish:
     """What the scenarios will ask of the database; see the options of ``preflight_info`` of these names.
 
-    ``application``: whether there is a tier of the application, whose scenarios these are.
+    ``application``: whether there is a tier of the application, which these scenarios need.
     """
 
     ranking: Mapping[str, Any] | None
@@ -60,7 +60,7 @@ def look_ahead(session: Session, wish: Wish, flag: Flag, target: Target | None) 
     if wish.integrity_checks is not None:
         found += checks.integrity_check(dict(_integrity(session, wish.integrity_checks)))
     for name, query in wish.queries.items():
-        # As the gate itself does it: one statement, which reads.
+        # As the gate itself does it: one statement, which only reads.
         statement = gate_queries.FIGURE.format(query=query)
         found.append(checks.figure_check(name, planned(session, [statement])))
     if wish.repairs is not None:
