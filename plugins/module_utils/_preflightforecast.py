@@ -32,13 +32,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.session import OPEN_TRANSACTIONS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import known_tenants
 
-# Tenants that one session switches in a second, with their priors kept: measured on two slow cores, rounded down. It is
-# several times as many where disks are fast; documents of type json and text are edited outside of the server.
+# Tenants that one session switches per second, keeping their priors: measured on two slow cores, rounded down. With
+# fast disks it is several times as many; documents of type json and text are edited outside the server.
 PER_SECOND, DOCUMENTS_PER_SECOND = 100_000, 50_000
 
 
 def flag_statements(cursor: Cursor, target: Target) -> list[str]:
-    """Return the statements by which the kill writes, with a scope in which no row is."""
+    """Return the statements with which the kill writes, with a scope that contains no row."""
     statements = Statements(target)
     values = {**statements.params, "written": target.written(False)}
     if not target.is_document:
@@ -50,7 +50,7 @@ def flag_statements(cursor: Cursor, target: Target) -> list[str]:
 
 
 def foretell(cursor: Cursor, target: Target, tenants: Sequence[str] | None) -> dict[str, Any]:
-    """Return tenants, those that are on, how long a kill would take, and who is in its way at this moment."""
+    """Return how many tenants there are and are on, how long a kill would take, and what is in its way right now."""
     scope = Scope()
     if tenants is not None:
         scope = Scope.tenants(sorted(set(known_tenants(cursor, target, tenants).values())))
@@ -71,7 +71,7 @@ def foretell(cursor: Cursor, target: Target, tenants: Sequence[str] | None) -> d
         "unreadable_count": count.unreadable,
         "global_default": global_default(cursor, target),
         "flag_values": rows.values(cursor, scope),
-        # The table is read for the pass and once more for the count that proves it.
+        # The table is read twice: for the pass, and for the count that proves it.
         "seconds": round(2 * took + count.on / rate, 2),
         "count_seconds": round(took, 3),
         "locked_now": locked_now,
@@ -104,7 +104,7 @@ def _unseen(reason: str) -> dict[str, Any]:
 
 def _saves(cursor: Cursor, asked: Asked, schema: sql.Identifier) -> list[dict[str, Any]]:
     table, columns = find_table(cursor, asked.name)
-    # A row's fence looks whether a value changes, so a whole row may be saved.
+    # A row's fence checks whether a value changes, so it lets a whole row be saved.
     if asked.scope.when_changed:
         return []
     fenced = [resolve_column(name, columns, str(table)).name for name in asked.scope.columns]

@@ -16,11 +16,11 @@ _DAY = 86400
 
 
 def history_items(answer: Mapping[str, Any], *, version: str, days: float, reviewed_on: str, now: float) -> list[Item]:
-    """Return what is amiss with rehearsals and the review; none where both are recent.
+    """Return what is amiss with rehearsals and the review; nothing if both are recent.
 
     :param answer: of ``incident_history``, asked for this version.
     :param days: how old the last green rehearsal may be.
-    :param reviewed_on: a date, as a person wrote it; empty is not known.
+    :param reviewed_on: a date, as a person wrote it; empty means not known.
     :param now: seconds since 1970.
     """
     return [*_rehearsal(answer, version, days, now), *_review(reviewed_on, now)]

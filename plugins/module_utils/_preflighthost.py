@@ -21,14 +21,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpverify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import MUST, Check, of_error
 
-# As pg_dump has them, where nobody gives it others: what stays free, and the dump's share of the tables' size.
+# The defaults of our module pg_dump: the bytes that stay free, and the dump's share of the tables' size.
 MIN_FREE, FACTOR = 2**30, 0.5
 
 
 def tools(
     bin_dir: str | None, server_major: int, version: str, compress: str
 ) -> tuple[Programs | None, KanbanError | None]:
-    """Return the client programs that a dump would use, or why there are none that compress so."""
+    """Return the client programs that a dump would use, or why there are none that can compress that way."""
     try:
         found = find_programs(bin_dir, server_major, version)
         choose_compress(found, compress)
@@ -38,13 +38,13 @@ def tools(
 
 
 def tools_check(programs: Programs | None, error: KanbanError | None) -> Check:
-    """Return whether a pg_dump is there that knows this server and compresses as asked."""
+    """Return whether there is a pg_dump that knows this server and compresses as asked."""
     good = f"pg_dump {programs.version} in {programs.directory}." if programs else ""
     return of_error("tools", MUST, error, good)
 
 
 def proof_check(programs: Programs, source: Source) -> Check:
-    """Return whether there is a place to restore a dump into, where it is to be proven by that."""
+    """Return whether there is a place to restore a dump into, to prove it that way."""
     try:
         where = choose_scratch("auto", programs, source)
     except KanbanError as error:
@@ -54,12 +54,12 @@ def proof_check(programs: Programs, source: Source) -> Check:
 
 
 def room_for(size: int, spare: float) -> int:
-    """Return the bytes that have to be free for a dump of so many: never less than it asks for itself."""
+    """Return the bytes that must be free to dump tables of this size: never less than the dump itself asks for."""
     return max(round(size * spare), round(size * FACTOR) + MIN_FREE)
 
 
 def disk(dump_dir: str | None, needed: int) -> dict[str, Any]:
-    """Return the room where dumps go; ``free_bytes`` is None where nobody can tell."""
+    """Return the room where dumps go; ``free_bytes`` is None if it is unknown."""
     if not dump_dir:
         return {"path": None, "free_bytes": None, "needed_bytes": needed, "writable": None}
     place = Path(os.path.realpath(os.path.expanduser(dump_dir)))
@@ -71,7 +71,7 @@ def disk(dump_dir: str | None, needed: int) -> dict[str, Any]:
 
 
 def _is_writable(place: Path) -> bool:
-    """Tell whether a directory can be made there, or something in it; nothing is tried."""
+    """Tell whether the directory, or something in it, can be created; nothing is tried."""
     try:
         there = nearest(place)
     except OSError:
@@ -80,7 +80,7 @@ def _is_writable(place: Path) -> bool:
 
 
 def place_check(found: Mapping[str, Any]) -> Check | None:
-    """Return what is missing where no dump could be made, however much room there is."""
+    """Return what is missing if no dump could be made there, however much room there is; otherwise None."""
     if found["writable"] is not False:
         return None
     return Check(
@@ -95,5 +95,5 @@ def place_check(found: Mapping[str, Any]) -> Check | None:
 
 def newest_dump(dump_dir: str | None, cluster: str) -> dict[str, Any] | None:
     """Return the newest proven dump of a database under ``dump_dir``, None without one."""
-    # Asked for as the neighbours of a dump that is yet to be.
+    # It looks beside a dump, so name one that does not exist yet.
     return previous_dump(Path(os.path.realpath(os.path.expanduser(dump_dir))) / ".next", cluster) if dump_dir else None

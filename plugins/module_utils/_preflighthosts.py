@@ -40,13 +40,13 @@ class Item:
         return start + " ".join(part for part in parts if part)
 
     def as_result(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the item for machines."""
         return dict(vars(self))
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A host of a tier and its answers; each may lack."""
+    """A host of a tier and its answers, any of which may be missing."""
 
     name: str
     tier: str
@@ -69,7 +69,7 @@ class Seen:
         return str(self.info.get("database", {}).get("cluster", ""))
 
     def of(self, name: str) -> Answer:
-        """Return one answer, an empty one where there is none."""
+        """Return one answer, or an empty one if there is none."""
         return self.answers.get(name) or NOTHING
 
 
@@ -79,7 +79,7 @@ def is_primary(host: Seen) -> bool:
 
 
 def failure_item(name: str, host: Seen, answer: Answer, why: str, todo: str, must: bool = True) -> Item:
-    """Return the item for a module that failed: what and what to do in its words, why it matters for the day."""
+    """Return the item for a module that failed: what and what to do in its words, why in terms of an incident."""
     error = answer.get("error") or {}
     what = error.get("what") or answer.get("msg") or "it was not asked: the run ended before its turn."
     return Item(name, host.name, False, must, what, why, error.get("todo") or todo)
@@ -99,7 +99,7 @@ def reach_items(hosts: Sequence[Seen]) -> list[Item]:
 
 
 def clock_items(hosts: Sequence[Seen], skew: float) -> list[Item]:
-    """Return the hosts whose clock differs: the host's time has to lie between asking and hearing the answer."""
+    """Return the hosts whose clock differs: the host's time must lie between the question and its answer."""
     found = []
     for host in hosts:
         clock = host.of("clock")
@@ -110,7 +110,7 @@ def clock_items(hosts: Sequence[Seen], skew: float) -> list[Item]:
             what = f"Its clock could not be read: {one_line(clock.get('msg') or clock.get('stderr') or 'no time')}."
             found.append(Item("clock", host.name, None, False, what, "", "Run `date -u +%s` on it."))
             continue
-        # Without a fraction the second has begun somewhere.
+        # Without a fraction, the time is anywhere within this second.
         least = float(read["host"] + (read["part"] or ""))
         most = least if read["part"] else least + 1
         heard = float(host.answers.get("until") or read["asked"])
@@ -124,7 +124,7 @@ def clock_items(hosts: Sequence[Seen], skew: float) -> list[Item]:
 
 
 def database_items(hosts: Sequence[Seen]) -> list[Item]:
-    """Return what databases lack, and replicas whose primary is not there."""
+    """Return what databases lack, and replicas whose primary is missing."""
     found = []
     primaries = {host.cluster for host in hosts if is_primary(host)}
     whose = whose_primary([host.name for host in hosts], [host.info for host in hosts])
@@ -141,7 +141,7 @@ def database_items(hosts: Sequence[Seen]) -> list[Item]:
             what = f"It is a replica, and its primary {whose}."
             found.append(Item("replica", host.name, False, True, what, why, todo))
         for check in host.info.get("checks", []):
-            # Two hosts that lead to one database have one list of what is missing in it.
+            # Two hosts that lead to one database share one list of what is missing in it.
             key = (host.cluster, str(check["name"]), str(check["what"]))
             if check["ok"] is not True and key not in known:
                 known.add(key)
@@ -152,7 +152,7 @@ def database_items(hosts: Sequence[Seen]) -> list[Item]:
 
 
 def fence_items(hosts: Sequence[Seen]) -> list[Item]:
-    """Return where the fence is not armed, or up already."""
+    """Return where the fence is not armed, or is already up."""
     found = []
     why = "On the day it would have to be made table by table, waiting for every open transaction."
     todo = "Run bootstrap.yml as the tables' owner, which installs it dormant."
@@ -178,7 +178,7 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
 
 
 def _fence_warnings(host: Seen, answer: Answer) -> list[Item]:
-    """Return what the look at the fence warns of, unless a check of the database said it already."""
+    """Return what the look at the fence warns of, unless a check of the database already said it."""
     said = " ".join(str(check["what"]) for check in host.info.get("checks", []))
     texts = [text for text in warnings_of(answer) if text not in said]
     why, todo = "The fence may then hold back less than it is meant to.", "Mend what the warning says."
@@ -186,7 +186,7 @@ def _fence_warnings(host: Seen, answer: Answer) -> list[Item]:
 
 
 def block_items(hosts: Sequence[Seen]) -> list[Item]:
-    """Return where the key of the write block is not free, cannot be asked, or would not last."""
+    """Return where the key of the write block is not free, cannot be queried, or would not last."""
     found, masters, asked = [], 0, 0
     for host in [host for host in hosts if host.reached]:
         answer = host.of("block")
@@ -216,7 +216,7 @@ def block_items(hosts: Sequence[Seen]) -> list[Item]:
 
 
 def _write_items(host: Seen, answer: Answer) -> list[Item]:
-    """Return why a master would not take the block; that a replica takes none is as it should be."""
+    """Return why a master would not take the block; a replica is not expected to take it."""
     can = answer.get("can_write", True)
     if can or (answer.get("server") or {}).get("writable") is False:
         return []

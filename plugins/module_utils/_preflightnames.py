@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables with a misspelt name or a wrong value: Ansible takes both until somebody reads them. Pure."""
+"""Variables with a misspelt name or a wrong value: Ansible accepts both until something reads them. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import Item, Seen
 
 _PREFIX = "kanban_"
-# How alike, from 0 to 1, two names are without what all of them begin with. A letter too few or too many is more than
-# that; what a team calls its own is mostly less.
+# How alike, from 0 to 1, two names must be, without the prefix that all share. One letter too few or too many scores
+# higher; a team's own names mostly score lower.
 _ALIKE = 0.85
 
 
 def misspelt_items(given: Iterable[str], known: Collection[str]) -> list[Item]:
-    """Return the variables that are none of the profile's and look like one that is.
+    """Return the variables that are not the profile's but look like one of its own.
 
     :param given: every name that an inventory or ``-e`` sets; ``known``: the profile's.
     """
@@ -35,7 +35,7 @@ def misspelt_items(given: Iterable[str], known: Collection[str]) -> list[Item]:
 
 
 def wrong_items(hosts: Sequence[Seen]) -> list[Item]:
-    """Return what Ansible says of values that are not what the profile asks for, each once, with whom it holds for."""
+    """Return Ansible's complaints about values that the profile does not allow, each once, with the hosts concerned."""
     whose: dict[str, list[str]] = {}
     for host in hosts:
         for complaint in host.answers.get("wrong") or []:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Saves of whole rows in the text of statements. Pure: neither Ansible nor a driver.
 
-An ORM that saves an object names every column, changed or not. A fence on some columns refuses what names them.
+An ORM that saves an object names every column, changed or not. A fence on some columns refuses updates that name them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Sequence
 
 SHOWN = 200
-# A move of a card names the lane, the order and the time of change; what names this many more saves the whole row.
+# Moving a card names the lane, the order and the time of change; an update naming this many others saves a whole row.
 OTHERS = 3
 
-# In this order: what begins as a comment or a literal is one, and nothing inside of it is a word.
+# The order matters: what begins as a comment or a literal is one, and nothing inside it is a word.
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+|--[^\n]*)
@@ -31,17 +31,17 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-# Others write no row (SELECT), are not run yet (EXPLAIN), or hold text that somebody runs some day (CREATE, DO).
+# Others write no row (SELECT), are not run yet (EXPLAIN), or hold text that may run one day (CREATE, DO).
 _WRITES = ("with", "update", "insert", "merge", "prepare")
 _ENDS = ("where", "returning", "when", ";")
 
 
 @dataclass(frozen=True)
 class Update:
-    """An update that a statement makes: of which table and columns, as the catalog has them.
+    """An update that a statement makes: its table and columns, named as in the catalog.
 
-    ``schema`` is empty where none is written. ``inserts``: the same statement makes rows as well (an upsert), so it
-    sets off the fence where nothing is updated, too.
+    ``schema`` is empty if none is written. ``inserts``: the same statement also inserts rows (an upsert), so it sets
+    off the fence even when it updates nothing.
     """
 
     table: str
@@ -51,14 +51,14 @@ class Update:
 
 
 class _Token(NamedTuple):
-    """A name in quotes is no keyword; ``text`` of a name is the catalog's, of a literal empty."""
+    """A token; a quoted name is never a keyword. ``text`` is a name as in the catalog, and empty for a literal."""
 
     kind: str
     text: str
     depth: int
 
     def of(self, *words: str) -> bool:
-        """Tell whether it is one of these keywords or signs."""
+        """Tell whether the token is one of these keywords or signs."""
         return self.kind in ("word", "other") and self.text in words
 
     @property
@@ -77,7 +77,7 @@ def plain(name: str) -> str:
 
 
 def _tokens(query: str) -> list[_Token]:
-    """Return what a statement is made of, without comments; ``depth`` counts brackets, and CASE as one."""
+    """Return the tokens of a statement, without comments; ``depth`` counts brackets, and CASE as one."""
     found: list[_Token] = []
     at = depth = 0
     while at < len(query):
@@ -107,7 +107,7 @@ def _tokens(query: str) -> list[_Token]:
 
 
 def _after_comment(query: str, at: int) -> int:
-    """Comments of PostgreSQL nest."""
+    """Return where a comment ends; comments of PostgreSQL nest."""
     open_ones = 1
     while open_ones:
         edge = _COMMENT_EDGE.search(query, at)
@@ -161,7 +161,7 @@ class _Reader:
         return [Update(table, tuple(dict.fromkeys(columns)), schema, inserts)]
 
     def _head(self, place: int, word: str) -> int | None:
-        """Return where the INSERT or MERGE began that an UPDATE is part of: its last word before the table."""
+        """Return where the INSERT or MERGE around an UPDATE begins: its last word before the table."""
         depth = self._at(place).depth
         for i in range(place - 1, -1, -1):
             token = self._at(i)
@@ -172,7 +172,7 @@ class _Reader:
         return None
 
     def _target(self, place: int) -> tuple[str, str, set[str], int]:
-        """Return schema and table written at ``place``, the names that columns may carry in front, what follows."""
+        """Return the schema and table at ``place``, the names that may qualify columns, and the place behind them."""
         if self._at(place).of("only"):
             place += 1
         bracket = self._at(place).of("(")
@@ -198,7 +198,7 @@ class _Reader:
         return parts, place
 
     def _set_list(self, place: int, depth: int, names: set[str]) -> list[str]:
-        """Return the columns on the left of the assignments; what they are set to is passed over."""
+        """Return the columns on the left of the assignments; their values are skipped."""
         columns: list[str] = []
         while True:
             if self._at(place).of("("):
@@ -218,7 +218,7 @@ class _Reader:
             place += 1
 
     def _column(self, place: int, names: set[str]) -> tuple[str, int]:
-        """A column's own name; behind it may stand a field, before it the table's name."""
+        """Return a column's own name (the table's name may precede it, a field follow), and the place behind it."""
         parts, place = self._dotted(place)
         return (parts[1] if len(parts) > 1 and parts[0] in names else parts[0]), place
 
@@ -230,14 +230,14 @@ class _Reader:
                 return place
             if token.depth == depth and token.of(*signs, *_ENDS):
                 return place
-            # IS DISTINCT FROM compares.
+            # The FROM in IS DISTINCT FROM belongs to a comparison.
             if token.depth == depth and token.of("from") and not self._at(place - 1).of("distinct"):
                 return place
             place += 1
 
 
 def saves_whole_row(update: Update, schema: str, table: str, fenced: Sequence[str]) -> bool:
-    """Tell whether an update names a fenced column of this table among many others, or makes rows besides."""
+    """Tell whether an update names a fenced column of this table among many others, or also inserts rows."""
     if update.table != table or update.schema not in ("", schema):
         return False
     named = set(update.columns)

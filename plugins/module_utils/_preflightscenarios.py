@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What scenarios 1 and 2 and triage need of a database, as checks. Pure: neither Ansible nor a driver."""
+"""What scenarios 1 and 2 and triage need from a database, as checks. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_SEEN = "Triage and scenario 2 would not see what is corrupt there."
 
 
 def errors_check(error: KanbanError | None, table: str) -> Check:
-    """Return whether tenants can be ranked by their errors; ``table`` is where those are."""
+    """Return whether tenants can be ranked by their errors, which are in ``table``."""
     good = f"Tenants can be ranked by the errors in {table}: the server planned it."
     made = of_error("errors", MUST, error, good)
     return made if error is None else replace(made, why=_UNRANKED)
@@ -42,7 +42,7 @@ def no_errors_check() -> Check:
 
 
 def index_check(hint: str | None) -> Check:
-    """Return whether errors are found by an index; ``hint``: that one is missing, and the statement that makes it."""
+    """Return whether an index finds errors; ``hint`` says that it is missing, and the statement that makes it."""
     if hint is None:
         return Check("errors_index", True, SHOULD, "The errors of a window are found quickly.")
     what, _point, statement = hint.rpartition(": all of it is read each time. ")
@@ -66,7 +66,7 @@ def beside_check(warnings: Sequence[str]) -> Check:
 
 
 def figure_check(name: str, error: KanbanError | None) -> Check:
-    """Return whether a query of the profile's can be run; ``name``: what it is for."""
+    """Return whether a query of the profile can be run; ``name`` says what it is for."""
     made = of_error("figures", MUST, error, f"The query of {name} can be run.")
     if error is None:
         return made
@@ -82,7 +82,7 @@ def integrity_check(errors: Mapping[str, KanbanError | None]) -> list[Check]:
         return [Check("integrity", False, SHOULD, what, "Triage would not see corruption.", todo)]
     lacking = {name: error for name, error in errors.items() if error is not None and error.code in _LACKING}
     held = {name: error for name, error in errors.items() if isinstance(error, Timeout)}
-    # What is for another schema is no worry of this one's.
+    # A check for another schema does not matter for this one.
     foreign = [name for name, error in errors.items() if error is not None and error.code == "other_schema"]
     known = {*lacking, *held, *foreign}
     failed = [(name, error) for name, error in errors.items() if error and name not in known]
@@ -108,7 +108,7 @@ def integrity_check(errors: Mapping[str, KanbanError | None]) -> list[Check]:
 
 
 def repair_check(lacks: Sequence[str], grants: Sequence[str], error: KanbanError | None = None) -> Check:
-    """Return whether this role could repair, and bring back; the stop needs none of it, so it never is a must.
+    """Return whether this role could repair, and bring back; the stop does not need it, so it is never a must.
 
     :param lacks: what it lacks, in words; ``grants``: the lines that grant it.
     """
@@ -126,5 +126,5 @@ def repair_check(lacks: Sequence[str], grants: Sequence[str], error: KanbanError
 
 
 def as_advice(check: Check) -> Check:
-    """Return a check as one that does not keep a place from being ready: only what is not used needs it."""
+    """Return a check as one that does not keep a place from being ready, because only something unused needs it."""
     return replace(check, severity=SHOULD)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what each host showed to READY, or to a numbered list of what to do. Pure: neither Ansible nor a driver."""
+"""What each host showed, turned into READY or a numbered list of what to do. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighth
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightnames import misspelt_items, wrong_items
 
-# What stops containment first, then what loses something, then what makes it slower or blinder.
+# What prevents containment comes first, then what loses something, then what makes it slower or blinder.
 _NAMES = (
     "group",
     "reach",
@@ -103,25 +103,25 @@ def preflight(
     """Return ``ready``, ``failed``, ``headline``, ``lines`` and ``items``.
 
     :param groups: the hosts of each tier (db, redis, app) that should have answered; an unused tier is left out.
-    :param names: every host of them, once.
+    :param names: every host of these, once.
     :param answers: lists in that order, by what was asked: ping, clock, wrong, until, info, sources, backup, fence,
         block, purge, pm2, health, flag, walk, lacking, samples.
     :param skew: seconds that a host's clock may differ from the controller's.
     :param fence: whether a fence is wanted.
     :param scripts: the controller's directory of the break-glass scripts.
-    :param metrics: what is measured, by name, and ``thresholds``; None does not look at them.
+    :param metrics: what is measured, by name, and ``thresholds``; None skips them.
     :param controller: what the controller's own figures gave.
-    :param backups: seconds that the data of the newest backup may be old; 0 does not look at backups.
-    :param history: ``answer`` of ``incident_history`` and what else ``history_items`` takes; None does not look at it.
-    :param variables: names that are ``given``, and those that the profile has (``known``); None does not look at them.
-    :param forks: to how many hosts this Ansible talks at once; 0 does not look at it.
-    :param hosts: ``patterns``, the variables that name hosts with their values, and Ansible's ``groups``; and why the
-        break-glass scripts could not be written (``not_written``), empty where they were. None does not look at it.
+    :param backups: how old, in seconds, the data of the newest backup may be; 0 skips backups.
+    :param history: ``answer`` of ``incident_history`` and what else ``history_items`` takes; None skips it.
+    :param variables: names that are ``given``, and those that the profile has (``known``); None skips them.
+    :param forks: to how many hosts this Ansible talks at once; 0 skips it.
+    :param hosts: ``patterns`` (the variables that name hosts, with their values), Ansible's ``groups``, and why the
+        break-glass scripts could not be written (``not_written``, empty if they were). None skips it.
     """
     by_host = {name: {what: given[place] for what, given in answers.items()} for place, name in enumerate(names)}
     tiers = {tier: [Seen(name, tier, by_host.get(name, NOTHING)) for name in group] for tier, group in groups.items()}
     patterns = (hosts or {}).get("patterns") or {}
-    # The application's tier need not be there, unless somebody named it.
+    # The application's tier may be missing, unless somebody named it.
     misnamed = "app" in groups and not groups["app"] and patterns.get("kanban_app_hosts", "app") != "app"
     found = [
         _empty(tier, patterns.get(f"kanban_{tier}_hosts", tier))
@@ -129,14 +129,14 @@ def preflight(
         if not group and (tier != "app" or misnamed)
     ]
     found += _named(hosts) if hosts else []
-    # A host of two tiers is one host.
+    # A host in two tiers is still one host.
     seen = list({host.name: host for hosts in tiers.values() for host in hosts}.values())
     found += reach_items(seen) + wrong_items(seen) + clock_items(seen, skew)
     found += database_items(tiers.get("db", []))
     found += backup_items(tiers.get("db", []), backups) if backups > 0 else []
     found += fence_items(tiers.get("db", [])) if fence else []
     found += block_items(tiers.get("redis", []))
-    # Without an application's tier only scenario 3 is used.
+    # Without the application's tier only scenario 3 is used.
     application = tiers.get("app", [])
     found += purge_items(tiers.get("redis", []), bool(application))
     if application:
@@ -261,7 +261,7 @@ def _headline(missing: int, better: int, unknown: int) -> str:
 
 
 def _forecasts(hosts: Sequence[Seen]) -> list[str]:
-    """One line per database, however many hosts lead to it."""
+    """Return one line per database, however many hosts lead to it."""
     lines, known = [], set()
     for host in hosts:
         forecast = host.info.get("forecast")

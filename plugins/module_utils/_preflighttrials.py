@@ -4,8 +4,8 @@
 """Trying statements without running them: the server plans each, in a transaction that may only read.
 
 EXPLAIN resolves names and types and checks every privilege as the statement itself would. It runs nothing, so no
-trigger of the application fires; one of a statement fires even where no row is met, and what it does (a sequence, a
-message, a call to elsewhere) no rollback takes back.
+trigger of the application fires. A statement trigger would fire even if no row matches, and no rollback undoes what it
+does (a sequence, a message, a call elsewhere).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 # Planning takes milliseconds; a table that is held for longer is not waited for.
 LOCK_SECONDS = 0.2
 TRY_SECONDS = 5.0
-# What the script sets first; the planner looks at it.
+# The script sets this first, and the planner looks at it.
 SETTINGS = {script_queries.INCIDENT_SETTING: "preflight"}
 
 
@@ -29,7 +29,7 @@ def planned(session: Session, statements: Sequence[str]) -> KanbanError | None:
     try:
         with session.transaction(TRY_SECONDS, LOCK_SECONDS, mode="READ ONLY", settings=SETTINGS) as cursor:
             for statement in statements:
-                # Values are literals already, so what looks like a placeholder is none.
+                # Values are literals already, so whatever looks like a placeholder is not one.
                 cursor.run(queries.EXPLAIN + statement.replace("%", "%%"), {})
     except ServerError as error:
         return error

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Prior values in a file, for the day the ledger cannot take them. Neither Ansible nor a driver.
 
-One JSON line per batch, written and synced before the batch commits. A batch whose commit never came left its tenants
-on, and the next line for them is written when they are switched: a line too many harms nothing, and none is missing.
+One JSON line per batch, written and synced before the batch commits. A batch that never commits leaves its tenants
+on, and they get another line when they are switched: an extra line does no harm, and none is missing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DIRECTORIES = (
 
 @dataclass(frozen=True)
 class Change:
-    """One batch of the ledger's ``flag_changes``; the arrays are PostgreSQL's text form, None where not needed."""
+    """One batch of the ledger's ``flag_changes``; the arrays are PostgreSQL's text form, None if not needed."""
 
     action: str
     written: str | None
@@ -41,7 +41,7 @@ class Change:
 
 
 def file_name(incident_id: str, cluster: str, flag: str) -> str:
-    """Return the file's name; the ids are free text, so they go in as a readable start and a hash."""
+    """Return the file's name; the ids are free text, so it consists of a readable start and a hash."""
     digest = hashlib.sha256("\n".join((incident_id, cluster, flag)).encode()).hexdigest()[:12]
     return f"{_readable(incident_id)}-{digest}.priors.jsonl"
 
@@ -51,7 +51,7 @@ def _readable(incident_id: str) -> str:
 
 
 def is_file_of(path: str, incident_id: str) -> bool:
-    """Tell whether a file's name is one of an incident's (of whichever database and flag)."""
+    """Tell whether a file's name belongs to an incident (of any database and flag)."""
     return (
         re.fullmatch(re.escape(_readable(incident_id)) + r"-[0-9a-f]{12}\.priors\.jsonl", Path(path).name) is not None
     )
@@ -102,7 +102,7 @@ def _append_synced(path: Path, line: bytes) -> None:
     try:
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
-            line = b"\n" + line  # After a line that was torn by the host's death, which must not swallow this one.
+            line = b"\n" + line  # A line that was torn by the host's death must not swallow this one.
         try:
             written = 0
             while written < len(line):
@@ -111,7 +111,7 @@ def _append_synced(path: Path, line: bytes) -> None:
             if not size:
                 _sync_directory(path.parent)
         except OSError:
-            os.ftruncate(handle, size)  # Half a line of a full disk must not spoil what stands before it.
+            os.ftruncate(handle, size)  # Half a line on a full disk must not spoil the lines before it.
             raise
     finally:
         os.close(handle)
@@ -151,7 +151,7 @@ def find_files(name: str, places: Sequence[Path]) -> list[Path]:
 
 
 def retire(path: Path) -> Path:
-    """Rename a file whose batches the ledger has taken over; it is kept as evidence, beside those of earlier times."""
+    """Rename a file whose batches the ledger has taken over; it is kept as evidence, beside earlier ones."""
     done, number = path.with_suffix(".imported"), 1
     while done.exists():
         number += 1
@@ -175,9 +175,9 @@ def list_files(places: Sequence[Path], limit: int = 100) -> list[Path]:
 
 
 def in_force(places: Sequence[Path], cluster: str, flag: str) -> tuple[str, Path] | None:
-    """Return the incident of the newest prior file of this flag and database whose last word is a kill, and the file.
+    """Return the incident of the newest prior file of this flag and database that ends with a kill, and the file.
 
-    Of ids that were made by a controller alone: another's cannot be told from a file's name.
+    This finds only ids that a controller made: other ids cannot be read back from a file's name.
     """
     for path in list_files(places):
         incident = re.sub(r"-[0-9a-f]{12}\.priors\.jsonl$", "", path.name)

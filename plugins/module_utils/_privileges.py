@@ -16,7 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 def refuse_unreadable(cursor: Cursor, table: Table, columns: Sequence[str], why: str, rows: bool = True) -> None:
     """Refuse columns that this role may not read, and, with ``rows``, policies that hide rows; raises ServerError.
 
-    :param why: what it matters.
+    :param why: why it matters.
     """
     values = {"table": table.oid, "schema": table.schema, "name": table.name, "columns": list(dict.fromkeys(columns))}
     missing, hidden, grant = cursor.row(queries.READABLE, values)
@@ -51,11 +51,11 @@ def lacking(
 
 
 def refuse_lacking(cursor: Cursor, table: Table, words: Sequence[str], columns: Sequence[str], why: str) -> None:
-    """Refuse what takes more on a table than this role has; raises ServerError.
+    """Refuse what needs more rights on a table than this role has; raises ServerError.
 
     :param words: privileges on the whole table.
     :param columns: columns that are written.
-    :param why: what it matters.
+    :param why: why it matters.
     """
     missing, grant = lacking(cursor, table.oid, words, columns)
     if missing:
@@ -69,13 +69,13 @@ def refuse_lacking(cursor: Cursor, table: Table, words: Sequence[str], columns: 
 
 
 def refuse_lacking_in_ledger(cursor: Cursor, name: str, words: Sequence[str], why: str) -> None:
-    """The same for one of the ledger's own tables, which is there; raises ServerError."""
+    """Refuse the same for one of the ledger's own tables, which must exist; raises ServerError."""
     oid = cursor.row(queries.OF_THE_LEDGER, {"name": name})[0]
     refuse_lacking(cursor, Table(oid, "kanban_rollback", name, None), words, [], why)
 
 
 def refuse_unreachable(cursor: Cursor, wanted: str, why: str) -> None:
-    """A table that was not found and is there is not absent: raises ServerError."""
+    """Raise ServerError if a table that was not found does exist: then it is not absent."""
     schema, _dot, name = wanted.rpartition(".")
     there = cursor.rows(queries.ELSEWHERE, {"name": name, "schema": schema})
     if there and there[0][1]:

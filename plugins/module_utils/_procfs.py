@@ -15,7 +15,7 @@ _STOPPED = "Tt"
 
 
 class Process(NamedTuple):
-    """``uptime``: seconds since it began. ``memory``: bytes that are resident; None where the kernel does not say."""
+    """``uptime``: seconds since it began. ``memory``: bytes that are resident; None if the kernel does not say."""
 
     parent: int
     stopped: bool
@@ -24,16 +24,16 @@ class Process(NamedTuple):
 
 
 def look(pid: int) -> Process | None:
-    """Return a process that lives; None where there is none, or only what is left of one."""
+    """Return a live process; None if there is none, or only what is left of one."""
     try:
-        # The name stands in brackets and may hold anything: the fields behind it are state, parent's pid, ...
+        # The name is in brackets and may contain anything; the fields after it are state, parent's pid, ...
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         if fields[0] in _ENDED:
             return None
         began = int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return None
-    # Not by the time of day, which may have been set since.
+    # Not by the time of day, which may have been changed since.
     uptime = max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - began)
     return Process(int(fields[1]), fields[0] in _STOPPED, uptime, _memory(pid))
 

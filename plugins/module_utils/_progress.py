@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a repair or a restore is, and as words of one line. Pure: neither Ansible nor a driver.
 
-A work goes through steps, and a step through checks or tables, one after the other, and rows, where they are counted.
+The work goes through steps, a step through checks or tables, one after the other, and rows, if they are counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
-# A name of the longest that PostgreSQL has, with its schema; what is told stays small enough to be written at once.
+# PostgreSQL's longest name, with its schema; it keeps what is told small enough for a single write.
 LONGEST_NAME = 130
 # Rows may be counted thousands of times a second.
 SELDOM_SECONDS = 0.2
@@ -23,14 +23,14 @@ Item = TypeVar("Item")
 
 
 def nobody(_told: Told) -> None:
-    """Hear it, and do nothing."""
+    """Ignore what is told."""
 
 
 class Progress:
-    """Where a work is by now; each change is told at once, rows now and then."""
+    """How far the work is by now; each change is told at once, rows now and then."""
 
     def __init__(self, tell: Callable[[Told], None] = nobody, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take who is to hear of it; ``tell`` may neither wait nor raise."""
+        """Take the function that is told of progress; it may neither wait nor raise."""
         self._tell, self._clock = tell, clock
         self._now: dict[str, Any] = {}
         self._told_at = clock()
@@ -42,7 +42,7 @@ class Progress:
 
         :param unit: what it goes through, ``CHECK`` or ``TABLE``; empty for none.
         :param of: how many of them.
-        :param planned: how many rows, and ``planned_bytes`` how many bytes about, where that is known.
+        :param planned: how many rows, and ``planned_bytes`` about how many bytes, if known.
         """
         rows = None if planned is None else 0
         self._now = {"step": step, "unit": unit, "number": 0, "of": of, "name": "", "rows": rows, "planned": planned}
@@ -68,7 +68,7 @@ class Progress:
             self._say()
 
     def bytes(self, so_far: int) -> None:
-        """Say how many bytes are there."""
+        """Say how many bytes are there by now."""
         self._now["bytes"] = so_far
         self._say()
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a job is that dumps, repairs or restores, and what became of it."""
+"""How far a job that dumps, repairs or restores has come, and what became of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import dump, progress
 
 APPLICATION = "chatia.kanban_rollback progress_info"
-# How far it is must not hold up the news that it is done.
+# Looking for progress must not hold up the news that the job is done.
 CONNECT_SECONDS, READ_SECONDS = 3.0, 2.0
 LOOK_SECONDS = 0.05
 # A result names each file of a dump.
@@ -29,10 +29,10 @@ def follow(results_file: str, login: Login, run_id: str | None, wait: float) -> 
     """Return what Ansible's file about a job says, as ``async_status`` does, and while it runs ``progress`` as well.
 
     :param run_id: whose repair or restore it is; None for a dump.
-    :param wait: how many seconds its end is waited for.
+    :param wait: how many seconds to wait for its end.
 
-    Raises KanbanError (``no_job``, ``unreadable_job``) where that file is gone or is none, and (``job_lost``) where the
-    job has neither a process nor a result.
+    Raises KanbanError (``no_job``, ``unreadable_job``) if that file is gone or is not a job's, and (``job_lost``) if
+    the job has neither a process nor a result.
     """
     until = time.monotonic() + wait
     job = read_job(results_file)
@@ -40,7 +40,7 @@ def follow(results_file: str, login: Login, run_id: str | None, wait: float) -> 
         time.sleep(LOOK_SECONDS)
         job = read_job(results_file)
     if not job["finished"] and is_gone(job["ansible_job_id"]):
-        # It may have said so between the two looks.
+        # It may have finished between the two looks.
         job = read_job(results_file)
         if not job["finished"]:
             raise _lost(results_file, run_id)
@@ -56,7 +56,7 @@ def _lost(results_file: str, run_id: str | None) -> KanbanError:
         if booted is not None and booted > os.stat(results_file).st_mtime:
             restarted = " The host was restarted meanwhile."
     except OSError:
-        pass  # Why it was ended is a hint, and no more.
+        pass  # Why it ended is only a hint.
     return KanbanError(
         "job_lost",
         f"The job {os.path.basename(results_file)} was ended from outside: none of its processes is there, and it has "
@@ -103,7 +103,7 @@ def read_job(results_file: str) -> dict[str, Any]:
 
 
 def _text_of(warning: Any) -> str:
-    """Return what a job warned of: a text; from ansible-core 2.19 on an object with one, which no module may give."""
+    """Return a warning's text: since ansible-core 2.19 it may be in an object, which no module may return."""
     if isinstance(warning, dict):
         event = warning.get("event", warning)
         warning = event.get("msg") if isinstance(event, dict) else None
@@ -111,7 +111,7 @@ def _text_of(warning: Any) -> str:
 
 
 def _read(login: Login, ask: Callable[[Cursor], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return what the server answers; empty where it cannot be reached, or not in time."""
+    """Return what the server answers; empty if it cannot be reached, or not in time."""
     try:
         session = Session(login, APPLICATION, CONNECT_SECONDS)
     except KanbanError:
@@ -126,9 +126,9 @@ def _read(login: Login, ask: Callable[[Cursor], list[dict[str, Any]]]) -> list[d
 
 
 def read_dump(cursor: Cursor) -> list[dict[str, Any]]:
-    """Return the tables that are being copied now: ``table``, ``rows`` so far, and of how many ``about``, where known.
+    """Return the tables that are being copied now: ``table``, ``rows`` so far, and ``about`` how many in all, if known.
 
-    Empty where the server has no such view (before PostgreSQL 14), or copies none at the moment. Raises KanbanError.
+    Empty if the server has no such view (before PostgreSQL 14), or copies none at the moment. Raises KanbanError.
     """
     if cursor.row(dump.VERSION, {})[0] < _COPY_VIEW_SINCE:
         return []
@@ -138,7 +138,7 @@ def read_dump(cursor: Cursor) -> list[dict[str, Any]]:
 def read_work(cursor: Cursor, run_id: str) -> list[dict[str, Any]]:
     """Return the step that a run's repair or restore is at, as ``Progress`` tells it, since when and as of when.
 
-    That is to wait for the lease where somebody else has it. Empty where the ledger does not know. Raises KanbanError.
+    If somebody else has the lease, the step is waiting for it. Empty if the ledger does not know. Raises KanbanError.
     """
     rows = cursor.rows(progress.READ, {"work": WORK, "lease": LEASE, "run": run_id})
     for is_ours, holder, told, began, last in rows:

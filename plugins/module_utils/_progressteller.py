@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Telling the ledger how far a work is, beside the work: it neither waits for that nor can fail by it.
+"""Telling the ledger how far the work is, beside the work, which neither waits for that nor fails because of it.
 
-The work is one transaction, of which nobody sees anything before its end. So a process of its own writes, on a session
-of its own; it is told through a pipe that never makes the work wait, and ends with it, whatever way that ends. A work
-that is done at once has no such session.
+The work is one transaction, of which nobody sees anything before its end. So a separate process writes, on a session of
+its own. It is told through a pipe that never makes the work wait, and it ends with the work, however that ends. Work
+that is done at once opens no such session.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import progress as queries
 
 APPLICATION = "chatia.kanban_rollback progress"
-# When it is written first, how often then, and how often where nothing has changed, as a sign of life.
+# When to write first, how often after that, and how often if nothing has changed, as a sign of life.
 FIRST_SECONDS, EACH_SECONDS, SIGN_SECONDS = 0.5, 1.0, 5.0
 CONNECT_SECONDS, WRITE_SECONDS, LOCK_SECONDS = 3.0, 0.5, 0.2
-# After so many in a row it is not tried any more.
+# After this many in a row, stop trying.
 MOST_FAILURES = 3
-# How long the end of the work waits for the end of the process; then it is killed.
+# How long the end of the work waits for the process to end; then the process is killed.
 END_SECONDS = 0.3
 _PIECE_BYTES = 65536
 
@@ -48,7 +48,7 @@ class Turn:
 
 @contextmanager
 def telling(login: Login, turn: Turn) -> Iterator[Progress]:
-    """Give what the block tells of its progress through; nothing of it raises, or waits but ``END_SECONDS``."""
+    """Pass on what the block tells of its progress; never raise, and wait no longer than ``END_SECONDS``."""
     teller = None
     try:
         teller = Teller(login, turn)
@@ -62,10 +62,10 @@ def telling(login: Login, turn: Turn) -> Iterator[Progress]:
 
 
 class Teller:
-    """The process that writes, from the work's side."""
+    """The process that writes, seen from the work's side."""
 
     def __init__(self, login: Login, turn: Turn) -> None:
-        """Start it; raises OSError."""
+        """Start the process; raises OSError."""
         heard, self._pipe = os.pipe()
         os.set_blocking(self._pipe, False)
         try:
@@ -79,14 +79,14 @@ class Teller:
         os.close(heard)
 
     def tell(self, told: Told) -> None:
-        """Tell it; what it is too slow for is dropped."""
+        """Tell the process; what it is too slow for is dropped."""
         try:
             os.write(self._pipe, json.dumps(told).encode() + b"\n")
         except OSError:
             pass  # It has given up, or is behind.
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         os.close(self._pipe)
         until = time.monotonic() + END_SECONDS
         try:
@@ -97,7 +97,7 @@ class Teller:
                     return
                 time.sleep(0.005)
         except OSError:
-            pass  # Where children are ignored (SIGCHLD, which is inherited) nobody is there to be waited for.
+            pass  # If SIGCHLD is ignored, which is inherited, there is no child left to wait for.
 
 
 def _be_alone(login: Login, turn: Turn, heard: int) -> NoReturn:
@@ -112,7 +112,7 @@ def _be_alone(login: Login, turn: Turn, heard: int) -> NoReturn:
 
 
 def _write_what_is_heard(login: Login, turn: Turn, heard: int) -> None:
-    """Write the newest that was heard, now and then, until the work has ended or it has failed too often."""
+    """Write the newest line heard, now and then, until the work has ended or writing has failed too often."""
     text, newest, written = b"", b"", b""
     due, sign, failures = time.monotonic() + FIRST_SECONDS, float("inf"), 0
     session: Session | None = None
@@ -138,7 +138,7 @@ def _write_what_is_heard(login: Login, turn: Turn, heard: int) -> None:
 
 
 def _write(session: Session, turn: Turn, newest: bytes) -> bool:
-    """Write it; tell whether the lease is still there. Raises KanbanError."""
+    """Write one line; tell whether the lease is still there. Raises KanbanError."""
     progress = json.dumps({**json.loads(newest), "turn": turn.turn})
     with session.transaction(WRITE_SECONDS, LOCK_SECONDS) as cursor:
         cursor.run(queries.WRITE, {**vars(turn), "progress": progress})
