@@ -31,7 +31,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import Server, info_from, server_from
 
 LEAST_DEADLINE = 1.0
-# Tried in vain for so long it is given up, whatever the deadline: the run has more to do.
+# After this long in vain it gives up, whatever the deadline: the run has more to do.
 GIVE_UP_SECONDS = 15.0
 ACK_MS = 200
 # Keys are in the order of their hashes, so the first ones are a fair sample.
@@ -74,12 +74,12 @@ class _Call:
         self._total: int | None = None
         self._lost: dict[str, Any] | None = None
         self._refused = False
-        # Since it last went on, and how many keys had been purged by then.
+        # Begun at the last progress, and how many keys had been purged by then.
         self._patience: Deadline | None = None
         self._purged = 0
 
     def run(self) -> Outcome:
-        """Try until it is done, or the deadline is there; return the result and the error that it ends with."""
+        """Try until it is done or the deadline has passed; return the result and the error that it ends with."""
         try:
             return self._finder.until_answered(self._attempt, in_vain=self._in_vain)
         except Over as end:
@@ -92,14 +92,14 @@ class _Call:
             return self.result(), told_of(problem, self._account, line, again)
 
     def _in_vain(self) -> bool:
-        """Whether it has been tried for long and nothing came of it."""
+        """Tell whether it has been tried for long without progress."""
         if self._patience is None or self._account.total > self._purged:
             self._patience = Deadline(GIVE_UP_SECONDS)
             self._purged = self._account.total
         return self._patience.over
 
     def _attempt(self, session: Session) -> Outcome:
-        """Look, and purge what is there, once over all keys."""
+        """Look, and purge what is there, going over all keys once."""
         server = self._look(session)
         if server.role == "replica":
             return self._at_replica(server)
@@ -121,7 +121,7 @@ class _Call:
     def _look(self, session: Session) -> Server:
         self._sweeper.begin(session)
         role, said, size = session.ask(("ROLE",), ("INFO",), ("DBSIZE",))
-        # Without them role and total are unknown, which is no reason to leave a cache that is wrong.
+        # Without the answers role and total are unknown, which is no reason to leave a wrong cache.
         info = info_from(said)
         self._sweeper.clustered = info.get("cluster_enabled") == "1"
         server = server_from(session.where, session.sentinel, info, role)
@@ -132,7 +132,7 @@ class _Call:
         return server
 
     def _act(self, session: Session) -> KanbanError | None:
-        """Purge, or empty the database, protected keys only where that is forced; return the refusal, if it is one."""
+        """Purge, or empty the database, protected keys only if forced; return the refusal if there is one."""
         remove = not self._check_mode
         if not self._wish.flush:
             self._sweeper.go_over(self._sorter, remove)
@@ -149,7 +149,7 @@ class _Call:
             checked(done)
             self._account.flushed = size if isinstance(size, int) else known
         else:
-            # One by one: between a look and FLUSHDB a protected key could come, and be lost.
+            # Key by key: a protected key that appears between the look and FLUSHDB would be lost.
             self._sorter = Sorter(self._wish)
             self._sweeper.go_over(self._sorter, remove)
         return None
@@ -168,7 +168,7 @@ class _Call:
         for at in range(0, len(sample), TYPED_AT_ONCE):
             for reply in self._sweeper.ask([("TYPE", key) for key in sample[at : at + TYPED_AT_ONCE]]):
                 if isinstance(reply, ServerError):
-                    return loss(self._sorter, prefixes, None)  # The user may not ask; the figures stand without it.
+                    return loss(self._sorter, prefixes, None)  # The user may not ask; the figures hold without it.
                 name = reply.decode(errors="backslashreplace")
                 if name != "none":  # Gone since.
                     types[name] = types.get(name, 0) + 1
@@ -181,13 +181,13 @@ class _Call:
             "Nothing was changed here.",
         )
         if self._finder.has_sentinels:
-            raise error  # The Sentinel's news were old.
+            raise error  # The Sentinel's answer was out of date.
         if self._on_replica != "skip":
             return self.result(), error
         return {**self.result(), **LEFT_ALONE, "complete": True}, None
 
     def result(self, warnings: Sequence[str] = ()) -> dict[str, Any]:
-        """Return what is known by now; ``complete`` is for who knows that it is."""
+        """Return what is known so far; a caller that knows it is complete sets ``complete``."""
         told = [*self._finder.doubts, *warnings]
         if self._server:
             came = self._sorter.protected if self._wish.flush and not self._wish.force and not self._refused else 0

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis' glob patterns, told apart here exactly as the server does. Pure: neither Ansible nor a driver.
+"""Redis' glob patterns, matched here exactly as the server does. Pure: neither Ansible nor a driver.
 
-The server chooses keys by one pattern; whether a key is protected by another one has to be decided before it is
-removed, so by us. This is `stringmatchlen` of Redis' util.c, oddities included, over bytes. It becomes one regular
-expression in which each `*` is decided once and never gone back to, so that no pattern and no key takes long.
+The server chooses keys by one pattern; whether another one protects a key has to be decided before it is removed, so
+here. This is `stringmatchlen` of Redis' util.c, oddities included, over bytes. It becomes one regular expression that
+decides each `*` once and never goes back to it, so that no pattern and no key takes long.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _tokens(pattern: bytes) -> Iterator[bytes | None]:
 def _class(pattern: bytes, at: int) -> tuple[bytes, int]:
     """Return the bytes that fit into the class that begins at ``at``, and where the pattern goes on.
 
-    A class that is not closed ends with the pattern; `]` closes also as its first sign; `a-]` is a range.
+    An unclosed class ends with the pattern; `]` closes it even as its first character; `a-]` is a range.
     """
     end = len(pattern)
     fits: set[int] = set()
@@ -81,7 +81,7 @@ def _class(pattern: bytes, at: int) -> tuple[bytes, int]:
 
 
 def example(pattern: bytes, rest: bytes) -> bytes | None:
-    """Return a key that a pattern fits, with ``rest`` for each star; None where it fits none."""
+    """Return a key that fits a pattern, with ``rest`` for each star; None if no key does."""
     found = b""
     for fits in _tokens(pattern):
         if fits is _STAR:
@@ -89,7 +89,7 @@ def example(pattern: bytes, rest: bytes) -> bytes | None:
         elif not fits:
             return None
         else:
-            # A letter where any byte will do: the key is shown.
+            # A letter if any byte will do, because the key is shown.
             found += b"x" if b"x" in fits else fits[:1]
     return found
 
@@ -103,13 +103,13 @@ def _as_regex(fits: bytes) -> bytes:
 
 
 def _translate(pattern: bytes, name: bytes) -> bytes:
-    """Return the regular expression of a pattern, for a full match; ``name``: its own, for groups.
+    """Return the regular expression of a pattern, for a full match; ``name`` is its own, for groups.
 
-    What follows a star is looked for where it first fits: a later place could only leave less for the rest. The look
-    ahead with its reference is an atomic group, which Python has by that name since 3.11 only.
+    What follows a star is matched where it first fits: a later place could only leave less for the rest. The lookahead
+    with its backreference is an atomic group, for which Python has a syntax only since 3.11.
     """
     if not pattern.strip(b"*"):
-        # The server takes a lone star for "all"; of more of them it does what it does of any pattern: "" fits none.
+        # The server takes a lone star for "all"; several are a pattern like any other, which "" does not fit.
         return b".*" if pattern == b"*" else b".+"
     segments: list[bytes] = [b""]
     for fits in _tokens(pattern):
@@ -129,14 +129,14 @@ def _translate(pattern: bytes, name: bytes) -> bytes:
 
 
 class Globs:
-    """Several patterns, asked at once. The first in the list that fits is the one that counts."""
+    """Several patterns, matched at once. The first in the list that fits is the one that counts."""
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
-        """Take patterns as ``globs_from`` has judged them; raises BadInput for a class that it cannot judge."""
+        """Take patterns that ``globs_from`` has checked; raises BadInput for a class that cannot be judged."""
         self.patterns = tuple(patterns)
         each = [b"(?P<p%d>%s)" % (number, _translate(one, b"g%d" % number)) for number, one in enumerate(self.patterns)]
         self._groups = {f"p{number}": number for number in range(len(self.patterns))}
-        # No patterns fit nothing.
+        # Without patterns nothing fits.
         self._match = re.compile(b"|".join(each) or b"(?!)", re.DOTALL).fullmatch
 
     def which(self, key: bytes) -> int | None:
@@ -146,7 +146,7 @@ class Globs:
         return self._groups[found.lastgroup or ""] if found else None
 
     def server_side(self) -> bytes | None:
-        """Return one pattern that fits at least what these fit, for the server to choose by; None for all keys."""
+        """Return one pattern that fits at least what these fit, for the server to choose keys by; None for all keys."""
         if len(self.patterns) == 1:
             return None if self.patterns[0] == b"*" else self.patterns[0]
         common = _common([_beginning(pattern) for pattern in self.patterns])
@@ -154,7 +154,7 @@ class Globs:
 
 
 def _beginning(pattern: bytes) -> bytes:
-    """Return what every key begins with that a pattern fits."""
+    """Return what every key that fits a pattern begins with."""
     found = b""
     for fits in _tokens(pattern):
         if fits is _STAR or len(fits) != 1:
@@ -172,9 +172,9 @@ def _common(texts: Sequence[bytes]) -> bytes:
 
 
 def globs_from(name: str, patterns: Sequence[bytes]) -> Globs:
-    """Return patterns without those that are there twice; raises BadInput for one that would mislead.
+    """Return the patterns without duplicates; raises BadInput for one that would mislead.
 
-    :param name: the option's, for the reader.
+    :param name: the option's name, for the reader.
     """
     if len(patterns) > MOST_PATTERNS:
         raise BadInput(

@@ -17,12 +17,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._purgeglob 
 SAMPLES = 5
 # Bytes of a key that are looked at to show it.
 READ = 1000
-# First parts of keys that are counted before a flush, and how many of them a result shows.
+# How many first parts of keys are counted before a flush, and how many of them a result shows.
 MOST_PREFIXES, SHOWN_PREFIXES = 1000, 20
 MOST_BATCH = 10_000
-# However long a command took, the next is for so many keys at least: with fewer it would never end.
+# However long a command took, the next is for at least this many keys: with fewer the purge would never end.
 LEAST_KEYS = 50
-# Before it is known how large the keys are that go by one command.
+# Used before it is known how large the keys are that one command removes.
 FIRST_BATCH = 100
 
 # A session's id in a key's name is as good as a password.
@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_+/=.~%-]{20,}")
 
 
 def shown(key: bytes) -> str:
-    """Return a key for results: one line, cut, and what may be a token cut to its first four signs."""
+    """Return a key for results: one line, cut, and what may be a token cut to its first four characters."""
     text = _TOKEN.sub(lambda found: f"{found.group()[:4]}…", key[:READ].decode("utf-8", "backslashreplace"))
     plain = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
     return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}…"
@@ -42,7 +42,7 @@ class Wish:
 
     wanted: Globs
     protected: Globs
-    # The write block's keys among the protected patterns come first.
+    # How many of the protected patterns are for the write block's keys; they come first.
     block_patterns: int = 0
     flush: bool = False
     force: bool = False
@@ -74,7 +74,7 @@ def wish_from(params: Mapping[str, Any]) -> Wish:
 
 
 def _block_patterns(key: str | None) -> list[bytes]:
-    """Return patterns of the write block, of its owner, and of what it set aside of what was there before."""
+    """Return patterns for the write block, its owner, and the earlier keys that it set aside."""
     if not key:
         return []
     owner = escape(as_bytes("write_block_key", owner_key(key)))
@@ -82,7 +82,7 @@ def _block_patterns(key: str | None) -> list[bytes]:
 
 
 class Tally:
-    """Counts keys of which SCAN names some twice, at eight bytes a key: by their hashes, of 64 bits."""
+    """Counts keys, some of which SCAN names twice, by their 64-bit hashes, at eight bytes a key."""
 
     def __init__(self) -> None:
         # In parts, so that no set of all of them is ever needed.
@@ -108,7 +108,7 @@ class Tally:
 
 
 class Sorter:
-    """Tells the keys that go from those that stay, and counts both by the pattern that decided."""
+    """Separates the keys that go from those that stay, and counts both by the pattern that decided."""
 
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
@@ -185,7 +185,7 @@ class Prefixes:
 
 
 class Pace:
-    """How many keys the next command is for: fewer where the last one took long, more again where it did not."""
+    """How many keys the next command is for: fewer if the last one took long, more again if it did not."""
 
     def __init__(self, batch: int, max_block_ms: float) -> None:
         self._most = batch
@@ -194,7 +194,7 @@ class Pace:
         self.longest_ms = 0.0
 
     def took(self, milliseconds: float) -> float:
-        """Take note of an exchange; return how many seconds to leave Redis to the others before the next."""
+        """Note how long an exchange took; return how many seconds to leave Redis to others before the next."""
         self.longest_ms = max(self.longest_ms, milliseconds)
         if milliseconds > self._limit:
             self.keys = min(self._most, max(LEAST_KEYS, self.keys // 2))
@@ -205,7 +205,7 @@ class Pace:
 
 
 def spent_ms(first: Any, last: Any) -> float | None:
-    """Return the milliseconds between two replies to TIME; None where one of them is an error."""
+    """Return the milliseconds between two replies to TIME; None if one of them is an error."""
     if not (isinstance(first, list) and isinstance(last, list)):
         return None
     (seconds, micros), (later, later_micros) = first, last
@@ -213,5 +213,5 @@ def spent_ms(first: Any, last: Any) -> float | None:
 
 
 def share_of(cursor: int) -> float:
-    """Return which part of the keys SCAN has gone over, from 0 to 1: it counts from the highest bit down."""
+    """Return what part of the keys SCAN has gone over, from 0 to 1: it counts from the highest bit down."""
     return int(f"{cursor & (2**64 - 1):064b}"[::-1], 2) / 2**64

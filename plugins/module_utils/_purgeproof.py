@@ -19,12 +19,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisfinde
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import acl_line, is_of_key, is_of_user
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import Server, info_from, server_from
 
-# For a star of a pattern, with a number that nobody guesses: no such key is there.
+# Replaces a pattern's star, with a number that nobody guesses, so that no such key exists.
 NOBODYS = b"kanban-rollback-proof-"
 
 
 def look(login: Login, wish: Wish, seconds: float) -> dict[str, Any]:
-    """Return what ``cache_purge_info`` shows; raises KanbanError where Redis does not answer."""
+    """Return what ``cache_purge_info`` shows; raises KanbanError if Redis does not answer."""
     deadline = Deadline(seconds)
     finder = Finder(login, deadline)
     result = finder.until_answered(lambda session: _ask(session, wish, login.user))
@@ -40,20 +40,20 @@ def _ask(session: Session, wish: Wish, user: str | None) -> dict[str, Any]:
 def _prove(session: Session, wish: Wish, server: Server, user: str | None) -> dict[str, Any]:
     """Return whether it can be purged (None: not all could be tried), why not, and the missing rights.
 
-    SCAN reads, so it is run. The session is of no use afterwards: where DISCARD is refused a transaction is open in it.
+    SCAN only reads, so it is run. The session is of no use afterwards: if DISCARD is refused, a transaction is open.
     """
     (scanned,) = session.ask(("SCAN", 0, "COUNT", 1))
     replies, untried = _removals(session, wish)
     refused = [
         (right, reply)
         for right, reply in [("+scan", scanned), *replies]
-        # Another node of a cluster has the key: the user was judged before that.
+        # Another node of a cluster has the key; the user's rights were checked before that.
         if isinstance(reply, ServerError) and reply.code != "cluster_redirect"
     ]
     missing = list(dict.fromkeys(right for right, error in refused if is_of_user(error)))
     told = []
     if missing:
-        # Those alone: Redis refuses a line that names keys for a user who has all of them already.
+        # Only those: Redis refuses a line that names keys for a user who already has all of them.
         told.append(
             f"{server.address}: the user {user or 'default'} lacks {', '.join(missing)}. "
             f"The cache could not be purged. Grant it: {acl_line(user, missing)}"
@@ -75,10 +75,10 @@ def _prove(session: Session, wish: Wish, server: Server, user: str | None) -> di
 
 
 def _removals(session: Session, wish: Wish) -> tuple[list[tuple[str, Any]], list[str]]:
-    """Return each reply to a removal with the right that a refusal is of, and the rights that could not be tried.
+    """Return each reply to a removal with the right that a refusal is about, and the rights that could not be tried.
 
-    Removals are queued and discarded: Redis judges the user, by command and key, as they are queued. Where MULTI is
-    refused, those of a key that is not there are done, which changes as little.
+    Removals are queued and discarded: Redis checks the user's rights, by command and key, as it queues them. If MULTI
+    is refused, removals of a key that does not exist are run, which changes nothing either.
     """
     name = NOBODYS + uuid.uuid4().hex.encode()
     keys = {as_text(pattern): example(pattern, name) for pattern in wish.wanted.patterns}

@@ -20,7 +20,7 @@ SAMPLES = 10
 
 @dataclass
 class Account:
-    """What Redis said to the removals. By the number of the pattern: ``purged``, and ``gone`` (nothing was there).
+    """What Redis answered to removals. By the number of the pattern: ``purged``, and ``gone`` (nothing was there).
 
     ``unanswered``: keys whose removal was sent and never answered. ``moved``: keys that went to another node of a
     cluster in the middle. ``places``: the servers that were acted on, in order.
@@ -34,7 +34,7 @@ class Account:
     places: list[str] = field(default_factory=list)
 
     def note(self, number: int, keys: int, removed: int) -> None:
-        """Take note of an answer: how many of so many keys were there."""
+        """Note an answer: of ``keys`` keys, ``removed`` were there."""
         self.purged[number] = self.purged.get(number, 0) + removed
         self.gone[number] = self.gone.get(number, 0) + keys - removed
 
@@ -52,7 +52,7 @@ class Account:
 def counts(wish: Wish, sorter: Sorter, account: Account, planned: bool) -> dict[str, Any]:
     """Return the figures of a result.
 
-    :param planned: what would go is told as gone, as check mode does.
+    :param planned: report what would go as gone, as check mode does.
     """
     flushing = wish.flush and wish.force
     rows: list[dict[str, Any]] = []
@@ -122,7 +122,7 @@ def refusal(where: str, lost: Mapping[str, Any]) -> KanbanError:
 def not_complete(where: str, seconds: float, account: Account, share: float | None, planned: bool) -> KanbanError:
     """Return the error for a purge that its deadline ended.
 
-    :param share: which part of the keys was gone over; None where it cannot be told.
+    :param share: what part of the keys was gone over; None if that is unknown.
     """
     looked = "" if share is None else f"about {share:.0%} of the keys were looked at"
     done = "" if planned else f"{account.total:,} were purged"
@@ -140,8 +140,8 @@ def warnings_of(
 ) -> list[str]:
     """Return, in words, what a reader must know beside the figures.
 
-    :param lost: what a flush would lose; None where none was asked for.
-    :param appeared: protected keys that came while a flush, which had found none, went on.
+    :param lost: what a flush would lose; None if none was asked for.
+    :param appeared: protected keys that appeared during a flush that had found none.
     """
     told = []
     if lost and lost["write_block"] and account.flushed is not None:
@@ -179,7 +179,7 @@ def warnings_of(
 
 
 def acknowledged(replies: Sequence[Any], replicas: int | None) -> tuple[int | None, list[str]]:
-    """Return how many replicas have the change (None: not known), and a warning where none has."""
+    """Return how many replicas have the change (None: not known), and a warning if none has."""
     number = replies[0] if replies and isinstance(replies[0], int) else None
     if number != 0:
         return number, []
@@ -194,9 +194,9 @@ def grant(user: str | None, wish: Wish) -> str:
 
 
 def told_of(problem: ServerError, account: Account, line: str, again: bool) -> ServerError:
-    """Return the error of a server with what only this purge knows.
+    """Return a server's error with what only this purge knows.
 
-    :param line: what to type where rights are missing.
+    :param line: what to type if rights are missing.
     :param again: whether the same could succeed later.
     """
     why, todo = problem.why, problem.todo

@@ -25,7 +25,7 @@ _Removals = List[Tuple[int, List[bytes]]]
 
 
 class Over(Exception):
-    """The deadline is there and keys are left. ``share``: which part was gone over, None where it cannot be told."""
+    """The deadline has passed and keys are left. ``share``: what part was gone over, None if that is unknown."""
 
     def __init__(self, share: float | None) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Over(Exception):
 class Sweeper:
     """Keeps pace and account of one call, over as many sessions as it takes.
 
-    ``clustered``: whether each key has to be removed by itself.
+    ``clustered``: whether each key has to be removed on its own.
     """
 
     def __init__(self, wish: Wish, deadline: Deadline) -> None:
@@ -48,14 +48,14 @@ class Sweeper:
         self.clustered = False
 
     def begin(self, session: Session) -> None:
-        """Take a session, and see how long an answer takes that costs nothing; raises ServerError."""
+        """Take a session, and measure how long an answer takes that costs Redis nothing; raises ServerError."""
         self._session = session
         started = time.monotonic()
         session.ask(("PING",))
         self._way_ms = (time.monotonic() - started) * 1000
 
     def ask(self, commands: Sequence[Sequence[Any]], removals: int = 0) -> list[Any]:
-        """Ask, and note how long Redis took, by its own clock: how long others kept it is no measure of this.
+        """Ask, and note how long Redis took, by its own clock: time that it spent on others does not count.
 
         Raises ServerError.
 
@@ -107,12 +107,12 @@ class Sweeper:
                     waiting += self._parts(number, those) if remove else []
 
     def _parts(self, number: int, keys: list[bytes]) -> _Removals:
-        """Return the removals of keys: by as many as go at once, in a cluster each by itself."""
+        """Return the removals of keys: as many at once as the pace allows, in a cluster one by one."""
         size = 1 if self.clustered else self.pace.keys
         return [(number, keys[at : at + size]) for at in range(0, len(keys), size)]
 
     def _noted(self, sent: _Removals, replies: Sequence[Any]) -> _Removals:
-        """Take note of all answers to removals; return those to be sent again otherwise. Raises what was refused."""
+        """Note all answers to removals; return those to send again one by one. Raises what was refused."""
         again: _Removals = []
         refused = None
         for (number, keys), reply in zip(sent, replies):
@@ -123,7 +123,7 @@ class Sweeper:
             elif len(keys) == 1:
                 self.account.moved += 1
             else:
-                # INFO did not say that it is one of a cluster.
+                # INFO did not say that this is a node of a cluster.
                 self.clustered = True
                 again += self._parts(number, keys)
         if refused:

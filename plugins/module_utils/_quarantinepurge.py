@@ -1,9 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What retention takes out of the ledger: quarantined rows and files of incidents that were closed long ago, never an
-open one's.
-"""
+"""What retention removes from the ledger: quarantined rows and files of incidents closed long ago, never open ones."""
 
 from __future__ import annotations
 
@@ -13,14 +11,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, quarantine
 
-PURGE_SECONDS = 120.0  # Rows by the hundred thousand go within seconds.
-RUN = "retention"  # Each incident has a chain of its own for it.
+PURGE_SECONDS = 120.0  # Hundreds of thousands of rows go within seconds.
+RUN = "retention"  # Each incident has its own chain for it.
 
 
 def purge_ledger(
     session: Session, days: float, keep: Sequence[str], check_mode: bool
 ) -> dict[str, list[dict[str, Any]]]:
-    """Remove, or in check mode count, what is over; raises ServerError, and then nothing of it is gone.
+    """Remove, or in check mode count, what has expired; raises ServerError, and then nothing of it is gone.
 
     Each row of ``purged`` has ``incident_id``, ``days`` since it was closed, and how many ``rows``; each of
     ``purged_files`` how many ``files``.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The entry of ``affected_tenants_info``: the frozen list where there is one, else a ranking. Reads only."""
+"""The entry of ``affected_tenants_info``: the frozen list if there is one, else a ranking. Reads only."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _look(look: Look) -> dict[str, Any]:
 
 
 def _beside_frozen(look: Look, frozen: dict[str, Any]) -> dict[str, Any]:
-    """Return the frozen list with what it is now, and what is now beside it; the list holds without that too."""
+    """Return the frozen list with its present errors, and a ranking of now beside it; the list holds without both."""
     listed = [tenant["tenant"] for tenant in frozen["tenants"]]
     now: dict[str, Any] | None = None
     gone: list[str] = []

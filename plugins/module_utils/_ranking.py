@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a ranking is asked for, what it tells, and what of it is frozen. Pure: neither Ansible nor a driver."""
+"""What a ranking is asked for, what it tells, and which part of it is frozen. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rankmatch import Match, match_for
 
-# The event by which a list is frozen, in the incident's chain.
+# The event in the incident's chain that freezes a list.
 FROZEN = "ranking frozen"
-# Every tenant of a list is shown, switched and recorded; a longer one is no selective rollback any more.
+# Every tenant of a list is shown, switched and recorded; a longer list is no longer a selective rollback.
 MOST = 1000
 LONGEST_WINDOW = 366 * 86400
-# What an application dates and what has arrived differ by less, where its clock is right.
+# If the application's clock is right, an error's date and its arrival differ by less than this.
 _ON_THE_WAY_SECONDS = 5.0
 # A table up to this size is read whole in a tenth of a second.
 BIG_BYTES = 32 * 1024 * 1024
 
-# Figures that say how bad it is; frozen together with the list, so that what was decided by can be read again.
+# Figures that say how bad it is; frozen with the list, so that what a decision was based on can be read again.
 FIGURES = (
     "affected_count",
     "affected_on_count",
@@ -76,7 +76,7 @@ class RankRequest:
     on_replica: str = "read"
 
     def __post_init__(self) -> None:
-        """Refuse what makes no ranking; raises BadInput."""
+        """Refuse values that make no ranking; raises BadInput."""
         for name, value, least, most in (
             ("window", self.window, 1, LONGEST_WINDOW),
             ("more_than", self.more_than, 0, 10**9),
@@ -100,7 +100,7 @@ class RankRequest:
         return match_for(self.contains, self.ignore_case)
 
     def column(self, table: str, logical: str) -> str:
-        """Return the column that the profile's map gives; raises BadInput where it gives none."""
+        """Return the column that the profile's map gives; raises BadInput if it gives none."""
         found = (self.columns.get(table) or {}).get(logical)
         if not found:
             raise BadInput(
@@ -118,9 +118,9 @@ class RankRequest:
 
 
 def since_switch(request: RankRequest, seconds: float) -> RankRequest:
-    """Return the request for the ``seconds`` since a switch: as many errors per time as before make somebody affected.
+    """Return the request for the ``seconds`` since a switch: the same rate of errors as before makes a tenant affected.
 
-    No more than the window is looked at: who is affected is asked of now, however long ago the switch was.
+    At most the window is looked at: the question is who is affected now, however long ago the switch was.
     """
     window = min(max(1.0, seconds), request.window)
     scaled = int(request.more_than * window / request.window)
@@ -128,7 +128,7 @@ def since_switch(request: RankRequest, seconds: float) -> RankRequest:
 
 
 def written_late(now: int, frozen: Mapping[str, Any]) -> int:
-    """Return how many errors were written after a ranking and dated before it; 0 where so few may have been on the way.
+    """Return how many errors were written after a ranking and dated before it; 0 if so few may have been on the way.
 
     :param now: errors that the ranking's window has by now.
     :param frozen: the ranking's figures.
@@ -139,12 +139,12 @@ def written_late(now: int, frozen: Mapping[str, Any]) -> int:
 
 
 def share(affected_on: int, on: int) -> float | None:
-    """Return which part of the tenants that are on is affected; None where none is on."""
+    """Return what part of the tenants that are on is affected; None if none is on."""
     return round(affected_on / on, 4) if on else None
 
 
 def name_of(text: str | None) -> str | None:
-    """Return a name as one line: it is shown on screens and sent in messages."""
+    """Return a name as one line, because it is shown on screens and sent in messages."""
     return None if text is None else " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
@@ -175,7 +175,7 @@ def thaw(data: Mapping[str, Any], at: str) -> dict[str, Any]:
 
 
 def listed_ids(answers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the ids of all lists, each once, but for those that exist no more in the database of that list.
+    """Return the ids of all lists, each once, except those that no longer exist in that list's database.
 
     :param answers: the registered results of ``affected_tenants_info``, failed and unreachable ones too.
     """
@@ -191,7 +191,7 @@ def of_now(ranked: Mapping[str, Any]) -> dict[str, Any]:
 def plan_note(plan: Any) -> str:
     """Return how the planner reads the table of errors, from EXPLAIN's JSON: for instance ``Index Scan``.
 
-    The ranking calls that table ``e``; its partitions are ``e_1``, ``e_2`` and so on, and the first few are told.
+    The ranking calls that table ``e``; its partitions are ``e_1``, ``e_2`` and so on, and the first few are named.
     """
     nodes = _nodes(plan[0]["Plan"] if isinstance(plan, list) else plan["Plan"])
     told = []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding what a ranking reads: tables, columns, rights, and the list that the incident has frozen already."""
+"""Finding what a ranking reads: tables, columns, rights, and the list that the incident has already frozen."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _NOT_COUNTED = "It cannot count the tenants' errors. Nothing was changed."
 
 
 class MissingErrors(BadInput):
-    """There is no table of errors, or not with these columns."""
+    """There is no table of errors, or it lacks these columns."""
 
 
 def find_logs(cursor: Cursor, request: RankRequest) -> Logs:
-    """Return the table of errors; raises KanbanError where it, a column or the right to read it is missing."""
+    """Return the table of errors; raises KanbanError if it, a column or the right to read it is missing."""
     if not request.error_logs:
         raise _of_errors(
             BadInput("missing_table", "The profile names no table of errors.", "", "Name it where there is one.")
@@ -65,7 +65,7 @@ def find_logs(cursor: Cursor, request: RankRequest) -> Logs:
 
 
 def _of_errors(error: BadInput) -> MissingErrors:
-    """Say what a missing table or column of errors means: the error itself speaks of the flag."""
+    """Say what a missing table or column of errors means, because the error itself speaks of the flag."""
     return MissingErrors(
         error.code,
         error.what,
@@ -108,7 +108,7 @@ def _check_zone(cursor: Cursor, zone: str) -> None:
 def find_owners(
     cursor: Cursor, wanted: str | None, request: RankRequest, key: str, warnings: list[str]
 ) -> Owners | None:
-    """Return the table of companies or users; None, with a warning, where it cannot be read: the list goes without."""
+    """Return the table of companies or users; None, with a warning, if it cannot be read: the list does without."""
     if not wanted:
         return None
     logical = ("id", "name") if key == "companies" else ("company",)
@@ -128,7 +128,7 @@ def find_owners(
 
 
 def look_for_index(cursor: Cursor, logs: Logs) -> dict[str, Any]:
-    """Return whether an index is missing that a large table needs, and the statement that makes one."""
+    """Return whether a large table lacks an index that it needs, and the statement that makes one."""
     values = {
         "table": logs.table.oid,
         "partitioned": logs.table.partitioned,
@@ -146,9 +146,9 @@ def look_for_index(cursor: Cursor, logs: Logs) -> dict[str, Any]:
 def find_frozen(
     cursor: Cursor, request: RankRequest, warnings: list[str]
 ) -> tuple[ledger.LedgerState, dict[str, Any] | None]:
-    """Return the ledger's state, and the list that the incident froze first; None where it has none.
+    """Return the ledger's state, and the list that the incident froze first; None if it has none.
 
-    A ledger that cannot be read stops no ranking; one of another environment does. Raises BadInput for that.
+    A ledger that cannot be read does not stop a ranking; one of another environment does. Raises BadInput for that.
     """
     try:
         with cursor.savepoint():
@@ -175,7 +175,7 @@ def find_frozen(
 
 
 def switched_ago(cursor: Cursor, target: Target, frozen: dict[str, Any]) -> float | None:
-    """Return how many seconds ago a frozen list was switched off; None where the ledger does not have it."""
+    """Return how many seconds ago a frozen list was switched off; None if the ledger does not have it."""
     listed = [tenant["tenant"] for tenant in frozen["tenants"]]
     try:
         with cursor.savepoint():
@@ -195,7 +195,7 @@ def _first_frozen(cursor: Cursor, request: RankRequest) -> dict[str, Any] | None
 
 
 def _meant(cursor: Cursor, request: RankRequest) -> str | None:
-    """Return the open incident that is meant; a closed one's list is history, its next one begins anew."""
+    """Return the open incident that is meant; a closed one's list is history, and the next one starts afresh."""
     is_open = [row["incident_id"] for row in ledger.list_incidents(cursor, only_open=True)]
     found = ledger.find_incident(cursor, request.incident_id or "")
     if found in is_open:

@@ -49,14 +49,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target imp
 
 # The list and its figures come from one moment, however long the counting takes.
 _ONE_MOMENT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# A migration that holds a table is not waited for longer than this.
+# How long to wait for a migration that holds a table.
 _LOCK_SECONDS = 2.0
 _LEAST_SECONDS = 0.2
 
 
 @dataclass
 class Look:
-    """One look at one database; ``warnings`` is shared with who asks."""
+    """One look at one database; ``warnings`` is shared with the caller."""
 
     session: Session
     server: Server
@@ -64,14 +64,14 @@ class Look:
     deadline: Deadline
     warnings: list[str]
     times: dict[str, Any] = field(default_factory=dict)
-    # Beside what is shown: errors of a frozen list, and errors of another text where none of this one was found.
+    # Beside what is shown: errors of a frozen list, and errors with other texts if none with this one was found.
     errors_listed: dict[str, int] = field(default_factory=dict)
     errors_of_others: int = 0
 
     def reading(self, mode: str = "READ ONLY") -> ContextManager[Cursor]:
         """Return a transaction that has what is left of the deadline."""
         seconds = self.deadline.slice(self.request.deadline, _LEAST_SECONDS)
-        # Compiling so large a statement takes longer than what it saves.
+        # Compiling such a large statement takes longer than it saves.
         return self.session.transaction(seconds, _LOCK_SECONDS, mode, {"jit": "off"})
 
     def _since(self, cursor: Cursor, ranking: Ranking) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Look:
         return {**values, "now": now, "since": since, **ranking.params}
 
     def ranked(self, listed: Sequence[str] = ()) -> dict[str, Any]:
-        """Rank; ``listed``: whose errors are counted beside that, whether they are on or not."""
+        """Rank; errors of the tenants ``listed`` are counted as well, whether these are on or not."""
         request = self.request
         with self.reading() as cursor:
             target = find_target(cursor, request.flag)
@@ -167,7 +167,7 @@ class Look:
         return found, names or []
 
     def _explain(self, cursor: Cursor, ranking: Ranking, values: dict[str, Any], found: dict[str, Any]) -> None:
-        """Add how the planner reads the errors; planned only. A ranking holds without it."""
+        """Add how the planner reads the errors; nothing is run. A ranking holds without it."""
         statement = sql.SQL(queries.EXPLAIN) + ranking.rank(self.request.tenants is not None)
         values = {**values, "more_than": self.request.more_than, "top": self.request.limit}
         found["plan"] = None
@@ -196,7 +196,7 @@ class Look:
         return str(found["note"])
 
     def _users(self, users: Owners | None, target: Target, tenants: list[str]) -> int | None:
-        """Count the users of the affected tenants that are on; None where nobody says how, or it cannot be done."""
+        """Count the users of the affected tenants that are on; None if nobody says how, or it cannot be done."""
         query = self.request.users_query
         if not users and not query:
             return None

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a text is looked for in other texts, as PostgreSQL is asked to. Pure: neither Ansible nor a driver.
+"""How a text is looked for in other texts, as PostgreSQL is asked to do it. Pure: neither Ansible nor a driver.
 
-Never LIKE: in it ``%``, ``_`` and ``\\`` are wildcards. And never the database's own idea of upper and lower case: in
-one that was made with the locale C it knows no accents, and through ICU it takes three times as long.
+Never with LIKE, in which ``%``, ``_`` and ``\\`` are wildcards. And never by the database's own rules for upper and
+lower case: with the locale C they know no accents, and with ICU they take three times as long.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEXADECIMAL = re.compile(r"\\u([0-9a-f]{4})")
 class Match:
     """What to look for, and how.
 
-    ``kind``: ``all`` (every text), ``plain`` (``value`` as it stands), ``folded`` (``value``, lower-case ASCII, in the
+    ``kind``: ``all`` (every text), ``plain`` (``value`` as it is), ``folded`` (``value``, lower-case ASCII, in the
     text with its ASCII letters lowered) or ``pattern`` (``value`` is a regular expression without any option).
     """
 
@@ -33,10 +33,10 @@ class Match:
 
 
 def match_for(wanted: str, ignore_case: bool) -> Match:
-    """Return how to look for ``wanted``; raises BadInput where it is too long.
+    """Return how to look for ``wanted``; raises BadInput if it is too long.
 
-    Pure ASCII, which is nearly always the case, is a search for bytes. Other letters, and those that JSON writes in
-    another way, become alternatives in a regular expression.
+    Pure ASCII, which is nearly always the case, is searched for as bytes. Other letters, and those that JSON writes
+    differently, become alternatives in a regular expression.
     """
     if len(wanted) > LONGEST:
         raise BadInput(
@@ -54,7 +54,7 @@ def match_for(wanted: str, ignore_case: bool) -> Match:
 
 
 def _spellings(letter: str, ignore_case: bool) -> list[str]:
-    """Return all that stands for a letter: its cases, as one or two code points, and as JSON escapes it."""
+    """Return all spellings of a letter: its cases, as one or two code points, and as JSON escapes it."""
     cases = [letter, letter.lower(), letter.upper()] if ignore_case else [letter]
     found = [form for case in cases for form in (case, unicodedata.normalize("NFD", case))]
     for form in list(found):

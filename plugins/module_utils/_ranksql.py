@@ -20,7 +20,7 @@ _SHOWN_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 @dataclass(frozen=True)
 class Logs:
-    """The table of errors; ``context`` is None where no text is looked for."""
+    """The table of errors; ``context`` is None if no text is looked for."""
 
     table: Table
     company: Column
@@ -29,7 +29,7 @@ class Logs:
 
     @property
     def naive(self) -> bool:
-        """True where the time has no zone, so that a reader must say which."""
+        """Whether the time has no zone, so that a reader must say which."""
         return self.at.kind == "timestamp"
 
 
@@ -79,7 +79,7 @@ class Ranking:
         return sql.SQL(statement).format(**self._fragments)
 
     def rank(self, only_some: bool) -> sql.Composed:
-        """Return the ranking; ``only_some``: among the tenants of a parameter of that name."""
+        """Return the ranking; ``only_some``: among the tenants of the parameter ``tenants``."""
         scope = "{} IN (SELECT unnest(%(tenants)s::text[]))" if only_some else "TRUE"
         return sql.SQL(queries.RANK).format(
             **self._fragments,
@@ -95,7 +95,7 @@ class Ranking:
     def _matches(self, match: Match) -> sql.Composable:
         if self._logs.context is None or match.kind == "all":
             return sql.SQL("TRUE")
-        # The collation is said because the column's own may be one that no search for a part of a text works with.
+        # The collation is given because with the column's own a search for part of a text may not work.
         text = sql.SQL('e.{}::text COLLATE "C"').format(identifier(self._logs.context.name))
         if match.kind == "pattern":
             return sql.SQL("{} ~ %(needle)s").format(text)
@@ -150,7 +150,7 @@ class Ranking:
 
 
 def users_of(users: Owners, target: Target) -> sql.Composed:
-    """Return the count of the users of the tenants of a parameter of that name."""
+    """Return the count of the users of the tenants of the parameter ``tenants``."""
     typed = users.id.kind == target.tenant.kind
     return sql.SQL(queries.USERS).format(
         users=identifier(users.table.schema, users.table.name),
@@ -160,6 +160,6 @@ def users_of(users: Owners, target: Target) -> sql.Composed:
 
 
 def given_query(query: str) -> sql.Composed:
-    """Return a count that the profile gives, with ``%(tenants)s`` as its parameter; other ``%`` stand as they are."""
+    """Return a count that the profile gives, with ``%(tenants)s`` as its parameter; any other ``%`` stays as it is."""
     text = query.strip().rstrip(";").replace("%", "%%").replace("%%(tenants)s", "%(tenants)s")
     return sql.SQL(queries.USERS_QUERY).format(query=sql.SQL(text))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a reader of a ranking must know beside its figures, and its lines for a screen. Pure: no Ansible, no driver."""
+"""What a reader of a ranking must know besides its figures, and its lines for a screen. Pure: no Ansible, no driver."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def span(seconds: float) -> str:
 
 
 def nobody(without_tenant: int, unknown: int, more_than: int) -> str:
-    """Say what of the errors is nobody's."""
+    """Say which errors belong to no known tenant."""
     return (
         f"{without_tenant} errors name no tenant, and {unknown} ids with more than {more_than} errors are of tenants "
         "that do not exist; neither is in the list."
@@ -42,7 +42,7 @@ def future(number: int, ahead: float | None) -> str:
 
 
 def nothing(in_window: int, age: float | None, contains: str) -> str:
-    """Say what there is where no error was found: errors of another text, older ones (``age`` in seconds), or none."""
+    """Say what there is if no error was found: errors with another text, older ones (``age`` in seconds), or none."""
     if in_window:
         text = f"the window has {in_window} errors, and none has the text {contains!r}"
     elif age is None:
@@ -56,7 +56,7 @@ def nothing(in_window: int, age: float | None, contains: str) -> str:
 
 
 def late(number: int) -> str:
-    """Say that errors since the ranking are dated before it."""
+    """Say that errors written since the ranking are dated before it."""
     return (
         f"{number} errors were written since the ranking and are dated before it: a clock is behind, so the errors "
         "since the switch cannot be told from those before it."
@@ -64,7 +64,7 @@ def late(number: int) -> str:
 
 
 def silent(note: str) -> str:
-    """Say that no error since the switch proves nothing, where nothing shows that errors would be seen."""
+    """Say that the lack of errors since the switch proves nothing if nothing shows that errors would be seen."""
     return f"{note} No list was frozen to compare with."
 
 
@@ -88,7 +88,7 @@ def too_slow(error: Timeout, table: str, seconds: float, index_hint: str | None)
 
 
 def ranking_lines(answer: Answer, name: str, not_frozen: str = "") -> list[str]:
-    """Return what a ranking on one host says, for a screen: one line in all, then one per tenant of the list.
+    """Return what a ranking on one host says, for a screen: one line for all, then one per tenant of the list.
 
     :param answer: the registered result of ``affected_tenants_info``, a failed or unreachable one too.
     :param not_frozen: why the list could not be frozen, if it could not.

@@ -22,8 +22,8 @@ def reads(
 ) -> list[Read]:
     """Return what the ranking and the checks of the data read, as the option ``reads`` of the module ``ledger``.
 
-    :param tables: the profile's names of tables, by what they mean; an empty one is not there.
-    :param columns: the same of their columns.
+    :param tables: the profile's names of tables, by what they mean; an empty one means that there is none.
+    :param columns: the same for their columns.
     :param checks: as the option ``checks`` of ``integrity_info``.
     :param context: whether errors are chosen by their text, which is then read.
     """
@@ -38,25 +38,25 @@ def reads(
     return found
 
 
-# Kinds whose samples are no rows, and so have no primary key.
+# Kinds whose samples are not rows, and so have no primary key.
 _BY_TIME = ("mass_delete", "missing_since", "timeline")
 _OF_GROUPS = ("duplicate", "mass_delete", "ordering", "timeline", "two_lanes")
 
 
 def check_queries(checks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the queries of checks that have one of their own, each so that it depends on what it reads."""
+    """Return the queries of checks that have their own, each in a form that depends on what it reads."""
     given = [str(check["query"]).strip().rstrip("; \n\t") for check in checks if check.get("query")]
     return [DEPENDS.format(query=query) for query in given]
 
 
 def mends(checks: Sequence[Mapping[str, Any]]) -> list[Read]:
-    """Return what repairs of checks do to which tables, as the option ``repairs`` of ``ledger``; raises BadInput."""
+    """Return what the checks' repairs do to which tables, as the option ``repairs`` of ``ledger``; raises BadInput."""
     found = []
     for check in checks:
         action = repair_of(check).action
         if action == "none":
             continue
-        # A lane is renumbered by its positions; any other change is one of the column that the check is about.
+        # Renumbering a lane changes its positions; any other change is to the column that the check is about.
         column = check.get("position" if action == "renumber" else "column")
         columns = [] if action == "delete" else [column]
         elsewhere = {"unless": check["unless"]} if check.get("unless") else {}
@@ -65,7 +65,7 @@ def mends(checks: Sequence[Mapping[str, Any]]) -> list[Read]:
 
 
 def restores(tables: Sequence[Any]) -> list[Read]:
-    """Return that rows of these tables come back, as the option ``repairs`` of ``ledger``.
+    """Return entries that say that rows of these tables come back, as the option ``repairs`` of ``ledger``.
 
     :param tables: the option ``tables`` of ``pg_restore_tables``, names or maps with one.
     """
@@ -76,13 +76,13 @@ def restores(tables: Sequence[Any]) -> list[Read]:
 def _of_check(check: Mapping[str, Any]) -> Iterator[Read]:
     """Yield what one check reads: what it compares, what names a row in its samples, and its time.
 
-    The time it can do without, but where it counts by it; one for another schema does without all of it, and reads
-    nothing where that schema's table ``unless`` is.
+    It can do without the time unless it counts by it. A check for another schema can do without all of it, and reads
+    nothing if that schema's table ``unless`` exists.
     """
     by_time = check.get("kind") in _BY_TIME
     single = [check.get(name) for name in ("column", "other_column", "position", "tenant", "time" if by_time else "")]
     references, others, lanes = (check.get(name) or {} for name in ("references", "other_references", "lanes"))
-    # Without a name of its own a parent's tenant is called as the row's is.
+    # If it is not named, a parent's tenant has the same name as the row's.
     whose = references.get("tenant") or (check.get("tenant") if check.get("kind") == "invalid_reference" else None)
     found = [
         _read(check, *(check.get("columns") or []), *(check.get("lane") or []), *single),
@@ -99,7 +99,7 @@ def _of_check(check: Mapping[str, Any]) -> Iterator[Read]:
 
 
 def _read(place: Mapping[str, Any], *names: str | None) -> Read:
-    """Return the columns of one table; ``key`` tells whether it is a check's own, whose rows are named."""
+    """Return the columns of one table; ``key`` tells whether it is a check's own table, whose rows are named."""
     named = list(dict.fromkeys(name for name in names if name))
     is_check = "kind" in place and place["kind"] not in _OF_GROUPS
     return {"table": place.get("table") or "", "columns": named, "key": is_check}

@@ -20,17 +20,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorepla
 
 # What ``kanban_recovery`` may say.
 RECOVERIES = ("surgical", "restore", "undo", "none")
-# What a plan lacks only for not being the stop itself: a run in check mode raises no fence and opens no incident.
+# What a plan lacks only because it is not the stop itself: a run in check mode raises no fence and opens no incident.
 OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
 
 
 def plan_of_all(answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return the plan of all databases: ``hash``, empty where nothing is to be repaired, ``rows``, and ``refused``.
+    """Return the plan of all databases: ``hash`` (empty if there is nothing to repair), ``rows`` and ``refused``.
 
-    With one database that has something to repair it is that one's own hash; with several it is made of theirs, so an
-    approval is of all of them or of none. Two hosts that lead to one database count once.
+    If one database has something to repair, it is that one's own hash; if several have, it is made of theirs, so an
+    approval covers all of them or none. Two hosts that lead to one database count once.
 
-    :param answers: as ``integrity_repair`` gives them in check mode; one without a plan has nothing to be approved.
+    :param answers: as ``integrity_repair`` gives them in check mode; one without a plan has nothing to approve.
     """
     made = {
         str(answer["database"]["cluster"]): (answer["plan_hash"], answer["plan"]["total_rows"])
@@ -46,11 +46,11 @@ def plan_of_all(answers: Sequence[Answer]) -> dict[str, Any]:
 
 
 def plan_document(answer: Answer) -> dict[str, Any]:
-    """Return what of one database's plan is kept in a file: all of it, for a person and for a program."""
+    """Return what is kept of one database's plan in a file: all of it, for a person and for a program."""
     if "plan" not in answer:
         return {"why_not": why_not(answer)}
     names = ("plan_hash", "plan", "fenced", "database", "incident_id")
-    # A plan of a restore comes from somewhere; a repair's own comes from the data.
+    # A restore's plan has a source; a repair's comes from the data itself.
     compared = {"source": answer["source"]} if "source" in answer else {}
     return {**{name: answer.get(name) for name in names}, **compared}
 
@@ -65,14 +65,14 @@ def why_not_to_recover(
     recovery: str = "surgical",
     silence: str = "",
 ) -> list[str]:
-    """Return what speaks against applying a plan, or against undoing a repair; empty where nothing does.
+    """Return what speaks against applying a plan, or against undoing a repair; empty if nothing does.
 
-    :param plan: as ``plan_of_all`` gives it; ``given``: the hash that was approved. An undo has none, nor has a plan
-        that repairs nothing.
+    :param plan: as ``plan_of_all`` gives it; ``given``: the hash that was approved. An undo and a plan that repairs
+        nothing have none.
     :param break_glass: ``kanban_break_glass``; ``approval`` lets the operator approve, ``dump`` does without a dump.
     :param dumped: whether the tables are in a proven dump, or were left out of one on purpose.
-    :param recovery: ``kanban_recovery``. A word that is none of those is no wish to repair, whatever else is right.
-    :param silence: why nobody is known to have approved, where that is not for a person to type.
+    :param recovery: ``kanban_recovery``. A word that is none of those is not a wish to repair, whatever else is right.
+    :param silence: why nobody is known to have approved, if that is not for a person to type.
     """
     undo = recovery == "undo"
     if recovery not in RECOVERIES:
@@ -84,13 +84,13 @@ def why_not_to_recover(
     if undo:
         pass
     elif not given:
-        # Where nothing is to be repaired there is no hash, and what was approved is that.
+        # If there is nothing to repair there is no hash, and that is what was approved.
         found += ["kanban_plan_hash is not given: look at the plan first"] if plan["hash"] else []
     elif plan["hash"] and given != plan["hash"]:
         found.append(f"the plan is {plan['hash']} by now, and {one_line(given)} was approved: look at it again")
     found += why_not_approved(approved_by, operator, override, silence)
     if not undo:
-        # All of it is done or nothing: one database that refuses later would leave the others repaired.
+        # All or nothing: a database that refused later would leave the others repaired.
         found += [f"the plan could not be applied: {one_line(text)}" for text in plan.get("refused") or []]
     if not undo and not dumped and "dump" not in waived:
         found.append(
@@ -112,15 +112,15 @@ def data_judgement(
 ) -> dict[str, Any]:
     """Return whether one database's data is sound: ``passed``, ``why`` (what is not), ``noted`` and the figures.
 
-    Checks that are critical, and those that a plan mends, count what they tolerate at most; what others find is for a
-    person, and is said. Every row of the dump is accounted for, and nobody wrote past the fence. What could not be
-    measured does not pass either, but nobody knows that it is bad: it stands in ``unmeasured``, not in ``why``.
+    Critical checks, and those that a plan mends, must count no more than they tolerate; what others find is left to a
+    person, and is noted. Every row of the dump must be accounted for, and nobody may have written past the fence. What
+    could not be measured does not pass either, but is not known to be bad: it is in ``unmeasured``, not in ``why``.
 
     :param checks: as ``integrity_info`` gives them; ``point`` as ``recovery_point_info``; ``plan`` as
         ``integrity_repair``, which says what is mended.
     :param fenced: whether there is to be a fence; ``dumped``: whether there is to be a dump.
-    :param restored: as ``pg_restore_tables`` gives it, where rows were to come back: rows that are gone no check finds.
-    :param dump: as ``pg_dump`` gives it; where none was made nothing was asked about its rows, and ``point`` is empty.
+    :param restored: as ``pg_restore_tables`` gives it, if rows were to come back: no check finds rows that are gone.
+    :param dump: as ``pg_dump`` gives it; if none was made, nothing was asked about its rows, and ``point`` is empty.
     :param approved: whether a plan was approved, and with it which rows of the backup stay away.
     """
     why: list[str] = []
@@ -202,7 +202,7 @@ def _of_point(point: Answer, fenced: bool, dumped: bool, dump: Answer | None) ->
 
 def _figures(table: Mapping[str, Any]) -> dict[str, Any]:
     names = ("name", "rows_then", "rows_now", "quarantined", "restored", "new", "gone", "changed", "accounted")
-    # What the rows hold is people's own; the key finds them.
+    # What the rows contain is private; the key is enough to find them.
     keyed = table.get("compared_by") == "key"
     samples = [
         {"what": row["what"], "key": row.get("key") if keyed else None} for row in (table.get("samples") or [])[:SHOWN]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One table compared with a dump: what is to be there, by the dump and our own repairs, against what is there."""
+"""One table compared with a dump: what should be there, by the dump and our own repairs, against what is there."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverypo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint as queries
 
-# Compared as they are; all other types by their text, letter by letter: some have no equality, or one of their own.
+# Compared as they are; all other types by their text, letter by letter: some have no equality, or an unusual one.
 _AS_THEY_ARE = ("int2", "int4", "int8", "oid", "bool", "uuid", "date", "timestamp", "timestamptz")
 _WHY = "Without reading it nobody can tell what became of its rows. Nothing was compared."
 
 
 @dataclass
 class Compared:
-    """A table of the dump that is there. ``columns``: what is compared, those of its key first."""
+    """A table of the dump that exists. ``columns``: those that are compared, its key's first."""
 
     table: Table
     point: Point
@@ -49,9 +49,9 @@ class Compared:
 
 
 def find(cursor: Cursor, point: Point, schema: str, name: str, values: Mapping[str, Any]) -> Compared:
-    """Return how a table of the dump is compared; raises BadInput where it is gone, ServerError where it is closed.
+    """Return how a table of the dump is compared; raises BadInput if it is gone, ServerError if it may not be read.
 
-    :param values: ``since``, when the dump's snapshot was, and ``incident``, None where the ledger knows of none.
+    :param values: ``since``, when the dump's snapshot was, and ``incident``, None if the ledger knows of none.
     """
     table, columns = find_table(cursor, f"{schema}.{name}")
     found = Compared(table, point, {**values, "schema": schema, "name": name})
@@ -77,7 +77,7 @@ def find(cursor: Cursor, point: Point, schema: str, name: str, values: Mapping[s
 
 
 def make(cursor: Cursor, one: Compared) -> None:
-    """Make room for what is to be there; raises ServerError."""
+    """Make the temporary table for what should be there; raises ServerError."""
     each = [sql.SQL("{} {}").format(identifier(name), _type(column)) for name, column in zip(one.names, one.columns)]
     cursor.run(sql.SQL(queries.MAKE).format(columns=sql.SQL(", ").join(each)), {})
 
@@ -95,7 +95,7 @@ def add(cursor: Cursor, one: Compared, columns: Sequence[Texts]) -> None:
 
 
 def add_ours(cursor: Cursor, one: Compared) -> None:
-    """Add what repairs of the incident changed; raises KanbanError where the table is not what it was then."""
+    """Add what repairs of the incident changed; raises KanbanError if the table is not what it was then."""
     now = list(cursor.row(quarantine.RELATION, one.values)[1])
     then = [list(row[0]) for row in cursor.rows(queries.OUR_COLUMNS, one.values)]
     if any(columns != now for columns in then):

@@ -66,7 +66,7 @@ class PointRequest:
 
 
 class _Done(Exception):
-    """Ends the transaction, whose tables were temporary."""
+    """Raised to end the transaction, whose tables were temporary."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Measure:
     noted_as: str | None = None
 
     def in_time(self, cursor: Cursor) -> None:
-        """Give the next statement what is left; raises Timeout when nothing is."""
+        """Give the next statement the time that is left; raises Timeout if none is."""
         self.look()
         timeout = f"{max(1, int(self.deadline.left * 1000))}ms"
         cursor.row(integrity.TIMEOUT, {"timeout": timeout})
@@ -128,7 +128,7 @@ def measure(login: Login, request: PointRequest) -> dict[str, Any]:
                 raise _Done
         except _Done:
             pass
-        # After the rows: what they showed has been counted by then.
+        # After the rows, because what they showed has been counted by then.
         fencing.ask_counters(session, work.told, deadline)
     finally:
         session.close()
@@ -232,7 +232,7 @@ def _one(work: Measure, cursor: Cursor, point: Point, table: Mapping[str, Any], 
 
 
 def _rows(work: Measure, table: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[list[Column]]:
-    """Yield a table's rows out of the dump, piece by piece; raises KanbanError where there are not as many as said."""
+    """Yield a table's rows out of the dump, piece by piece; raises KanbanError if there are not as many as said."""
     program, total = work.programs.path("pg_restore"), 0
     for leaf in table["relations"]:
         argv = rows_argv(program, work.request.dump, leaf["schema"], leaf["table"], work.encoding)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fence says of writes: since when it holds, and what transactions and counters tell of the time since."""
+"""What the fence says about writes: since when it holds, and what transactions and counters show of the time since."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 
-# Sessions at work report what they counted once a second.
+# Busy sessions report what they counted once a second.
 SETTLE_SECONDS, MOST_SETTLE_SECONDS = 1.1, 5.0
-_ROUND = 1 << 32  # Ids of transactions, as rows have them, begin again after so many.
+_ROUND = 1 << 32  # Transaction ids, as rows have them, wrap around after this many.
 
 
 @dataclass(frozen=True)
 class Counters:
-    """The counters of every relation fenced whole (by oid), and what tells whether they may be compared."""
+    """The counters of every relation fenced whole (by oid), and what shows whether they may be compared."""
 
     rows: Mapping[int, Any]
     reset: str | None
@@ -45,12 +45,12 @@ class Counters:
 
     @property
     def compared(self) -> tuple[Any, ...]:
-        """What is compared of them: deletions. People at work add to the others all the time."""
+        """What is compared of them: deletions, because people at work add to the others all the time."""
         return self.reset, self.timeline, sorted((oid, deleted) for oid, (*_more, deleted) in self.rows.items())
 
 
 def look_at(point: Point, found: Found, names: Sequence[str], taken: str) -> Mapping[str, Any] | None:
-    """Return what was noted at the end of a table's drain, None where nothing tells; ``point.lacking`` says why.
+    """Return what was noted at the end of a table's drain, None if that shows nothing; ``point.lacking`` says why.
 
     :param names: every id of the incident.
     :param taken: when the dump's snapshot was.
@@ -66,17 +66,17 @@ def look_at(point: Point, found: Found, names: Sequence[str], taken: str) -> Map
 
 
 def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken: str) -> str | None:
-    """Return why nothing can be told of a table; None where nothing is in the way."""
+    """Return why nothing can be said about a table; None if nothing is in the way."""
     end, passed = noted_end(ours) if ours else {}, replicated(found)
     holders = ", ".join(sorted({fence.holder or "" for fence in found.raised}))
     raised = max((fence.raised_epoch or 0 for fence in ours), default=0)
-    # The first that holds counts; what comes later says something only where what comes earlier does not hold.
+    # The first that holds counts; a later one says something only if no earlier one holds.
     reasons = (
         (found.problem, found.problem.what if found.problem else ""),
         (not found.raised, "The fence is not up, so anybody may have written."),
         (not ours, f"The fence is {holders}'s, not {names[0]}'s."),
         (found.gaps(ours), "The fence does not stand on all of it."),
-        # By a subscription that was enabled since; with it the drain would not have been noted.
+        # Passed by a subscription that was enabled since; with it the drain would not have been noted.
         (passed, passed.reason if passed else ""),
         (
             not all(fence.drained for fence in ours),
@@ -97,10 +97,10 @@ def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken
 def measure(
     cursor: Cursor, point: Point, found: Found, end: Mapping[str, Any], now_xid: str, values: Mapping[str, Any]
 ) -> None:
-    """Fill in ``point.since`` but for the counters: the rows that a later transaction left; raises ServerError.
+    """Fill in ``point.since`` except for the counters: the rows that a later transaction left; raises ServerError.
 
-    :param values: ``incident``, ``schema`` and ``name``; ``incident`` is None where there is no quarantine, and
-        ``noted_as`` where there is no ledger.
+    :param values: ``schema``, ``name``, ``incident`` (None if there is no quarantine) and ``noted_as`` (None if there
+        is no ledger).
     """
     since = {"low": int(end["xid"]) % _ROUND, "span": int(now_xid) - int(end["xid"])}
     known = values["incident"] is not None
@@ -113,7 +113,7 @@ def measure(
     deleted = cursor.row(queries.OUR_DELETIONS, deletions)[0] if known else 0
     noted = {**deletions, "incident": values["noted_as"]}
     rolled_back = cursor.row(queries.ROLLED_BACK, noted)[0] if values["noted_as"] else 0
-    # One that nobody noted any of is not known to be untouched.
+    # A fence of which no parts were noted is not known to be untouched.
     untouched = parts_of(cursor, [fence.name for fence in found.raised]) == noted_end(found.raised)["parts"]
     point.since = Since(int(stamped), -int(deleted) - int(rolled_back), untouched)
 
@@ -123,7 +123,7 @@ Told = Tuple[Point, Found, Mapping[str, Any]]
 
 
 def ask_counters(session: Session, told: Sequence[Told], deadline: Deadline) -> None:
-    """Take the counters' deletions into each ``point.since``, or say why they cannot be compared; raises ServerError.
+    """Add the counters' deletions to each ``point.since``, or say why they cannot be compared; raises ServerError.
 
     :param told: tables that are fenced whole, each with what was noted at the end of its drain.
     """
@@ -153,12 +153,12 @@ def _compare_counters(cursor: Cursor, point: Point, found: Found, end: Mapping[s
 
 
 def _read_counters(session: Session, told: Sequence[Told], deadline: Deadline) -> Counters:
-    """Return the counters once they have come to rest, or after some seconds; raises ServerError."""
+    """Return the counters once they have settled, or after some seconds; raises ServerError."""
     relations = sorted({oid for _point, found, _end in told for oid in found.oids})
     until = Deadline(min(MOST_SETTLE_SECONDS, deadline.left))
     before: Counters | None = None
     while True:
-        # A transaction of its own each time: within one, the server tells the same again.
+        # A new transaction each time: within one, the server reports the same figures again.
         with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             _at, _lsn, reset, *_ids = cursor.row(fencelook.NOW, {"most": 0})
             timeline = position_of(cursor)["timeline"]

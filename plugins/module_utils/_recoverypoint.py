@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of a recovery point: per table what became of its rows, and over all. Neither Ansible nor a driver."""
+"""What is said about a recovery point: what became of each table's rows, and of all. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def kind_of(scope: Scope | None) -> str:
 
 @dataclass(frozen=True)
 class Since:
-    """What of a table fenced whole was written since the end of the drain, without what our repairs did.
+    """What was written to a table fenced whole since the end of the drain, without what our repairs did.
 
-    ``stamped``: rows that a later transaction left. ``deleted``: deletions by the counters, which count what was rolled
-    back and what a session from before the fence reported late as well (an idle one does so for ten seconds).
-    ``untouched``: nobody has touched the fence since, so that nothing but that can be behind such a count.
+    ``stamped``: rows that a later transaction left. ``deleted``: deletions by the counters, which also count what was
+    rolled back and what a session from before the fence reported late (an idle one does so for ten seconds).
+    ``untouched``: nobody has touched the fence since, so that only these can be behind such a count.
     """
 
     stamped: int
@@ -37,9 +37,9 @@ class Since:
 
 @dataclass
 class Point:
-    """One table. ``new`` and ``gone``: rows that were not in the dump, and that were; ``changed``: in what is fenced.
+    """One table. ``new``: rows that are not in the dump; ``gone``: only in it; ``changed``: in what is fenced.
 
-    ``lacking``: why its writes cannot be told; ``after_drain``: whether the dump is younger than the end of the drain.
+    ``lacking``: why its writes are not known; ``after_drain``: whether the dump is younger than the end of the drain.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Point:
 
     @property
     def unseen(self) -> int:
-        """Deletions that the counters tell of and no row does."""
+        """Deletions that the counters report and no row shows."""
         return max(0, self.since.deleted) if self.fenced == WHOLE and self.since and not self.writes else 0
 
     @property
@@ -107,7 +107,7 @@ class Point:
 
     @property
     def writes(self) -> int | None:
-        """Rows written against the fence; None where nobody knows, or nothing is refused."""
+        """Rows written against the fence; None if that is unknown, or nothing is refused."""
         if not self.measured:
             return None
         differing = self.differing if self.after_drain else 0
@@ -122,7 +122,7 @@ class Point:
 
 
 def overall(points: Sequence[Point], lsn: str | None, at: str) -> dict[str, Any]:
-    """Return the recovery point over all fenced tables: known only where it is known of each."""
+    """Return the recovery point over all fenced tables: known only if it is known for each."""
     fenced = [point for point in points if point.fenced != NONE]
     why = [f"{point.name}: {' '.join(point.lacking)}" for point in fenced if point.lacking]
     if not fenced:

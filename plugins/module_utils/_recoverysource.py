@@ -14,14 +14,14 @@ from typing import Any, Mapping
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 
-# Checks that tell when it began by hours that are not as usual; the first row of others may be far older than that.
+# Checks that tell by unusual hours when it began; the first row that other checks find may be far older than that.
 BY_HOURS = ("mass_delete", "timeline")
 
 
 def earliest(checks: Answer) -> tuple[str | None, str | None, bool]:
     """Return since when data is corrupt by the checks of ``integrity_info``, which check tells it, and if by the hour.
 
-    The earliest that a check of hours tells; where none does, that of the rows that other checks found.
+    It is the earliest that a check by hours tells; if none does, the earliest of the rows that other checks found.
     """
     told = [
         (str(check["first_at"]), str(check["name"]), check["kind"] in BY_HOURS)
@@ -34,11 +34,11 @@ def earliest(checks: Answer) -> tuple[str | None, str | None, bool]:
 def corrupt_since(checks: Answer, given: str, opened: str | None, began: float, silence: str = "") -> dict[str, str]:
     """Return since when one database's data counts as corrupt: ``at``, with its zone, and ``by``, what says so.
 
-    An empty ``at`` is not known: ``by`` says why.
+    An empty ``at`` means that it is not known: ``by`` says why.
 
-    :param checks: as ``integrity_info`` gives them; ``given``: ``kanban_corrupt_since``, which goes before them.
-    :param opened: when the ledger opened the incident, where it has; ``began``: when this run did, in seconds since
-        1970. Somebody had seen by then that something was wrong.
+    :param checks: as ``integrity_info`` gives them; ``given``: ``kanban_corrupt_since``, which takes precedence.
+    :param opened: when the ledger opened the incident, if it has; ``began``: when this run did, in seconds since 1970.
+        By then somebody had seen that something was wrong.
     :param silence: why the ledger has not said when it was opened. That may be long before this run, and a backup from
         in between would bring back what is corrupt.
     """
@@ -56,9 +56,9 @@ def corrupt_since(checks: Answer, given: str, opened: str | None, began: float, 
 
 
 def without_source(backups: Answer, since: Mapping[str, str]) -> str:
-    """Return what to say where no source is named: that, and which usable backup from before the corruption there is.
+    """Return what to say if no source is named: that, and which usable backup from before the corruption there is.
 
-    :param backups: as ``backup_info`` gives it, asked for what is from before that moment; empty where nobody asked.
+    :param backups: as ``backup_info`` gives it, asked for what is from before that moment; empty if nobody asked.
     """
     lacks = "kanban_restore_source is not given, so there is nothing to compare with"
     if not backups or backups.get("skipped"):
