@@ -79,7 +79,7 @@ def is_primary(host: Seen) -> bool:
 
 
 def failure_item(name: str, host: Seen, answer: Answer, why: str, todo: str, must: bool = True) -> Item:
-    """Return the item for a module that failed: what and what to do in its words, why in terms of an incident."""
+    """Return the item for a module that failed, in the module's words except for why it matters on the day."""
     error = answer.get("error") or {}
     what = error.get("what") or answer.get("msg") or "it was not asked: the run ended before its turn."
     return Item(name, host.name, False, must, what, why, error.get("todo") or todo)

@@ -58,7 +58,7 @@ def is_file_of(path: str, incident_id: str) -> bool:
 
 
 def directories(first: str | None = None) -> list[Path]:
-    """Return where prior files may lie, the user's choice first."""
+    """Return where prior files may be, the user's choice first."""
     chosen = [first] if first else []
     return [Path(os.path.expanduser(name)) for name in (*chosen, *DIRECTORIES)]
 

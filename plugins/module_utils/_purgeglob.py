@@ -4,8 +4,8 @@
 """Redis' glob patterns, matched here exactly as the server does. Pure: neither Ansible nor a driver.
 
 The server chooses keys by one pattern; whether another one protects a key has to be decided before it is removed, so
-here. This is `stringmatchlen` of Redis' util.c, oddities included, over bytes. It becomes one regular expression that
-decides each `*` once and never goes back to it, so that no pattern and no key takes long.
+we decide it. This is `stringmatchlen` of Redis' util.c, oddities included, over bytes. It becomes one regular
+expression that decides each `*` once and never goes back to it, so that no pattern and no key takes long.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def _ask(session: Session, wish: Wish, user: str | None) -> dict[str, Any]:
 def _prove(session: Session, wish: Wish, server: Server, user: str | None) -> dict[str, Any]:
     """Return whether it can be purged (None: not all could be tried), why not, and the missing rights.
 
-    SCAN only reads, so it is run. The session is of no use afterwards: if DISCARD is refused, a transaction is open.
+    SCAN only reads, so it is run. The session is useless afterwards: if DISCARD is refused, it has an open transaction.
     """
     (scanned,) = session.ask(("SCAN", 0, "COUNT", 1))
     replies, untried = _removals(session, wish)

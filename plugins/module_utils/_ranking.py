@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rankmatch 
 
 # The event in the incident's chain that freezes a list.
 FROZEN = "ranking frozen"
-# Every tenant of a list is shown, switched and recorded; a longer list is no longer a selective rollback.
+# Every tenant of a list is shown, switched and recorded; with more tenants a rollback is not selective any more.
 MOST = 1000
 LONGEST_WINDOW = 366 * 86400
 # If the application's clock is right, an error's date and its arrival differ by less than this.

@@ -25,7 +25,7 @@ def span(seconds: float) -> str:
 
 
 def nobody(without_tenant: int, unknown: int, more_than: int) -> str:
-    """Say which errors belong to no known tenant."""
+    """Say how many errors belong to no known tenant."""
     return (
         f"{without_tenant} errors name no tenant, and {unknown} ids with more than {more_than} errors are of tenants "
         "that do not exist; neither is in the list."

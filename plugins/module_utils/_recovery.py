@@ -118,7 +118,7 @@ def data_judgement(
 
     :param checks: as ``integrity_info`` gives them; ``point`` as ``recovery_point_info``; ``plan`` as
         ``integrity_repair``, which says what is mended.
-    :param fenced: whether there is to be a fence; ``dumped``: whether there is to be a dump.
+    :param fenced: whether there should be a fence; ``dumped``: whether there should be a dump.
     :param restored: as ``pg_restore_tables`` gives it, if rows were to come back: no check finds rows that are gone.
     :param dump: as ``pg_dump`` gives it; if none was made, nothing was asked about its rows, and ``point`` is empty.
     :param approved: whether a plan was approved, and with it which rows of the backup stay away.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said about a recovery point: what became of each table's rows, and of all. Neither Ansible nor a driver."""
+"""What is said about a recovery point: what became of each table's rows, and overall. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The edge to Redis: a session in which nothing can wait for ever, and typed errors.
+"""The edge to Redis: a session in which nothing can wait forever, and typed errors.
 
-The driver's own retries are off and its timeouts bound each read only, so every exchange also has a moment at which
-we stop waiting: a name server that is silent, or a peer that sends a byte a second, holds nobody.
+The driver's own retries are off and its timeouts bound single reads only, so every exchange also has a moment at which
+we stop waiting: a silent name server, or a peer that sends a byte a second, holds up nobody.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _Answer = TypeVar("_Answer")
 
 
 class _Frozen(Exception):
-    """No answer within the time that there was."""
+    """No answer came within the time that there was."""
 
 
 def _within(seconds: float, work: Callable[[], _Answer]) -> _Answer:
-    """Return what ``work`` returns, or raise _Frozen: its thread is left to itself then, and ends with the process."""
+    """Return what ``work`` returns, or raise _Frozen: then its thread is left to itself, and ends with the process."""
     answers: list[_Answer] = []
     errors: list[BaseException] = []
 
@@ -97,7 +97,7 @@ class Login:
         return replace(self, host=address.host, port=address.port, unix_socket=None, sentinels=())
 
     def at_sentinel(self, address: Address) -> Login:
-        """Return the login to a Sentinel: it has users of its own, and no databases."""
+        """Return the login to a Sentinel, which has its own users, and no databases."""
         return replace(self.at(address), user=self.sentinel_user, password=self.sentinel_password, database=0)
 
     def connection(self, seconds: float) -> Any:
@@ -111,7 +111,7 @@ class Login:
             "retry": Retry(NoBackoff(), 0),
         }
         if int(redis.__version__.split(".")[0]) >= 5:
-            # The newest drivers would say HELLO 3, which a user with few privileges may not.
+            # The newest drivers would send HELLO 3, which a user with few privileges may not.
             options["protocol"] = 2
         driver: Any = redis
         if self.unix_socket:
@@ -133,7 +133,7 @@ class Session:
     """One connection to one server. Every exchange ends within STEP_SECONDS and by the deadline."""
 
     def __init__(self, login: Login, deadline: Deadline, sentinel: str | None = None) -> None:
-        """Connect and log in; raises ServerError (NotNow where another try may succeed).
+        """Connect and log in; raises ServerError (NotNow if another try may succeed).
 
         :param sentinel: the Sentinel that named this server, for results.
         """
@@ -193,12 +193,12 @@ class Session:
         causes = list(_chain(error))
         text = str(error)
         kind = type(error).__name__
-        # Over TCP only a certificate's file can be missing, or closed to us.
+        # Over TCP only a certificate's file can be missing, or unreadable.
         for cause in causes:
             missing = self._tls and isinstance(cause, (FileNotFoundError, PermissionError))
             if missing or isinstance(cause, ssl.SSLError):
                 return tls_failed(str(cause), self.where)
-        # What the server said comes as a class of its own, but for this one sentence.
+        # What the server says has its own class of error, except for this one sentence.
         plain = kind in ("ConnectionError", "TimeoutError") and "max number of clients" not in text
         if plain or isinstance(error, OSError):
             return unreachable(text, self.where, any(_is_final(cause) for cause in causes))
@@ -206,14 +206,14 @@ class Session:
 
 
 def checked(reply: Any) -> Any:
-    """Return a reply, or raise the error that it is."""
+    """Return a reply, or raise it if it is an error."""
     if isinstance(reply, ServerError):
         raise reply
     return reply
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came from: the driver keeps only its text."""
+    """Yield an error and what caused it, of which the driver keeps only the text."""
     found: BaseException | None = error
     while found is not None:
         yield found
@@ -221,7 +221,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_final(cause: BaseException) -> bool:
-    """A name that does not exist, or a socket that may not be opened, is the same in a second."""
+    """Tell whether another try cannot help: a name that does not exist, or a socket that may not be opened."""
     if isinstance(cause, socket.gaierror):
         return cause.errno != socket.EAI_AGAIN
     return isinstance(cause, PermissionError)

@@ -24,11 +24,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserve
     vote_from,
 )
 
-# When one Sentinel has answered, the others may take this much longer: containment waits for none that hangs.
+# When one Sentinel has answered, the others may take this much longer: containment does not wait for one that hangs.
 PATIENCE_SECONDS = 1.0
 # Between two tries.
 PAUSE_SECONDS = 0.1
-# With less than this left another try is not begun.
+# With less than this left, another try is not begun.
 LEAST_SECONDS = 0.2
 
 _Answer = TypeVar("_Answer")
@@ -36,7 +36,7 @@ _Heard = Tuple[Address, Union[Vote, BaseException]]
 
 
 class Finder:
-    """Connects to the server that is meant. With Sentinels they are asked again for each session."""
+    """Connects to the server that is meant. Sentinels, if there are any, are asked again for each session."""
 
     def __init__(self, login: Login, deadline: Deadline) -> None:
         self._login = login
@@ -52,7 +52,7 @@ class Finder:
         return bool(self._login.sentinels)
 
     def may_mend(self, problem: ServerError) -> bool:
-        """Whether another try may fare better: in a moment, or at the master that the Sentinels name next."""
+        """Tell whether another try may succeed: in a moment, or at the master that the Sentinels name next."""
         return isinstance(problem, NotNow) or (isinstance(problem, Elsewhere) and self.has_sentinels)
 
     def until_answered(
@@ -63,8 +63,8 @@ class Finder:
     ) -> _Answer:
         """Return what ``attempt`` does, tried in one session after another until the deadline; raises ServerError.
 
-        :param beside: seconds that a try takes beside what is asked.
-        :param in_vain: whether to give up before the deadline; asked after each try that failed and may mend.
+        :param beside: seconds that a try takes in addition to its exchanges.
+        :param in_vain: whether to give up before the deadline; asked after each failure that another try may mend.
         """
         while True:
             self.tries += 1
@@ -78,7 +78,7 @@ class Finder:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Give a session and close it in the end; raises ServerError."""
+        """Give a session and close it at the end; raises ServerError."""
         login, sentinel = self._login, None
         if self._login.sentinels:
             chosen = self._ask_sentinels()
@@ -95,7 +95,7 @@ class Finder:
         if votes:
             self.doubts = disagreement(votes)
             return elect(votes)
-        # What another try cannot mend (a password, a name) is told at once, if it is so everywhere.
+        # What another try cannot mend (a password, a name) is reported at once, if it is the same everywhere.
         again = any(isinstance(error, NotNow) for error in problems)
         raise (NotNow if again else ServerError)(
             problems[0].code,
@@ -105,7 +105,7 @@ class Finder:
         )
 
     def _hear(self) -> tuple[list[Vote], list[ServerError]]:
-        """Return votes and problems in the order of the list; ends when those that are still out change nothing."""
+        """Return votes and problems in the order of the list; stop when those still missing can change nothing."""
         addresses = list(dict.fromkeys(self._login.sentinels))
         heard: queue.SimpleQueue[_Heard] = queue.SimpleQueue()
         for address in addresses:
@@ -143,7 +143,7 @@ class Finder:
         name = self._login.sentinel_name
         session = Session(self._login.at_sentinel(address), self._deadline)
         try:
-            # In a failover the first is the newer one; only the second has the epoch, and it may be forbidden.
+            # In a failover the first reply is newer; only the second has the epoch, and it may be forbidden.
             found, known = session.ask(
                 ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name),
                 ("SENTINEL", "MASTER", name),

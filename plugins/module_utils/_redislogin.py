@@ -36,7 +36,7 @@ def redis_spec() -> dict[str, Any]:
 
 
 def redis_login_from(params: Mapping[str, Any]) -> Login:
-    """Return the login that a module's parameters describe; raises BadInput for a Sentinel that is no address."""
+    """Return the login that a module's parameters describe; raises BadInput for a Sentinel that is not an address."""
     return Login(
         host=params["login_host"],
         port=params["login_port"],

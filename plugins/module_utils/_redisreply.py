@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what Redis, its driver or the network says to what a person needs to read. Pure: no Ansible, no driver."""
+"""What Redis, its driver or the network says, turned into what a person needs to read. Pure: no Ansible, no driver."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACT_ON_MASTER = "Act on the master: put it in the redis group, or give the Senti
 # For the result of a module that was told to leave a replica alone.
 LEFT_ALONE = {"skipped": True, "skipped_reason": "This server is a replica; the master is the one to act on."}
 
-# The driver takes the first word off the replies that it knows, and leaves only the name of its exception.
+# The driver strips the first word of the replies that it knows, which leaves only the name of its exception.
 _KINDS = {
     "AskError": "ASK",
     "AuthenticationError": "NOAUTH",
@@ -121,7 +121,7 @@ _UNKNOWN = (
     NOTHING,
     "Read the message; if it is unclear, report it with this output.",
 )
-# What comes as a plain ERR is told by its words.
+# A plain ERR is recognized by its words.
 _PHRASES = (
     (
         "max number of clients",
@@ -146,7 +146,7 @@ _PHRASES = (
 )
 # Redis before 7 wraps what a script ran into: "ERR Error running script (...): @user_script: 8: -READONLY You ...".
 _IN_SCRIPT = re.compile(r"@user_script: ?\d+: -?(?P<word>[A-Z]{3,}) (?P<rest>.*)")
-# What refuses an EXEC stands behind these words.
+# The reason why an EXEC is refused follows these words.
 _ABORTED = "Transaction discarded because of: "
 _SCRIPT_TAIL = re.compile(r"\.? script: \w+, on @user_script:\d+\.$")
 _COMMAND = re.compile(r"'(?P<name>[\w|.-]+)'(?: command)?")
@@ -167,7 +167,7 @@ def explain(kind: str, text: str, where: str) -> ServerError:
     :param kind: name of the driver's exception, for instance ``ResponseError``.
     :param text: its text, with or without the reply's first word.
     :param where: address of the server, for the reader.
-    :return: a ServerError, of the class NotNow or Elsewhere where another try may succeed. Where the reply names a
+    :return: a ServerError, of the class NotNow or Elsewhere if another try may succeed. If the reply names a
         command, its details have ``command``.
     """
     text = text.partition(_ABORTED)[2] or text
@@ -190,17 +190,17 @@ def _by_phrase(text: str) -> tuple[type[ServerError], str, str, str]:
 
 
 def at_replica(where: str, why: str) -> Elsewhere:
-    """Return the typed error for a server that says that it is a replica, before anything was sent to be refused."""
+    """Return the typed error for a server that says that it is a replica, before it was sent anything to refuse."""
     return Elsewhere("read_only_server", f"{where} is a replica.", why, ACT_ON_MASTER)
 
 
 def is_of_user(reply: object) -> bool:
-    """Whether a reply is a refusal of the user; every other one is of the server and its state."""
+    """Tell whether a reply is a refusal of the user; any other is about the server and its state."""
     return isinstance(reply, ServerError) and reply.code in ("missing_privilege", "unknown_command")
 
 
 def is_of_key(reply: object) -> bool:
-    """Whether a reply is a refusal of a user for the key, and not for the command."""
+    """Tell whether a reply refuses the user the key, and not the command."""
     return isinstance(reply, ServerError) and " access " in reply.what
 
 
@@ -213,7 +213,7 @@ def acl_line(user: str | None, rights: Sequence[str]) -> str:
 def unreachable(text: str, where: str, final: bool = False) -> ServerError:
     """Return the typed error for a connection that could not be made, broke, or on which no answer came.
 
-    :param final: True where another try cannot succeed, for instance for a name that does not exist.
+    :param final: True if another try cannot succeed, for instance for a name that does not exist.
     """
     return (ServerError if final else NotNow)(
         "unreachable",

@@ -44,7 +44,7 @@ def parse_address(text: str) -> Address:
 
 
 class Vote(NamedTuple):
-    """Which master a Sentinel names. ``epoch`` is higher the newer its news are; -1 where it may not be told."""
+    """Which master a Sentinel names. ``epoch`` is higher the newer its information is; -1 if it may not be read."""
 
     sentinel: Address
     master: Address
@@ -52,7 +52,7 @@ class Vote(NamedTuple):
 
 
 def vote_from(sentinel: Address, name: str, found: Any, known: Any) -> Vote:
-    """Return the vote that the replies to GET-MASTER-ADDR-BY-NAME and MASTER are; raises ServerError."""
+    """Return the vote that the replies to GET-MASTER-ADDR-BY-NAME and MASTER make; raises ServerError."""
     if isinstance(found, ServerError):
         raise found
     if not found:
@@ -69,7 +69,7 @@ def vote_from(sentinel: Address, name: str, found: Any, known: Any) -> Vote:
 
 
 def _ballots(votes: Sequence[Vote]) -> dict[Address, list[Vote]]:
-    """Return who named which master, the one to act on first."""
+    """Return the votes by the master that they name, the one to act on first."""
     by_master: dict[Address, list[Vote]] = {}
     for vote in votes:
         by_master.setdefault(vote.master, []).append(vote)
@@ -81,17 +81,17 @@ def _ballots(votes: Sequence[Vote]) -> dict[Address, list[Vote]]:
 
 
 def elect(votes: Sequence[Vote]) -> Vote:
-    """Return a vote for the master that most name; of as many, for the one of the highest epoch, then of the first."""
+    """Return a vote for the master that most name; in a tie, for the one with the highest epoch, then the first."""
     return next(iter(_ballots(votes).values()))[0]
 
 
 def is_decided(votes: Sequence[Vote], listed: int) -> bool:
-    """Whether more than half of the Sentinels that are listed name one master: the others cannot change that."""
+    """Tell whether more than half of the listed Sentinels name one master: the others cannot change that."""
     return any(2 * len(those) > listed for those in _ballots(votes).values())
 
 
 def disagreement(votes: Sequence[Vote]) -> list[str]:
-    """Return, in words, who names another master than the one to act on; nothing where all agree."""
+    """Return, in words, who names another master than the one to act on; nothing if all agree."""
     chosen, *others = _ballots(votes).items()
     if not others:
         return []
@@ -103,7 +103,7 @@ def disagreement(votes: Sequence[Vote]) -> list[str]:
 
 
 def info_from(reply: Any, letters: int = _CUT) -> dict[str, str]:
-    """Return the fields of a reply to INFO, each value cut to so many letters; of one that is an error, none."""
+    """Return the fields of a reply to INFO, each value cut to ``letters`` characters; none if it is an error."""
     text = "" if isinstance(reply, ServerError) else reply.decode(errors="backslashreplace")
     pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
     return {name: value.strip()[:letters] for name, colon, value in pairs if colon}
@@ -111,7 +111,7 @@ def info_from(reply: Any, letters: int = _CUT) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Server:
-    """A Redis, as INFO shows it. None, or ``unknown``, is what it did not tell (INFO may be forbidden)."""
+    """A Redis, as INFO shows it. None, or ``unknown``, means that it did not say (INFO may be forbidden)."""
 
     address: str
     version: str | None = None
@@ -126,7 +126,7 @@ class Server:
 
     @property
     def writable(self) -> bool | None:
-        """Whether what is written here counts; a replica that takes writes loses them at its next resync."""
+        """Whether what is written here lasts; a replica that takes writes loses them at its next resync."""
         return {"master": True, "replica": False}.get(self.role)
 
     def as_result(self) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class Server:
 def server_from(address: str, sentinel: str | None, info: Mapping[str, str], role: Any = None) -> Server:
     """Return the server that an INFO reply describes; an empty one describes nothing.
 
-    :param role: the reply to ROLE, or the error that it is: a user may be allowed the one and not the other.
+    :param role: the reply to ROLE, or its error: a user may be allowed the one and not the other.
     """
     said = role if isinstance(role, list) and role and isinstance(role[0], bytes) else []
     name = said[0].decode(errors="replace") if said else info.get("role", "")
@@ -162,7 +162,7 @@ def _number(text: str | None) -> int | None:
 
 
 def not_told(server: Server) -> list[str]:
-    """Return, in words, what matters and this server did not tell."""
+    """Return, in words, what matters but this server did not say."""
     if server.role != "unknown":
         return []
     return [

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what Redis says of itself, once or twice, to figures and rates. Pure: neither Ansible nor a driver.
+"""What Redis says about itself, once or twice, turned into figures and rates. Pure: neither Ansible nor a driver.
 
-None is what it did not say, or may not be asked. Never a key or an argument: they are customers' data.
+None means that it did not say, or may not be asked. Keys and arguments are never shown: they are customers' data.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Mapping, Sequence
 
-# The fields of INFO are longer than most others: a replica has ten facts in one.
+# Fields of INFO are longer than most others: a replica has ten facts in one.
 LETTERS = 400
 COMMANDS = 10
 REPLICAS = 50
@@ -29,7 +29,7 @@ class Readings:
 
     @property
     def was_reset(self) -> bool:
-        """Whether CONFIG RESETSTAT, or a restart, came in between: then nothing is known of what passed."""
+        """Whether CONFIG RESETSTAT, or a restart, came in between: then what happened meanwhile is not known."""
         before = whole(self.first.get("total_commands_processed"))
         after = whole(self.last.get("total_commands_processed"))
         return before is not None and after is not None and after < before
@@ -83,7 +83,7 @@ def _memory(last: Info) -> dict[str, Any]:
         "used_bytes": used,
         "rss_bytes": whole(last.get("used_memory_rss")),
         "peak_bytes": whole(last.get("used_memory_peak")),
-        # 0 is no limit.
+        # 0 means no limit.
         "max_bytes": most or None,
         "used_share": round(used / most, 4) if used is not None and most else None,
         "policy": last.get("maxmemory_policy"),
@@ -220,7 +220,7 @@ def slow_commands(reply: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def latency_events(reply: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return what LATENCY LATEST says; its events are words of the server's own."""
+    """Return what LATENCY LATEST says; its events are the server's own words."""
     return [
         {"event": text_of(name), "at": moment(at), "latest_ms": latest, "max_ms": most}
         for name, at, latest, most, *_more in reply
@@ -228,7 +228,7 @@ def latency_events(reply: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def dangers(readings: Readings, found: Mapping[str, Any], where: str) -> list[str]:
-    """Return, in words, what is wrong whatever the load is."""
+    """Return, in words, what is wrong at any load."""
     keys, clients, replication = found["keyspace"], found["clients"], found["replication"]
     persistence = found["persistence"]
     told = []
@@ -259,13 +259,13 @@ def pairs(text: str) -> dict[str, str]:
 
 
 def whole(text: str | None) -> int | None:
-    """Return a whole number, or None for what is none."""
+    """Return a whole number, or None if the text is not a number."""
     number = decimal(text)
     return None if number is None else int(number)
 
 
 def decimal(text: str | None) -> float | None:
-    """Return a number, or None for what is none (Redis writes nan and inf here and there)."""
+    """Return a number, or None if the text is not one (Redis writes nan and inf here and there)."""
     try:
         number = float(text or "")
     except ValueError:
@@ -274,7 +274,7 @@ def decimal(text: str | None) -> float | None:
 
 
 def moment(seconds: Any) -> str | None:
-    """Return a moment of the epoch's seconds in UTC."""
+    """Return a moment, given in seconds since the epoch, in UTC."""
     try:
         return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (TypeError, ValueError, OverflowError, OSError):

@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisstats
     whole,
 )
 
-# What connecting and asking may take beside the interval.
+# What connecting and asking may take in addition to the interval.
 LEAST_BESIDE = 1.0
 MOST_SLOW = 128
 PINGS = 5
@@ -63,7 +63,7 @@ class Question:
 
 
 def read_stats(login: Login, question: Question) -> Outcome:
-    """Return what the module shows; raises BadInput, or ServerError where Redis does not answer."""
+    """Return what the module shows; raises BadInput, or ServerError if Redis does not answer."""
     question.check()
     deadline = Deadline(question.deadline)
     finder = Finder(login, deadline)
@@ -102,7 +102,7 @@ def _ask(session: Session, login: Login, question: Question) -> dict[str, Any]:
         ("max_clients", "maxclients"),
     ):
         found[name] = asides.ask("config", "+config|get", _number, "CONFIG", "GET", setting)
-    # Older servers tell it in CONFIG only.
+    # Older servers report it in CONFIG only.
     most = found.pop("max_clients")
     found["clients"]["max"] = most if found["clients"]["max"] is None else found["clients"]["max"]
     server = server_from(session.where, session.sentinel, readings.last, role)
@@ -145,11 +145,11 @@ def _number(reply: Any) -> int | None:
 
 
 def _ping_ms(session: Session) -> float:
-    """Return the shortest of a few round trips: what is beyond it is this machine's own business."""
+    """Return the shortest of a few round trips: anything longer is due to this machine."""
     found = []
     for _number_of_try in range(PINGS):
         started = time.monotonic()
-        # Even a refusal has been there and back.
+        # Even a refusal makes the round trip.
         session.ask(("PING",))
         found.append(time.monotonic() - started)
     return round(min(found) * 1000, 3)

@@ -15,18 +15,18 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsald
 
 SCENARIOS = ("scenario1", "scenario2", "scenario3")
 PUT_BACK = "put_back"
-# By this an incident of a rehearsal is known in a ledger; the scenario follows.
+# Marks a rehearsal's incident in a ledger; the scenario follows.
 OPENED_FOR = "rehearsal of "
-# A run that wrote nothing for so long is at work no more: each try of a watch is written down.
+# A run that has written nothing for this long is no longer at work: each try of a watch is written down.
 SIGN_OF_LIFE_SECONDS = 120
 NO_GROUP = "none"
 _HELD = ("proven", "draining", "unproven")
 
 
 def rehearsal_place(environment: str, wanted: str, recovery: str = "none") -> list[str]:
-    """Return why nothing is rehearsed here, asked before any host is; empty where nothing speaks against it.
+    """Return why nothing may be rehearsed here, checked before any host is asked; empty if nothing speaks against it.
 
-    :param recovery: what the scenario would do about corrupt rows; a repair mends those of before as well.
+    :param recovery: what the scenario would do about corrupt rows; a repair also mends those from before.
     """
     if wanted not in (*SCENARIOS, PUT_BACK):
         return [
@@ -46,9 +46,9 @@ def rehearsal_place(environment: str, wanted: str, recovery: str = "none") -> li
 
 
 def left_over(info: Answer) -> Mapping[str, Any]:
-    """Return the rehearsal that a ledger has open, the newest; an empty map where there is none, and on a replica.
+    """Return the newest rehearsal that a ledger has open; an empty map if there is none, and on a replica.
 
-    That one shows what its primary has, later, and nothing can be put back there.
+    A replica shows what its primary has, only later, and nothing can be put back there.
     """
     if not (info.get("database") or {}).get("writable"):
         return {}
@@ -56,7 +56,7 @@ def left_over(info: Answer) -> Mapping[str, Any]:
 
 
 def is_rehearsal(incident: Mapping[str, Any]) -> bool:
-    """Whether an incident was opened by a rehearsal."""
+    """Tell whether an incident was opened by a rehearsal."""
     return str(incident.get("scenario") or "").startswith(OPENED_FOR)
 
 
@@ -68,14 +68,14 @@ def rehearsal_decision(
     patterns: Mapping[str, str],
     fence: bool = True,
 ) -> dict[str, Any]:
-    """Return what this run does: ``goes`` (rehearses), ``puts_back`` what a run before left, or ``refused``, and why.
+    """Return what this run does: ``goes`` (rehearses), ``puts_back`` what an earlier run left, or ``refused``, and why.
 
-    ``left`` has the incidents that are open by host, ``unknown`` of which ledgers nobody knows whether they have one.
+    ``left`` has the open incidents by host, ``unknown`` the ledgers of which nobody knows whether they have one.
 
     :param names: hosts by tier, ``db``, ``redis``, ``app``.
-    :param answers: of those hosts, in their order: ``info`` (incident_info), ``events`` (the same of what is left),
+    :param answers: of those hosts, in their order: ``info`` (incident_info), ``events`` (the same for what is left),
         ``flag``, ``fence``, ``checks``, ``data`` of databases, ``block`` of Redis, ``health`` of the application.
-    :param patterns: how each tier was named; ``none`` where there is none on purpose.
+    :param patterns: how each tier was named; ``none`` if there is none on purpose.
     """
     rows = list(together(names["db"], *(answers[one] for one in ("info", "events", "flag", "fence", "checks", "data"))))
     left = {str(name): left_over(info)["incident_id"] for name, info, *_rest in rows if left_over(info)}
@@ -113,7 +113,7 @@ def rehearsal_decision(
 
 
 def _unknown(names: Sequence[str], infos: Sequence[Answer], pattern: str) -> list[str]:
-    """Return which ledgers may have a rehearsal open that nobody can see; the same command finds it another time."""
+    """Return which ledgers may have a rehearsal open that nobody can see; the same command can find it later."""
     if not names:
         return [f"{pattern} has no hosts, so no ledger was asked. Mend the name."]
     lost = headless(names, infos)
@@ -132,7 +132,7 @@ def _unknown(names: Sequence[str], infos: Sequence[Answer], pattern: str) -> lis
 
 
 def _twins(names: Sequence[str], infos: Sequence[Answer]) -> list[str]:
-    """Return which hosts lead to one database: both would plant, and neither would find what it planted."""
+    """Return which hosts lead to the same database: both would plant, and neither would find what it planted."""
     led: dict[str, str] = {}
     found = []
     for name, info in together(names, infos):
@@ -154,9 +154,9 @@ def _about(name: str, info: Answer) -> list[str]:
 
 
 def _alive(name: Any, events: Answer) -> list[str]:
-    """Return that the rehearsal may be at work still, by the last that it wrote and the same server's clock.
+    """Return why the rehearsal may still be at work, by its last entry and the same server's clock.
 
-    Where that is not known it is not known to be dead: what is put back then could be under its hands.
+    If these are not known, it is not known to be dead, and could still be using what would be put back.
     """
     told = events.get("events") or []
     now = str((events.get("database") or {}).get("now") or "")
@@ -221,7 +221,7 @@ def _flag(flag: Answer) -> list[str]:
 
 
 def _data(data: Answer, wanted: str) -> list[str]:
-    """Return what keeps test data from being planted. Scenario 3 stops also what is not there; scenario 2 cannot."""
+    """Return what keeps test data from being planted. Scenario 3 can stop without any; scenario 2 cannot."""
     if "planted" not in data and wanted != "scenario1":
         return [f"{why_not(data)}. {one_line((data.get('error') or {}).get('todo', ''))}".strip()]
     if wanted == "scenario2" and not data.get("rows"):

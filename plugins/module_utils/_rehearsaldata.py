@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rehearsal plants: what is asked for, and what the ledger says of it. Pure: neither Ansible nor a driver."""
+"""What a rehearsal plants: what is asked for, and what the ledger says about it. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     ORPHAN: ("column", "references"),
     ERRORS: ("column", "tenants"),
 }
-# Their keys stand in one event of the ledger, and more than this shows nothing that fewer do not.
+# Their keys are in one event of the ledger, and more rows than this show nothing that fewer do not.
 MOST_ROWS = 10_000
-# How an environment is called in which nothing is broken on purpose: a word begins so, as in prod-br or EU_PRD1. One
-# that is refused for its name alone gets another name.
+# What an environment is called in which nothing is broken on purpose: a word begins like this, as in prod-br or
+# EU_PRD1. One that is refused only for its name has to be renamed.
 _PRODUCTION = re.compile(r"(?<![^\W\d_])(prod|prd|live)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Planting:
-    """What is asked for of one table; the fields are the suboptions of ``kinds``."""
+    """What is asked for on one table; the fields are the suboptions of ``kinds``."""
 
     kind: str
     table: str
@@ -53,8 +53,8 @@ class Planting:
 class Planted:
     """Rows of one table that are there because of a rehearsal, as the ledger has them.
 
-    ``keys``: one list a column of ``key``; without a key ``texts``, all that each row holds, with how many of it were
-    planted and how many there were before.
+    ``keys``: one list per column of ``key``; without a key ``texts``, the whole content of each row, with how many of
+    these were planted and how many there were before.
     """
 
     kind: str
@@ -77,12 +77,12 @@ class Planted:
 
 
 def is_production(environment: str | None) -> bool:
-    """Whether this is what people call production, in whatever case and with whatever beside it."""
+    """Tell whether this is what people call production, in any case and with anything beside it."""
     return _PRODUCTION.search(environment or "") is not None
 
 
 def refuse_production(environment: str | None, ledger_environment: str | None) -> None:
-    """Refuse to plant in production, or where nobody says that it is something else; raises BadInput."""
+    """Refuse to plant in production, or if nobody says that it is something else; raises BadInput."""
     named = [name for name in (environment, ledger_environment) if is_production(name)]
     if named:
         raise BadInput(
@@ -101,7 +101,7 @@ def refuse_production(environment: str | None, ledger_environment: str | None) -
 
 
 def asked(kinds: Sequence[Mapping[str, Any]], rows: int) -> list[Planting]:
-    """Return what is asked for; raises BadInput for what lacks something, or is too much."""
+    """Return what is asked for; raises BadInput if something is missing, or it is too much."""
     if not 1 <= rows <= MOST_ROWS:
         raise _bad(f"rows is {rows}; it is from 1 to {MOST_ROWS}.")
     found = []
@@ -129,7 +129,7 @@ def _bad(what: str) -> BadInput:
 
 
 def still_planted(events: Sequence[tuple[str, str]]) -> list[Planted]:
-    """Return what is on record as planted and not as taken away whole.
+    """Return what is on record as planted and not as removed completely.
 
     :param events: of one incident, oldest first, each with its data as JSON.
     """

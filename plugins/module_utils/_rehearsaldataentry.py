@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``rehearsal_data`` does: rows planted with a record of each, and exactly those taken away again."""
+"""What ``rehearsal_data`` does: plant rows with a record of each, and take exactly those away again."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrigh
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import rehearsal as queries
 
-PHASE = "report"  # An exercise is none of an incident's own phases.
+PHASE = "report"  # An exercise is not one of an incident's own phases.
 LOCK_SECONDS = 2.0
-_INTEGRITY = "23"  # The class of SQLSTATEs of constraints.
+_INTEGRITY = "23"  # The SQLSTATE class of constraints.
 _TOO_LONG = "22"  # And of values that do not fit.
 
 
@@ -60,7 +60,7 @@ class Told:
     warnings: list[str] = field(default_factory=list)
 
     def as_result(self, changed: bool) -> dict[str, Any]:
-        """Return it."""
+        """Return it as a result."""
         rows = sum(row["rows"] for row in self.planted)
         return {**vars(self), "rows": rows, "changed": changed}
 
@@ -87,7 +87,7 @@ def set_rehearsal_data(login: Login, request: Request, check_mode: bool) -> dict
 
 
 def _on_record(session: Session, request: Request, usable: bool) -> tuple[list[data.Planted], str | None]:
-    """Return what is planted under the incident, and its id; None where the ledger does not know it."""
+    """Return what is planted under the incident, and its id; None if the ledger does not know it."""
     if not usable:
         return [], None
     with session.transaction(request.deadline, mode="READ ONLY") as cursor:
@@ -107,7 +107,7 @@ def _present(session: Session, request: Request, incident: str | None, check_mod
         )
     for planting in request.kinds:
         try:
-            # One transaction a kind: what the schema does not take leaves the others whole.
+            # One transaction per kind: one that the schema does not take leaves the others whole.
             with session.transaction(request.deadline, LOCK_SECONDS, mode, SETTINGS) as cursor:
                 _may(cursor, find_table(cursor, planting.table)[0])
                 shape = Shape(cursor, planting, request.zone)
@@ -125,7 +125,7 @@ def _present(session: Session, request: Request, incident: str | None, check_mod
 
 
 def _forbidden(error: KanbanError) -> bool:
-    """Whether it is the schema that does not take such rows, or does not have the table."""
+    """Tell whether it is the schema that does not take such rows, or does not have the table."""
     state = str(error.details.get("sqlstate") or "")
     return error.code in ("not_planned", "missing_table", "missing_column") or state[:2] in (_INTEGRITY, _TOO_LONG)
 
@@ -149,7 +149,7 @@ def _plan(cursor: Cursor, shape: Shape) -> dict[str, Any]:
 
 
 def _plant(cursor: Cursor, shape: Shape, request: Request, incident: str, told: Told) -> dict[str, Any]:
-    """Plant and record in one transaction: there is no moment at which rows are there that nobody knows of."""
+    """Plant and record in one transaction, so that there are never rows that nobody knows of."""
     written = Written(cursor)
     rows = shape.plant(cursor)
     written.expect(shape.table.oid, inserted=len(rows))
@@ -161,7 +161,7 @@ def _plant(cursor: Cursor, shape: Shape, request: Request, incident: str, told: 
 
 
 def _alike(cursor: Cursor, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    """Return what names rows without a key, and how many there were that look the same."""
+    """Return what identifies rows without a key, and how many that look the same there were before."""
     ours = Counter(str(row[0]) for row in rows)
     there = dict(cursor.rows(sql.SQL(queries.ALIKE).format(table=shape.name), {"texts": list(ours)}))
     before = tuple(int(there.get(text, 0)) - number for text, number in ours.items())

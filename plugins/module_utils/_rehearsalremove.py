@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking away the rows that a rehearsal planted: those, and nothing that leads to them."""
+"""Taking away the rows that a rehearsal planted: only those, and nothing that refers to them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def standing(cursor: Cursor, planted: Planted) -> int:
-    """Return how many of them are there; the scenario's own repair may have taken some. Raises KanbanError."""
+    """Return how many of the rows are there; the scenario's own repair may have taken some. Raises KanbanError."""
     text = queries.LEFT_BY_KEY if planted.key else queries.LEFT_BY_ROW
     statement, values, _table = _filled(cursor, planted, text)
     return int(cursor.row(statement, values)[0])
 
 
 def remove(cursor: Cursor, planted: Planted, written: Written) -> int:
-    """Take them away; return how many went. What rows of others lead to stays. Raises KanbanError."""
+    """Take the rows away; return how many went. Those that other rows refer to stay. Raises KanbanError."""
     text = queries.REMOVE_BY_KEY if planted.key else queries.REMOVE_BY_ROW
     statement, values, table = _filled(cursor, planted, text)
     cursor.run(statement, values)
@@ -53,7 +53,7 @@ def _filled(cursor: Cursor, planted: Planted, text: str) -> tuple[sql.Composable
 
 
 def _free(cursor: Cursor, table: int) -> sql.Composable:
-    """Return that no row of anybody's leads to the row ``t``."""
+    """Return the condition that no row at all refers to the row ``t``."""
     found: list[sql.Composable] = [sql.SQL("true")]
     for key in read_foreign_keys(cursor, [table]):
         pairs = [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rehearsal came to: verified, put back, how long each step took, and the last screen. Pure."""
+"""The outcome of a rehearsal: verified, put back, how long each step took, and the last screen. Pure."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import DUPLICATE, ORPHAN
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
-# How a fence is that refuses nothing, by what lowering it said.
+# States of a fence that refuses nothing, as lowering it reports them.
 _DOWN = ("absent", "dormant", "lowered")
 # What these kinds find depends on the hour, not on what is planted.
 _BY_TIME = ("timeline", "mass_delete", "missing_since", "sql")
 
 
 def grown(before: Answer, after: Answer, checks: Sequence[Answer], kinds: Sequence[Answer], data: Answer) -> list[str]:
-    """Return what the checks of the data count now that was not planted, or lack of what was; empty where it fits.
+    """Return where the checks of the data now count more than was planted, or less; empty if it fits.
 
-    :param checks: of the profile; ``kinds`` what was asked for, and ``data`` what ``rehearsal_data`` said of each.
+    :param checks: of the profile; ``kinds`` what was asked for, and ``data`` what ``rehearsal_data`` said about each.
     """
     if not after.get("complete"):
         return [f"its data could not be counted after the scenario: {why_not(after)}"]
-    # An answer that never came is not the one that nothing was planted.
+    # An answer that never came does not say that nothing was planted.
     if len(data.get("planted") or []) != len(kinds):
         return [f"what was planted is not known: {why_not(data)}"]
     planted = [(kind, row["rows"]) for kind, row in zip(kinds, data.get("planted") or [])]
@@ -37,7 +37,7 @@ def grown(before: Answer, after: Answer, checks: Sequence[Answer], kinds: Sequen
         if check["kind"] in _BY_TIME or then is None or now is None:
             continue
         due = sum(rows for kind, rows in planted if _is_about(check, kind))
-        # A copy of a row that another check names is named by it, too.
+        # A copy of a row that another check finds is found by it, too.
         along = 0 if due else sum(rows for kind, rows in planted if kind["table"] == check.get("table"))
         if now - then < due or now - then > due + along:
             found.append(f"{check['name']} counts {now - then} more than before, and {due} were planted")
@@ -62,7 +62,7 @@ def rehearsal_verified(
     fence: bool = False,
     redis: Sequence[str] = (),
 ) -> list[str]:
-    """Return what the hosts show after the scenario that is not as it should be; empty where all is.
+    """Return what is not as it should be on the hosts after the scenario; empty if all is.
 
     :param names: databases that were acted on. ``answers`` of them, in their order: ``flag`` (of those who should be
         off), ``before`` and ``after`` (integrity_info), ``kinds`` (a list), ``data``, ``fence`` (write_fence_info); of
@@ -79,7 +79,7 @@ def rehearsal_verified(
             bad.append(f"{name}: the fence is not proven: {one_line(fenced.get('status') or why_not(fenced))}")
         bad += [f"{name}: {line}" for line in grown(before, after, checks, kinds or [], data)]
     for name, block in together(redis, answers["block"] if redis else []):
-        # A replica has what its master gives it, in its own time.
+        # A replica gets the block from its master, in its own time.
         if not block.get("held") and (block.get("server") or {}).get("writable") is not False:
             why = "it is not there" if "held" in block else why_not(block)
             bad.append(f"{name}: the write block is not held: {why}")
@@ -97,13 +97,13 @@ def rehearsal_back(
     fence: bool = True,
     opened: Mapping[str, Answer] | None = None,
 ) -> list[str]:
-    """Return what is not as before the rehearsal; empty where all is put back, and each host has said so.
+    """Return what is not as before the rehearsal; empty if all is put back, and each host has said so.
 
     :param answers: of the databases, in their order: ``fence`` (write_fence), ``flag`` (feature_flag), ``data``
         (rehearsal_data), and after the closing ``closed`` (incident); ``block`` of Redis (write_block_info).
-    :param failures: what went wrong while it was put back, by host. A host that is lost is none of them.
+    :param failures: what went wrong while it was put back, by host. A host that is lost is not among them.
     :param fence: whether one was to be lowered.
-    :param opened: answers to the opening of the incident, by host; where none came it may be open.
+    :param opened: answers to the opening of the incident, by host; if none came it may be open.
     """
     bad = [f"{name}: {one_line(why)}" for name, why in failures.items()]
     for name, fenced, flag, data in together(names, answers["fence"], answers["flag"], answers["data"]):
@@ -128,7 +128,7 @@ def rehearsal_back(
     ]
     if bad:
         return bad + unknown
-    # Closing takes the latch away as well; what it left of it is told by that, also where it is nothing.
+    # Closing also takes the latch away; its answer says what it left of that, even if that is nothing.
     return [
         f"{name}: the incident is not known to be closed: {why_not(answer)}"
         for name, answer in together(names if "closed" in answers else [], answers.get("closed", []))
@@ -137,7 +137,7 @@ def rehearsal_back(
 
 
 def _blocks_left(names: Sequence[str], blocks: Sequence[Answer]) -> dict[str, str]:
-    """Return where the write block is not known to be gone, and why; a replica has its master's, in its own time."""
+    """Return where the write block is not known to be gone, and why; a replica follows its master, in its own time."""
     known = [(block, block.get("server") or {}) for block in blocks if "held" in block]
     led = {server.get("cluster") for block, server in known if server.get("writable") is not False and _is_gone(block)}
     found = {}
@@ -157,7 +157,7 @@ def rehearsal_notes(
 ) -> list[str]:
     """Return what was, or would be, set up on each database: who was switched on, what was planted, what was not.
 
-    :param restored: answers to the undo; whose flag somebody changed since is left alone, and said.
+    :param restored: answers to the undo; tenants whose flag somebody has changed since are left alone, and named.
     """
     found = []
     for name, flag, planted, back in together(names, enabled, data, restored):
@@ -188,8 +188,8 @@ def rehearsal_screen(
 
     ``verdict``: rehearsed, failed (a step was not as it should be), put_back, refused or planned.
 
-    :param verdict: of the scenario, as ``verdict`` returns it; empty where it did not come to its end.
-    :param seconds: ``disable``, ``verify``, ``total``; null where that was not measured.
+    :param verdict: of the scenario, as ``verdict`` returns it; empty if it did not come to its end.
+    :param seconds: ``disable``, ``verify``, ``total``; null if that was not measured.
     :param not_set_up: what kept the scenario from being run; ``verified`` and ``back`` what is not as it should be.
     """
     again = command_of("rehearse", arguments)
@@ -197,7 +197,7 @@ def rehearsal_screen(
         return _screen("refused", "REFUSED: nothing was changed.", [*decision["refused"], *decision["lines"]], again)
     if wanted == PUT_BACK or decision["puts_back"]:
         screen = _put_back(decision, back, check_mode, again)
-        # Who asked for a scenario, by a schedule perhaps, is not to take this for a rehearsal.
+        # A caller that asked for a scenario, perhaps a schedule, must not take this for a rehearsal.
         return {**screen, "failed": screen["failed"] or (screen["verdict"] == PUT_BACK and wanted != PUT_BACK)}
     if check_mode:
         said = f"PLAN, nothing was changed: {wanted} may be rehearsed here."
@@ -212,7 +212,7 @@ def rehearsal_screen(
 
 def _put_back(decision: Mapping[str, Any], back: Sequence[str], check_mode: bool, again: str) -> dict[str, Any]:
     named = ", ".join(sorted({one_line(one) for one in decision["left"].values()}))
-    # Of a ledger that did not answer nobody can say that it has none.
+    # A ledger that did not answer may have one.
     unknown = [f"NOT KNOWN: {line}" for line in decision.get("unknown") or []]
     if not named:
         if unknown:
@@ -233,7 +233,7 @@ def _scenario(verdict: Mapping[str, Any]) -> list[str]:
     if not verdict.get("final"):
         return ["THE SCENARIO did not come to the verdict of a stop; see above where it ended, or what it decided."]
     found = [f"THE SCENARIO: {one_line(verdict['headline'])}"] if verdict["failed"] else []
-    # What never came is no time that was too long.
+    # A verdict that never came is not one that took too long.
     if verdict["seconds"] > verdict["objective"]:
         found.append(f"OBJECTIVE: {verdict['seconds']:.1f} s, and it is {verdict['objective']:.0f} s.")
     return found

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How rows are planted in a table that is as it is: which columns are copied, which are made, and what forbids it."""
+"""How rows are planted in a given table: which columns are copied, which are made, and what forbids it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 _INTEGERS = ("int2", "int4", "int8", "numeric")
 _IDS = ("uuid", "text", "varchar", "bpchar")
 _TIMES = {"timestamptz": queries.AT_WITH_ZONE, "timestamp": queries.AT_WITHOUT_ZONE}
-# What a column that must not be empty gets where there is no row to take it from, by the category of its type.
+# What a column that must not be empty gets if there is no row to take it from, by the category of its type.
 _BY_CATEGORY = {"S": "'rehearsal'", "N": "0", "B": "false", "D": "now()"}
 _BY_KIND = {"json": "'[]'", "jsonb": "'[]'", "uuid": "md5(random()::text)"}
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Who fills a column of an INSERT: ``needed`` when it must not be empty, ``itself`` by the table, or ``made``."""
+    """How a column is filled: ``needed`` if it must not be empty, ``itself`` by the table, ``made`` if generated."""
 
     needed: bool
     itself: bool
@@ -38,10 +38,10 @@ class Filled:
 
 
 class Shape:
-    """One table, as it lies there, and how what is asked for gets into it; ``why_not`` says what forbids it."""
+    """One table as it is, and how what is asked for gets into it; ``why_not`` says what forbids it."""
 
     def __init__(self, cursor: Cursor, planting: Planting, zone: str) -> None:
-        """Look at the table; raises BadInput where it, or a column, is not there."""
+        """Look at the table; raises BadInput if it, or a column, is not there."""
         self.planting, self.zone = planting, zone
         self.table, columns = find_table(cursor, planting.table)
         self.columns = {column.name: column for column in columns}
@@ -63,14 +63,14 @@ class Shape:
 
     @property
     def named(self) -> sql.Composable:
-        """What names a planted row: its key, each part as text, or all that it holds."""
+        """What identifies a planted row: its key, each part as text, or its whole content."""
         if not self.key:
             return sql.SQL("t::text")
         return sql.SQL(", ").join([sql.SQL("t.{}::text").format(identifier(part)) for part in self.key])
 
     @property
     def usable(self) -> sql.Composable:
-        """Which rows are copied: those that have what is to be there twice."""
+        """Which rows are copied: those with a value in each column that is to be duplicated."""
         there = [sql.SQL("t.{} IS NOT NULL").format(identifier(name)) for name in self.twice]
         return sql.SQL(" AND ").join(there) if there else sql.SQL("true")
 
@@ -82,7 +82,7 @@ class Shape:
         return int(cursor.row(statement, {"rows": self.planting.rows})[0])
 
     def plant(self, cursor: Cursor) -> list[tuple[Any, ...]]:
-        """Put them there; return what names each. Raises ServerError."""
+        """Plant the rows; return what identifies each. Raises ServerError."""
         text = queries.ERRORS if self.planting.kind == ERRORS else queries.COPIES
         statement = sql.SQL(text).format(
             table=self.name,
@@ -105,14 +105,14 @@ class Shape:
         return resolve_column(wanted, list(self.columns.values()), str(self.table)).name
 
     def _found(self, wanted: str) -> str:
-        """Return a column that can be done without."""
+        """Return the name of an optional column, empty if it is not there."""
         for name in (wanted, wanted.lower()):
             if name in self.columns:
                 return name
         return ""
 
     def _nobody(self, cursor: Cursor) -> sql.Composable:
-        """Return an owner that is none: empty, where the column may be, else an id that nobody has."""
+        """Return an owner that does not exist: NULL if the column may be, else an id that nobody has."""
         if not self.filled[self.whose].needed:
             return sql.SQL("NULL")
         references = self.planting.references or {}
@@ -123,7 +123,7 @@ class Shape:
         return self._fragment(queries.ANY_ID, own, own)
 
     def _values(self) -> dict[str, sql.Composable]:
-        """Return what stands in which column; those that the table fills itself are left out."""
+        """Return the value of each column; those that the table fills itself are left out."""
         found = {}
         for name, column in self.columns.items():
             value = self._value(name, column)
@@ -132,7 +132,7 @@ class Shape:
         return found
 
     def _value(self, name: str, column: Column) -> sql.Composable | None:
-        """Return what a column gets; None where the table fills it, or nobody has to."""
+        """Return what a column gets; None if the table fills it, or nothing has to."""
         filled = self.filled[name]
         about = None if filled.made else self._about(name, column)
         if about is not None or filled.made:
@@ -146,7 +146,7 @@ class Shape:
         return None if filled.itself or not filled.needed else self._needed(column, filled)
 
     def _about(self, name: str, column: Column) -> sql.Composable | None:
-        """Return what a column gets that this kind is about."""
+        """Return what a column gets if this kind is about it, else None."""
         if name in self.twice:
             return sql.SQL("t.{}").format(identifier(name))
         if name == self.whose:
@@ -172,7 +172,7 @@ class Shape:
         return sql.SQL(text).format(table=identifier(of.schema, of.name), **names)
 
     def _why_not(self, cursor: Cursor) -> str:
-        """Return what of the schema forbids it, as far as its catalog says that; empty when nothing does."""
+        """Return what in the schema forbids it, as far as the catalog says so; empty if nothing does."""
         kind, table = self.planting.kind, str(self.table)
         copied = {name for name in self.values if kind != ERRORS and self._is_copied(name)}
         for index, columns in cursor.rows(undo.UNIQUE, {"table": self.table.oid}):
@@ -188,6 +188,6 @@ class Shape:
         return bool(cursor.row(queries.IS_KEPT, {"table": self.table.oid, "column": self.whose})[0])
 
     def _is_copied(self, name: str) -> bool:
-        """Whether a column gets what the copied row has."""
+        """Tell whether a column gets what the copied row has."""
         made = name in self.key and name not in self.twice and self.columns[name].kind in (*_INTEGERS, *_IDS)
         return not made and name != self.time and not (self.planting.kind == ORPHAN and name == self.whose)

@@ -14,9 +14,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
 
 NO_GROUP = "none"
-# What overrides that the data is not validated.
+# The override for data that is not validated.
 VALIDATION = "validation"
-# How a host stands: something failed, it says nothing, it is none of the incident's, or it is, validated or not.
+# How a host stands: something failed, it says nothing, it is not one of the incident's, or it is, validated or not.
 FAILED, SILENT, APART, VALIDATED, UNVALIDATED = "failed", "silent", "apart", "validated", "unvalidated"
 
 
@@ -33,12 +33,12 @@ def release_decision(
     """Return whether the run may give writes back: all of it or nothing.
 
     ``goes``; ``acts``, the databases of the incident; ``refused``, why it may not; ``unvalidated``, what is not known
-    to be validated; ``overridden``, whether that counts for nothing; ``lines``, what else is to be said.
+    to be validated; ``overridden``, whether that is overridden; ``lines``, what else is to be said.
 
     :param infos: of ``incident_info``, in the order of the names.
     :param incident: which one is meant, as ``incident_to_undo`` agrees on it.
-    :param failures: what went wrong on each, a lease of somebody else's for instance; empty where nothing did.
-    :param tiers: the other ones that it takes, each with its ``group``, the ``variable`` that names it, and ``names``.
+    :param failures: what went wrong on each, for instance somebody else's lease; empty if nothing did.
+    :param tiers: the other tiers that it takes, each with its ``group``, the ``variable`` that names it, and ``names``.
     :param break_glass: ``what`` and ``reason`` of an override.
     """
     incident_id, lost = incident["incident_id"], headless(names, infos)
@@ -53,7 +53,7 @@ def release_decision(
     acts = [name for name, kind, _text in hosts if kind in (VALIDATED, UNVALIDATED)]
     unvalidated = [text for _name, kind, text in hosts if kind in (SILENT, UNVALIDATED)]
     refused = [text for _name, kind, text in hosts if kind == FAILED]
-    # Where somebody could not be asked that is what is wrong.
+    # If a host could not be asked, that is what is wrong.
     if names and not refused and not incident["agreed"]:
         refused.append(one_line(incident["why"]))
     if not acts and not refused:
@@ -89,7 +89,7 @@ def _failovers(info: Answer) -> Sequence[Mapping[str, Any]]:
 
 
 def _standing(name: str, info: Answer, failure: str, primary: str, incident_id: str) -> tuple[str, str]:
-    """Return how a host stands, and one line that says it. ``primary``: what is known of a headless replica's."""
+    """Return how a host stands, and one line about it. ``primary``: what is known of a headless replica's primary."""
     if failure:
         return FAILED, f"{name}: {one_line(failure)}"
     if "database" not in info or primary:
@@ -132,17 +132,17 @@ def release_outcome(
     that was everywhere, before anything was lowered, and nobody stopped it.
 
     :param tests: each with ``what`` it is called, whether it is ``wanted``, and ``answers`` of ``smoke_test``.
-    :param before: of ``incident_info`` at the beginning, for each database that acts; ``after``: the same by now.
+    :param before: of ``incident_info`` at the beginning, for each database that acts; ``after``: the same as of now.
     :param kept: databases where writes could not be given back, so that nothing is tested: each one's ``host``, the
-        ``answer`` that failed, and that of lowering its ``fence``, empty where nobody tried.
+        ``answer`` that failed, and that of lowering its ``fence``, empty if nobody tried.
     """
     results = [(str(test["what"]), *_passed(test["answers"])) for test in tests if test["wanted"]]
-    # What comes after a test that failed was not tried.
+    # Tests after one that failed were not tried.
     failed = [f"the {what} {wrong}" for what, _passed_it, wrong in results if wrong][:1]
     why, unknown = [], []
     for name, first, last in together(decision["acts"], before, after):
         if first.get("kills") is None:
-            continue  # Without a ledger nobody counts.
+            continue  # Without a ledger nothing counts them.
         if last.get("kills") is None or last.get("failed"):
             unknown.append(f"whether somebody stopped it again on {name} is not known: {why_not(last)}")
         elif last["kills"] != first["kills"]:
@@ -165,7 +165,7 @@ def release_outcome(
 
 
 def _never_lowered(fence: Answer) -> bool:
-    """Tell whether a fence is known to be as it was: nobody tried, or who did looked again and had changed nothing."""
+    """Tell whether a fence is known to be as it was: nobody tried, or a try changed nothing and looked again."""
     tried = bool(fence) and not fence.get("skip_reason")
     return not tried or bool(fence.get("failed") and "status" in fence and not fence.get("changed"))
 
@@ -178,7 +178,7 @@ def _kept_line(one: Mapping[str, Any], never: bool) -> str:
 
 
 def _passed(answers: Sequence[Answer]) -> tuple[bool, str]:
-    """Return whether a test passed somewhere and failed nowhere, and what is wrong; who is gone tells nothing."""
+    """Return whether a test passed somewhere and failed nowhere, and what is wrong; lost hosts tell nothing."""
     told = [answer for answer in answers if answer and not answer.get("unreachable")]
     if any(answer.get("failed") or answer.get("passed") is False for answer in told):
         return False, "failed"

@@ -40,10 +40,10 @@ def release_screen(
     :param unrecorded: databases whose ledger could not take what happened, each with why.
     :param lease_left: databases that had nothing to take and gave no answer to the lease, with why; it ends by itself
         within ``lease_seconds``.
-    :param again: the parts fence and block as they are refused again; only read where they had to be.
+    :param again: the parts fence and block as they are refused again; only read if they had to be.
     :param arguments: what a line to type needs, the incident included.
     """
-    # What was given back and refused again is told as it is now.
+    # What was given back and refused again is shown as it is now.
     parts = [*(part for part in given if part["kind"] != RELEASE), *again] if outcome["raise"] else list(given)
     bad = [*_bad(decision, outcome, given, again), *(f"it is not on record: {one_line(text)}" for text in unrecorded)]
     word, start = _headline(decision, outcome, bad, again, check_mode)
@@ -67,7 +67,7 @@ def release_screen(
     ]
     lines += decision["lines"]
     if decision["goes"]:
-        # What does not hold is read before what does.
+        # What does not hold comes before what does.
         ordered = sorted(parts, key=lambda part: bool(part["holds"]))
         lines += merged([line for part in ordered for line in part["lines"]])
     lines += _next(decision, outcome, bool(bad), check_mode, arguments)
@@ -103,7 +103,7 @@ def _headline(
             if outcome["never"]
             else ("RAISED AGAIN", "", "again")
         )
-        # Where nothing was lowered nothing has changed that people should be told of.
+        # If nothing was lowered, nothing has changed that people should be told about.
         word = "refused" if outcome["never"] and not known else "raised_again"
         return word, f"{start}: {why}; {before}its writes are {known}refused {now}."
     if check_mode:

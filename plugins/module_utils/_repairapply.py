@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applying a plan: into quarantine, change, look again; the caller's transaction ends with all of it or none."""
+"""Applying a plan: quarantine, change, count again; the caller's transaction ends with all of it or none."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
 
-# Kinds that find rows for having nothing in their column.
+# Kinds that find rows because there is nothing in their column.
 _LOOK_FOR_NOTHING = ("cardless_ticket", "null_reference")
 
 
 def ensure_quarantine(cursor: Cursor) -> None:
-    """Make the quarantine where there is none yet; raises ServerError where this role may not, or not write there."""
+    """Make the quarantine if there is none yet; raises ServerError if this role may not make it or write to it."""
     present, creatable = cursor.row(queries.STATE, {})
     if not present and creatable:
         cursor.run(queries.CREATE, {})
@@ -42,7 +42,7 @@ def ensure_quarantine(cursor: Cursor) -> None:
 
 
 def ensure_nothing_before(cursor: Cursor) -> None:
-    """Let the quarantine take rows that were not there before; raises ServerError where this role may not."""
+    """Let the quarantine take rows that were not there before; raises ServerError if this role may not."""
     if not cursor.row(queries.REFUSES_NOTHING_BEFORE, {})[0]:
         return
     try:
@@ -64,7 +64,7 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Writt
 
     :param written: counts what is written from here on.
 
-    Raises KanbanError, after which the transaction is to be rolled back.
+    Raises KanbanError, after which the transaction must be rolled back.
     """
     cursor, progress = planner.cursor, planner.progress
     keep = {table.oid: values_of(cursor, table, place, repair) for place, table in enumerate(planner.touched)}
@@ -97,14 +97,14 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Writt
 
 
 def values_of(cursor: Cursor, table: Touched, place: int, repair: int) -> dict[str, Any]:
-    """Return what statements on a table of the plan take; raises ServerError."""
+    """Return the values for statements on a table of the plan; raises ServerError."""
     columns = cursor.row(queries.RELATION, {"schema": table.schema, "name": table.table})[1]
     named = {"schema": table.schema, "name": table.table, "columns": columns}
     return {**named, "relation": table.oid, "repair": repair, "place": place}
 
 
 def change_rows(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
-    """Change rows, one statement for each set of columns that take their default: a default is no value in SQL."""
+    """Change rows, one statement for each set of columns that take their default: in SQL a default is not a value."""
     types = {row[0]: row[1] for row in cursor.rows(queries.TYPES, values)}
     done = 0
     for (defaults,) in cursor.rows(queries.DEFAULTS, values):
@@ -125,7 +125,7 @@ def change_rows(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
 
 
 def expect(table: object, planned: int, done: int, what: str) -> None:
-    """Refuse to go on where not all planned rows of a table were done; raises KanbanError."""
+    """Refuse to go on if not all planned rows of a table were done; raises KanbanError."""
     if planned != done:
         raise KanbanError(
             "not_as_planned",
@@ -158,10 +158,10 @@ def _look_again(planner: Planner, checks: Sequence[Check]) -> None:
 
 
 def _emptied(planner: Planner, checks: Sequence[Check]) -> dict[str, int]:
-    """Return how many rows more a check may find with nothing in a column, for that is how others are mended.
+    """Return how many more rows a check may find with nothing in a column, because that is how others are mended.
 
-    A ticket whose lane is another company's has none afterwards, and one without a lane is looked for by another check.
-    Where that one decides it may not grow all the same.
+    A ticket whose lane is another company's has none afterwards, and another check looks for tickets without a lane.
+    If that check decides, its count still may not grow.
     """
     made: dict[tuple[str | None, str | None], int] = {}
     for check, planned in zip(checks, planner.plan.checks):
@@ -175,5 +175,5 @@ def _emptied(planner: Planner, checks: Sequence[Check]) -> dict[str, int]:
 
 
 def add_repair(cursor: Cursor, values: dict[str, Any], plan: dict[str, Any]) -> int:
-    """Note a repair; return its number. Raises ServerError."""
+    """Record a repair; return its number. Raises ServerError."""
     return int(cursor.row(queries.ADD_REPAIR, {**values, "plan": json.dumps(plan)})[0])

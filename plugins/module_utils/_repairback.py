@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows of quarantine on their way back: exactly as they were, past what would make something else of them.
+"""Rows on their way back from quarantine: exactly as they were, past what would change them.
 
 A trigger that stamps a row ("updatedAt" := now()) stamps it again on the way back. So rows are compared with what is
-kept, and where they differ they are written once more with triggers left aside.
+kept, and if they differ they are written once more with triggers left aside.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _GRANT = "Use a superuser, or GRANT SET ON PARAMETER session_replication_role (P
 class Back:
     """Brings the rows of one repair back in the caller's transaction.
 
-    ``orphans``: how many of a table's deleted (or changed) rows led to no row under a key that is NOT VALID.
+    ``orphans``: how many of a table's deleted (or changed) rows referred to no row under a key that is NOT VALID.
     """
 
     cursor: Cursor
@@ -41,11 +41,11 @@ class Back:
     transactions: list[str] = field(default_factory=list)
 
     def all(self, kept_rows: list[Kept]) -> list[str]:
-        """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
+        """Bring everything back; return what to tell. Raises KanbanError: then all must be rolled back."""
         written = Written(self.cursor)
         self.progress.step("bring back", planned=sum(kept.deleted + kept.updated + kept.inserted for kept in kept_rows))
         if any(kept.inserted for kept in kept_rows):
-            # Tables may refer to one another in a circle, where the keys can wait.
+            # Tables may refer to one another in a circle if their keys can wait.
             self.cursor.run(bringback.DEFERRED, {})
         for kept in kept_rows:
             if kept.updated:
@@ -58,7 +58,7 @@ class Back:
                 self._write(kept, queries.DELETED_ROWS, self._insert, written)
                 self.progress.rows(kept.deleted)
         for kept in kept_rows:
-            # In the order in which a restore did it, backwards: those that refer come first.
+            # In the reverse order of a restore: tables that refer to others come first.
             self.progress.next(str(kept))
             steps = [self._take_away, self._change_back]
             for step in reversed(steps) if self._refers_to_itself(kept) else steps:
@@ -84,8 +84,8 @@ class Back:
             raise _not_exact(kept, "A trigger of the application, or a policy, keeps some.")
 
     def _write(self, kept: Kept, shape: str, write: Callable[[Kept], bool], written: Written) -> None:
-        """Write rows of one table; raises ServerError where they cannot come back as they were."""
-        # What is rolled back to a savepoint counts as written too.
+        """Write rows of one table; raises ServerError if they cannot come back as they were."""
+        # What a rollback to a savepoint undoes counts as written too.
         rows = {"inserted": kept.deleted} if shape == queries.DELETED_ROWS else {"updated": kept.updated}
         self.in_time()
         if not self.orphans.get((kept.place, shape)):
@@ -104,7 +104,7 @@ class Back:
             with self.cursor.savepoint():
                 if not _tried(kept, write):
                     raise _not_exact(kept, "")
-                # Rows that are written here have the savepoint's own transaction.
+                # Rows that are written here carry the savepoint's own transaction id.
                 self.transactions.append(self.cursor.row(queries.OUR_TRANSACTION, {"repair": self.repair})[0])
         except ServerError as error:
             if error.code != "not_exact":
@@ -113,7 +113,7 @@ class Back:
         return True
 
     def _leave_aside(self, kept: Kept, orphans: int) -> None:
-        """Leave keys and triggers aside from here on; raises ServerError where this role may not."""
+        """Leave keys and triggers aside from here on; raises ServerError if this role may not."""
         try:
             self.cursor.row(queries.AS_REPLICA, {})
         except ServerError as error:
