@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes along with rows that are deleted: foreign keys as the catalog has them, followed to their end."""
+"""The rows that go or change along with deleted rows, by the foreign keys in the catalog, followed to the end."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FORBIDS = ("NO ACTION", "RESTRICT")
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A foreign key: ``columns`` of ``table`` lead to ``parents`` of the table ``parent`` (an oid).
+    """A foreign key: ``columns`` of ``table`` refer to ``parents`` of the table ``parent`` (an oid).
 
-    ``effect`` is of a row that goes, ``on_update`` of one whose key changes.
+    ``effect`` applies when a referenced row is deleted, ``on_update`` when its key changes.
     ``set_columns``: what SET NULL and SET DEFAULT set; ``not_null``: those of ``columns`` that cannot be NULL.
     """
 
@@ -41,12 +41,12 @@ class ForeignKey:
 
     @property
     def place(self) -> str:
-        """Its table, for people."""
+        """Its table, for messages."""
         return f"{self.schema}.{self.table}"
 
     @property
     def impossible(self) -> list[str]:
-        """Columns that it would set to NULL and that cannot be."""
+        """Columns that it would set to NULL but that cannot be NULL."""
         return [name for name in self.set_columns if name in self.not_null] if self.effect == "SET NULL" else []
 
     @property
@@ -55,7 +55,7 @@ class ForeignKey:
         return identifier(self.schema, self.table)
 
     def same(self) -> sql.Composable:
-        """Return that a row ``t`` of its table leads to the row ``p``."""
+        """Return the condition that a row ``t`` of its table refers to the row ``p``."""
         pairs = [
             sql.SQL("t.{} = p.{}").format(identifier(child), identifier(parent))
             for child, parent in zip(self.columns, self.parents)
@@ -64,7 +64,7 @@ class ForeignKey:
 
 
 def read_foreign_keys(cursor: Cursor, tables: Sequence[int]) -> list[ForeignKey]:
-    """Return the foreign keys that lead to these tables; raises ServerError."""
+    """Return the foreign keys that refer to these tables; raises ServerError."""
     rows = cursor.rows(queries.FOREIGN_KEYS, {"tables": list(tables)})
     found = []
     for oid, name, child, schema, table, parent, gone, moved, columns, parents, set_columns, not_null, indexed in rows:
@@ -76,9 +76,9 @@ def read_foreign_keys(cursor: Cursor, tables: Sequence[int]) -> list[ForeignKey]
 
 
 def follow(cursor: Cursor, level: int, names: Mapping[int, sql.Composable], keys: dict[int, list[ForeignKey]]) -> bool:
-    """Add to the plan what goes, or changes, with the rows of one level; tell whether there is a next one.
+    """Add to the plan the rows that go or change with those of one level; return whether there is a next level.
 
-    :param names: of the tables with rows that go at that level.
+    :param names: the names of the tables with rows that are deleted at that level, by oid.
     :param keys: the foreign keys to each table, filled as tables come up.
     """
     unread = [table for table in names if table not in keys]
@@ -116,7 +116,7 @@ def _add(cursor: Cursor, key: ForeignKey, parents: sql.Composable, level: int) -
 def forbidding(
     cursor: Cursor, names: Mapping[int, sql.Composable], keys: Mapping[int, Sequence[ForeignKey]]
 ) -> list[tuple[ForeignKey, int]]:
-    """Return foreign keys that forbid what is planned, with how many rows of theirs do; raises ServerError."""
+    """Return the foreign keys that forbid the plan, each with how many of its rows do; raises ServerError."""
     found = []
     for table, name in names.items():
         for key in keys.get(table, ()):
@@ -129,9 +129,9 @@ def forbidding(
 
 
 def following(cursor: Cursor, names: Mapping[int, sql.Composable]) -> list[tuple[ForeignKey, int]]:
-    """Return foreign keys that would change rows along with those that the plan changes, with how many.
+    """Return the foreign keys that would change rows along with those that the plan changes, each with how many.
 
-    :param names: of the tables with rows that change.
+    :param names: the names of the tables with rows that change, by oid.
     """
     found = []
     for key in read_foreign_keys(cursor, list(names)) if names else []:
@@ -146,7 +146,7 @@ def following(cursor: Cursor, names: Mapping[int, sql.Composable]) -> list[tuple
 
 
 def children_first(tables: Sequence[int], keys: Mapping[int, Sequence[ForeignKey]]) -> list[int]:
-    """Return tables so that those that refer come before those that are referred to; in a circle, as they come."""
+    """Return tables with those that refer before those they refer to; within a cycle, in the given order."""
     left, ordered = list(tables), []
     while left:
         free = [

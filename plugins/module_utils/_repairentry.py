@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What ``integrity_repair`` does, from a login and a request to a result.
 
-Everything of a repair is one REPEATABLE READ transaction. So plan, quarantine, change and the checks afterwards see one
-moment and what this transaction did itself; a row that somebody else changed since is an error of the server's and
-never written over, and so is one that a cascade would take along and the plan did not see. READ COMMITTED would follow
-such rows to their newest version, which nobody approved.
+A whole repair is one REPEATABLE READ transaction, so that the plan, the quarantine, the change and the checks
+afterwards see one snapshot plus what this transaction did itself. A row that somebody else has changed since is a
+server error and never overwritten, and so is a row that a cascade would take along but the plan did not see. READ
+COMMITTED would follow such rows to their newest version, which nobody approved.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwrit
 
 
 def set_integrity(login: Login, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
-    """Do what was asked for; return the result and the error that it ends with. Raises KanbanError."""
+    """Do what was requested; return the result and the error that it ends with. Raises KanbanError."""
     return carry_out(login, request, check_mode, SOURCE, _repair if request.state == "repaired" else undo_repairs)
 
 
@@ -87,14 +87,14 @@ def _repair(work: Work, check_mode: bool) -> None:
         _apply(work, cursor, planner, passage)
         work.result["changed"] = True
     if work.taken_back:
-        # The server counts what was deleted, and rolled back, as deleted; who measures writes later has to know of it.
+        # The server counts rolled-back deletions as deletions; later measurements of writes have to know about them.
         with work.transaction() as cursor:
             work.event(cursor, "rolled back", work.taken_back)
 
 
 def where_of(cursor: Cursor, work: Work) -> Where:
-    """Return where a plan is approved for; raises ServerError."""
-    # An incident that is not in the ledger yet comes to be known by the id that it is given.
+    """Return what place a plan is approved for; raises ServerError."""
+    # An incident that is not in the ledger yet will be known there by the given id.
     incident, server = work.incident or work.request.who.incident_id, work.facts.server
     earlier = count_repairs(cursor, incident) if work.incident else 0
     return Where(server.cluster, server.database, incident, earlier)
@@ -131,7 +131,7 @@ def _apply(work: Work, cursor: Cursor, planner: Planner, passage: Passage) -> No
     except ServerError:
         raise
     except KanbanError as error:
-        # With all figures: the next step is a person's.
+        # Return all figures, because a person has to take the next step.
         work.result["plan"], work.error = plan.as_result(), error
         work.taken_back = {**told, "why": error.what, "deleted": written.deletions()}
         raise Look from error
@@ -142,7 +142,7 @@ def _apply(work: Work, cursor: Cursor, planner: Planner, passage: Passage) -> No
 
 
 def _scopes(touched: Sequence[Touched]) -> dict[str, Scope]:
-    """Return what is done to the tables of the checks; what goes along is covered by the one transaction."""
+    """Return what is done to the tables of the checks; the one transaction covers the rows that go along."""
     found = {}
     for table in touched:
         if table.direct:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the fence stands where a repair works, and by whose name the repair passes it."""
+"""Whether the fence stands on the tables of a repair, and under which id the repair passes it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 @dataclass
 class Passage:
-    """What a repair finds of the fence. ``reasons``: why it may not go on; ``fenced``: whether there are none."""
+    """The fence as a repair finds it. ``reasons``: why the repair may not go on; ``fenced``: whether there are none."""
 
     incident: str
     reasons: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def fenced(self) -> bool:
-        """Whether nobody else writes meanwhile."""
+        """Whether nobody else can write in the meantime."""
         return not self.reasons
 
     def open(self, cursor: Cursor) -> None:
@@ -36,10 +36,10 @@ class Passage:
 
 
 def look_at_fence(cursor: Cursor, work: Mapping[str, Scope], names: Sequence[str]) -> Passage:
-    """Return what there is of the fence; raises ServerError.
+    """Return how the fence stands on these tables; raises ServerError.
 
-    :param work: per table (schema and name) what the repair does there.
-    :param names: every id of the incident, the ledger's first.
+    :param work: what the repair does to each table (schema and name).
+    :param names: all ids of the incident, the ledger's first.
     """
     view = read_view(cursor, [Asked(table, scope) for table, scope in work.items()])
     passage = Passage(names[0])

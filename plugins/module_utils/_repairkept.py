@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is in quarantine of one table, and how its rows are named in SQL and to people."""
+"""What quarantine holds of one table, and how its rows are named in SQL and in results."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import InSchema
 
-SHOWN = 100  # Conflicts that a result lists.
-_LIES = ("table", "ctid")  # What tells a row without a key: where its copy lies.
+SHOWN = 100  # The most conflicts that a result lists.
+_LIES = ("table", "ctid")  # What identifies a row without a key: where its copy lies.
 
 
 @dataclass(frozen=True)
 class Kept(InSchema):
-    """Rows of one table in quarantine: how many were deleted, changed and put there, and which columns were changed.
+    """The rows of one table in quarantine: how many were deleted, changed and inserted, and which columns changed.
 
-    ``along``: columns that changed with them though nobody planned it, by a trigger; ``direct``: some check's own rows
-    are among them; ``key``: the table's primary key.
+    ``along``: columns that a trigger changed with them, unplanned; ``direct``: rows of a check itself are among them;
+    ``key``: the table's primary key.
     """
 
     place: int
@@ -45,25 +45,25 @@ class Kept(InSchema):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Privileges on the whole table that the undo takes."""
+        """Privileges on the whole table that the undo needs."""
         return ("SELECT", *(["INSERT"] if self.deleted else []), *(["DELETE"] if self.inserted else []))
 
     @property
     def scope(self) -> Scope:
-        """What the fence is to keep others from meanwhile: the same as for the repair."""
+        """What the fence must keep others from doing during the undo: the same as during the repair."""
         operations = (["UPDATE"] if self.updated else []) + (["DELETE"] if self.deleted or self.inserted else [])
         return Scope(tuple(operations), self.changed)
 
     @property
     def shown(self) -> sql.Composable:
-        """What names a row ``q`` to people, as a text array: what else it holds is the customers' own."""
+        """What identifies a row ``q`` in results, as a text array: its other values are the customers' own."""
         if self.key:
             each = [sql.SQL("(q.r).{}::text").format(identifier(name)) for name in self.key]
             return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(each))
         return sql.SQL("ARRAY['kanban_rollback.quarantined', q.kept::text]")
 
     def values(self, repair: int) -> dict[str, Any]:
-        """Return what statements on its rows take."""
+        """Return the parameters of statements on its rows."""
         return {"repair": repair, "place": self.place, "most": SHOWN, "table": self.oid, "relation": self.oid}
 
     def conflict(self, why: str, names: Sequence[str]) -> dict[str, Any]:

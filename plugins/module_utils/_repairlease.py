@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lease of a repair and a restore: one run at a time, and of that run one module at a time.
+"""The lease of repairs and restores: one run at a time, and one module of that run at a time.
 
-The recovery lease is a run's, which may hold it over several modules. Who works holds another beside it, its turn, for
-two hosts of a run may lead to one database. How far the work is stands in that. A turn names the session that works, so
-that the one of a module that was killed ends with its session, and another module of the run goes on at once.
+The recovery lease belongs to a run, which may hold it across several modules. A working module also holds a second
+lease, its turn, because two hosts of a run may lead to one database. The turn records how far the work is. It names the
+working session, so the turn of a killed module ends with its session, and another module of the run goes on at once.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ LOOK_SECONDS = 1.0
 
 @contextmanager
 def lease(work: Work) -> Iterator[None]:
-    """Hold the lease, and tell through it how far the work is; one that this run held before stays its own afterwards.
+    """Hold the lease and report progress through it; a lease that this run held before stays with the run afterwards.
 
-    Raises KanbanError (``lease_held``) where another has it for longer than is to be waited.
+    Raises KanbanError (``lease_held``) if another run holds it for longer than the permitted wait.
     """
     who = ledger.Who(str(work.incident), work.request.who.run_id, operator=work.request.who.operator)
     turn = replace(who, run_id=f"{who.run_id}/{_session_of(work)}/{secrets.token_hex(6)}")
     before = _wait_for(work, who, turn)
-    # What was waited for it is no time of the work.
+    # Waiting for the lease does not count as time of the work.
     work.deadline = Deadline(work.request.deadline)
     try:
         with telling(work.session.login, Turn(WORK, turn.run_id, LEASE, who.run_id)) as work.progress:
@@ -56,7 +56,7 @@ def lease(work: Work) -> Iterator[None]:
 
 
 def _wait_for(work: Work, who: ledger.Who, turn: ledger.Who) -> dict[str, Any] | None:
-    """Take both leases, and return who had the run's before."""
+    """Take both leases; return who held the run's lease before."""
     seconds = work.request.deadline + GRACE_SECONDS
     ours, others = Deadline(seconds), Deadline(work.request.lease_wait)
     while True:
@@ -64,7 +64,7 @@ def _wait_for(work: Work, who: ledger.Who, turn: ledger.Who) -> dict[str, Any] |
             return _take(work, who, turn, seconds)
         except KanbanError as error:
             holder: Any = error.details.get("lease", {})
-            # A module of this run that repairs the same database is waited for until it has ended.
+            # Wait for another module of this run that repairs the same database until it has ended.
             waits = ours if _is_turn_of(who, holder) else others
             if error.code != "lease_held" or waits.over:
                 raise
@@ -84,8 +84,9 @@ def _take(work: Work, who: ledger.Who, turn: ledger.Who, seconds: float) -> dict
 
 
 def _session_of(work: Work) -> str:
-    """Name the session that will work: a pid alone may come again. Empty where a pooler is in between: it gives each
-    transaction to whichever session is free, and ends those that are not, at work or not being no question of ours.
+    """Return what identifies the session that will work, as a pid alone may be reused; empty behind a pooler.
+
+    A pooler uses any free session per transaction and ends others, so a session there says nothing about the work.
     """
     if work.facts.server.pooled:
         return ""
@@ -94,9 +95,9 @@ def _session_of(work: Work) -> str:
 
 
 def _works(cursor: Cursor, who: ledger.Who, turn: str) -> bool:
-    """Tell whether the session of a turn of this run is still there, and with it perhaps its transaction.
+    """Return whether the session of a turn of this run still exists, and so perhaps its transaction.
 
-    A turn that names none has to be waited for.
+    A turn that names no session has to be waited for.
     """
     session = turn[len(who.run_id) + 1 :].partition("/")[0]
     return "@" not in session or bool(cursor.row(queries.SESSION_IS_THERE, {"session": session})[0])
@@ -107,7 +108,7 @@ def _is_turn_of(who: ledger.Who, holder: dict[str, Any]) -> bool:
 
 
 def _give_back(work: Work, leases: list[tuple[str, str]]) -> None:
-    """Give leases back, all at once: in between, a module of this run would take the run's own for one to be kept."""
+    """Give leases back in one transaction: in between, a module of this run would take the run's for one to keep."""
     session = work.session
     try:
         if not session.is_open:
@@ -115,7 +116,7 @@ def _give_back(work: Work, leases: list[tuple[str, str]]) -> None:
         with session.transaction(READ_SECONDS) as cursor:
             for name, run_id in leases:
                 if not ledger.drop_lease(cursor, name, run_id):
-                    # The turn is another module's of this run by now, which works under the run's lease.
+                    # By now the turn belongs to another module of this run, which works under the run's lease.
                     break
     except KanbanError as error:
         work.facts.warnings.append(f"The lease could not be given back and ends by itself: {error.what}")

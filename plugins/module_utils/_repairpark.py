@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Numbers that change places under a unique index: first all aside, then each to its own.
+"""Swapping numbers under a unique index: first all are moved aside, then each to its own place.
 
-PostgreSQL asks a unique index at each row, not at the end of the statement, so that of two rows that change places the
-first finds the other still there. A deferrable one is asked at the end of a statement, and an undo is several.
+PostgreSQL checks a unique index at each row, not at the end of the statement, so of two rows that swap places the
+first finds the other still there. A deferrable one is checked at the end of a statement, but an undo takes several.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def park_planned(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> int:
-    """Put aside the rows of a plan that get another number, and those that go; return how often it wrote a row.
+    """Move aside the rows of a plan that get another number or are deleted; return the number of row writes.
 
     They stay in the plan.
     """
@@ -24,7 +24,7 @@ def park_planned(cursor: Cursor, table: sql.Composable, columns: Sequence[str], 
 
 
 def park_paired(cursor: Cursor, table: sql.Composable, columns: Sequence[str], values: Mapping[str, Any]) -> int:
-    """Put aside the rows of an undo that get their number back; return how often it wrote a row. They stay paired."""
+    """Move aside the rows of an undo that get their number back; return the number of row writes. They stay paired."""
     return _park(cursor, queries.PARK_PAIRED, table, columns, values)
 
 

@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 SOURCE = "integrity_repair"
 MODE = "ISOLATION LEVEL REPEATABLE READ READ WRITE"
 LOCK_SECONDS = 5.0
-# What a row's text depends on, the same whatever the role's own settings are.
+# What a row's text depends on, set to the same values whatever the role's own settings are.
 SETTINGS = {
     "work_mem": "64MB",
     "jit": "off",
@@ -42,7 +42,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for by options that a repair and a restore share."""
+    """The request, by the options that a repair and a restore share."""
 
     who: ledger.Who
     state: str
@@ -59,15 +59,15 @@ class Request:
 
 
 class Look(Exception):
-    """Ends a transaction that was only to look."""
+    """Ends a transaction that only had to look."""
 
 
 @dataclass
 class Work:
-    """A session, what the ledger knows of the incident, and what comes out.
+    """A session, what the ledger knows about the incident, and the outcome.
 
-    ``names``: its ids; ``held_as``: those and what it was opened as, under which its fence may be up. By that id its
-    repairs are not found, for a closed incident's are.
+    ``names``: its ids; ``held_as``: those and the id it was opened as, under which its fence may be up. That id is not
+    used to find repairs, because it also finds those of a closed incident.
     """
 
     session: Session
@@ -86,7 +86,7 @@ class Work:
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """Open the one transaction of it all; Look rolls it back and is no error."""
+        """Open the one transaction of the work; Look rolls it back and is not an error."""
         try:
             seconds = self.deadline.slice(self.request.deadline, 1.0)
             with ExitStack() as stack:
@@ -109,7 +109,7 @@ class Work:
 
 
 def find_incident_of(work: Work) -> None:
-    """Note the open incident that is meant, and its other ids; raises ServerError."""
+    """Set the open incident that is meant and its other ids; raises ServerError."""
     if not work.facts.state.usable:
         return
     with work.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
@@ -122,14 +122,14 @@ def find_incident_of(work: Work) -> None:
 
 
 def count_repairs(cursor: Cursor, incident_id: str) -> int:
-    """Return how many repairs an incident has had, undone ones too; raises ServerError."""
+    """Return how many repairs an incident has had, including undone ones; raises ServerError."""
     if not cursor.row(quarantine.COUNTABLE, {})[0]:
         return 0
     return int(cursor.row(quarantine.COUNT_REPAIRS, {"incident": incident_id})[0])
 
 
 def namesakes_of(work: Work, cursor: Cursor) -> list[str]:
-    """Return other incidents, newest first, that an id of this one has stood for; raises ServerError."""
+    """Return other incidents that an id of this one stood for before, newest first; raises ServerError."""
     found = [name for one in work.names for name in known_as(cursor, one)]
     return [name for name in reversed(dict.fromkeys(found)) if name != work.incident]
 

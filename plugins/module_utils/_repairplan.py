@@ -12,7 +12,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 
-# What is done where a check does not say; all others are looked at only.
+# What is done if a check does not say; all other kinds are only looked at.
 DEFAULT_ACTIONS = {
     "duplicate": "delete",
     "orphan": "delete",
@@ -29,8 +29,8 @@ ACTIONS = {
     "two_lanes": ("delete", "none"),
     **dict.fromkeys(ROWWISE, _ON_ROWS),
 }
-FORMAT = 2  # Of the plan's hash: what it is made of.
-# For the estimate: rows that are changed, and rows that are read where no index helps, in a second.
+FORMAT = 2  # The version of what the plan's hash is made of.
+# For the estimate: rows changed per second, and rows read per second where no index helps.
 _ROWS_A_SECOND, _READ_A_SECOND = 10_000, 5_000_000
 
 
@@ -44,7 +44,7 @@ class Repair:
 
 
 def repair_of(check: Mapping[str, Any]) -> Repair:
-    """Return how a check of the module's parameters is mended; raises BadInput for what does not go together."""
+    """Return how a check of the module's parameters is mended; raises BadInput if its options do not fit together."""
     given = check.get("repair") or {}
     kind = check["kind"]
     action = given.get("action") or DEFAULT_ACTIONS.get(kind, "none")
@@ -71,7 +71,7 @@ def _bad(name: str, what: str) -> BadInput:
 
 @dataclass
 class Part:
-    """What a plan does to one table for one check; ``via`` is the foreign key by which rows go along, if one."""
+    """What a plan does to one table for one check; ``via`` is the foreign key by which rows go along, if any."""
 
     check: str
     table: str
@@ -88,7 +88,7 @@ class Part:
 
 @dataclass
 class Planned:
-    """One check: how it is mended and what was found. ``status`` as in ``integrity_info``; ``count`` None: unknown."""
+    """One check: how it is mended and what it found. ``status`` is as in ``integrity_info``; no ``count``: unknown."""
 
     name: str
     kind: str
@@ -113,9 +113,9 @@ class Planned:
 
 
 class Where(NamedTuple):
-    """Where a plan is approved for: the same rows elsewhere, or once more after an undo, are another plan.
+    """The place that a plan is approved for: the same rows elsewhere, or again after an undo, are another plan.
 
-    ``incident``: by the ledger's own id of it; ``number``: how many repairs it had before, undone ones too.
+    ``incident``: the ledger's own id of it; ``number``: how many repairs it had before, including undone ones.
     """
 
     cluster: str
@@ -126,9 +126,9 @@ class Where(NamedTuple):
 
 @dataclass
 class Plan:
-    """What is planned, as figures: the rows themselves stay in the server.
+    """A plan as figures; the rows themselves stay in the server.
 
-    ``rows_of``: of each touched table, all its rows. ``refused``: why it could not be applied, as results show it.
+    ``rows_of``: the row count of each touched table. ``refused``: why it could not be applied, as results show it.
     """
 
     checks: list[Planned]
@@ -141,11 +141,11 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """Rows that are deleted or changed, those that go along included."""
+        """How many rows are deleted or changed, including those that go along."""
         return sum(part.rows for part in self.parts)
 
     def touched(self) -> dict[str, int]:
-        """Return how many rows of each table are."""
+        """Return how many rows of each table are touched."""
         found: dict[str, int] = {}
         for part in self.parts:
             found[part.table] = found.get(part.table, 0) + part.rows
@@ -153,11 +153,11 @@ class Plan:
 
     @property
     def fraction(self) -> float:
-        """The greatest share of a table that is touched."""
+        """The largest share of any table that is touched."""
         return max((rows / max(1, self.rows_of.get(table, 0)) for table, rows in self.touched().items()), default=0.0)
 
     def hash(self, checks: Sequence[Mapping[str, Any]], where: Where) -> str:
-        """Return the plan's hash: of where it is, of the checks as they were given, of every row by what it holds."""
+        """Return the plan's hash: of its place, of the checks as they were given, and of the content of every row."""
         parts = sorted(
             [part.check, part.table, part.action, part.via or "", part.rows, *part.sums] for part in self.parts
         )
@@ -189,7 +189,7 @@ class Plan:
         }
 
     def estimate(self) -> float:
-        """Return about how many seconds applying it takes: looking twice, changing, and reading where no index is."""
+        """Return roughly how many seconds applying it takes: looking twice, changing, and reading without an index."""
         if not self.total:
             return 0.0
         reading = sum(row["parents"] * row["rows"] for row in self.unindexed) / _READ_A_SECOND
@@ -197,14 +197,14 @@ class Plan:
 
 
 def _essence(value: Any) -> Any:
-    """Return options without what was not given: what a later version adds does not change an older plan's hash."""
+    """Return options without those not given, so that options of later versions do not change an older plan's hash."""
     if isinstance(value, Mapping):
         return {str(name): _essence(inner) for name, inner in value.items() if inner is not None and name != "severity"}
     return [_essence(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def refusals(plan: Plan, max_rows: int, max_fraction: float) -> list[dict[str, Any]]:
-    """Return why a plan may not be applied as it is: bounds, and checks of which nobody knows what they would find."""
+    """Return why a plan may not be applied as it is: its limits, and checks whose count is unknown."""
     found = list(plan.refused)
     if plan.total > max_rows:
         found.append(
@@ -248,7 +248,7 @@ _TODO = {
 
 
 def refused_error(reasons: Sequence[Mapping[str, Any]]) -> KanbanError:
-    """Return the error of a plan that may not be applied; the first reason names it."""
+    """Return the error of a plan that may not be applied, with the code of the first reason."""
     first = reasons[0]
     return KanbanError(
         str(first["code"]),
@@ -259,7 +259,7 @@ def refused_error(reasons: Sequence[Mapping[str, Any]]) -> KanbanError:
 
 
 def hash_error(given: str | None, present: str) -> KanbanError:
-    """Return the error of a plan that was not approved, or not this one."""
+    """Return the error when no plan was approved, or another one."""
     return KanbanError(
         "plan_changed" if given else "plan_hash_missing",
         f"The plan is {present} by now, and {given} was approved." if given else "No plan_hash is given.",
@@ -270,9 +270,9 @@ def hash_error(given: str | None, present: str) -> KanbanError:
 
 
 def worse(before: Sequence[Planned], touched: bool, emptied: Mapping[str, int]) -> list[str]:
-    """Return what speaks against COMMIT: a mended check that is not within what it tolerates, any other that grew.
+    """Return the reasons not to commit: a mended check beyond what it tolerates, or any other check that grew.
 
-    :param emptied: by how much a check may grow, for the plan itself empties what it looks for.
+    :param emptied: by how much a check may grow because the plan itself empties what the check looks for.
     """
     found = []
     for check in before:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Planning a repair: which rows, what goes along, and what speaks against it. It writes a temporary table only."""
+"""Planning a repair: which rows, what goes along, and what forbids it. Only a temporary table is written."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 @dataclass(frozen=True)
 class Touched(InSchema):
-    """A table of the plan; ``direct``: some check's own rows are in it."""
+    """A table of the plan; ``direct``: it holds rows of a check itself."""
 
     oid: int
     schema: str
@@ -59,7 +59,7 @@ class Touched(InSchema):
 
 @dataclass
 class Planner:
-    """Makes a plan in the caller's transaction; ``touched``: its tables, those that refer before those referred to."""
+    """Makes a plan in the caller's transaction; ``touched``: its tables, referring ones before those they refer to."""
 
     cursor: Cursor
     deadline: Deadline
@@ -71,7 +71,7 @@ class Planner:
     used: dict[str, set[int]] = field(default_factory=dict)
 
     def make(self, checks: Sequence[Check], repairs: Mapping[str, Repair]) -> Plan:
-        """Return the plan; raises ServerError where the database could not be asked."""
+        """Return the plan; raises ServerError if the database could not be queried."""
         may_make_plans(self.cursor)
         self.cursor.run(queries.CREATE_PLAN, {})
         left, now = LeftRelations(self.cursor), Relations(self.cursor)
@@ -84,7 +84,7 @@ class Planner:
         return self.plan
 
     def in_time(self) -> None:
-        """Give the next statement what is left of the deadline; raises Timeout when nothing is."""
+        """Limit the next statement to what is left of the deadline; raises Timeout if nothing is."""
         self.not_over()
         self.cursor.row(integrity.TIMEOUT, {"timeout": f"{max(1, int(self.deadline.left * 1000))}ms"})
 
@@ -156,7 +156,7 @@ class Planner:
         return found
 
     def look(self) -> None:
-        """Fill in figures, samples and what speaks against the plan."""
+        """Fill in figures, samples and the reasons against the plan."""
         tables = {table.oid: table for table in self.tables()}
         names = {oid: table.name for oid, table in tables.items() if table.deleted}
         self.touched = [tables[oid] for oid in children_first(list(tables), self.keys)]
@@ -212,7 +212,7 @@ class Planner:
         return [dict(zip(names, row[0])) for row in self.cursor.rows(statement, values)]
 
     def _comes_back(self, table: Touched) -> None:
-        """Refuse rows that the undo could not write: a check is asked whatever role one is."""
+        """Refuse rows that the undo could not write: a CHECK constraint is enforced for every role."""
         values = {"relation": table.oid}
         for name, condition in self.cursor.rows(queries.NOT_VALID, values):
             statement = sql.SQL(queries.VIOLATING).format(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that a restore put there, on their way out again: exactly those, and only where nothing hangs on them by now."""
+"""Removing the rows that a restore inserted: exactly those, and only if nothing depends on them by now."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Conflict = Tuple[str, List[Tuple[Any, ...]]]
 
 
 def note_put(cursor: Cursor, kept: Kept, repair: int) -> None:
-    """Note where the rows of a table lie that are still what they were; raises ServerError."""
+    """Note where those rows of a table lie that are still unchanged; raises ServerError."""
     cursor.run(sql.SQL(queries.NOTE_PUT).format(put=_put(kept)), kept.values(repair))
 
 
 def put_conflicts(cursor: Cursor, kept: Kept, repair: int) -> list[Conflict]:
-    """Return what is in the way of taking the rows of a table away: why, and rows as an undo notes them.
+    """Return what prevents taking the rows of a table away: why, and the rows as an undo notes them.
 
-    Where they lie has to be noted of all tables before. Raises ServerError.
+    ``note_put`` has to be called for all tables first. Raises ServerError.
     """
     if not kept.inserted:
         return []
@@ -44,7 +44,7 @@ def put_conflicts(cursor: Cursor, kept: Kept, repair: int) -> list[Conflict]:
 
 
 def take_away(cursor: Cursor, kept: Kept, repair: int) -> bool:
-    """Delete the rows of a table; tell whether all of them could be. Raises ServerError."""
+    """Delete the rows of a table; return whether all of them could be deleted. Raises ServerError."""
     cursor.run(sql.SQL(queries.TAKE_AWAY).format(table=kept.name), kept.values(repair))
     return cursor.rowcount == kept.inserted
 
@@ -58,12 +58,12 @@ def _put(kept: Kept) -> sql.Composable:
 
 
 def same_of(alias: str, theirs: Sequence[str], record: str, ours: Sequence[str]) -> sql.Composable:
-    """Return that a row of the table has these columns of a record of ``q``."""
+    """Return the condition that columns of a row of the table equal columns of a record of ``q``."""
     return same_columns(f"{alias}.{{}}", theirs, f"(q.{record}).{{}}", ours)
 
 
 def same_columns(left: str, theirs: Sequence[str], right: str, ours: Sequence[str]) -> sql.Composable:
-    """Return that columns are the same, pair by pair; both sides are shapes with a place for a name."""
+    """Return the condition that columns are equal, pair by pair; both sides are templates with a place for a name."""
     each = [
         sql.SQL(" = ").join([sql.SQL(left).format(identifier(one)), sql.SQL(right).format(identifier(other))])
         for one, other in zip(theirs, ours)

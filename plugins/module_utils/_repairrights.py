@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What repairs, restores and rehearsals need of the application's tables: named where it lacks, granted to roles."""
+"""The rights that repairs, restores and rehearsals need on the application's tables: what is missing, and grants."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircasc
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import privileges as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine, undo
 
-# A row is put into quarantine whole, so it is read whole; what was deleted is inserted again by the undo.
+# Quarantine takes whole rows, so they are read whole; the undo inserts deleted rows again.
 CHANGES, DELETES, BRINGS_BACK = ("SELECT",), ("SELECT", "DELETE"), ("SELECT", "INSERT")
 _BOTH = ("SELECT", "INSERT", "DELETE")
-# What came back goes again by the undo, and any column may get its old value.
+# The undo deletes restored rows again, and any column may get its old value.
 _RESTORES = ("SELECT", "INSERT", "UPDATE", "DELETE")
-# A restore reads sequences and sets them; who plants rows takes numbers from them, which lets it read them, too.
+# A restore reads and sets sequences; planting rows takes numbers from them, and USAGE also allows reading them.
 _SETS, _SETS_DRAWN, _DRAWS = ("SELECT", "UPDATE"), ("UPDATE",), ("USAGE",)
 _TODO = "Grant it: {} (bootstrap.yml does, by kanban_role_repairs), or use another role."
 
 
 @dataclass
 class Mends:
-    """Tables by id, each with the columns that are set there, and whether rows of it are deleted, or come back.
+    """Tables by oid, with the columns that are set in each, and whether its rows are deleted, or come back.
 
-    In those of ``rehearses`` rows are planted and taken away again.
+    In the tables of ``rehearses``, rows are planted and taken away again.
     """
 
     names: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -48,12 +48,12 @@ class Mends:
             self.deletes.add(table)
 
     def lacking(self, cursor: Cursor, role: str | None = None) -> list[tuple[str, list[str], str]]:
-        """Return the tables on which a role (this one) lacks something, with what and the line that grants it."""
+        """Return the tables on which a role (default: ours) lacks rights, those rights, and the statement granting them."""
         found = []
         for table, columns in self.columns.items():
             both = table in self.deletes or table in self.rehearses
             words = _RESTORES if table in self.restores else _BOTH if both else CHANGES
-            # Whoever may change every column needs no leave for one.
+            # A role that may update every column needs no right on single ones.
             missing, grant = lacking(cursor, table, words, [] if "UPDATE" in words else list(columns), role)
             if missing:
                 found.append((".".join(self.names[table]), missing, grant))
@@ -75,20 +75,20 @@ class Mends:
         return [((schema, name), list(missing), grant) for schema, name, missing, grant in rows]
 
     def parents(self, cursor: Cursor) -> Iterator[tuple[Table, Sequence[str]]]:
-        """Yield what is read beside: what rows that come back lead to, for it has to be there."""
+        """Yield what else is read: the tables that restored rows refer to, because the parents have to exist."""
         for table in sorted(self.restores):
             for _key, schema, name, _validated, _columns, parents in cursor.rows(undo.PARENTS, {"table": table}):
                 yield find_table(cursor, f"{schema}.{name}")[0], parents
-        # What leads to a row that was planted keeps it from going.
+        # A row that refers to a planted row prevents its deletion.
         for key in read_foreign_keys(cursor, sorted(self.rehearses)):
             yield Table(key.child, key.schema, key.table, None), key.columns
 
 
 def find_mends(cursor: Cursor, repairs: Sequence[Mapping[str, Any]]) -> Mends:
-    """Return what repairs do to which tables, what goes along by foreign keys included; raises ServerError.
+    """Return what repairs do to which tables, including what goes along by foreign keys; raises ServerError.
 
     A repair deletes and changes such rows itself, so that quarantine has them; the rights of a key's owner do not help
-    there. What this schema does not have, or is not for it, is left out: the checks say so themselves.
+    there. Tables that this schema lacks and checks not meant for it are left out: the checks report that themselves.
     """
     found = Mends()
     for repair in repairs:
@@ -124,7 +124,7 @@ def lacking_to_rehearse(cursor: Cursor, table: int) -> tuple[list[str], list[str
 
 
 def lacking_in_quarantine(cursor: Cursor) -> list[tuple[str, list[str], str]]:
-    """Return what this role lacks to keep what a repair takes away, as ``Mends.lacking``; nothing without a ledger."""
+    """Return what this role lacks to write to quarantine, as ``Mends.lacking`` does; nothing without a ledger."""
     found = []
     for name, words in quarantine.WRITES.items():
         for (oid,) in cursor.rows(queries.OF_THE_LEDGER, {"name": name}):
@@ -134,7 +134,7 @@ def lacking_in_quarantine(cursor: Cursor) -> list[tuple[str, list[str], str]]:
 
 
 def grant_mends(cursor: Cursor, role: str, mends: Mends) -> tuple[list[str], list[dict[str, str]]]:
-    """Grant a role what it lacks, temporary tables too; return the grants as text, and what was left out."""
+    """Grant a role what it lacks, including temporary tables; return the grants as text, and what was left out."""
     granted: list[str] = []
     left_out: list[dict[str, str]] = []
     wanted = [grant for _name, _missing, grant in mends.lacking(cursor, role)]
@@ -150,14 +150,14 @@ def grant_mends(cursor: Cursor, role: str, mends: Mends) -> tuple[list[str], lis
             left_out.append({"name": grant, "why": error.what})
             continue
         granted.append(grant)
-    # Who may grant nothing at all on it is told so by a warning only.
+    # The server only warns a role that has no right to grant on the table; it does not fail.
     still = {grant for _name, _missing, grant in mends.lacking(cursor, role)} & set(granted)
     left_out += [{"name": grant, "why": "That takes the table's owner."} for grant in granted if grant in still]
     return [grant for grant in granted if grant not in still], left_out
 
 
 def revoke_mends(cursor: Cursor, role: str, mends: Mends) -> None:
-    """Take it away again; raises ServerError."""
+    """Revoke from a role what repairs need; raises ServerError."""
     for name in mends.names.values():
         cursor.run(sql.SQL(queries.REVOKE_MEND).format(table=identifier(*name), role=identifier(role)), {})
     for name in mends.sequences(cursor):
@@ -165,7 +165,7 @@ def revoke_mends(cursor: Cursor, role: str, mends: Mends) -> None:
 
 
 def may_make_plans(cursor: Cursor) -> None:
-    """Refuse to go on where this role may not make the plan's temporary table; raises ServerError."""
+    """Refuse to go on if this role may not create the plan's temporary table; raises ServerError."""
     for grant in lacking_temporary(cursor):
         raise ServerError(
             "missing_privilege",
@@ -176,9 +176,9 @@ def may_make_plans(cursor: Cursor) -> None:
 
 
 def may_bring_back(cursor: Cursor, table: int, name: str, words: Sequence[str], columns: Sequence[str]) -> None:
-    """Refuse an undo that this role may not do to one table, before anything is; raises ServerError.
+    """Refuse an undo that this role may not do on one table, before anything is done; raises ServerError.
 
-    :param words: privileges on the whole table that it takes.
+    :param words: privileges on the whole table that it needs.
     """
     missing, grant = lacking(cursor, table, words, columns)
     if missing:
@@ -192,5 +192,5 @@ def may_bring_back(cursor: Cursor, table: int, name: str, words: Sequence[str], 
 
 
 def lacking_temporary(cursor: Cursor, role: str | None = None) -> list[str]:
-    """Return the line that lets a role (this one) make temporary tables, where it may not; raises ServerError."""
+    """Return the grant that a role (default: ours) needs to create temporary tables, if any; raises ServerError."""
     return [row[0] for row in cursor.rows(queries.LACKING_ON_DATABASE, {"role": role, "word": "TEMPORARY"})]

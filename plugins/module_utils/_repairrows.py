@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which rows each check's repair touches: planned one check after the other, each on what the ones before leave."""
+"""Which rows each check's repair touches: planned check by check, each on what the ones before leave."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 class InSchema:
-    """What has a schema and the name of a table there."""
+    """Anything with a schema and a table name."""
 
     schema: str
     table: str
@@ -46,7 +46,7 @@ class InSchema:
 
 @dataclass(frozen=True)
 class LeftRelation(Relation):
-    """A table as the plan leaves it; ``source`` stands for its name."""
+    """A table as the plan leaves it; ``source`` replaces its name."""
 
     source: sql.Composable | None = None
 
@@ -74,7 +74,7 @@ class LeftRelations(Relations):
         self._sources: dict[int, sql.Composable] = {}
 
     def find(self, wanted: str) -> LeftRelation:
-        """Return the table meant; raises as the other does."""
+        """Return the table that is meant; raises as ``Relations.find`` does."""
         found = super().find(wanted)
         return LeftRelation(found.table, found.columns, found.read, self._sources.get(found.table.oid))
 
@@ -84,7 +84,7 @@ class LeftRelations(Relations):
         return self.find(str(relation.table)).place, PLACE
 
     def changed(self, touched: Sequence[int]) -> None:
-        """Look at tables through the plan from now on where it touches them."""
+        """Read the touched tables through the plan from now on."""
         for relation in self._found.values():
             if relation.table.oid in touched:
                 self._sources[relation.table.oid] = self._source(relation)
@@ -110,7 +110,7 @@ class LeftRelations(Relations):
 def count(cursor: Cursor, check: Check, relations: Relations) -> int:
     """Return what a check counts; raises KanbanError.
 
-    A user's own query may call what writes; within a transaction that writes, only a savepoint can be read-only.
+    A user's own query may call functions that write; in a transaction that writes, only a savepoint can be read-only.
     """
     cursor.run(queries.BEGIN_READING, {})
     try:
@@ -156,7 +156,7 @@ def _change(cursor: Cursor, check: Check, repair: Repair, rows: LeftRelation) ->
 
 
 def refuse_value(cursor: Cursor, check: Check, column: Column, value: str) -> None:
-    """Refuse a value that is none of the column's type; raises ServerError."""
+    """Refuse a value that is not of the column's type; raises ServerError."""
     kind = sql.SQL(column.type_name.replace("%", "%%"))
     try:
         with cursor.savepoint():
@@ -173,9 +173,9 @@ def refuse_value(cursor: Cursor, check: Check, column: Column, value: str) -> No
 
 
 def _order(cursor: Cursor, check: Check, repair: Repair, rows: LeftRelation, newest: bool) -> sql.Composable:
-    """Return by what the oldest is told: a column that is named, a number that counts up, a time, and then the key.
+    """Return the order by age: by a column that is named, a number that counts up, a time, and then the key.
 
-    A key that is no number says nothing about age, so a time goes before it; it still tells two of one time apart.
+    A key that is not an integer says nothing about age, so a time goes before it; the key still separates equal times.
     """
     keys = [row[0] for row in cursor.rows(integrity.PRIMARY_KEY, {"table": rows.table.oid})]
     kinds = {column.name: column.kind for column in rows.columns}

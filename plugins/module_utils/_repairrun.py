@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a repair and a restore have around them: the session, whose incident it is, the lease, and the result."""
+"""What surrounds a repair or a restore: the session, the incident, the lease, and the result."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairundo
 def carry_out(
     login: Login, request: Request, check_mode: bool, source: str, work_on: Callable[[Work, bool], None]
 ) -> tuple[dict[str, Any], KanbanError | None]:
-    """Do one piece of work on a session of its own; return the result and the error that it ends with.
+    """Do one piece of work on its own session; return the result and the error that it ends with.
 
-    :param source: the module's name, as events have it.
-    :param work_on: what is done, given where it works and whether it is only to look.
+    :param source: the module's name, as events record it.
+    :param work_on: does the work, given the Work and whether it should only look.
 
     Raises KanbanError.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bringing back what a repair deleted and changed, exactly, or nothing of it where something else is there by now."""
+"""Bringing back exactly what a repair deleted and changed, or nothing of it if something else is there by now."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 @dataclass
 class Undo:
-    """Undoes one repair in the caller's transaction. ``conflicts`` are what is in the way, ``in_the_way`` how many."""
+    """Undoes one repair in the caller's transaction. ``conflicts``: what is in the way; ``in_the_way``: how many."""
 
     cursor: Cursor
     repair: int
@@ -39,7 +39,7 @@ class Undo:
     transactions: list[str] = field(default_factory=list)
 
     def look(self) -> None:
-        """Read what is kept, and find what is in the way of it; raises KanbanError."""
+        """Read what quarantine holds, and find what prevents bringing it back; raises KanbanError."""
         for row in self.cursor.rows(queries.TABLES, {"repair": self.repair}):
             schema, table, columns = row[1:4]
             found = self.cursor.rows(quarantine.RELATION, {"schema": schema, "name": table})
@@ -71,7 +71,7 @@ class Undo:
                 self._parents(kept, queries.CHANGED_ROWS, kept.written)
 
     def put_back(self) -> list[str]:
-        """Bring everything back; return what to tell. Raises KanbanError: then all is to be rolled back."""
+        """Bring everything back; return warnings. Raises KanbanError, after which everything has to be rolled back."""
         back = Back(self.cursor, self.repair, self.in_time, self.without_parent, self.progress)
         told = back.all(self.kept)
         self.transactions = back.transactions
@@ -93,7 +93,7 @@ class Undo:
         return replace(kept, along=tuple(name for name, differs in zip(others, moved) if differs))
 
     def counts(self) -> list[dict[str, Any]]:
-        """Return how many rows of which table were deleted, changed and put there."""
+        """Return how many rows of each table were deleted, changed and inserted."""
         return [
             {"table": str(kept), "deleted": kept.deleted, "changed": kept.updated, "inserted": kept.inserted}
             for kept in self.kept
@@ -131,7 +131,7 @@ class Undo:
             self._note(kept, f"another row has its old {', '.join(columns)} by now ({index})", found)
 
     def _parents(self, kept: Kept, shape: str, written: Sequence[str]) -> None:
-        """Find rows whose parent is gone, by each foreign key that writing these columns asks."""
+        """Find rows whose parent is gone, for each foreign key that is checked when these columns are written."""
         keys = self.cursor.rows(queries.PARENTS, kept.values(self.repair))
         for name, schema, table, validated, columns, parents in keys:
             if not set(columns) & set(written):
@@ -155,7 +155,7 @@ class Undo:
             if validated:
                 self._note(kept, f"the row of {schema}.{table} that it belongs to is gone ({name})", found)
             elif found:
-                # A key that was never checked promises nothing; orphans may be what was deleted.
+                # A key that was never validated promises nothing; the deleted rows may have been orphans.
                 self.without_parent[kept.place, shape] = self.without_parent.get((kept.place, shape), 0) + found[0][1]
 
     def _changed(self, kept: Kept) -> None:
@@ -167,9 +167,9 @@ class Undo:
             self._note(kept, "it is gone" if gone == len(rows) else "it is gone, or was changed since", rows)
 
     def _paired(self, kept: Kept) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
-        """Return changed rows with where they lie now, what tells that one was changed again, and what went along.
+        """Return changed rows with where they lie now, the condition that one was changed again, and what went along.
 
-        What a trigger changed along with a row goes back too, unless somebody has written it anew: that stays.
+        What a trigger changed along with a row goes back too, unless somebody has written it again; that stays.
         """
         rows = rows_of_kept(queries.CHANGED_ROWS, kept)
         if not kept.key or set(kept.key) & set(kept.written):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``integrity_repair`` does with ``state=undone``: which repairs, whether it may, and all of it or none."""
+"""What ``integrity_repair`` does with ``state=undone``: which repairs, whether it may, and all of it or nothing."""
 
 from __future__ import annotations
 
@@ -81,15 +81,15 @@ def _told_of_fence(work: Work, passage: Passage) -> None:
 
 
 def without_fence(reasons: Sequence[dict[str, Any]]) -> str:
-    """Return the warning of work that is done although the fence does not stand."""
+    """Return the warning for work that is done although the fence does not stand."""
     return "Without the fence: " + " ".join(str(reason["what"]) for reason in reasons)
 
 
 def _meant(work: Work, cursor: Cursor) -> list[tuple[int, str]]:
-    """Return the repairs that are to be undone: the incident's, or of one that it is the sequel of."""
+    """Return the repairs to undo: the incident's own, or those of an incident that had its id before."""
     incident = str(work.incident)
     repairs = _repairs(cursor, incident)
-    # Once it has repairs of its own, a second undo is not to reach behind them.
+    # Once the incident has repairs of its own, a second undo must not reach behind them.
     if repairs or count_repairs(cursor, incident):
         return repairs
     for name in namesakes_of(work, cursor):
@@ -109,7 +109,7 @@ def _meant(work: Work, cursor: Cursor) -> list[tuple[int, str]]:
 
 
 def _repairs(cursor: Cursor, incident_id: str) -> list[tuple[int, str]]:
-    """Return the repairs that are not undone, newest first; raises KanbanError where rows of one are gone."""
+    """Return the repairs that are not undone, newest first; raises KanbanError if rows of one are gone."""
     if not cursor.row(queries.STATE, {})[0]:
         return []
     rows = cursor.rows(queries.REPAIRS, {"incident": incident_id})
@@ -120,7 +120,7 @@ def _repairs(cursor: Cursor, incident_id: str) -> list[tuple[int, str]]:
 
 
 def refuse_purged(work: Work) -> None:
-    """Where a closed incident's rows are gone, say that rather than that it is closed; raises KanbanError."""
+    """Raise KanbanError if a closed incident's rows are gone, to say that rather than that it is closed."""
     if work.known and work.request.state == "undone":
         with work.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             _repairs(cursor, work.known)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A net under a repair and its undo: what the server says was written, beside what was to be.
+"""A safety net for a repair and its undo: what the server says was written, compared with what was planned.
 
-Triggers, rules and keys of the application write by themselves. What they change or delete elsewhere is in no
-quarantine, so it may not be committed; what they insert (an audit, a queue) can be left there, and is told.
+Triggers, rules and keys of the application write by themselves. What they change or delete elsewhere is not in
+quarantine, so it must not be committed; what they insert (an audit, a queue) can stay there, and is reported.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ NOT_COUNTED = "track_counts is off, so it was not looked at whether triggers of 
 
 @dataclass
 class Tally:
-    """Rows of one table: ``inserted``, and ``changed`` or deleted together.
+    """Row counts of one table; ``changed`` counts changed and deleted rows together.
 
-    Together, because a row that moves to another partition counts as deleted there and inserted here.
+    Together, because a row that moves to another partition counts as deleted in one and as inserted in the other.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Tally:
 
 @dataclass
 class Written:
-    """Counts from where it is made on; ``expected`` is what we write ourselves, by table."""
+    """Counts writes from its creation on; ``expected``: what we write ourselves, by table."""
 
     cursor: Cursor
     expected: dict[int, Tally] = field(default_factory=dict)
@@ -50,14 +50,14 @@ class Written:
         tally.deleted += deleted
 
     def deletions(self) -> dict[str, int]:
-        """Return how many rows of which table were deleted since, by whomever."""
+        """Return how many rows of each table were deleted since then, no matter by whom."""
         rows = {
             now.name: now.deleted - self.before.get(table, Tally("")).deleted for table, now in self._read().items()
         }
         return {name: deleted for name, deleted in rows.items() if deleted}
 
     def judge(self) -> list[str]:
-        """Return what to tell; raises KanbanError where rows were changed or deleted that nobody planned."""
+        """Return warnings; raises KanbanError if rows were changed or deleted that nobody planned."""
         if not self.cursor.row(queries.COUNTS, {})[0]:
             return [NOT_COUNTED]
         ours = self._by_root()
