@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that we write and people edit: blocks between markers are renewed, what people changed is theirs. Pure.
+"""Files that we write and people edit: blocks between markers are renewed, people's changes are kept. Pure.
 
-A marker has the hash of what was written between it and its end. Where what stands there now has that hash, nobody
-changed it and it is renewed. Ticking a box is no change: it stays ticked, and evidence that comes later says so beside.
+A marker holds the hash of what was written between it and its end. A block that still has that hash was not changed
+and is renewed. Ticking a box is not a change: it stays ticked, and later evidence is noted beside it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ TICKED, OPEN, BY_HAND, NOT_BY_HAND = "+", "-", "*", "!"
 
 
 class BrokenMarkers(Exception):
-    """The markers of a file do not fit together any more."""
+    """The markers of a file no longer fit together."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a file that is ours: its name, its lines, and the names of its boxes in their order."""
+    """A part of a file that we write: its name, its lines, and the names of its boxes in order."""
 
     name: str
     lines: Sequence[str]
@@ -58,9 +58,9 @@ class _Kept:
 def merged(blocks: Sequence[Block], text: str | None, by_hand: str, not_by_hand: str, newer: str) -> str:
     """Return the file with its blocks renewed; raises BrokenMarkers.
 
-    :param text: the file as it is; null where there is none.
-    :param by_hand: said beside a box that a person ticked; ``not_by_hand`` beside one that was unticked.
-    :param newer: said before what we would write in the place of a block that people changed.
+    :param text: the file as it is; None if there is none.
+    :param by_hand: the note beside a box that a person ticked; ``not_by_hand``: beside one that a person unticked.
+    :param newer: the line before what we would write in place of a block that people changed.
     """
     if text is None or not text.strip():
         names = ",".join(block.name for block in blocks)
@@ -88,7 +88,7 @@ class _Merger:
                 lines += self._offer_again(part, there)
             else:
                 lines += self._block(part, there)
-        # What people took out of the file stays out; what is new in this version comes at its end.
+        # Blocks that people removed stay out; blocks that are new in this version are added at the end.
         for name, block in self._blocks.items():
             if name not in there and name not in known:
                 lines += ["", *_written(block, _boxes_of(block)), ""]
@@ -110,7 +110,7 @@ class _Merger:
         offered = _hash(block.lines)
         if offered in (kept.made, kept.offered) or _hash(kept.lines) == offered:
             return _raw(kept)
-        # Said once: what was offered is noted, so a person may throw it away.
+        # Offer it only once: the offer is recorded, so a person may delete it.
         kept.offered = offered
         lines = _raw(kept)
         if f"{kept.name}{NEWER}" not in there:
@@ -127,14 +127,14 @@ class _Merger:
         if block is None or not kept.is_ours:
             return _raw(kept)
         if edited is not None and edited.is_ours:
-            # The person has taken their change back, so there is nothing to offer.
+            # The person has reverted their change, so there is nothing to offer.
             return []
         return self._offer(block)
 
     def _ticked(self, block: Block, kept: _Kept) -> tuple[Block, dict[str, str]]:
         """Return the block with the boxes as people left them."""
         seen = dict(zip(kept.boxes, [_BOX.match(line) for line in kept.lines if _BOX.match(line)]))
-        # A box without a name is the same one while its text is.
+        # A box without a name is the same one as long as its text is the same.
         ticked_lines = {line[6:].rstrip() for line in kept.lines if _BOX.match(line) and line[3] != " "}
         states, lines, names = {}, [], iter(block.boxes)
         for line in block.lines:
@@ -158,7 +158,7 @@ class _Merger:
 
 
 def has_own_words(text: str) -> bool:
-    """Whether people wrote, ticked or took out anything in a file of ours."""
+    """Return whether people wrote, ticked or removed anything in one of our files."""
     try:
         parts, known = _parsed(text)
     except BrokenMarkers:
@@ -170,7 +170,7 @@ def has_own_words(text: str) -> bool:
 
 def _is_theirs(kept: _Kept) -> bool:
     boxes = [match for match in map(_BOX.match, kept.lines) if match]
-    # A box without a name is open as we write it.
+    # We write a box without a name as open.
     states = [*kept.boxes.values(), *[OPEN] * len(boxes)]
     hands = any(state in (BY_HAND, NOT_BY_HAND) for state in kept.boxes.values())
     return not kept.is_ours or hands or any((box[1] != " ") != (state == TICKED) for box, state in zip(boxes, states))
@@ -195,13 +195,13 @@ def _raw(kept: _Kept) -> list[str]:
 
 
 def _hash(lines: Sequence[str]) -> str:
-    """Return the hash of a block's text, whatever boxes are ticked and however lines end."""
+    """Return the hash of a block's text, regardless of ticked boxes and line endings."""
     text = "\n".join(_BOX.sub("- [ ] ", line.rstrip()) for line in lines)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _parsed(text: str) -> tuple[list[str | _Kept], list[str]]:
-    """Return lines and blocks in their order, and the names of all that were ever written; raises BrokenMarkers."""
+    """Return lines and blocks in order, and the names of all blocks ever written; raises BrokenMarkers."""
     parts: list[str | _Kept] = []
     known: list[str] = []
     names: set[str] = set()

@@ -19,10 +19,10 @@ MINUTE, HOUR = 60, 3600
 
 @dataclass(frozen=True)
 class Case:
-    """One incident and all that is known of it.
+    """One incident and all that is known about it.
 
-    ``ledgers``: what each database's ledger said, with ``host``; empty where none was read. ``messages``: the outbox,
-    each as its file has it. ``spans``: of each run, when which host was at work in which phase. ``places``: ``dumps``,
+    ``ledgers``: what each database's ledger said, with ``host``; empty if none was read. ``messages``: the outbox, each
+    as in its file. ``spans``: for each run, when which host was at work in which phase. ``places``: ``dumps``,
     ``evidence`` and ``runbook``, paths on their hosts.
     """
 
@@ -38,18 +38,18 @@ class Case:
 
     @property
     def opened_at(self) -> str | None:
-        """When a ledger had it opened; null where none was read."""
+        """When it was first opened in a ledger; None if none was read."""
         return min((str(row["opened_at"]) for row in self.ledgers if row.get("opened_at")), default=None)
 
     @property
     def closed_at(self) -> str | None:
-        """When the last ledger had it closed; null while one has it open, or none was read."""
+        """When it was closed in the last ledger; None while it is open in one, or if none was read."""
         closed = [row.get("closed_at") for row in self.ledgers]
         return max(map(str, closed)) if closed and all(closed) else None
 
     @property
     def resolved_at(self) -> str | None:
-        """The moment from which follow-ups count: the stop, or the last that is known."""
+        """The moment from which follow-ups count: the stop, or else the last known moment."""
         moments = self.summary["moments"]
         found = moments["contained"] or moments["ended"] or moments["began"]
         return None if found is None else str(found)
@@ -61,10 +61,10 @@ class Case:
                 if isinstance(route, Mapping):
                     yield message, route
 
-    # Figures as people read them; what was not measured says so.
+    # Figures as people read them; a value that was not measured says so.
 
     def count(self, value: Any) -> str:
-        """Return a number in the way of the language."""
+        """Return a number in the format of the language."""
         return self.label.count(value)
 
     def time(self, seconds: Any) -> str:
@@ -83,12 +83,12 @@ class Case:
         return f"{at[:10]} {at[11:19]}" if at else self.label("not_on_record")
 
     def later(self, at: str | None, hours: float) -> str:
-        """Return the moment so many hours later, to the minute."""
+        """Return the moment that many hours later, to the minute."""
         found = seen(at) if at else None
         return (found + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M UTC") if found else self.label("not_measured")
 
     def objective(self) -> str:
-        """Return whether the objective was met, with the time against it."""
+        """Return whether the objective was met, with the time taken and the limit."""
         goal = self.summary["objective"]
         if goal["met"] is None:
             return self.label("not_measured")
@@ -103,7 +103,7 @@ class Case:
         return self.label("writes_after", n=self.count(writes)) if writes else self.label("no_writes_after")
 
     def companies(self) -> str:
-        """Return how many companies were switched off, of how many."""
+        """Return how many companies were switched off, and of how many."""
         told = self.summary["companies"]
         if not number(told["switched_off"]):
             return self.label("not_measured")
@@ -115,18 +115,18 @@ class Case:
         )
 
     def heading(self, name: str) -> str:
-        """Return the heading below which people's words stand, in the language of the report."""
+        """Return the heading of people's own words, in the language of the report."""
         return HEADINGS[name].get(self.label.locale, HEADINGS[name]["en"])
 
     def duration(self) -> str:
-        """Return from the first moment that is known to the last that ends the trouble."""
+        """Return the time from the first known moment to the last one that ends the trouble."""
         moments = self.summary["moments"]
         ends = (moments["validated"], moments["data_validated"], moments["released"])
         ended = max((at for at in ends if at), default=None)
         return self.time(seconds_between(moments["detected"] or moments["began"], ended))
 
     def phase(self, line: Mapping[str, Any]) -> str:
-        """Return the phase of a line of the timeline; empty for what came before any."""
+        """Return the phase of a line of the timeline; empty for a line before any phase."""
         return self.label(f"phase_{line['phase']}") if line["phase"] else ""
 
     def done(self, line: Mapping[str, Any]) -> str:
@@ -155,7 +155,7 @@ class Case:
         ]
 
     def approvals(self) -> list[str]:
-        """Return what was approved by whom, and done by whom: as the ledgers have it, or else the journals."""
+        """Return what was approved and done by whom, from the ledgers or else from the journals."""
         found = [one for row in self.ledgers for one in row.get("approvals") or []] or self.summary["approvals"]
         return [
             self.label(
@@ -169,7 +169,7 @@ class Case:
         ]
 
     def title(self) -> str:
-        """Return what it is: an incident or a rehearsal, by its id."""
+        """Return the title: an incident or a rehearsal, with its id."""
         kind = self.label("rehearsal" if self.summary["rehearsal"] else "incident")
         return f"{kind} {self.summary['incident_id']}"
 
@@ -178,7 +178,7 @@ class Case:
         return self.label(self.summary["scenario"] or "no_scenario")
 
     def unmeasured(self) -> list[str]:
-        """Return what ought to have been measured and was not, in words."""
+        """Return what should have been measured but was not, in words."""
         summary, label = self.summary, self.label
         lacking = {
             "objective": summary["objective"]["met"] is None,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan's checklists: each box ticked by evidence, with where that comes from, or open with the reason. Pure."""
+"""The plan's checklists: each box is ticked with its evidence, or open with the reason. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclef
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase import HOUR, MINUTE, Case
 
 _CHANNEL = re.compile(r"#incident-\d{8}-\d{4}")
-# A backup is recent when less than so many seconds of data are not in it; the plan says an hour.
+# A backup is recent if it lacks less than this many seconds of data; the plan says an hour.
 _RECENT = HOUR
 _STABLE = 30 * MINUTE
 
 
 @dataclass(frozen=True)
 class Box:
-    """One box: its short name, what it says, whether it is ticked, and where that comes from or why not."""
+    """One box: its short name, its text, whether it is ticked, and the evidence or why there is none."""
 
     name: str
     text: str
@@ -38,7 +38,7 @@ class Section:
 
 
 def checklists(case: Case) -> list[Section]:
-    """Return the plan's lists with their boxes; what only a person can know stays open."""
+    """Return the plan's lists with their boxes; boxes that only a person can judge stay open."""
     label, summary, at = case.label, case.summary, case.resolved_at
     boxes = _Boxes(case)
     found = [
@@ -53,7 +53,7 @@ def checklists(case: Case) -> list[Section]:
 
 
 def undecided(case: Case) -> list[str]:
-    """Return what is open in the lists, in words."""
+    """Return the texts of the boxes that are open."""
     return [box.text for section in checklists(case) for box in section.boxes if not box.ticked]
 
 
@@ -76,7 +76,7 @@ class _Boxes:
         return self._box(name, not lacking, why)
 
     def _told(self, name: str, *kinds: str) -> Box:
-        """A message of one of some kinds that went somewhere."""
+        """Return a box that is ticked if a message of one of these kinds was sent."""
         why = self._say("no_such_message")
         for message, route in self._case.routes():
             kind = str(message.get("kind") or "")
@@ -202,7 +202,7 @@ _DUE = re.compile(r"\s+-\s+(?:due|prazo):\s*(.*?)(?=\s+-\s+\w+:|$)", re.IGNORECA
 
 
 def action_items(text: str) -> list[dict[str, Any]]:
-    """Return action items as people wrote them, one on a line, each with ``what``, ``owner``, ``due`` and ``done``."""
+    """Return action items as people wrote them, one per line, each with ``what``, ``owner``, ``due`` and ``done``."""
     found = []
     for line in text.splitlines():
         item = re.sub(r"^\s*[-*]\s*", "", line).strip()

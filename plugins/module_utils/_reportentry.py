@@ -51,7 +51,7 @@ _MARKDOWN: Mapping[str, Callable[[Case], Sequence[Block]]] = {
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What is asked; the fields are the options of ``incident_report``."""
+    """The request; its fields are the options of ``incident_report``."""
 
     path: str
     incident_id: str
@@ -67,9 +67,9 @@ class ReportRequest:
 
 
 def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
-    """Write what changed; return ``found``, ``files`` with what became of each, ``undecided``; raises KanbanError.
+    """Write what changed; return ``found``, ``files`` with the outcome of each, ``undecided``; raises KanbanError.
 
-    A run that left no journal is told by the ledgers' events. Without either there is nothing to write, and ``found``
+    A run that left no journal is read from the ledgers' events. Without either there is nothing to write, and ``found``
     is false.
     """
     deadline = Deadline(request.deadline)
@@ -101,7 +101,7 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         told = timings(summary, runs)
         lost = writer.runs_lost(told["runs"]) or writer.told_of_unread(request.unread_ledgers)
         if lost:
-            # What they would say now is true of a part only, and what they say is all that is left of the rest.
+            # New reports would cover only part of the runs, and the present ones are all that is left of the rest.
             warnings.append(lost)
         else:
             if request.unread_ledgers:
@@ -109,9 +109,9 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
             for name, blocks in _MARKDOWN.items():
                 writer.markdown(name, blocks(case), case.label)
             writer.whole(TIMINGS, json.dumps(told, indent=1, sort_keys=True) + "\n")
-            # Last, for it says which labels the others lacked.
+            # Last, because it says which labels the others lacked.
             writer.whole("report.html", report_page(case))
-    # Nor what may be less than a ledger has that was not heard.
+    # Do not keep what may be less than an unread ledger has either.
     keeps = not lost and not request.unread_ledgers and not _is_less(told, request.known)
     return {
         "changed": any(one["changed"] for one in writer.files),
@@ -135,7 +135,7 @@ def _unread(ledgers: Sequence[str], so: str = ": these reports tell nothing of w
 
 
 def _is_less(told: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a ledger has timings of this incident that tell of more runs: journals were lost since."""
+    """Return whether a ledger has timings of this incident with more runs: journals were lost since."""
     return any(
         is_timings(one) and one["incident_id"] == told["incident_id"] and numbers([one.get("runs")]) > [told["runs"]]
         for one in known
@@ -150,7 +150,7 @@ class _Writer:
         self._warnings = warnings
 
     def words(self, locale: str) -> None:
-        """Make the file for people's own words, unless there is one, whatever it holds."""
+        """Create the file for people's own words unless there is one, whatever it holds."""
         path = self._directory / WORDS_FILE
         if self._check_mode:
             return
@@ -163,7 +163,7 @@ class _Writer:
         self.files.append({"name": WORDS_FILE, "path": str(path), "changed": True, "note": ""})
 
     def runs_lost(self, runs: int) -> str:
-        """Return what to say where the timings that are there tell of more runs than there are journals by now."""
+        """Return what to say if the existing timings cover more runs than there are journals now."""
         before = read_json(self._directory / TIMINGS)
         if not is_timings(before) or not number(before.get("runs")) or before["runs"] <= runs:
             return ""
@@ -174,13 +174,13 @@ class _Writer:
         )
 
     def told_of_unread(self, ledgers: Sequence[str]) -> str:
-        """Return what to say where a ledger was not read, and what it told before may stand in the record."""
+        """Return what to say if a ledger was not read and the record may hold what it said before."""
         if not ledgers or not (self._directory / RECORD).exists():
             return ""
         return _unread(ledgers, ", so record, post-mortem, checklists, page and timings were left as they are")
 
     def markdown(self, name: str, blocks: Sequence[Block], label: Labels) -> None:
-        """Renew the blocks of a file that people edit; where its markers are broken, write another one beside it."""
+        """Renew the blocks of a file that people edit; if its markers are broken, write another file beside it."""
         path = self._directory / name
         said = (label("by_hand"), label("not_by_hand"), label("newer"))
         try:
@@ -218,7 +218,7 @@ class _Writer:
 
 
 def messages_in(directory: Path) -> list[dict[str, Any]]:
-    """Return the messages of an incident, oldest first; what is none is left out."""
+    """Return the messages of an incident, oldest first; anything that is not a message is left out."""
     try:
         files = sorted((directory / MESSAGES).glob("*.json"))[:MOST_MESSAGES]
     except OSError:

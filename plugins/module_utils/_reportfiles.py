@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write small files whole, 0600, and only where they change; one writer at a time. Neither Ansible nor a driver."""
+"""Write small files whole, 0600, and only if they change; one writer at a time. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_bytes(path: Path, most: int = LARGEST) -> bytes | None:
-    """Return a regular file's content; null where there is none. Raises OSError for one that cannot be read."""
+    """Return a regular file's content; None if there is none. Raises OSError if it cannot be read."""
     try:
         handle = os.open(path, _READ)
     except FileNotFoundError:
@@ -38,7 +38,7 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes | None:
 
 
 def read_json(path: Path, most: int = LARGEST) -> Any:
-    """Return what a file of JSON holds; null where there is none, or it is none."""
+    """Return the content of a JSON file; None if there is no file or it is not JSON."""
     try:
         found = read_bytes(path, most)
         return None if found is None else json.loads(found)
@@ -47,15 +47,15 @@ def read_json(path: Path, most: int = LARGEST) -> Any:
 
 
 def write_whole(path: Path, content: bytes, check_mode: bool) -> bool:
-    """Write a file where its content differs; return whether it did, or would. Raises OSError.
+    """Write a file if its content differs; return whether it did, or would. Raises OSError.
 
-    It is there whole or as it was before: written beside under another name, and then renamed.
+    The file is either complete or as before: it is written beside under another name, and then renamed.
     """
     try:
         if read_bytes(path) == content:
             return False
     except OSError:
-        # What cannot be read is written anew; where that cannot be either, it says why.
+        # A file that cannot be read is written again; if that fails too, the error says why.
         pass
     if check_mode:
         return True
@@ -74,7 +74,7 @@ def write_whole(path: Path, content: bytes, check_mode: bool) -> bool:
 
 @contextlib.contextmanager
 def alone(directory: Path, deadline: Deadline, check_mode: bool) -> Iterator[None]:
-    """Keep other writers of a directory away; raises BadInput where one does not end in time."""
+    """Keep other writers of a directory away; raises BadInput if one does not finish in time."""
     if check_mode:
         yield
         return

@@ -76,7 +76,7 @@ def _card(kind: str, name: str, told: str) -> str:
 
 
 def _cards(case: Case) -> str:
-    """Return the verdict against both objectives, and how big it was."""
+    """Return the verdict on both objectives, and the extent of the incident."""
     summary, label = case.summary, case.label
     met, point = summary["objective"]["met"], summary["recovery_point"]["writes_after"]
     held = bool(summary["moments"]["contained"])
@@ -112,7 +112,7 @@ def _ledger(case: Case) -> str:
 
 
 def _timeline(case: Case) -> str:
-    """Return each run to its own scale, then every line."""
+    """Return each run drawn to its own scale, then every line."""
     label = case.label
     drawn = "\n".join(_drawn(case, place, run) for place, run in enumerate(case.spans))
     lines = case.summary["timeline"]

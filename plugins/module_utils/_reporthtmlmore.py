@@ -37,7 +37,7 @@ def messages_part(case: Case) -> str:
 
 
 def lists_part(case: Case) -> str:
-    """Return the checklists, with where a tick comes from."""
+    """Return the checklists, with the evidence for each tick."""
     label, parts = case.label, []
     for found in checklists(case):
         rows = [
@@ -57,7 +57,7 @@ def lists_part(case: Case) -> str:
 
 
 def runs_part(case: Case) -> str:
-    """Return who ran what, whether the journals hold, and what was kept where."""
+    """Return who ran what, whether the journals are intact, and what was kept where."""
     label, rows = case.label, []
     for run in case.summary["runs"]:
         verdict = label("plan") if run["plan"] else label.word(run["verdict"] or "–")

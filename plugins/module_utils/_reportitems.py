@@ -132,7 +132,7 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     "by_journal": ("the journal has it", "consta no diário"),
     "not_well": ("the journal says that it did not go well", "o diário diz que não correu bem"),
     # What was not done in this incident, which playbook has it as a step, and what a person can do instead. No command:
-    # one that stops everybody would be typed after they are back.
+    # somebody would type one that stops everybody after they are back.
     "lack_severity": (
         "no scenario was run: tick it when people have agreed on it",
         "nenhum cenário foi executado: marque quando houver acordo",

@@ -261,21 +261,21 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
 
 
 class Labels:
-    """The words of one language; what it lacks comes in English and is remembered in ``missing``."""
+    """The texts of one language; what it lacks is given in English and remembered in ``missing``."""
 
     def __init__(self, locale: str) -> None:
-        """Take a language; one that is not known is English."""
+        """Set the language; an unknown one is replaced by English."""
         self.locale = locale if locale in LOCALES else "en"
         self.missing: set[str] = set() if locale in LOCALES else {locale}
         self._place = LOCALES.index(self.locale)
 
     @property
     def language(self) -> str:
-        """As HTML names it."""
+        """The language as HTML names it."""
         return self.locale.replace("_", "-")
 
     def __call__(self, name: str, /, **values: object) -> str:
-        """Return a text with its values put in; a name that nobody knows stands for itself."""
+        """Return a text with its values filled in; an unknown name is returned as it is."""
         texts = _TEXTS.get(name) or ITEMS.get(name)
         if texts is None:
             self.missing.add(name)
@@ -288,11 +288,11 @@ class Labels:
         return text
 
     def word(self, answer: object) -> str:
-        """Return what a module or a playbook answered in one word, in the language where that is known."""
+        """Return the one-word answer of a module or playbook, in the language if a translation is known."""
         return STATES.get(self.locale, {}).get(str(answer), str(answer))
 
     def count(self, value: object, digits: int | None = None) -> str:
-        """Return a number in the way of the language; what is none was not measured."""
+        """Return a number in the format of the language; anything that is not a number was not measured."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return self("not_measured")
         text = f"{value:,}" if digits is None else f"{value:,.{digits}f}"

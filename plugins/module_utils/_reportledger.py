@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which incidents are reported on, which is closed, and what of a ledger's answer a report needs. Pure."""
+"""Which incidents are reported on, which one is closed, and what a report needs of a ledger's answer. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY
 
-# Incidents of one run; each asks every database once.
+# The most incidents of one run; each one queries every database once.
 MOST = 20
 _OVERRIDES = ("override", "validation overridden", "lease taken by force")
 _LONGEST = 300
-# Of the phase that recovers: what somebody approved, and was done.
+# Events of the phase that recovers: what somebody approved and was done.
 APPROVED = ("repaired", "restored", "undone")
 
 
 def moment_of(text: Any) -> float | None:
-    """Return a moment of the ledger in seconds since 1970; null where there is none."""
+    """Return a moment of the ledger in seconds since 1970; None if there is none."""
     try:
         return datetime.strptime(str(text)[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
@@ -33,15 +33,15 @@ def moment_of(text: Any) -> float | None:
 def incidents_to_report(
     answers: Sequence[Mapping[str, Any]], journals: Mapping[str, Any], given: str, days: float, now: float
 ) -> dict[str, Any]:
-    """Return ``incidents``, ids that are reported on, the newest first, and ``left_out``, how many more there were.
+    """Return ``incidents``, the ids to report on, newest first, and ``left_out``, how many more there were.
 
-    Where a person named one, ``others`` has those that there would have been.
+    If a person named one, ``others`` has those that would have been reported on.
 
-    Those that are open in a ledger, those that were closed or have left a journal within some days, and the one that is
-    named, however old it is.
+    Reported on are those that are open in a ledger, those that were closed or left a journal within ``days``, and the
+    one that is named, however old it is.
 
-    :param answers: of ``incident_info``, one for each host; empty ones for hosts that gave none.
-    :param journals: of ``journal_info``.
+    :param answers: answers of ``incident_info``, one per host; empty for hosts that gave none.
+    :param journals: the answer of ``journal_info``.
     :param given: the id that a person gave, or an alias of it; may be empty.
     :param now: seconds since 1970.
     """
@@ -62,24 +62,24 @@ def incidents_to_report(
 
 
 def _add(found: dict[str, float], name: str, at: float) -> None:
-    """Take an incident once; two ids that share a directory are one."""
+    """Add an incident once; two ids that share a directory are one."""
     folder = incident_folder(name)
     same = next((known for known in found if incident_folder(known) == folder), name)
     found[same] = max(at, found.get(same, 0.0))
 
 
 def _known_as(rows: Iterable[Mapping[str, Any]], given: str) -> list[str]:
-    """Return the incidents of a name: it may be one's alias in one ledger, and another's own in the next."""
+    """Return the incidents that a name means: an alias in one ledger may be another one's own id in the next."""
     name = given.strip()
     names = (row["incident_id"] for row in rows if name in (row["incident_id"], *(row.get("aliases") or [])))
     return list(dict.fromkeys(names))[:MOST] or [name]
 
 
 def incident_to_close(answers: Sequence[Mapping[str, Any]], given: str, silent: Sequence[str]) -> dict[str, Any]:
-    """Return ``incident_id``, which incident is closed, or ``why_not``; and ``here``, what it is in each ledger.
+    """Return ``incident_id``, the incident to close, or ``why_not``; and ``here``, what it is in each ledger.
 
-    Without a name it is the one that is open; where several are, or a ledger did not answer, a person has to say which.
-    Each ledger closes its own one of the name: what is an alias in one may be another incident's id in the next.
+    Without a name it is the open one; if several are open, or a ledger did not answer, a person has to say which. Each
+    ledger closes its own incident of that name: what is an alias in one may be another incident's id in the next.
     """
     if silent:
         return _none("not every ledger answered, so it is not known what is open")
@@ -101,8 +101,8 @@ def _none(why: str) -> dict[str, Any]:
 
 
 def _here(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return what a name means in one ledger, what is open before what is closed; nothing where it is unknown."""
-    # What is open has how many tenants it has switched off, and stands first.
+    """Return what a name means in one ledger, open incidents before closed ones; empty if it is unknown."""
+    # Open incidents say how many tenants they have switched off, and come first.
     rows = [*(answer.get("open") or []), *(answer.get("incidents") or [])]
     found = [row for row in rows if name in ids_of(row)]
     if not found:
@@ -118,9 +118,9 @@ def _here(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def ledgers_of(hosts: Sequence[str], answers: Sequence[Mapping[str, Any]], incident_id: str) -> list[dict[str, Any]]:
-    """Return what each ledger says of one incident, each database once, in a bounded size.
+    """Return what each ledger says about one incident, each database once, in a bounded size.
 
-    :param answers: one for each host, with ``results`` of ``incident_info`` for the incidents by ``item``.
+    :param answers: one per host, with the ``results`` of ``incident_info`` for each incident by ``item``.
     """
     found: dict[str, dict[str, Any]] = {}
     for host, answer in zip(hosts, answers):
@@ -139,12 +139,12 @@ def ledgers_unread(
     took: Sequence[Mapping[str, Any]],
     incident_id: str,
 ) -> list[str]:
-    """Return a line for each database that was asked what a report needs of one incident, and did not say all of it.
+    """Return a line for each database that did not say everything that a report on one incident needs.
 
-    A report without that would be written over one that has it.
+    A report without it would overwrite one that has it.
 
-    :param infos: what they said before that, of ``incident_info``.
-    :param answers: as in ``ledgers_of``; ``took`` of ``incident_timings_info``.
+    :param infos: their earlier answers of ``incident_info``.
+    :param answers: as in ``ledgers_of``; ``took``: the answers of ``incident_timings_info``.
     """
     unread: dict[str, str] = {}
     read = set()

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The incident's record as Markdown, in blocks. Pure: neither Ansible nor a driver.
 
-Names of hosts, operators and whatever else is foreign stand in code, where Markdown knows no markup. People's own words
-are quoted line by line, without what HTML could make of them.
+Names of hosts, operators and any other foreign text are set as code, in which Markdown knows no markup. People's own
+words are quoted line by line, with HTML made harmless.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ MOST_NAMES = 20
 
 
 def quoted(text: str) -> list[str]:
-    """Return people's words as a quotation: their line ends stay, nothing in them is markup of ours or HTML."""
+    """Return people's words as a quotation: line ends stay, and nothing in them becomes our markup or HTML."""
     lines = []
     for line in text.splitlines():
-        # How far a list is set in means something.
+        # The indentation of a list is significant.
         indent = " " * min(12, len(line) - len(line.lstrip(" ")))
         lines.append(f"> {indent}{clean(line, LONGEST_SECTION).replace('&', '&amp;').replace('<', '&lt;')}".rstrip())
     return lines
 
 
 def names(values: Sequence[Any], most: int = MOST_NAMES) -> str:
-    """Return foreign names as code, a bounded number of them."""
+    """Return foreign names as code, up to a maximum number."""
     shown = ", ".join(code(value, 60) for value in values[:most])
     return shown + (f" (+{len(values) - most})" if len(values) > most else "") if values else "–"
 
@@ -58,7 +58,7 @@ def record(case: Case) -> list[Block]:
 
 
 def plain(text: str) -> str:
-    """Return a reason, in which a message's key or a route is foreign text."""
+    """Return a reason with foreign text in it (a message's key, a route) made harmless."""
     return clean(text, 200).replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")
 
 
@@ -135,7 +135,7 @@ def _runs(case: Case) -> list[str]:
 
 
 def holds(case: Case, run: Any) -> str:
-    """Return whether a run's journal holds, in words."""
+    """Return in words whether a run's journal is intact."""
     if not run["holds"]:
         return case.label("broken", where=clean(run["broken_at"], 100).replace("|", "¦"))
     return case.label("cut" if run["cut"] else "holds" if run["ended"] else "unended")
@@ -201,7 +201,7 @@ def value_of(case: Case, row: Any) -> str:
 
 
 def limit_of(case: Case, row: Any) -> str:
-    """Return what a metric may be."""
+    """Return the limits of a metric."""
     signs = {"max": "≤", "min": "≥"}
     told = [f"{sign} {case.count(row[name])}" for name, sign in signs.items() if row.get(name) is not None]
     return " ".join(told) + (f" {row['unit']}" if told and row.get("unit") else "") if told else "–"

@@ -11,7 +11,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportcase
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportchecklist import checklists
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportmarkdown import MOST_ROWS, plain
 
-# Whom the plan wants to be called, where nobody has named anybody yet.
+# Whom the plan says to call, if nobody has named anybody yet.
 ROLES = ("role_oncall", "role_dba", "role_devops", "role_cto", "role_product")
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The parts that pages are made of: text, tables, bars, in HTML that needs no script and no network. Pure.
 
-Foreign text comes in through ``text`` alone, which makes it harmless; what other functions take is HTML already.
+Foreign text enters only through ``text``, which makes it harmless; what other functions take is already HTML.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportstyl
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 LONG = 200
 _TAG = re.compile(r"<[^>]*>")
-# What has no place to break a line at may be broken anywhere.
+# Text without a place for a line break may be broken anywhere.
 _UNBROKEN = re.compile(r"\S{25}")
 
 
 def text(value: object, most: int = LONG) -> str:
-    """Return text from anywhere as HTML: on one line, cut, seen and never done."""
+    """Return text from anywhere as HTML: on one line, truncated, shown but never interpreted."""
     return html.escape(clean(value, most), quote=True)
 
 
 def words(value: str, most: int = 10000) -> str:
-    """Return people's words: their line ends stay."""
+    """Return people's words as HTML; their line ends stay."""
     lines = value[:most].splitlines()
     return "\n".join(text(line, most) for line in lines) + ("…" if len(value) > most else "")
 
@@ -46,21 +46,21 @@ def page(title: str, language: str, body: str) -> str:
 
 
 def section(name: str, heading: str, body: str) -> str:
-    """Return a section; ``name`` is a word of ours."""
+    """Return a section; ``name`` is one of our own words."""
     return (
         f'<section id="{name}" aria-labelledby="{name}-h">\n<h2 id="{name}-h">{text(heading)}</h2>\n{body}\n</section>'
     )
 
 
 def more(heading: str, body: str) -> str:
-    """Return what is shown when somebody asks for it, and on paper."""
+    """Return a part that is shown on demand, and on paper."""
     return f"<details>\n<summary>{text(heading)}</summary>\n{body}\n</details>"
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """Return a table; the first cell of a row is its heading. Roles are said, for a telephone shows rows as blocks.
+    """Return a table; the first cell of a row is its heading. Roles are given because a phone shows rows as blocks.
 
-    :param heads: text; ``rows``: cells in HTML; ``numbers``: columns that stand to the right.
+    :param heads: text; ``rows``: cells in HTML; ``numbers``: right-aligned columns.
     """
     columns = [' class="n"' if place in numbers else "" for place in range(len(heads))]
     head = "".join(f'<th scope="col" role="columnheader"{kind}>{text(name)}</th>' for name, kind in zip(heads, columns))
@@ -87,15 +87,15 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], num
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> str:
-    """Return a list of names with what they are; the second is HTML."""
+    """Return a list of names and values; the values are HTML."""
     return "<dl>" + "".join(f"<dt>{text(name)}</dt><dd>{value}</dd>\n" for name, value in rows) + "</dl>"
 
 
 def bars(name: str, title: str, described: str, rows: Sequence[Mapping[str, Any]], axis: Sequence[str] = ()) -> str:
-    """Return bars to scale; each of the rows has ``label``, ``start`` and ``width`` from 0 to 1, and ``kind``.
+    """Return bars to scale; each row has ``label``, ``start`` and ``width`` from 0 to 1, and ``kind``.
 
-    One with ``more`` is drawn into the row before it. Widths are in per cent and text in pixels, so it is read on a
-    telephone as well.
+    A row with ``more`` is drawn into the row before it. Widths are in percent and text is in pixels, so that it is
+    readable on a phone as well.
     """
     height, top = 36, 18 if axis else 0
     whole = top + height * sum(not row.get("more") for row in rows)
@@ -109,7 +109,7 @@ def bars(name: str, title: str, described: str, rows: Sequence[Mapping[str, Any]
     for row in rows:
         y += 0 if row.get("more") else height
         start, width = max(0.0, min(1.0, row["start"])), max(0.0, min(1.0, row["width"]))
-        # What took no time that could be seen is seen all the same.
+        # Show even what took too little time to be visible at this scale.
         width = max(0.006, min(width, 1 - start)) if row["width"] > 0 or row.get("point") else 0.0
         start = min(start, 1 - width)
         if not row.get("more"):
@@ -125,7 +125,7 @@ def bars(name: str, title: str, described: str, rows: Sequence[Mapping[str, Any]
 
 
 def spark(name: str, title: str, values: Sequence[float]) -> str:
-    """Return a small line of values, the oldest to the left."""
+    """Return a small line of values, the oldest on the left."""
     most = max(values, default=0.0) or 1.0
     gap = 140 / max(1, len(values) - 1)
     points = [(2 + place * gap, 28 - 24 * value / most) for place, value in enumerate(values)]

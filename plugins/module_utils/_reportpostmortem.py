@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The post-mortem, the plan's lessons-learned template with what is known filled in and the rest marked open. Pure."""
+"""The post-mortem: the plan's lessons-learned template with known facts filled in and the rest marked open. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def postmortem(case: Case) -> list[Block]:
         f"_{label('generated')}_",
     ]
     return [
-        # Two blanks at a line's end break it in Markdown.
+        # Two trailing spaces are a line break in Markdown.
         Block("head", [f"{line}  " if line.startswith("**") else line for line in head]),
         Block("timeline", [f"## {label('timeline')}", "", *timeline(case)]),
         Block("happened", [f"## {label('what_happened')}", "", *_said(case, "what_happened")]),

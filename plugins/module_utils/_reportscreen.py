@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the last screen of report.yml says of reports: which were written, what is open, what was closed. Pure."""
+"""What the last screen of report.yml says about reports: which were written, what is open, what was closed. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
-# Open boxes that are named for each incident.
+# The most open boxes that are named per incident.
 _NAMED = 3
-# Incidents that are named where the one that was asked for is not known.
+# The most incidents that are named if the requested one is not known.
 _OTHERS = 5
 
 
@@ -28,11 +28,11 @@ def report_screen(
     """Return ``amiss`` and ``lines``.
 
     :param written: results of ``incident_report``, each with ``item``.
-    :param choice: of ``incidents_to_report``.
-    :param silent: of ``open_incidents``: reports come from the journals alone then.
-    :param closing: of ``incident_to_close``, with ``wanted``, and ``hosts`` and ``answers``, what the databases said;
-        none where nothing was to be closed.
-    :param history: of ``incident_history``.
+    :param choice: the result of ``incidents_to_report``.
+    :param silent: from ``open_incidents``; if any, reports come from the journals alone.
+    :param closing: the result of ``incident_to_close``, with ``wanted``, and ``hosts`` and ``answers``, what the
+        databases said; None if nothing was to be closed.
+    :param history: the result of ``incident_history``.
     """
     amiss: list[str] = []
     lines: list[str] = []
@@ -42,7 +42,7 @@ def report_screen(
             amiss.append(f"REPORT NOT WRITTEN: {name}: {one_line(result.get('msg') or 'no answer')}")
             continue
         if not result.get("found") and "others" in choice:
-            # Somebody typed it, wrongly perhaps, and would go on believing that there is a report.
+            # Somebody typed it, perhaps wrongly, and would go on believing that there is a report.
             others = ", ".join(one_line(other) for other in choice["others"][:_OTHERS])
             amiss.append(f"NO REPORT: {_line(name, result, check_mode)}; known lately: {others or 'none'}")
             continue
@@ -53,7 +53,7 @@ def report_screen(
         ]
         untold = [one_line(label) for label in result.get("missing_labels") or []]
         if untold:
-            # A language that nobody has written, or a text of it: the reports are in English there.
+            # A language that nobody has translated, or a text in it: the reports are in English there.
             lines.append(
                 f"{name}: not translated, so in English: {', '.join(untold[:_OTHERS])}{_more(untold, _OTHERS)}"
             )
@@ -123,7 +123,7 @@ def _closed(closing: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 def _not_closed(
     hosts: Sequence[str], here: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]
 ) -> list[int]:
-    """Return which hosts have it open in a ledger that no host closed it in; a replica has it from its primary."""
+    """Return which hosts have it open in a ledger that no host closed it in; a replica gets that from its primary."""
     place = [one.get("place") or host for host, one in zip(hosts, here)]
     closed = {where for where, answer in zip(place, answers) if answer.get("incident_id")}
     return [at for at, where in enumerate(place) if here[at].get("open") and where not in closed]

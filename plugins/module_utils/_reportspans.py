@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When which host was at work in which phase, run by run, in a number that can be drawn. Pure."""
+"""Which host was at work in which phase and when, run by run, in a number that can be drawn. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _of_run(run: RunRecord) -> dict[str, Any]:
     rows: list[Span] = []
     left_out = 0
     for phase in PHASES:
-        # What the controller did between two steps is no work of a host.
+        # What the controller did between two steps is not the work of a host.
         spans = [span for span in run.spans.values() if span.phase == phase and span.host != "localhost"]
         spans.sort(key=lambda span: (not span.failed, span.ended < span.began, span.began, span.host))
         rows += spans[:MOST_HOSTS]

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What modules and playbooks answer in one English word, as people of another language read it in a report. Pure."""
+"""The one-word English answers of modules and playbooks, translated for reports in another language. Pure."""
 
 from __future__ import annotations
 
 from typing import Mapping
 
-# By locale; what is not here stands as it was answered.
+# By locale; an answer that is not here is shown as it is.
 STATES: Mapping[str, Mapping[str, str]] = {
     "pt_BR": {
         "absent": "ausente",

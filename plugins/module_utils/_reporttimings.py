@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long an incident or a rehearsal took, step by step, without anybody's name in it. Pure.
+"""How long an incident or a rehearsal took, step by step, with nobody's name in it. Pure.
 
-docs/report.md describes the file. It outlives the retention, so it has the number of hosts and not their names.
+docs/report.md describes the file. It outlives the retention, so it has the number of hosts but not their names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STEPS = (
     "kill", "fence", "block", "sweep", "evidence", "dump", "check", "plan", "repair", "restore", "point", "cache",
     "proof", "walk",
 )  # fmt: skip
-# Which states mean that the stop held, for a rehearsal that counts.
+# The states that mean that the stop held, so that a rehearsal counts.
 GREEN_STATES = ("contained", "recovered", "released", "reenabled")
 _SOURCES = {
     "feature_flag": "kill",
@@ -42,7 +42,7 @@ _SOURCES = {
 
 
 def timings(summary: Mapping[str, Any], runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return the timings of an incident; null is what was not measured."""
+    """Return the timings of an incident; None means not measured."""
     seconds = summary["seconds"]
     contain, validate = seconds["contain"], seconds["validate"]
     verify = round(validate - contain, 1) if number(contain) and number(validate) and validate >= contain else None
@@ -62,16 +62,16 @@ def timings(summary: Mapping[str, Any], runs: Sequence[RunRecord]) -> dict[str, 
         "seconds": {"disable": contain, "verify": verify, "total": seconds["whole"]},
         "steps": steps_of_runs(done),
         "hosts": max(numbers(run.hosts for run in done), default=None),
-        # Those of which a ledger alone tells have no times.
+        # Runs that only a ledger knows have no times.
         "runs": len([run for run in done if run.file]),
         "companies": summary["companies"]["switched_off"],
     }
 
 
 def _came_to_its_end(runs: Sequence[RunRecord]) -> bool:
-    """Whether the last stop said its last screen, and each rehearsal its own, that it was green.
+    """Return whether the last stop reached its last screen, and each rehearsal its own green one.
 
-    Its scenario's word comes before it is verified and put back, and stays where it is killed then.
+    The scenario's verdict comes before a rehearsal is verified and put back, and stays if the run is killed then.
     """
     stops = [run for run in runs if scenario_of(run)]
     rehearsed = [run.exit.get("kanban_rehearsed") for run in stops if run.playbook == REHEARSAL]
@@ -79,7 +79,7 @@ def _came_to_its_end(runs: Sequence[RunRecord]) -> bool:
 
 
 def steps_of_runs(runs: Sequence[RunRecord]) -> dict[str, float]:
-    """Return the seconds of each step in the first run that did it, those of the host that took longest."""
+    """Return the seconds of each step in the first run that did it, on the host that took longest."""
     found: dict[str, float] = {}
     for run in sorted(runs, key=lambda run: run.reading.began_at):
         here: dict[str, float] = {}
@@ -93,13 +93,13 @@ def steps_of_runs(runs: Sequence[RunRecord]) -> dict[str, float]:
 
 
 def step_name(step: Step) -> str:
-    """Return which of ``STEPS`` it is; empty for what has no time of its own."""
+    """Return which of ``STEPS`` it is; empty for a step without a time of its own."""
     name = _SOURCES.get(step.source, "")
     if step.source == "feature_flag" and "sweep" in step.details:
         name = "sweep"
     elif name in ("repair", "restore") and step.role != "recover":
         name = "plan"
-    # The task that begins a job says nothing yet, and lowering a fence is no part of raising it.
+    # The task that begins a job says nothing yet, and lowering a fence is not part of raising it.
     ended = {"dump": "toc_entries", "repair": "elapsed_ms", "restore": "elapsed_ms"}
     begun = name in ended and not number(step.figures.get(ended[name]))
     lowered = name == "fence" and step.figures.get("status") in ("absent", "lowered", "dormant")
@@ -107,7 +107,7 @@ def step_name(step: Step) -> str:
 
 
 def _took(step: Step) -> float | None:
-    """Return seconds; what went on beside other tasks tells its own time."""
+    """Return seconds; a step that ran beside other tasks reports its own time."""
     own = step.figures.get("elapsed_ms")
     if step.source in ("pg_dump", "feature_flag", "write_fence") and number(own):
         return float(own) / 1000
@@ -119,7 +119,7 @@ def _took(step: Step) -> float | None:
 
 
 def is_timings(found: Any) -> bool:
-    """Whether it is a file of ours, of a schema that is known, with the fields that are read."""
+    """Return whether it is one of our files, of a known schema, with the fields that are read."""
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         return False
     texts = ("incident_id", "scenario", "severity", "environment", "version", "state")
