@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The exact undo: prior values back, batch by batch, leaving alone what somebody has changed since."""
+"""The exact undo: put prior values back batch by batch, leaving alone what somebody has changed since."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as ledger_queries
 
 BATCH = 5000
-# Up to so many tenants are asked for by name. The server would go through a longer list for each prior; what it joins
-# by it takes for a few rows, which they are not.
+# Up to this many tenants are asked for by name. The server would search a longer list for each prior, and would plan a
+# join with the list for a few rows, although there are many.
 ASKED_BY_NAME = 1000
-# A batch that cannot be had at once is tried again after this pause, until the deadline.
+# What is locked is tried again after this pause, until the deadline.
 PAUSE_SECONDS = 0.2
 
 
 class Restorer(Protocol):
-    """How a store puts back, and who is there: ServerRows or DocumentRows."""
+    """How a store puts values back, and which tenants it has: ServerRows or DocumentRows."""
 
     def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]:
         """Return those of the tenants that exist."""
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
-        """Put one batch back; what is locked is passed over."""
+        """Put one batch back; locked rows are skipped."""
 
 
 @dataclass
 class Undone:
-    """What an undo came to. ``held`` tenants were locked until the deadline, ``gone`` ones no longer exist."""
+    """The outcome of an undo. ``held`` tenants were locked until the deadline, ``gone`` ones no longer exist."""
 
     restored: int = 0
     already: int = 0
@@ -48,7 +48,7 @@ class Undone:
     gone: list[str] = field(default_factory=list)
 
     def add(self, other: Undone) -> None:
-        """Take another flag's outcome in."""
+        """Add another flag's outcome."""
         self.restored += other.restored
         self.already += other.already
         self.changed_since += other.changed_since
@@ -65,12 +65,12 @@ class PriorSource:
 
     @classmethod
     def ledger(cls, incident_id: str, flag: str) -> PriorSource:
-        """Priors that the ledger holds."""
+        """Return the priors that the ledger holds."""
         return cls(ledger_queries.CHANGES, {"incident": incident_id, "flag": flag})
 
     @classmethod
     def file(cls, path: Path) -> PriorSource:
-        """Priors of the file that stood in for the ledger."""
+        """Return the priors of the file that stood in for the ledger."""
         changes = read_file(path)
         columns = {
             "actions": [change.action for change in changes],
@@ -108,9 +108,9 @@ def put_back(
     tenants: Sequence[str] | None,
     passage: Mapping[str, str],
 ) -> Undone:
-    """Put every unspent prior back, until it is done or the deadline is over; raises KanbanError.
+    """Put every unspent prior back until all are done or the deadline is over; raises KanbanError.
 
-    Each batch is one transaction with the record that spends its priors, so the same call again goes on where this one
+    Each batch and the record that spends its priors are one transaction, so the same call again goes on where this one
     stopped.
     """
     outcome, waiting = Undone(), []
@@ -143,7 +143,7 @@ def _one_batch(
     passage: Mapping[str, str],
     outcome: Undone,
 ) -> list[Prior]:
-    """Put back what is free; return what was not (locked, gone, or no time left)."""
+    """Put back what is not locked; return what was not put back (locked, gone, or no time left)."""
     if deadline.over:
         return list(batch)
     try:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bringing rows back: those that are referred to first, in quarantine as well, and the checks count again.
+"""Bringing rows back: referenced ones first, with a copy in quarantine, and then the checks count again.
 
-Where a check counts more than before, the rows of ours that it names are left out and it is tried again, where that was
-asked for; else all is rolled back, and they are named.
+If a check counts more than before, the rows of ours that it names are left out and it is tried again, if that was
+requested; otherwise all is rolled back, and the rows are named.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROUNDS = 3
 
 @dataclass
 class BringBack:
-    """One apply in the caller's transaction. ``kinds``: of rows that are inserted; ``told``: what to tell."""
+    """One apply in the caller's transaction. ``kinds``: those of the rows that are inserted; ``told``: warnings."""
 
     planner: Planner
     tables: Sequence[Backed]
@@ -47,11 +47,11 @@ class BringBack:
 
     @property
     def cursor(self) -> Cursor:
-        """Where it is done."""
+        """The cursor of the caller's transaction."""
         return self.planner.cursor
 
     def run(self, repair: int, written: Written, skip: bool) -> None:
-        """Do it, in as many rounds as that takes; raises KanbanError, after which all is to be rolled back."""
+        """Bring the rows back in as many rounds as needed; raises KanbanError, after which all must be rolled back."""
         self.cursor.run(queries.CREATE_INSERTED, {})
         for turn in range(ROUNDS + 1):
             self.cursor.run(queries.BEGIN_ROUND, {})
@@ -60,7 +60,7 @@ class BringBack:
             except ServerError:
                 raise
             except KanbanError:
-                # The server answers nothing more before that, and what was deleted is still to be asked.
+                # The server answers no query before this rollback, and the deletions have yet to be read.
                 self.cursor.run(queries.FORGET_ROUND, {})
                 raise
             found = self._look_again()
@@ -72,7 +72,7 @@ class BringBack:
             self.cursor.run(queries.FORGET_ROUND, {})
             changed = [table.compared.count("changed") for table in self.tables]
             self._supersede(named)
-            # What gets old values back is planned by now, and may not become less by itself.
+            # The rows that get old values back are already planned, and must not become fewer by themselves.
             less = changed != [table.compared.count("changed") for table in self.tables]
             if not skip or turn == ROUNDS or not named or less:
                 raise self._worse(found)
@@ -160,7 +160,7 @@ class BringBack:
         return worse(self.planner.plan.checks, True, {})
 
     def _named(self) -> dict[int, list[tuple[str, int]]]:
-        """Return, by table, rows of the backup that checks name which count more than before, and how often."""
+        """Return, by table, the rows of the backup that are named by checks that now count more, and how often."""
         self.cursor.run(queries.ANALYZE_INSERTED, {})
         grown = [
             check
@@ -188,7 +188,7 @@ class BringBack:
                 lists = {"backs": [back for back, _times in rows], "times": [times for _back, times in rows]}
                 self.cursor.run(queries.SUPERSEDE, {**table.values, **lists, "kinds": list(self.kinds)})
                 self.cursor.run(comparing.FORGET_NONE, {})
-        # What belongs to a row that stays away stays away as well.
+        # Rows that belong to a row that is left out are left out as well.
         stays_away(self.cursor, self.tables, self.all_kinds, self.planner.in_time)
         for table in self.tables:
             figures(self.cursor, table, self.samples)
@@ -207,7 +207,7 @@ class BringBack:
 
 
 def hash_of(columns: Sequence[sql.Composable]) -> sql.Composable:
-    """Return what tells a row by all of these."""
+    """Return what identifies a row by all of these columns."""
     row = sql.SQL("ROW({})").format(sql.SQL(", ").join(columns))
     return sql.SQL(queries.HASH).format(row=row)
 

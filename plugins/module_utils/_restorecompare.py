@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Comparing tables with their rows in a backup: what is missing, changed, newer, and why some of it stays away."""
+"""Comparing tables with their rows in a backup: what is missing, changed or newer, and why some rows stay away."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def compare(
     look: Callable[[], None],
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    """Compare tables, those that are referred to first; return what speaks against bringing rows back.
+    """Compare tables, referenced ones first; return the reasons against bringing rows back.
 
-    :param kinds: of rows that are to come back: missing, deleted, changed.
-    :param look: gives the next statement what is left of the deadline.
+    :param kinds: the kinds of rows that are to come back: missing, deleted, changed.
+    :param look: limits the next statement to what is left of the deadline.
 
     Raises KanbanError.
     """
@@ -109,7 +109,7 @@ def _twice(cursor: Cursor, table: Backed) -> list[dict[str, Any]]:
 
 
 def _deleted(cursor: Cursor, table: Backed, kinds: Sequence[str]) -> list[dict[str, Any]]:
-    """Tell rows that a repair deleted from others that are missing."""
+    """Separate rows that a repair deleted from other missing rows."""
     if "missing" not in dict(cursor.rows(queries.COUNTS, table.values)):
         return []
     then = [list(row[0]) for row in cursor.rows(queries.DELETIONS, table.values)]
@@ -138,9 +138,9 @@ def _deleted(cursor: Cursor, table: Backed, kinds: Sequence[str]) -> list[dict[s
 
 
 def stays_away(cursor: Cursor, tables: Sequence[Backed], kinds: Sequence[str], look: Callable[[], None]) -> None:
-    """Tell rows that cannot come back: what they belong to is gone, or something of theirs is another row's by now.
+    """Mark rows that cannot come back: their parent is gone, or another row has a unique value of theirs by now.
 
-    Those that are referred to come first, so that what belongs to such a row stays away as well.
+    Referenced tables come first, so that rows that belong to such a row stay away as well.
     """
     for table in tables:
         for names in unique_indexes(cursor, table):
@@ -168,7 +168,7 @@ def _without_parent(cursor: Cursor, table: Backed, tables: Sequence[Backed], kin
         coming: sql.Composable = sql.SQL("FALSE")
         reused = coming
         if parent and set(parents) <= {column.name for column in parent.both}:
-            # Both are aliases of ours here.
+            # Both are our own aliases here.
             same = table.same(columns, [parent.alias_text(one) for one in parents], "p.{}")
             coming = sql.SQL(queries.COMING).format(backup=parent.backup, same=same)
             reused = sql.SQL(queries.REUSED).format(backup=parent.backup, same=same)
@@ -189,7 +189,7 @@ def _without_parent(cursor: Cursor, table: Backed, tables: Sequence[Backed], kin
 
 
 def figures(cursor: Cursor, table: Backed, samples: int) -> None:
-    """Fill in what is told of a table; raises ServerError."""
+    """Fill in what results show of a table; raises ServerError."""
     compared = table.compared
     compared.counts = {kind: int(rows) for kind, rows in cursor.rows(queries.COUNTS, table.values)}
     compared.columns = [
@@ -243,7 +243,7 @@ def _mandatory(cursor: Cursor, table: Backed, kinds: Sequence[str]) -> list[dict
 
 
 def plan_changed(cursor: Cursor, table: Backed) -> None:
-    """Put rows that get their old values back into the repair's plan; raises ServerError."""
+    """Add the rows that get their old values back to the repair's plan; raises ServerError."""
     if not table.compared.count("changed"):
         return
     changes = [

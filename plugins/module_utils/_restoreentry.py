@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What ``pg_restore_tables`` does, from a login and a request to a result.
 
-As a repair, it is one REPEATABLE READ transaction: the backup's rows are taken into temporary tables of it, compared
-with what is there at its one moment, and written where that was approved. Nothing of a backup is run.
+Like a repair, it is one REPEATABLE READ transaction: the backup's rows are loaded into its temporary tables, compared
+with what its snapshot shows, and written if that was approved. Nothing from a backup is executed.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ SOURCE = "pg_restore_tables"
 def restore_tables(
     login: Login, request: RestoreRequest, check_mode: bool
 ) -> tuple[dict[str, Any], KanbanError | None]:
-    """Do what was asked for; return the result and the error that it ends with. Raises KanbanError."""
+    """Do what was requested; return the result and the error that it ends with. Raises KanbanError."""
 
     def restore(work: Work, only_look: bool) -> None:
         with ExitStack() as scratch:
@@ -84,7 +84,7 @@ def restore_tables(
 
 @dataclass
 class Restore:
-    """One restore: what is compared, and what the plan is. ``scratch`` holds what only the rows are needed from."""
+    """One restore: what is compared, and the plan. ``scratch`` holds what is needed only until the rows are loaded."""
 
     work: Work
     request: RestoreRequest
@@ -112,14 +112,14 @@ class Restore:
             self._apply(cursor, planner, passage, checks)
             work.result["changed"] = True
         if work.taken_back:
-            # The server counts what was rolled back as well; who measures writes later has to know of it.
+            # The server also counts what was rolled back; later measurements of writes have to know about it.
             with work.transaction() as cursor:
                 work.event(cursor, "rolled back", work.taken_back)
 
     def _compare(
         self, cursor: Cursor, planner: Planner, checks: Sequence[Check]
     ) -> tuple[Source, Mapping[str, int | None]]:
-        """Count the checks, take the backup's rows in, compare, and plan; return the source and the space for it."""
+        """Count the checks, load the backup's rows, compare, and plan; return the source and the space for it."""
         work, request = self.work, self.request
         asked = asked_from(request.tables)
         source = self._open(cursor, planner.not_over)
@@ -163,7 +163,7 @@ class Restore:
             result["warnings"].append(without_fence(passage.reasons))
 
     def _end_here(self, planner: Planner, only_look: bool) -> None:
-        """Raise Look where nothing is to be written, or may be."""
+        """Raise Look if nothing is to be written, or nothing may be."""
         work, plan = self.work, planner.plan
         unknown = [reason for reason in plan.refused if reason["code"] == "not_known"]
         if only_look or (not plan.total and not unknown):
@@ -194,7 +194,7 @@ class Restore:
             source = open_dump(path, program, encoding, look)
         else:
             source = open_file(path, program, encoding)
-        # A script tells who it is only when it has been read.
+        # A script says what it is from only after it has been read.
         if source.about.taken_at or source.about.database:
             self._refuse_source(source)
         return source
@@ -239,7 +239,7 @@ class Restore:
         return passage
 
     def _apply(self, cursor: Cursor, planner: Planner, passage: Passage, checks: Sequence[Check]) -> None:
-        """Write what is planned, in the caller's transaction; raises Look where that may not hold."""
+        """Write what is planned in the caller's transaction; raises Look if that has to be rolled back."""
         work, request, result = self.work, self.request, self.work.result
         told = {
             "plan_hash": result["plan_hash"],
@@ -289,7 +289,7 @@ class Restore:
         result["approved_by"] = request.approved_by
 
     def _scopes(self, planner: Planner) -> dict[str, Scope]:
-        """Return what others are to be kept from: to take away again what comes back, and to write what is written."""
+        """Return what others must be kept from: deleting what comes back, and updating what is updated."""
         changed = {table.oid: table.columns for table in planner.touched}
         found = {}
         for table in self.tables:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking the backup's rows into temporary tables: piece by piece, within the deadline, where there is room for them."""
+"""Loading the backup's rows into temporary tables: piece by piece, within the deadline, if there is room for them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARGIN = 1.1
 
 
 def free_space(cursor: Cursor, login: Login) -> int | None:
-    """Return how many bytes are free where temporary tables lie; None where nobody can tell from here."""
+    """Return how many bytes are free for temporary tables; None if that cannot be known from here."""
     if not login.unix_socket and login.host not in LOCAL_HOSTS and not login.host.startswith("/"):
         return None
     place = cursor.row(queries.TEMPORARY_PLACE, {})[0]
@@ -37,10 +37,10 @@ def free_space(cursor: Cursor, login: Login) -> int | None:
 
 
 def look_at_space(cursor: Cursor, login: Login, source: Source, tables: Sequence[Backed]) -> dict[str, int | None]:
-    """Return how many bytes the backup's rows take, about, and how many are free; raises ServerError for too few."""
+    """Return roughly how many bytes the backup's rows take, and how many are free; raises ServerError if too few."""
     names = [table.oid for table in tables]
     leaves = cursor.row(queries.SIZE, {"tables": names})[0]
-    # A table that was emptied says nothing of how large it was; a file of this one table alone does.
+    # An emptied table does not tell how large it was; a file of this one table alone does.
     alone = source.about.bytes if len(tables) == 1 else 0
     needed, free = int(max(leaves * _MARGIN, alone)), free_space(cursor, login)
     if free is not None and free < needed:
@@ -50,7 +50,7 @@ def look_at_space(cursor: Cursor, login: Login, source: Source, tables: Sequence
 
 @dataclass(frozen=True)
 class Clock:
-    """The deadline; ``in_time`` also gives the next statement what is left of it. Both raise Timeout."""
+    """The deadline; ``in_time`` also limits the next statement to what is left of it. Both raise Timeout."""
 
     deadline: Deadline
     in_time: Callable[[], None]
@@ -58,7 +58,7 @@ class Clock:
 
 
 def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock, progress: Progress) -> None:
-    """Fill the temporary tables; raises KanbanError where the backup is not whole, or does not fit."""
+    """Fill the temporary tables; raises KanbanError if the backup is incomplete or does not fit."""
     by_name = {}
     for table in tables:
         columns = [
@@ -91,7 +91,7 @@ def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock,
 
 
 def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
-    """Give rows on, a line each, and count them."""
+    """Pass rows on, one per line, and count them."""
     for piece in pieces:
         yield piece
         progress.rows(piece.count(b"\n"))

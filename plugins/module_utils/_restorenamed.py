@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which rows that came back a check names, as SQL: by where they lie, or as one of a group."""
+"""SQL for the restored rows that a check names: by where they lie, or as one of a group."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import bringback as queries
 
-# Kinds whose rows are found one by one, by their key; of others, hours for instance, no row is at fault.
+# Kinds whose rows are found one by one, by their key; in others, such as hours, no row is at fault.
 _ONE_BY_ONE = ("cardless_ticket", "cross_tenant", "invalid_reference", "null_reference", "orphan")
 _GROUPS = ("duplicate", "ordering", "two_lanes")
 
@@ -23,9 +23,9 @@ _GROUPS = ("duplicate", "ordering", "two_lanes")
 def named_by(
     cursor: Cursor, checks: Sequence[Check], tables: Sequence[Backed]
 ) -> tuple[list[sql.Composable], dict[str, Any]]:
-    """Return statements of the rows that came back and that these checks name, with their values.
+    """Return statements for the restored rows that these checks name, with their parameters.
 
-    Checks of other tables than these name none. Raises KanbanError.
+    Checks of other tables name none. Raises KanbanError.
     """
     by_oid = {table.oid: table for table in tables}
     relations = LeftRelations(cursor)
@@ -39,7 +39,7 @@ def named_by(
         if own.table.oid not in by_oid:
             continue
         rows = rows_of(check, relations)
-        # Two checks may have values of the same name.
+        # Two checks may have parameters of the same name.
         names = {name: f"{name}_{number}" for name in relations.values}
         values.update({names[name]: value for name, value in relations.values.items()})
         bad = _renamed(cursor, rows.bad, names)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a restore is asked for, what the comparison came to, and what of it comes back. Neither Ansible nor a driver."""
+"""What a restore is asked for, the outcome of the comparison, and what comes back. Neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import Part, refusal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About
 
-# What may become of a row, as results name it. Only the first three ever come back.
+# What a comparison may find of a row, as results name it. Only the first three kinds ever come back.
 KINDS = (
     "missing",
     "changed",
@@ -24,14 +24,14 @@ KINDS = (
     "taken",
     "superseded",
 )
-# Rows that are gone, and that no restore of these tables brings back. What a check names had better stay away.
+# Rows that are gone and that no restore of these tables brings back. Rows that a check names had better stay away.
 LOST = ("reused", "without_parent", "taken")
 _ASKED = ("name", "tenant", "created")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A table that is asked for. ``created``: the column that tells a row from another one that took its key."""
+    """A requested table. ``created``: the column that distinguishes a row from another one that took its key."""
 
     name: str
     tenant: str | None = None
@@ -39,9 +39,9 @@ class Asked:
 
 
 def lost_rows(plan: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many rows of a backup each table has lost for good, by a plan as the result shows it.
+    """Return how many rows of a backup each table has lost for good, from a plan as results show it.
 
-    A repair's plan compares with no backup, and has none.
+    A repair's plan is not compared with a backup, and has none.
     """
     found = {table["table"]: sum(table.get(kind) or 0 for kind in LOST) for table in plan.get("tables") or []}
     return {table: rows for table, rows in found.items() if rows}
@@ -73,7 +73,7 @@ def asked_from(given: Sequence[Any]) -> list[Asked]:
 
 @dataclass
 class Compared:
-    """What a table's comparison came to. ``by``: key, or row: whole rows, as often as they are there.
+    """The outcome of a table's comparison. ``by``: key, or row: whole rows, as often as they occur.
 
     ``counts`` are rows by kind; ``sums``, by kind, tell whether what would come back is still the same.
     """
@@ -118,9 +118,9 @@ class Compared:
 
 
 def late_error(about: About, corrupt_since: str | None) -> KanbanError | None:
-    """Return why a backup may not be used: it shows the data after it began to be corrupt; None where it does not.
+    """Return why a backup may not be used: it shows the data after corruption began; None if it does not.
 
-    Raises BadInput for a time that is none.
+    Raises BadInput for an invalid time.
     """
     if not corrupt_since:
         return None
@@ -156,7 +156,7 @@ def _moment(text: str) -> float:
 
 
 def other_database(about: About, name: str, cluster: str) -> BadInput | None:
-    """Return why these rows are none of this database, as far as the source tells; None where nothing says so."""
+    """Return why these rows are not from this database, as far as the source tells; None if nothing says so."""
     if about.cluster is not None and about.cluster != cluster:
         what = f"is a dump of the database {about.database!r} on another server, or of that name"
     elif about.cluster is None and about.database is not None and about.database != name:
@@ -172,7 +172,7 @@ def other_database(about: About, name: str, cluster: str) -> BadInput | None:
 
 
 def no_order(names: Sequence[str]) -> dict[str, Any]:
-    """Return the reason of tables that refer to one another in a circle."""
+    """Return the refusal for tables that refer to one another in a circle."""
     what = (
         f"The foreign keys {', '.join(names)} lead in a circle, and not all of them can wait for the end of the "
         "transaction, so there is no order in which the rows could come back."
@@ -181,9 +181,9 @@ def no_order(names: Sequence[str]) -> dict[str, Any]:
 
 
 def parents_first(tables: Sequence[int], edges: Collection[tuple[int, int]]) -> tuple[list[int], set[tuple[int, int]]]:
-    """Return tables so that those that are referred to come first, and the edges that this order does not satisfy.
+    """Return tables with those that are referred to first, and the edges that this order does not satisfy.
 
-    :param edges: (child, parent); a table that refers to itself is no matter, for one statement writes all its rows.
+    :param edges: (child, parent); self-references do not matter, because one statement writes all rows of a table.
     """
     left, ordered = list(tables), []
     while left:

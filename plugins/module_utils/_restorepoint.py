@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a stanza of pgBackRest and a moment to a source of rows: everything that can be refused is, before it is made.
+"""From a pgBackRest stanza and a moment to a source of rows; what can be refused is refused before it is made.
 
-It is made before the transaction that compares is opened, for none should be open on production for so long.
+It is made before the comparing transaction is opened, because none should be open on production for so long.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresou
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import find_backed
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
 
-# The instance's own log until it has come to the target, and what that changes in other databases.
+# Room for the instance's own log until it reaches the target, and for what that changes in other databases.
 _LOG_ROOM = 512 << 20
 _MARGIN = 1.1
 _AWAKE_SECONDS = 10.0
@@ -52,7 +52,7 @@ _AWAKE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class _Production:
-    """What the server says of itself. ``size`` and ``others``: bytes of this database, and of those beside it."""
+    """What the server says about itself. ``size`` and ``others``: bytes of this database, and of those beside it."""
 
     size: int
     others: int
@@ -65,7 +65,7 @@ class _Production:
 
 
 class _Awake:
-    """Says a word to production now and then: a session that is idle for long is closed by servers and firewalls."""
+    """Talks to production now and then, because servers and firewalls close sessions that are idle for long."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -80,7 +80,7 @@ class _Awake:
 
 @contextmanager
 def point_in_time(work: Work, request: RestoreRequest) -> Iterator[Point]:
-    """Give the rows of just before the target; the instance that they come from is gone when the block is left.
+    """Yield the rows of just before the target; the instance that they come from is removed when the block is left.
 
     Raises KanbanError.
     """
@@ -155,7 +155,7 @@ def point_in_time(work: Work, request: RestoreRequest) -> Iterator[Point]:
 
 
 def _ask(work: Work, request: RestoreRequest) -> _Production:
-    """Return what production says, and refuse tables that are none before anything takes minutes."""
+    """Return what production says, and refuse tables that are unsuitable before anything takes minutes."""
     with work.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         for number, asked in enumerate(asked_from(request.tables)):
             find_backed(cursor, number, asked)
@@ -192,7 +192,7 @@ def _target(request: RestoreRequest, now: float) -> float:
 
 
 def _programs(request: RestoreRequest, major: int, version: str) -> Programs:
-    """Return the server's programs of the server's own version; raises KanbanError."""
+    """Return the server programs of the server's own version; raises KanbanError."""
     found = find_programs(request.bin_dir, major, version)
     if major >= LEAST_MAJOR and found.major == major and found.has("postgres") and found.has("pg_controldata"):
         return found
@@ -206,7 +206,7 @@ def _programs(request: RestoreRequest, major: int, version: str) -> Programs:
 
 
 def _user(given: str | None, data_directory: str | None) -> str | None:
-    """Return whom to run as: as given; as root, else, who owns the server's data, for PostgreSQL refuses root."""
+    """Return the account to run as: the given one, or for root the owner of the data; PostgreSQL refuses root."""
     if given or os.geteuid() != 0:
         return given
     try:
@@ -232,7 +232,7 @@ def _backup(work: Work, request: RestoreRequest, tool: Tool, moment: float, clus
 
 
 def _others(work: Work, request: RestoreRequest, tool: Tool, backup: Backup, production: _Production) -> Sequence[str]:
-    """Return the databases beside ours in a backup; raises KanbanError where ours, or a tablespace, is not in it."""
+    """Return the databases beside ours in a backup; raises KanbanError if ours, or a tablespace, is not in it."""
     source, database = request.source, work.facts.server.database
     argv = pgbackrest.set_argv(
         tool.program, source["stanza"], source.get("config"), backup.facts.get("repo"), backup.label
@@ -259,5 +259,5 @@ def _others(work: Work, request: RestoreRequest, tool: Tool, backup: Backup, pro
 
 
 def _size(production: _Production, backup: Backup) -> int:
-    """Return about how many bytes the database takes: a table that was emptied is in the backup with its full size."""
+    """Return roughly how many bytes the database takes: the backup still has an emptied table in its full size."""
     return max(production.size, (backup.size_bytes or 0) - production.others)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``pg_restore_tables`` is asked for."""
+"""The request of ``pg_restore_tables``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplac
 
 @dataclass(frozen=True)
 class RestoreRequest(Request):
-    """What is asked for; the fields are the options of ``pg_restore_tables``."""
+    """The request; its fields are the options of ``pg_restore_tables``."""
 
     tables: Sequence[Any] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
@@ -31,10 +31,10 @@ class RestoreRequest(Request):
 
     @property
     def kinds(self) -> list[str]:
-        """The same with those that get their old values back."""
+        """The same, plus those that get their old values back."""
         return [*self.inserted, *(["changed"] if self.changed == "restore" else [])]
 
     def essence(self) -> dict[str, Any]:
-        """Return what the plan's hash is made of, besides rows. Not the source: the same rows are the same plan."""
+        """Return what the plan's hash is made of besides rows. Not the source: the same rows are the same plan."""
         names = ("tables", "changed", "deleted", "skip_conflicts", "checks")
         return {name: getattr(self, name) for name in names}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sequences that are behind the rows that came back: set, upward only, or named with what it takes."""
+"""Sequences that are behind the restored rows: they are set, upward only, or named with what setting them takes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import bringback as queries
 
-# Up to so far a sequence is advanced step by step.
+# Up to this distance a sequence is advanced step by step.
 _STEPS = 1000
 
 
 def put_right(cursor: Cursor, tables: Sequence[Backed]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Set the sequences of tables that got rows; return what was done, and warnings of what could not be.
+    """Set the sequences of tables that got rows; return what was done, and warnings about what could not be.
 
-    A sequence is in no transaction: where this one is rolled back after all, numbers were left out, which is no harm.
+    Sequences are not transactional: if this transaction is rolled back after all, numbers are skipped, without harm.
     Raises ServerError.
     """
     found: list[dict[str, Any]] = []

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where rows come back from: a dump of ours, or a file of pg_dump. Neither Ansible nor a driver.
+"""Where rows come back from: one of our dumps, or a file of pg_dump. Neither Ansible nor a driver.
 
-A source says whose it is and from when, and gives tables' rows as COPY writes them. Whatever else is to be restored
-from need only do the same, as a point in time does (``_pointscratch``).
+A source says which database it is from and when it was taken, and gives tables' rows as COPY writes them. Any other
+source only has to do the same, as a point in time does (``_pointscratch``).
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ _HEAD = {
     "format": re.compile(rb"^;\s+Format: (\w+)", re.MULTILINE),
 }
 _DATA = re.compile(rb"^\d+; \d+ \d+ TABLE DATA ([^\r\n]*)$", re.MULTILINE)
-# What else a file may begin with, and what makes a plain one of it.
+# What else a file may begin with, and what unpacks it to a plain one.
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd -d", b"\x04\x22\x4d\x18": "lz4 -d", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz"}
 
 
 @dataclass
 class About:
-    """Whose rows they are. ``taken_at``: the moment that they show, None where nothing tells.
+    """Where rows are from. ``taken_at``: the moment that they show, None if nothing tells.
 
-    ``cluster`` and ``database`` are None where it is not known; ``rows``: how many a table has, where that was proven.
-    ``exclusive``: what came at ``taken_at`` itself is not in it; ``facts``: what else results show.
+    ``cluster`` and ``database`` are None if unknown; ``rows``: how many a table has, if that was proven.
+    ``exclusive``: changes at ``taken_at`` itself are not included; ``facts``: what else results show.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class About:
 
 
 class Source(Protocol):
-    """Gives rows of relations. ``about`` may know more when they have been read."""
+    """Gives rows of relations. ``about`` may know more after they have been read."""
 
     about: About
 
@@ -105,19 +105,19 @@ class Archive:
     def streams(self, relations: Collection[Name], look: Look) -> Iterator[tuple[Header, Iterator[bytes]]]:
         """Yield rows as ``Source`` says."""
         for schema, table in sorted(relations):
-            # Schema, name and owner with blanks between them, and a name may have one too.
+            # Schema, name and owner, separated by spaces; a name may contain one too.
             if any(entry.startswith(f"{schema} {table} ") for entry in self.contents):
                 yield from _out_of_archive(self.program, self.about.path, (schema, table), self.encoding, look)
 
 
 @dataclass
 class Plain:
-    """A script of pg_dump, as it is or packed by gzip."""
+    """A script of pg_dump, as it is or compressed by gzip."""
 
     about: About
 
     def streams(self, relations: Collection[Name], look: Look) -> Iterator[tuple[Header, Iterator[bytes]]]:
-        """Yield rows as ``Source`` says; the whole file is read, for its last line says that it is whole."""
+        """Yield rows as ``Source`` says; the whole file is read, because its last line says that it is complete."""
         script = Script(_pieces(Path(self.about.path), look))
         yield from script.blocks(relations)
         self.about.database = script.database
@@ -155,7 +155,7 @@ def _relations(manifest: Manifest) -> list[Name]:
 
 
 def format_of(path: Path) -> str:
-    """Return what a file of pg_dump is: custom, directory, tar, plain or gzip; raises BadInput."""
+    """Return the format of a file of pg_dump: custom, directory, tar, plain or gzip; raises BadInput."""
     try:
         if path.is_dir():
             if any((path / name).exists() for name in ("toc.dat", "toc.dat.gz")):
@@ -183,13 +183,13 @@ def format_of(path: Path) -> str:
 
 
 def open_file(path: Path, pg_restore: str, encoding: str) -> Source:
-    """Return what a file of pg_dump holds, by its table of contents where it has one; raises KanbanError."""
+    """Return what a file of pg_dump holds, by its table of contents if it has one; raises KanbanError."""
     found = format_of(path)
     about = About("file", found, str(path), bytes=_size(path))
     if found in ("plain", "gzip"):
         return Plain(about)
     if found == "tar" and not _whole_tar(path):
-        # pg_restore fills what is missing there with nothing, and says nothing.
+        # pg_restore silently reads the missing part as nothing.
         raise _truncated(str(path), "a part of it is longer than what is there")
     try:
         said = listing([pg_restore, "--list", str(path)])
@@ -216,7 +216,7 @@ def _size(path: Path) -> int:
 
 
 def _local(text: str) -> str:
-    """Return a time that was written without its zone, as of this host's."""
+    """Return a time that was written without its zone, taken as this host's local time."""
     return datetime.fromtimestamp(time.mktime(time.strptime(text, "%Y-%m-%d %H:%M:%S")), timezone.utc).strftime(_TIME)
 
 

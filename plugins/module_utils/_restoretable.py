@@ -26,9 +26,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import recoverypoint as points
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
 
-# Compared as they are; all other types by their text, letter by letter: some have no equality, or one of their own.
+# Compared as they are; all other types by their text, letter by letter, as some have no equality, or a special one.
 _AS_THEY_ARE = ("int2", "int4", "int8", "oid", "bool", "uuid", "date", "timestamp", "timestamptz")
-# What names a row that has no key: numbers, for what else it holds is the customers' own.
+# What names a row that has no key: numbers, because its other values are the customers' own.
 _NAMING = ("int2", "int4", "int8", "uuid")
 _WHY = "Without reading it nobody can tell what is missing. Nothing was changed."
 _MOST_NAMING = 4
@@ -36,10 +36,10 @@ _MOST_NAMING = 4
 
 @dataclass
 class Backed(InSchema, HasCompared):
-    """A table that is compared. ``leaves``: where its rows lie, itself unless it is partitioned.
+    """A table that is compared. ``leaves``: where its rows lie, the table itself unless it is partitioned.
 
     ``columns``: those that an INSERT may fill, with their alias in the backup's temporary table; ``given``: the names
-    that the backup has, in all of its pieces; ``dropped``: those of them that the table has no more.
+    that all pieces of the backup have; ``dropped``: names in the backup that the table no longer has.
     """
 
     number: int
@@ -63,7 +63,7 @@ class Backed(InSchema, HasCompared):
 
     @property
     def both(self) -> list[Column]:
-        """Columns that the backup has and the table too."""
+        """Columns that both the backup and the table have."""
         return [column for column in self.columns if self.given is None or column.name in self.given]
 
     @property
@@ -73,11 +73,11 @@ class Backed(InSchema, HasCompared):
 
     @property
     def values(self) -> dict[str, Any]:
-        """What statements on it take."""
+        """Parameters of statements on it."""
         return {"relation": self.oid, "table": self.oid, "schema": self.schema, "name": self.table}
 
     def alias(self, name: str) -> sql.Composable:
-        """Return a column's name in the temporary table: a person's may be that of a system column."""
+        """Return a column's name in the temporary table, as its real one may be that of a system column."""
         return identifier(self.alias_text(name))
 
     def alias_text(self, name: str) -> str:
@@ -91,21 +91,21 @@ class Backed(InSchema, HasCompared):
         return _as_compared(column, sql.SQL(f"{alias}.{{}}").format(self.alias(column.name)))
 
     def all_then(self) -> sql.Composable:
-        """Return all that both have, of a row of the backup."""
+        """Return all columns that both have, of a row of the backup."""
         return sql.SQL(", ").join([self.then(column) for column in self.both])
 
     def differs(self, column: Column) -> sql.Composable:
-        """Return that a column is another one now."""
+        """Return the condition that a column differs now."""
         return sql.SQL(queries.DIFFERS).format(then=self.then(column), now=now_of(column))
 
     def same_key(self, theirs: str = "t.{}") -> sql.Composable:
-        """Return that a row of the backup has the key of a row of the table."""
+        """Return the condition that a row of the backup has the key of a row of the table."""
         return self.same(self.key, self.key, theirs)
 
     def same(self, ours: Sequence[str], names: Sequence[str], theirs: str) -> sql.Composable:
-        """Return that columns of the backup's row are those of another one.
+        """Return the condition that columns of the backup's row equal those of another row.
 
-        :param theirs: how a column of the other one is named, for instance ``t.{}``.
+        :param theirs: how a column of the other row is named, for instance ``t.{}``.
         """
         each = [
             sql.SQL(" = ").join([sql.SQL("b.{}").format(self.alias(one)), sql.SQL(theirs).format(identifier(other))])
@@ -115,7 +115,7 @@ class Backed(InSchema, HasCompared):
 
     @property
     def naming(self) -> list[str]:
-        """Columns that name a row to people."""
+        """Columns that identify a row in results."""
         known = [column.name for column in self.both]
         if self.key:
             return list(self.key)
@@ -132,7 +132,7 @@ def _as_compared(column: Column, value: sql.Composable) -> sql.Composable:
 
 
 def find_backed(cursor: Cursor, number: int, asked: Asked) -> Backed:
-    """Return a table that is to be compared; raises BadInput where it is none, ServerError where it is closed."""
+    """Return a table that is to be compared; raises BadInput if it is unsuitable, ServerError if it is closed."""
     table, columns = find_table(cursor, asked.name)
     refuse_unreadable(cursor, table, [column.name for column in columns], _WHY)
     stored = [row[0] for row in cursor.rows(points.STORED, {"table": table.oid})]
@@ -172,14 +172,14 @@ def find_backed(cursor: Cursor, number: int, asked: Asked) -> Backed:
 
 
 def unique_indexes(cursor: Cursor, table: Backed) -> list[Sequence[str]]:
-    """Return the columns of unique indexes beside the key, of those that the backup has; raises ServerError."""
+    """Return the columns of unique indexes beside the key, if the backup has them; raises ServerError."""
     known = {column.name for column in table.both}
     rows = cursor.rows(undo.UNIQUE, table.values)
     return [names for _index, names in rows if set(names) <= known and list(names) != list(table.key)]
 
 
 def no_space(what: str) -> ServerError:
-    """Return the error of a disk that cannot take the backup's rows."""
+    """Return the error of a disk without room for the backup's rows."""
     return ServerError(
         "no_space",
         what,
@@ -189,7 +189,7 @@ def no_space(what: str) -> ServerError:
 
 
 def in_order(cursor: Cursor, tables: Sequence[Backed]) -> tuple[list[Backed], list[dict[str, Any]]]:
-    """Return tables, those that are referred to first, and what to say of circles that cannot wait for the end."""
+    """Return tables, referenced ones first, and refusals for circles that cannot wait for the transaction's end."""
     by_oid = {table.oid: table for table in tables}
     keys = cursor.rows(queries.AMONG, {"tables": list(by_oid)})
     order, left = parents_first(list(by_oid), {(child, parent) for _name, child, parent, _waits in keys})

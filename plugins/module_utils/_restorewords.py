@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a restore shows: its plan, what to know of it, and its figures before and after."""
+"""What a restore shows: its plan, what to know about it, and its figures before and after."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _FIGURES = ("missing", "changed", "deleted", "newer")
 
 
 class HasCompared:
-    """A table with what its comparison came to."""
+    """A table with the outcome of its comparison."""
 
     compared: Compared
 
 
 def shown(plan: Plan, tables: Sequence[HasCompared]) -> dict[str, Any]:
-    """Return the plan as results show it: each table's comparison, and what is written of it."""
+    """Return the plan as results show it: each table's comparison, and how much of it is written."""
     told = plan.as_result()
     names = ("checks", "parts", "total_rows", "fraction", "estimate_seconds", "triggers", "refused")
     shares = {row["table"]: row for row in told["tables"]}
@@ -54,7 +54,7 @@ def warnings_of(plan: Plan, tables: Sequence[HasCompared], about: About, space: 
 
 
 def figures_text(tables: Sequence[HasCompared], kinds: Collection[str] = ()) -> str:
-    """Return rows by kind, a line each table, without those kinds that come back."""
+    """Return row counts by kind, one line per table, with 0 for those kinds that come back."""
     lines = []
     for table in tables:
         told = [f"{kind} {0 if kind in kinds else table.compared.count(kind)}" for kind in _FIGURES]
