@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which dumps and which evidence are over, on one host. Pure: no Ansible, no driver; nothing is removed here.
+"""Which dumps and which evidence have expired on one host. Pure: no Ansible, no driver; nothing is removed here.
 
-What is not known for certain stays: a directory without a manifest of ours, a dump whose files are not as its
-manifest says, whatever belongs to an incident that some ledger has open or that no ledger knows as closed.
+Anything uncertain stays: a directory without a manifest of ours, a dump whose files are not as its manifest says,
+anything that belongs to an incident that some ledger has open or that no ledger knows as closed.
 """
 
 from __future__ import annotations
@@ -36,35 +36,35 @@ DAY = 86400
 # What a run of pg_dump leaves when its host dies: `.<dump>.partial-<pid>`, `.<dump>.scratch-<pid>` (see _dumpplace).
 _LEFT_BY_A_RUN = re.compile(r"\..+\.(partial|scratch)-[0-9]+")
 _EVIDENCE = "evidence"
-# So many incidents does a ledger list (see _ledger.list_incidents): where so many are open, there may be more.
+# The most incidents that a ledger lists (see _ledger.list_incidents): if this many are open, there may be more.
 MOST_LISTED = 100
-# The inventory's group of databases; who has others makes them children of this.
+# The inventory's group of databases; other groups of databases are made its children.
 GROUP = "db"
 
 
 @dataclass(frozen=True)
 class Known:
-    """What every ledger says: names of open and of closed incidents, and files of prior values that no ledger has."""
+    """What all ledgers say: names of open and of closed incidents, and files of prior values that no ledger has."""
 
     names: frozenset[str]
     closed: frozenset[str] = frozenset()
     prior_files: tuple[str, ...] = ()
 
     def is_open(self, incident_id: str) -> bool:
-        """Whether an incident is open: by its whole id, or by a file that is named after it."""
+        """Return whether an incident is open, by its whole id or by a file that is named after it."""
         return incident_id in self.names or any(is_file_of(path, incident_id) for path in self.prior_files)
 
     def is_open_folder(self, name: str) -> bool:
-        """Whether a directory's name is the one that an open incident's evidence has."""
+        """Return whether a directory has the name of an open incident's evidence."""
         return self.is_open(name) or any(name in folders(one) for one in self.names)
 
     def is_closed_folder(self, name: str) -> bool:
-        """Whether it is the one of a closed incident."""
+        """Return whether a directory has the name of a closed incident's evidence."""
         return any(name in folders(one) for one in self.closed)
 
 
 def days_of(given: Any) -> int:
-    """Return a retention in whole days; 0 for what is none, which is never taken for none at all: nothing goes then."""
+    """Return a retention in whole days, or 0 if it is invalid, which means that nothing is removed, not that all is."""
     value = number_of(given)
     return int(value) if value is not None and value >= 1 and value == int(value) else 0
 
@@ -81,14 +81,14 @@ def open_incidents(
     groups: Mapping[str, Sequence[str]] | None = None,
     typed: bool = False,
 ) -> dict[str, Any]:
-    """Return ``names`` of open incidents with all their ids, ``closed``, those of closed ones, ``prior_files``, and
-    ``silent``, who left it unknown.
+    """Return ``names`` (all ids) of open incidents, ``closed``, those of closed ones, ``prior_files``, and ``silent``,
+    which hosts left it unknown.
 
-    :param answers: of ``incident_info``, in the order of the hosts; an empty one for a host that gave none.
+    :param answers: answers of ``incident_info``, in the order of the hosts; empty for a host that gave none.
     :param pattern: ``kanban_db_hosts``, as it was given.
-    :param groups: Ansible's: the hosts of each group, and of ``all``.
-    :param typed: whether the command line gave the pattern. An inventory's own says which databases are ours; one that
-        is typed may leave some of them out.
+    :param groups: Ansible's groups: the hosts of each group, and of ``all``.
+    :param typed: whether the command line gave the pattern. The inventory's own says which databases are ours; a typed
+        one may leave some of them out.
     """
     names: set[str] = set()
     closed: set[str] = set()
@@ -104,7 +104,7 @@ def open_incidents(
             silent.append(f"{host}: {MOST_LISTED} incidents are open in its ledger, and no more are listed")
         else:
             for incident in answer["open"]:
-                # Its evidence lies under the id that was asked for, beside that of the closed one of this id.
+                # Its evidence lies under the id that was asked for, beside that of a closed incident of this id.
                 names.update(ids_of(incident))
             for incident in answer.get("incidents", []):
                 if incident.get("closed_at"):
@@ -114,9 +114,9 @@ def open_incidents(
 
 
 def _not_asked(hosts: Sequence[str], pattern: Any, groups: Mapping[str, Sequence[str]], typed: bool) -> list[str]:
-    """Return who has a ledger, by the inventory or by what was typed, and is none of the hosts.
+    """Return what has a ledger, by the inventory or by what was typed, but is not among the hosts.
 
-    What is closed here may be open there: evidence and journals of both lie in the same directories.
+    An incident closed here may be open there: evidence and journals of both lie in the same directories.
     """
     found = [
         f"{one_line(name)}: NOT ASKED: no host, and no group with hosts, has that name. Mend kanban_db_hosts"
@@ -148,7 +148,7 @@ class _Dump:
     days: float
 
     def replaces(self, other: _Dump) -> bool:
-        """Whether it is a newer one of the same database, with every table of the other."""
+        """Return whether it is a newer dump of the same database with every table of the other."""
         newer = (self.ended_at, self.path) > (other.ended_at, other.path)
         return newer and self.database == other.database and self.tables >= other.tables
 
@@ -161,8 +161,8 @@ def what_is_over(
     :param found: ``dump_dir``, a full path, and ``incidents_dirs``, several; ``dumps``, what lies in the first and in
         its directories, and ``evidence``, as ``find`` returns them; ``manifests`` as ``slurp`` does; ``skipped``, paths
         with reasons.
-    :param known: of ``open_incidents``. While a host is silent nothing is over anywhere.
-    :param days: what is not older stays; less than one is none, and nothing is over.
+    :param known: the result of ``open_incidents``. While a host is silent nothing is over anywhere.
+    :param days: anything not older stays; less than 1 means no retention, and nothing is over.
     :param now: seconds since 1970.
     """
     incidents = Known(frozenset(known["names"]), frozenset(known["closed"]), tuple(known["prior_files"]))
@@ -201,7 +201,7 @@ class _Choice:
             inside.setdefault(str(path.parent), {})[path.name] = entry
         whole = []
         for name, entry in sorted(inside.get(root, {}).items()):
-            # A link to a directory is none.
+            # A link to a directory is not a directory.
             if not entry["isdir"]:
                 continue
             if name.startswith("."):
@@ -215,20 +215,20 @@ class _Choice:
             self._judge(dump, any(one.replaces(dump) for one in whole))
 
     def _left_by_a_run(self, name: str, entry: Mapping[str, Any]) -> None:
-        # One that is being made is never older than a day, and no retention is shorter.
+        # A dump in progress is never older than a day, and no retention is shorter.
         age = self._age(entry["mtime"])
         if _LEFT_BY_A_RUN.fullmatch(name) and age > self._days:
             self.remove(entry["path"], "unfinished dump", f"left {age:.0f} days ago")
 
     def _read(self, path: str, files: Mapping[str, Mapping[str, Any]], text: str | None) -> _Dump | None:
-        """Return a dump that is whole by names and sizes; what is none is kept."""
+        """Return a dump that is complete by names and sizes; anything else is kept."""
         if FILE_NAME not in files:
             self.keep(path, "directory", "it has no manifest of ours")
             return None
         if text is None:
             self.keep(path, "directory", "its manifest was not read: too large, or too many at once")
             return None
-        # What is no file of a dump has no size that a manifest could name: it would go with the directory.
+        # Anything but a regular file gets a size that no manifest can name, because it would go with the directory.
         sizes = {name: one["size"] if one["isreg"] else -1 for name, one in files.items() if name != FILE_NAME}
         try:
             manifest = parse_manifest(b64decode(text), Path(path) / FILE_NAME)
@@ -245,7 +245,7 @@ class _Choice:
     def _dump(self, path: str, manifest: Manifest, written: float) -> _Dump:
         database = manifest["database"]
         incident = manifest.get("incident_id")
-        # Its own word and the file's time: where one of them says that it is young, it is.
+        # The manifest's time and the file's time: if one of them says that the dump is young, it is.
         ended = time_of(manifest["ended_at"]).timestamp()
         return _Dump(
             path=path,
@@ -290,5 +290,5 @@ class _Choice:
 
 
 def _not_closed(incident_id: str) -> str:
-    # A ledger that was lost, restored from before the incident, or not asked, knows nothing of it.
+    # A ledger that was lost, restored from before the incident, or not asked, knows nothing about it.
     return f"no ledger that was read knows {incident_id} as closed"

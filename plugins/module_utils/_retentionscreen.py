@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was purged, what stays and why, in few lines. Pure: neither Ansible nor a driver."""
+"""What was purged, what stays and why, in a few lines. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
-# Paths that are named one by one, for each host.
+# The most paths that are named one by one per host.
 SHOWN = 10
 _NAMES = 3
 
@@ -29,10 +29,10 @@ def retention_screen(
 
     :param answers: in the order of the hosts, each with ``choice`` (of ``what_is_over``), ``removed``, results of the
         removals, ``quarantine`` and ``files``, what the ledger purged, and ``error``: why there is no choice, or what
-        was not done beside it. An empty one for a host that gave none.
-    :param known: of ``open_incidents``.
-    :param days: of ``days_of``: 0 where it is not known what is over.
-    :param journals: of ``journal_screen``, what is to be said of the controller's journals; ``reports`` of
+        was not done beside it. Empty for a host that gave none.
+    :param known: the result of ``open_incidents``.
+    :param days: the result of ``days_of``: 0 if it is not known what is over.
+    :param journals: the result of ``journal_screen``, what to say about the controller's journals; ``reports``: that of
         ``report_screen``.
     """
     written = reports or {"amiss": [], "lines": []}
@@ -115,7 +115,7 @@ def _removed(host: str, done: Sequence[Mapping[str, str]], check_mode: bool) -> 
 
 
 def _quarantine(host: str, purged: Sequence[Mapping[str, Any]], check_mode: bool) -> list[str]:
-    """Return a line for each incident: what it repaired cannot be undone afterwards."""
+    """Return a line for each incident, because its repairs cannot be undone afterwards."""
     word = "would remove" if check_mode else "removed"
     lines = [
         f"{host}: {word} {one['rows']} rows in quarantine of {one_line(one['incident_id'])}, closed {one['days']} days "
@@ -126,7 +126,7 @@ def _quarantine(host: str, purged: Sequence[Mapping[str, Any]], check_mode: bool
 
 
 def _files(host: str, purged: Sequence[Mapping[str, Any]], check_mode: bool) -> list[str]:
-    """Return a line for all incidents together: their reports are written by then."""
+    """Return one line for all incidents together, because their reports are written by then."""
     if not purged:
         return []
     number, word = sum(one["files"] for one in purged), "would remove" if check_mode else "removed"
@@ -136,7 +136,7 @@ def _files(host: str, purged: Sequence[Mapping[str, Any]], check_mode: bool) -> 
 
 
 def _kept(host: str, kept: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return a line for each reason: what is kept for the same one stands together."""
+    """Return a line for each reason, with everything that is kept for it."""
     groups: dict[tuple[str, str], list[str]] = {}
     for one in kept:
         groups.setdefault((one["what"], one["why"]), []).append(one["path"])

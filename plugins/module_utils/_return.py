@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a return in stages may begin, and which stages are to come. Pure: neither Ansible nor a driver.
+"""Whether a return in stages may begin, and which stages follow. Pure: neither Ansible nor a driver.
 
-All of it is read from the ledgers, so anybody's run goes on where another one ended.
+Everything is read from the ledgers, so anybody's run goes on where another one ended.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ def return_plan(
 ) -> dict[str, Any]:
     """Return whether a return in stages may go on, and with what.
 
-    ``why`` not, a list that is empty where it may; ``writes``: whether writes are known to be refused; ``hosts``
+    ``why``: the reasons against, empty if it may; ``writes``: whether writes are known to be refused; ``hosts``: those
     that act; ``kills`` of each one's ledger; ``passed`` stages, as the ledger has them; ``todo``: stages, each with
     ``name``, ``gate``, ``share`` and ``above`` or ``tenant``, ``first``, and of one that was begun, ``begun``,
     ``began`` and ``counts``. ``notes``: what else a person has to know.
 
-    :param looks: what each database's host gave, by ``found`` (the first look, which names them all), ``ledger`` (the
+    :param looks: the answers of each database's host: ``found`` (the first look, which names them all), ``ledger`` (the
         second, under the lease) and ``fence``.
-    :param blocks: what ``write_block_info`` gave, by host.
-    :param incident: what all databases mean, as ``incident_to_undo`` gives it.
+    :param blocks: the answers of ``write_block_info``, by host.
+    :param incident: the incident that all databases mean, from ``incident_to_undo``.
     :param mode: ``test`` or ``staged``.
-    :param seconds: how long each of them is watched.
+    :param seconds: how long each stage is watched.
     :param now: seconds since 1970; a watch is named after it.
     """
     plan: dict[str, Any] = {"why": [], "writes": False, "hosts": [], "kills": {}, "passed": [], "todo": [], "notes": []}
@@ -87,13 +87,13 @@ def return_plan(
 
 
 def _acts(answer: Mapping[str, Answer], incident_id: str) -> bool:
-    """Tell whether a host leads to a primary whose ledger or files know the incident."""
+    """Return whether a host leads to a primary whose ledger or files know the incident."""
     found = answer.get("found") or {}
     return bool(found.get("database", {}).get("writable")) and is_known(found, incident_id)
 
 
 def _not_there(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str], incident_id: str) -> Iterator[str]:
-    """Say whose tenants nobody knows: a host without an answer must be counted."""
+    """Yield the databases whose tenants are unknown: a host without an answer must be counted."""
     found = [answer.get("found") or {} for answer in answers.values()]
     for name, one in together(list(answers), found):
         if "database" not in one:
@@ -106,7 +106,7 @@ def _not_there(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]
 
 def _ledger_refuses(name: str, answer: Answer, plan: Mapping[str, Any]) -> Iterator[str]:
     if "ledger" not in answer or answer.get("failed"):
-        # Where another run has the lease that is who, since when, and what to do.
+        # If another run has the lease, this says which one, since when, and what to do.
         yield f"{name}: {why_not(answer)} {one_line(answer.get('error', {}).get('todo', ''))}".rstrip()
         return
     if not answer["ledger"].get("usable") or not answer.get("known_as"):
@@ -124,7 +124,7 @@ def _ledger_refuses(name: str, answer: Answer, plan: Mapping[str, Any]) -> Itera
 
 
 def _fence_refuses(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]) -> Iterator[tuple[bool, str]]:
-    """Yield what speaks against it, each with whether the fence is known to be up there."""
+    """Yield the reasons against it, each with whether the fence is known to be up there."""
     for name in hosts:
         fence = answers[name].get("fence") or {}
         if "status" not in fence or fence.get("failed"):
@@ -134,7 +134,7 @@ def _fence_refuses(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[
 
 
 def _block_refuses(blocks: Mapping[str, Answer], group: str) -> Iterator[tuple[bool, str]]:
-    """The same of the write block."""
+    """Yield the same for the write block."""
     if group == NO_GROUP:
         return
     if not blocks:
@@ -162,10 +162,10 @@ def _test(rows: Sequence[Sequence[Row]], tenant: str) -> Iterator[dict[str, Any]
 def _staged(rows: Sequence[Sequence[Row]], shares: Sequence[float], tenant: str) -> Iterator[dict[str, Any]]:
     newest = [[row for row in _newest(some).values() if row.get("share") is not None] for some in rows]
     done = min((_highest(some) for some in newest), default=0.0)
-    # Who comes first is settled by the first stage: with another one the stages would be of other tenants.
+    # The first stage settles who comes first: with another tenant the stages would be of other tenants.
     first = next((str(row["first"]) for some in newest for row in some if "first" in row), tenant)
     going = [row for some in newest for row in some if row["event"] == "begun" and row["share"] > done]
-    # A stage that was begun is gone on with as it was, whatever kanban_stages says by now.
+    # A stage that was begun is continued as it was, whatever kanban_stages says by now.
     begun = max(going, key=lambda row: str(row["at"]), default=None)
     wanted = [share for share in shares if share > done and (begun is None or share > begun["share"])]
     above = done
@@ -176,7 +176,7 @@ def _staged(rows: Sequence[Sequence[Row]], shares: Sequence[float], tenant: str)
 
 
 def _passed(rows: Sequence[Sequence[Row]]) -> Iterator[Row]:
-    """Yield the stages that have passed by every ledger, as the first one tells of them."""
+    """Yield the stages that have passed according to every ledger, as the first one records them."""
     others = [_newest(some) for some in rows]
     for name, row in others[0].items() if others else ():
         if all(other.get(name, {}).get("event") == "passed" for other in others):
@@ -184,12 +184,12 @@ def _passed(rows: Sequence[Sequence[Row]]) -> Iterator[Row]:
 
 
 def _highest(rows: Sequence[Row]) -> float:
-    """Return the share up to which each stage has passed."""
+    """Return the share up to which stages have passed."""
     return max((float(row["share"]) for row in rows if row["event"] == "passed"), default=0.0)
 
 
 def _begun(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return what a stage that was begun, and has not ended, is gone on with."""
+    """Return what a stage that was begun, and has not ended, is continued with."""
     going = [row for row in rows if row.get("event") == "begun" and row.get("gate")]
     if not going:
         return {"begun": False}

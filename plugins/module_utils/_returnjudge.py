@@ -13,15 +13,15 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityf
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsgate import gate_part
 
-# What counts of the checks that decide nothing by themselves: more of it than before the stage is V2's doing.
+# The severity that counts among checks that decide nothing by themselves: more than before the stage is V2's doing.
 _COMPARED = "high"
 Hosts = Mapping[str, Answer]
 
 
 def stage_data(answers: Hosts) -> dict[str, Any]:
-    """Return what all databases say of their data: ``bad`` (why no stage may stand on it) and ``counts`` to compare.
+    """Return what all databases say about their data: ``bad`` (why no stage may stand on it) and ``counts`` to compare.
 
-    :param answers: what ``integrity_info`` gave, by host. A check of severity low is nothing that a stage stands by.
+    :param answers: the answers of ``integrity_info``, by host. No stage depends on a check of severity low.
     """
     facts = integrity_facts(list(answers), list(answers.values()))
     severities = {check["name"]: check["severity"] for one in answers.values() for check in one.get("checks") or []}
@@ -37,9 +37,9 @@ def stage_data(answers: Hosts) -> dict[str, Any]:
 
 
 def stage_switched(answers: Hosts, stage: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how many a stage is of (``had_it``, ``tenants``, ``back``), what is ``bad``, and ``lines``, by databases.
+    """Return the size of a stage (``had_it``, ``tenants``, ``back``), what is ``bad``, and ``lines``, by database.
 
-    :param answers: what ``feature_flag`` gave on each host that acts; two that lead to one database count once.
+    :param answers: the answers of ``feature_flag`` on each host that acts; two hosts of one database count once.
     """
     total = {"had_it": 0, "before": 0, "tenants": 0, "back": 0, "switched": 0}
     bad, lines, seen, holding = [], [], set(), set()
@@ -85,9 +85,9 @@ def stage_verdict(
     """Return whether a stage that was watched has ``passed``, what is ``bad``, and the ``lines`` that say it.
 
     :param stage: with ``counts``, what the checks of the data counted before it.
-    :param data: as stage_data() gives it, of now.
+    :param data: the present result of stage_data().
     :param gate: what the role ``observe`` left; ``logs``: as ``processes_part`` judges them.
-    :param renewals: what ``incident`` gave each host for the lease; ``kills``: how many there were when it began.
+    :param renewals: the answers of ``incident`` for the lease, by host; ``kills``: how many there were when it began.
     """
     bad = stage_stopped(renewals, kills)
     if gate.get("interrupted") and not bad:
@@ -102,7 +102,7 @@ def stage_verdict(
 
 
 def stage_stopped(renewals: Hosts, kills: Mapping[str, Any]) -> list[str]:
-    """Return why a stage must not stand whatever was measured: somebody stopped it, or the ledger does not answer."""
+    """Return why a stage must not stand, whatever was measured: somebody stopped it, or the ledger does not answer."""
     found = []
     for name, answer in renewals.items():
         if "kills" not in answer or answer.get("failed"):
@@ -127,7 +127,7 @@ def _worse(before: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[str]:
 def stage_withdrawn(answers: Hosts, leases: Hosts) -> dict[str, Any]:
     """Return how a stage that did not pass was switched off again: whether it ``holds``, and ``lines``.
 
-    :param answers: what ``feature_flag`` gave on each host that acts; ``leases``: what ``incident`` gave just before.
+    :param answers: the answers of ``feature_flag`` on each host that acts; ``leases``: those of ``incident`` before it.
     """
     lines, off, holds = [], 0, True
     for name, answer in answers.items():
@@ -136,7 +136,7 @@ def stage_withdrawn(answers: Hosts, leases: Hosts) -> dict[str, Any]:
             holds = False
             lines.append(f"{name}: NOT switched off again, for another run is at work: {why_not(lease)}")
         elif answer.get("skip_reason"):
-            continue  # The tenant that tried it is another database's.
+            continue  # The tenant that tried it is in another database.
         elif answer.get("failed") or answer.get("unreachable") or "enabled_after" not in answer:
             holds = False
             lines.append(f"{name}: NOT KNOWN to be switched off again: {why_not(answer)}")

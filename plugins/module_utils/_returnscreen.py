@@ -36,12 +36,12 @@ def return_screen(
 ) -> dict[str, Any]:
     """Return ``verdict`` (restored, degraded, failed), ``failed``, ``headline``, ``incident_id`` and ``lines``.
 
-    :param plan: as return_plan() gives it; ``results``: a map for each stage that was gone on with, see the role.
-    :param counts: of each host that acts, the plan of putting everybody back: who had it, and who of them is on.
+    :param plan: the result of return_plan(); ``results``: a map for each stage that was worked on, see the role.
+    :param counts: for each host that acts, the plan of putting everybody back: who had it, and who of them is on.
     :param seconds: how long a ``test`` and a ``stage`` are watched.
-    :param ending: what went wrong when all was back and the latch was lowered, or the incident closed.
+    :param ending: what went wrong after everybody was back, when lowering the latch or closing the incident.
     :param closed: whether the incident was to be closed when everybody has it back.
-    :param arguments: what a line to type needs, for instance ``["-i", "production"]``.
+    :param arguments: the arguments of a command to type, for instance ``["-i", "production"]``.
     """
     incident_id = one_line(plan.get("incident_id") or "")
     stop = [*arguments, "-e", f"kanban_incident_id={incident_id}"] if incident_id else list(arguments)
@@ -84,7 +84,7 @@ def _still_on(stopped: Result) -> bool:
 
 
 def _stopped(stopped: Result) -> Iterator[str]:
-    """Yield what is wrong with the stage that did not pass; that its tenants may still be on comes first."""
+    """Yield what is wrong with the stage that did not pass, first of all that its tenants may still be on."""
     if _still_on(stopped):
         yield f"the tenants of {one_line(stopped['stage']['name'])} are NOT KNOWN to be off again"
     yield from stopped["bad"]
@@ -96,14 +96,14 @@ def _made(word: str, headline: str, incident_id: str, lines: Sequence[str]) -> d
 
 
 def _writes(plan: Mapping[str, Any], named: Sequence[str]) -> Iterator[str]:
-    """Yield what to type where Kanban's writes are refused."""
+    """Yield what to type if Kanban's writes are refused."""
     if plan["writes"]:
         yield "Next: once the data is validated, this lowers fence and block and walks through the application:"
         yield command_of("release", named)
 
 
 def _stage(result: Result, seconds: Mapping[str, float], check_mode: bool) -> Iterator[str]:
-    """Yield what one stage came to."""
+    """Yield the outcome of one stage."""
     stage, switched = result["stage"], result["switched"]
     name = one_line(stage["name"])
     tenants = f"{switched['tenants']:,} tenant{'' if switched['tenants'] == 1 else 's'}"
@@ -154,6 +154,6 @@ def _next(
 
 
 def is_whole(plan: Mapping[str, Any], results: Sequence[Result]) -> bool:
-    """Tell whether the last stage has passed, now or before: then nobody has to be held off any more."""
+    """Return whether the last stage has passed, now or before, so that nobody has to be held off any more."""
     passed = [one["stage"] for one in results if one["passed"]] + list(plan["passed"])
     return not plan["why"] and any(stage.get("share") == WHOLE for stage in passed)

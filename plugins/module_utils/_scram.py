@@ -12,7 +12,7 @@ from base64 import b64encode
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 
-# PostgreSQL's own numbers: a verifier of ours is like one of the server's.
+# PostgreSQL's own numbers, so that our verifiers are like the server's.
 ITERATIONS = 4096
 SALT_BYTES = 16
 _BASE64 = r"[A-Za-z0-9+/]+={0,2}"
@@ -20,16 +20,16 @@ _VERIFIERS = (re.compile(rf"SCRAM-SHA-256\$[0-9]+:{_BASE64}\${_BASE64}:{_BASE64}
 
 
 def salt_of(role: str, cluster: str) -> bytes:
-    """Return the salt of a role's password on one database cluster: the same at each run, another for each role.
+    """Return the salt of a role's password on one database cluster: the same in each run, different for each role.
 
-    A salt is no secret: it has to keep one precomputed table from fitting two verifiers, which role and cluster do. A
-    random one would make each run a change, unless the present verifier were read first, and only superusers may.
+    A salt is not secret: it has to keep one precomputed table from fitting two verifiers, which role and cluster do. A
+    random one would make each run a change unless the present verifier were read first, which only superusers may do.
     """
     return hashlib.sha256("\0".join(("chatia.kanban_rollback", cluster, role)).encode()).digest()[:SALT_BYTES]
 
 
 def verifier(password: str, salt: bytes, iterations: int = ITERATIONS) -> str:
-    """Return the verifier of a password that is ASCII, where SASLprep changes nothing."""
+    """Return the verifier of an ASCII password, in which SASLprep changes nothing."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
@@ -38,14 +38,14 @@ def verifier(password: str, salt: bytes, iterations: int = ITERATIONS) -> str:
 
 
 def scram_verifier(password: str, role: str, cluster: str) -> str:
-    """Return what is sent to the server in a password's place; raises BadInput for one that is not ASCII.
+    """Return what is sent to the server in place of a password; raises BadInput for one that is not ASCII.
 
-    What is a verifier already goes as it is, and the empty password, which means none, stays empty.
+    A verifier is sent as it is, and the empty password, which means none, stays empty.
     """
     if not password or any(known.fullmatch(password) for known in _VERIFIERS):
         return password
     if not password.isascii():
-        # Clients normalise such a password, each with the tables of its own Unicode version: nothing to guess at.
+        # Clients normalise such a password, each with the tables of its own Unicode version: the result is uncertain.
         raise BadInput(
             "password_not_ascii",
             f"The password of role {role!r} has letters outside ASCII.",

@@ -21,19 +21,19 @@ NO_ROW = -1  # The depth of a prior that says: this tenant had no row.
 
 @dataclass(frozen=True)
 class Scope:
-    """Which rows: an SQL condition of ours and its values."""
+    """Which rows: one of our SQL conditions and its parameters."""
 
     condition: str = queries.SCOPE_ALL
     params: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def tenants(cls, names: Sequence[str]) -> Scope:
-        """The rows of these tenants."""
+        """Return the scope of these tenants' rows."""
         return cls(queries.SCOPE_TENANTS, {"tenants": list(names)})
 
     @classmethod
     def pages(cls, first: int, last: int) -> Scope:
-        """The rows that lie in pages ``first`` up to ``last``, which is left out."""
+        """Return the scope of the rows in pages ``first`` up to, but not including, ``last``."""
         return cls(queries.SCOPE_PAGES, {"first": f"({first},0)", "last": f"({last},0)"})
 
 
@@ -61,7 +61,7 @@ class Prior:
 
 @dataclass
 class Restored:
-    """Tenants by what became of them in one batch; a tenant in none of the lists was locked, or is gone."""
+    """Tenants by their outcome in one batch; a tenant in none of the lists was locked, or is gone."""
 
     restored: list[str] = field(default_factory=list)
     already: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Restored:
 
 
 def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
-    """Put back those of a batch that are tenants with several rows."""
+    """Put back the tenants of a batch that have several rows."""
     outcome = Restored()
     for prior in batch:
         if prior.depth == SEVERAL:
@@ -129,11 +129,11 @@ class ServerRows:
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
     def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows, where that is possible at all."""
+        """Switch the next tenants that have several rows, if that is possible at all."""
         return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
-        """Make the rows of tenants that have none in a key/value store; their prior is that there was no row."""
+        """Create the rows of tenants that have none in a key/value store; their prior is that there was no row."""
         if not self._sql.target.owners or (not enabled and not self._sql.target.flag.absent_is_on):
             return 0, None
         written = self._sql.target.written(enabled)
@@ -144,7 +144,7 @@ class ServerRows:
         return number, Change("enabled" if enabled else "disabled", written, NO_ROW, made, None)
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
-        """Put one batch of priors back; rows that are locked are passed over."""
+        """Put one batch of priors back; locked rows are skipped."""
         outcome = restore_several(self._sql, cursor, batch)
         made = [prior for prior in batch if prior.depth == NO_ROW]
         kept = [prior for prior in batch if prior.depth >= 0]

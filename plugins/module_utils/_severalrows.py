@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tenants with several rows of the flag, where no index forbids it: a key/value table without a primary key.
+"""Tenants with several rows of the flag, if no index forbids it: a key/value table without a primary key.
 
-Their rows are switched and put back together, as an ordered list, for one prior per tenant could not tell them apart.
-The order is that of everything else in the row, so it holds when rows move; rows that are alike in all else are
-interchangeable.
+Their rows are switched and put back together, as an ordered list, because one prior per tenant could not tell them
+apart. They are ordered by everything else in the row, so the order holds when rows move; rows that are equal in all
+else are interchangeable.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SeveralRows:
         self._sql = statements
 
     def switch(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows, all of them free. Return how many, and their priors."""
+        """Switch the next tenants that have several rows, none of them locked. Return how many, and their priors."""
         target = self._sql.target
         statement = self._sql.format(
             queries.LOCK_SEVERAL,
@@ -66,7 +66,7 @@ class SeveralRows:
         return len(tenants), Change(action, written, SEVERAL, *lists)
 
     def restore(self, cursor: Cursor, tenant: str, prior: str | None, mark: str | None) -> str | None:
-        """Put one tenant's rows back; return ``restored``, ``already`` or ``changed_since``, None where one is held."""
+        """Put one tenant's rows back; return ``restored``, ``already`` or ``changed_since``, None if one is locked."""
         before = json.loads(prior or "[]")
         statement = self._sql.format(queries.LOCK_ALL_ROWS, queries.SCOPE_TENANTS)
         rows = cursor.rows(statement, {**self._sql.params, "tenants": [tenant]})
@@ -81,7 +81,7 @@ class SeveralRows:
         return "restored"
 
     def _is_on(self, row: tuple[Any, ...]) -> bool | None:
-        """Whether a row is on; None for text that nobody can read, which is left alone."""
+        """Return whether a row is on; None for unreadable text, which is left alone."""
         if not self._sql.target.is_document:
             return bool(row[4])
         document = read_document(row[3], self._sql.target.flag)

@@ -36,7 +36,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statements
 
 APPLICATION = "chatia.kanban_rollback slow_queries"
 MOST = 100
-# What connecting and reading may take beside the interval.
+# The least time that is left for connecting and reading beside the interval.
 LEAST_BESIDE = 2.0
 # A step that takes longer than this is no help in an incident.
 STEP_SECONDS = 5.0
@@ -46,7 +46,7 @@ Outcome = Tuple[Dict[str, Any], Optional[KanbanError]]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked; see the module's options."""
+    """The request; see the module's options."""
 
     contains: Sequence[str] = ()
     top: int = 10
@@ -59,7 +59,7 @@ class Question:
     deadline: float = 20.0
 
     def check(self) -> None:
-        """Raise BadInput for what cannot be asked; written so that no comparison with NaN passes."""
+        """Raise BadInput for invalid options; written so that no comparison with NaN passes."""
         problems = [
             *(["contains has an empty text, which is in every statement"] if "" in self.contains else []),
             *([f"top is {self.top}, not from 1 to {MOST}"] if not 1 <= self.top <= MOST else []),
@@ -96,7 +96,7 @@ class _Found:
 
 
 def find_slow(login: Login, question: Question) -> Outcome:
-    """Return what the module shows; raises BadInput, or ServerError where the database does not answer."""
+    """Return what the module shows; raises BadInput, or ServerError if the database does not answer."""
     question.check()
     deadline = Deadline(question.deadline)
     session = Session(login, APPLICATION, deadline.slice(CONNECT_SECONDS))
@@ -111,7 +111,7 @@ def find_slow(login: Login, question: Question) -> Outcome:
 
 
 def _add_statements(found: _Found, session: Session, question: Question, deadline: Deadline, user: str) -> None:
-    """Add the statements; without the extension the rest is worth having, so its absence is no failure."""
+    """Add the statements; without the extension the rest is still useful, so its absence is not a failure."""
     empty: dict[str, Any] = {"queries": [], "interval_seconds": None, "text_hidden_count": 0, "text_hidden_share": None}
     found.result.update(available=False, reason=None, source=None, **empty, restarted_count=0, gone_count=0)
     try:
@@ -138,14 +138,14 @@ def _add_statements(found: _Found, session: Session, question: Question, deadlin
 
 
 def _read(session: Session, source: Source, question: Question, deadline: Deadline) -> tuple[Passed, Source]:
-    """Return what passed, and the source as it was at the end."""
+    """Return what was counted, and the source as it was at the end."""
     words, everywhere = question.contains, question.all_databases
     first = read_figures(session, source, words, everywhere, deadline.slice(STEP_SECONDS))
     if not question.interval:
         return since_the_beginning(first), source
     time.sleep(question.interval)
     second = read_figures(session, source, words, everywhere, deadline.slice(STEP_SECONDS))
-    # What happened to the counters meanwhile is asked after the second reading, so that nothing is missed.
+    # Ask what happened to the counters meanwhile only after the second reading, so that nothing is missed.
     later = find_source(session, deadline.slice(STEP_SECONDS))
     return between(first, second), source.followed_by(later)
 
@@ -172,7 +172,7 @@ def _shown(session: Session, source: Source, question: Question, deadline: Deadl
 
 
 def _add_sessions(found: _Found, session: Session, question: Question, deadline: Deadline) -> None:
-    """Add who runs and who waits; what cannot be read is none, which is not the same as nobody."""
+    """Add who runs and who waits; None means that it cannot be read, which is not the same as nobody."""
     sessions = Sessions(session, question.all_databases, question.texts)
     empty: dict[str, Any] = {"running": None, "running_count": None, "sessions_hidden_count": None}
     found.result.update(empty, waiting=None)

@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqltext im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
 MOST = 50
-# Asking who blocks stops the lock manager for a moment, for each waiter.
+# Asking who blocks stops the lock manager for a moment, once per waiter.
 WAITERS = 100
 BYTES = 8192
 LOCK_SECONDS = 1.0
@@ -97,5 +97,5 @@ class Sessions:
 
 
 def _gone(pid: int) -> dict[str, Any]:
-    """A blocker that ended between the two looks. Its number may be another's by now: no line to end that one."""
+    """Return a blocker that ended between the two looks, without a line to end it: its pid may be another's by now."""
     return {**Blocker(pid, None, None, None, None, None, None).as_result(), "to_end_it": None, "query": None}

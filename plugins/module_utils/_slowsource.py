@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statements
 )
 
 VIEW, INFO_VIEW = "pg_stat_statements", "pg_stat_statements_info"
-# The extension keeps 5000 statements unless it is told otherwise; of more than this, those with the most time count.
+# The extension keeps 5000 statements by default; if there are more than this, those with the most time count.
 ROWS = 50_000
 BYTES = 8192
 _UNKNOWN = "Which statements took the time is not known from it."
@@ -47,12 +47,12 @@ _KEY_LENGTH = len(Key._fields)
 
 @dataclass(frozen=True)
 class Source:
-    """The extension as it was found; ``schema`` is None where it is not installed.
+    """The extension as it was found; ``schema`` is None if it is not installed.
 
     :param preloaded: whether the server has loaded its library, without which the view is an error.
-    :param track: what is counted: none, top or all; None where the library is not loaded.
+    :param track: what is counted: none, top or all; None if the library is not loaded.
     :param query_ids: the setting compute_query_id; None before PostgreSQL 14.
-    :param evicted: statements given up for lack of room since ``reset_at``; None where it is not told.
+    :param evicted: statements evicted for lack of room since ``reset_at``; None if unknown.
     """
 
     schema: str | None
@@ -85,7 +85,7 @@ class Source:
         }
 
     def check(self) -> None:
-        """Raise ServerError where nothing can be read."""
+        """Raise ServerError if nothing can be read."""
         if self.schema is None:
             ready = "its library is loaded already" if self.preloaded else _LIBRARY
             raise ServerError(
@@ -156,7 +156,7 @@ def find_source(session: Session, seconds: float) -> Source:
                     evicted, reset_at = cursor.row(statement, {})
                 source = replace(source, evicted=evicted, reset_at=reset_at)
             except ServerError:
-                # Closed to this role: how far back the counters go is not known then, and no more.
+                # Closed to this role: then only how far back the counters go is unknown.
                 source = replace(source, has_info=False)
     return source
 
@@ -204,7 +204,7 @@ def read_texts(
 
 
 def plain(text: Any, whole: bool = False) -> str | None:
-    """Return a statement's text that came in bytes; without literals, unless ``whole``."""
+    """Return a statement's text from bytes, without literals unless ``whole``."""
     if text is None:
         return None
     decoded = bytes(text).decode("utf-8", "replace").replace("\x00", "")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Placeholders such as ``<ticket>`` and what is put in their place. Pure: neither Ansible nor a driver.
 
-One pass over a text, and what was put in is never looked at again: a value that comes from an answer is data, whatever
+A text is filled in one pass, and what was put in is never looked at again: a value from an answer is data, whatever
 it looks like.
 """
 
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(f"<({NAME.pattern})>")
-# In a path these lead elsewhere, however they are quoted; nothing at all would be another path.
+# In a path these lead elsewhere, however they are quoted; an empty part would make another path.
 _NO_PART_OF_A_PATH = ("", ".", "..")
 
 
@@ -24,7 +24,7 @@ class NotFilled(Exception):
 
 
 class NeverSaved(NotFilled):
-    """No step came so far as to save the value."""
+    """No step got far enough to save the value."""
 
 
 def names_in(value: Any) -> Iterator[str]:
@@ -40,7 +40,7 @@ def names_in(value: Any) -> Iterator[str]:
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
-    """Return a value with its placeholders filled; a text that is nothing but one becomes the value, kind and all."""
+    """Return a value with its placeholders filled; a text that is only a placeholder becomes the value itself."""
     if isinstance(value, dict):
         return {name: fill(inner, values) for name, inner in value.items()}
     if isinstance(value, list):
@@ -52,7 +52,7 @@ def fill(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def text(pattern: str, values: Mapping[str, Any], put: Callable[[str, str], str] | None = None) -> str:
-    """Return a text with its placeholders filled; ``put`` makes of name and value what stands there."""
+    """Return a text with its placeholders filled; ``put`` makes the replacement from name and value."""
 
     def one(match: re.Match[str]) -> str:
         name = match[1]

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an answer is what a step expects, and what it saves of it. Pure: neither Ansible nor a driver.
+"""Whether an answer is what a step expects, and what it saves from it. Pure: neither Ansible nor a driver.
 
-What is said of an answer never repeats a text of it: at any path there may be a token or somebody's name. Figures,
+What is said about an answer never repeats its texts: at any path there may be a token or somebody's name. Numbers,
 true, false and null are shown, unless they are among the values that must not be.
 """
 
@@ -17,12 +17,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreadin
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokefill import fill, names_in
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokesteps import Expectation, Step
 
-# A pattern of somebody's is tried on no more of a text than this.
+# A pattern from the outside is tried on no more of a text than this.
 _MOST_LETTERS = 10_000
 
 
 def judge(step: Step, status: int, body: bytes, values: Mapping[str, Any], secrets: Collection[str]) -> str | None:
-    """Return why an answer is not what the step expects, in one line; None where it is.
+    """Return in one line why an answer is not what the step expects; None if it is.
 
     :param values: what placeholders stand for.
     :param secrets: texts that must not be shown.
@@ -39,7 +39,7 @@ def judge(step: Step, status: int, body: bytes, values: Mapping[str, Any], secre
 
 
 def saved(step: Step, body: bytes) -> dict[str, Any]:
-    """Return what a step saves of an answer that was judged good; raises PathMissing where it has nothing to save."""
+    """Return what a step saves from an answer that was judged good; raises PathMissing if there is nothing to save."""
     if not step.save:
         return {}
     document, found = parse(body), {}
@@ -96,7 +96,7 @@ def _complaints(
 
 
 def _has(item: Any, wanted: Any, values: Mapping[str, Any]) -> bool:
-    """Tell whether an item of a list is the one that is meant: a map means each object that has its members."""
+    """Return whether an item of a list is the one that is meant: a map means each object that has its members."""
     if isinstance(wanted, dict):
         return isinstance(item, dict) and all(
             name in item and _equal(item[name], inner, values) for name, inner in wanted.items()
@@ -114,7 +114,7 @@ def _equal(value: Any, wanted: Any, values: Mapping[str, Any]) -> bool:
 
 
 def _told(value: Any, secrets: Collection[str], own: bool = False) -> str:
-    """Return a value as it may be shown. ``own``: it is of the step and not of an answer."""
+    """Return a value as it may be shown. ``own``: it comes from the step, not from an answer."""
     if isinstance(value, str):
         return repr(value[:80]) if own else f"a text of {len(value):,} letters"
     if isinstance(value, (dict, list)):

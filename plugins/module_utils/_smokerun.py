@@ -46,7 +46,7 @@ class Walk:
 
 @dataclass
 class Row:
-    """One step's result. ``passed`` is None where it was not sent; ``code`` says why there was no answer."""
+    """One step's result. ``passed`` is None if it was not sent; ``code`` says why there was no answer."""
 
     name: str
     status: int | None = None
@@ -57,12 +57,12 @@ class Row:
 
 
 class _Failed(Exception):
-    """The step is not good; the text says why."""
+    """The step failed; the text says why."""
 
 
 @dataclass
 class _Going:
-    """What is known on the way: values, cookies, and what must not be shown."""
+    """What is known during a walk: values, cookies, and what must not be shown."""
 
     values: dict[str, Any]
     hidden: set[str]
@@ -96,7 +96,7 @@ def plan(walk: Walk) -> dict[str, Any]:
 
 
 def go(walk: Walk) -> dict[str, Any]:
-    """Do the steps in their order, and return the module's result."""
+    """Do the steps in order, and return the module's result."""
     deadline, late = Deadline(walk.deadline), Deadline(walk.deadline + CLEANUP_SECONDS)
     going = _Going({**walk.variables, **walk.secrets}, set(secret_values(list(walk.secrets.values()))))
     rows: list[Row] = []
@@ -131,7 +131,7 @@ def go(walk: Walk) -> dict[str, Any]:
 def _result(walk: Walk, rows: Sequence[Row], failed: str | None, elapsed_ms: int) -> dict[str, Any]:
     sent = any(row.passed is not None for row in rows)
     return {
-        # What a walk makes it is meant to take away again.
+        # A walk is meant to remove what it creates.
         "changed": False,
         "base_url": _http.shown(walk.base_url),
         "passed": failed is None if sent else None,
@@ -153,7 +153,7 @@ def _judge(step: Step, reply: _http.Reply, going: _Going, took: int) -> None:
 
 
 def _send(walk: Walk, step: Step, going: _Going, seconds: float) -> _http.Reply:
-    """Send one step, and what it is redirected to where that is asked for; all of it within ``seconds``."""
+    """Send one step and, if requested, follow its redirects, all within ``seconds``."""
     deadline = Deadline(seconds)
     request = _request(walk, step, going.values)
     for _hop in range(MOST_REDIRECTS + 1):
@@ -178,14 +178,14 @@ def _request(walk: Walk, step: Step, values: Mapping[str, Any]) -> _http.Request
     try:
         headers = _http.check_headers(headers)
     except BadInput:
-        # What was given has been looked at before: this one came with a value from an answer.
+        # The given headers have been checked before, so this one came with a value from an answer.
         raise _Failed("a saved value cannot stand in a header") from None
     url = _http.under(walk.base_url, _smokefill.path(step.path, values), query)
     return _http.Request(url, step.method, headers, body, walk.validate_certs)
 
 
 def _with_cookies(request: _http.Request, going: _Going, seconds: float) -> _http.Reply:
-    # The jar knows requests of urllib only; this one is never sent.
+    # The jar understands only requests of urllib; this one is never sent.
     known = urllib.request.Request(request.parts._replace(fragment="").geturl())  # noqa: S310
     going.cookies.add_cookie_header(known)
     cookie = known.get_header("Cookie")
@@ -196,7 +196,7 @@ def _with_cookies(request: _http.Request, going: _Going, seconds: float) -> _htt
 
 
 class _Cookies:
-    """An answer's headers as the jar wants them."""
+    """An answer's headers as the jar needs them."""
 
     def __init__(self, headers: Any) -> None:
         self._headers = headers
@@ -207,7 +207,7 @@ class _Cookies:
 
 
 def _redirected(request: _http.Request, reply: _http.Reply) -> _http.Request:
-    """Return the request that a redirect asks for; raises _Failed for one to elsewhere, where tokens do not belong."""
+    """Return the request that a redirect asks for; raises _Failed for another server, where tokens do not belong."""
     try:
         parts = urlsplit(urljoin(request.parts.geturl(), str(reply.headers.get("Location", ""))))
     except ValueError:

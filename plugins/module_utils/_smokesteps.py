@@ -20,7 +20,7 @@ JUDGES = ("equals", "matches", "exists", "at_least", "at_most", "contains", "lac
 
 @dataclass(frozen=True)
 class Expectation:
-    """What has to stand at a path; None for what is not asked for."""
+    """What is expected at a path; None for what is not."""
 
     path: Steps
     equals: Any = None
@@ -34,7 +34,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Step:
-    """One request and what has to come of it; the fields are the suboptions of the same names."""
+    """One request and its expected answer; the fields are the suboptions of the same names."""
 
     name: str
     method: str
@@ -52,7 +52,7 @@ class Step:
 
     @property
     def needs(self) -> list[str]:
-        """The names that have to have a value before it can be sent, or judged."""
+        """The names that need a value before the step can be sent or judged."""
         wanted = [[one.equals, one.contains, one.lacks] for one in self.expect]
         return list(names_in([self.path, dict(self.query), dict(self.headers), self.json, self.form, wanted]))
 
