@@ -93,7 +93,7 @@ def _repair(work: Work, check_mode: bool) -> None:
 
 
 def where_of(cursor: Cursor, work: Work) -> Where:
-    """Return what place a plan is approved for; raises ServerError."""
+    """Return the place that a plan is approved for; raises ServerError."""
     # An incident that is not in the ledger yet will be known there by the given id.
     incident, server = work.incident or work.request.who.incident_id, work.facts.server
     earlier = count_repairs(cursor, incident) if work.incident else 0

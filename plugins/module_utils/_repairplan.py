@@ -88,7 +88,7 @@ class Part:
 
 @dataclass
 class Planned:
-    """One check: how it is mended and what it found. ``status`` is as in ``integrity_info``; no ``count``: unknown."""
+    """One check: how it is mended, what it found. ``status``: as in ``integrity_info``; ``count``: None if unknown."""
 
     name: str
     kind: str
@@ -204,7 +204,7 @@ def _essence(value: Any) -> Any:
 
 
 def refusals(plan: Plan, max_rows: int, max_fraction: float) -> list[dict[str, Any]]:
-    """Return why a plan may not be applied as it is: its limits, and checks whose count is unknown."""
+    """Return why a plan may not be applied as it is: limits that it exceeds, and checks whose count is unknown."""
     found = list(plan.refused)
     if plan.total > max_rows:
         found.append(

@@ -48,7 +48,7 @@ class Mends:
             self.deletes.add(table)
 
     def lacking(self, cursor: Cursor, role: str | None = None) -> list[tuple[str, list[str], str]]:
-        """Return the tables on which a role (default: ours) lacks rights, those rights, and the statement granting them."""
+        """Return the tables on which a role (default: ours) lacks rights, with the rights and the grant for them."""
         found = []
         for table, columns in self.columns.items():
             both = table in self.deletes or table in self.rehearses

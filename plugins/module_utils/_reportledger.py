@@ -35,10 +35,10 @@ def incidents_to_report(
 ) -> dict[str, Any]:
     """Return ``incidents``, the ids to report on, newest first, and ``left_out``, how many more there were.
 
-    If a person named one, ``others`` has those that would have been reported on.
+    If a person named one, ``others`` has those that would otherwise have been reported on.
 
-    Reported on are those that are open in a ledger, those that were closed or left a journal within ``days``, and the
-    one that is named, however old it is.
+    They are those that are open in a ledger, those that were closed or left a journal within ``days``, and the one that
+    is named, however old it is.
 
     :param answers: answers of ``incident_info``, one per host; empty for hosts that gave none.
     :param journals: the answer of ``journal_info``.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a report looks: light and dark, on paper, and on a telephone. Pure: text alone.
+"""How a report looks: light and dark, on paper, and on a phone. Pure: text alone.
 
 Nothing is loaded from anywhere: no font, no picture, no script.
 Each pair of colours has a contrast of 4.5 to 1 or more.

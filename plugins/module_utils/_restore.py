@@ -65,12 +65,12 @@ class PriorSource:
 
     @classmethod
     def ledger(cls, incident_id: str, flag: str) -> PriorSource:
-        """Return the priors that the ledger holds."""
+        """Return the source of the priors that the ledger holds."""
         return cls(ledger_queries.CHANGES, {"incident": incident_id, "flag": flag})
 
     @classmethod
     def file(cls, path: Path) -> PriorSource:
-        """Return the priors of the file that stood in for the ledger."""
+        """Return the source of the priors in the file that stood in for the ledger."""
         changes = read_file(path)
         columns = {
             "actions": [change.action for change in changes],

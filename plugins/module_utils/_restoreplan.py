@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import Part, refusal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About
 
-# What a comparison may find of a row, as results name it. Only the first three kinds ever come back.
+# The kinds of rows, as results name them. Only the first three ever come back.
 KINDS = (
     "missing",
     "changed",

@@ -46,7 +46,7 @@ _PACKED = {b"\x28\xb5\x2f\xfd": "zstd -d", b"\x04\x22\x4d\x18": "lz4 -d", b"BZh"
 
 @dataclass
 class About:
-    """Where rows are from. ``taken_at``: the moment that they show, None if nothing tells.
+    """Where rows are from. ``taken_at``: the moment that they show, None if unknown.
 
     ``cluster`` and ``database`` are None if unknown; ``rows``: how many a table has, if that was proven.
     ``exclusive``: changes at ``taken_at`` itself are not included; ``facts``: what else results show.

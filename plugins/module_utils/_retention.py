@@ -81,8 +81,7 @@ def open_incidents(
     groups: Mapping[str, Sequence[str]] | None = None,
     typed: bool = False,
 ) -> dict[str, Any]:
-    """Return ``names`` (all ids) of open incidents, ``closed``, those of closed ones, ``prior_files``, and ``silent``,
-    which hosts left it unknown.
+    """Return all ids of open (``names``) and ``closed`` incidents, ``prior_files`` and ``silent``, who left it unknown.
 
     :param answers: answers of ``incident_info``, in the order of the hosts; empty for a host that gave none.
     :param pattern: ``kanban_db_hosts``, as it was given.

@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreadin
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokefill import fill, names_in
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._smokesteps import Expectation, Step
 
-# A pattern from the outside is tried on no more of a text than this.
+# A given pattern is tried on no more of a text than this.
 _MOST_LETTERS = 10_000
 
 
