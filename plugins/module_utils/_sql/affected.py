@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-# As sets: one pass over the users, and the tenants hashed once. By text, for a ledger keeps ids as such.
+# Set-based: one pass over the users, the tenants hashed once. Compared as text, because the ledger keeps ids as text.
 SWITCHED_OFF = """
 SELECT DISTINCT tenant FROM kanban_rollback.flag_changes AS c CROSS JOIN LATERAL unnest(c.tenants) AS one(tenant)
 WHERE c.incident_id = %(incident)s AND c.action = 'disabled'

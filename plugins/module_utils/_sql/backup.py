@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL that tells how far the archive of the log is: from views and settings alone."""
+"""SQL that tells how far archiving of the log has got, from views and settings alone."""
 
 from __future__ import annotations
 
-# The archiver's counters, what it is told to do (not the command itself, which may hold secrets) and where the log is.
-# On a replica the position is what it has replayed. archive_library came with PostgreSQL 15. The last column is
-# whether the files of the log may be listed: members of pg_monitor may.
+# The archiver's counters, whether archiving is set up (not the command itself, which may hold secrets) and the position
+# in the log. On a replica the position is what it has replayed. archive_library came with PostgreSQL 15. The last
+# column tells whether the log's files may be listed: members of pg_monitor may.
 ARCHIVER = """
 SELECT current_setting('archive_mode'),
        COALESCE(current_setting('archive_library', true), '') <> ''
@@ -23,14 +23,14 @@ SELECT current_setting('archive_mode'),
 FROM pg_stat_archiver AS s
 """
 
-# When each file of the log was last written. Newest names first: the others are long archived.
+# When each file of the log was last written. Newest names first, because the others were archived long ago.
 WRITTEN = """
 SELECT name, extract(epoch FROM modification)::float8
 FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' ORDER BY name DESC LIMIT %(most)s
 """
 
-# Who takes the log as a stream without being a replica: pg_receivewal and what Barman calls its own. A replica keeps
-# no log, and its name is its own.
+# Clients that receive the log as a stream without being replicas: pg_receivewal, and Barman under its own name. A
+# replica does not keep the log, and has a name of its own.
 RECEIVERS = """
 SELECT application_name, state,
        (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END

@@ -1,19 +1,19 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of the break-glass script, which psql runs alone. The flag's expressions are those of ``_flagsql``.
+"""SQL of the break-glass script, which psql runs by itself. The flag's expressions are those of ``_flagsql``.
 
-``{keep}`` is where priors go: the ledger's table of changes or one of the same shape; in the script, psql's variable.
-``{nothing}`` is empty in the script and ``AND false`` where a statement is only planned.
+``{keep}`` is where priors go: the ledger's table of changes or one of the same shape; in the script, a psql variable.
+``{nothing}`` is empty in the script and ``AND false`` if a statement is only planned.
 """
 
 from __future__ import annotations
 
-# What the script writes down as the incident: a setting, for psql puts no variables into a prepared statement's body.
+# The incident that the script records. A setting, because psql expands no variables in a prepared statement's body.
 INCIDENT_SETTING = "kanban_rollback.break_glass"
 INCIDENT = f"current_setting('{INCIDENT_SETTING}')"
 
-# The ledger is used where there is one, so that reenable.yml can undo what this script did.
+# The ledger is used if there is one, so that reenable.yml can undo what this script did.
 HAS_LEDGER = """
 SELECT EXISTS (
   SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -21,7 +21,7 @@ SELECT EXISTS (
     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT')
 ) AS has_ledger
 """
-# An open incident is carried on, as the playbooks do.
+# An open incident is continued, as the playbooks do.
 OPEN_OR_NEW = """
 SELECT COALESCE(
   (SELECT incident_id FROM kanban_rollback.incidents WHERE closed_at IS NULL
@@ -36,7 +36,7 @@ ON CONFLICT (incident_id) DO NOTHING
 LAST_OF_FLAG = """
 SELECT incident_id AS incident FROM kanban_rollback.flag_changes WHERE flag = %(flag)s ORDER BY seq DESC LIMIT 1
 """
-# The same columns as kanban_rollback.flag_changes: the statements below do not care which of the two it is.
+# The same columns as kanban_rollback.flag_changes, so that the statements below work with either.
 CREATE_KEEP = """
 CREATE TABLE IF NOT EXISTS {keep} (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS {keep} (
 )
 """
 
-# What jsonb refuses in a text that is JSON all the same is replaced in a copy that is only looked at.
+# Escapes that jsonb refuses although they are valid JSON are replaced in a copy that is only read.
 READ_DOCUMENT = """
 CREATE FUNCTION pg_temp.kanban_read(doc text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS {body}
 """
@@ -73,8 +73,8 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN 'unreadable';
 END
 """
-# The flag goes to the end of the text as one more member: of two members of one name the last counts, in JavaScript,
-# in jsonb and in the modules; and every other letter stays. NULL for what is not on, or cannot be written.
+# The flag is appended to the text as one more member: of two members with the same name the last one counts, in
+# JavaScript, in jsonb and in the modules; every other character stays. NULL if it is not on or cannot be written.
 OFF_DOCUMENT = """
 CREATE FUNCTION pg_temp.kanban_off(doc text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS {body}
 """
@@ -101,11 +101,11 @@ BEGIN
   RETURN CASE pg_temp.kanban_flag(doc) WHEN 'on' THEN %(written)s::text END;
 END
 """
-# By this mark a document that we wrote is known again: the modules' mark_of().
+# The mark by which a document that we wrote is recognized: the modules' mark_of().
 MARK = "left(encode(sha256(convert_to({content}, 'UTF8')), 'hex'), 32)"
 
-# One statement switches and keeps: neither can be without the other. What is kept comes from what was written. Arrays
-# hold up to 5,000 tenants, for a value of PostgreSQL ends at 1 GB.
+# One statement switches and keeps, so neither happens without the other. What is kept comes from what was written.
+# Arrays hold up to 5,000 tenants, because a value in PostgreSQL is limited to 1 GB.
 SWITCH = """
 WITH locked AS (
   SELECT t.tableoid AS leaf, t.ctid AS place, {tenant}::text AS tenant, {prior} AS prior, {depth} AS depth
@@ -134,7 +134,7 @@ SINGLE = """AND NOT EXISTS (
     SELECT FROM (SELECT {tenant} AS tenant FROM {table} AS t WHERE {rows} GROUP BY 1 HAVING count(*) > 1) AS several
     WHERE several.tenant = {tenant})"""
 
-# All rows of a tenant or none: they are kept as one ordered list, in the order of everything else in the row.
+# All rows of a tenant or none: they are kept as one list, ordered by everything else in the row.
 SWITCH_SEVERAL = """
 WITH several AS (
   SELECT {tenant} AS tenant, count(*) AS rows FROM {table} AS t WHERE {rows} AND {scope}
@@ -166,7 +166,7 @@ FROM lists
 HAVING count(*) > 0
 """
 
-# Tenants without a row are on where absent means on: a row is made, and what is kept says that there was none.
+# If absent means on, tenants without a row are on: a row is inserted, and what is kept says that there was none.
 INSERT_MISSING = """
 WITH made AS (
   INSERT INTO {table} ({tenant_name}, {key_name}, {column_name}{more_names})
@@ -181,7 +181,7 @@ FROM made
 HAVING count(*) > 0
 """
 
-# Who is still on, each as a statement of its own, so that a row that is held or refused stops no other.
+# Tenants that are still on, one statement for each, so that a row that is held or refused does not stop the others.
 LEFT_OVER = """
 SELECT format('EXECUTE {name} (%%L)', tenant)
 FROM (SELECT DISTINCT {tenant}::text AS tenant FROM {table} AS t WHERE {rows} AND {to_switch} {nothing}
@@ -204,7 +204,7 @@ WHERE a.pid <> pg_backend_pid()
 ORDER BY a.xact_start LIMIT 20
 """
 
-# The fence's own function raises and lowers it for a role that owns nothing; without a list it means every fence.
+# The fence's own functions raise and lower it for a role that owns nothing; without a list they take every fence.
 HAS_FENCE = """
 SELECT EXISTS (
   SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace

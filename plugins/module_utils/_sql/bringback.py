@@ -1,19 +1,19 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL that brings rows back from a backup, finds those that a check then names, and puts sequences right."""
+"""SQL that brings rows back from a backup, finds those that a check then reports, and advances sequences."""
 
 from __future__ import annotations
 
-# Where the rows lie that came back, and what tells which they are in the backup: their place there is not told.
+# Where the rows that came back lie, with a hash that finds them in the backup, because their place there is not known.
 CREATE_INSERTED = """
 CREATE TEMPORARY TABLE kanban_inserted (
   relation oid NOT NULL, leaf oid NOT NULL, place tid NOT NULL, hash text NOT NULL
 ) ON COMMIT DROP
 """
-# Two numbers of all that both have; one of 64 bits alone would meet another among some billions.
+# Two hashes over the columns that both have; a single one of 64 bits would collide among some billions of rows.
 HASH = "hashtextextended({row}::text, 1)::text || hashtextextended({row}::text, 2)::text"
-# Rows come back and are noted in quarantine, in one statement: with nothing before, and what the server made of them.
+# One statement brings rows back and records them in quarantine: with no ``before``, and with what the server stored.
 INSERT = """
 WITH new AS (
   INSERT INTO {table} AS t ({columns}) OVERRIDING SYSTEM VALUE
@@ -28,10 +28,10 @@ INSERT INTO kanban_rollback.quarantined
   (repair_id, place, schema_name, table_name, columns, check_name, before, after)
 SELECT %(repair)s, %(place)s, %(schema)s, %(name)s, %(columns)s::text[], 'restored', NULL, after FROM new
 """
-# Foreign keys that can wait do, until all is there.
+# Deferrable foreign keys wait until everything is there.
 DEFERRED = "SET CONSTRAINTS ALL DEFERRED"
 ANALYZE_INSERTED = "ANALYZE pg_temp.kanban_inserted"
-# Rows that are not what they are in the backup: a trigger made something else of them.
+# Rows that differ from what they are in the backup, because a trigger changed them.
 NOT_EXACT = """
 SELECT count(*) FROM pg_temp.kanban_inserted AS i
 WHERE i.relation = %(relation)s
@@ -42,8 +42,8 @@ BEGIN_ROUND = "SAVEPOINT kanban_round"
 FORGET_ROUND = "ROLLBACK TO SAVEPOINT kanban_round"
 END_ROUND = "RELEASE SAVEPOINT kanban_round"
 
-# Rows that came back and that a check names, each once: one by one by where they lie, or as one of a group by the
-# group's columns. Of a group that is ours alone one may stay, where a check counts those beyond the first.
+# Rows that came back and that a check reports, each once: individually by where they lie, or as part of a group by the
+# group's columns. If a whole group is ours, one may stay when a check counts those beyond the first.
 BY_PLACE = """
 SELECT i.relation, i.leaf, i.place, i.hash
 FROM pg_temp.kanban_inserted AS i JOIN ({bad}) AS bad ON bad.key = ARRAY[i.leaf::bigint::text, i.place::text]
@@ -58,7 +58,7 @@ FROM (SELECT i.*, row_number() OVER (PARTITION BY bad.key ORDER BY i.leaf, i.pla
       WHERE i.relation = {relation}) AS g
 WHERE g.n > CASE WHEN {one_may_stay} AND g.key[{parts} + 1] = g.ours::text THEN 1 ELSE 0 END
 """
-# Which rows of the backup those are, and how often each is named.
+# Which rows of the backup those are, and how often each is reported.
 NAMED = """
 WITH named AS (
   SELECT i.hash, count(*) AS n FROM (SELECT DISTINCT relation, leaf, place, hash FROM ({named}) AS every) AS i
@@ -82,7 +82,7 @@ WITH named AS (
 UPDATE pg_temp.kanban_compared AS v SET times = v.times - meant.n FROM meant WHERE v.ctid = meant.entry
 """
 
-# Sequences that fill a table's columns: how far each is, which way it counts, and whether this role may set it.
+# Sequences that fill a table's columns: how far each has got, which way it counts, and whether this role may set it.
 SEQUENCES = """
 SELECT s.oid::bigint, n.nspname::text || '.' || s.relname::text, a.attname::text, q.seqincrement,
        CASE WHEN has_sequence_privilege(s.oid, 'SELECT, USAGE')
@@ -105,7 +105,7 @@ SELECT max(t.{column})::numeric, min(t.{column})::numeric
 FROM pg_temp.kanban_inserted AS i JOIN {table} AS t ON t.tableoid = i.leaf AND t.ctid = i.place
 WHERE i.relation = %(relation)s
 """
-# Step by step nobody's number is given out twice, whoever takes one meanwhile; over a long way nobody is so fast.
+# Step by step, no number is given out twice if others take some meanwhile; over a long distance nobody is that fast.
 ADVANCE = "SELECT nextval(%(sequence)s::regclass) FROM generate_series(1, %(steps)s)"
 SET = """
 SELECT setval(%(sequence)s::regclass, %(to)s::bigint)

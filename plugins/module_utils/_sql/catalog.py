@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-# Every table a role can see outside of the system's schemas, with its schema's place in the search path. Bounded:
-# a database with more tables than this is named with a schema anyway.
+# Every table that a role can see outside the system's schemas, with its schema's place in the search path. Bounded: in
+# a database with more tables than this, the table is named with its schema anyway.
 TABLES = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text, array_position(current_schemas(false), n.nspname),
        c.relkind = 'p' OR c.relhassubclass
@@ -34,8 +34,8 @@ ORDER BY a.attnum
 
 SEARCH_PATH = "SELECT set_config('search_path', %(path)s, true)"
 
-# Size in pages of the largest piece: a partitioned table is read by the same page ranges in each leaf. A table
-# without partitions is not in its own tree.
+# Size in pages of the largest piece, because a partitioned table is read by the same page ranges in each leaf. A table
+# without partitions is not in its own partition tree.
 PAGES = """
 SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
                 (SELECT max(pg_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = %(table)s::oid),
@@ -46,7 +46,7 @@ SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
 # What the role may do with the flag, and whether policies would hide rows from it.
 HIDES_ROWS = "SELECT row_security_active(%(table)s::oid)"
 
-# One row per tenant is a promise only where an index says so.
+# One row per tenant is guaranteed only if an index says so.
 UNIQUE_ON = """
 SELECT EXISTS (
   SELECT FROM pg_index AS i

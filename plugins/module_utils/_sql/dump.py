@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-# Every relation whose rows pg_dump would take along if it were not told otherwise. Materialized views have none in the
-# archive, but a REFRESH, which over tables without rows would make them empty; foreign tables are named for safety.
-# No LIMIT: what is missing here would be dumped although nobody asked for it.
+# Every relation whose rows pg_dump would include unless told otherwise. A materialized view has no rows in the archive
+# but a REFRESH, which would make it empty over tables without rows; foreign tables are named for safety. No LIMIT: what
+# is missing here would be dumped although nobody asked for it.
 RELATIONS = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text
 FROM pg_class AS c
@@ -17,8 +17,8 @@ WHERE c.relkind IN ('r', 'm', 'f') AND c.relpersistence <> 't'
 ORDER BY 2, 3
 """
 
-# Where the rows of the asked tables really lie: leaves of partitioned tables, a parent of inheritance and its children.
-# A partitioned table itself holds none. The size is that of heap and TOAST, without indexes: they are not dumped.
+# Where the rows of the requested tables really lie: leaves of partitioned tables, a parent of inheritance and its
+# children. A partitioned table itself holds none. The size is heap and TOAST, without indexes: they are not dumped.
 LEAVES = """
 WITH RECURSIVE tree(root, oid) AS (
   SELECT root, root FROM unnest(%(tables)s::oid[]) AS root
@@ -34,8 +34,8 @@ WHERE c.relkind <> 'p'
 ORDER BY 1, 3, 4
 """
 
-# pg_dump locks every table of the schema it writes down, and reads every sequence: one that the role may not read makes
-# it fail, after minutes perhaps. What belongs to an extension is left to it, for it leaves out most of that.
+# pg_dump locks every table of the schema that it dumps, and reads every sequence: one that the role may not read makes
+# it fail, perhaps after minutes. Members of extensions are not checked, because pg_dump leaves out most of them.
 UNREADABLE = """
 SELECT n.nspname::text || '.' || c.relname::text
 FROM pg_class AS c
@@ -49,28 +49,28 @@ ORDER BY 1
 LIMIT 1000
 """
 
-# The encoding of names on pg_dump's command line, and whether a scratch database could be made.
+# The encoding of names on pg_dump's command line, and whether a scratch database could be created.
 ABOUT = """
 SELECT current_setting('server_encoding'),
        (SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user)
 """
 
-# Held until the snapshot has its own: TRUNCATE and a rewriting ALTER TABLE are not MVCC-safe, so one that committed
-# between a snapshot and the lock would be seen as an empty table, and counted as one.
+# Held until the snapshot's transaction has its own locks: TRUNCATE and a rewriting ALTER TABLE are not MVCC-safe, so if
+# one committed between the snapshot and the lock, the table would be seen, and counted, as empty.
 LOCK = "LOCK TABLE {table} IN ACCESS SHARE MODE"
 
-# One snapshot for the counts and for pg_dump. The position in the log is read inside of it.
+# One snapshot for the counts and for pg_dump. The position in the log is read inside it.
 SNAPSHOT = """
 SELECT pg_export_snapshot(),
        (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text,
        to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 """
 
-# A partitioned table's and a parent's count takes in all of their leaves.
+# The count of a partitioned table or of a parent includes all of its leaves.
 COUNT = "SELECT count(*) FROM {table}"
 
-# Who keeps pg_dump waiting: it names nobody itself. Its sessions are known by the name that we gave them. Its workers
-# do not wait: they fail when somebody stands in line for an exclusive lock, who then waits for our snapshot too.
+# Who keeps pg_dump waiting, because it names nobody itself. Its sessions are recognized by the name that we gave them.
+# Its workers do not wait: they fail when somebody is queued for an exclusive lock, who then waits for our snapshot too.
 BLOCKERS = """
 WITH waiting AS (
   SELECT a.pid, a.application_name, pg_blocking_pids(a.pid) AS blockers
@@ -95,8 +95,8 @@ CANCEL = "SELECT pg_cancel_backend(%(pid)s)"
 
 VERSION = "SELECT current_setting('server_version_num')::int"
 
-# What pg_dump's own sessions copy at the moment; the view has those of the same role, or all for pg_read_all_stats. How
-# many rows a table has is an estimate, and -1 where it was never analyzed.
+# What pg_dump's own sessions are copying now; the view has those of the same role, or all for pg_read_all_stats. The
+# number of rows of a table is an estimate, and -1 if it was never analyzed.
 COPIES = """
 SELECT c.relname::text, p.tuples_processed, NULLIF(GREATEST(c.reltuples, 0), 0)::bigint
 FROM pg_stat_progress_copy AS p

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SQL of the evidence: what was going on, read from views that lock no table of the application.
 
-Each row comes as JSON in bytes (``textsend``): other databases' query text may be in another encoding, and one such
-row must not cost the rest. All columns that a version has come along by ``to_jsonb``.
+Each row is returned as JSON in bytes (``textsend``): other databases' query text may be in another encoding, and one
+such row must not cost the rest. ``to_jsonb`` includes all columns that a version has.
 """
 
 from __future__ import annotations
 
-# Free connections: of the server, of the database and of the role. Evidence must not take the last ones, for the
+# Free connections: of the server, of the database and of the role. Evidence must not take the last ones, because the
 # kill opens a second session when it meets a lock. numbackends needs no privilege.
 ROOM = """
 SELECT LEAST(
@@ -22,7 +22,7 @@ SELECT LEAST(
    FROM pg_roles AS r WHERE r.rolname = session_user))
 """
 
-# On a replica pg_walfile_name() is an error and the timeline is the one it receives.
+# On a replica pg_walfile_name() raises an error, so the timeline is the one that it receives.
 SERVER = """
 SELECT textsend(jsonb_build_object(
   'version', version(), 'now', clock_timestamp(), 'postmaster_start_time', pg_postmaster_start_time(),
@@ -40,7 +40,7 @@ ORDER BY a.state IS DISTINCT FROM 'active', a.xact_start NULLS LAST
 LIMIT %(rows)s
 """
 
-# Who waits for whom is asked for at most 100 waiters: pg_blocking_pids() stops the lock manager for a moment.
+# pg_blocking_pids() stops the lock manager for a moment, so it is called for at most 100 waiters.
 LOCKS = """
 SELECT textsend((to_jsonb(l) || jsonb_build_object(
   'relation_name', CASE WHEN l.database IN (0, d.oid) THEN l.relation::regclass::text END,
@@ -61,15 +61,15 @@ REPLICATION = "SELECT textsend(to_jsonb(r)::text) FROM pg_stat_replication AS r 
 SLOTS = "SELECT textsend(to_jsonb(s)::text) FROM pg_replication_slots AS s LIMIT %(rows)s"
 DATABASES = "SELECT textsend(to_jsonb(d)::text) FROM pg_stat_database AS d LIMIT %(rows)s"
 
-# The busiest first, so that a cut costs what matters least.
+# The busiest first, so that the limit cuts off what matters least.
 TABLES = """
 SELECT textsend(to_jsonb(t)::text) FROM pg_stat_user_tables AS t
 ORDER BY t.n_tup_ins + t.n_tup_upd + t.n_tup_del DESC NULLS LAST
 LIMIT %(rows)s
 """
 
-# Text settings that can hold a password keep their name and lose their value: connection strings, commands, keys, and
-# an application's own settings (those with a dot), of which only numbers and switches are safe.
+# Text settings that can hold a password are shown without their value: connection strings, commands, keys, and an
+# application's own settings (those with a dot), of which only numbers and switches are safe.
 SETTINGS = """
 SELECT textsend(jsonb_build_object(
   'name', s.name, 'unit', s.unit, 'source', s.source, 'pending_restart', s.pending_restart,

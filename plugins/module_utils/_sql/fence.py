@@ -3,19 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SQL of the fence: triggers that refuse writes, and the functions that raise, try and lower it.
 
-What stands here as a block runs in two ways: as ``DO`` by a role that owns the fence's functions, and as the body of a
-SECURITY DEFINER function for a role that owns nothing. Both take ``request`` (jsonb) and give ``answer`` (jsonb).
+A block runs in two ways: as ``DO`` by a role that owns the fence's functions, and as the body of a SECURITY DEFINER
+function for a role that owns nothing. Both take ``request`` (jsonb) and return ``answer`` (jsonb).
 """
 
 from __future__ import annotations
 
 # The installed fence lets everything pass. A body without SECURITY DEFINER, SET or a query costs 3 to 5 % of a single
-# row's INSERT; one that reads a row costs 15 to 18 %. NEW is null in a statement's trigger, the row in a row's.
+# row's INSERT; one that reads a row costs 15 to 18 %. NEW is null in a statement trigger, and the row in a row trigger.
 DORMANT_BODY = "BEGIN RETURN NEW; END"
 
-# A text for format(): incident, who may pass (JSON array), since when, raised by whom. The passage needs the setting
-# and membership of session_user in one of our roles: any role can make a setting, and in a cascade current_user is
-# the table's owner. KB is a class of its own: no retry loop of an application knows it.
+# A template for format(): incident, who may pass (JSON array), since when, raised by whom. The passage needs the
+# setting and membership of session_user in one of our roles, because any role can make a setting, and in a cascade
+# current_user is the table's owner. KB is an error class of its own: no retry loop of an application knows it.
 REFUSING_BODY = """
 DECLARE
   incident CONSTANT text := %1$L;
@@ -41,7 +41,7 @@ END
 
 # Everything about one fence is in its trigger function: the body decides, the comment (JSON) says whose it is. So a
 # raise is one transaction that takes no table's lock and needs no table of ours.
-# Another operator may just have removed it all, so the schema is looked up in a way that finds nothing.
+# Another operator may just have removed it all, so the lookup of the schema does not fail if it is gone.
 _SCHEMA = "(SELECT oid FROM pg_namespace WHERE nspname = 'kanban_rollback')"
 _FENCES_ASKED = """
     SELECT p.proname, p.prosrc, obj_description(p.oid, 'pg_proc')::jsonb AS state
@@ -51,14 +51,14 @@ _FENCES_ASKED = """
       AND COALESCE((request -> 'fences') ? p.proname::text, true)
     ORDER BY p.proname
 """
-# Replacing one function from two sessions at once is an error of the server's ("tuple concurrently updated"), so all
-# who do take turns; lock_timeout bounds the wait. The number is arbitrary, and ours alone.
+# If two sessions replace one function at once, the server raises an error ("tuple concurrently updated"), so all who do
+# it take turns; lock_timeout bounds the wait. The number is arbitrary, and ours alone.
 _LOCK = "SELECT pg_advisory_xact_lock(118075163402607)"
 LOCK = _LOCK
 _TAKE_TURNS = "PERFORM pg_advisory_xact_lock(118075163402607);"
 
-# A fence that is raised already is kept, whoever raised it: another incident joins ("also"), and the fence is lowered
-# with the last of them. What cannot be done to one fence keeps no other one from being raised.
+# A fence that is already raised stays, whoever raised it: another incident joins ("also"), and the fence is lowered
+# with the last of them. A failure at one fence does not keep the others from being raised.
 _EACH = "EXCEPTION WHEN lock_not_available OR deadlock_detected THEN RAISE; WHEN OTHERS THEN"
 _HOLDERS = """
       CASE WHEN state ? 'incident' THEN jsonb_build_array(state -> 'incident') ELSE '[]' END
@@ -102,8 +102,8 @@ _RAISE = """
   END LOOP;
   answer := jsonb_build_object('fences', changed, 'at', since);
 """
-# Lowering is the way back to the dormant body. "incidents" are the names of one incident; "force" lowers any. Where
-# another incident has joined, the fence is handed on to it and stays up.
+# Lowering restores the dormant body. "incidents" are the names of one incident; "force" lowers any. If another incident
+# has joined, the fence is handed on to it and stays up.
 _LOWER = """
   {take_turns}
   FOR fence IN {fences} LOOP
@@ -140,10 +140,10 @@ _LOWER = """
   END LOOP;
   answer := jsonb_build_object('fences', changed);
 """
-# The canary: a statement of each fenced kind that meets no row. A statement's trigger fires all the same. What is not
-# refused is undone at once, the triggers of the application that it set off included. A row's trigger cannot be tried
-# without a row, and TRUNCATE locks the table before its trigger fires: for those the catalog has to do. So it does
-# where a trigger of the application would fire before ours: it would run with the rights of whoever tries.
+# The canary: a statement of each fenced kind that matches no row. A statement trigger fires all the same. What is not
+# refused is undone at once, including what triggers of the application did. A row trigger cannot be tried without a
+# row, and TRUNCATE locks the table before its trigger fires: for those the catalog has to do. The same holds if a
+# trigger of the application would fire before ours: it would run with the rights of the role that tries.
 _TRY = """
   FOR fence IN
     SELECT DISTINCT ON (t.tgrelid, canary.operation) t.tgrelid, canary.operation, canary.statement,
@@ -188,7 +188,7 @@ _TRY = """
   END LOOP;
   answer := jsonb_build_object('tried', changed);
 """
-# The end of the drain is where the recovery point counts from, so the fence itself keeps it, once per raise.
+# The recovery point counts from the end of the drain, so the fence itself keeps it, once per raise.
 _NOTE = """
   {take_turns}
   FOR fence IN {fences} LOOP
@@ -237,12 +237,12 @@ def _filled(shape: str, block: str) -> str:
 
 
 _BLOCKS = {"fence_raise": _RAISE, "fence_lower": _LOWER, "fence_try": _TRY, "fence_note": _NOTE}
-# The same four, by the name of the function that a role without ownership calls, and as a body for DO.
+# The same four by function name: as functions that a role without ownership calls, and as bodies for DO.
 FUNCTIONS = {name: _filled(_AS_FUNCTION, block) for name, block in _BLOCKS.items()}
 BLOCKS = {name: _filled(_AS_DO, block) for name, block in _BLOCKS.items()}
 
 DO = "DO LANGUAGE plpgsql %(body)s"
-# Names in a block are PostgreSQL's own, whatever the role's search_path says.
+# Names in a block resolve to PostgreSQL's own, whatever the role's search_path says.
 REQUEST = """
 SELECT set_config('kanban_rollback.request', %(request)s, true), set_config('search_path', 'pg_catalog, pg_temp', true)
 """

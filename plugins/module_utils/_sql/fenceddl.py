@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL that makes, grants and drops what a fence consists of: functions, triggers, the schema."""
+"""SQL that creates, grants and drops what a fence consists of: functions, triggers, the schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CREATE_SCHEMA = "CREATE SCHEMA IF NOT EXISTS kanban_rollback; REVOKE ALL ON SCHE
 GRANT_USAGE = "GRANT USAGE ON SCHEMA kanban_rollback TO {role}"
 REVOKE_USAGE = "REVOKE USAGE ON SCHEMA kanban_rollback FROM {role}"
 HAS_USAGE = "SELECT has_schema_privilege(%(role)s, 'kanban_rollback', 'USAGE')"
-# Who was let into the schema for the fence alone, and needs it for nothing else there (the ledger's tables).
+# Roles that were let into the schema for the fence alone, and need it for nothing else there (the ledger's tables).
 NEEDS_USAGE_NO_MORE = """
 SELECT r.rolname::text FROM pg_roles AS r
 WHERE r.rolname = ANY (%(roles)s::text[])
@@ -26,13 +26,13 @@ WHERE r.rolname = ANY (%(roles)s::text[])
                   JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'kanban_rollback'
                   WHERE c.relkind = 'r' AND has_table_privilege(r.oid, c.oid, 'SELECT'))
 """
-# Kept beside one of the functions, for the day they go.
+# Kept as the comment of one of the functions, for the day when they are dropped.
 NOTE_LET_IN = "COMMENT ON FUNCTION kanban_rollback.fence_raise(jsonb) IS %(note)s"
 LET_IN = """
 SELECT COALESCE((obj_description(to_regprocedure('kanban_rollback.fence_raise(jsonb)')::oid, 'pg_proc')::jsonb
                  -> 'let_in')::text, '[]')
 """
-# Only where nothing is left in it: with the ledger in it the schema is not ours to drop.
+# Only if nothing is left in it: with the ledger in it the schema is not ours to drop.
 SCHEMA_IS_EMPTY = """
 SELECT EXISTS (SELECT FROM pg_namespace AS n
                WHERE n.nspname = 'kanban_rollback' AND pg_has_role(n.nspowner, 'USAGE')
@@ -48,8 +48,8 @@ CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger LANGUAGE
 REVOKE_FUNCTION = "REVOKE ALL ON FUNCTION kanban_rollback.{function}() FROM PUBLIC"
 COMMENT_FUNCTION = "COMMENT ON FUNCTION kanban_rollback.{function}() IS %(state)s"
 DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
-# Both as ONLY: what is below gets its own. SHARE ROW EXCLUSIVE is what CREATE TRIGGER takes: it waits for open writers,
-# and readers go on.
+# Both use ONLY: the tables below get their own. SHARE ROW EXCLUSIVE is what CREATE TRIGGER takes: it waits for open
+# writers, while readers go on.
 LOCK_TABLE = "LOCK TABLE ONLY {relation} IN SHARE ROW EXCLUSIVE MODE"
 TRIGGER_EXISTS = "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %(relation)s AND tgname = %(trigger)s)"
 CREATE_STATEMENT_TRIGGER = """
@@ -60,10 +60,10 @@ CREATE_ROW_TRIGGER = """
 CREATE TRIGGER {trigger} BEFORE UPDATE ON {relation}
 FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION kanban_rollback.{function}()
 """
-# Without it, session_replication_role = replica would pass.
+# Without it, session_replication_role = replica would bypass the fence.
 ENABLE_ALWAYS = "ALTER TABLE ONLY {relation} ENABLE ALWAYS TRIGGER {trigger}"
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {relation}"
-# The table first and our turn second, so that a raise never waits for a table. Whose it is by then decides.
+# First the table's lock, then our turn, so that a raise never waits for a table. Who holds the fence by then decides.
 LOCK_TO_DROP = "LOCK TABLE ONLY {relation} IN ACCESS EXCLUSIVE MODE"
 HOLDER_NOW = """
 SELECT max(obj_description(p.oid, 'pg_proc')::jsonb ->> 'incident')

@@ -16,7 +16,7 @@ JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = 'kanban_rollbac
 WHERE p.proname = ANY (%(names)s::text[]) AND p.pronargs = 1 AND p.proargtypes[0] = 'jsonb'::regtype
 """
 
-# Whether this role may make a fence here, beside owning the tables.
+# Whether this role may make a fence here, apart from owning the tables.
 RIGHTS = """
 SELECT current_user::text,
        COALESCE((SELECT has_schema_privilege(n.oid, 'CREATE') FROM pg_namespace AS n
@@ -24,9 +24,9 @@ SELECT current_user::text,
        EXISTS (SELECT FROM pg_namespace WHERE nspname = 'kanban_rollback')
 """
 
-# Every fence that is there: its function, what its body does (compared to the letter), its state and its triggers, with
-# the columns that they hang on by now: a trigger follows a column that is renamed, also to one that nobody writes. A
-# root is a fenced relation whose parent is not fenced by the same function.
+# Every existing fence: its function, what its body does (compared to the letter), its state and its triggers, with the
+# columns that they now depend on: a trigger follows a renamed column, even to a name that nobody writes. A root is a
+# fenced relation whose parent is not fenced by the same function.
 FENCES = """
 SELECT p.proname::text, pg_has_role(p.proowner, 'USAGE'), pg_get_userbyid(p.proowner)::text,
        CASE WHEN p.prosrc = %(dormant)s THEN 'dormant'
@@ -62,7 +62,7 @@ WHERE p.prorettype = 'trigger'::regtype AND starts_with(p.proname::text, 'fence_
 ORDER BY p.proname
 """
 
-# A table and everything below it, parents first. pg_partition_tree() would lock them all, and wait for a migration.
+# A table and everything below it, parents first. pg_partition_tree() would lock them all, and so wait for a migration.
 RELATIONS = """
 WITH RECURSIVE tree(root, relation, depth) AS (
   SELECT r, r, 0 FROM unnest(%(tables)s::oid[]) AS asked(r)
@@ -84,7 +84,7 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = ANY (%(tables)s::oid[])
 """
 
-# Apply workers fire no statement's trigger, so their writes pass the fence. Where pg_subscription is closed, every
+# Apply workers fire no statement triggers, so their writes pass the fence. If pg_subscription cannot be read, every
 # subscription counts as enabled.
 MAY_READ_SUBSCRIPTIONS = """
 SELECT has_column_privilege('pg_catalog.pg_subscription', 'oid', 'SELECT')
@@ -103,9 +103,9 @@ FROM pg_subscription_rel AS r WHERE r.srrelid = ANY (%(relations)s::oid[])
 ORDER BY 1, 2
 """
 
-# Whoever held a write lock on a fenced relation when the raise committed may go on by the old body: with the lock in
-# hand it never looks at the catalog again. Vacuum (SHARE UPDATE EXCLUSIVE) and index builds (SHARE) do not write; a
-# prepared transaction has no process, and what it wrote lands when it is committed; the lock on its own id names it.
+# A session that held a write lock on a fenced relation when the raise committed may go on with the old body: holding
+# the lock, it never looks at the catalog again. Vacuum (SHARE UPDATE EXCLUSIVE) and index builds (SHARE) do not write.
+# A prepared transaction has no process, and what it wrote lands at its commit; the lock on its own id names it.
 HOLDERS = """
 SELECT l.virtualtransaction, COALESCE(l.pid, 0), a.application_name, a.usename::text,
        CASE WHEN l.pid IS NULL THEN 'prepared' WHEN a.wait_event = 'SyncRep' THEN %(waits_for_standby)s::text
@@ -126,7 +126,7 @@ WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY (%(relations)s:
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ORDER BY 6 DESC NULLS LAST
 """
-# Triggers of the application's own that could change a row's fenced columns in an UPDATE that does not name them.
+# The application's own triggers that could change a row's fenced columns in an UPDATE that does not name them.
 ROW_TRIGGERS = """
 SELECT t.tgrelid::bigint, t.tgname::text
 FROM pg_trigger AS t
@@ -136,7 +136,7 @@ WHERE t.tgrelid = ANY (%(relations)s::oid[]) AND NOT t.tgisinternal AND t.tgenab
 ORDER BY 1, 2
 """
 
-# Where the recovery point counts from. Transactions that begin later have this id, or a greater one.
+# Where the recovery point counts from. Transactions that begin later have this id or a greater one.
 NOW = """
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        pg_current_wal_insert_lsn()::text,
@@ -144,8 +144,8 @@ SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US
         FROM pg_stat_database WHERE datname = current_database()),
        pg_snapshot_xmax(pg_current_snapshot())::text
 """
-# A fence's function and triggers as the catalog has them. Who deletes past it has to disable, drop or replace one of
-# them, and what puts that back leaves a row of another transaction.
+# A fence's function and triggers as the catalog has them. To delete past the fence, somebody has to disable, drop or
+# replace one of them, and putting that back leaves a row of another transaction.
 PARTS = """
 SELECT p.proname::text, encode(sha256(convert_to(concat_ws(' ', p.oid || '.' || p.xmin::text, (
          SELECT string_agg(t.oid || '.' || t.xmin::text, ' ' ORDER BY t.oid) FROM pg_trigger AS t WHERE t.tgfoid = p.oid

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of files that the ledger keeps beside its events: unlike these they go when retention says so."""
+"""SQL of files that the ledger keeps beside its events: unlike events, they are deleted when retention says so."""
 
 from __future__ import annotations
 
-# Beside the ledger's first tables, so that an older collection goes on with theirs.
+# Apart from the ledger's first tables, so that an older collection keeps working with those.
 CREATE = """
 CREATE TABLE IF NOT EXISTS kanban_rollback.files (
   incident_id text NOT NULL REFERENCES kanban_rollback.incidents,
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS kanban_rollback.files (
   PRIMARY KEY (incident_id, name)
 )
 """
-# What is there of it, and whether this role may make it.
+# Whether the table exists, and whether this role may create it.
 STATE = """
 SELECT f.oid IS NOT NULL, has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES')
 FROM pg_namespace AS n
@@ -24,7 +24,7 @@ JOIN pg_class AS i ON i.relnamespace = n.oid AND i.relname = 'incidents'
 LEFT JOIN pg_class AS f ON f.relnamespace = n.oid AND f.relname = 'files'
 WHERE n.nspname = 'kanban_rollback'
 """
-# Without their texts, which may be megabytes; the newest first, for an answer has an end.
+# Without their texts, which may be megabytes; newest first, because an answer is limited.
 FILES = """
 SELECT name, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), run_id, length(text)
 FROM kanban_rollback.files
@@ -32,7 +32,7 @@ WHERE incident_id = %(incident)s
 ORDER BY at DESC, name
 """
 TEXT = "SELECT text FROM kanban_rollback.files WHERE incident_id = %(incident)s AND name = %(name)s"
-# A journal only grows, so of two runs' texts of one name the one that goes on is kept, and none is written over.
+# A journal only grows, so a stored text is replaced only by a run's text that continues it, never by a different one.
 KEEP = """
 INSERT INTO kanban_rollback.files AS there (incident_id, name, run_id, text)
 VALUES (%(incident)s, %(name)s, %(run)s, %(text)s)
@@ -42,7 +42,7 @@ WHERE CASE WHEN %(grows)s THEN length(excluded.text) > length(there.text)
                                AND left(excluded.text, length(there.text)) = there.text
            ELSE excluded.text <> there.text END
 """
-# As the quarantine's: of incidents that were closed so long ago, and that no other ledger has open.
+# As in the quarantine: incidents that were closed that long ago, and that no other ledger has open.
 PURGE = """
 WITH over AS (
   SELECT i.incident_id, floor(extract(epoch FROM clock_timestamp() - i.closed_at) / 86400)::int AS days

@@ -15,7 +15,7 @@ FROM {table} AS t
 WHERE {rows} AND {scope}
 """
 
-# Who is on (or off, when switching on), for the second pass and for a reader. Bounded by the caller.
+# Tenants that are on (or off, when switching on), for the second pass and for a reader. Bounded by the caller.
 TENANTS = """
 SELECT DISTINCT {tenant}::text
 FROM {table} AS t
@@ -24,7 +24,7 @@ ORDER BY 1
 LIMIT %(limit)s
 """
 
-# What the flag's values look like, for a reader: grouped, so that its size does not grow with the tenants.
+# What the flag's values look like, for a reader: grouped, so that the result does not grow with the number of tenants.
 VALUES = """
 SELECT left({leaf}, 60), count(*)
 FROM {table} AS t
@@ -34,17 +34,17 @@ ORDER BY 2 DESC, 1
 LIMIT %(limit)s
 """
 
-# Which of the tenants that were asked for exist, as asked for and as the database spells them (a uuid's case).
+# Which of the requested tenants exist, as requested and as the database spells them (a uuid's case).
 KNOWN = """
 SELECT w.asked, w.asked::{tenant_type}::text
 FROM unnest(%(tenants)s::text[]) AS w(asked)
 WHERE EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = w.asked::{tenant_type})
 """
 
-# The kill, one batch. NO KEY UPDATE: an open ticket INSERT holds KEY SHARE on its tenant and must not hide it. The rows
-# are written by place, as a list: a join by place takes a seventh longer. Both counts come back, for a row that moved
-# between the snapshot and its lock is locked at its new place but not seen by the UPDATE; then the caller rolls the
-# batch back. Tenants and priors come back as two arrays in text form, ready for one ledger row.
+# One batch of the kill. NO KEY UPDATE, because an open ticket INSERT holds KEY SHARE on its tenant and must not hide
+# it. The rows are written by a list of places: a join by place takes a seventh longer. Both counts come back, because a
+# row that moved between the snapshot and its lock is locked at its new place but not seen by the UPDATE; the caller
+# then rolls the batch back. Tenants and priors come back as two arrays in text form, ready for one ledger row.
 SWITCH = """
 WITH locked AS (
   SELECT t.tableoid AS leaf, t.ctid AS place, {tenant}::text AS tenant, {prior} AS prior, {depth} AS depth
@@ -61,15 +61,15 @@ SELECT (SELECT count(*) FROM switched), count(*), array_agg(tenant)::text, array
        CASE WHEN bool_and(depth = {full_depth}) THEN NULL ELSE array_agg(depth)::text END
 FROM locked
 """
-# Places repeat in the leaves of a partitioned table.
+# Places repeat across the leaves of a partitioned table.
 SAME_LEAF = "(t.tableoid, t.ctid) IN (SELECT leaf, place FROM locked)"
 
-# A page range: any table has it, with a primary key or without, and it needs no index and no sort.
+# A page range works for any table, with or without a primary key, and needs no index and no sort.
 SCOPE_PAGES = "t.ctid >= %(first)s::tid AND t.ctid < %(last)s::tid"
 SCOPE_TENANTS = "{tenant} = ANY (%(tenants)s::text[]::{tenant_type}[])"
 SCOPE_ALL = "TRUE"
 
-# json and text: the same rows, but the new text is made outside of the server (see _jsontext for why).
+# json and text: the same rows, but the new text is made outside the server (see _jsontext for why).
 LOCK_DOCUMENTS = """
 SELECT t.tableoid::regclass::text, t.ctid::text, {tenant}::text, {column}::text
 FROM {table} AS t
@@ -83,7 +83,7 @@ FROM {table} AS t
 WHERE {rows} AND {scope} AND {may_matter}
 """
 
-# The rows are locked by this transaction, so their places hold still.
+# The rows are locked by this transaction, so their places do not change.
 WRITE_DOCUMENTS = """
 UPDATE {table} AS t
 SET {column_name} = new.content::{column_type}
@@ -113,7 +113,7 @@ GROUP BY tenant
 ORDER BY tenant
 """
 
-# Who had the feature when the incident first touched them, spent or not: who was first switched on had none.
+# Tenants that had the feature when the incident first touched them, spent or not: those first switched on had not.
 HAD_IT = """
 WITH entry AS (
   SELECT e.seq, e.action, u.tenant FROM {entries} AS e, unnest(e.tenants) AS u(tenant)
@@ -144,8 +144,8 @@ SELECT (SELECT array_agg(tenant) FROM restored WHERE took),
        (SELECT array_agg(tenant) FROM locked WHERE NOT already AND NOT unchanged)
 """
 
-# Tenants with more than one row. All rows of such a tenant are locked together; the order is that of everything in the
-# row but the flag, so that it is the same again at the undo.
+# Tenants with more than one row. All rows of such a tenant are locked together, ordered by everything in the row except
+# the flag, so that the order is the same at the undo.
 LOCK_SEVERAL = """
 SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on}, several.rows
 FROM {table} AS t
@@ -186,7 +186,7 @@ WITH made AS (
 )
 SELECT count(*), array_agg(tenant)::text FROM made
 """
-# The undo of such a row: it goes again, unless somebody has written another value into it.
+# The undo of such a row deletes it, unless somebody has written another value into it.
 DELETE_MADE = """
 WITH wanted AS (
   SELECT * FROM unnest(%(tenants)s::text[], %(writtens)s::text[]) AS w(tenant, written)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-# One figure by a query of the profile's. Inside a subquery it is one statement that reads, whatever it holds: a second
-# one, or DELETE ... RETURNING in a WITH, is a syntax error. Two rows are enough to see that it is not one.
+# One figure, from a query of the profile. Inside a subquery it can only be one statement that reads: a second one, or
+# DELETE ... RETURNING in a WITH, is a syntax error. Two rows are enough to see that it is not one figure.
 FIGURE = """
 SELECT * FROM (
 {query}
@@ -14,11 +14,11 @@ SELECT * FROM (
 """
 IN_RECOVERY = "SELECT pg_is_in_recovery()"
 
-# Two controllers that watch the same gate must not give two tries one number. The other number of this lock's family
-# is the ledger's own ("kanban" in ASCII).
+# Two controllers that watch the same gate must not give two tries the same number. The other number of this lock's
+# family is the ledger's own ("kanban" in ASCII).
 LOCK_GATE = "SELECT pg_advisory_xact_lock(hashtextextended(%(incident)s || chr(10) || %(gate)s, 118075163402607))"
 
-# The newest tries, each with the seconds since then by the server's clock. Of an incident's events most are ours here.
+# The newest tries, each with its age in seconds by the server's clock. Most events of an incident are tries.
 SERIES = """
 SELECT data::text, extract(epoch FROM clock_timestamp() - at::timestamptz)::float8
 FROM kanban_rollback.events

@@ -1,25 +1,25 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of the checks of the data. All of it is sets: an anti-join is a hash, a correlated NOT IN never ends."""
+"""SQL of the data checks. All of it is set-based: an anti-join is a hash, a correlated NOT IN never ends."""
 
 from __future__ import annotations
 
-# How far the data is that is looked at: on a replica what it has replayed, which may be old.
+# How recent the checked data is: on a replica it is what was replayed, which may be old.
 SNAPSHOT = """
 SELECT to_char(transaction_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_is_in_recovery(),
        extract(epoch FROM transaction_timestamp() - pg_last_xact_replay_timestamp())::float8
 """
-# Apart, for some managed servers do not have it.
+# Separate, because some managed servers do not have it.
 POSITION = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text
 """
 TIMEOUT = "SELECT set_config('statement_timeout', %(timeout)s, true)"
-# Which check is at work, for who looks at pg_stat_activity; it is gone with the check's savepoint.
+# Which check is running, for people who look at pg_stat_activity; it is gone with the check's savepoint.
 PROGRESS = "SELECT set_config('application_name', %(name)s, true)"
 
-# Round each kind's rows: how much each counts, whose it is, its key, and when it was. One pass for count, tenants,
-# times and samples; what a check finds is little, or a disaster whose rows go to disk once.
+# Wrapped around each kind's rows: how much each counts, whose it is, its key, and its time. One pass for count,
+# tenants, times and samples: a check finds few rows, or it is a disaster whose rows go to disk once.
 COUNT = """
 WITH bad AS ({bad} LIMIT %(most)s)
 SELECT COALESCE(sum(weight), 0)::bigint, count(*), {affected},
@@ -28,22 +28,22 @@ SELECT COALESCE(sum(weight), 0)::bigint, count(*), {affected},
        to_char(max(moment) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 FROM bad
 """
-# NULL is nobody: such a row affects no tenant that could be told.
+# NULL is nobody: such a row affects no tenant that could be named.
 AFFECTED = "count(DISTINCT tenant)"
 NOT_KNOWN = "NULL::bigint"
-# For rows that carry no tenant but point to one that does.
+# For rows that have no tenant themselves but point to a row that has one.
 AFFECTED_THROUGH = """
 (SELECT count(DISTINCT p.{tenant}) FROM {table} AS p WHERE p.{column}::text IN (SELECT b.tenant FROM bad AS b))
 """
 NO_MOMENT = "NULL::timestamptz"
 
-# Rows whose reference leads to nothing. A NULL leads to nothing too; where that is allowed it is left out.
+# Rows whose reference leads to nothing. A NULL leads to nothing too; if that is allowed it is left out.
 ORPHAN = """
 SELECT 1 AS weight, {tenant} AS tenant, {key} AS key, {moment} AS moment FROM {table} AS t
 WHERE {null_counts} AND NOT EXISTS (SELECT FROM {parents} AS p WHERE {same})
 """
-# Rows that point to a row of another tenant, or to none. A row without a tenant has none of its own to look among: the
-# plan's query counts it here, and it is not this that is wrong with it.
+# Rows that point to a row of another tenant, or to none. A row without a tenant has no rows of its own to look among:
+# the plan's query counts it here, but this is not what is wrong with it.
 INVALID_REFERENCE = """
 SELECT 1 AS weight, {tenant} AS tenant, {key} AS key, {moment} AS moment FROM {table} AS t
 WHERE t.{column} IS NOT NULL AND t.{owner} IS NOT NULL
@@ -52,8 +52,8 @@ WHERE t.{column} IS NOT NULL AND t.{owner} IS NOT NULL
 NULL_REFERENCE = """
 SELECT 1 AS weight, {tenant} AS tenant, {key} AS key, {moment} AS moment FROM {table} AS t WHERE t.{column} IS NULL
 """
-# One row of a group is no duplicate. NULLs differ from one another, as they do for a unique constraint. A group's time
-# is its newest row's, for that is the one too many.
+# One row of a group is not a duplicate. NULLs differ from one another, as they do for a unique constraint. A group's
+# time is that of its newest row, because that is the one too many.
 DUPLICATE = """
 SELECT t.kanban_rows - 1 AS weight, {tenant} AS tenant, {key} AS key, t.kanban_moment AS moment
 FROM (SELECT {columns}, count(*) AS kanban_rows, {latest} AS kanban_moment, {carried} AS kanban_tenant
@@ -62,14 +62,14 @@ FROM (SELECT {columns}, count(*) AS kanban_rows, {latest} AS kanban_moment, {car
 # What is the same in a group, of any type: a uuid has no max.
 CARRIED = 'max({tenant} COLLATE "C")'
 LATEST = "max({moment})"
-# Rows that tie what is one tenant's to what is another's. Where either is nobody's, that is a check of its own.
+# Rows that connect one tenant's data to another's. If either belongs to nobody, that is a check of its own.
 CROSS_TENANT = """
 SELECT 1 AS weight, p.{owner}::text AS tenant, {key} AS key, {moment} AS moment
 FROM {table} AS t JOIN {parents} AS p ON {same} JOIN {others} AS o ON {same_other}
 WHERE {differ}
 """
-# Lanes with positions that are there twice, rows without one, and numbers that are left out. First by position, then by
-# lane: both are hashes, where count(DISTINCT) would sort. A lane counts no more numbers left out than it has rows: one
+# Lanes with positions that occur twice, rows without one, and missing numbers. First by position, then by lane: both
+# are hashes, whereas count(DISTINCT) would sort. A lane counts at most as many missing numbers as it has rows: one
 # position far away is one mistake, not a billion.
 ORDERING = """
 SELECT t.kanban_twice + t.kanban_unplaced + t.kanban_left_out AS weight, {tenant} AS tenant, {key} AS key,
@@ -90,8 +90,8 @@ LEFT_OUT = """
 LEAST(COALESCE(max({position})::numeric - min({position})::numeric + 1 - count({position}), 0), sum(t.kanban_rows))
 """
 NONE_LEFT_OUT = "0::numeric"
-# What is in more than one lane at once, where lanes are rows that a mark tells from others. The same lane twice is a
-# duplicate, and not this.
+# What is in more than one lane at once, if lanes are rows that a mark distinguishes from others. The same lane twice is
+# a duplicate, which is another check.
 TWO_LANES = """
 SELECT t.kanban_lanes - 1 AS weight, t.kanban_tenant AS tenant, {key} AS key, t.kanban_moment AS moment
 FROM (
@@ -104,7 +104,7 @@ FROM (
 ) AS t
 """
 MARKED = "p.{mark}::text = %(mark_value)s"
-# A ticket without a lane, of a tenant whose tickets have one: its own habit says whether that is out of the ordinary.
+# Tickets without a lane, of a tenant whose tickets have one: the tenant's own habit says whether that is unusual.
 CARDLESS = """
 WITH habits AS (
   SELECT t.{owner} AS owner FROM {table} AS t WHERE t.{owner} IS NOT NULL GROUP BY 1
@@ -125,10 +125,10 @@ SELECT 1 AS weight, {tenant} AS tenant, {key} AS key, {moment} AS moment
 FROM {table} AS t JOIN habits AS h ON h.owner = t.{owner}
 WHERE NOT EXISTS (SELECT FROM carded AS c WHERE {same})
 """
-# Hours of the window that depart from the same hour of the same kind of day before it (weekends are quieter, nights
-# too). Median and median absolute deviation: neither the incident of last week nor a campaign makes it usual. An hour
-# without rows counts with 0, but the days before the first row do not. The hour that is not over can have too many
-# rows, and cannot yet have too few.
+# Hours of the window that deviate from the same hour of the same kind of day before it (weekends and nights are
+# quieter). Median and median absolute deviation, so that neither last week's incident nor a campaign counts as usual.
+# An hour without rows counts as 0, but the days before the first row do not. The current hour can have too many rows,
+# but cannot have too few yet.
 HOURS = """
 WITH counted AS (
   SELECT date_trunc('hour', {moment}) AS hour, count(*) AS n FROM {table} AS t
@@ -166,7 +166,7 @@ LEAST_HISTORY = "({begins} - %(least_days)s * interval '1 day')"
 UNTIL = "transaction_timestamp()"
 IN_ZONE = "({time} AT TIME ZONE %(time_zone)s)"
 HAS_HISTORY = "SELECT EXISTS (SELECT FROM {table} AS t WHERE {column} < {before})"
-# How many rows are there of those that were: with their time, later ones do not stand in for them.
+# How many of the earlier rows are still there: if they have a time, later rows do not stand in for them.
 MISSING_ROWS = """
 SELECT %(rows)s::bigint - t.kanban_rows AS weight, NULL::text AS tenant,
        ARRAY[%(rows)s::bigint::text, t.kanban_rows::text] AS key, NULL::timestamptz AS moment
@@ -179,13 +179,13 @@ SELECT 1 AS weight, NULL::text AS tenant, ARRAY[left(k.id, {letters})] AS key, N
 FROM unnest(%(ids)s::text[]) AS k (id)
 WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE t.{column}::text = k.id)
 """
-# A user's own query. Inside a subquery it is one that reads, whatever it holds.
+# A user's own query. Inside a subquery it can only read, whatever it holds.
 GIVEN = """
 SELECT 1 AS weight, {tenant} AS tenant, {key} AS key, {moment} AS moment FROM (
 {query}
 ) AS t
 """
-# What reads all that such a query reads, and can be a view's query too, whose columns need a name each.
+# Reads everything that such a query reads, and can also be a view's query, whose columns need a name each.
 DEPENDS = """SELECT count(*) FROM (
 {query}
 ) AS checked"""
@@ -203,7 +203,7 @@ JOIN pg_attribute AS a ON a.attnum = k.number
 WHERE i.indrelid = %(table)s AND i.indisprimary AND a.attrelid = i.indrelid
 ORDER BY k.place
 """
-# Who holds a table, or stands in line for it alone, so that even reading waits.
+# Who holds a table exclusively, or is queued to, so that even readers wait.
 HOLDERS = """
 SELECT l.pid, a.application_name, extract(epoch FROM clock_timestamp() - a.xact_start)::float8
 FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-# Two that raise at once would replace one function at once, which PostgreSQL refuses. Arbitrary, and ours alone.
+# Two raises at once would replace one function at once, which PostgreSQL refuses. The number is arbitrary, ours alone.
 LOCK = 118075163402607
 
 # The row is judged before and after: only a step from off to on is undone, so a tenant that was switched on again
 # through the passage stays on when the application saves its settings. Nothing here may raise: a customer's save must
-# succeed, and what cannot be judged (no JSON) is left to the sweep. The passage needs the setting and a role that may
-# raise the latch: any role can make a setting.
+# succeed, and what cannot be judged (not JSON) is left to the sweep. The passage needs the setting and a role that may
+# raise the latch, because any role can make a setting.
 FUNCTION_BODY = """
 DECLARE
   was_on boolean := false;
@@ -50,10 +50,10 @@ CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
-# Who may pass: members of the owner, and whoever may raise a dormant one.
+# Who may pass: members of the owner, and roles that may raise a dormant latch.
 OWNER_PASSES = "pg_has_role(session_user, {owner}, 'MEMBER')"
 RAISER_PASSES = "has_function_privilege(session_user, 'kanban_rollback.{raises}(text)', 'EXECUTE')"
-# Whose latch it is; NULL, which removes the comment, for one that lets everything pass.
+# Whose latch it is; NULL, which removes the comment, for a latch that lets everything pass.
 NAME_HOLDER = "COMMENT ON FUNCTION kanban_rollback.{function}() IS {incident}"
 HOLDER = """
 SELECT obj_description(p.oid, 'pg_proc'),
@@ -67,7 +67,7 @@ LEFT JOIN pg_proc AS r ON r.pronamespace = p.pronamespace AND r.proname = 'raise
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
 """
 # A dormant latch is raised and lowered through its owner's functions, by a role that owns nothing and without a lock on
-# the table. The incident is the only thing that the caller gives; it goes into the body as a literal.
+# the table. The incident is the caller's only argument; it goes into the body as a literal.
 CREATE_RAISE = """
 CREATE OR REPLACE FUNCTION kanban_rollback.{raises}(incident text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -102,7 +102,7 @@ WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(fu
 DROP_DORMANT = "DROP FUNCTION IF EXISTS kanban_rollback.{raises}(text), kanban_rollback.{lowers}()"
 RAISE = "SELECT kanban_rollback.{raises}(%(incident)s)"
 LOWER = "SELECT kanban_rollback.{lowers}()"
-# The functions' text, to see whether what is installed is what would be.
+# The functions' source, to see whether what is installed is what would be installed.
 SOURCES = """
 SELECT p.proname::text, p.prosrc FROM pg_proc AS p
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s)
@@ -111,7 +111,7 @@ CREATE_TRIGGER = """
 CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column_name} ON {table}
 FOR EACH ROW EXECUTE FUNCTION kanban_rollback.{function}()
 """
-# Without it, session_replication_role = replica would pass.
+# Without it, session_replication_role = replica would bypass the latch.
 ENABLE_ALWAYS = "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"
 TRIGGER_EXISTS = "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %(table)s AND tgname = %(trigger)s)"
 STANDS = """
@@ -119,9 +119,9 @@ SELECT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
                WHERE t.tgrelid = %(table)s AND t.tgname = %(trigger)s AND t.tgenabled = 'A'
                  AND p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s)
 """
-# Ahead of the day, for one flag: is a dormant latch installed, and may this role raise it; does its trigger stand on
-# this very column (a trigger follows a column that is renamed), for each row that is inserted or updated, in every
-# role; and, without one, may this role make it on the day: only the table's owner makes it fire in every role.
+# Before any incident, for one flag: is a dormant latch installed, and may this role raise it; is its trigger on this
+# very column (a trigger follows a renamed column), for each inserted or updated row, in every role; and, without one,
+# may this role make it during an incident: only the table's owner makes it fire in every role.
 AHEAD = """
 SELECT r.oid IS NOT NULL, COALESCE(has_function_privilege(r.oid, 'EXECUTE'), false),
        EXISTS (SELECT FROM pg_trigger AS t
@@ -139,8 +139,8 @@ WHERE n.nspname = 'kanban_rollback'
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {table}"
 DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
 
-# What there is, ours by schema and name, and whether it is a dormant one that we may lower or leave; of a partitioned
-# table only the trigger on the parent, which can be dropped.
+# All latches, ours by schema and name, each with whether it is a dormant one that we may lower or leave; of a
+# partitioned table only the trigger on the parent, which can be dropped.
 LATCHES = """
 SELECT p.proname::text, t.tgname::text, n.nspname::text, c.relname::text, obj_description(p.oid, 'pg_proc'),
        EXISTS (SELECT FROM pg_proc AS l WHERE l.pronamespace = p.pronamespace AND l.proname = 'lower_' || p.proname)

@@ -8,12 +8,12 @@ from __future__ import annotations
 SCHEMA = "kanban_rollback"
 VERSION = 1
 
-# Two controllers may make the ledger at once; the second waits for the first and then finds it. The number is
+# Two controllers may create the ledger at once; the second waits for the first and then finds it. The number is
 # arbitrary, and ours alone ("kanban" in ASCII).
 LOCK = "SELECT pg_advisory_xact_lock(118075163402606)"
 
 # What is there, in one look: table, version, environment, and whether this role may make it.
-# Asked of the catalog's tables: to_regclass() answers from a cache that may be older than a wait for the lock.
+# Reads the catalog's tables, because to_regclass() uses a cache that may be older than the wait for the lock.
 STATE = """
 SELECT c.oid IS NOT NULL, has_database_privilege(current_database(), 'CREATE'),
        COALESCE(has_schema_privilege(n.oid, 'USAGE'), false)
@@ -94,15 +94,15 @@ CREATE TABLE kanban_rollback.leases (
   expires_at timestamptz NOT NULL
 );
 """
-# A mark that is there stays: what may be changed by whoever may make it would be none.
+# An existing mark stays: a mark that whoever may set it could also change would be worthless.
 SET_META = """
 INSERT INTO kanban_rollback.meta (key, value) VALUES (%(key)s, %(value)s) ON CONFLICT (key) DO NOTHING
 """
 DROP = "DROP SCHEMA IF EXISTS kanban_rollback CASCADE"
 
-# What a role needs of each table to run every module on an existing ledger, and no more (test_grants.py takes each
-# away). Prior values and events are added and never changed; an unmarked ledger is marked once. What the latch turned
-# back its own function writes.
+# What a role needs on each table to run every module on an existing ledger, and no more (test_grants.py takes each
+# away). Prior values and events are added and never changed; an unmarked ledger is marked once. The latch's own
+# function records what the latch turned back.
 RIGHTS = {
     "meta": "SELECT, INSERT",
     "incidents": "SELECT, INSERT, UPDATE",
@@ -115,13 +115,13 @@ RIGHTS = {
     "quarantined": "SELECT, DELETE",
     "files": "SELECT, INSERT, UPDATE, DELETE",
 }
-# The same for one that repairs, restores and undoes, too.
+# The same for a role that also repairs, restores and undoes.
 RIGHTS_TO_REPAIR = {**RIGHTS, "repairs": "SELECT, INSERT, UPDATE", "quarantined": "SELECT, INSERT, DELETE"}
 ENTER = "GRANT USAGE ON SCHEMA kanban_rollback TO {role}"
-# What an older version granted goes, and so does what a profile no longer asks for.
+# Revokes what an older version granted, and what a profile no longer asks for.
 GRANT = "REVOKE ALL ON {table} FROM {role}; GRANT {rights} ON {table} TO {role}"
 
-# Whether it was granted exactly that itself: what it has as a member of another role may be taken from it any day.
+# Whether the role itself was granted exactly that: what it has as a member of another role may be revoked any day.
 IS_GRANTED = """
 SELECT r.rolsuper OR c.relowner = r.oid
     OR (EXISTS (SELECT FROM aclexplode(n.nspacl) AS g WHERE g.grantee = r.oid AND g.privilege_type = 'USAGE')
@@ -133,13 +133,13 @@ JOIN pg_roles AS r ON r.rolname = %(role)s
 WHERE n.nspname = 'kanban_rollback'
 """
 
-# What switching a flag needs beside the ledger: to read its table and to write its column, no other.
+# What switching a flag needs besides the ledger: to read its table and to write its column, no other.
 GRANT_FLAG = """
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT ON {table} TO {role};
 GRANT UPDATE ({column}) ON {table} TO {role}
 """
-# A key/value store's row may have to be made, and taken away again.
+# Rows of a key/value store may have to be inserted, and deleted again.
 GRANT_ROWS = """
 GRANT USAGE ON SCHEMA {owners_schema} TO {role};
 GRANT SELECT ON {owners} TO {role};
@@ -176,7 +176,7 @@ CLOSE_INCIDENT = """
 UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp(), closed_by = %(operator)s
 WHERE incident_id = %(incident)s AND closed_at IS NULL
 """
-# Whoever records a change holds KEY SHARE on its incident until it commits, which this one does not go along with.
+# A session that records a change holds KEY SHARE on its incident until it commits, which conflicts with this lock.
 LOCK_INCIDENT = "SELECT FROM kanban_rollback.incidents WHERE incident_id = %(incident)s FOR UPDATE NOWAIT"
 IS_CLOSED = "SELECT closed_at IS NOT NULL FROM kanban_rollback.incidents WHERE incident_id = %(incident)s"
 REOPEN_INCIDENT = """
@@ -203,7 +203,7 @@ INSERT INTO kanban_rollback.flag_changes
 VALUES (%(incident)s, %(flag)s, %(action)s, %(run)s, %(written)s, %(full_depth)s,
         %(tenants)s::text[], %(priors)s::text[], %(depths)s::int[], %(marks)s::text[])
 """
-# How long ago an incident last switched one of some tenants off, a sweep included; null when it never did.
+# How long ago an incident last switched off any of these tenants, including by a sweep; null if it never did.
 SWITCHED_AGO = """
 SELECT extract(epoch FROM clock_timestamp() - max(at))::float8
 FROM kanban_rollback.flag_changes
@@ -259,7 +259,7 @@ SELECT count(*) FROM kanban_rollback.events
 WHERE phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'
 """
 
-# One holder at a time; an expired lease, or one's own of the same run, is taken over.
+# One holder at a time; an expired lease, or one of the same run, is taken over.
 TAKE_LEASE = """
 INSERT INTO kanban_rollback.leases AS held (name, incident_id, holder, run_id, expires_at)
 VALUES (%(name)s, %(incident)s, %(holder)s, %(run)s, clock_timestamp() + make_interval(secs => %(seconds)s))
@@ -270,7 +270,7 @@ SET incident_id = excluded.incident_id, holder = excluded.holder, run_id = exclu
 WHERE held.run_id = excluded.run_id OR held.expires_at < clock_timestamp() OR %(by_force)s
 RETURNING held.name
 """
-# Only by its holder: one that somebody else took meanwhile stays theirs.
+# Only by its holder: a lease that somebody else has taken meanwhile stays theirs.
 RENEW_LEASE = """
 UPDATE kanban_rollback.leases
 SET heartbeat_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %(seconds)s)
