@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of how far an incident has got since its last kill, out of the ledger's events."""
+"""SQL that tells from the ledger's events how far an incident has got since its last kill."""
 
 from __future__ import annotations
 
-# What became of a return in stages since the last kill, which undid all of it. The newest first, for it is cut.
+# How a return in stages went since the last kill, which undid everything before. Newest first, because the list is cut.
 STAGES = """
 SELECT event, at, data::text
 FROM kanban_rollback.events
@@ -16,7 +16,7 @@ ORDER BY at DESC, run_id DESC, seq DESC
 LIMIT 200
 """
 
-# What was found out about the data holds until somebody switches off again, repairs, restores or undoes that.
+# A finding about the data holds until somebody switches off again, repairs, restores, or undoes a repair or restore.
 VALIDATION = """
 SELECT event, at, data::text
 FROM kanban_rollback.events

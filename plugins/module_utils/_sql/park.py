@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL that puts numbers aside which a unique index keeps apart, until each may have its own."""
+"""SQL that moves numbers of a unique index out of the way until each can take its own value."""
 
 from __future__ import annotations
 
-# Numbers that a unique index or an exclusion holds, and that no foreign key follows: kept apart from each other at
-# every row (one that is deferrable at the end of each statement, once it was asked for), and free to be something else
-# for a moment. With whether that may be NULL, and how high the type goes.
+# Numbers under a unique index or an exclusion constraint that no foreign key follows: they are checked at every row (a
+# deferrable constraint at the end of each statement, once it is made immediate), and may be something else for a
+# moment. With whether they may be NULL, and how high the type goes.
 PARKABLE = """
 SELECT a.attname::text, format_type(a.atttypid, NULL),
        NOT a.attnotnull
@@ -29,13 +29,13 @@ WHERE a.attrelid = %(relation)s AND a.attname = ANY (%(columns)s::text[])
               WHERE i.indrelid = a.attrelid AND (i.indisunique OR i.indisexclusion)
                 AND a.attnum = ANY (i.indkey::int2[]))
 """
-# NULL is apart from everything, whatever checks and ranges there are. Where it may not be, a row goes behind all that
-# is there and all that comes, or before it where the type ends there.
+# NULL collides with nothing, whatever checks and ranges there are. If it is not allowed, a row goes above all existing
+# and coming numbers, or below them if the type ends there.
 NOWHERE = "NULL"
 ASIDE = """
 (SELECT CASE WHEN %(most)s::numeric IS NULL OR e.top + e.rows <= %(most)s::numeric
              THEN e.top + old.n ELSE e.bottom - old.n END FROM edges AS e)::{type}"""
-# Each is known by its new place then, and what it was is kept.
+# Each row is identified by its new place from then on, and its old content is kept.
 PARK_PLANNED = """
 WITH old AS (
   SELECT v.leaf, v.place, COALESCE(v.before, (t.*)::text) AS before, row_number() OVER () AS n

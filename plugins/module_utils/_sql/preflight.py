@@ -1,16 +1,16 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of a look ahead: what the scenarios need, read in the catalog or planned by the server. Nothing is run."""
+"""SQL that looks ahead: what the scenarios need is read from the catalog or planned by the server. Nothing is run."""
 
 from __future__ import annotations
 
-# Checks names, types and privileges as the statement would, and runs neither it nor a trigger.
+# Checks names, types and privileges as the statement would, but runs neither it nor a trigger.
 EXPLAIN = "EXPLAIN (COSTS OFF) "
 
-# Tenants on whose row a transaction that is still open has left its mark, seen without a lock. A mark for a foreign key
-# does not hinder the kill, and one that several transactions share cannot be told from an old one: so this is a rough
-# figure, above the truth or below it by those.
+# Tenants whose row carries the mark of a transaction that is still open, seen without a lock. A foreign key's mark does
+# not hinder the kill, and a mark shared by several transactions cannot be told from an old one, so this is a rough
+# figure: too high or too low by those.
 LOCKED_NOW = """
 SELECT count(*)
 FROM {table} AS t
@@ -20,12 +20,12 @@ WHERE {rows} AND {scope} AND {meant} AND t.xmax IN (
 )
 """
 
-# An export ends with its transaction; pg_dump's parallel jobs need it.
+# An exported snapshot ends with its transaction; pg_dump's parallel jobs need it.
 EXPORT_SNAPSHOT = "SELECT pg_export_snapshot()"
 BLOCKING_PIDS = "SELECT pg_blocking_pids(pg_backend_pid())"
 CAN_READ = "SELECT * FROM {table}"
 
-# Whether this role may make the ledger, beside or in a schema of that name that is there already.
+# Whether this role may create the ledger, even if a schema of that name already exists.
 CAN_MAKE_LEDGER = """
 SELECT has_database_privilege(current_database(), 'CREATE')
        AND COALESCE((SELECT has_schema_privilege(n.oid, 'CREATE') FROM pg_namespace AS n
@@ -61,7 +61,7 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded
     "SELECT FROM kanban_rollback.latched WHERE false",
 )
 
-# Triggers of the application's own that the kill sets off, of rows and of statements.
+# The application's own triggers that the kill fires, both row and statement triggers.
 OWN_TRIGGERS = """
 SELECT t.tgname::text
 FROM pg_trigger AS t
@@ -71,7 +71,7 @@ WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.
 ORDER BY 1
 """
 
-# A member may end other roles' sessions; a superuser's only a superuser.
+# A member may end other roles' sessions; only a superuser may end a superuser's.
 CAN_TERMINATE = "SELECT pg_has_role('pg_signal_backend', 'MEMBER')"
 
 # pg_dump locks every table of the database to read its schema.
@@ -85,7 +85,7 @@ ORDER BY 1
 LIMIT 1000
 """
 
-# On disk, with what is stored out of line and without indexes; leaves of a partitioned table too.
+# Size on disk, including what is stored out of line but not indexes; with the leaves of a partitioned table.
 SIZE = """
 SELECT COALESCE((SELECT sum(pg_table_size(p.relid)) FROM pg_partition_tree(%(table)s::oid::regclass) AS p),
                 pg_table_size(%(table)s::oid::regclass))::bigint
@@ -103,8 +103,8 @@ STATEMENTS_SCHEMA = """
 SELECT n.nspname::text FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
 WHERE e.extname = 'pg_stat_statements'
 """
-# Whether others' texts are shown, and the updates that name a table, upserts and merges too; the rest is read in their
-# text. A lock (FOR UPDATE) sets nothing.
+# Whether other roles' texts are hidden, and the updates that name a table, including upserts and merges; the rest is
+# determined from their text. A lock (FOR UPDATE) has no SET.
 STATEMENTS_HIDDEN = """
 SELECT count(*) FROM {schema}.pg_stat_statements AS s
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.query LIKE '<insufficient%%'
@@ -119,14 +119,14 @@ ORDER BY 2 DESC
 LIMIT 200
 """
 
-# Of break-glass.sql. Where its table of priors is not there yet, what a statement keeps is only selected, and there is
-# nothing to put back.
+# For break-glass.sql. If its table of priors does not exist yet, what a statement would keep is only selected, and
+# there is nothing to put back.
 NO_KEEP = """(
   SELECT 0::bigint AS seq, ''::text AS incident_id, ''::text AS flag, ''::text AS action, ''::text AS written,
          0::int AS full_depth, NULL::text[] AS tenants, NULL::text[] AS priors, NULL::int[] AS depths,
          NULL::text[] AS marks
 ) AS no_keep"""
-# What no plan shows: whether this role may make that table and, for a document, the functions.
+# What no plan shows: whether this role may create that table and, for a document, the functions.
 MAY_KEEP = """
 SELECT has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
        AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = %(name)s
@@ -137,5 +137,5 @@ MAY_MAKE_FUNCTIONS = """
 SELECT has_database_privilege(current_database(), 'TEMPORARY') AND has_language_privilege('sql', 'USAGE')
        AND has_language_privilege('plpgsql', 'USAGE')
 """
-# Planned, so never called.
+# Only planned, so never called.
 TRY_FENCE = 'SELECT kanban_rollback.fence_raise(\'{"incident": "preflight", "fences": []}\')'

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL about what a role may read: told with the line that grants it, and granted column by column."""
+"""SQL about what a role may read: reported with the line that grants it, and granted column by column."""
 
 from __future__ import annotations
 
-# What this role may not read of a table, whether policies would hide rows from it, and what grants it, ready to be
-# typed: names that an ORM made are worth nothing without their quotes.
+# What this role may not read of a table, whether policies would hide rows from it, and the statement that grants it,
+# ready to be typed: names that an ORM made do not work without their quotes.
 READABLE = """
 SELECT missing, row_security_active(%(table)s::oid),
        format('GRANT SELECT (%%s) ON %%I.%%I TO %%I;', (SELECT string_agg(quote_ident(name), ', ')
@@ -16,7 +16,7 @@ FROM (
                WHERE NOT has_column_privilege(%(table)s::oid, name, 'SELECT')) AS missing
 ) AS one
 """
-# Of what could not be found: is it there, out of this role's reach or as something else than a table?
+# For a name that was not found: whether it exists but is out of this role's reach, or is something other than a table.
 ELSEWHERE = """
 SELECT n.nspname::text || '.' || c.relname::text, has_schema_privilege(n.oid, 'USAGE'),
        format('GRANT USAGE ON SCHEMA %%I TO %%I;', n.nspname, current_user)
@@ -36,7 +36,7 @@ GRANT_SCHEMA = "GRANT USAGE ON SCHEMA {schema} TO {role}"
 GRANT_READ = "GRANT SELECT ({columns}) ON {table} TO {role}"
 REVOKE_READ = "REVOKE ALL ON {table} FROM {role}; REVOKE ALL ON SCHEMA {schema} FROM {role}"
 
-# What a role (this one, where none is named) lacks to mend a table's rows, and the line that grants it.
+# What a role (this one if none is named) lacks to repair a table's rows, and the line that grants it.
 LACKING_TO_MEND = """
 SELECT missing, format('GRANT %%s ON %%I.%%I TO %%I;', array_to_string(missing, ', '), schema_name, table_name, role)
 FROM (
@@ -59,14 +59,14 @@ OF_THE_LEDGER = """
 SELECT c.oid::bigint FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'kanban_rollback' WHERE c.relname = %(name)s
 """
-# What a role itself, and not everybody, was granted on this database. A REVOKE of what was never granted would leave
-# the database with a list of its own.
+# What was granted on this database to a role itself and not to everybody. A REVOKE of what was never granted would
+# leave the database with an ACL of its own.
 ON_DATABASE = """
 SELECT d.datname::text, g.privilege_type FROM pg_database AS d, aclexplode(d.datacl) AS g
 WHERE d.datname = current_database() AND g.grantee = quote_ident(%(role)s)::regrole
   AND g.privilege_type IN ('CONNECT', 'TEMPORARY')
 """
-# Sequences that fill columns of tables, and what of some words a role (this one, where none is named) lacks on them.
+# Sequences that fill columns of tables, and which of some privileges a role (this one if none is named) lacks on them.
 SEQUENCES = """
 SELECT n.nspname::text, s.relname::text, missing,
        format('GRANT %%s ON SEQUENCE %%I.%%I TO %%I;', array_to_string(missing, ', '), n.nspname, s.relname, who.role)
@@ -85,8 +85,8 @@ REVOKE_SEQUENCE = "REVOKE ALL ON SEQUENCE {sequence} FROM {role}"
 REVOKE_MEND = "REVOKE ALL ON {table} FROM {role}"
 REVOKE_ON_DATABASE = "REVOKE {word} ON DATABASE {database} FROM {role}"
 
-# Which tables and columns a query reads, by the server's own analysis: a view depends on each of them. It is never
-# asked, and rolled back at once. Where only rows are counted there is no column; then any one of them will do.
+# Which tables and columns a query reads, by the server's own analysis: a view depends on each of them. The view is
+# never queried, and is rolled back at once. If only rows are counted there is no column; then any column will do.
 VIEW = "CREATE TEMPORARY VIEW kanban_reads AS "
 READS = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text,

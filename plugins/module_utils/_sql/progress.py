@@ -1,25 +1,25 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of how far a work is: it stands in the lease that a module holds while it works, and goes with that."""
+"""SQL of a module's progress: it is kept in the lease that the module holds while it works, and goes with it."""
 
 from __future__ import annotations
 
-# Beside the ledger's first columns, so that an older collection goes on with them. A ledger of before has no such one.
+# Added to the ledger's first columns, so that an older collection keeps working with those. An older ledger lacks it.
 LACKS_ROOM = """
 SELECT NOT EXISTS (SELECT FROM pg_attribute
                    WHERE attrelid = 'kanban_rollback.leases'::regclass AND attname = 'progress' AND NOT attisdropped)
 """
 MAKE_ROOM = "ALTER TABLE kanban_rollback.leases ADD COLUMN IF NOT EXISTS progress jsonb"
 
-# Both are signs of life, so that nobody takes the lease of who is at work for one that was forgotten.
+# Both are signs of life, so that nobody takes the lease of a running module for a forgotten one.
 WRITE = """
 UPDATE kanban_rollback.leases
 SET heartbeat_at = clock_timestamp(), progress = CASE WHEN name = %(work)s THEN %(progress)s::jsonb END
 WHERE (name = %(work)s AND run_id = %(turn)s) OR (name = %(lease)s AND run_id = %(run)s)
 """
 
-# The whole row as JSON has the column or not, as the ledger does. What another held it for is not what this one does.
+# The whole row as JSON has the column only if the ledger does. What an earlier holder did is not what this one does.
 READ = """
 SELECT l.name = %(work)s AND left(l.run_id, length(%(run)s) + 1) = %(run)s || '/', l.holder,
        CASE WHEN to_jsonb(l) #>> '{progress,turn}' = l.run_id THEN to_jsonb(l) ->> 'progress' END,

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of the quarantine: whole rows as the server writes them, from which they come back to the letter."""
+"""SQL of the quarantine: whole rows as the server writes them, from which they are restored to the letter."""
 
 from __future__ import annotations
 
-# Beside the ledger's first tables, so that an older collection goes on with theirs. A row's text is the server's own
-# of the whole record: with the settings of the repair's session it comes back exactly, whatever its types are. A row
-# that was deleted has no ``after``; one that a restore put there has no ``before``.
+# Apart from the ledger's first tables, so that an older collection keeps working with those. A row's text is the
+# server's own for the whole record: with the settings of the repair's session it comes back exactly, whatever its types
+# are. A row that was deleted has no ``after``; one that a restore put there has no ``before``.
 CREATE = """
 CREATE TABLE IF NOT EXISTS kanban_rollback.repairs (
   repair_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -35,13 +35,13 @@ CREATE TABLE IF NOT EXISTS kanban_rollback.quarantined (
 );
 CREATE INDEX IF NOT EXISTS quarantined_repair ON kanban_rollback.quarantined (repair_id, place);
 """
-# A ledger of before there were restores.
+# A ledger from before there were restores.
 REFUSES_NOTHING_BEFORE = """
 SELECT EXISTS (SELECT FROM pg_attribute AS a
                WHERE a.attrelid = to_regclass('kanban_rollback.quarantined') AND a.attname = 'before' AND a.attnotnull)
 """
 TAKE_NOTHING_BEFORE = "ALTER TABLE kanban_rollback.quarantined ALTER before DROP NOT NULL"
-# What is there of it, and whether this role may make it.
+# Whether it exists, and whether this role may create it.
 STATE = """
 SELECT q.oid IS NOT NULL, has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES')
 FROM pg_namespace AS n
@@ -49,19 +49,19 @@ JOIN pg_class AS i ON i.relnamespace = n.oid AND i.relname = 'incidents'
 LEFT JOIN pg_class AS q ON q.relnamespace = n.oid AND q.relname = 'quarantined'
 WHERE n.nspname = 'kanban_rollback'
 """
-# What whoever repairs needs there: a repair is noted, and marked when it is undone.
+# What a role that repairs needs there: a repair is recorded, and marked when it is undone.
 WRITES = {"repairs": ("SELECT", "INSERT", "UPDATE"), "quarantined": ("SELECT", "INSERT")}
 ADD_REPAIR = """
 INSERT INTO kanban_rollback.repairs (incident_id, run_id, operator, approved_by, plan_hash, plan)
 VALUES (%(incident)s, %(run)s, %(operator)s, %(approved_by)s, %(plan_hash)s, %(plan)s::jsonb)
 RETURNING repair_id
 """
-# How many repairs an incident has had, undone ones too; who only plans may not be able to read them.
+# How many repairs an incident has had, including undone ones; a role that only plans may not be able to read them.
 COUNTABLE = """
 SELECT COALESCE(has_table_privilege(to_regclass('kanban_rollback.repairs'), 'SELECT'), false)
 """
 COUNT_REPAIRS = "SELECT count(*) FROM kanban_rollback.repairs WHERE incident_id = %(incident)s"
-# Some of the newest, for a person who has typed another id.
+# Some of the newest, for somebody who typed another id.
 NOT_UNDONE = """
 SELECT incident_id FROM kanban_rollback.repairs WHERE undone_at IS NULL
 GROUP BY 1 ORDER BY max(repair_id) DESC LIMIT 5
@@ -73,8 +73,8 @@ FROM kanban_rollback.repairs AS r
 WHERE r.incident_id = %(incident)s AND r.undone_at IS NULL
 ORDER BY r.repair_id DESC
 """
-# What retention says: rows of incidents that were closed so long ago. Another ledger may still have one open, so some
-# ids are kept. The repair's own record stays, by which its undo knows that its rows are gone.
+# Retention: rows of incidents that were closed that long ago. Another ledger may still have one open, so some ids are
+# kept. The repair's own record stays, so that its undo knows that its rows are gone.
 PURGE = """
 WITH over AS (
   SELECT r.repair_id, i.incident_id, floor(extract(epoch FROM clock_timestamp() - i.closed_at) / 86400)::int AS days
@@ -96,8 +96,8 @@ UPDATE kanban_rollback.repairs SET undone_at = clock_timestamp(), undone_by = %(
 WHERE repair_id = %(repair)s
 """
 
-# Rows that go, kept before anything is changed: a cascade might take them before their own turn. A table may have a
-# column of our alias' name, so a whole row is t.*, never t.
+# Rows to be deleted are kept before anything is changed: a cascade might take them before their turn. A table may have
+# a column named like our alias, so a whole row is t.*, never t.
 KEEP_DELETED = """
 INSERT INTO kanban_rollback.quarantined (repair_id, place, schema_name, table_name, columns, check_name, via, before)
 SELECT %(repair)s, %(place)s, %(schema)s, %(name)s, %(columns)s::text[], v.check_name, v.via, (t.*)::text
@@ -108,7 +108,7 @@ DELETE = """
 DELETE FROM {table} AS t USING pg_temp.kanban_plan AS v
 WHERE t.tableoid = v.leaf AND t.ctid = v.place AND v.relation = %(relation)s AND v.action = 'delete'
 """
-# Rows of the plan that are still there: a trigger of the application may keep one without a word.
+# Rows of the plan that are still there: a trigger of the application may keep one silently.
 NOT_DELETED = """
 SELECT count(*) FROM pg_temp.kanban_plan AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t.ctid = v.place
 WHERE v.relation = %(relation)s AND v.action = 'delete'
@@ -141,9 +141,9 @@ TYPES = """
 SELECT a.attname::text, format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
 WHERE a.attrelid = %(relation)s AND a.attnum > 0 AND NOT a.attisdropped
 """
-# What NO ACTION put off to the end is asked for now, while there still is a choice.
+# What NO ACTION deferred to the end is checked now, while there still is a choice.
 IMMEDIATE = "SET CONSTRAINTS ALL IMMEDIATE"
-# The table of that name, with its columns in their order; generated ones fill themselves.
+# The table of that name, with its columns in order; generated columns fill themselves.
 RELATION = """
 SELECT c.oid::bigint,
        ARRAY(SELECT a.attname::text || ' ' || format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a

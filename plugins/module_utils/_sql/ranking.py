@@ -8,20 +8,20 @@
 
 from __future__ import annotations
 
-# Where the window begins, by the server's clock, as text for the next statement. As a constant there, the planner knows
-# how little of the table it is, and compares it before it looks at any text; now() minus something costs more than a
-# search for a word by its reckoning, so the text of every row would be searched first.
+# Where the window begins by the server's clock, as text for the next statement. With a constant there, the planner
+# knows how little of the table it is, and compares it before it looks at any text; it rates now() minus something as
+# costlier than a search for a word, so the text of every row would be searched first.
 SINCE = """
 SELECT to_char(now() AT TIME ZONE {zone}, 'YYYY-MM-DD HH24:MI:SS.US') || {offset},
        to_char((now() - make_interval(secs => %(window)s)) AT TIME ZONE {zone}, 'YYYY-MM-DD HH24:MI:SS.US') || {offset},
        to_char((now() - make_interval(secs => %(window)s)) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 """
 
-# One pass over the rows of the window; everything after it is as many rows as there are tenants. The mean time between
-# errors is the span through the gaps: no window function, no sort. A tenant that is off, or is no more, takes nobody's
-# place in the list. Whether it is on is asked of those with more than N errors only, and by joins: asked row by row, a
-# key/value table without an index, which is not rare, would be read once per tenant. One row comes back, with the list
-# as JSON, so that one snapshot answers all of it, and with it the errors of a list that was frozen before.
+# One pass over the rows of the window; everything after it has only as many rows as there are tenants. The mean time
+# between errors is the span divided by the gaps: no window function, no sort. A tenant that is off or no longer exists
+# takes no place in the list. Whether one is on is asked only for those with more than N errors, and by joins: asked row
+# by row, a key/value table without an index, which is not rare, would be read once per tenant. One row comes back, with
+# the list as JSON, so that one snapshot answers everything, also the errors of a list that was frozen before.
 RANK = """
 WITH counted AS MATERIALIZED (
   SELECT e.{company} AS tenant, count(*) AS errors, min(e.{at}) AS first_at, max(e.{at}) AS last_at
@@ -58,32 +58,32 @@ FROM judged AS j
 """
 EXPLAIN = "EXPLAIN (FORMAT JSON)"
 
-# Of the affected ones, those that are on. Several rows of one tenant: any that is on counts. In a key/value store a
-# tenant without a row may be on, too.
+# Affected tenants that are on. If a tenant has several rows, any that is on counts. In a key/value store a tenant
+# without a row may be on, too.
 ON_NOW = "SELECT c.tenant FROM affected AS c WHERE {is_on}"
 ON_WITHOUT_ROW = "SELECT c.tenant FROM affected AS c WHERE {is_owner} AND NOT {has_row}"
 IS_ON = "EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {same_tenant} AND {is_on})"
 HAS_ROW = "EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {same_tenant})"
-# Documents that the server cannot read safely were read before; their tenants come as a list.
+# Documents that the server cannot read safely were read before; their tenants are passed as a list.
 IS_ON_LISTED = "c.id IN (SELECT unnest(%(tenants_on)s::text[]))"
 EXISTS_IN = "EXISTS (SELECT FROM {table} AS k WHERE {same})"
 NAME = "(SELECT left(k.{name}::text, 200) FROM {table} AS k WHERE {same} LIMIT 1)"
 
-# Asked only when some row is dated after now: how many, and how far off the furthest is.
+# Asked only when some row is dated after now: how many, and how far ahead the furthest is.
 FUTURE = """
 SELECT count(*), extract(epoch FROM max(e.{at}) FILTER (WHERE isfinite(e.{at})) - {now})::float8
 FROM {error_logs} AS e
 WHERE e.{at} > {now} AND {matches}
 """
 
-# Asked only when nothing was found: no errors, or errors dated by another clock, or of another text.
+# Asked only when nothing was found: there are no errors, or they are dated by another clock, or have another text.
 NOTHING = """
 SELECT (SELECT count(*) FROM {error_logs} AS e WHERE e.{at} > {since}),
        extract(epoch FROM {now} - (SELECT max(e.{at}) FROM {error_logs} AS e WHERE isfinite(e.{at})))::float8
 """
 
-# The window of an earlier ranking, in the form that SINCE has, and what it has by now: rows can have come into it later
-# only by a clock that is behind.
+# The window of an earlier ranking, in the form of SINCE, and what it holds now: rows can have entered it later only
+# because a clock is behind.
 EARLIER = """
 SELECT to_char((%(ranked_since)s::timestamptz + make_interval(secs => %(ranked_window)s)) AT TIME ZONE {zone},
                'YYYY-MM-DD HH24:MI:SS.US') || {offset},
@@ -100,9 +100,9 @@ WHERE {company} IN (SELECT given.id::{type} FROM unnest(%(tenants)s::text[]) AS 
 # In brackets a second statement is a syntax error; the line break ends a comment.
 USERS_QUERY = "SELECT * FROM (\n{query}\n) AS given LIMIT 2"
 
-# Whether an index finds the window's rows: one that leads with the time, or with the tenant and then the time, valid,
-# and on every partition. A partial one may leave out what is looked for. With it, how large the table is, and the
-# statement that makes one (a partitioned table does not take CONCURRENTLY).
+# Whether an index finds the window's rows: a valid one that leads with the time, or with the tenant and then the time,
+# on every partition. A partial one may leave out what is looked for. Also how large the table is, and the statement
+# that creates one (a partitioned table does not take CONCURRENTLY).
 INDEX = """
 WITH leaf AS (
   SELECT %(table)s::oid AS id WHERE NOT %(partitioned)s
@@ -121,14 +121,14 @@ SELECT COALESCE(bool_and(EXISTS (
 FROM leaf
 """
 
-# Aware of a time zone's name only where a time has none: an unknown one is an error here, before anything is read.
+# The zone's name is used only if times have none: an unknown one is an error here, before anything is read.
 ZONE = "SELECT now() AT TIME ZONE %(zone)s"
 
-# The first list counts: whoever froze later finds it. Events are appended under one lock, so the order is the truth. An
-# incident may stay open for weeks, and is joined by who names none: a list of then says nothing of who suffers now. Nor
-# does one of before somebody was put back, be it a first stage or the test tenant: those still off need no list to stay
-# off, and those who are on and suffer could not be listed. The changes tell and not the event "restored", which comes
-# after them in a transaction of its own, and not at all from break-glass.sql.
+# The first list counts: a run that freezes later finds it. Events are appended under one lock, so their order can be
+# trusted. An incident may stay open for weeks, and runs that name none join it: an old list says nothing about who
+# suffers now. Nor does a list from before somebody was put back, be it a first stage or the test tenant: those still
+# off need no list to stay off, and those who are on and suffer could not be listed. The changes decide, not the event
+# "restored", which follows them in a transaction of its own, and which break-glass.sql does not write.
 FROZEN = """
 SELECT at, data::text
 FROM kanban_rollback.events

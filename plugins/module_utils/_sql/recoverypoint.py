@@ -11,17 +11,17 @@ SELECT to_char(transaction_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI
        pg_current_wal_insert_lsn()::text, pg_snapshot_xmax(pg_current_snapshot())::text,
        current_setting('server_encoding')
 """
-# Ready to be typed where it is missing.
+# The GRANT is ready to be typed if the privilege is missing.
 MAY_HAVE_TEMPORARY = """
 SELECT has_database_privilege(current_database(), 'TEMPORARY'),
        format('GRANT TEMPORARY ON DATABASE %%I TO %%I;', current_database(), current_user)
 """
-# After a crash there are new counters, and a table that had none looks the same as before; what is counted for the
-# whole server then says when it began.
+# After a crash the counters begin again, and a table that had none looks the same as before; the server-wide counters
+# then tell when they began.
 COUNTING_SINCE = """
 SELECT stats_reset <= %(since)s::timestamptz FROM pg_stat_bgwriter
 """
-# What tells rows apart: the primary key, else a unique index of columns that are never NULL.
+# What tells rows apart: the primary key, or else a unique index on columns that are never NULL.
 KEY = """
 SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
              JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
@@ -33,15 +33,15 @@ WHERE i.indrelid = %(table)s AND i.indisunique AND i.indisvalid AND i.indimmedia
                   JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE NOT a.attnotnull)
 ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1
 """
-# Columns that fill themselves are in no dump.
+# Generated columns, which fill themselves, are in no dump.
 STORED = """
 SELECT a.attname::text FROM pg_attribute AS a
 WHERE a.attrelid = %(table)s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum
 """
 
-# The dump's rows, one each, with our own repairs' as more and less: what is to be there now.
+# The dump's rows, each counted once, with our own repairs added and subtracted: what should be there now.
 MAKE = "DROP TABLE IF EXISTS pg_temp.kanban_then; CREATE TEMPORARY TABLE kanban_then ({columns}, n integer)"
-# Arrays go over as text: the driver cannot COPY while it also watches the time.
+# Arrays are passed as text: the driver cannot COPY while it also watches the time.
 ADD = "INSERT INTO pg_temp.kanban_then SELECT {values}, 1 FROM unnest({arrays}) AS u({names})"
 DONE = "DROP TABLE pg_temp.kanban_then"
 ANALYZE = "ANALYZE pg_temp.kanban_then"
@@ -71,8 +71,8 @@ SELECT {fields}, q.sign FROM (
   OFFSET 0
 ) AS q
 """
-# Rows that went since the dump and are not back; those that came since; and those of them that the dump lacks. A repair
-# takes rows away and its undo brings them back; a restore puts rows there and its undo takes them away.
+# Rows that went since the dump and are not back; those that came since; and those of the latter that the dump lacks. A
+# repair removes rows and its undo brings them back; a restore adds rows and its undo removes them.
 OUR_ROWS = """
 WITH ours AS (
   SELECT q.before IS NULL AS put, r.at > %(since)s::timestamptz AS done_since,
@@ -91,14 +91,14 @@ SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repai
 WHERE r.incident_id = %(incident)s AND q.schema_name = %(schema)s AND q.table_name = %(name)s
   AND (q.after IS NULL AND r.at > %(since)s::timestamptz OR q.before IS NULL AND r.undone_at > %(since)s::timestamptz)
 """
-# Of repairs that were rolled back: the counters have their deletions all the same.
+# Deletions of repairs that were rolled back: the counters include them all the same.
 ROLLED_BACK = """
 SELECT COALESCE(sum((e.data -> 'deleted' ->> (%(schema)s::text || '.' || %(name)s::text))::bigint), 0)
 FROM kanban_rollback.events AS e
 WHERE e.incident_id = %(incident)s AND e.phase = 'recover' AND e.event = 'rolled back'
   AND e.at::timestamptz > %(since)s::timestamptz
 """
-# What a repair or its undo wrote has the same transaction as what it left here, or one that it noted.
+# What a repair or its undo wrote has the same transaction as its records here, or one that it noted.
 OUR_TRANSACTIONS = """
 SELECT DISTINCT q.xmin::text FROM kanban_rollback.quarantined AS q
 JOIN kanban_rollback.repairs AS r USING (repair_id) WHERE r.incident_id = %(incident)s
@@ -107,9 +107,9 @@ UNION SELECT t.xid FROM kanban_rollback.events AS e, jsonb_array_elements_text(e
 WHERE e.incident_id = %(incident)s AND e.phase = 'recover' AND e.event = 'undone'
 """
 
-# Both sides once, by all that is compared: what is not there as often as it is to be differs. Per key it is gone, new,
-# or, where as many are there as there are to be, changed, also where the difference is one between the dump and what a
-# repair found.
+# Both sides are read once, by all that is compared: a row that is not there as often as expected differs. Per key it is
+# gone, new or, if there are as many as expected, changed; also if the difference is between the dump and what a repair
+# found.
 COMPARE = """
 WITH signed AS (
   SELECT {names}, n AS expected, 0 AS present FROM (SELECT {then}, t.n FROM pg_temp.kanban_then AS t) AS e
@@ -132,7 +132,7 @@ FROM told
 SIDES = """
 , max({name}::text) FILTER (WHERE expected > present) AS {then}, max({name}::text) FILTER (WHERE present > expected)
 AS {now}"""
-# Ids go round; what began after the noted one is nearer to it than the present one is.
+# Ids wrap around; one that began after the noted one is closer to it than the current one is.
 STAMPED = """
 SELECT count(*) FROM {table} AS t
 WHERE (t.xmin::text::bigint - %(low)s + 4294967296) %% 4294967296 < %(span)s

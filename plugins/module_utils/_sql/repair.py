@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SQL of the repair's plan: which rows it touches, what goes with them, and what they hold.
 
-A row is known by where it lies (leaf and ctid) within the one snapshot of the repair's transaction, so tables need no
-key. Everything is sets; nothing is fetched but figures and a few samples.
+A row is identified by where it lies (leaf and ctid) within the one snapshot of the repair's transaction, so tables
+need no key. Everything is set-based; only figures and a few samples are fetched.
 """
 
 from __future__ import annotations
 
-# The plan itself: a row of ours per row of theirs. ``changes`` are new values as text, by column, and ``defaults`` are
-# columns that take their default; ``before`` is what was there, where it has been put aside meanwhile. It is gone with
-# the transaction.
+# The plan itself: one row of ours per row of theirs. ``changes`` are new values as text, by column, and ``defaults``
+# are columns that take their default; ``before`` is the old content if it has been put aside meanwhile. The table is
+# gone with the transaction.
 CREATE_PLAN = """
 CREATE TEMPORARY TABLE kanban_plan (
   relation oid NOT NULL,
@@ -27,9 +27,9 @@ CREATE TEMPORARY TABLE kanban_plan (
   PRIMARY KEY (leaf, place)
 ) ON COMMIT DROP
 """
-# Without figures the planner takes a table of ours for one of a thousand rows, and reads all of theirs to join it.
+# Without statistics the planner assumes that our table has a thousand rows, and reads all of theirs to join it.
 ANALYZE = "ANALYZE pg_temp.kanban_plan"
-# What several checks do to one row is done together; deleting it wins.
+# What several checks do to one row is done together; a deletion wins.
 _INSERT = """
 INSERT INTO pg_temp.kanban_plan AS p (relation, leaf, place, action, check_name, via, level, changes, defaults)
 {rows}
@@ -40,7 +40,7 @@ SET action = excluded.action, via = CASE WHEN excluded.action = 'delete' THEN ex
 WHERE p.action <> 'delete'
 """
 
-# The table as the plan leaves it, so that one check's repair is not planned on rows that another takes away.
+# The table as the plan leaves it, so that one check's repair is not planned on rows that another one deletes.
 SOURCE = """(
   SELECT k.tableoid AS kanban_leaf, k.ctid AS kanban_place, {columns}
   FROM {table} AS k LEFT JOIN pg_temp.kanban_plan AS v ON v.leaf = k.tableoid AND v.place = k.ctid
@@ -49,11 +49,11 @@ SOURCE = """(
 CHANGED_COLUMN = """
 CASE WHEN {column_text} = ANY (v.defaults) THEN NULL WHEN v.changes ? {column_text}
      THEN (v.changes ->> {column_text})::{type} ELSE k.{column} END AS {column}"""
-# Beside itself a table has no columns of ours; both name where a row lies.
+# A bare table has no columns of ours; both expressions say where a row lies.
 BARE_PLACE = "ARRAY[t.tableoid::bigint::text, t.ctid::text]"
 SOURCE_PLACE = "ARRAY[t.kanban_leaf::bigint::text, t.kanban_place::text]"
 
-# Rows that a check finds one by one, by its own words.
+# Rows that a check finds individually, by its own query.
 ROWWISE = _INSERT.replace(
     "{rows}",
     """
@@ -61,7 +61,7 @@ SELECT %(relation)s, (b.key)[1]::oid, (b.key)[2]::tid, %(action)s, %(check)s, NU
 FROM (SELECT DISTINCT bad.key FROM ({bad}) AS bad) AS b
 """,
 )
-# All but the oldest of each group. Groups of more than one come first: most rows have none.
+# All but the oldest row of each group. Groups of more than one are found first, because most rows are in none.
 DUPLICATES = _INSERT.replace(
     "{rows}",
     """
@@ -76,7 +76,7 @@ FROM (
 WHERE r.n > 1
 """,
 )
-# The last move wins: rows of another lane than the newest's. The same lane twice is the business of another check.
+# The last move wins: rows in another lane than the newest one's. The same lane twice is the business of another check.
 OTHER_LANES = _INSERT.replace(
     "{rows}",
     """
@@ -90,7 +90,7 @@ FROM (
 WHERE r.lane <> r.newest
 """,
 )
-# One after the other from the lane's first position on, in the order in which they stand.
+# Consecutive numbers from the lane's first position on, in the rows' present order.
 RENUMBERED = _INSERT.replace(
     "{rows}",
     """
@@ -106,7 +106,7 @@ FROM (
 WHERE r.position IS DISTINCT FROM r.wanted
 """,
 )
-# Where numbers may be left out, only what stands twice or nowhere moves: behind everything of its lane.
+# If numbers may be missing, only rows with a duplicate position or with none move: behind everything in their lane.
 RENUMBERED_TWICE = _INSERT.replace(
     "{rows}",
     """
@@ -122,14 +122,14 @@ FROM (
 WHERE r.n > 1 OR r.position IS NULL
 """,
 )
-# The rows of a check that is within what it tolerates stay as they are, and what other checks do to them as it was.
-# Rows that are shared are one row of the plan, so it cannot be told afterwards whose is what.
+# The rows of a check that is within its tolerance stay as they are, and what other checks do to them stays as planned.
+# A row that several checks share is one row of the plan, so it cannot be told afterwards which change is whose.
 BEGIN_CHECK = "SAVEPOINT kanban_check"
 FORGET_CHECK = "ROLLBACK TO SAVEPOINT kanban_check"
 
-# Foreign keys that lead to these tables. Those of partitions follow their parent's; ``set_columns`` are what SET NULL
-# and SET DEFAULT set (a list of their own from PostgreSQL 15 on). An index that begins with the columns spares reading
-# the whole table for each row that goes.
+# Foreign keys that refer to these tables. Those of partitions follow their parent's; ``set_columns`` are what SET NULL
+# and SET DEFAULT set (a list of their own from PostgreSQL 15 on). An index that begins with the columns saves reading
+# the whole table for each deleted row.
 FOREIGN_KEYS = """
 SELECT c.oid::bigint, c.conname::text, c.conrelid::bigint, n.nspname::text, r.relname::text, c.confrelid::bigint,
        c.confdeltype::text, c.confupdtype::text, k.columns, k.parents,
@@ -155,7 +155,7 @@ WHERE c.contype = 'f' AND c.confrelid = ANY (%(tables)s::oid[])
   AND NOT EXISTS (SELECT FROM pg_constraint AS above WHERE above.oid = c.conparentid AND above.confrelid = c.confrelid)
 ORDER BY n.nspname, r.relname, c.conname
 """
-# What goes, or changes, with rows that the last round took away.
+# What is deleted or changed along with rows that the last round deleted.
 CASCADE = _INSERT.replace(
     "{rows}",
     """
@@ -168,7 +168,7 @@ WHERE v.relation = %(parent)s AND v.action = 'delete' AND v.level = %(level)s
 ORDER BY t.tableoid, t.ctid, v.check_name
 """,
 )
-# Rows that would be left behind, where the key says that they forbid it.
+# Rows that would be left behind, if the key forbids that.
 RESTRICTED = """
 SELECT count(*)
 FROM pg_temp.kanban_plan AS v
@@ -187,8 +187,8 @@ JOIN {table} AS t ON {same}
 WHERE v.relation = %(parent)s AND v.action = 'update'
   AND (v.changes ?| %(columns)s::text[] OR v.defaults && %(columns)s::text[])
 """
-# What a table's rows have to be by now, and need not have been then. Its words name columns of the table alone, so
-# nothing else may be in their sight.
+# Conditions that rows must meet now, but need not have met when they were written. The expressions name the table's
+# columns unqualified, so nothing else may be in scope.
 NOT_VALID = """
 SELECT c.conname::text, pg_get_expr(c.conbin, c.conrelid) FROM pg_constraint AS c
 WHERE c.contype = 'c' AND c.conrelid = %(relation)s AND NOT c.convalidated ORDER BY 1
@@ -198,7 +198,7 @@ SELECT count(*) FROM {table} AS t
 WHERE NOT ({condition})
   AND (t.tableoid, t.ctid) IN (SELECT v.leaf, v.place FROM pg_temp.kanban_plan AS v WHERE v.relation = %(relation)s)
 """
-# Which tables are touched. A check's own rows come before what goes with them.
+# Which tables are touched. A check's own rows come before those that go with them.
 TOUCHED = """
 SELECT v.relation::bigint, n.nspname::text, c.relname::text, c.relkind = 'p',
        c.relkind <> 'p' AND c.relhassubclass, bool_or(v.via IS NULL),
@@ -213,9 +213,9 @@ SELECT DISTINCT name FROM pg_temp.kanban_plan AS v, LATERAL (
   SELECT jsonb_object_keys(v.changes) UNION ALL SELECT unnest(v.defaults)) AS c(name)
 WHERE v.relation = %(relation)s AND v.action = 'update' ORDER BY 1
 """
-# What the rows hold, as numbers in which their order plays no part. Of a row that goes all of it counts, of one that
-# changes its key, what is there now and what comes: another column may change meanwhile, a customer's message among
-# them, and nothing of it is written over.
+# What the rows hold, as numbers that do not depend on their order. Of a deleted row everything counts; of a changed row
+# its key, what is there now and what comes: another column may change meanwhile, a customer's message for instance, and
+# none of that is overwritten.
 FIGURES = """
 SELECT v.check_name, v.via, v.action, count(*),
        COALESCE(sum(hashtextextended({holds}, 1)::numeric), 0)::text,
@@ -249,9 +249,9 @@ ORDER BY 1 LIMIT 20
 NULLABLE = """
 SELECT NOT attnotnull FROM pg_attribute WHERE attrelid = %(table)s AND attname = %(column)s AND attnum > 0
 """
-# Whether a value is one of the column's type.
+# Whether a value is valid for the column's type.
 CAST = "SELECT %(value)s::{type} IS NULL"
-# May this session pass a fence? As its function asks.
+# Whether this session may pass a fence, asked as the fence's function does.
 IS_PASSER = """
 SELECT EXISTS (SELECT FROM pg_roles AS r
                WHERE r.rolname = ANY (%(passers)s::text[]) AND pg_has_role(session_user, r.oid, 'MEMBER'))

@@ -1,23 +1,23 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL that compares tables with their rows in a backup. Everything is sets; only figures and a few keys are fetched.
+"""SQL that compares tables with their rows in a backup. Set-based; only figures and a few keys are fetched.
 
-Of each table ``b`` are the rows of the backup, in a temporary table of ours, and ``t`` those that are there now. A row
-is known by where it lies: within one snapshot, and one temporary table, nothing moves.
+For each table, ``b`` is the rows of the backup, in a temporary table of ours, and ``t`` those that are there now. A row
+is identified by where it lies: within one snapshot, and one temporary table, nothing moves.
 """
 
 from __future__ import annotations
 
-# The backup's rows. They need no log and no other database, and are gone with the session, whatever way it ends.
+# The backup's rows. They need no log and no other database, and are gone with the session, however it ends.
 CREATE_BACKUP = "CREATE TEMPORARY TABLE {backup} ({columns}) ON COMMIT DROP"
-# What the table has no more is read all the same, for COPY can leave out no field.
+# Columns that the table no longer has are read all the same, because COPY cannot skip a field.
 ADD_DROPPED = "ALTER TABLE {backup} ADD {column} text"
 COPY = "COPY {backup} ({columns}) FROM STDIN WITH (FORMAT text, ENCODING {encoding})"
-# Without figures the planner takes millions of rows for a thousand.
+# Without statistics the planner takes millions of rows for a thousand.
 ANALYZE = "ANALYZE {backup}"
-# What differs, a row of ours each: ``kind`` is what became of it, ``back`` where it lies in the backup, ``times`` how
-# often it is meant. Of newer rows only samples are here; how many there are is counted beside.
+# What differs, one row of ours each: ``kind`` is what became of it, ``back`` where it lies in the backup, ``times`` how
+# often it is meant. Of newer rows only samples are here; their number is counted separately.
 CREATE_COMPARED = """
 CREATE TEMPORARY TABLE kanban_compared (
   relation oid NOT NULL, kind text NOT NULL, back tid, times bigint NOT NULL DEFAULT 1, leaf oid, place tid,
@@ -27,7 +27,7 @@ CREATE TEMPORARY TABLE kanban_newer (relation oid NOT NULL, tenant text, rows bi
 """
 ANALYZE_COMPARED = "ANALYZE pg_temp.kanban_compared"
 
-# Both sides once, by the key. A row of the same key whose ``created`` is another is another row that took it.
+# Both sides are read once, by the key. A row with the same key but another ``created`` is another row that took it.
 BY_KEY = """
 WITH joined AS MATERIALIZED (
   SELECT CASE WHEN t.ctid IS NULL THEN 'missing' WHEN b.ctid IS NULL THEN 'newer' WHEN {reused} THEN 'reused'
@@ -50,7 +50,7 @@ SELECT %(relation)s, tenant, count(*) FROM joined WHERE kind = 'newer' GROUP BY 
 DIFFERS = "{then} IS DISTINCT FROM {now}"
 NAMED = "CASE WHEN {differs} THEN {column_text} END"
 OF_EITHER = "COALESCE(t.{now}::text, b.{then}::text)"
-# Whole rows, as often as they are there. Of rows that are the same any stands for all.
+# Whole rows, as often as they occur. Of identical rows any one stands for all.
 BY_ROW = """
 WITH sides AS (
   SELECT {then}, 1 AS n, b.ctid AS back FROM {backup} AS b
@@ -66,7 +66,7 @@ SELECT %(relation)s, tenant, -sum(missing) FROM counted WHERE missing < 0 GROUP 
 """
 NOBODY = "NULL::text"
 
-# A key that is one by now need not have been one then.
+# What is a key now need not have been one then.
 TWICE = """
 SELECT (SELECT count(*) FROM (
           SELECT FROM pg_temp.kanban_compared AS v JOIN {backup} AS b ON b.ctid = v.back
@@ -77,7 +77,7 @@ SELECT (SELECT count(*) FROM (
             GROUP BY v.leaf, v.place HAVING count(*) > 1) AS twice)
 """
 
-# Rows that an approved repair deleted, and that was not undone, are missing on purpose.
+# Rows deleted by an approved repair that was not undone are missing on purpose.
 DELETIONS = """
 SELECT DISTINCT q.columns FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
 WHERE q.schema_name = %(schema)s AND q.table_name = %(name)s AND q.after IS NULL AND r.undone_at IS NULL
@@ -93,7 +93,7 @@ DELETED_BY_KEY = """
 UPDATE pg_temp.kanban_compared AS v SET kind = 'deleted' FROM {backup} AS b
 WHERE v.relation = %(relation)s AND v.kind = 'missing' AND b.ctid = v.back AND EXISTS (SELECT FROM {gone} WHERE {same})
 """.replace("{gone}", _DELETED)  # a constant into a constant  # nosec B608
-# As many of the same as were deleted, and not all that are missing.
+# As many identical rows as were deleted, and not all that are missing.
 DELETED_BY_ROW = """
 WITH gone AS (
   SELECT ROW({gone})::text AS text, count(*) AS n FROM {rows} GROUP BY 1
@@ -109,7 +109,7 @@ UPDATE pg_temp.kanban_compared AS v SET times = v.times - meant.n FROM meant WHE
 """.replace("{rows}", _DELETED)  # a constant into a constant  # nosec B608
 FORGET_NONE = "DELETE FROM pg_temp.kanban_compared WHERE times = 0"
 
-# What a row belongs to is neither there nor comes along; or its key is another row's by now, whose it never was.
+# A row's parent neither exists nor comes back; or its key now belongs to another row, which never was the parent.
 WITHOUT_PARENT = """
 UPDATE pg_temp.kanban_compared AS v SET kind = 'without_parent' FROM {backup} AS b
 WHERE v.relation = %(relation)s AND v.kind = ANY (%(kinds)s::text[]) AND b.ctid = v.back AND {filled}
@@ -120,7 +120,7 @@ COMING = """
 EXISTS (SELECT FROM pg_temp.kanban_compared AS w JOIN {backup} AS p ON p.ctid = w.back
         WHERE w.relation = %(parent)s AND w.kind = ANY (%(coming)s::text[]) AND {same})"""
 REUSED = COMING.replace("w.kind = ANY (%(coming)s::text[])", "w.kind = 'reused'")
-# Another row has what only one may have.
+# Another row has a value that must be unique.
 TAKEN = """
 UPDATE pg_temp.kanban_compared AS v SET kind = 'taken' FROM {backup} AS b
 WHERE v.relation = %(relation)s AND v.kind = ANY (%(kinds)s::text[]) AND v.place IS NULL AND b.ctid = v.back
@@ -137,7 +137,7 @@ CHANGED_COLUMNS = """
 SELECT c.name, count(*) FROM pg_temp.kanban_compared AS v, unnest(v.columns) AS c(name)
 WHERE v.relation = %(relation)s AND v.kind = 'changed' GROUP BY 1 ORDER BY 2 DESC, 1
 """
-# The tenants of whom most differs, and how many there are.
+# The tenants with the most differences, and how many tenants there are.
 TENANTS = """
 SELECT s.tenant, json_object_agg(s.kind, s.n)::text, count(*) OVER ()
 FROM (SELECT tenant, kind, sum(times)::bigint AS n FROM pg_temp.kanban_compared
@@ -159,14 +159,14 @@ FROM pg_temp.kanban_compared AS v JOIN {table} AS t ON t.tableoid = v.leaf AND t
 WHERE v.relation = %(relation)s AND v.kind = 'newer' ORDER BY v.place LIMIT %(samples)s
 """
 SHOWN = "left({column}::text, {letters})"
-# What comes back, as numbers in which its order plays no part, for the plan's hash.
+# What comes back, as numbers that do not depend on its order, for the plan's hash.
 SUMS = """
 SELECT COALESCE(sum(v.times * hashtextextended(ROW({then})::text, 1)::numeric), 0)::text,
        COALESCE(sum(v.times * hashtextextended(ROW({then})::text, 2)::numeric), 0)::text
 FROM pg_temp.kanban_compared AS v JOIN {backup} AS b ON b.ctid = v.back
 WHERE v.relation = %(relation)s AND v.kind = %(kind)s
 """
-# Rows that get their old values back, put into the plan as a repair has them.
+# Rows that get their old values back, put into the plan as a repair would.
 PLAN_CHANGED = """
 INSERT INTO pg_temp.kanban_plan (relation, leaf, place, action, check_name, via, level, changes)
 SELECT %(relation)s, v.leaf, v.place, 'update', 'changed', NULL, 0, {changes}
@@ -176,7 +176,7 @@ WHERE v.relation = %(relation)s AND v.kind = 'changed'
 CHANGE = """
 CASE WHEN {column_text} = ANY (v.columns) THEN jsonb_build_object({column_text}, b.{then}::text) ELSE '{{}}' END"""
 
-# Columns of a table that an INSERT has to give a value, for they have no default and may not be NULL.
+# Columns that an INSERT has to give a value, because they have no default and may not be NULL.
 MANDATORY = """
 SELECT a.attname::text FROM pg_attribute AS a
 WHERE a.attrelid = %(relation)s AND a.attname = ANY (%(columns)s::text[])
@@ -190,7 +190,7 @@ WHERE c.contype = 'f' AND c.conrelid = ANY (%(tables)s::oid[]) AND c.confrelid =
   AND NOT EXISTS (SELECT FROM pg_constraint AS above WHERE above.oid = c.conparentid AND above.conrelid = c.conrelid)
 ORDER BY 1
 """
-# What an INSERT of ours sets off.
+# Triggers that our INSERT fires.
 TRIGGERS = """
 SELECT DISTINCT c.relname::text || '.' || t.tgname::text
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
@@ -200,7 +200,7 @@ WHERE t.tgrelid = ANY (%(tables)s::oid[]) AND NOT t.tgisinternal AND t.tgenabled
 ORDER BY 1 LIMIT 20
 """
 # Where temporary tables lie: a tablespace of their own, the database's, or the server's directory, which only some
-# roles are told.
+# roles may see.
 TEMPORARY_PLACE = """
 SELECT COALESCE(
   NULLIF((SELECT pg_tablespace_location(s.oid) FROM pg_tablespace AS s
@@ -209,9 +209,9 @@ SELECT COALESCE(
           WHERE d.datname = current_database()), ''),
   (SELECT s.setting FROM pg_settings AS s WHERE s.name = 'data_directory'))
 """
-# What a scratch instance has to know of production: sizes, who may read everything there, and where nothing of it may
-# be written. The bootstrap superuser has this oid, whatever its name. The timeline is that of its own history: the
-# newest in the archive may be that of somebody's trial.
+# What a scratch instance has to know about production: sizes, who may read everything there, and where it must not
+# write. The bootstrap superuser has this oid, whatever its name. The timeline is production's own: the newest one in
+# the archive may come from somebody's trial.
 PRODUCTION = """
 SELECT pg_database_size(current_database()),
        (SELECT COALESCE(sum(pg_database_size(d.oid)), 0)::bigint FROM pg_database AS d

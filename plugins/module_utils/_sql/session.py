@@ -11,14 +11,14 @@ SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting(name, value)
 """
 
-# The beginning and its settings in one round trip: a stop has fifty transactions. READ WRITE or READ ONLY and the
-# isolation level are words of ours, never of a user's.
+# BEGIN and its settings in one round trip: a stop has fifty transactions. READ WRITE or READ ONLY and the isolation
+# level are our own words, never a user's.
 BEGIN = "BEGIN {mode};" + SET_LOCAL
 
-# Which server is this, may it write, and is a pooler in between. The system identifier is the same on a primary
-# and its replicas, so two inventory entries for one cluster are seen to be one. pg_control_system() may be closed on
-# managed servers, and PostgreSQL asks for the right to call it as soon as a statement names it: then the question is
-# put once more without it, and the database's address has to do.
+# Which server this is, whether it may write, and whether a pooler is in between. The system identifier is the same on a
+# primary and its replicas, so two inventory entries for one cluster are recognized as one. pg_control_system() may be
+# closed on managed servers, and PostgreSQL checks the right to call it as soon as a statement names it: then the query
+# is repeated without it, and the database's address has to do.
 SYSTEM = "(SELECT system_identifier::text FROM pg_control_system())"
 NO_SYSTEM = "NULL::text"
 IDENTITY = """
@@ -31,8 +31,8 @@ SELECT current_database(), current_user::text, current_setting('server_version')
        to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 """
 
-# Who keeps our session waiting: asked from a second session while the first waits. A prepared transaction has no
-# process (pid 0), so it is found by the transaction that we wait for. The query's text stays out: it may hold
+# Who keeps our session waiting, asked from a second session while the first waits. A prepared transaction has no
+# process (pid 0), so it is found by the transaction that we wait for. The query's text is left out: it may hold
 # customers' data.
 BLOCKERS = """
 SELECT b.pid, a.application_name, a.usename::text, host(a.client_addr),
@@ -49,13 +49,13 @@ JOIN pg_prepared_xacts AS p ON p.transaction = w.transactionid
 WHERE w.pid = %(pid)s AND NOT w.granted AND w.locktype = 'transactionid'
 """
 
-# Ends what blocks. False or an error (a superuser's session) is reported, not hidden.
+# Ends a session that blocks. False or an error (a superuser's session) is reported, not hidden.
 TERMINATE = "SELECT pg_terminate_backend(%(pid)s)"
 
-# What was open at this moment and could still write from what it read before: every transaction of another client,
-# prepared ones included. Walsenders, vacuum and our own sessions are no application. A role without pg_read_all_stats
-# is told neither the state nor the start of what others do, nor which of them is vacuum; that an open transaction holds
-# the lock on its own virtual id is told to everybody. That view takes all locks' partitions: it is read for them.
+# Open transactions that could still write based on what they read before: those of all other clients, including
+# prepared ones. Walsenders, vacuum and our own sessions are not the application. A role without pg_read_all_stats sees
+# neither the state nor the start of others' work, nor which of them is vacuum; but all see that an open transaction
+# holds the lock on its own virtual id. Reading pg_locks takes all lock partitions, so it is read only for such roles.
 OPEN_TRANSACTIONS = """
 WITH running AS MATERIALIZED (
   SELECT pid, min(virtualtransaction) AS id FROM pg_locks
@@ -81,8 +81,8 @@ FROM pg_prepared_xacts AS p
 WHERE p.database = current_database()
 """
 
-# The name of a session, for another to ask whether it is still there. A pid comes again, the moment of its start does
-# not; who may not see that takes the pid for enough, and waits rather than to be early.
+# Identifies a session, for another one to ask whether it is still there. A pid is reused, its start time is not; a role
+# that may not see the start time relies on the pid alone, and rather waits than acts too early.
 THIS_SESSION = """
 SELECT pid || '@' || extract(epoch FROM backend_start) FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """

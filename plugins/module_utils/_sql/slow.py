@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL that finds what is slow: from the views of statistics alone, so no table of the application is locked or read."""
+"""SQL that finds what is slow, from the statistics views alone, so no table of the application is locked or read."""
 
 from __future__ import annotations
 
 # Where the extension is and which columns its view really has: its own version decides, not the server's. A setting
-# that stands in pg_settings is the library's own; one that only the configuration names is a placeholder, which is not
-# listed there. shared_preload_libraries itself may be read by few roles.
+# listed in pg_settings is the loaded library's own; one that only the configuration names is a placeholder, which is
+# not listed there. Few roles may read shared_preload_libraries itself.
 SOURCE = """
 SELECT n.nspname::text, e.extversion,
        (SELECT array_agg(a.attname::text) FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
@@ -21,14 +21,14 @@ LEFT JOIN pg_extension AS e ON e.extname = 'pg_stat_statements'
 LEFT JOIN pg_namespace AS n ON n.oid = e.extnamespace
 """
 
-# How often statements were evicted for lack of room, and when all counters were set to zero: since version 1.9.
+# How often statements were evicted for lack of room, and when all counters were reset (since version 1.9).
 INFO = """
 SELECT dealloc, to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') FROM {info}
 """
 
-# The counters of what matches, without texts, and the sums of everything. What somebody else ran has neither text nor
-# id for a role without pg_read_all_stats: such rows are only summed. The words are plain text, so LIKE is not used.
-# The marker is in the statements of this module, which are not to be found by themselves.
+# The counters of what matches, without texts, and the sums of everything. For a role without pg_read_all_stats, what
+# others ran has neither text nor id: such rows are only summed. The words are plain text, so LIKE is not used. The
+# marker is in the statements of this module, so that they do not find themselves.
 FIGURES = """
 WITH s AS (
   SELECT /* chatia.kanban_rollback slow_queries */ {columns},
@@ -48,7 +48,7 @@ FROM sums
 LEFT JOIN (SELECT {names} FROM s WHERE s.is_meant ORDER BY s.total_ms DESC LIMIT %(rows)s) AS found ON true
 """
 
-# The texts of those that are shown. In bytes, and cut there: a text may hold what this session's encoding does not.
+# The texts of the statements shown. Cut and returned as bytes: a text may hold what this session's encoding lacks.
 TEXTS = """
 SELECT /* chatia.kanban_rollback slow_queries */
        v.{user_id}::bigint, v.{database_id}::bigint, v.{queryid}::bigint, {toplevel}::boolean,
@@ -60,8 +60,8 @@ WHERE v.{queryid} = ANY(%(ids)s::bigint[])
 LIMIT %(rows)s
 """
 
-# Statements that have run for long, and transactions that sit idle for long: they may hold locks. The query is told in
-# bytes, for other databases' text may be in another encoding. Parallel workers are their leader's.
+# Statements that have run for long, and transactions that have been idle for long: they may hold locks. The query is
+# returned as bytes, because other databases' text may be in another encoding. Parallel workers belong to their leader.
 RUNNING = """
 SELECT a.pid, COALESCE(a.backend_type, 'client backend'), a.datname::text, a.usename::text, a.application_name,
        host(a.client_addr), a.state, a.wait_event_type, a.wait_event,
@@ -80,16 +80,16 @@ ORDER BY seconds DESC, a.pid
 LIMIT %(most)s
 """
 
-# Sessions of others, of which a role without pg_read_all_stats sees that they are there and no more.
+# Sessions of others, of which a role without pg_read_all_stats sees only that they exist.
 HIDDEN_SESSIONS = """
 SELECT count(*) FROM pg_stat_activity AS a
 WHERE a.datname IS NOT NULL AND (%(everywhere)s OR a.datname = current_database())
   AND a.state IS NULL AND a.query = '<insufficient privilege>'
 """
 
-# Who waits for a lock, and for whom. At most so many waiters: pg_blocking_pids() stops the lock manager for a moment.
-# When the wait began is known since PostgreSQL 14; before, when the statement did. A prepared transaction has no
-# process (pid 0), so it is found by the transaction that is waited for.
+# Who waits for a lock, and for whom. Waiters are limited, because pg_blocking_pids() stops the lock manager for a
+# moment. PostgreSQL 14 and later tell when the wait began; before, the start of the statement has to do. A prepared
+# transaction has no process (pid 0), so it is found by the transaction that is waited for.
 WAITING = """
 SELECT l.pid, a.usename::text, a.application_name, l.locktype, l.mode,
        CASE WHEN l.database IN (0, d.oid) THEN l.relation::regclass::text END,
@@ -104,7 +104,7 @@ WHERE %(everywhere)s OR a.datname = d.datname
 ORDER BY seconds DESC NULLS LAST, l.pid
 """
 
-# Those who are waited for.
+# The sessions that are waited for.
 BLOCKING = """
 SELECT a.pid, a.application_name, a.usename::text, host(a.client_addr), a.state,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8, substring(textsend(a.query) FOR %(bytes)s)

@@ -15,7 +15,7 @@ FROM kanban_rollback.quarantined AS q
 WHERE q.repair_id = %(repair)s
 GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC
 """
-# Unique indexes on columns alone; others speak up by themselves.
+# Unique indexes on plain columns; others raise an error by themselves.
 UNIQUE = """
 SELECT c.relname::text,
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
@@ -25,7 +25,7 @@ FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
 WHERE i.indrelid = %(table)s AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
 ORDER BY i.indisprimary DESC, 1
 """
-# Foreign keys that lead away from a table.
+# Foreign keys from a table to others.
 PARENTS = """
 SELECT c.conname::text, n.nspname::text, r.relname::text, c.convalidated,
        ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k(number, place)
@@ -48,7 +48,7 @@ DELETED_ROWS = _ROWS.replace("{which}", "q.after IS NULL")
 CHANGED_ROWS = _ROWS.replace("{which}", "q.after IS NOT NULL AND q.before IS NOT NULL")
 # Rows that a restore put there; ``r`` is what they were then.
 INSERTED_ROWS = _ROWS.replace("{which}", "q.before IS NULL").replace("q.before::{table}", "q.after::{table}")
-# Another row has its key by now, and is none that gives it back or goes.
+# Another row has its key by now, and neither gives it back nor is removed.
 REUSED = """
 SELECT {shown}, count(*) OVER () FROM {rows} JOIN {table} AS t ON {same}
 WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
@@ -58,7 +58,7 @@ WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
                   WHERE b.repair = %(repair)s AND b.leaf = t.tableoid AND b.at = t.ctid)
 LIMIT %(most)s
 """
-# The same for a row that changed; what it does not give back is as it is now.
+# The same for a changed row; columns that it does not give back are as they are now.
 REUSED_BY_CHANGED = """
 SELECT {shown}, count(*) OVER ()
 FROM (SELECT b.kept, b.leaf, b.at, b.changed, b.before::{table} AS r FROM pg_temp.kanban_back AS b
@@ -73,7 +73,7 @@ WHERE NOT EXISTS (SELECT FROM pg_temp.kanban_back AS b
 LIMIT %(most)s
 """
 GIVEN_BACK = "t.{column} = CASE WHEN {column_text} = ANY (q.changed) THEN (q.r).{column} ELSE o.{column} END"
-# The row that it belongs to has gone since, and does not come back either.
+# The row that it refers to has gone since, and does not come back either.
 WITHOUT_PARENT = """
 SELECT {shown}, count(*) OVER () FROM {rows}
 WHERE {filled} AND NOT EXISTS (SELECT FROM {parents} AS p WHERE {same}) AND NOT EXISTS ({coming}) LIMIT %(most)s
@@ -95,7 +95,7 @@ SELECT count(*), COALESCE(sum(hashtextextended(q.before, 1)::numeric), 0)::text
 FROM kanban_rollback.quarantined AS q
 WHERE q.repair_id = %(repair)s AND q.place = %(place)s AND q.after IS NULL
 """
-# Rows that changed, found again by their key, or without one by all that they became: which of two that are the same
+# Changed rows, found again by their key or, without one, by all that they became: which of two identical rows is taken
 # makes no difference.
 PAIRED_BY_KEY = """
 SELECT q.kept, q.before, q.changed, q.r, q.n, t.tableoid AS leaf, t.ctid AS place {current}
@@ -115,7 +115,7 @@ SELECT {shown}, count(*) OVER (), q.place IS NULL FROM ({paired}) AS q
 WHERE q.place IS NULL OR {differs} LIMIT %(most)s
 """
 DIFFERS = "({column_text} = ANY (q.changed) AND (q.n).{column}::text IS DISTINCT FROM q.{now})"
-# What a trigger changed along with a row, though nobody planned it; and whether it is still what it became then.
+# What a trigger changed along with a row although nobody planned it, and whether it still is what it became then.
 MOVED = "SELECT {each} FROM {rows}"
 MOVED_ALONG = """
 ({column_text} <> ALL (q.changed) AND (q.r).{column}::text IS DISTINCT FROM (q.n).{column}::text)"""
@@ -145,10 +145,10 @@ SELECT count(*), count(*) FILTER (WHERE exact) FROM back
 """
 EXACT = "({column_text} <> ALL (q.changed) OR t.{column}::text IS NOT DISTINCT FROM (q.r).{column}::text)"
 SET_BACK = "{column} = CASE WHEN {column_text} = ANY (q.changed) THEN (q.r).{column} ELSE t.{column} END"
-# Neither keys nor the application's triggers are asked: rows that were orphans come back as what they were.
+# No foreign key is checked and no trigger of the application fires: rows that were orphans come back as they were.
 AS_REPLICA = "SELECT set_config('session_replication_role', 'replica', true)"
 AS_ORIGIN = "SELECT set_config('session_replication_role', 'origin', true)"
-# The transaction that rows written by now have: at a savepoint it is one of its own, and no function tells it.
+# The transaction id of rows written now: inside a savepoint it is one of its own, and no function returns it.
 OUR_TRANSACTION = """
 UPDATE kanban_rollback.repairs SET undone_by = undone_by WHERE repair_id = %(repair)s RETURNING xmin::text
 """
@@ -178,7 +178,7 @@ INSERT INTO pg_temp.kanban_put SELECT %(repair)s, %(place)s, q.leaf, q.at, q.kep
 PUT_CHANGED = """
 SELECT {shown}, count(*) OVER () FROM ({put}) AS q WHERE q.same IS NOT TRUE LIMIT %(most)s
 """
-# Rows that refer to one of these, and neither go with it nor get back what they referred to before.
+# Rows that refer to one of these, and neither go with it nor get their earlier reference back.
 REFERRING = """
 SELECT {shown}, count(*) OVER ()
 FROM {rows} JOIN pg_temp.kanban_put AS b ON b.repair = %(repair)s AND b.place = %(place)s AND b.kept = q.kept

@@ -5,23 +5,23 @@
 
 from __future__ import annotations
 
-# A replica that was promoted has another timeline. What is committed is on disk, up to here at least; where the next
-# record goes would do as well, but that may lie beyond a page's header, which nobody sends while nothing is written.
+# A promoted replica has another timeline. What is committed is on disk at least up to here; the position of the next
+# record would do as well, but it may lie beyond a page header, which is not sent while nothing is written.
 POSITION = "SELECT left(pg_walfile_name(pg_current_wal_flush_lsn()), 8), pg_current_wal_flush_lsn()::text"
 
-# Where the log of the primary before was left, and when the last transaction that came from there was committed. A
-# server knows it for as long as it runs. Without a position that was received it was no streaming replica since it
-# was started, and what was replayed then is of its own crash.
+# Where the log of the previous primary was left, and when the last transaction from there was committed. A server knows
+# this for as long as it runs. Without a received position it has not been a streaming replica since it was started, and
+# what it replayed then came from its own crash.
 PROMOTION = """
 SELECT CASE WHEN pg_last_wal_receive_lsn() IS NOT NULL THEN pg_last_wal_replay_lsn()::text END,
        CASE WHEN pg_last_wal_receive_lsn() IS NOT NULL
             THEN to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END
 """
-# The same for every promotion there ever was, restarts or not; few roles may read it, for it is a file.
+# The same for every promotion there ever was, regardless of restarts; few roles may read it, because it is a file.
 HISTORY = "SELECT pg_read_file('pg_wal/' || %(timeline)s::text || '.history')"
 
-# Who follows, and whether what was written up to a position is on its disk. A subscriber is no standby: it cannot take
-# over. The positions of others are hidden from a role without pg_read_all_stats.
+# Standbys, and whether what was written up to a position is on their disk. A subscriber is not a standby: it cannot
+# take over. The positions of others are hidden from a role without pg_read_all_stats.
 STANDBYS = """
 SELECT r.application_name, r.sync_state, r.flush_lsn >= %(lsn)s::pg_lsn,
        GREATEST(0, pg_wal_lsn_diff(%(lsn)s::pg_lsn, r.flush_lsn))::bigint

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 COUNTS = "SELECT current_setting('track_counts')::boolean"
-# Of the whole transaction up to now, what was rolled back to a savepoint included. Partitions count as their root:
-# a row may move from one to another. The ledger and temporary tables are our own.
+# Of the whole transaction so far, including what was rolled back to a savepoint. Partitions count as their root,
+# because a row may move from one to another. The ledger and temporary tables are our own.
 WRITTEN = """
 SELECT r.oid::bigint, n.nspname::text || '.' || r.relname::text, sum(s.n_tup_ins)::bigint,
        sum(s.n_tup_upd + s.n_tup_del)::bigint, sum(s.n_tup_del)::bigint
