@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-# Apart from the ledger's first tables, so that an older collection keeps working with those.
+# Separate from the ledger's first tables, so that an older collection keeps working with those.
 CREATE = """
 CREATE TABLE IF NOT EXISTS kanban_rollback.files (
   incident_id text NOT NULL REFERENCES kanban_rollback.incidents,

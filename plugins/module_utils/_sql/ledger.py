@@ -94,7 +94,7 @@ CREATE TABLE kanban_rollback.leases (
   expires_at timestamptz NOT NULL
 );
 """
-# An existing mark stays: a mark that whoever may set it could also change would be worthless.
+# An existing mark stays: a mark that those who may set it could also change would be worthless.
 SET_META = """
 INSERT INTO kanban_rollback.meta (key, value) VALUES (%(key)s, %(value)s) ON CONFLICT (key) DO NOTHING
 """

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-# Apart from the ledger's first tables, so that an older collection keeps working with those. A row's text is the
+# Separate from the ledger's first tables, so that an older collection keeps working with those. A row's text is the
 # server's own for the whole record: with the settings of the repair's session it comes back exactly, whatever its types
 # are. A row that was deleted has no ``after``; one that a restore put there has no ``before``.
 CREATE = """
