@@ -4,7 +4,7 @@
 """Whether a text is one SQL statement that stays within brackets. Pure: neither Ansible nor a driver.
 
 The driver sends whatever it is given, and the server runs all of it: ``1); COMMIT; DELETE FROM t; SELECT (1`` would
-leave the brackets that it was put in, and the transaction that only reads.
+escape the brackets that it was put in, and the read-only transaction.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqltext im
 
 
 def flaw_of(text: str) -> str:
-    """Return what is wrong with a query that is to stand in brackets, as words after "a query that"; empty for none."""
+    """Return what is wrong with a query to be put in brackets, as words after "a query that"; empty if nothing is."""
     if not text:
         return "is empty"
     depth = place = 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what PostgreSQL or libpq says to what a person needs to read. Pure: neither Ansible nor a driver."""
+"""Turn what PostgreSQL or libpq says into what a person needs to read. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STATES = {
     "42501": (
         "missing_privilege",
         "The role cannot do its part of the rollback; the statement was rolled back.",
-        # The server names a table or a function, and no privilege.
+        # The server names a table or a function, but no privilege.
         "Run bootstrap.yml for this role again, which grants all that it needs on what is named, or use another role.",
     ),
     "25006": (
@@ -65,8 +65,8 @@ _TIMEOUTS = {
 }
 _LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03"}
 
-# A connection that fails has no SQLSTATE, only libpq's text, which quotes the server's. A server that speaks another
-# language than English is reported in its own words.
+# A failed connection has no SQLSTATE, only libpq's text, which quotes the server's. A server that uses another language
+# than English is reported in its own words.
 _LIBPQ = (
     ("too many connections", "53300"),
     ("too many clients", "53300"),
@@ -151,7 +151,7 @@ def explain_connect(message: str, where: str) -> ServerError:
     """
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     for words, state in _LIBPQ:
-        # One line per address that was tried: the one with the words is the one to show.
+        # There is one line per address that was tried: show the one that has the words.
         for number, line in enumerate(lines):
             if words in line:
                 detail = [text.partition("DETAIL:")[2].strip() for text in lines[number + 1 :] if "DETAIL:" in text]

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SQL statements as text for people, without the data in them. Pure: neither Ansible nor a driver.
 
-What a session runs, as pg_stat_activity shows it, holds customers' data. pg_stat_statements puts ``$1`` in place of
-constants, but not in every statement: PASSWORD 'x' of ALTER ROLE stands there as typed. So both go through here.
+Statements in pg_stat_activity hold customers' data. pg_stat_statements replaces constants by ``$1``, but not in every
+statement: PASSWORD 'x' of ALTER ROLE is there as typed. So both go through here.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ LETTERS = 1000
 HIDDEN = "?"
 CUT = "…"
 
-# In the order in which they are tried at each place. One that does not end, for the server has cut the text, is taken
-# to the end. Names, and parameters such as $1, stay.
+# In the order in which they are tried at each place. A token without an end, because the server has cut the text,
+# extends to the end. Names, and parameters such as $1, stay.
 TOKENS = re.compile(
     r"""
     (?P<space>   \s+ | --[^\n]* )
@@ -36,7 +36,7 @@ _COMMENT_ENDS = re.compile(r"/\*|\*/")
 def hide_literals(text: str, letters: int = LETTERS) -> str:
     """Return a statement on one line, cut, without comments and with ``?`` for each string and number.
 
-    Where it cannot be told for certain where a string ends, the rest is left out.
+    If it is uncertain where a string ends, the rest is left out.
     """
     kept: list[str] = []
     place = 0
@@ -55,7 +55,7 @@ def hide_literals(text: str, letters: int = LETTERS) -> str:
         elif kind == "name":
             kept.append(found.group())
         elif kind == "open" or (kind == "string" and "\\'" in found.group()):
-            # The setting standard_conforming_strings of that session decides what a backslash before a quote is.
+            # What a backslash before a quote means depends on standard_conforming_strings of that session.
             kept.append(HIDDEN + CUT)
             break
         else:
@@ -64,13 +64,13 @@ def hide_literals(text: str, letters: int = LETTERS) -> str:
 
 
 def one_line(text: str, letters: int = LETTERS) -> str:
-    """Return text on one line, cut where it is longer than ``letters``."""
+    """Return text on one line, cut if it is longer than ``letters``."""
     line = " ".join(text.split())
     return line if len(line) <= letters else line[:letters] + CUT
 
 
 def after_comment(text: str, place: int) -> int:
-    """Return where a comment ends that began before ``place``: they nest."""
+    """Return where a comment that began before ``place`` ends; comments nest."""
     depth = 1
     while depth:
         found = _COMMENT_ENDS.search(text, place)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which tenants belong to which stage of the return. Pure: neither Ansible nor a driver.
 
-Those that had the feature stand in one order, that of their ids, and a stage is a piece of it: beyond one share of
-them and up to another, in per cent. The order is of all of them, put back or not, so a stage that is gone on with is
-the same.
+The tenants that had the feature are ordered by their ids, and a stage is a slice of that order: beyond one share of
+them and up to another, in per cent. The order includes all of them, put back or not, so a stage that is continued
+stays the same.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ WHOLE = 100.0
 
 @dataclass(frozen=True)
 class Stage:
-    """``tenants`` of this stage, of ``had_it`` in all, after ``before`` of earlier stages."""
+    """The ``tenants`` of this stage, of ``had_it`` in all, after ``before`` of earlier stages."""
 
     had_it: int
     before: int
     tenants: list[str]
 
     def as_result(self) -> dict[str, int]:
-        """Return the module's ``stage`` result: figures alone, for the tenants may be hundreds of thousands."""
+        """Return the module's ``stage`` result: only figures, because there may be hundreds of thousands of tenants."""
         return {"had_it": self.had_it, "before": self.before, "tenants": len(self.tenants)}
 
 
@@ -45,7 +45,7 @@ def stage_of(
     """Return the stage beyond one share and up to another.
 
     :param tenants: all that had the feature, each once, in any order.
-    :param first: who comes before all others, where they had it.
+    :param first: the tenant that comes before all others, if it had the feature.
     :param numbers: whether the ids are numbers, and not text: 9 before 10.
     """
     ordered = in_order(tenants, first, numbers)
@@ -56,7 +56,7 @@ def stage_of(
 def in_order(tenants: Iterable[str], first: str | None = None, numbers: bool = False) -> list[str]:
     """Return tenants in the order of the stages.
 
-    Text is in the order of its code points: a collation's may change with the server's library, between two stages.
+    Text is ordered by code points: a collation's order may change with the server's library, between two stages.
     """
     wanted = (first or "").strip().lower()
     key: Any = Decimal if numbers else str

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How all databases of a run stand: who acted, who follows, who is silent, and who was taken over from. Pure."""
+"""How all databases of a run stand: which acted, which follow, which are silent, and which were replaced. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
 class Standing:
     """How all databases stand: hosts that acted, replicas, and hosts that say nothing about their tenants.
 
-    ``replaced``: primaries of the kill whose place another server has by now; ``rivals``: those that are still one.
+    ``replaced``: primaries at the kill that another server has replaced; ``rivals``: those that are still primaries.
     """
 
     acted: list[Host] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Standing:
 
     @property
     def whole(self) -> bool:
-        """Every host of the group is accounted for and none failed."""
+        """Whether every host of the group is accounted for and none failed."""
         missing = self.silent or self.headless or not self.acted
         return not missing and not any(host.failed or host.sweep_lost or host.gone for host in self.acted)
 
@@ -46,12 +46,12 @@ class Standing:
 
     @property
     def default_on(self) -> bool:
-        """Whether somewhere the default of all tenants is on: who has no row of their own is in no count then."""
+        """Whether the default of all tenants is on anywhere: tenants without their own row are in no count then."""
         return any(host.last.get("global_default") == "on" for host in self.acted)
 
     @property
     def taken_from(self) -> list[str]:
-        """What is to be said of those that another server has taken over from, a line each."""
+        """What to say about hosts that another server has taken over from, one line each."""
         others = ",".join(host.name for host in [*self.acted, *self.replicas])
         rivals = [
             f"{host.name}: STILL TAKES WRITES beside the server that took over. The flag is off on both; stop this one"
@@ -69,7 +69,7 @@ def stand(hosts: Sequence[Host]) -> Standing:
     standing = Standing()
     taken_from = {host.last["failover"]["host"] for host in hosts if host.last.get("failover")}
     for host in hosts:
-        # What a host has from itself is another server behind its own name.
+        # A host that took over from itself is another server behind the same name.
         elsewhere = host.name in taken_from and not host.took_over_from(host.name)
         if elsewhere and host.handed_over:
             standing.replaced.append(host)
@@ -88,7 +88,7 @@ def stand(hosts: Sequence[Host]) -> Standing:
 
 
 def failover_part(standing: Standing) -> list[dict[str, Any]]:
-    """Judge what another server's taking over has cost: what is lost is no success. Empty where none took over."""
+    """Judge what it has cost that another server took over: a loss is no success. Empty if none took over."""
     found = [host for host in standing.acted if host.last.get("failover")]
     if not found:
         return []
@@ -99,6 +99,6 @@ def failover_part(standing: Standing) -> list[dict[str, Any]]:
 
 
 def earlier_part(names: Sequence[str], infos: Sequence[Answer]) -> dict[str, Any]:
-    """Say what is known of servers that took over since the kill, before an undo; it judges nothing."""
+    """Report, before an undo, what is known of servers that took over since the kill; it judges nothing."""
     told = [line for name, info in together(names, infos) for line in earlier_lines(name, info)]
     return Part(NOTHING, "", lines=told).as_result()

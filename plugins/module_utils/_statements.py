@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The figures of pg_stat_statements: which columns they stand in, what passed between two readings, who is worst.
+"""The figures of pg_stat_statements: which columns hold them, what passed between two readings, and what is worst.
 
 Pure: neither Ansible nor a driver.
 """
@@ -15,7 +15,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 
 # What is read, by our name, and the names it has had, newest first. The view itself is asked which of them it has: the
-# extension's version decides, and after an upgrade of the server it may lag behind.
+# extension's version decides, and it may lag behind after an upgrade of the server.
 _NAMES: Mapping[str, Sequence[str]] = {
     "user_id": ("userid",),
     "database_id": ("dbid",),
@@ -56,7 +56,7 @@ def columns_of(names: Sequence[str]) -> dict[str, str | None]:
 
 
 class Key(NamedTuple):
-    """What tells one statement's figures from another's; ``toplevel`` is None where there is no such column."""
+    """The key of one statement's figures; ``toplevel`` is None if there is no such column."""
 
     user_id: int
     database_id: int
@@ -66,7 +66,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """One statement's counters; None is what the extension does not have. Times in milliseconds."""
+    """One statement's counters; None for what the extension does not have. Times in milliseconds."""
 
     key: Key
     calls: int
@@ -87,7 +87,7 @@ class Figures:
         return self.total_ms / self.calls if self.calls else 0.0
 
     def as_result(self) -> dict[str, Any]:
-        """Return the figures as the module shows them. An id of 64 bits is text: not every reader has such numbers."""
+        """Return the figures as the module shows them. An id of 64 bits is text: not all readers can hold it."""
         shown = {name: value for name, value in vars(self).items() if name not in ("key", "since")}
         times = {name: _rounded(shown[name]) for name in ("total_ms", "min_ms", "max_ms", "plan_ms", "read_ms")}
         found = {**shown, **times, "mean_ms": _rounded(self.mean_ms), "stats_since": self.since}
@@ -99,7 +99,7 @@ class Reading:
     """The figures of one moment.
 
     :param at: seconds of the server's clock.
-    :param whole_ms: the time of all statements, those that were not asked for included.
+    :param whole_ms: the time of all statements, including those that were not asked for.
     :param hidden: number of statements whose text this role may not see.
     :param hidden_ms: their time.
     """
@@ -115,9 +115,9 @@ class Reading:
 class Passed:
     """What passed: since the counters began, or between two readings.
 
-    :param seconds: the time between the readings; None where there was one.
-    :param restarted: statements whose counters began anew in between: theirs is what passed since then.
-    :param gone: statements that were there and are no more (evicted, or reset): theirs is lost.
+    :param seconds: the time between the readings; None if there was only one.
+    :param restarted: statements whose counters began again in between: for these it is what passed since then.
+    :param gone: statements that are no longer there (evicted or reset): what passed for these is lost.
     """
 
     figures: Sequence[Figures]
@@ -182,7 +182,7 @@ _ORDER: Mapping[str, Callable[[Figures], float]] = {
 
 
 def worst(passed: Passed, order_by: str, most: int, least_mean_ms: float) -> list[Figures]:
-    """Return at most ``most`` statements, the worst first; of equals, the one with more time in all, then by its id."""
+    """Return at most ``most`` statements, the worst first; equals are ordered by total time, then by id."""
     slow = [figures for figures in passed.figures if figures.mean_ms >= least_mean_ms]
     weight = _ORDER[order_by]
 
@@ -193,7 +193,7 @@ def worst(passed: Passed, order_by: str, most: int, least_mean_ms: float) -> lis
 
 
 def share(part_ms: float, whole_ms: float) -> float | None:
-    """Return which part of the whole time this is, from 0 to 1; None where nothing took any."""
+    """Return which part of the whole time this is, from 0 to 1; None if nothing took any."""
     return round(min(1.0, part_ms / whole_ms), 4) if whole_ms > 0 else None
 
 

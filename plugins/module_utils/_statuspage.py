@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A status page as it is: components, the incident that is ours, and what that incident remembers. Pure.
 
-The API documents ``metadata`` of an incident, an object of objects. In it stand whose incident it is, what has been
-posted, and how components were before. It travels in the same request as the words, so either both are there or
-neither, whatever becomes of the answer.
+The API documents ``metadata`` of an incident, an object of objects. It holds whose incident it is, what has been
+posted, and how components were before. It is sent in the same request as the words, so either both are there or
+neither, whatever happens to the answer.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class Memory:
-    """What an incident of ours remembers, as flat objects of texts, the least that any store of metadata keeps.
+    """What an incident of ours remembers, as flat objects of texts, which any store of metadata can keep.
 
     :param owner: our id of the incident.
     :param posted: digests of what was posted, each with the status that it had then.
@@ -70,13 +70,13 @@ class Memory:
     set: Mapping[str, str] = field(default_factory=dict)
 
     def put_into(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Return metadata with this put in; what others keep there stays."""
+        """Return metadata with this added; what others keep there stays."""
         mine = {MARK: {"incident": self.owner}, _POSTED: self.posted, _BEFORE: self.before, _SET: self.set}
         return {**metadata, **{name: dict(value) for name, value in mine.items()}}
 
 
 def memory_of(incident: Incident | None, owner: str) -> Memory:
-    """Return what an incident remembers; of none, nothing."""
+    """Return what an incident remembers; nothing if there is none."""
     metadata = incident.metadata if incident else {}
     return Memory(owner, *(_texts(metadata.get(name)) for name in (_POSTED, _BEFORE, _SET)))
 
@@ -86,9 +86,9 @@ def _texts(value: Any) -> dict[str, str]:
 
 
 def digest(status: str | None, body: str | None, key: str = "") -> str:
-    """Return by what the same words with the same status are known again.
+    """Return the digest by which the same words with the same status are recognized.
 
-    :param key: what they are, where the same words may be said a second time.
+    :param key: what they are, if the same words may be said a second time.
     """
     said = "\n".join([status or "", body or "", *([key] if key else [])])
     return hashlib.sha256(said.encode()).hexdigest()[:20]

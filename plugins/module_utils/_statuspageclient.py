@@ -18,11 +18,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._httpapi im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statuspagetext import told
 
 MOST_BYTES = 8 * 1024 * 1024
-# One request has this long, and no more than a third of the deadline: one that hangs is tried again.
+# The limit of one request, and at most a third of the deadline, so that one that hangs is tried again.
 ASK_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 _TOO_MANY = (420, 429)
-# Where there was no connection nothing was done; any other silence may follow upon work that was.
+# Without a connection nothing was done; after any other silence it may have been done.
 _NOT_SENT = ("refused", "unresolved")
 _HOPELESS = ("tls", "no_http", "too_big")
 
@@ -42,14 +42,14 @@ class Site:
 
 
 def address(url: str) -> SplitResult:
-    """Return the parts of the API's address; raises BadInput where the key would travel in the clear."""
+    """Return the parts of the API's address; raises BadInput if the key would travel in the clear."""
     return guarded(
         _http.base(url, "api_url"), "api_url", "Whoever is on the way could read the key and write the page."
     )
 
 
 class Client:
-    """Asks one page of the API. ``sent``: how many requests there were; ``again``: how many of them repeated one."""
+    """Client for one page of the API. ``sent``: number of requests; ``again``: how many of them were repeats."""
 
     def __init__(self, site: Site, seconds: float) -> None:
         self._site = site
@@ -60,18 +60,18 @@ class Client:
         self.sent = self.again = 0
 
     def read(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
-        """Return what stands at a path of the page; raises KanbanError."""
+        """Return what is at a path of the page; raises KanbanError."""
         return self._send("GET", path, None, True, query)
 
     def write(self, method: str, path: str, given: Mapping[str, Any], harmless: bool) -> Any:
         """Change something, and return the answer; raises KanbanError.
 
-        :param harmless: whether it may be sent twice. Where it may not, silence raises Doubtful.
+        :param harmless: whether it may be sent twice. If it may not, silence raises Doubtful.
         """
         return self._send(method, path, json.dumps(given).encode(), harmless)
 
     def pause(self, why: str, seconds: float | None = None) -> None:
-        """Wait before the next request; raises KanbanError where no time would be left for it."""
+        """Wait before the next request; raises KanbanError if no time would be left for it."""
         seconds = self._pause if seconds is None else seconds
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         if seconds >= self.deadline.left:
@@ -163,7 +163,7 @@ def _read(reply: _http.Reply, method: str) -> Any:
 
 
 def not_the_page(why: str) -> KanbanError:
-    """Return the error for what answers and is not the API."""
+    """Return the error for something that answers but is not the API."""
     return KanbanError(
         "not_statuspage",
         f"What answers at api_url does not speak Statuspage's API: {why}.",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module ``status_page``: look, plan, (check mode stops here), send, look again where it is not known."""
+"""The module ``status_page``: look, plan (check mode stops here), send, and look again if the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statuspage
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._statuspagetext import body_of, name_of, some
 
-# Components and open incidents are read in pages (unpaged, the API allows one reading a minute), up to so many.
+# Components and open incidents are read in pages (unpaged, the API allows one read a minute), up to this many.
 PAGE, MOST_PAGES = 100, 20
-# Among the newest so many an incident of ours that is resolved is found again.
+# A resolved incident of ours is looked for among this many of the newest.
 NEWEST = 50
 _MOST_OWNER = 100
-# The API may be at work still when it is silent: what it does then must be there when it is looked for.
+# The API may still be at work when it is silent: what it does then must be there when we look again.
 SETTLE_SECONDS = 1.0
 _T = TypeVar("_T")
 
@@ -60,7 +60,7 @@ class Request:
 
 @dataclass
 class _Doing:
-    """What has been done so far. ``doubt``: the step of which it is not known."""
+    """What has been done so far. ``doubt``: the step of which it is not known whether it was done."""
 
     actions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ def _bad(code: str, what: str, todo: str) -> BadInput:
 
 
 def change_page(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError | None]:
-    """Bring the page to what is wished, and return the module's result, with the error that ended it half-way."""
+    """Bring the page to what is wished, and return the module's result and the error that ended it half-way, if any."""
     client, doing = Client(request.site, request.seconds), _Doing()
     first, (planned, warnings) = _look(client, request.wish)
     seen, to_do = first, planned
@@ -155,13 +155,13 @@ def _apply(client: Client, planned: Plan, seen: Seen, doing: _Doing) -> tuple[Se
             return seen, False
         doing.actions.append(_named(step))
     if looked_again and planned.steps:
-        # The first try may have been done late: then there are two, which is to be said and not left to be found.
+        # The first try may have been done late: then there are two, which has to be reported and not left to be found.
         return seen, False
     return seen, True
 
 
 def _settle(doing: _Doing, planned: Plan) -> None:
-    """After a look: a step in doubt that is not asked for any more was done."""
+    """Count a step in doubt as done if it is not in the plan any more after a new look."""
     if doing.doubt is not None and not any(step.what == doing.doubt.what for step in planned.steps):
         doing.actions.append(_named(doing.doubt))
         doing.doubt = None
@@ -179,7 +179,7 @@ def _write(client: Client, step: Step) -> Any:
 
 
 def _after(seen: Seen, step: Step, answer: Any) -> Seen:
-    """Return what is there after a step, as the answer has it."""
+    """Return what is there after a step, according to the answer."""
     try:
         if step.what == COMPONENT:
             changed = component_from(answer)
@@ -209,7 +209,7 @@ def _as_planned(seen: Seen, planned: Plan) -> Seen:
 
 
 def _look(client: Client, wish: Wish) -> tuple[Seen, tuple[Plan, list[str]]]:
-    """Return what is there, what is to be done, and what people should know of it."""
+    """Return what is there, what is to be done, and what people should know about it."""
     warnings: list[str] = []
     try:
         components = chosen(wish.component, _pages(client, "/components", component_from)) if wish.component else []
@@ -283,7 +283,7 @@ def _result(
 
 
 def _side(seen: Seen, planned: Plan | None = None) -> dict[str, Any]:
-    """Return one side of a diff; what was posted stands on the later one, for pages keep every update."""
+    """Return one side of a diff; what was posted is only on the later one, because pages keep every update."""
     posted = next((step.fields["body"] for step in (planned.steps if planned else ()) if "body" in step.fields), None)
     return {
         "components": {f"{one.name} ({one.id})": one.status for one in seen.components},

@@ -27,7 +27,7 @@ OPEN, UPDATE, RESOLVE, REMEMBER, COMPONENT = "open", "update", "resolve", "remem
 class Wish:
     """What is wished; the fields are the module's options of the same names, texts as they are sent.
 
-    ``key``: what is posted, where the same words may be said again.
+    ``key``: what is posted, if the same words may be said again.
     """
 
     incident: str | None = None
@@ -43,12 +43,12 @@ class Wish:
 
     @property
     def digest(self) -> str:
-        """By what it is known that this was posted."""
+        """The digest by which it is known that this was posted."""
         return digest(self.status, self.body, self.key)
 
     @property
     def words(self) -> bool:
-        """True where there is something to post on an incident that is there already."""
+        """True if there is something to post on an incident that already exists."""
         return self.body is not None or self.status is not None
 
 
@@ -70,7 +70,7 @@ class Step:
 
     @property
     def harmless(self) -> bool:
-        """True where sending it twice is the same as sending it once."""
+        """True if sending it twice is the same as sending it once."""
         return self.what in (REMEMBER, COMPONENT)
 
 
@@ -84,7 +84,7 @@ class Plan:
 
 
 def chosen(wished: Sequence[str], there: Sequence[Component]) -> list[Component]:
-    """Return the components that ids or names mean, each once; raises BadInput."""
+    """Return the components that ids or names refer to, each once; raises BadInput."""
     found: dict[str, Component] = {}
     for text in wished:
         mean = [one for one in there if one.id == text] or [one for one in there if one.name == text]
@@ -115,7 +115,7 @@ def chosen(wished: Sequence[str], there: Sequence[Component]) -> list[Component]
 
 
 def plan(wish: Wish, seen: Seen) -> Plan:
-    """Return what has to be sent, nothing where all is as wished; raises BadInput and KanbanError."""
+    """Return what has to be sent, nothing if everything is as wished; raises BadInput and KanbanError."""
     incident = seen.incident
     memory = memory_of(incident, wish.incident or "")
     known = wish.digest in memory.posted
@@ -128,14 +128,14 @@ def plan(wish: Wish, seen: Seen) -> Plan:
         return Plan([_posting(what, wish, seen, after, targets)], warnings, targets)
     steps = [Step(COMPONENT, key, {"status": status}) for key, status in targets.items()]
     if incident is not None and after != memory:
-        # Before the component changes, for afterwards nobody knows how it was.
+        # Before the component changes, because afterwards nobody knows how it was.
         fields = {"metadata": after.put_into(incident.metadata), "deliver_notifications": False}
         steps.insert(0, Step(REMEMBER, incident.id, fields))
     return Plan(steps, warnings, targets)
 
 
 def _after_the_end(wish: Wish, seen: Seen, incident: Incident, known: bool) -> Plan:
-    """What is wished of an incident that is resolved: what was said before is said; anything else is a mistake."""
+    """Return the plan for a resolved incident: what was posted before needs nothing; anything else is a mistake."""
     if wish.words and not known:
         raise KanbanError(
             "incident_resolved",
@@ -143,7 +143,7 @@ def _after_the_end(wish: Wish, seen: Seen, incident: Incident, known: bool) -> P
             "An update would open it again, and whoever resolved it may have had reasons. Nothing was sent.",
             "Give incident another id where trouble is back, or post it on the page by hand.",
         )
-    # A component that follows its incident back must not be put down again by the same call as before.
+    # A component that went back with its incident must not be put down again by repeating an earlier call.
     behind = [one.name for one in seen.components if wish.component_status not in (None, PRIOR, one.status)]
     warnings = [f"The incident is resolved on the page, so components are left as they are: {some(behind)}."]
     return Plan([], warnings if behind else [])
@@ -190,7 +190,7 @@ def _remembering(memory: Memory, wish: Wish, components: Sequence[Component], ta
 
 
 def _posting(what: str, wish: Wish, seen: Seen, memory: Memory, targets: Mapping[str, str]) -> Step:
-    """Return the one request that says it, changes the components and remembers all that."""
+    """Return the one request that posts the words, changes the components and remembers both."""
     if what == OPEN and not wish.name:
         raise BadInput(
             "no_name",
@@ -216,7 +216,7 @@ def _posting(what: str, wish: Wish, seen: Seen, memory: Memory, targets: Mapping
 
 
 def _affected(incident: Incident | None, components: Sequence[Component]) -> list[str] | None:
-    """Return the components that the incident affects, those that others put there too; None where nothing changes."""
+    """Return the components that the incident affects, including those that others added; None if nothing changes."""
     there = list(incident.components) if incident else []
     more = [one.id for one in components if one.id not in there]
     return there + more if more else None

@@ -12,27 +12,27 @@ from typing import Any, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
 
-# What the API documents as its limits.
+# The limits that the API documents.
 MOST_NAME, MOST_BODY = 255, 25_000
 MOST_TOLD = 300
 # A page shows the body of an update as HTML.
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-# What is plain text in one place and HTML in another has no form that is right in both but this.
+# For text that is plain in one place and HTML in another, this is the only form that is right in both.
 _ANGLES = str.maketrans({"<": "‹", ">": "›"})
 _NO_TEXT = ("Cc", "Cs", "Co")
-# Letters that turn the direction of writing change how the rest of the page reads; joiners of emoji do not.
+# Characters that turn the direction of writing change how the rest of the page reads; joiners of emoji do not.
 _TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
 def body_of(text: str) -> str:
-    """Return the words of an update as the page shows them to the letter; raises BadInput where they do not fit."""
+    """Return an update's words so that the page shows them to the letter; raises BadInput if they do not fit."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = "".join("�" if _acts(letter) else letter for letter in lines)
     return _fitting("body", kept.strip().translate(_ENTITIES), MOST_BODY)
 
 
 def name_of(text: str) -> str:
-    """Return an incident's name, one line of plain text; raises BadInput where it does not fit."""
+    """Return an incident's name, one line of plain text; raises BadInput if it does not fit."""
     return _fitting("name", clean(text, len(text)).translate(_ANGLES), MOST_NAME)
 
 
@@ -59,7 +59,7 @@ def _fitting(what: str, text: str, most: int) -> str:
 
 
 def told(answer: bytes) -> str:
-    """Return what the API says is wrong, one bounded line without markup; a dash where it says nothing."""
+    """Return what the API says is wrong, one bounded line without markup; a dash if it says nothing."""
     try:
         found = json.loads(answer)
     except ValueError:

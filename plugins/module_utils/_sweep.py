@@ -32,7 +32,7 @@ class Settled:
 
 
 def open_transactions(session: Session) -> dict[str, dict[str, Any]]:
-    """Return the transactions of others that are open now, by a key that is theirs alone."""
+    """Return the transactions of others that are open now, by a key that is unique to each."""
     with session.transaction(LOOK_SECONDS, mode="READ ONLY") as cursor:
         rows = cursor.rows(queries.OPEN_TRANSACTIONS, {})
     return {
@@ -42,7 +42,7 @@ def open_transactions(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def settle(session: Session, sweep: Callable[[], int], deadline: Deadline) -> Settled:
-    """Sweep whenever one of them has ended, and once more after the last.
+    """Sweep whenever one of the open transactions has ended, and once more after the last.
 
     :param sweep: switches off what is on again; returns how many tenants that were.
     """

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kill: switch a flag for every tenant, or some, within a deadline, whoever holds rows.
 
-First one pass over the whole table that waits for no row, committed in batches; what it had to pass over is then waited
-for, tenant by tenant, in short turns until the deadline, with a second session looking who holds it.
+First, one pass over the whole table, committed in batches, waits for no row. The rows that it skips are then waited
+for, tenant by tenant, in short turns until the deadline, while a second session watches who holds them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAGES_AT_LEAST = 16
 BATCH_SECONDS = (0.15, 0.6)  # A batch is grown below the first and shrunk above the second.
 TENANTS_PER_BATCH = 5000
 WAITED_FOR = 1000  # Tenants of one round of waiting.
-IN_LINE = 20  # Of these, how many are waited for in line before all are looked at again.
+IN_LINE = 20  # How many of these are waited for in line before all are looked at again.
 ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")  # Classes of SQLSTATE that one row's content can cause.
 
 
@@ -66,10 +66,10 @@ class Rows(Protocol):
 
 @dataclass
 class Outcome:
-    """What a switch came to.
+    """The result of a switch.
 
     ``blocked`` maps a tenant that could not be switched to who holds it, ``refused`` to why the server would not write
-    it; ``counted`` is False when the table was held so that nobody knows how many are on.
+    it; ``counted`` is False if the table was held, so that nobody knows how many are on.
     """
 
     switched: int = 0
@@ -83,7 +83,7 @@ class Outcome:
 
 
 class Switcher:
-    """Switches one flag on one database, with the patience that it is given."""
+    """Switches one flag in one database, with the given patience."""
 
     def __init__(
         self, patience: Patience, rows: Rows, keeper: Keeper, deadline: Deadline, *, enabled: bool = False
@@ -110,7 +110,7 @@ class Switcher:
                 self.outcome.after = self._count(whole)
             self._name_what_is_left(whole)
         except Timeout:
-            # The table itself is held: not even a count was to be had.
+            # The table itself is held: not even counting was possible.
             self.outcome.counted = False
             self.outcome.table_blockers = self._patience.table_blockers
         finally:
@@ -132,7 +132,7 @@ class Switcher:
                 while self._batch(scope) is None and not self._deadline.over:
                     pass  # _batch has waited its turn.
             return
-        # Not past the size at the start: behind it lie our own new versions. Rows that others put there meanwhile are
+        # Stop at the initial size: beyond it are our own new row versions. Rows that others add there meanwhile are
         # found by the count.
         pages = self._patience.asking(lambda cursor: pages_of(cursor, table))
         first, step = 0, PAGES_AT_FIRST
@@ -154,13 +154,13 @@ class Switcher:
             if not self._switch(scope):
                 return None
         except Timeout:
-            # Nobody's row: something holds the table itself, a migration perhaps. Wait in line once, and see who.
+            # Not a row: something holds the table itself, perhaps a migration. Wait in line once, and see who it is.
             self.outcome.table_blockers = self._wait_in_line(scope)
             return None
         except ServerError as error:
             if not _is_of_one_row(error):
                 raise
-            # A constraint or trigger refuses some row; the others of the batch must not stay on for it.
+            # A constraint or trigger refuses some row; the others of the batch must not stay on because of it.
             found = self._held(scope)
             self._switch_apart(found)
             return None if found else time.monotonic() - started
@@ -168,7 +168,7 @@ class Switcher:
         return time.monotonic() - started
 
     def _switch_apart(self, tenants: Sequence[str]) -> None:
-        """Switch tenants in halves until each that the server refuses is alone, and is named."""
+        """Switch tenants in halves until each one that the server refuses is isolated and named."""
         if not tenants or self._deadline.over:
             return
         try:
@@ -186,12 +186,12 @@ class Switcher:
             self._switch_apart(tenants[middle:])
 
     def _wait_for(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> None:
-        """One round: what has come free at once, then each tenant that is still held for a short turn."""
+        """Run one round: switch at once what has come free, then wait a short turn for each tenant still held."""
         free = self._held(whole)
         if len(free) >= WAITED_FOR and tenants is None:
             self._first_pass(table, tenants)  # More are held than a list should name: what came free may not be on it.
         if not free:
-            time.sleep(LOOK_AGAIN_SECONDS)  # Rows that are yet to be made, by whoever holds them up.
+            time.sleep(LOOK_AGAIN_SECONDS)  # Rows have yet to be made, and somebody holds that up.
             return
         if self._batch(Scope.tenants(free)) is None:
             return
@@ -207,7 +207,7 @@ class Switcher:
                 self.outcome.blocked.pop(tenant, None)
 
     def _switch_several(self) -> None:
-        """Tenants with several rows, together. Where somebody holds such a row, the first pass takes what is free."""
+        """Switch tenants with several rows as a whole. If such a row is held, the first pass takes what is free."""
         before = -1
         while before != self.outcome.switched and not self._deadline.over:
             before = self.outcome.switched
@@ -225,7 +225,7 @@ class Switcher:
             self._late = True
 
     def _held(self, whole: Scope) -> list[str]:
-        """Return tenants that are not as wanted, but for those that the server refuses to write."""
+        """Return tenants that are not as wanted, except those that the server refuses to write."""
         limit = WAITED_FOR + len(self.outcome.refused)
         found = self._patience.asking(lambda cursor: self._rows.to_switch(cursor, whole, self._enabled, limit))
         return [tenant for tenant in found if tenant not in self.outcome.refused]
@@ -244,7 +244,7 @@ class Switcher:
     def _in_batch(
         self, switch: Callable[[Cursor], tuple[int, Change | None]], turn: float = TURN_SECONDS, watch: bool = False
     ) -> bool:
-        """Switch and keep the priors in one transaction; False when the connection broke and was made again."""
+        """Switch and keep the priors in one transaction; return False if the connection broke and was made again."""
 
         def work(cursor: Cursor) -> int:
             number, change = switch(cursor)
