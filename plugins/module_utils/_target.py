@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the names that a user gave to the flag's place in this database, and to the tenants that exist."""
+"""Find the flag's place in this database, and the tenants that exist, from the names that a user gave."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DATA_EXCEPTION = "22"  # The class of SQLSTATEs for values that do not fit.
 def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
     """Return the flag's place with the catalog's names and types.
 
-    Raises BadInput with near names, and ServerError where the role may not read it, or write it if ``writing``.
+    Raises BadInput with similar names, and ServerError if the role may not read it, or write it if ``writing``.
     """
     try:
         table, columns = find_table(cursor, flag.table)

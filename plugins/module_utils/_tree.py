@@ -19,7 +19,7 @@ class Way:
     """One way out of a fork.
 
     ``when``: in the table's words. ``answer``: yes, no or unknown. ``to``: the next fork, or an outcome. ``look``: what
-    to look at where something is not known or not well; such a way can never end in "no incident".
+    to look at if something is not known or not well; such a way can never end in "no incident".
     """
 
     when: str

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Walking the decision tree: from what was measured to one outcome. Pure: neither Ansible nor a driver.
 
-Facts come from many hands, so each may be missing or of an odd type; then it is not known, and never good.
+Facts come from many sources, so each may be missing or of an odd type; then it counts as unknown, never as good.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triageword
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
-# What an incident's record keeps; all of it is bounded by the lines that figures are told in.
+# What an incident's record keeps; all of it is bounded, because figures are reported in bounded lines.
 _RECORDED = ("scenario", "recommended", "severity", "headline", "path", "command")
 
 
@@ -43,13 +43,13 @@ def triage_decision(
     act: bool = False,
     arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the one outcome of the tree, and how it came to be.
+    """Return the one outcome of the tree, and how it was reached.
 
     :param facts: ``declared``, ``integrity``, ``health``, ``performance``, ``affected``.
-    :param tries: how often a host must have been asked before it is down.
-    :param places: from how many places, where it cannot be reached.
-    :param share: of the tenants that are on, from which scenario 2 is not enough.
-    :param act: whether the caller goes on with a scenario that is decided on, which a P2 or doubt never is.
+    :param tries: how often a host must have been asked before it counts as down.
+    :param places: from how many places, if it cannot be reached.
+    :param share: the share of the tenants that are on from which scenario 2 is not enough.
+    :param act: whether the caller goes on with the scenario that was decided on, which a P2 or doubt never is.
     :param arguments: what the next command needs, for instance ``["-i", "production"]``.
     """
     read = [
@@ -72,7 +72,7 @@ def triage_decision(
     p2 = any(label == "p2" for label, _way, _because in taken)
     severity, headline, playbook = OUTCOMES[name]
     if name == "none":
-        # Good is only what was looked at.
+        # Only what was looked at is good.
         headline = "; ".join([headline, *map(one_line, names_of(part(facts, "performance").get("beside")))])
     if name not in ("none", "unknown"):
         headline = f"{headline}. Why: {taken[-1][2]}"
@@ -104,13 +104,13 @@ def triage_decision(
 
 
 def _path_lines(path: Sequence[Mapping[str, str]]) -> list[str]:
-    # What is not known says so itself.
+    # An unknown answer says so itself.
     said = {"yes": "YES: ", "no": "no: ", "unknown": ""}
     return [f"{i}. {step['question']} {said[step['answer']]}{step['because']}" for i, step in enumerate(path, 1)]
 
 
 def _nobody_has_it(outcome: str, facts: Facts) -> list[str]:
-    """Say where switching off would change nothing: somebody did it before, and the same line again leads nowhere."""
+    """Say if switching off would change nothing: somebody did it before, and the same line again leads nowhere."""
     affected = part(facts, "affected")
     if outcome not in ("scenario1", "scenario2") or not is_true(affected.get("known")) or number_of(affected.get("on")):
         return []
@@ -131,12 +131,12 @@ def _next_lines(
             f"Then: {command}",
             "What a person knows and no probe can: -e kanban_declared=down (or corruption, or security).",
         ]
-    # Nobody needs what was done before, but for its proof.
+    # Nobody needs again what was done before, except to prove it.
     then = f"To have it proven off all the same: {command}" if already else f"Next: {command}"
     return [f"Going on with {acts}." if acts else then, *look]
 
 
-# What each fork asks. Each returns the name of a way and the figures that decided.
+# The question of each fork. Each function returns the name of a way and the figures that decided.
 
 
 def _declared(facts: Facts, _limits: Limits, _taken: Any) -> tuple[str, str]:
@@ -165,7 +165,7 @@ def _data(facts: Facts, _limits: Limits, _taken: Any) -> tuple[str, str]:
 
 
 def _noted(facts: Facts) -> str:
-    """Return what checks found that do not decide, most first; one that did not count is told before those."""
+    """Return what checks that do not decide found, most first; checks that did not count come before those."""
     found = {one_line(name): number_of(count) for name, count in part(facts, "noted").items()}
     names = sorted(found, key=lambda name: (found[name] is not None, -(found[name] or 0)))
     told = [f"{name} {'not counted' if found[name] is None else format(found[name], ',.0f')}" for name in names]
@@ -222,7 +222,7 @@ def _figure(given: Any, unit: str) -> str:
 
 
 def share_of(facts: Facts) -> tuple[float | None, str]:
-    """Return which share of the tenants that are on is affected, None where nobody knows, and that in words."""
+    """Return which share of the tenants that are on is affected, None if nobody knows, and the same in words."""
     if not is_true(facts.get("known")):
         return None, f"not known: {one_line(facts.get('why') or 'nobody counted who is affected')}"
     affected, on, share = (number_of(facts.get(name)) for name in ("affected_on", "on", "share"))
@@ -271,5 +271,5 @@ _JUDGES: Mapping[str, Callable[[Facts, Limits, Any], tuple[str, str]]] = {
     "errors": _errors,
     "whole": _whole,
 }
-# Which part of the facts a fork looks at, where it is not called the same.
+# Which part of the facts a fork looks at, if it has another name than the fork.
 _SOURCES = {"data": "integrity", "down": "health", "share": "affected", "errors": "affected"}

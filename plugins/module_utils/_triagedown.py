@@ -34,12 +34,12 @@ def judge_down(facts: Facts, limits: Limits, _taken: Any) -> tuple[str, str]:
     if known == "refused" and socket_tries >= limits.tries:
         return "sockets", figures
     doubt = ""
-    # Sockets that are refused by a host that is well have tries of their own.
+    # Sockets that a healthy host refuses have their own number of tries.
     if healthy or served == "yes" or tries < limits.tries:
         doubt = f"too few tries, {limits.tries} are needed"
     elif not hosts or unhealthy + unreachable < hosts:
         doubt = f"not every application host has an answer{which(facts.get('silent'))}"
-    # What the application itself answers is first-hand. What nobody answers may be the way there.
+    # An answer of the application itself is first-hand. If nothing answers, the cause may be the way there.
     elif unreachable and places < limits.places:
         doubt = f"that may be the network, {limits.places} places are needed"
     return ("unknown", f"not known: {figures}: {doubt}") if doubt else ("hosts", figures)
@@ -49,7 +49,7 @@ def _sockets(facts: Facts, tries: int) -> tuple[str, str, int]:
     asked, connected, refused, unclear, unreachable = (
         count_of(facts.get(name)) for name in ("asked", "connected", "refused", "unclear", "unreachable")
     )
-    # They are watched, and hosts that are healthy are asked but once.
+    # Sockets are watched, whereas healthy hosts are asked only once.
     tries = count_of(facts.get("tries", tries))
     if not asked:
         return "sockets not known, none was asked", "unknown", tries
@@ -63,7 +63,7 @@ def _sockets(facts: Facts, tries: int) -> tuple[str, str, int]:
 
 
 def _users(facts: Facts) -> tuple[str, str]:
-    """Return what was seen at the address that users have, and whether they are served there: yes, no, or nothing."""
+    """Return what was seen at the users' address, and whether they are served there: yes, no, or nothing."""
     if not is_true(facts.get("asked")):
         return "", ""
     if is_true(facts.get("served")):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what hosts answered to the facts that the decision tree and the matrix ask for. Pure: no Ansible, no driver.
+"""Turn hosts' answers into the facts that the decision tree and the matrix ask for. Pure: no Ansible, no driver.
 
 What is missing stays missing: a host without an answer is counted as such and never as a good one.
 """
@@ -17,9 +17,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import close_of
 
-# Words of a sample without a value that say that the other side was there and refused.
+# Codes of samples without a value which say that the other side was there and refused.
 _REFUSED = ("refused", "status")
-# And those that say that it is there and was asked as a stranger, or at another path: nobody knows how its users fare.
+# Codes which say that it was there, but was asked as a stranger or at another path: nobody knows how its users fare.
 _UNCLEAR = ("not_allowed", "not_socketio")
 # Why a request saw nothing of the other side: no name, no route, or a certificate that is not trusted here.
 _BLIND = ("unresolved", "unreachable", "tls")
@@ -29,10 +29,10 @@ _WHY = 80  # Characters of a reason beside a host's name.
 def affected_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str, Any]:
     """Return who is affected over all databases: ``known``, ``applies``, ``affected_on``, ``on``, ``share``, ``why``.
 
-    Beside a list that is frozen the figures are those of now, and ``note`` is what a reader has to know beside them.
+    If the list is frozen, the figures are still the current ones, and ``note`` is what a reader has to know about them.
 
     :param names: the hosts that should have ranked; ``answers`` are those of ``affected_tenants_info``. Several hosts
-        that lead to one database count once, and the primary's answer goes before a replica's.
+        that lead to one database count once, and the primary's answer takes precedence over a replica's.
     """
     chosen: dict[str, Answer] = {}
     doubts, lacking, notes = [], [], []
@@ -64,7 +64,7 @@ def affected_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str,
     on = sum(int(answer.get("on_count", 0)) for answer in chosen.values())
     return {
         "known": bool(chosen) and not doubts and not lacking,
-        # Where no database has a log of errors there is nothing to ask; where only some have, that is a doubt.
+        # If no database has a log of errors there is nothing to ask; if only some have one, that is a doubt.
         "applies": bool(chosen or doubts),
         "affected_on": affected,
         "on": on,
@@ -77,7 +77,7 @@ def affected_facts(names: Sequence[str], answers: Sequence[Answer]) -> dict[str,
 
 
 def _sum(counts: Any) -> int | None:
-    """Return a sum, or None where one of the figures is not known."""
+    """Return a sum, or None if one of the figures is not known."""
     found = list(counts)
     return None if not found or None in found else sum(map(int, found))
 
@@ -86,7 +86,7 @@ def gate_facts(result: Answer | None) -> dict[str, Any]:
     """Return what a watch says, as the fact ``__observe`` of the role has it.
 
     ``verdict``; ``metrics``, those that count; ``why`` some gave no data; and ``beside``, in words: which do not count,
-    and when a watch was not ok. One that was not steady at its end is unstable, whatever its last tries say.
+    and when a watch was not ok. A watch that was not steady at its end is unstable, whatever its last tries say.
     """
     if not result or "verdict" not in result:
         why = one_line((result or {}).get("problem") or "nothing was measured")
@@ -117,7 +117,7 @@ def gate_facts(result: Answer | None) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Return a figure as a person reads it; what is none stays as it is."""
+    """Return a figure as a person reads it; anything else stays as it is."""
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
@@ -135,9 +135,9 @@ def health_facts(
 
     :param names: the application's hosts; ``answers`` are those of ``smoke_test`` there, asking the host's own address.
     :param tries: how often each was asked.
-    :param askers: hosts that asked the address of its users, none where there is none; ``asked`` are their answers.
+    :param askers: hosts that asked the users' address, none if there is no such address; ``asked`` are their answers.
     :param gate: what the role ``observe`` left; its samples of ``sockets`` say who can connect.
-    :param controller: whose second question comes from the same place as its SSH.
+    :param controller: the host whose second request comes from the same place as its SSH.
     """
     found: dict[str, list[str]] = {"healthy": [], "unhealthy": [], "unreachable": [], "silent": []}
     bad_tries = []
@@ -148,17 +148,17 @@ def health_facts(
             bad_tries.append(int(row.get("tries", 0)))
     outside = [(name, answer, _health(answer)) for name, answer in together(askers, asked)]
     answered = [(name, answer, kind) for name, answer, kind in outside if kind in ("unhealthy", "healthy")]
-    # Nothing that counts as down, and yet nobody saw that users are served.
+    # This does not count as down, yet nobody saw that users are served.
     unserved = [(name, answer) for name, answer, kind in outside if kind == "unhealthy" or _blind(answer)]
     return {
         "hosts": list(names),
         **found,
         "tries": min(bad_tries, default=max(tries, default=0)),
-        # The controller is a place of its own: it is what cannot reach a host over SSH.
+        # The controller is a place of its own, because it is what cannot reach a host over SSH.
         "places": 1 + sum(name != controller for name, _answer, _kind in answered),
         "users": {
             "asked": bool(answered or unserved),
-            # Who is served from somewhere is served by somebody, whoever cannot be reached over SSH.
+            # Users who are served from anywhere are served, even if some host cannot be reached over SSH.
             "served": any(kind == "healthy" for _name, _answer, kind in answered),
             "why": [f"{name}: {_why(answer)}" for name, answer in unserved],
         },
@@ -167,8 +167,8 @@ def health_facts(
 
 
 def _health(answer: Answer) -> str:
-    """Return how a host is; ``silent`` where nobody knows."""
-    # A host that freezes behind a connection which is open already is given up by the task's own time limit.
+    """Return how a host is; ``silent`` if nobody knows."""
+    # A host that freezes behind an already open connection is given up by the task's own time limit.
     if answer.get("unreachable") or answer.get("timedout"):
         return "unreachable"
     if answer.get("failed") or not answer.get("steps") or _blind(answer):
@@ -194,7 +194,7 @@ def _sockets(gate: Answer | None, metric: str, names: Sequence[str]) -> dict[str
     refused = sum(_refuses(sample) for sample in last)
     unclear = sum(sample.get("code") in _UNCLEAR for sample in last)
     who = {sample.get("host") for sample in last}
-    # Hosts that are asked themselves, and were not, for they are out of reach: nobody knows of their sockets.
+    # Hosts that are asked directly, but were not because they are out of reach: nobody knows about their sockets.
     lacking = sum(name not in who for name in names) if who.intersection(names) else 0
     in_a_row = takewhile(lambda samples: samples and all(map(_refuses, samples)), reversed(tries))
     return {
@@ -214,12 +214,12 @@ def _refuses(sample: Answer) -> bool:
 def triage_records(
     names: Sequence[str], answers: Sequence[Answer], needed: bool = False, arguments: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return where the decision was recorded: ``lines``, ``incidents``, and ``bad`` where it had to be and was not.
+    """Return where the decision was recorded: ``lines``, ``incidents``, and ``bad`` if it had to be and was not.
 
-    :param names: the database hosts; ``answers`` are those of ``incident`` there, empty or skipped where no incident is
-        open, or it is a replica.
-    :param needed: whether it is a P2, which is an incident of its own where none is open.
-    :param arguments: what the line to type needs that closes that one.
+    :param names: the database hosts; ``answers`` are those of ``incident`` there, empty or skipped if no incident is
+        open, or the host is a replica.
+    :param needed: whether it is a P2, which is an incident of its own if none is open.
+    :param arguments: what the line that closes that incident needs.
     """
     lines, incidents, failures = [], [], []
     own: dict[str, None] = {}
@@ -235,7 +235,7 @@ def triage_records(
         elif answer.get("failed") or answer.get("unreachable"):
             failures.append(f"Not recorded on {name}: {why_not(answer)}")
     for incident in own:
-        # Nothing was switched for it, so nothing that comes later would name the line.
+        # Nothing was switched for it, so nothing later would show the line.
         lines += [f"Incident {incident} is the P2's own; when it is over, close it:", close_of(incident, arguments)]
     bad = [*failures, *([] if failures else ["it was not recorded, for no primary answered"])]
     return {

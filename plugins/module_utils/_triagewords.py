@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading facts of which any may be missing or odd, and saying them. Pure: neither Ansible nor a driver."""
+"""Reading facts of which any may be missing or odd, and putting them into words. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 Facts = Mapping[str, Any]
 # The plan's own limits, as `Limits` names them.
 TRIES, PLACES, SHARE = 3, 2, 0.5
-SHOWN = 5  # Metrics, checks and hosts named per line; their number beside them is whole.
+SHOWN = 5  # Metrics, checks and hosts named per line; the number given with them is complete.
 
 
 @dataclass(frozen=True)
 class Limits:
-    """From when on an answer counts: tries and places until nobody is at home, and the share of tenants."""
+    """The limits from which an answer counts: tries and places until nobody is at home, and the share of tenants."""
 
     tries: int
     places: int
@@ -37,7 +37,7 @@ def names_of(given: Any) -> list[Any]:
 
 
 def number_of(given: Any) -> float | None:
-    """Return a finite number that is not negative; text that is one counts, for templates make text of everything."""
+    """Return a finite number that is not negative; numeric text counts, because templates turn everything into text."""
     if isinstance(given, bool):
         return None
     try:
@@ -48,7 +48,7 @@ def number_of(given: Any) -> float | None:
 
 
 def limit_of(variable: str, given: Any, plan: float) -> tuple[float, list[str]]:
-    """Return a limit of the profile, and what is to be said of it: of one that is no number the plan's own counts."""
+    """Return a limit of the profile, and what to say about it: if it is not a number, the plan's own counts."""
     value = number_of(given)
     if value is not None:
         return value, []
@@ -56,7 +56,7 @@ def limit_of(variable: str, given: Any, plan: float) -> tuple[float, list[str]]:
 
 
 def count_of(given: Any) -> int:
-    """Return how many there are of a list or a number; 0 for anything else."""
+    """Return how many a list or a number stands for; 0 for anything else."""
     return len(given) if isinstance(given, (list, tuple)) else int(number_of(given) or 0)
 
 
@@ -67,7 +67,7 @@ def which(given: Any) -> str:
 
 
 def is_true(given: Any) -> bool:
-    """Tell whether something is true; templates make text of everything."""
+    """Return whether something is true; templates turn everything into text."""
     return given is True or str(given).lower() in ("true", "yes", "1")
 
 

@@ -12,13 +12,13 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import without_page
 
-# A value that neither a shell nor Ansible's name=value takes for anything but itself.
+# A value that both a shell and Ansible's name=value take literally.
 _PLAIN = re.compile(r"[\w.:@%+/-]+(?:[\w.:@%+/,!&*-]*)")
 _ID = re.compile(r"[A-Za-z0-9._:-]+")
-# Words that YAML reads as text as they stand.
+# Words that YAML reads as text without quotes.
 _WORDS = re.compile(r"[^\W\d_](?:[\w .;()/%+-]*[\w.)%])? [\w .;()/%+-]*[\w.)%]")
 _MARKS = re.compile(r"[^\w .;()/%+-]+")
-# Of a map, what YAML reads as the text that it is without quotes: a word, a path, an identifier.
+# Inside a map, what YAML reads literally as text without quotes: a word, a path, an identifier.
 _LEAF = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z_/](?:[\w.:@%+/-]*[\w.@%+/-])?", re.IGNORECASE)
 _PLAYBOOK = "ansible-playbook chatia.kanban_rollback."
 
@@ -40,11 +40,11 @@ def close_of(incident_id: str, arguments: Sequence[str]) -> str:
 
 
 def extra_vars(variables: Mapping[str, Any], result_format: str = "yaml") -> list[str]:
-    """Return the arguments that give these variables again; empty ones are left out.
+    """Return the arguments that pass these variables again; empty ones are left out.
 
-    :param result_format: how the line is shown. As JSON each double quote has a backslash before it, and what is pasted
-        so is a variable lost without a word: a sentence then keeps its words and loses the marks that need quotes, and
-        a map has no quotes where YAML needs none.
+    :param result_format: how the line is shown. In JSON each double quote has a backslash before it, and a variable
+        pasted like that is silently lost: so a sentence keeps its words and loses the marks that need quotes, and a map
+        has no quotes where YAML needs none.
     """
     given = [(name, value) for name, value in variables.items() if value not in (None, "")]
     return [text for name, value in given for text in ("-e", _given(name, value, result_format))]
@@ -63,7 +63,7 @@ def _given(name: str, value: Any, result_format: str) -> str:
 
 
 def _bare(value: Any) -> str | None:
-    """Return a value of a map as YAML without quotes; None where it cannot do without."""
+    """Return a value of a map as YAML without quotes; None if it needs quotes."""
     if isinstance(value, Mapping):
         inner = [(_bare(str(name)), _bare(each)) for name, each in value.items()]
         shown = [f"{name}: {each}" for name, each in inner if name is not None and each is not None]
@@ -87,7 +87,7 @@ def as_screen(lines: Sequence[str], result_format: str = "json") -> Any:
 
 
 def _each_page_once(lines: Sequence[str]) -> list[str]:
-    """Return lines in which the address of an error's page ends the first line about it, and is in no other."""
+    """Return lines with the address of each error's page only at the end of the first line about it."""
     seen, shown = set(), []
     for line in lines:
         text, page = without_page(str(line))

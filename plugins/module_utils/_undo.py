@@ -30,7 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target imp
     as_global_default,
 )
 
-# Base types whose values are in another order than their text.
+# Base types whose values sort differently from their text.
 NUMBERS = ("int2", "int4", "int8", "numeric")
 
 
@@ -55,7 +55,7 @@ class Restore:
             self._aliases = [name for row in rows for name in row["aliases"]]
 
     def narrow_to_stage(self) -> dict[str, int]:
-        """Make the tenants of the stage that is asked for those meant; return its figures. Raises BadInput."""
+        """Restrict the undo to the tenants of the requested stage; return its figures. Raises BadInput."""
         target, request = self._place.target, self._request
         sources = self._sources(target)
         if not sources:
@@ -87,7 +87,7 @@ class Restore:
         }
 
     def run(self) -> KanbanError | None:
-        """Put back, count, lower the latch where nothing is left to hold off; return the error to end with, if any."""
+        """Put back, count, lower the latch if nothing is left to keep off; return the error to end with, if any."""
         with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             before = count(cursor, self._place)
         self._refuse_other_latch()
@@ -118,7 +118,7 @@ class Restore:
         return self._verdict(held)
 
     def _refuse_other_latch(self) -> None:
-        """Refuse where the latch of another incident would turn every row back; raises BadInput."""
+        """Refuse if the latch of another incident would turn every row back; raises BadInput."""
         if not self._place.ledger_state.usable:
             return
         with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
@@ -147,7 +147,7 @@ class Restore:
 
     def _targets(self) -> list[Target]:
         main = self._place.target
-        # The default of all goes with the last stage: who has no row of their own follows it.
+        # The default of all tenants goes with the last stage, because tenants without a row of their own follow it.
         whole = self._request.tenants is None and self._request.share in (None, WHOLE)
         return [main, as_global_default(main)] if main.key and whole else [main]
 
@@ -159,7 +159,7 @@ class Restore:
         return PriorFile(name, directories(self._request.state_dir))
 
     def _files(self, target: Target) -> list[PriorFile]:
-        """Return the files of this incident under each of its names: a run without a ledger knew only its own."""
+        """Return the files of this incident under each of its names: a run without a ledger knew only one of them."""
         found = []
         for name in dict.fromkeys((self._request.who.incident_id, self.incident, *self._aliases)):
             file = self._file_of(target, name)
@@ -167,13 +167,13 @@ class Restore:
         return found
 
     def _sources(self, target: Target) -> list[tuple[PriorSource, PriorFile]]:
-        """Where priors are read from; what spends them is written to the same place."""
+        """Return where priors are read from; what spends them is written to the same place."""
         in_ledger = PriorSource.ledger(self.incident, target.identity)
         sources = [(in_ledger, self._file_of(target))] if self._in_ledger else []
         return sources + [(PriorSource.file(file.path), file) for file in self._files(target) if file.path]
 
     def _take_over_file(self, target: Target) -> None:
-        """Move what a file kept into the ledger, once there is one: then there is one place to ask."""
+        """Move what a file kept into the ledger, once there is one, so that there is one place to ask."""
         if not self._place.ledger_state.usable:
             return
         for path in [file.path for file in self._files(target) if file.path]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what each host answered to what holds: counting, and the last screen. Pure: neither Ansible nor a driver."""
+"""Tell from what each host answered what holds: counting, and the last screen. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -67,22 +67,22 @@ def verdict(
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
-    Also ``contained``, whether all that contains holds, whatever else does not; ``validated``, ``final``, ``seconds``,
+    Also ``contained``, whether all that contains holds, regardless of the rest; ``validated``, ``final``, ``seconds``,
     and the ``objective`` that they count against.
 
     :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
     :param what: ``contain`` or ``restore``.
-    :param seconds: since the run began until the last that counts against ``objective``.
+    :param seconds: from the start of the run to the last step that counts against ``objective``.
     :param parts: what else was to be done, as the filters of ``_parts`` judge it.
-    :param whole_seconds: what all of the run took, where that is more.
+    :param whole_seconds: how long the whole run took, if that is more.
     :param final: whether this is the run's last screen; before it nobody is told to type anything.
-    :param contained_seconds: until containment, where the objective counts more than that.
+    :param contained_seconds: the time until containment, if the objective counts more than that.
     :param validates: whether the objective counts until the application is validated: all that contains and validates
-        holds, whatever became of evidence.
+        holds, regardless of evidence.
     :param arguments: what a line to type needs, for instance ``["-i", "production"]``.
-    :param still: of the last look at each host, in the same order, where there was one.
-    :param named: whether some tenants were named to be switched off, and not all meant.
-    :param on_blocked: ``kanban_on_blocked`` of the hosts. A word that nobody knows keeps no stop from being done.
+    :param still: the answers of the last look at each host, in the same order, if there was one.
+    :param named: whether certain tenants were named to be switched off, instead of all.
+    :param on_blocked: ``kanban_on_blocked`` of the hosts. An unknown word does not prevent a stop.
     """
     # A host without an answer must be counted, so the names lead.
     answers: Iterator[tuple[Answer, Answer, Answer]] = zip_longest(first, later, still, fillvalue={})
@@ -100,7 +100,7 @@ def verdict(
     validated = standing.whole and all(part["holds"] for part in parts if part["kind"] in _VALIDATED_BY)
     reached = validated or not validates
     if not check_mode:
-        # Nobody contained anything: then there is no moment of it either.
+        # If nobody contained anything, there is no moment of it either.
         contained = contained_seconds if standing.whole and (contained_seconds or -1) > 0 else None
         lines.append(_clock(seconds, objective, word, contained, whole_seconds, validates, reached))
     for host in standing.acted:
@@ -116,7 +116,7 @@ def verdict(
     ]
     lines += [_silent_line(host) for host in standing.silent]
     lines += [line for host in standing.acted for line in notes(host)]
-    # What does not hold is read before what does.
+    # What does not hold comes before what does.
     ordered = sorted(parts, key=lambda part: bool(part["holds"]))
     lines += merged([line for part in ordered for line in part["lines"]])
     if final:
@@ -128,7 +128,7 @@ def verdict(
         else:
             # What was decided comes before what is mended, and that before anything that goes on from here.
             to_mend = [line for part in parts if not part["holds"] for line in part.get("next", [])]
-            # Where somebody has the feature, or may have it, nothing goes on yet: writes given back would be Kanban's.
+            # While somebody has the feature, or may have it, nothing goes on yet: writes given back would be Kanban's.
             goes_on = standing.whole or what != "contain"
             to_do = [line for part in parts if part["holds"] and goes_on for line in part.get("next", [])]
             decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
@@ -171,7 +171,7 @@ def _word(standing: Standing, what: str, parts: Sequence[Mapping[str, Any]]) -> 
 
 
 def _not_well(bad: Sequence[str]) -> str:
-    """Return what the headline says of it; the lines below it say all."""
+    """Return what the headline says about what is not well; the lines below it say everything."""
     more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
     return f" NOT WELL: {one_line('; '.join(bad[:SHOWN]))}{more}." if bad else ""
 
@@ -181,7 +181,7 @@ def _bad(parts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _good(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
-    """Return what holds beside the flag, each of it once: several parts say alike that there was nobody to ask."""
+    """Return what holds besides the flag, each once: several parts may say that there was nobody to ask."""
     good = dict.fromkeys(part["good"] for part in parts if part["holds"] and part["good"])
     return f"Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
 
@@ -220,14 +220,14 @@ def _headline(
 
 
 def _silent_line(host: Host) -> str:
-    """Return the line of a host that nothing is known of, with a page that says what to do."""
+    """Return the line of a host of which nothing is known, with a page that says what to do."""
     line = f"{host.name}: NOT ACCOUNTED FOR: {host.why_not}"
     unheard = host.first.get("unreachable") or host.first.get("timedout")
     return with_page(line, "host_silent") if unheard else paged(line, host.first)
 
 
 def _missing(standing: Standing) -> str:
-    """Return how many hosts nothing is known of. Who said no, or is a replica, was reached: it is not the network."""
+    """Return of how many hosts nothing is known. One that refused or is a replica was reached: not the network."""
     refused = sum(said_no(host.first) for host in standing.silent)
     headless = len(standing.headless)
     whole = len(standing.silent) + headless + len(standing.acted)

@@ -14,7 +14,7 @@ _MEND = "Next: mend what is named above and type the same command again; it goes
 
 
 def closing_lines(incidents: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> list[str]:
-    """Return whether an incident goes on after its undo, for each that the undo said it of, and how to close it."""
+    """Return for each incident that the undo reported on whether it is still open, and how to close it."""
     still_open = {one_line(row["incident_id"]) for row in incidents if not row["closed"]}
     closed = {one_line(row["incident_id"]) for row in incidents} - still_open
     lines = [f"Incident {name} is closed." for name in sorted(closed)]
@@ -43,9 +43,9 @@ def next_lines(
 ) -> list[str]:
     """Return what is to be done next.
 
-    :param joined: the incident was there before this run, which may know little of what was found in it.
+    :param joined: whether the incident existed before this run, which may know little of what was found in it.
     """
-    # What undoes a misfire would give writes back, and the feature, over data that is corrupt.
+    # Undoing a misfire would give back writes, and the feature, over data that is corrupt.
     misfire = what == "contain" and not corrupt
     this = (
         "all that was stopped in this incident, by earlier runs as well, was a misfire"

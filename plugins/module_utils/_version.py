@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def collection_version(root: Path) -> str:
-    """Return the version of the collection in a directory: of a tarball's manifest, or of the checkout; else empty."""
+    """Return the version of the collection in a directory: from a tarball's manifest or the checkout; else empty."""
     try:
         manifest = json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))
         return str(manifest["collection_info"]["version"])

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a server is in the write-ahead log, where it left an older primary's, and which standbys have got so far.
 
-None of it is needed to switch anything, and a managed server may keep any of it to itself: then it is null.
+None of it is needed to switch anything, and a managed server may hide any of it: then it is null.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import wal as queries
 
-# How long standbys that follow are given to write down what was committed, and how often they are looked at.
+# How long standbys are given to write down what was committed, and how often they are checked.
 CONFIRM_SECONDS, LOOK_EVERY_SECONDS = 2.0, 0.1
 _LOOK_SECONDS = 5.0
 
 
 def position_of(cursor: Cursor) -> dict[str, str | None]:
-    """Return ``timeline`` and ``lsn`` of a primary by now, in the caller's transaction; raises LostConnection."""
+    """Return a primary's current ``timeline`` and ``lsn``, in the caller's transaction; raises LostConnection."""
     found = _told(cursor, queries.POSITION, {})
     return {"timeline": found[0], "lsn": found[1]} if found else {"timeline": None, "lsn": None}
 
@@ -31,7 +31,7 @@ def position_of(cursor: Cursor) -> dict[str, str | None]:
 def look_back(session: Session, timeline: str | None) -> tuple[dict[str, str], dict[str, Any]]:
     """Return where older timelines were left, as far as that may be read, and the ``lsn`` and ``at`` of a promotion.
 
-    Raises ServerError where the server cannot be asked at all.
+    Raises ServerError if the server cannot be asked at all.
     """
     with session.transaction(_LOOK_SECONDS, mode="READ ONLY") as cursor:
         history = _told(cursor, queries.HISTORY, {"timeline": timeline}) if timeline else None
@@ -40,9 +40,9 @@ def look_back(session: Session, timeline: str | None) -> tuple[dict[str, str], d
 
 
 def standbys_with(session: Session, lsn: str, seconds: float = CONFIRM_SECONDS) -> list[dict[str, Any]]:
-    """Return who follows, each with whether it ``has`` what was written up to a position, and how far it is ``behind``.
+    """Return standbys, each with whether it ``has`` what was written up to a position, and how far it is ``behind``.
 
-    Waits so long for those that have not; raises ServerError.
+    Waits up to ``seconds`` for those that do not have it; raises ServerError.
     """
     deadline = Deadline(seconds)
     while True:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Seeing, from a second session, who keeps the first one waiting; and ending them where the user asked for that."""
+"""See from a second session who keeps the first one waiting, and end them if the user asked for that."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Blocker:
 
 
 class Watcher:
-    """A second session. It is opened at the first need: most kills meet nobody."""
+    """A second session, opened only when it is needed, because most kills meet nobody."""
 
     def __init__(self, login: Login, application_name: str) -> None:
         self._login = login
@@ -53,7 +53,7 @@ class Watcher:
 
     @contextmanager
     def watching(self, pid: int) -> Iterator[dict[int | str, Blocker]]:
-        """While the block runs, collect who blocks backend ``pid``; a watcher that fails only warns."""
+        """Collect who blocks backend ``pid`` while the block runs; a watcher that fails only warns."""
         seen: dict[int | str, Blocker] = {}
         done = threading.Event()
         thread = threading.Thread(target=self._watch, args=(pid, seen, done), daemon=True)
@@ -72,14 +72,14 @@ class Watcher:
                         Blocker(*row)
                         for row in cursor.rows(queries.BLOCKERS, {"pid": pid, "waits_for_standby": WAITS_FOR_STANDBY})
                     ]
-                if now:  # The last that were seen: who has let go since must not be ended.
+                if now:  # Only those seen last: a session that has let go must not be ended.
                     seen.clear()
                     seen.update({blocker.pid or blocker.gid or "": blocker for blocker in now})
         except KanbanError as error:
             self._warn(f"Who blocks could not be seen: {error.what}")
 
     def terminate(self, blocker: Blocker) -> bool:
-        """End a blocking session; tell whether the server took the order. A prepared transaction is never ended."""
+        """End a blocking session; return whether the server took the order. A prepared transaction is never ended."""
         if not blocker.pid:
             return False
         try:

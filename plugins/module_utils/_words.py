@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """People's own words about an incident, which no figure can replace. Pure: neither Ansible nor a driver.
 
-They stand in ``words.md`` in the incident's directory, below headings of one of the languages. The file is made once
-and never written over; messages and the post-mortem quote it as it is.
+They are in ``words.md`` in the incident's directory, below headings in one of the languages. The file is created once
+and never overwritten; messages and the post-mortem quote it as it is.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NAMES = {text.casefold(): name for name, texts in HEADINGS.items() for text in 
 class Words:
     """What people wrote.
 
-    ``said``: text by the names of ``HEADINGS``, only where there is some. ``unknown``: headings that are none of ours.
+    ``said``: text by the names of ``HEADINGS``, only where there is some. ``unknown``: headings that are not ours.
     ``cut``: names whose text is longer than ``LONGEST_SECTION`` characters and was cut there.
     """
 
@@ -56,19 +56,19 @@ class Words:
 
 
 def words_file(locale: str) -> str:
-    """Return the file as people find it: the headings of a language, English where there is no other."""
+    """Return the file as people find it: the headings of a language, English if there is no other."""
     language = locale if locale in _ABOUT else "en"
     sections = [f"## {texts[language]}\n" for texts in HEADINGS.values()]
     return "\n".join([f"<!-- {_ABOUT[language]} -->\n", *sections])
 
 
 def is_untouched(text: str) -> bool:
-    """Whether the file is as it was made, in whatever language."""
+    """Return whether the file is as it was created, in whatever language."""
     return text.split() in [words_file(language).split() for language in _ABOUT]
 
 
 def read_words(text: str) -> Words:
-    """Return what stands below the headings; a heading may be of any of the languages, and comments are no words."""
+    """Return what is below the headings, which may be in any of the languages; comments do not count as words."""
     found: dict[str, list[str]] = {}
     unknown: list[str] = []
     lines: list[str] | None = None

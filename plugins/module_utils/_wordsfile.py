@@ -1,8 +1,8 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People's words of an incident on the disk: the file made once, and read; and what of them, and of what people made of
-the reports, a ledger has to keep. Neither Ansible nor a driver.
+"""People's words about an incident on disk: the file, created once and read; and what a ledger has to keep of them and
+of what people made of the reports. Neither Ansible nor a driver.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words impo
     words_file,
 )
 
-# Where people write beside the file that is for it.
+# Where people write besides the file that is meant for it.
 REPORTS = ("incident.md", "postmortem.md", "checklists.md")
 
 
@@ -41,9 +41,9 @@ class WordsRequest:
 
 
 def words_of(request: WordsRequest, check: bool) -> dict[str, Any]:
-    """Return what people wrote, and make the file where it is missing; raises KanbanError where it can be neither.
+    """Return what people wrote, and create the file if it is missing; raises KanbanError if neither is possible.
 
-    What a ledger has that is newer comes to this disk first.
+    Newer texts that a ledger has come to this disk first.
     """
     directory = Path(request.path) / incident_folder(request.incident_id)
     there, disk, path = newest(request.known), Disk(directory, check), directory / WORDS_FILE
@@ -86,7 +86,7 @@ def _is_own(name: str, text: str) -> bool:
 
 
 def make_words(path: Path, locale: str) -> bool:
-    """Make the file whole or not at all, never over one that is there; return whether it did. Raises OSError."""
+    """Create the file whole or not at all, never over an existing one; return whether it did. Raises OSError."""
     if os.path.lexists(path):
         return False
     make_folder(path.parent)
