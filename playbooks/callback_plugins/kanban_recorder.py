@@ -37,13 +37,13 @@ try:
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder, Task
     from ansible_collections.chatia.kanban_rollback.plugins.module_utils._version import collection_version
 except ImportError:
-    # The playbooks without their collection: there is nothing that could be recorded.
+    # The playbooks run without their collection, so there is nothing to record.
     Recorder = None  # type: ignore[assignment,misc]
 
 COLLECTION = "chatia.kanban_rollback."
-# What belongs to the first line, by the profile's variables; each is templated by itself, and may be wrong.
+# Contents of the first line, by the profile's variables; each is templated separately, because any may be wrong.
 _WHO = {"operator": "kanban_operator", "environment": "kanban_environment", "rehearsal": "kanban_rehearsal"}
-# Tasks that a worker has and that have not ended; more than any number of forks.
+# Limit of the tasks that have started and not ended; more than any number of forks.
 _MOST_STARTED = 20000
 _MOST_TROUBLED = 100
 _STATS = "ansible.builtin.set_stats"
@@ -51,7 +51,7 @@ _COUNTS = ("ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
 
 
 def _safely(hook: Callable[..., None]) -> Callable[..., None]:
-    """Let no error of the recorder's own leave a hook: the run matters, its record does not."""
+    """Keep the recorder's own errors inside a hook: the run matters, its record does not."""
 
     @functools.wraps(hook)
     def safe(self: CallbackModule, *arguments: Any, **options: Any) -> None:
@@ -64,7 +64,7 @@ def _safely(hook: Callable[..., None]) -> Callable[..., None]:
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Ansible's events, in the recorder's words."""
+    """Ansible's events, translated for the recorder."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -81,7 +81,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._failure = ""
 
     def fail(self, error: Exception) -> None:
-        """Record nothing more; said at the end, by the error's kind, for its text may hold anything."""
+        """Stop recording; the end of the run reports only the kind of error, because its text may hold anything."""
         self._failure = self._failure or type(error).__name__
 
     @_safely
@@ -96,7 +96,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._failure = ""
         self._started.clear()
         self._jobs.clear()
-        # The first of a command began when that was read; one that follows begins now.
+        # The first playbook of a command began when the command was read; a later one begins now.
         began = run_began(time.time()) if self._recorder is None else time.time()
         self._recorder = Recorder(began, file.stem, facts)
 
@@ -134,13 +134,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     @_safely
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """Count it."""
+        """Count a skipped task."""
         self._started.pop((result._host.get_name(), result._task._uuid), None)
         if self._recorder is not None:
             self._recorder.skipped()
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """End the run, and say in one line what was not recorded."""
+        """End the run, and report in one line what was not recorded."""
         self._end(stats)
         recorder, self._recorder = self._recorder, None
         problem = self._failure or (recorder.problem if recorder is not None else "")
@@ -167,10 +167,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             return
         action, role = str(task.action), _role(task)
         module = action.removeprefix(COLLECTION)
-        # Reading a result makes a copy of it, so only those that can tell something are read.
+        # Reading a result copies it, so read only those that may hold something of use.
         names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
         ours = action.startswith(COLLECTION)
-        # What is handed on stands in the journal before the run's end, too: what a ledger keeps of it lacks that.
+        # Statistics also go into the journal before the run's end, because the copy that a ledger keeps lacks the end.
         stats = action == _STATS
         answer: Mapping[str, Any] = result._result if (ours or names or stats) and not task.no_log else {}
         if "ansible_job_id" in answer:
@@ -184,7 +184,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         )
 
     def _began(self, host: str, answer: Mapping[str, Any], module: str) -> str:
-        """Return the module that a job was begun by: what became of it is what another one is told."""
+        """Return the module that started a job, because another module reports its result."""
         job = host, str(answer["ansible_job_id"])
         return self._jobs.get(job, module) if answer.get("finished") else self._jobs.setdefault(job, module)
 
@@ -194,14 +194,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if self._recorder is None:
             return
         named = self._recorder.named
-        # What a person gave may be an alias: then the ledger's answer is waited for.
+        # An id that a person gave may be an alias; then wait for the ledger's answer.
         if found.get("agreed") and named is not None and not named.given:
             self._recorder.join(str(found["incident_id"]))
         if run:
             self._recorder.name(Named(str(run["id"]), str(run["incident_id"]), str(run["given"]).lower() == "true"))
 
     def _variables(self, host: Any, task: Any) -> dict[str, str]:
-        """Return who runs this and where incidents are kept. What an inventory has wrong is left out."""
+        """Return who runs this and where incidents are kept, except for what the inventory gets wrong."""
         variables = self._play.get_variable_manager().get_vars(play=self._play, host=host, task=task)
         templar = Templar(loader=self._play.get_loader(), variables=variables)
         found = {}
@@ -214,7 +214,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
 
 def _role(task: Any) -> str:
-    """Return the short name of a task's role; what is around a job belongs to the role that begins it."""
+    """Return the short name of a task's role; tasks of the role ``job`` belong to the role that starts the job."""
     role, outer = task._role, task._parent
     while outer is not None and role is not None and str(role.get_name()).rpartition(".")[2] == "job":
         role, outer = getattr(outer, "_role", None) or role, outer._parent
