@@ -1,7 +1,7 @@
-"""Ask whether what is installed here has known vulnerabilities: `python -m tools.audit`.
+"""Ask whether the packages installed here have known vulnerabilities: `python -m tools.audit`.
 
-pip-audit asks OSV, whose records have Python's packages and Ansible's. All packages of the environment are asked for,
-with what they bring along: that is what lints, tests and runs the playbooks.
+pip-audit asks OSV, whose records cover packages of Python and Ansible. It asks for all packages of the environment and
+their dependencies: that is what lints, tests and runs the playbooks.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-# An OSV of one's own, where OSV itself cannot be reached.
+# A private OSV, for use where OSV itself cannot be reached.
 URL = os.environ.get("KANBAN_OSV_URL", "https://api.osv.dev/v1/query")
-# One question for each package.
+# One request for each package.
 SECONDS = 300
-# By the name of a vulnerability: why it does not concern this project.
+# By the name of a vulnerability: why it does not affect this project.
 ACCEPTED: Mapping[str, str] = {}
 
 
 def read(text: str) -> list[str] | None:
-    """Return a line for each vulnerability in pip-audit's JSON; None where not every package was asked for."""
+    """Return a line for each vulnerability in pip-audit's JSON; None if not every package was asked for."""
     try:
         packages: list[dict[str, Any]] = json.loads(text)["dependencies"]
     except (ValueError, KeyError, TypeError):
@@ -39,9 +39,9 @@ def read(text: str) -> list[str] | None:
 
 
 def audit(url: str = URL) -> list[str]:
-    """Return what is known of the packages installed here.
+    """Return the known vulnerabilities of the packages installed here.
 
-    That nobody could be asked is printed and is no complaint: lint has to work without a network.
+    If nobody could be asked, that is printed and is not a complaint: lint has to work without a network.
     """
     argv = [sys.executable, "-m", "pip_audit", "--local", "--format", "json", "--progress-spinner", "off"]
     argv += ["--timeout", "10", "--vulnerability-service", "osv", "--osv-url", url]

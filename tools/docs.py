@@ -1,8 +1,8 @@
 """Build the documentation as one site in `.cache/docs/html`: README, docs/ and the reference: `python -m tools.docs`.
 
-Links of the Markdown files are as GitHub wants them, relative to the file. The site has README as its start and the
-pages of docs/ beside it, so links are put right as files are copied; what is no page of the site is linked in the
-repository.
+Links of the Markdown files are as GitHub needs them, relative to the file. The site has README as its start page and
+the pages of docs/ beside it, so links are adjusted as files are copied; anything that is not a page of the site is
+linked in the repository.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DOCS = CACHE / "docs"
 HTML = DOCS / "html"
 START = PurePosixPath("README.md")
 _ON_CALL = ("index", "triage", "scenario1", "scenario2", "scenario3", "going-back")
-# Pages of docs/ by who looks for them. A page that stands nowhere here is a failure: nobody would find it.
+# Pages of docs/ by reader. A page that is not listed here is a failure, because nobody would find it.
 NAVIGATION: dict[str, tuple[str, ...]] = {
     "On call": tuple(f"oncall/{name}" for name in _ON_CALL),
     "De plantão": (*(f"pt_BR/oncall/{name}" for name in _ON_CALL), "pt_BR/errors"),
@@ -36,7 +36,7 @@ NAVIGATION: dict[str, tuple[str, ...]] = {
     "Understand": ("architecture", "decisions", "plan-mapping", "security", "measures", "timings", "galaxy-checklist"),
     "Reference": ("Modules, filters, callback, profile <reference/index>",),
 }
-# Code, in a block or in a line, is left alone. Else: what stands before the target of a link, and the target.
+# Code, in a block or inline, is left alone. Otherwise: what precedes the target of a link, and the target.
 _LINK = re.compile(
     r"(?P<code>^ *(?P<fence>`{3,}|~{3,})[^\n]*\n.*?^ *(?P=fence)[`~]* *$"
     r"|(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=ticks)(?!`))"
@@ -49,7 +49,7 @@ _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def places(listed: Iterable[Path]) -> dict[PurePosixPath, PurePosixPath]:
-    """Return for each file that the site has, by its path in the repository, its path in the site."""
+    """Return, by its path in the repository, the path in the site for each file that the site has."""
     found = sorted({PurePosixPath(path.as_posix()) for path in listed})
     ours = {path: path.relative_to("docs") for path in found if path.parts[0] == "docs"}
     return {START: PurePosixPath("index.md"), **ours}
@@ -66,7 +66,7 @@ def unreachable(pages: Mapping[PurePosixPath, PurePosixPath]) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """Return the names of a page's headings by which GitHub lets them be jumped to."""
+    """Return the anchors that GitHub gives a page's headings."""
     found: set[str] = set()
     for heading in _HEADING.findall(_FENCED.sub("", text)):
         words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading)
@@ -84,7 +84,7 @@ def settled(
     repository: str,
     names: Mapping[PurePosixPath, set[str]],
 ) -> tuple[str, list[str]]:
-    """Return a page's text with its links as the site has them, and a complaint for each that leads nowhere.
+    """Return a page's text with its links as the site needs them, and a complaint for each that leads nowhere.
 
     :param page: where the text is from, as a path in the repository.
     :param listed: all files of the repository.
@@ -101,7 +101,7 @@ def settled(
         wanted = PurePosixPath(os.path.normpath(page.parent / unquote(target))) if target else page
         if anchor and unquote(anchor[1:]) not in names.get(wanted, {unquote(anchor[1:])}):
             complaints.append(f"{page}: the link to {target}{anchor} leads to the page, but not to a place in it")
-        # A place in this page, or code.
+        # An anchor in this page, or code.
         if not target:
             return match[0]
         if wanted in pages:
@@ -128,7 +128,7 @@ def navigation(pages: Iterable[PurePosixPath]) -> str:
 
 
 def lay_out(source: Path) -> list[str]:
-    """Copy the pages to where Sphinx reads them, with their links put right; return complaints."""
+    """Copy the pages to where Sphinx reads them, with their links adjusted; return complaints."""
     listed = files()
     pages = places(listed)
     repository = _repository()
@@ -148,13 +148,13 @@ def lay_out(source: Path) -> list[str]:
 
 
 def tidy(reference: Path) -> None:
-    """Make the generated pages such as the theme wants them, with a sidebar of names instead of whole titles."""
+    """Adapt the generated pages to the theme, with a sidebar of names instead of whole titles."""
     for path in sorted(reference.glob("*.rst")):
         text = path.read_text(encoding="utf-8")
-        # The theme has a table of contents at the side of each page, and refuses another one in it.
+        # The theme shows a table of contents at the side of each page, and refuses another one in it.
         text = re.sub(r"^\.\. contents::\n(?: +:.*\n)*", "", text, flags=re.MULTILINE)
         if path.name == "index.rst":
-            # More than a hundred filters, which only our own playbooks use: listed on that page, and not beside each.
+            # More than a hundred filters, which only our own playbooks use: list them on that page, not beside each.
             text = re.sub(r"^\.\. toctree::\n(?: +:.*\n)*\n(?: +\w+_filter\n)+", "", text, flags=re.MULTILINE)
             text = re.sub(r"^    (\w+)_(module|callback|role)$", r"    \1 <\1_\2>", text, flags=re.MULTILINE)
         path.write_text(text, encoding="utf-8")
@@ -166,7 +166,7 @@ def _repository() -> str:
 
 
 class _Page(HTMLParser):
-    """What a page of the site has: names to jump to, addresses that it leads to, and those that it loads by itself."""
+    """What a page of the site has: anchors, addresses that it links to, and those that it loads by itself."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -187,7 +187,7 @@ class _Page(HTMLParser):
 
 
 def complaints_about(html: Path) -> Iterator[str]:
-    """Look through the finished site: every link within it arrives, and no page loads anything from another host."""
+    """Check the finished site: every link within it works, and no page loads anything from another host."""
     pages = {path: _Page(path.read_text(encoding="utf-8")) for path in sorted(html.rglob("*.html"))}
     for path, page in pages.items():
         name = path.relative_to(html)
@@ -206,7 +206,7 @@ def complaints_about(html: Path) -> Iterator[str]:
 
 
 def build() -> list[str]:
-    """Make the site anew; return complaints."""
+    """Rebuild the site; return complaints."""
     shutil.rmtree(DOCS, ignore_errors=True)
     source = DOCS / "source"
     # antsibull-docs refuses a directory that others can write to.

@@ -1,4 +1,4 @@
-"""Run checks one after the other, stream what they print, and leave a JUnit file that the summary counts."""
+"""Run checks one after the other, stream their output, and leave a JUnit file that the summary counts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Result:
-    """How a gate went; `complaint` is empty for success."""
+    """The result of a gate; `complaint` is empty for success."""
 
     name: str
     seconds: float
@@ -50,7 +50,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env = dict(os.environ)
     env["PATH"] = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["VIRTUAL_ENV"] = sys.prefix
-    # Inherited from an outer make, these would make an inner one print its directory or wait for a job server.
+    # If inherited from an outer make, these make an inner one print its directory or wait for a job server.
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         env.pop(name, None)
     return {**env, **(extra or {})}
@@ -66,8 +66,8 @@ def run(
 ) -> str:
     """Run a command in a process group of its own, streaming its output.
 
-    After `timeout` seconds the whole group is interrupted, so that test fixtures take down what they brought up, and
-    killed a minute later. The same happens when this process is interrupted. Returns "" for success, else the
+    After `timeout` seconds the whole group is interrupted, so that test fixtures tear down what they set up, and
+    killed a minute later. The same happens when this process is interrupted. Returns "" for success, otherwise the
     complaint in one line.
     """
     process = start(
@@ -94,7 +94,7 @@ def run(
 def start(
     argv: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None, **streams: Any
 ) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own, with nothing to read; whoever starts it must `end` it."""
+    """Start a command in a process group of its own, without input; the caller must `end` it."""
     return subprocess.Popen(  # noqa: S603 - the commands are this repository's own
         argv,
         cwd=cwd,
@@ -107,7 +107,7 @@ def start(
 
 
 def end(processes: Sequence[subprocess.Popen[str]], *, grace: float = 60) -> None:
-    """End what is left of commands, of all at once: leaders get `grace` seconds to clean up, then groups are killed."""
+    """End what is left of all commands at once: leaders get `grace` seconds to clean up, then groups are killed."""
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
@@ -125,7 +125,7 @@ def end(processes: Sequence[subprocess.Popen[str]], *, grace: float = 60) -> Non
 
 
 def run_gates(suite: str, gates: Sequence[Gate]) -> int:
-    """Run every gate, also after one has failed; write `.cache/junit/<suite>.xml`; return an exit status."""
+    """Run every gate, even after one has failed; write `.cache/junit/<suite>.xml`; return an exit status."""
     results: list[Result] = []
     for gate in gates:
         print(f"\n== {suite}: {gate.name}", flush=True)

@@ -1,6 +1,6 @@
-"""No Python file over 300 lines: past that a wall is missing.
+"""No Python file over 300 lines: a longer one lacks a wall.
 
-A module's documentation blocks do not count, for users read them as a page of their own.
+A module's documentation blocks do not count, because users read them as a separate page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ WATCHED = {"plugins", "playbooks", "tests", "tools"}
 
 
 def code_lines(path: Path) -> int:
-    """Return how many lines a Python file has beside its DOCUMENTATION, EXAMPLES and RETURN."""
+    """Return how many lines a Python file has besides its DOCUMENTATION, EXAMPLES and RETURN."""
     text = path.read_text(encoding="utf-8")
     count = len(text.splitlines())
     for node in ast.parse(text).body:

@@ -1,4 +1,4 @@
-"""All static checks: `python -m tools.lint`. Each runs, also after another has failed."""
+"""All static checks: `python -m tools.lint`. Each runs, even after another has failed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tools.tree import NAME, NAMESPACE, build, collection_copy
 
 # Through the link, so that mypy names the files as their imports do.
 PLUGINS = f".ansible/collections/ansible_collections/{NAMESPACE}/{NAME}/plugins"
-# What runs on hosts and controllers, and what builds it.
+# What runs on hosts and controllers, and what builds that.
 BANDIT = ("plugins", "playbooks/callback_plugins", "tools")
 TYPED = (PLUGINS.replace("plugins", "playbooks/callback_plugins"), "tools", "tests", "molecule")
 
 
 def gates(copy: Path, tarball: Path) -> list[Gate]:
-    """Return the checks. `copy` is a clean copy of the collection, `tarball` what was built from it."""
+    """Return the checks. `copy` is a clean copy of the collection, `tarball` the build made from it."""
     python = sys.executable
-    # What the playbooks call by its full name is the copy.
+    # The playbooks' fully qualified names resolve to the copy.
     collections = {"ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2])}
     oldest = command(f"{NAMESPACE}/{NAME}")
     if not oldest:
@@ -31,12 +31,12 @@ def gates(copy: Path, tarball: Path) -> list[Gate]:
         Gate("ruff check", ["ruff", "check", "."]),
         Gate("ruff format", ["ruff", "format", "--check", "--diff", "."]),
         Gate("mypy", ["mypy", PLUGINS, *TYPED]),
-        # Subprocesses and low severity are ruff's, which wants a reason beside each.
+        # ruff covers subprocesses and low severity, and requires a reason beside each.
         Gate("bandit", ["bandit", "--quiet", "--severity-level", "medium", "--recursive", *BANDIT]),
         Gate("dependency audit", check=audit),
         Gate("yamllint", ["yamllint", "--strict", "."]),
-        # In the copy: the checkout holds environments and caches that are not the project's to lint, and the link to
-        # itself. The galaxy rule wants a README and a changelog, which the copy has as well.
+        # In the copy: the checkout contains environments and caches that are not the project's to lint, and the link to
+        # itself. The galaxy rule requires a README and a changelog, which the copy also has.
         Gate(
             "ansible-lint",
             ["ansible-lint", "--offline", "--strict", "--profile", "production"],
@@ -56,9 +56,9 @@ def gates(copy: Path, tarball: Path) -> list[Gate]:
         Gate(
             "galaxy-importer",
             [python, "-m", "galaxy_importer.main", str(tarball)],
-            # It writes its report into the directory it is run from.
+            # It writes its report into its working directory.
             cwd=tarball.parent,
-            # ansible-lint has had its turn, with this project's configuration.
+            # ansible-lint has already run, with this project's configuration.
             env={"GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "false"},
             forbidden=r"^(ERROR|WARNING).*",
         ),

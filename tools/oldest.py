@@ -1,7 +1,7 @@
 """Import the collection's shared code with the oldest Python of managed hosts, 3.8.
 
-The rules of ruff see syntax; only an import sees a class or function that the standard library did not have yet.
-ansible-test no longer looks below 3.9.
+ruff's rules see syntax; only an import notices a class or function that the standard library did not have yet.
+ansible-test no longer supports versions below 3.9.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import os
 import shutil
 from pathlib import Path
 
-# Run by Python 3.8 in the directory that holds ansible_collections. What needs Ansible itself or a driver is not there,
-# and filters, which run on controllers alone, may need the Jinja2 that comes with Ansible.
+# Run by Python 3.8 in the directory that contains ansible_collections. Ansible itself and the drivers are not there,
+# and filters, which run only on controllers, may need the Jinja2 that comes with Ansible.
 IMPORT_ALL = """
 import importlib, pathlib, sys, traceback
 bad = 0
@@ -34,7 +34,7 @@ sys.exit(bad > 0)
 
 
 def interpreter() -> str | None:
-    """Return the path of a Python 3.8 that works, or None. pyenv's wrapper on PATH is none."""
+    """Return the path of a Python 3.8 that works, or None. pyenv's wrapper on PATH does not count."""
     versions = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
     for found in sorted(glob.glob(f"{versions}/versions/3.8*/bin/python3.8")):
         return found
@@ -43,6 +43,6 @@ def interpreter() -> str | None:
 
 
 def command(collection: str) -> list[str] | None:
-    """Return the argv that imports everything of `namespace/name`, or None where there is no Python 3.8."""
+    """Return the argv that imports everything of `namespace/name`, or None if there is no Python 3.8."""
     python = interpreter()
     return [python, "-B", "-c", IMPORT_ALL.replace("{collection}", collection)] if python else None

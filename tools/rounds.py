@@ -1,10 +1,10 @@
-"""Play all drills several times: `python -m tools.rounds [--rounds 3] [--faults] [--resume] [pytest's arguments]`.
+"""Run all drills several times: `python -m tools.rounds [--rounds 3] [--faults] [--resume] [pytest's arguments]`.
 
-A round plays tests/drills file by file on one estate, then what else is too long for a build (`--faults` leaves that
-out). What is printed goes through; JUnit files are `.cache/junit/drills-<round>-*.xml`. The table at the end has a line
-for each drill, with what became of it and its seconds in each round. The exit status is 1 where one of them failed or
-was skipped, which is said with the reason, and where a round ran none. `--resume` goes on with the file in which an
-earlier call on the same commit was ended, and plays what was skipped.
+A round runs tests/drills file by file on one estate, then everything else that is too long for a build (`--faults`
+leaves that out). Output is passed through; JUnit files are `.cache/junit/drills-<round>-*.xml`. The table at the end
+has a line for each drill, with its result and its seconds in each round. The exit status is 1 if a drill failed or was
+skipped, which is reported with the reason, or if a round ran none. `--resume` continues with the file in which an
+earlier call on the same commit was stopped, and runs what was skipped.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from xml.etree import ElementTree
 from tools.gates import JUNIT, ROOT, run
 
 PASSED, FAILED, SKIPPED, ABSENT = "passed", "FAILED", "skipped", "-"
-# For one file, and for all that is beside the faults, in seconds: what hangs is a failure that somebody reads.
+# For one file, and for everything besides the faults, in seconds: a hang is a failure that somebody reads.
 FILE_SECONDS = 3 * 3600
 DRILLS = "tests/drills"
 _PYTEST = ["-m", "pytest", "-m", "drill"]
 _BESIDE = ["tests", "--ignore=tests/unit", f"--ignore={DRILLS}"]
 _COMMIT = JUNIT / "drills-commit"
-# The next file takes the estate that is up.
+# The next file uses the estate that is up.
 _KEEP = {"KANBAN_HOSTS_KEEP": "1"}
 _ID = re.compile(r"^(tests/[\w/]+)\.py::(.+)$", re.MULTILINE)
 
 
 class Played(NamedTuple):
-    """What became of a drill, its seconds, and why it was skipped."""
+    """The result of a drill, its seconds, and why it was skipped."""
 
     state: str
     seconds: float
@@ -46,13 +46,13 @@ Round = Mapping[str, Played]
 
 
 def read(path: Path) -> Round:
-    """Return what became of each drill by a JUnit file; nothing by one that is missing or cut off."""
+    """Return each drill's result from a JUnit file; nothing from one that is missing or truncated."""
     try:
         cases = list(ElementTree.parse(path).iter("testcase"))  # noqa: S314 - our own file  # nosec B314
     except (FileNotFoundError, ElementTree.ParseError):
         return {}
     found: dict[str, Played] = {}
-    # The one in which a call was ended has no name.
+    # The one during which a call was stopped has no name.
     for case in [case for case in cases if case.get("name")]:
         name = f"{str(case.get('classname')).removeprefix('tests.')}::{case.get('name')}"
         state, why = PASSED, ""
@@ -82,13 +82,13 @@ def table(rounds: Sequence[Round]) -> list[str]:
 
 
 def held(rounds: Sequence[Round]) -> bool:
-    """Whether each round played the same drills, at least one, and all of them passed: a skipped one shows nothing."""
+    """Whether each round ran the same drills, at least one, and all of them passed: a skipped one proves nothing."""
     alike = all(played.keys() == rounds[0].keys() for played in rounds)
     return alike and all({one.state for one in played.values()} == {PASSED} for played in rounds)
 
 
 def skipped(rounds: Sequence[Round]) -> list[str]:
-    """Say why drills were skipped, which is what this machine lacks, each reason once with the drills that it kept."""
+    """Say why drills were skipped, which is what this machine lacks: each reason once, with its drills."""
     kept: dict[str, dict[str, None]] = {}
     for name, one in (item for played in rounds for item in played.items()):
         if one.state == SKIPPED:
@@ -97,7 +97,7 @@ def skipped(rounds: Sequence[Round]) -> list[str]:
 
 
 def of_round(number: int) -> Round:
-    """Return what became of each drill of a round, by all of its JUnit files."""
+    """Return the result of each drill of a round, from all of its JUnit files."""
     found: dict[str, Played] = {}
     for path in sorted(JUNIT.glob(f"drills-{number}-*.xml")):
         found.update(read(path))
@@ -112,7 +112,7 @@ def listed(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def named(output: str) -> dict[str, str]:
-    """Return by the name that a JUnit file gives each drill how pytest is asked for it."""
+    """Return how to ask pytest for each drill, by the name that a JUnit file gives it."""
     return {
         f"{path.removeprefix('tests/').replace('/', '.')}::{name}": f"{path}.py::{name}"
         for path, name in _ID.findall(output)
@@ -120,22 +120,22 @@ def named(output: str) -> dict[str, str]:
 
 
 def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return by JUnit file what a round has not played yet: a file for each of the drills', one for what is beside.
+    """Return, by JUnit file, what a round has not run yet: a file for each of the drills', one for everything else.
 
-    What was skipped was not played: meanwhile somebody may have installed what it needs.
+    A skipped drill counts as not run, because somebody may have installed what it needs since.
     """
     played = {name for name, one in of_round(number).items() if one.state != SKIPPED}
     parts: dict[str, list[str]] = {}
     for asked in [asked for name, asked in drills.items() if name not in played]:
         part = Path(asked.partition("::")[0]).stem if asked.startswith(f"{DRILLS}/") else "beside"
         parts.setdefault(part, []).append(asked)
-    # What an earlier call wrote stays as it is.
+    # The files of an earlier call stay as they are.
     earlier = {part: len(list(JUNIT.glob(f"drills-{number}-{part}-*.xml"))) for part in parts}
     return {f"drills-{number}-{part}-{earlier[part]}.xml": asked for part, asked in parts.items()}
 
 
 def play(number: int, drills: Mapping[str, str]) -> bool:
-    """Play what is left of a round; whether pytest was content."""
+    """Run the rest of a round; return whether pytest was content."""
     print(f"#### round {number} begins", flush=True)
     complaints = []
     try:
@@ -152,7 +152,7 @@ def play(number: int, drills: Mapping[str, str]) -> bool:
 
 
 def begin(resume: bool) -> None:
-    """Forget what was played before, unless it is to be gone on with and nothing has changed since."""
+    """Forget earlier results, unless the run is to be resumed and nothing has changed since."""
     asked = [["rev-parse", "HEAD"], ["status", "--porcelain"]]
     state = "".join(
         subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout  # noqa: S603, S607
@@ -166,13 +166,13 @@ def begin(resume: bool) -> None:
 
 
 def main() -> int:
-    """Play them and print the table; 1 when it does not hold."""
+    """Run the rounds and print the table; return 1 if it does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tools.rounds", description="Play all drills several times.")
     parser.add_argument("--rounds", type=int, default=3, help="how often (%(default)s)")
     parser.add_argument("--faults", action="store_true", help=f"only {DRILLS}, and nothing else that takes long")
     parser.add_argument("--resume", action="store_true", help="go on where an earlier call of this commit was ended")
     options, more = parser.parse_known_args()
-    # As Ctrl-C does, so that a round ends what it has started.
+    # As with Ctrl-C, so that a round ends what it has started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begin(options.resume)
     drills = listed([DRILLS, *more]) | ({} if options.faults else listed([*_BESIDE, *more]))

@@ -17,15 +17,15 @@ from ansible_test._util.target.common.constants import CONTROLLER_PYTHON_VERSION
 from tools.gates import CACHE, Gate, run_gates
 from tools.tree import collection_copy
 
-# ansible-test keeps environments under the home directory. The user's may be read-only, and the stub below must not lie
-# in the way of other projects.
+# ansible-test keeps environments under the home directory. The user's may be read-only, and the stub below must not
+# interfere with other projects.
 HOME = CACHE / "sanity"
 
 # Half of the Python is no part of the tarball. ruff and mypy look at it; for pylint it would be as much again.
 NOT_SHIPPED = ("tests", "tools", "molecule")
 
 # ansible-test bootstraps pip with a script that it downloads from a host of its own. The standard library can do the
-# same without any network.
+# same without a network.
 BOOTSTRAP = """\
 import ensurepip
 
@@ -36,7 +36,7 @@ ensurepip.bootstrap()
 def pip_script() -> str:
     """Return the file name under which this ansible-test looks for its pip bootstrap script.
 
-    Raises LookupError when ansible-test has changed how it names the version.
+    Raises LookupError if ansible-test has changed how it names the version.
     """
     source = Path(str(distribution("ansible-core").locate_file("ansible_test/_internal/python_requirements.py")))
     found = re.search(r"\bpip='(\d[\d.]*)'", source.read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ def pip_script() -> str:
 
 
 def interpreters() -> list[str]:
-    """Return directories of real interpreters: ansible-test takes what PATH has, and cannot use pyenv's wrappers."""
+    """Return directories of real interpreters: ansible-test takes those on PATH, and cannot use pyenv's wrappers."""
     versions = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
     return [*sorted(glob.glob(f"{versions}/versions/3.*/bin")), "/usr/bin", "/usr/local/bin", "/bin"]
 
@@ -54,7 +54,7 @@ def interpreters() -> list[str]:
 def ends(directories: Sequence[str]) -> list[str]:
     """Return the oldest and the newest version that ansible-test knows and finds in these directories.
 
-    What imports with both imports with those between them, and each version takes as long as most of the other tests.
+    Code that imports with both also imports with those between, and each version takes as long as most other tests.
     """
     path = os.pathsep.join(directories)
     known = (*REMOTE_ONLY_PYTHON_VERSIONS, *CONTROLLER_PYTHON_VERSIONS)
@@ -67,7 +67,7 @@ def prepare_home() -> None:
     cache = HOME / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / pip_script()).write_text(BOOTSTRAP, encoding="utf-8")
-    # pip's settings and cache stay the user's: behind a mirror there is no other way to a package.
+    # pip's settings and cache remain the user's: behind a mirror there is no other way to get a package.
     for name in (".config/pip", ".pip", ".cache/pip"):
         theirs, ours = Path.home() / name, HOME / name
         ours.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def main() -> int:
     (CACHE / "junit" / "sanity.xml").unlink(missing_ok=True)
     prepare_home()
     with collection_copy(without=NOT_SHIPPED) as copy:
-        # ansible-test looks at what git tracks; without a repository it takes every file, caches included.
+        # ansible-test checks what git tracks; without a repository it takes every file, caches included.
         subprocess.run(["git", "init", "-q", "."], cwd=copy, check=True, timeout=60)  # noqa: S607
         path = [str(Path(sys.prefix) / "bin"), *interpreters()]
 

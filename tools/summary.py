@@ -1,9 +1,9 @@
 """Run stages and count: `python -m tools.summary rehearse,hosts servers lint,sanity,unit`.
 
 Each stage is a make target that leaves `.cache/junit/<stage>.xml`. Stages with a comma between them run one after the
-other, also when an earlier one fails; the lists run side by side. What a stage prints goes to `.cache/log/<stage>.log`
-and is shown in one piece when it has ended; until then a line a minute says how far each is. The table at the end
-comes after the names of the cases that failed, and of those that failed once and were tried again. The last line is
+other, even if an earlier one fails; the lists run side by side. A stage's output goes to `.cache/log/<stage>.log` and
+is shown in one piece when the stage has ended; until then a line a minute says how far each is. The table at the end
+comes after the names of the cases that failed, and of those that failed once and were retried. The last line is
 `N passed, N failed`, alone, for people and machines.
 """
 
@@ -22,21 +22,21 @@ from xml.etree import ElementTree
 
 from tools.gates import CACHE, JUNIT, end, start
 
-# In seconds, for all stages: twice what they take on two cores that have nothing else to do, and room for slower ones.
-# With what is installed before them it is under an hour and a half: a stage that hangs still leaves time for the count.
+# In seconds, for all stages: twice what they take on two cores that do nothing else, and room for slower ones. With
+# what is installed before them it is under an hour and a half: a stage that hangs still leaves time for the count.
 TOTAL_TIMEOUT = 4900
 LOGS = CACHE / "log"
 HEARTBEAT = 60
-# What all of .ci/run is to take at most, on a bare machine of two cores; it says when it began, in Unix time.
+# What all of .ci/run may take at most, in minutes, on a bare machine of two cores; it passes its start in Unix time.
 MINUTES = 45
 BEGAN = "KANBAN_CI_BEGAN"
-# Cases that are named, of each stage.
+# How many cases of each stage are named.
 NAMED = 20
 
 
 @dataclass(frozen=True)
 class Count:
-    """What one stage came to, in test cases; `names` are those of the failed ones."""
+    """The result of one stage, in test cases; `names` are those of the failed ones."""
 
     passed: int = 0
     failed: int = 0
@@ -54,9 +54,9 @@ class Count:
 
 
 def read_junit(path: Path) -> Count:
-    """Count the cases of a JUnit file. A case with an error, in its teardown too, has failed.
+    """Count the cases of a JUnit file. A case with an error, also in its teardown, has failed.
 
-    A file that is missing or cut off counts as nothing: the stage's exit status then makes it a failure.
+    A file that is missing or truncated counts as nothing: the stage's exit status then makes it a failure.
     """
     try:
         cases = list(ElementTree.parse(path).iter("testcase"))  # noqa: S314 - our own file  # nosec B314
@@ -78,10 +78,10 @@ def read_junit(path: Path) -> Count:
 
 
 class Stage:
-    """One make target on its way. End its process, then `finish` it."""
+    """One running make target. End its process, then `finish` it."""
 
     def __init__(self, name: str) -> None:
-        """Start it."""
+        """Start the process."""
         print(f"#### {name} begins", flush=True)
         self.name, self.log = name, LOGS / f"{name}.log"
         # Until something else is known.
@@ -94,13 +94,13 @@ class Stage:
             self.process = start(["make", "--no-print-directory", name], stdout=out, stderr=subprocess.STDOUT)
 
     def tell(self) -> None:
-        """Say in a line where it is: the last line that it has printed, cut."""
+        """Say in a line where it is: the last line that it has printed, truncated."""
         lines = self.log.read_bytes()[-1000:].decode(errors="replace").splitlines()
         last = next((line.strip()[-70:] for line in reversed(lines) if line.strip()), "")
         print(f"{self.name:<8} {(time.monotonic() - self._began) / 60:3.0f} min: {last}", flush=True)
 
     def finish(self, complaint: str = "") -> None:
-        """Show what it has printed and count its cases.
+        """Show its output and count its cases.
 
         A stage that fails without a failed case, or that runs no case at all, is one failure.
         """
@@ -109,7 +109,7 @@ class Stage:
         said = self.log.read_bytes()
         sys.stdout.buffer.write(said)
         sys.stdout.buffer.flush()
-        # As pytest-rerunfailures says it.
+        # In the format of pytest-rerunfailures.
         self.again = [line[6:].decode(errors="replace") for line in said.splitlines() if line.startswith(b"RERUN ")]
         if not complaint and self.process.returncode:
             complaint = f"exit status {self.process.returncode}"
@@ -144,7 +144,7 @@ class Lane:
 def run(lanes: Sequence[Lane], timeout: float) -> None:
     """Run lanes side by side for at most `timeout` seconds.
 
-    An interruption ends them as the timeout does: each gets a minute to clean up, all of them the same one.
+    An interruption ends them as the timeout does: all of them get the same minute to clean up.
     """
     try:
         complaint = _watch(lanes, timeout)
@@ -158,7 +158,7 @@ def run(lanes: Sequence[Lane], timeout: float) -> None:
 
 
 def _watch(lanes: Sequence[Lane], timeout: float) -> str:
-    """Step until all has ended or the time is over, and return what is then to be said of those that still run."""
+    """Step until everything has ended or the time is over, and return what to say about stages that still run."""
     began = told = time.monotonic()
     while running := [stage for lane in lanes if (stage := lane.step())]:
         now = time.monotonic()
@@ -173,14 +173,14 @@ def _watch(lanes: Sequence[Lane], timeout: float) -> str:
 
 
 def spent(began: float, now: float) -> str:
-    """Say what all of it took since a Unix time, against what it is to take."""
+    """Say how long everything took since a Unix time, against the limit."""
     minutes = (now - began) / 60
     return f"all of .ci/run: {minutes:.0f} minutes, of {MINUTES}{' TOO MANY' if minutes > MINUTES else ''}"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the stages, print the table and the count, return an exit status."""
-    # A terminated run takes its fixtures down as an interrupted one does.
+    # A terminated run takes down its fixtures as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     lanes = [Lane(argument.split(",")) for argument in arguments]
     run(lanes, TOTAL_TIMEOUT)

@@ -1,8 +1,8 @@
 """Write the questions of AWX's surveys, `roles/awx/files/surveys.yml`, from the argument specs: `-m tools.surveys`.
 
-Which variables a survey asks for stands in `job_templates.yml` and `workflows.yml` there; what each is called, what
-it means and what may be answered stands in `roles/profile/meta/argument_specs.yml` alone. No question has a default:
-AWX hands a default on as if it had been answered, and so it would win over the inventory.
+`job_templates.yml` and `workflows.yml` there say which variables a survey asks for; only
+`roles/profile/meta/argument_specs.yml` says what each is called, what it means and what may be answered. No question
+has a default: AWX hands a default on as if it had been answered, so it would win over the inventory.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ HEAD = """\
 # Written by `make awx` from roles/profile/meta/argument_specs.yml, by the names that job_templates.yml and
 # workflows.yml list. Change those, not this: a test compares them.
 """
-# AWX knows no yes and no, and takes what is chosen as text; the roles read it as what it says.
+# AWX has no booleans, and takes a choice as text; the roles read the text as its meaning.
 _TYPES = {"str": "text", "int": "integer", "float": "float", "bool": "multiplechoice"}
 _MARKUP = re.compile(r"\b[A-Z]\(([^()]*)\)")
 _LONGEST = 1024
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads data of Ansible: what is marked as no template is text here."""
+    """Reads Ansible's data: text that is marked as not a template is plain text here."""
 
 
 yaml.add_constructor("!unsafe", lambda _loader, node: str(node.value), Loader=_Loader)
 
 
 def loaded(text: str) -> Any:
-    """Return what YAML of Ansible holds."""
+    """Return the contents of Ansible's YAML."""
     return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader  # nosec B506
 
 
 def read(path: Path) -> Any:
-    """Return what a YAML file of Ansible holds."""
+    """Return the contents of a YAML file of Ansible's."""
     return loaded(path.read_text(encoding="utf-8"))
 
 
@@ -55,7 +55,7 @@ def options() -> dict[str, Any]:
 
 
 def plain(text: str) -> str:
-    """Return a description without its markup: C(x), O(x) and the like read as x."""
+    """Return a description without its markup: C(x), O(x) and the like become x."""
     return " ".join(_MARKUP.sub(lambda found: found[1].partition("#")[0], text).split())
 
 
@@ -90,7 +90,7 @@ def question(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def survey(template: Mapping[str, Any], specs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the survey of a template, as AWX takes it. Raises KeyError for a variable that the specs do not have."""
+    """Return the survey of a template, in AWX's form. Raises KeyError for a variable that the specs do not have."""
     asked: Sequence[str] = template["survey"]
     return {
         "name": f"Survey of {template['name']}",
@@ -110,24 +110,24 @@ def surveys() -> dict[str, Any]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes lists one step further in than the key above them, as the linters want it."""
+    """Writes lists one step further in than the key above them, as the linters require."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write each question out, wherever it stands."""
+        """Write each question out, wherever it occurs."""
         return True
 
 
 def text() -> str:
-    """Return what `roles/awx/files/surveys.yml` has to hold."""
+    """Return the contents that `roles/awx/files/surveys.yml` must have."""
     body = {"awx_surveys": surveys()}
     return HEAD + yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def main() -> int:
-    """Write the file where it differs, and return an exit status."""
+    """Write the file if it differs, and return an exit status."""
     wanted = text()
     if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != wanted:
         TARGET.write_text(wanted, encoding="utf-8")

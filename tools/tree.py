@@ -1,7 +1,7 @@
-"""Copy the checkout as the collection that Ansible's tools want to see, and build its tarball from the copy.
+"""Copy the checkout as the collection that Ansible's tools expect, and build its tarball from the copy.
 
 `ansible-test` insists on a path that ends in ansible_collections/<namespace>/<name>, and a build straight from the
-working tree would pick up whatever lies about in it.
+working tree would pick up stray files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEPENDENCY = ("community", "postgresql")
 def files() -> list[Path]:
     """Return the files of the collection, relative to the checkout: tracked ones, and new ones that git would add."""
     listed = subprocess.run(  # noqa: S603
-        # A checkout owned by another user (a container, sudo) is refused by git unless it is named safe.
+        # git refuses a checkout owned by another user (a container, sudo) unless it is named safe.
         ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
         cwd=ROOT,
         check=True,
@@ -32,7 +32,7 @@ def files() -> list[Path]:
         text=True,
         timeout=60,
     ).stdout
-    # A file that was deleted but is still in the index is listed too.
+    # A deleted file that is still in the index is listed too.
     return [Path(name) for name in sorted(set(listed.split("\0"))) if name and (ROOT / name).is_file()]
 
 
@@ -42,7 +42,7 @@ def collection_copy(without: Sequence[str] = ()) -> Iterator[Path]:
 
     ``without``: names at the root of the checkout that are left out.
 
-    Beside it lies a link to the dependency that came with the `ansible` package, so that its documentation fragments
+    Beside it is a link to the dependency that came with the `ansible` package, so that its documentation fragments
     and module utilities are found.
     """
     with tempfile.TemporaryDirectory(prefix="kanban-rollback-") as temporary:
@@ -60,12 +60,12 @@ def collection_copy(without: Sequence[str] = ()) -> Iterator[Path]:
             yield target
         finally:
             if sys.pycache_prefix:
-                # Byte code that is kept elsewhere goes as well: the next copy has another name.
+                # Remove byte code that is kept elsewhere as well, because the next copy has another name.
                 shutil.rmtree(f"{sys.pycache_prefix}{temporary}", ignore_errors=True)
 
 
 def _installed(collection: tuple[str, str]) -> Path:
-    """Return where the `ansible` package has put a collection. Raises FileNotFoundError if it has not."""
+    """Return where the `ansible` package has installed a collection. Raises FileNotFoundError if it has not."""
     spec = importlib.util.find_spec("ansible_collections")
     for location in (spec.submodule_search_locations or []) if spec else []:
         found = Path(location).joinpath(*collection)

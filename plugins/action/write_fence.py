@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's part of ``write_fence``: a fence that the kill has raised already is told, not raised again."""
+"""The controller's part of ``write_fence``: report a fence that the kill has raised already, and raise no other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Answers by itself where it was given an answer that holds, and else runs the module."""
+    """Answers directly if it was given an answer that holds, and otherwise runs the module."""
 
     _supports_check_mode = True
     _supports_async = True
@@ -22,7 +22,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         given = self._task.args.get("answer")
         job = self._task.async_val
         raising = self._task.args.get("state", "present") == "present" and not self._task.check_mode and not job
-        # Whatever else was given is for the module to refuse.
+        # The module refuses anything else that was given.
         answer = dict(given) if isinstance(given, Mapping) and raising else {}
         if answer.pop("holds", False) is True:
             return {**result, **answer}
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def _together(before: Mapping[str, Any], done: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the kill has begun of it, with what the module did after that."""
+    """Return what the kill has done of the fence, merged with what the module did after that."""
     if not before:
         return {}
     raised_ms = before.get("raised_ms") if done.get("raised_ms") is None else done["raised_ms"]

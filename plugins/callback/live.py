@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The view of a run for whoever is on call: a line for each step, its figure, and a clock against the objective."""
+"""The view of a run for the person on call: a line for each step, its figure, and a clock against the objective."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _FAIL = ("fail", "ansible.builtin.fail", "ansible.legacy.fail")
 
 
 def _safely(hook: Callable[..., None]) -> Callable[..., None]:
-    """Let no error of this view's own leave a hook: Ansible's own output of that event is shown instead."""
+    """Keep this view's own errors inside a hook: Ansible's own output of that event is shown instead."""
     name = hook.__name__
 
     @functools.wraps(hook)
@@ -85,10 +85,10 @@ def _safely(hook: Callable[..., None]) -> Callable[..., None]:
 
 
 def _silent(name: str) -> Callable[..., None]:
-    """Return a hook that says nothing: of what it is told something is said elsewhere, or nothing was done."""
+    """Return a hook that prints nothing: its event is reported elsewhere, or nothing was done."""
 
     def hook(self: CallbackModule, *_arguments: Any, **_options: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     hook.__name__ = name
     return _safely(hook)
@@ -117,7 +117,7 @@ class CallbackModule(Default):
         self._asked = False
 
     def broke(self, error: Exception) -> None:
-        """Say that this view failed, by the error's kind, for its text may hold anything; a warning is said once."""
+        """Warn, once, that this view failed, by the kind of error only, because its text may hold anything."""
         self._display.warning(
             f"The live view has an error of its own ({type(error).__name__}); the run is not affected. "
             "What it cannot show is shown as Ansible does."
@@ -125,7 +125,7 @@ class CallbackModule(Default):
 
     @_safely
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Say which playbook this is."""
+        """Print which playbook this is."""
         name = Path(str(playbook._file_name)).stem
         self._live = live.Live(time.time(), name, bool(context.CLIARGS.get("check")), not self.is_verbose)
         self._print(self._live.first())
@@ -135,7 +135,7 @@ class CallbackModule(Default):
     @_safely
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Begin a play."""
-        # What the default callback needs to show an event by itself.
+        # The default callback needs these to show an event on its own.
         self._play, self._last_task_name, self._last_task_banner = play, None, None
         apart = str(play.strategy).rpartition(".")[2] in ("free", "host_pinned")
         file = Path(str(play.get_path() or "").rpartition(":")[0]).stem
@@ -143,20 +143,20 @@ class CallbackModule(Default):
 
     @_safely
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Say what came of the task before."""
+        """Print the result of the previous task."""
         self._print(self._run.task_began(time.time()))
 
     @_safely
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        """Say what came of the task before."""
+        """Print the result of the previous task."""
         self._print(self._run.task_began(time.time()))
 
     @_safely
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        """Begin a task on a host; before the first of ours, say where this is."""
+        """Begin a task on a host; before the first of ours, print where this is."""
         now, step = time.time(), self._step(host, task)
         if not self._asked and role_of(task).startswith(COLLECTION):
-            # Once, also where that fails.
+            # Only once, even if that fails.
             self._asked = True
             self._profile = Profile(self._play, host, task, self._display.vvv)
             facts = self._profile.facts()
@@ -166,13 +166,13 @@ class CallbackModule(Default):
 
     @_safely
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Say a step, a screen, or nothing."""
+        """Print a step, a screen, or nothing."""
         task, action = result._task, str(result._task.action)
         step = self._step(result._host, task)
         step.changed = bool(result.is_changed())
         is_async = action.endswith("async_status")
         names = action in _SET_FACT and step.role in _NAMING
-        # Reading a result makes a copy of it, so only those that can tell something are read.
+        # Reading a result copies it, so read only those that may hold something of use.
         if not task.no_log and (step.ours or is_async or names or action in _DEBUG):
             step.result = result._result
         self._warn(result)
@@ -191,23 +191,23 @@ class CallbackModule(Default):
 
     @_safely
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Say a failure: in one line where the run goes on by itself, else as Ansible does."""
+        """Print a failure: in one line if the run continues by itself, otherwise as Ansible does."""
         self._trouble("v2_runner_on_failed", result, live.FAILED, bool(ignore_errors) or is_rescued(result._task))
 
     @_safely
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Say that a host is gone: in one line where the run goes on by itself, else as Ansible does."""
+        """Print that a host is gone: in one line if the run continues by itself, otherwise as Ansible does."""
         self._trouble("v2_runner_on_unreachable", result, live.UNREACHABLE, bool(result._task.ignore_unreachable))
 
     @_safely
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
         self._warn(result)
         self._run.skipped(result._host.get_name(), result._task._uuid)
 
     @_safely
     def v2_runner_retry(self, result: Any) -> None:
-        """Say how far it is, where no terminal shows that by itself."""
+        """Print the progress, if there is no terminal that shows it."""
         step = self._step(result._host, result._task)
         if step.ours and not result._task.no_log:
             self._run.running.told(step.host, step.task, progress_said(result._result))
@@ -215,12 +215,12 @@ class CallbackModule(Default):
 
     @_safely
     def v2_runner_on_async_poll(self, result: Any) -> None:
-        """Say how long it has been under way, where no terminal shows that by itself."""
+        """Print how long it has been under way, if there is no terminal that shows it."""
         self._slow()
 
     @_safely
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        """Say the failure of an item as Ansible does, unless the run goes on by itself."""
+        """Print the failure of an item as Ansible does, unless the run continues by itself."""
         if not is_rescued(result._task):
             self._print(self._run.heading())
             self._show_default("v2_runner_item_on_failed", result)
@@ -235,7 +235,7 @@ class CallbackModule(Default):
 
     @_safely
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Say how it ended."""
+        """Print how the run ended."""
         self.terminal.end()
         troubled = {*stats.failures, *stats.dark}
         if troubled and not self.is_verbose:
@@ -270,7 +270,7 @@ class CallbackModule(Default):
         self._print(self._run.task_began(step.at))
         ours = str(result._task.action) in _FAIL and role_of(result._task).startswith(COLLECTION)
         if ours and self._run.has_screen:
-            # How a run of ours ends after its screen, which says it; the last lines say it once more.
+            # A run of ours ends this way after its screen, which says so; the last lines repeat it.
             self._ended_on = step.host
             return
         self._failure = self._failure or f"{step.host}: {message}"
@@ -286,7 +286,7 @@ class CallbackModule(Default):
             self._handle_warnings(result._result)
 
     def _name(self, answer: Mapping[str, Any]) -> None:
-        """Read what a run, or the return that found one, calls its incident."""
+        """Read how a run, or the return that found it, names its incident."""
         facts = answer.get("ansible_facts") or {}
         run, found = facts.get("__run"), facts.get("__reenable_incident") or {}
         if run:
@@ -300,7 +300,7 @@ class CallbackModule(Default):
             self._print(self._run.slow(time.time()))
 
     def _place(self) -> str:
-        """Return the directory of the run's journal; empty where none is kept."""
+        """Return the directory of the run's journal; empty if none is kept."""
         if not self._run.incident or not self._directory:
             return ""
         place = Path(self._directory).expanduser() / incident_folder(self._run.incident)

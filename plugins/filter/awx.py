@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters by which awx.yml hands what stands in awx/ to the modules of awx.awx."""
+"""The filters by which awx.yml hands the contents of awx/ to the modules of awx.awx."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._version im
 
 
 def installed_version(name: str) -> str:
-    """Return the version of an installed collection, ``namespace.name``; empty where Ansible finds none."""
+    """Return the version of an installed collection, ``namespace.name``; empty if Ansible finds none."""
     try:
         spec = importlib.util.find_spec(f"ansible_collections.{name}")
     except ImportError:
@@ -31,7 +31,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "awx_configuration": configuration_to_send,
             "awx_nodes": workflow_nodes,

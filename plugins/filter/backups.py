@@ -14,7 +14,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "backup_lines": _backuplines.backup_lines,
             "incident_backup_lines": _backuplines.incident_backup_lines,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters of bootstrap.yml: a password that no log has, what a role reads, who needs what was laid down."""
+"""Filters of bootstrap.yml: a password that no log has, what a role reads, and who still needs what was installed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "ancestors": ancestors,
             "read_record": read_record,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters by which playbooks decide: the tree of triage with what it asks, and the matrix of scenario 2."""
+"""Filters by which playbooks decide: the tree of triage with its questions, and the matrix of scenario 2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "integrity_facts": integrity_facts,
             "scenario2_decision": scenario2_decision,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters by which the role observe asks hosts for samples and reads what they say."""
+"""Filters by which the role observe asks hosts for samples and reads their answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "gate_interrupted": _partsgate.gate_interrupted,
             "gate_metrics": _partsgate.gate_metrics,

@@ -15,7 +15,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "investigation_part": investigation_part,
             "investigation_report": investigation_report,

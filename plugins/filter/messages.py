@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters of messages: which are due, figures and foreign text in their words, and what the last screen says."""
+"""The filters of messages: which are due, their figures and foreign text, and what the last screen says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "incidents_to_tell": incidents_to_tell,
             "ledgers_to_ask": ledgers_to_ask,

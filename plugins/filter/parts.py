@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters by which playbooks judge what was done beside the flag."""
+"""Filters by which playbooks judge what was done besides the flag."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "assessment_part": _partsrecovery.assessment_part,
             "block_lost": _parts.block_lost,

@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._version im
 
 
 def version_in(root: str) -> str:
-    """Return the version of the collection that lies in a directory; empty where there is none."""
+    """Return the version of the collection in a directory; empty if there is none."""
     return collection_version(Path(root))
 
 
@@ -21,5 +21,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {"collection_version": version_in, "preflight": preflight}

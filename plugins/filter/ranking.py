@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters by which playbooks show a ranking, and act on it."""
+"""Filters by which playbooks show a ranking and act on it."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {"listed_ids": listed_ids, "ranking_lines": ranking_lines}

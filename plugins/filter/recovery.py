@@ -23,7 +23,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "corrupt_since": corrupt_since,
             "data_judgement": data_judgement,

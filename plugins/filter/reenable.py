@@ -14,7 +14,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "return_is_whole": _returnscreen.is_whole,
             "return_plan": _return.return_plan,

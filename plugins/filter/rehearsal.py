@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters by which rehearse.yml decides whether it may begin, what it came to, and what is not as before."""
+"""The filters by which rehearse.yml decides whether it may begin, how it went, and what is not as before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "rehearsal_back": rehearsal_back,
             "rehearsal_decision": rehearsal_decision,

@@ -32,7 +32,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "journal_screen": journal_screen,
             "journals_over": journals_over,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters by which a run knows what time it is, when it began, and where its incident lies."""
+"""The filters by which a run knows the time, when it began, and where its incident is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
 
 
 def incident_directory(incident_id: Any) -> str:
-    """Return the name of an incident's directory; an id that is a number in an inventory is one as well."""
+    """Return the name of an incident's directory; also accepts an id that is a number in an inventory."""
     return incident_folder(str(incident_id))
 
 
@@ -20,5 +20,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {"epoch": epoch, "incident_directory": incident_directory, "run_began": run_began}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters that make of answers what the decision tree and the matrix ask for."""
+"""Filters that turn answers into the facts that the decision tree and the matrix need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return them by name."""
+        """Return the filters by name."""
         return {
             "affected_facts": _triagefacts.affected_facts,
             "gate_facts": _triagefacts.gate_facts,

@@ -402,7 +402,7 @@ SPEC = {
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={**postgres_spec(), **flag_spec(), **SPEC},
         required_if=[("frozen", "only", ["incident_id"])],

@@ -127,7 +127,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending imp
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             "url": {"type": "str", "fallback": (env_fallback, ["CONTROLLER_HOST"])},

@@ -110,12 +110,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin
     redis_spec,
 )
 
-# What a purge is told beside, and a look does not need.
+# What only a purge needs to be told, not a look.
 _NOTHING: Mapping[str, Any] = {"protected": [], "write_block_key": None, "batch": 1000, "max_block_ms": 20.0}
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **redis_spec(),

@@ -329,7 +329,7 @@ DRIVERS = {"postgresql": PSYCOPG2, "redis": REDIS}
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),
@@ -351,7 +351,7 @@ def main() -> None:
             "log_files": {"type": "list", "elements": "str", "default": []},
             "log_bytes": {"type": "int", "default": 512 * 1024},
             "max_log_files": {"type": "int", "default": 10},
-            # An address may carry a password or a token.
+            # An address may contain a password or a token.
             "urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "validate_certs": {"type": "bool", "default": True},
         },

@@ -144,7 +144,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),

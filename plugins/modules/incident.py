@@ -203,7 +203,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),

@@ -170,7 +170,7 @@ WHO = ("incident_id", "run_id", "environment")
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     file = {"name": {"type": "str", "required": True}, "text": {"type": "str", "required": True}}
     module = AnsibleModule(
         argument_spec={

@@ -165,7 +165,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportentr
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},

@@ -129,7 +129,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile 
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},

@@ -368,7 +368,7 @@ NAMES = (
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),

@@ -245,7 +245,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreadin
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             "urls": {"type": "list", "elements": "str", "default": []},

@@ -264,7 +264,7 @@ MEND = {
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),

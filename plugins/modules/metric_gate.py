@@ -433,11 +433,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatesample
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     metric = {
         "name": {"type": "str", "required": True},
         "source": {"type": "str", "choices": list(SOURCES), "default": "http_json"},
-        # An address may carry a password or a token.
+        # An address may contain a password or a token.
         "url": {"type": "str", "no_log": True},
         "path": {"type": "raw", "default": ""},
         "selector": {"type": "dict"},
@@ -453,7 +453,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),
-            # As part of a whole a password may be written otherwise, and is then not known again in the system log.
+            # Inside a larger value a password may be written differently, and is then not recognized in the system log.
             "metrics": {"type": "list", "elements": "dict", "default": [], "options": metric, "no_log": True},
             "samples": {"type": "list", "elements": "dict", "default": []},
             "history": {"type": "list", "elements": "dict", "default": []},

@@ -422,17 +422,17 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyentr
 
 COMPONENT = ["", "operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance"]
 
-# What is told, to whom, and by which services.
+# What people are told, which people, and by which services.
 UNLOGGED = ("messages", "known", "words", "slack", "mail", "pagerduty", "status_page")
 
 
 def text(default: str = "", secret: bool = False) -> dict[str, Any]:
-    """Return the spec of a text."""
+    """Return the spec of a text option."""
     return {"type": "str", "default": default, "no_log": secret}
 
 
 def spec() -> dict[str, Any]:
-    """Return the options."""
+    """Return the argument spec."""
     message = {
         "key": {"type": "str", "required": True, "no_log": False},
         "kind": {"type": "str", "required": True},
@@ -490,7 +490,7 @@ def spec() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(argument_spec=spec(), supports_check_mode=True)
     params = params_of(module, (), UNLOGGED)
 

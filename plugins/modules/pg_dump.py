@@ -323,7 +323,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending imp
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     own = {
         "tables": {"type": "list", "elements": "str", "required": True},
         "dest": {"type": "path", "required": True},

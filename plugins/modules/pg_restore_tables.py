@@ -589,7 +589,7 @@ OPTIONS = {
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={**postgres_spec(), **who_spec(), **OPTIONS},
         required_if=[("state", "restored", ["source", "tables"])],

@@ -409,7 +409,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2info im
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             "pm2": {"type": "str", "default": "pm2"},

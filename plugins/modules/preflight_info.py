@@ -342,7 +342,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflight 
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     redis = {
         "name": {"type": "str"},
         "login_host": {"type": "str", "default": "localhost"},

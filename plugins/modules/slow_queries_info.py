@@ -367,7 +367,7 @@ OPTIONS = {
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(argument_spec={**postgres_spec(), **OPTIONS}, supports_check_mode=True)
     params = module.params
 

@@ -290,7 +290,7 @@ STEP = {
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             "base_url": {"type": "str", "required": True},

@@ -264,7 +264,7 @@ OF_AN_INCIDENT = ("name", "status", "impact_override", "body")
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             "api_key": {"type": "str", "required": True, "no_log": True},

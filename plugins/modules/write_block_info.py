@@ -159,7 +159,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **redis_spec(),

@@ -402,7 +402,7 @@ NAMES = (
 
 
 def main() -> None:
-    """Read the options, do the work, end."""
+    """Read the options, do the work and exit."""
     module = AnsibleModule(
         argument_spec={
             **postgres_spec(),
@@ -419,7 +419,7 @@ def main() -> None:
             "run_id": {"type": "str"},
             "operator": {"type": "str"},
             "environment": {"type": "str"},
-            # The action plugin of this name takes it: what comes here is none.
+            # Consumed by the action plugin of this name; a value that gets here is not an answer.
             "answer": {"type": "dict"},
         },
         required_if=[("state", "present", ("tables",)), ("state", "dormant", ("tables",))],

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the live view reads of Ansible's objects: who and where, time limits, whether a failure is handled."""
+"""What the live view reads from Ansible's objects: who and where, time limits, whether a failure is handled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Callable
 from ansible.template import Templar
 
 COLLECTION = "chatia.kanban_rollback."
-# What belongs to the first lines, by the profile's variables; each is templated by itself, and may be wrong.
+# Contents of the first lines, by the profile's variables; each is templated separately, because any may be wrong.
 _ABOUT = {
     "environment": "kanban_environment",
     "operator": "kanban_operator",
@@ -22,10 +22,10 @@ _TIERS = {"db": "__kanban_db_hosts", "redis": "__kanban_redis_hosts", "app": "__
 
 
 class Profile:
-    """The profile as the first of our tasks has it; read once a run. ``note`` is told what could not be read."""
+    """The profile as our first task sees it, read once per run. ``note`` is called with what could not be read."""
 
     def __init__(self, play: Any, host: Any, task: Any, note: Callable[[str], None]) -> None:
-        """Read it."""
+        """Read the variables."""
         self._variables = play.get_variable_manager().get_vars(play=play, host=host, task=task)
         self._templar = Templar(loader=play.get_loader(), variables=self._variables)
         self._note = note
@@ -33,14 +33,14 @@ class Profile:
         self._jobs: dict[str, float] = {}
 
     def facts(self) -> dict[str, Any]:
-        """Return what the first lines say; what an inventory has wrong is left out."""
+        """Return the facts for the first lines, without what the inventory gets wrong."""
         found = {name: self._read(variable) for name, variable in _ABOUT.items()}
         return {**found, "hosts": {tier: self._read(variable) or [] for tier, variable in _TIERS.items()}}
 
     def limit(self, host: str, task: Any) -> float | None:
-        """Return how many seconds a task of ours may take on a host; none where it does not say, or is not ours."""
+        """Return how many seconds a task of ours may take on a host; None if it does not say, or is not ours."""
         if task.action.endswith(("async_status", ".progress_info")):
-            # Whoever asks for a job waits for as long as the job may take.
+            # A task that asks for a job waits for as long as the job may take.
             return self._jobs.get(host) if task.until else None
         if not task.action.startswith(COLLECTION):
             return None
@@ -50,7 +50,7 @@ class Profile:
         return job or self._known(task.timeout)
 
     def _known(self, given: Any) -> float | None:
-        # Most tasks have one of few texts, and many hosts the same task.
+        # Most tasks have one of a few texts, and many hosts the same task.
         key = str(given)
         if key not in self._limits:
             self._limits[key] = self._seconds(given)
@@ -72,17 +72,17 @@ class Profile:
 
 
 def role_of(task: Any) -> str:
-    """Return the full name of a task's role; empty where it is in none."""
+    """Return the full name of a task's role; empty if it is in none."""
     return str(task._role.get_name(include_role_fqcn=True)) if task._role else ""
 
 
 def is_rescued(task: Any) -> bool:
-    """Tell whether a block around a task has a rescue for its failure, and so the run goes on."""
+    """Tell whether a block around a task has a rescue for its failure, so that the run continues."""
     inner, outer = task, task._parent
     while outer is not None:
         rescue = getattr(outer, "rescue", None)
         if rescue:
-            # What fails in a rescue, or in what is always done, is for a block further out.
+            # A failure in a rescue or always section is handled by an outer block.
             beside = {each._uuid for each in [*rescue, *outer.always]}
             if inner._uuid not in beside:
                 return True
@@ -91,7 +91,7 @@ def is_rescued(task: Any) -> bool:
 
 
 def has_warnings(result: Any) -> bool:
-    """Tell whether a result has warnings or deprecations, without reading all of it where that can be helped."""
+    """Tell whether a result has warnings or deprecations, if possible without reading all of it."""
     if hasattr(result, "warnings"):
         return bool(result.warnings or result.deprecations)
     return bool(result._result.get("warnings") or result._result.get("deprecations"))

@@ -1,4 +1,4 @@
-"""Play cells of the support matrix and write their lines into docs/support.md; see tools/matrix/__init__.py."""
+"""Run cells of the support matrix and write their lines into docs/support.md; see tools/matrix/__init__.py."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tools.summary import read_junit
 DOCUMENT = ROOT / "docs" / "support.md"
 # For one cell, in seconds. On two cores that do nothing else the longest takes four minutes.
 CELL_SECONDS = 1800
-# As make does it: what fails for want of a processor is tried once more.
+# As in make: a test that fails for lack of a processor is retried once.
 _PYTEST = ("-m", "pytest", "-q", "--reruns", "1", "--max-suite-reruns", "3", "-o", "cache_dir=.cache/pytest-matrix")
 
 
 def _ask(cell: Cell, ready: Ready) -> str:
-    """Return the version that is really there; raises Unavailable with the last line of why there is none."""
+    """Return the version that is actually there; raises Unavailable with the last line of why there is none."""
     command = [str(ready.python), "-m", "tools.matrix.ask", cell.asks]
     done = subprocess.run(  # noqa: S603 - our own program
         command, cwd=ROOT, env=environment(ready.environment), capture_output=True, text=True, timeout=120, check=False
@@ -35,11 +35,11 @@ def _ask(cell: Cell, ready: Ready) -> str:
 
 
 def _tests(cell: Cell, ready: Ready, junit: Path) -> str:
-    """Run a cell's tests; return "" or what is to be complained of."""
+    """Run a cell's tests; return "" or the complaint."""
     junit.unlink(missing_ok=True)
     arguments = TESTS[cell.tests]
     if cell.tests == "sanity":
-        # It writes a file of a name of its own; one that is killed writes none, and what is there is another run's.
+        # It writes a file under a name of its own; a killed run writes none, and any file there is from another run.
         own = JUNIT / "sanity.xml"
         own.unlink(missing_ok=True)
         complaint = run([str(ready.python), *arguments], env=ready.environment, timeout=CELL_SECONDS)
@@ -51,7 +51,7 @@ def _tests(cell: Cell, ready: Ready, junit: Path) -> str:
 
 
 def play(cell: Cell) -> Line:
-    """Play one cell and return its line."""
+    """Run one cell and return its line."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     try:
         ready = cell.make()
@@ -70,7 +70,7 @@ def play(cell: Cell) -> Line:
 
 
 def main() -> int:
-    """Play the cells that are named, or all; 1 when one of them failed."""
+    """Run the named cells, or all; return 1 if one of them failed."""
     parser = argparse.ArgumentParser(prog="python -m tools.matrix", description="Play cells of the support matrix.")
     parser.add_argument("cells", nargs="*", metavar="cell", help="those to play (all)")
     parser.add_argument("--list", action="store_true", help="name them, and play none")
@@ -83,10 +83,10 @@ def main() -> int:
         width = max(len(cell.what) for cell in chosen) + 2
         print(*(f"{cell.name:<18}{cell.what:<{width}}{cell.tests}" for cell in chosen), sep="\n")
         return 0
-    # As make does it: without byte code, each of thousands of processes would compile its drivers anew.
+    # As in make: without byte code, each of thousands of processes would compile its drivers again.
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(CACHE / "byte-code"))
-    # Servers that are found by variables of the caller's own are none of the cells'.
+    # Servers that the caller's own variables point to do not belong to the cells.
     for name in [name for name in os.environ if name.startswith("KANBAN_TEST_")]:
         del os.environ[name]
     content = True
@@ -94,7 +94,7 @@ def main() -> int:
         line = play(cell)
         print(line.text(), flush=True)
         content = content and not (line.counts and line.counts[1])
-        # After each, so that a run that is ended has what it came to.
+        # After each cell, so that an interrupted run keeps its results so far.
         order = [Line(one.name, one.what, tests=one.tests) for one in CELLS]
         DOCUMENT.write_text(merged(DOCUMENT.read_text(), {cell.name: line}, order))
     return 0 if content else 1

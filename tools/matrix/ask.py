@@ -1,6 +1,6 @@
 """Ask the servers and interpreters of a cell for their versions: `python -m tools.matrix.ask postgresql`.
 
-It is run by the Python of the cell's tests, with their environment, so that it asks what they use.
+The Python of the cell's tests runs it, with their environment, so that it asks what they use.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _said(*command: str) -> str:
 
 
 def postgresql() -> str:
-    """Start a server as the tests do and ask it; and its clients, where they are of another version."""
+    """Start a server as the tests do and ask it; also ask its clients, if they are of another version."""
     with workspace() as directory, Postgres(directory / "asked", fsync=False) as server:
         found = str(server.query("SHOW server_version")[0][0]).split()[0]
     clients = _said(str(binaries.postgres() / "pg_dump"), "--version").split()[2]
@@ -28,7 +28,7 @@ def postgresql() -> str:
 
 
 def redis() -> str:
-    """Start a server as the tests do and ask it. A Valkey says which Redis it is like, and who it is."""
+    """Start a server as the tests do and ask it. A Valkey reports both the compatible Redis version and its own."""
     with workspace() as directory, Redis(directory / "asked") as server, server.client() as client:
         info = client.info("server")
     if info.get("server_name") == "valkey":
@@ -42,7 +42,7 @@ def ansible() -> str:
 
 
 def target() -> str:
-    """Ask the Python that modules are run with for its version and those of its drivers."""
+    """Ask the Python that runs the modules for its version and those of its drivers."""
     ask = "import platform, psycopg2, redis; print(platform.python_version(), psycopg2.__version__.split()[0], "
     said = _said(os.environ["KANBAN_TEST_TARGET_PYTHON"], "-c", f"{ask}redis.__version__)")
     python, psycopg2, client = said.split()

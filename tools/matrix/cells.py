@@ -15,7 +15,7 @@ _HERE = Path(sys.executable)
 
 @dataclass(frozen=True)
 class Ready:
-    """What a cell runs with: the Python of the tests, and what they find in their environment."""
+    """What a cell runs with: the Python of the tests, and their environment."""
 
     python: Path = _HERE
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ def _files(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/integration/test_{name}.py" for name in names)
 
 
-# What `tests` of a cell stands for: arguments of pytest, or of Python for another program.
+# What a cell's `tests` stands for: arguments of pytest, or of Python for another program.
 TESTS: Mapping[str, Sequence[str]] = {
     # The modules whose SQL, catalog or client programs depend on the server's version.
     "database": _files(
@@ -45,19 +45,19 @@ TESTS: Mapping[str, Sequence[str]] = {
         *("pg_dump", "pg_restore_tables_types", "preflight_breakglass"),
         *("integrity", "repair_exact", "repair_cascades", "repair_progress"),
     ),
-    # Some of them, for the versions before the newest.
+    # A selection of them, for the versions before the newest.
     "database, in short": _files(
         *("failover", "least_privilege", "dormant_latch", "fence_hostile", "pg_dump", "evidence", "integrity"),
         "repair_cascades",
     ),
-    # The same clients as the newest server has, where a dump and its proof are concerned.
+    # The same clients as the newest server's, for tests that involve a dump and its proof.
     "clients": _files("pg_dump", "backup_files", "backup_dumps", "pg_restore_tables_types"),
     "redis": _files(
         *("write_block", "write_block_options", "write_block_proof", "write_block_refused", "write_block_between"),
         *("write_block_sentinels", "write_block_failover", "write_block_network", "redis_stats", "redis_finder"),
         *("cache_purge", "cache_purge_faults", "cache_purge_info", "cache_purge_patterns", "evidence_redis"),
     ),
-    # Whole playbooks: triage into scenarios 2 and 1, scenario 3 with a repair that is refused; a role by itself.
+    # Whole playbooks: triage into scenarios 2 and 1, scenario 3 with a refused repair; one role on its own.
     "playbooks": (
         "tests/integration/test_one_scenario.py::test_triage_goes_on_to_scenario_1_by_way_of_scenario_2",
         "tests/integration/test_recovery.py::test_what_is_not_approved_is_not_done",
@@ -78,7 +78,7 @@ def _postgres(server: Callable[[], Path], clients: Callable[[], Path] | None = N
         directory = server().parent
         if clients:
             directory = programs.together(directory, clients().parent)
-        # Modules look for pg_dump on PATH, too, and that of a server that is not installed is nowhere else.
+        # Modules also look for pg_dump on PATH, and that of a server that is not installed is nowhere else.
         path = f"{directory}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return Ready(environment={"KANBAN_TEST_POSTGRES": str(directory), "PATH": path})
 
@@ -102,7 +102,7 @@ def _ansible(name: str, requirements: str, python: str = "") -> Callable[[], Rea
 
 
 def _target(version: str, core: Callable[[], Ready], pins: Sequence[str]) -> Callable[[], Ready]:
-    """Modules with another Python than the tests: with the drivers that it has, and Ansible's own half of a module."""
+    """Modules with a different Python from the tests': with its drivers, and with Ansible's own half of a module."""
 
     def make() -> Ready:
         controller = core()
@@ -147,7 +147,7 @@ CELLS: Sequence[Cell] = (
          _ansible("controller-3.14", "core-2.21", "3.14")),
     Cell("target-3.8", "Python 3.8 on hosts, ansible-core 2.18", "modules", "target",
          _target("3.8", _OLDEST, ("psycopg2-binary==2.9.10", "redis==6.1.1"))),
-    # The oldest drivers that the documentation of the modules asks for.
+    # The oldest drivers that the modules' documentation requires.
     Cell("target-3.9", "Python 3.9 and the oldest drivers on hosts, ansible-core 2.21", "modules", "target",
          _target("3.9", Ready, ("psycopg2-binary==2.8.6", "redis==4.5.5"))),
     Cell("target-3.11", "Python 3.11 on hosts, ansible-core 2.21", "modules", "target",

