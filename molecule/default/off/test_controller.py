@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The objective is met by the journal, and no inbound message was refused."""
+"""The journal shows that the objective is met, and no inbound message was refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nobody has V2, by primary and replica; evidence is kept and is nobody else's to read."""
+"""Nobody has V2, on the primary and the replica; evidence is kept and only its owner can read it."""
 
 from __future__ import annotations
 

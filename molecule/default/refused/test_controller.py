@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stopped in the plan's two minutes while people work; of them nobody was told of a write that the fence refused."""
+"""Stopped within the plan's two minutes while people work; no write that the fence refused was acknowledged to them."""
 
 from __future__ import annotations
 

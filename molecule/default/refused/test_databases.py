@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The primary refuses what a board does and nothing else; what was dumped is whole and for its owner alone."""
+"""The primary refuses what a board does and nothing else; the dump is complete and only its owner can read it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dump has what people were told was done before it; of the corrupted companies as the application spoilt it."""
+"""The dump has every write acknowledged before it; those of corrupted companies as the application corrupted them."""
 
 from __future__ import annotations
 

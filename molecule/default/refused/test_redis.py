@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The write block is held, on the master and on its replica, by the incident."""
+"""The incident holds the write block, on the master and on its replica."""
 
 from __future__ import annotations
 

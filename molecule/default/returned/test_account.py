@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nobody lost what they were told was done, and no inbound message was refused or lost, from the first minute on.
+"""Nobody lost an acknowledged write, and no inbound message was refused or lost, from the first minute on.
 
-Of cards and tags the last value is compared, and each message is looked for by itself. What the application itself
-spoilt before the stop is in the quarantine, as it had spoilt it.
+For cards and tags the last value is compared, and each message is looked up individually. What the application itself
+corrupted before the stop is in the quarantine, as it was corrupted.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def test_no_acknowledged_write_and_no_message_is_missing() -> None:
             f"messages compared, {missing} missing, {accounted} of them in quarantine"
         )
         assert [thing for thing in report.missing if thing not in set_aside] == []
-        # Nobody but the broken application spoils anything, and it was broken for these alone.
+        # Only the broken application corrupts anything, and it was broken only for these.
         assert set_aside == [] or crowd.name == "affected"
-        # What is there twice was planted, and was mended.
+        # Duplicates were planted, and were mended.
         assert report.unexpected == [] or crowd.name != "sound"
         assert crowd.refused_messages() == []
         assert report.lost == []
@@ -43,7 +43,7 @@ def test_no_acknowledged_write_and_no_message_is_missing() -> None:
 
 
 def test_no_message_waits_for_another_try() -> None:
-    """The database is up all the while, and so is the application, but where opening a ticket crashes it."""
+    """The database is up all the time, and so is the application, except where opening a ticket crashes it."""
     here = estate.find()
     stop = record.read(record.journals(here)[0])
     crashed = record.stopped(here).scenario == "scenario1"

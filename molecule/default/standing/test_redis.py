@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis' master and its replica are who they were, and Sentinel knows both."""
+"""Redis' master and its replica are the same as before, and Sentinel knows both."""
 
 from __future__ import annotations
 

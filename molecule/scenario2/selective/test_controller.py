@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decided within half an hour, by the matrix: hold; what was found out is written down, for its owner alone."""
+"""Decided within half an hour, by the matrix: hold; the findings are recorded, and only their owner can read them."""
 
 from __future__ import annotations
 

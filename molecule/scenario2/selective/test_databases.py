@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Those who suffered are off, and nobody else, by primary and replica; nothing is refused."""
+"""Those who suffered are off, and nobody else, on the primary and the replica; nothing is refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nobody said which scenario it is: the run found it out, and wrote down why."""
+"""Nobody said which scenario it is: the run found out, and recorded why."""
 
 from __future__ import annotations
 
