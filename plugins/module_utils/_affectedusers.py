@@ -29,7 +29,7 @@ class UsersRequest:
 
 
 def count_users(session: Session, incident_id: str, request: UsersRequest) -> dict[str, Any]:
-    """Return ``users_count``, null if it cannot be counted, and ``users_note``, the reason; raises LostConnection."""
+    """Return ``users_count``, null if it cannot be counted, and ``users_note``, the reason."""
     try:
         with session.transaction(request.seconds, mode="READ ONLY") as cursor:
             canonical = ledger.find_incident(cursor, incident_id)

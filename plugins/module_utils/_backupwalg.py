@@ -62,7 +62,7 @@ def _backup(row: Mapping[str, Any], source: int) -> Backup:
 def add_log(backups: list[Backup], text: str) -> list[str]:
     """Set for each backup how far the log goes without a gap after it; return warnings. Raises KanbanError.
 
-    A file that is missing after the start of a backup limits what can be reached; one before it does not matter. Files
+    If a file is missing after the start of a backup, its reach is not known; one before it does not matter. Files
     on a timeline other than the backup's do not count: whether its timeline leads there is not checked.
     """
     try:

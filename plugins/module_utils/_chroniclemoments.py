@@ -238,7 +238,7 @@ def state_of(runs: Sequence[RunRecord], found: Mapping[str, str | None]) -> str:
 def objective_of(
     scenario: str, runs: Sequence[RunRecord], found: Mapping[str, str | None], objectives: Mapping[str, Any]
 ) -> tuple[dict[str, float | None], dict[str, Any]]:
-    """Return ``seconds`` and ``objective``: what counts is the stop, for scenario 1 the validated application.
+    """Return ``seconds`` and ``objective``: what counts is the stop, in 1 the validation, in 2 the decision.
 
     The objective is that of the gravest scenario, and counts from that scenario's first run.
     """

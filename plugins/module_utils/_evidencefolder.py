@@ -63,7 +63,7 @@ class Folder:
     def write(self, name: str, chunks: Iterable[bytes], facts: Mapping[str, Any] | None = None) -> None:
         """Write one file (0600), cut short when time, size or the disk demand it.
 
-        :param chunks: pieces that are written whole or not at all, for instance lines.
+        :param chunks: pieces, for instance lines, between which the file is cut; only a full disk cuts inside one.
         :param facts: what the index says about the file beside its size.
 
         Raises what ``chunks`` or the disk raises; what was written until then stays, marked as truncated.

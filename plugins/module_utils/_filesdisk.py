@@ -73,7 +73,7 @@ def _bring(directory: Path, texts: Mapping[str, str], check_mode: bool) -> list[
 
 
 def _is_older(path: Path, text: str) -> bool:
-    """Whether a journal is the beginning of a text; one that has more bytes than that has characters is not read."""
+    """Whether a journal is the beginning of a text; one that has more bytes than the text is not read."""
     if path.stat().st_size > len(text.encode()):
         return False
     return goes_on((read_bytes(path, LARGEST) or b"").decode("utf-8", "replace"), text)
@@ -112,7 +112,7 @@ def _beginning(path: Path) -> bytes:
 
 
 def _lengths(known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return each file's length in the ledger where it is shortest: every ledger that was asked is to have it whole."""
+    """Return each file's length in the ledger that has the shortest copy, among those that have one."""
     found: dict[str, int] = {}
     for one in known:
         name, length = one.get("name"), one.get("length")

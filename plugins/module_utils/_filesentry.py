@@ -47,7 +47,7 @@ class FilesRequest:
 
 
 def keep_files(login: Login, request: FilesRequest, check_mode: bool) -> dict[str, Any]:
-    """Return the files of an incident, after what is new was added; raises KanbanError if it cannot be."""
+    """Add what is new, and return the files that the incident had before; raises KanbanError if it cannot be added."""
     given = wanted(request.files)
     session = Session(login, APPLICATION)
     try:

@@ -30,7 +30,7 @@ LARGEST = 65536
 def write_history(
     path: str, locale: str, version: str, seconds: float, check_mode: bool, known: Sequence[Any] = ()
 ) -> dict[str, Any]:
-    """Write the index if it changed; return it, and the last green rehearsal of a version; raises BadInput.
+    """Write the index if it changed; return how many incidents it has and the last green rehearsal; raises BadInput.
 
     :param known: timings that ledgers keep; of several for one incident, the one that covers more runs counts.
     """

@@ -153,8 +153,8 @@ def checks_from(given: Sequence[Mapping[str, Any]]) -> list[Check]:
 class Finding:
     """The outcome of one check.
 
-    ``status``: ok, corrupt, not_applicable, timeout or failed; ``why`` says why for all but ok and corrupt. ``count``
-    is None if it is unknown, and a lower bound if ``exact`` is False. ``code`` is that of the error, if there is one.
+    ``status``: ok, corrupt, not_applicable, timeout or failed; ``why`` says why, also for ok if rows were tolerated.
+    ``count`` is None if it is unknown, and a lower bound if ``exact`` is False. ``code`` is that of the error, if any.
     """
 
     check: Check

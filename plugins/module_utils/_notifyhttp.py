@@ -38,7 +38,9 @@ class Answer:
 def post(url: str, given: Mapping[str, Any], seconds: float, token: str = "", ca_certs: str | None = None) -> Answer:
     """Send an object and return the answer; raises NotSent and Unsure, neither of which contains the URL or the token.
 
-    :param token: sent as a bearer; an answer of 5xx or 429 raises NotSent, because it was not taken.
+    :param token: sent as a bearer.
+
+    An answer of 429 or 5xx raises NotSent, because it was not taken; 502 and 504 raise Unsure (see ``_GATEWAY``).
     """
     request = _http.Request(_where(url), "POST", _headers(token), json.dumps(given).encode(), True, ca_certs)
     try:

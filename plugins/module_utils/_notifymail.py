@@ -56,7 +56,7 @@ class Mail:
         return bool(self._host and self._from and self._lists.get(route.target))
 
     def send(self, message: Message, route: Route, seconds: float) -> str:
-        """Send it to a list, or to those on it who do not have it yet, and return whom the server does not know.
+        """Send it to a list, or to those on it who do not have it yet, and return why some were refused.
 
         Raises Partly if it defers some of them, and NotSent, Unsure and BadInput.
         """

@@ -53,7 +53,7 @@ class Wish:
 
 
 def look_ahead(session: Session, wish: Wish, flag: Flag, target: Target | None) -> list[Said]:
-    """Return a check for each thing that scenarios 1 and 2 and triage need; raises ServerError without a connection."""
+    """Return a check for each thing that triage, scenarios 1 and 2 and repairs need; raises ServerError."""
     found: list[Said] = []
     if wish.ranking is not None and target is not None:
         found += _ranking(session, wish.ranking, flag, target)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a repair or a restore is, and as words of one line. Pure: neither Ansible nor a driver.
+"""How far a repair or a restore is. Pure: neither Ansible nor a driver.
 
 The work goes through steps, a step through checks or tables, one after the other, and rows, if they are counted.
 """

@@ -38,8 +38,8 @@ def reads(
     return found
 
 
-# Kinds whose samples are not rows, and so have no primary key.
 _BY_TIME = ("mass_delete", "missing_since", "timeline")
+# Kinds whose samples are not rows, and so have no primary key.
 _OF_GROUPS = ("duplicate", "mass_delete", "ordering", "timeline", "two_lanes")
 
 

@@ -37,8 +37,8 @@ def incidents_to_report(
 
     If a person named one, ``others`` has those that would otherwise have been reported on.
 
-    They are those that are open in a ledger, those that were closed or left a journal within ``days``, and the one that
-    is named, however old it is.
+    Without a name they are those that are open in a ledger, and those that were closed or left a journal within
+    ``days``; with one only that, however old it is.
 
     :param answers: answers of ``incident_info``, one per host; empty for hosts that gave none.
     :param journals: the answer of ``journal_info``.
@@ -78,8 +78,8 @@ def _known_as(rows: Iterable[Mapping[str, Any]], given: str) -> list[str]:
 def incident_to_close(answers: Sequence[Mapping[str, Any]], given: str, silent: Sequence[str]) -> dict[str, Any]:
     """Return ``incident_id``, the incident to close, or ``why_not``; and ``here``, what it is in each ledger.
 
-    Without a name it is the open one; if several are open, or a ledger did not answer, a person has to say which. Each
-    ledger closes its own incident of that name: what is an alias in one may be another incident's id in the next.
+    While a ledger does not answer it is none. Without a name it is the open one; if several are open, a person has to
+    name one. Each ledger closes its own incident of that name: an alias in one may be another's id in the next.
     """
     if silent:
         return _none("not every ledger answered, so it is not known what is open")

@@ -17,8 +17,8 @@ MOST_HOSTS = 8
 def spans_of(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Return the first and the newest runs, each with ``began``, ``ended``, ``rows`` and ``left_out``.
 
-    A row has ``phase``, ``host``, ``began``, ``ended``, ``tasks`` and ``failed``; of each phase those hosts that took
-    longest, and those on which something failed before all others.
+    A row has ``phase``, ``host``, ``began``, ``ended``, ``tasks`` and ``failed``; of each phase those hosts on
+    which something failed, then those that began first.
     """
     done = sorted((run for run in runs if not run.is_plan and run.spans), key=lambda run: run.reading.began_at)
     if len(done) > MOST_RUNS:

@@ -40,7 +40,7 @@ def look_at_space(cursor: Cursor, login: Login, source: Source, tables: Sequence
     """Return roughly how many bytes the backup's rows take, and how many are free; raises ServerError if too few."""
     names = [table.oid for table in tables]
     leaves = cursor.row(queries.SIZE, {"tables": names})[0]
-    # An emptied table does not tell how large it was; a file of this one table alone does.
+    # An emptied table does not tell how large it was; for one table the whole backup's size does, at most.
     alone = source.about.bytes if len(tables) == 1 else 0
     needed, free = int(max(leaves * _MARGIN, alone)), free_space(cursor, login)
     if free is not None and free < needed:

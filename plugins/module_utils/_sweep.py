@@ -42,7 +42,7 @@ def open_transactions(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def settle(session: Session, sweep: Callable[[], int], deadline: Deadline) -> Settled:
-    """Sweep whenever one of the open transactions has ended, and once more after the last.
+    """Sweep at once, and whenever one of the open transactions has ended, the last one included.
 
     :param sweep: switches off what is on again; returns how many tenants that were.
     """

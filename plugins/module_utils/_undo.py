@@ -118,7 +118,7 @@ class Restore:
         return self._verdict(held)
 
     def _refuse_other_latch(self) -> None:
-        """Refuse if the latch of another incident would turn every row back; raises BadInput."""
+        """Refuse if the latch of another incident would turn every row back; raises BadInput or ServerError."""
         if not self._place.ledger_state.usable:
             return
         with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:

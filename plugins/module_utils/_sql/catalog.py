@@ -43,7 +43,7 @@ SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
        / current_setting('block_size')::bigint
 """
 
-# What the role may do with the flag, and whether policies would hide rows from it.
+# Whether policies would hide rows from the role.
 HIDES_ROWS = "SELECT row_security_active(%(table)s::oid)"
 
 # One row per tenant is guaranteed only if an index says so.

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 # One figure, from a query of the profile. Inside a subquery it can only be one statement that reads: a second one, or
-# DELETE ... RETURNING in a WITH, is a syntax error. Two rows are enough to see that it is not one figure.
+# DELETE ... RETURNING in a WITH, is refused by the parser. Two rows are enough to see that it is not one figure.
 FIGURE = """
 SELECT * FROM (
 {query}

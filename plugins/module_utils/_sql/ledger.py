@@ -12,7 +12,7 @@ VERSION = 1
 # arbitrary, and ours alone ("kanban" in ASCII).
 LOCK = "SELECT pg_advisory_xact_lock(118075163402606)"
 
-# What is there, in one look: table, version, environment, and whether this role may make it.
+# What is there, in one look: the table, and whether this role may create the schema and use it.
 # Reads the catalog's tables, because to_regclass() uses a cache that may be older than the wait for the lock.
 STATE = """
 SELECT c.oid IS NOT NULL, has_database_privilege(current_database(), 'CREATE'),

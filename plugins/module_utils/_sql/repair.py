@@ -198,7 +198,7 @@ SELECT count(*) FROM {table} AS t
 WHERE NOT ({condition})
   AND (t.tableoid, t.ctid) IN (SELECT v.leaf, v.place FROM pg_temp.kanban_plan AS v WHERE v.relation = %(relation)s)
 """
-# Which tables are touched. A check's own rows come before those that go with them.
+# Which tables are touched, and whether by a check's own rows or only by those that go with them.
 TOUCHED = """
 SELECT v.relation::bigint, n.nspname::text, c.relname::text, c.relkind = 'p',
        c.relkind <> 'p' AND c.relhassubclass, bool_or(v.via IS NULL),

@@ -9,7 +9,7 @@ is identified by where it lies: within one snapshot, and one temporary table, no
 
 from __future__ import annotations
 
-# The backup's rows. They need no log and no other database, and are gone with the session, however it ends.
+# The backup's rows. They need no log and no other database, and are gone with the transaction, however it ends.
 CREATE_BACKUP = "CREATE TEMPORARY TABLE {backup} ({columns}) ON COMMIT DROP"
 # Columns that the table no longer has are read all the same, because COPY cannot skip a field.
 ADD_DROPPED = "ALTER TABLE {backup} ADD {column} text"
