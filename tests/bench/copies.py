@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server with one database that is never written to, and fresh copies of it, page for page the same."""
+"""A server with one database that is never written to, and fresh page-for-page copies of it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.support.servers import workspace
 
 ORIGINAL = "original"
 COPY = "chatia_db"
-# fsync stays on. A checkpoint or a vacuum in the middle would meet one arm and spare the other.
+# fsync stays on. A checkpoint or a vacuum in the middle would hit one arm and spare the other.
 CONFIG = {"autovacuum": "off", "max_wal_size": "8GB", "checkpoint_timeout": "1h", "shared_buffers": "512MB"}
 
 
 class Copies:
-    """Gives the copy ``chatia_db`` anew as often as it is asked to."""
+    """Makes the copy ``chatia_db`` again as often as asked."""
 
     def __init__(self, server: Postgres) -> None:
         """Copy within a running server that has a database ``original``."""
         self.server = server
 
     def fresh(self) -> None:
-        """Replace the copy: statistics fresh, nothing left to be written to disk."""
+        """Replace the copy, with fresh statistics and nothing left to write to disk."""
         self.server.drop_database(COPY)
         self.server.query(f"CREATE DATABASE {COPY} TEMPLATE {ORIGINAL} STRATEGY file_copy")
         self.server.query("VACUUM ANALYZE", database=COPY)
@@ -51,7 +51,7 @@ class Copies:
 
 @contextmanager
 def copies(fill: Callable[[connection], None]) -> Iterator[Copies]:
-    """Start a server, fill its original, and give copies of that; the server and its files go in the end."""
+    """Start a server, fill its original and yield copies of that; remove the server and its files at the end."""
     with workspace("kanban-bench-") as directory, Postgres(directory / "postgres", CONFIG) as server:
         server.create_database(ORIGINAL)
         with server.connect(ORIGINAL) as session:

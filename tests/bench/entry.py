@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an entry is: arms that are run in turn, and the lines that are read off their figures."""
+"""What an entry is: arms that run in turn, and lines that are read off their figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESULTS = CHECKOUT / ".cache" / "bench"
 
 
 class CannotMeasure(Exception):
-    """Why an entry has no figures: what it needs is missing, or what it ran did not do what it should have done."""
+    """Why an entry has no figures: something it needs is missing, or what it ran did not do what it should."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: a figure of one arm, compared with a figure of another arm where ``baseline`` names one.
+    """One line of the table: a figure of one arm, compared with a figure of another arm if ``baseline`` names one.
 
-    ``ours``, ``baseline``: the arm's name and the figure's. ``unit``: of both. ``at_most``: what to reach, of the ratio
-    where there is a baseline, else of the figure itself; None for a line that only explains another one.
+    ``ours``, ``baseline``: the arm's name and the figure's. ``unit``: of both. ``at_most``: the limit, for the ratio if
+    there is a baseline, else for the figure itself; None for a line that only explains another one.
     """
 
     what: str
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Entry:
-    """A comparison. ``arms`` prepares the servers and yields the arms; leaving it removes all that it made."""
+    """A comparison. ``arms`` prepares the servers and yields the arms; leaving it removes everything it made."""
 
     name: str
     title: str
@@ -59,7 +59,7 @@ class Entry:
 
 
 def p95(values: Sequence[float]) -> float:
-    """Return the least value that 95 % of the values do not exceed; of fewer than 20 values that is the greatest."""
+    """Return the least value that 95 % of the values do not exceed; for fewer than 20 values that is the greatest."""
     ordered = sorted(values)
     return ordered[-(-len(ordered) * 95 // 100) - 1]
 

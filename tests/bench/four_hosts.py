@@ -54,7 +54,7 @@ class FourHosts:
         return {**login, "login_db": database}
 
     def fresh(self) -> None:
-        """Replace the database by a copy of the filled one, on primary and replica."""
+        """Replace the database with a copy of the filled one, on primary and replica."""
         self.run(
             "postgres", f"DROP DATABASE IF EXISTS {COPY} WITH (FORCE)", f"CREATE DATABASE {COPY} TEMPLATE {ORIGINAL}"
         )
@@ -73,19 +73,19 @@ class FourHosts:
             session.close()
 
     def disconnect(self) -> None:
-        """End the SSH connections that Ansible keeps open: during an incident the first command finds none."""
+        """End the SSH connections that Ansible keeps open: in an incident the first command finds none."""
         for path in files.control_directory(self.fleet.state).glob("*"):
             call(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "nobody"], timeout=10, check=False)
 
 
 @contextmanager
 def four_hosts(tenants: int, others: Sequence[str] = OTHERS, armed: bool = False) -> Iterator[FourHosts]:
-    """Bring the hosts up, with a filled database on the primary; they and their files go in the end.
+    """Bring up the hosts with a filled database on the primary; remove them and their files at the end.
 
-    ``others``: beside primary and replica; application hosts serve as further ways to the primary. ``armed``: whether
-    the fence is installed, dormant.
+    ``others``: besides primary and replica; application hosts serve as further routes to the primary. ``armed``:
+    whether the fence is installed, dormant.
 
-    Raises CannotMeasure where this machine cannot run hosts.
+    Raises CannotMeasure if this machine cannot run hosts.
     """
     try:
         specs = tuple(spec for spec in STANDARD if spec.name in (PRIMARY, REPLICA, *others))
@@ -103,7 +103,7 @@ def four_hosts(tenants: int, others: Sequence[str] = OTHERS, armed: bool = False
                 session.cursor().execute("VACUUM ANALYZE")
             finally:
                 session.close()
-            # As bootstrap.yml leaves it: nobody makes a ledger in the middle of an incident.
+            # As after bootstrap.yml: nobody makes a ledger in the middle of an incident.
             run_module("ledger", hosts.login(ORIGINAL))
             if armed:
                 run_module("write_fence", {**hosts.login(ORIGINAL), "state": "dormant", "tables": FENCED})
@@ -113,7 +113,7 @@ def four_hosts(tenants: int, others: Sequence[str] = OTHERS, armed: bool = False
 
 
 def _inventory(fleet: Fleet, directory: Path, others: Sequence[str]) -> Path:
-    """Write the inventory that adds application hosts to the group ``db``, as further ways to the primary."""
+    """Write the inventory that adds application hosts to the group ``db``, as further routes to the primary."""
     over_tcp: dict[str, Any] = {
         "kanban_postgresql_host": fleet[PRIMARY].address,
         "kanban_postgresql_password": fleet.postgres_password,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a module as Ansible does on a host: a process of its own, options as JSON on its standard input, JSON back."""
+"""Run a module as Ansible does on a host: in its own process, with JSON options on standard input and JSON back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Finished:
 
 
 def run_module(name: str, options: Mapping[str, Any], *, timeout: float = 600, may_fail: bool = False) -> Finished:
-    """Run a module; raises CannotMeasure when it fails (unless ``may_fail``), says no JSON or takes too long."""
+    """Run a module; raises CannotMeasure when it fails (unless ``may_fail``), prints no JSON or takes too long."""
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".ansible" / "collections")}
     with tempfile.TemporaryFile() as peak:
         started = time.monotonic()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a playbook as a person would, and write the one that it is compared with: the same plays, of pings."""
+"""Run a playbook as a person would, and write the one it is compared with: the same plays, made of pings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCENARIO = CHECKOUT / "playbooks" / "scenario3.yml"
 _HEADING = re.compile(r"^(PLAY|TASK) \[(.*)\] \*+$", re.MULTILINE)
 _DONE = re.compile(r"^(ok|changed|fatal|included)\b", re.MULTILINE)
 
-# The kill and nothing beside it: no Redis, no fence, no evidence of other tiers, no dump.
+# The kill and nothing else: no Redis, no fence, no evidence of other tiers, no dump.
 FLAG_ALONE: Mapping[str, object] = {
     "kanban_redis_hosts": "none",
     "kanban_app_hosts": "none",
@@ -46,7 +46,7 @@ class Run:
     at: Sequence[tuple[float, str]]
 
     def said(self, words: str) -> float:
-        """Return the seconds until a line with these words. Raises CannotMeasure when there was none."""
+        """Return the seconds until a line with these words. Raises CannotMeasure if there was none."""
         for seconds, line in self.at:
             if words in line:
                 return seconds
@@ -61,7 +61,7 @@ def run_playbook(
     extra: Mapping[str, object] | None = None,
     timeout: float = 120,
 ) -> Run:
-    """Run a playbook on the four hosts, from SSH connections that are yet to be made.
+    """Run a playbook on the four hosts, with all SSH connections still to be made.
 
     ``extra``: variables for the command line; without any, the run is about the flag alone.
 
@@ -119,7 +119,7 @@ def run_playbook(
 
 
 def tasks_of(output: str) -> dict[str, list[str]]:
-    """Return the tasks that some host has done, by play; under ``free`` each host shows its own, so every name once."""
+    """Return the tasks that some host has done, by play; names once, because under ``free`` each host shows its own."""
     plays: dict[str, list[str]] = {}
     tasks: list[str] = []
     _before, *parts = _HEADING.split(output)
@@ -135,7 +135,7 @@ def write_pings(path: Path, plays: dict[str, list[str]], *, keep: Sequence[str] 
     """Write the scenario with as many pings in place of its tasks: the same plays, hosts, strategy and pipelining.
 
     ``plays``: from ``tasks_of``. ``keep``: hosts patterns whose tasks run no module (they set a fact, as the scenario's
-    own do on the controller), so that the comparison is no easier than the scenario. ``until``: how many of its plays.
+    own do on the controller), so that the comparison is no easier than the scenario. ``until``: how many plays.
     """
     written = []
     for play in yaml.safe_load(SCENARIO.read_text(encoding="utf-8"))[:until]:

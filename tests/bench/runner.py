@@ -26,18 +26,18 @@ class Row:
 
     @property
     def value(self) -> float:
-        """What is judged: the ratio of the medians, or the figure itself."""
+        """The value that is judged: the ratio of the medians, or the figure itself."""
         return self.ours if self.baseline is None else self.ours / self.baseline
 
     @property
     def met(self) -> bool | None:
-        """Whether it is reached; None where there is nothing to reach."""
+        """Whether the limit is met; None if there is none."""
         return None if self.at_most is None else self.value <= self.at_most
 
 
 @dataclass
 class Report:
-    """What became of one entry: rows and every sample, or the reason why there are none."""
+    """The outcome of one entry: its rows and every sample, or the reason why there are none."""
 
     entry: Entry
     rows: list[Row] = field(default_factory=list)
@@ -45,26 +45,26 @@ class Report:
     why_not: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for the file that is kept."""
+        """Return the report for the file that is kept."""
         rows = [{**vars(row), "value": row.value, "met": row.met} for row in self.rows]
         return {"name": self.entry.name, "rows": rows, "samples": self.samples, "why_not": self.why_not}
 
 
 def measure(entry: Entry, settings: Settings) -> Report:
-    """Run an entry; what goes wrong becomes the report's ``why_not``, so that the other entries still run."""
+    """Run an entry; a failure becomes the report's ``why_not``, so that the other entries still run."""
     report = Report(entry)
     try:
         with entry.arms(settings) as arms:
             report.samples = {name: [] for name in arms}
             for number in range(settings.runs or entry.runs):
-                # Whoever goes first may find the machine otherwise than whoever goes second: take turns in that too.
+                # The first arm may find the machine in another state than the second, so alternate the order, too.
                 names = list(arms) if number % 2 == 0 else list(reversed(list(arms)))
                 for name in names:
                     sample = arms[name](number)
                     report.samples[name].append(sample)
                     told = ", ".join(f"{figure} {value:.2f}" for figure, value in sample.items())
                     print(f"  {entry.name} {number + 1} {name}: {told}", file=sys.stderr, flush=True)
-    except Exception as error:  # a benchmark prints; the traceback is of use only to who mends the entry
+    except Exception as error:  # a benchmark prints; the traceback helps only those who fix the entry
         known = isinstance(error, CannotMeasure)
         report.why_not = str(error) if known else f"{type(error).__name__}: {error}"
         return report

@@ -49,7 +49,7 @@ def _line(cells: Sequence[str], width: int) -> str:
 
 
 def keep(reports: Sequence[Report], settings: Settings, load: Sequence[float]) -> Path:
-    """Write every figure to a new file of ``.cache/bench`` and return its path; ``load``: averages at the start."""
+    """Write every figure to a new file in ``.cache/bench`` and return its path; ``load``: averages at the start."""
     now = datetime.now(UTC)
     content = {
         "at": now.isoformat(timespec="seconds"),

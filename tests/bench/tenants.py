@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database of many tenants of whom three in ten are on: the tables of the data set, filled with tenants alone.
+"""A database of many tenants, three in ten of them on: the tables of the data set, filled with tenants only.
 
-Their settings are all objects, because the plan's statement aborts on any other; tickets are made by who needs them.
+All settings are objects, because the plan's statement aborts on anything else; entries that need tickets make them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KEYS = (
     'CREATE INDEX ON "Tickets" ("companyId")',
     'ALTER TABLE "Tickets" ADD FOREIGN KEY ("companyId") REFERENCES "Companies" ("id") ON DELETE CASCADE',
 )
-# What the ledger has to hold: each tenant that was on, once, with the value that it had.
+# What the ledger must hold: each tenant that was on, once, with its prior value.
 _LEDGER = """SELECT count(*), count(DISTINCT tenant), coalesce(bool_and(prior = 'true' AND tenant::int % 10 < 3), true)
 FROM kanban_rollback.flag_changes, unnest(tenants, priors) AS kept(tenant, prior) WHERE action = 'disabled'"""
 
@@ -57,13 +57,13 @@ def flag_options() -> dict[str, object]:
 
 
 def count_on(cur: cursor) -> int:
-    """Return how many tenants are on, read without anything of the collection."""
+    """Return how many tenants are on, read without the collection."""
     cur.execute(f'SELECT count(*) FROM "Companies" WHERE {ON}')
     return _number(cur)
 
 
 def check_ledger(cur: cursor, tenants: int) -> None:
-    """Raise CannotMeasure unless the ledger names exactly who was on: a kill that loses that is no kill."""
+    """Raise CannotMeasure unless the ledger names exactly who was on: a kill that loses that does not count."""
     cur.execute(_LEDGER)
     kept, distinct, as_it_was = cur.fetchone() or (0, 0, False)
     if not (kept == distinct == number_on(tenants) and as_it_was):

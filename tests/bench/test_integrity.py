@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks of the data are measured on few rows: an entry that no longer runs is found out here."""
+"""The data checks are measured on few rows, which shows when the entry no longer runs."""
 
 from __future__ import annotations
 

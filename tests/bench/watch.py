@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""See from a second connection when a commit has happened: ask every 20 ms, in a thread."""
+"""See from a second connection when a commit has happened, by asking every 20 ms in a thread."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, cursor
 from .entry import CannotMeasure
 
 EVERY_SECONDS = 0.02
-# Asked on one snapshot: the moment at which it was seen, or None when not yet.
+# Asked on one snapshot; returns the moment at which it was seen, or None if not yet.
 Question = Callable[[cursor], float | None]
 
 
 class Watch:
-    """``seen_at`` is the moment, of ``time.monotonic``, at which it was first seen; None while it has not been."""
+    """``seen_at`` is when it was first seen, by ``time.monotonic``; None until then."""
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
@@ -30,7 +30,7 @@ class Watch:
         self.ended = threading.Event()
 
     def since(self, started: float) -> float:
-        """Return the seconds from a moment to what was seen. Raises CannotMeasure when it was never seen."""
+        """Return the seconds from ``started`` until it was seen. Raises CannotMeasure if it never was."""
         if self.error:
             raise CannotMeasure(f"the second connection broke: {self.error}")
         if self.seen_at is None:
@@ -40,7 +40,7 @@ class Watch:
 
 @contextmanager
 def watching(dsn: str, question: Question, *, timeout: float = 300) -> Iterator[Watch]:
-    """Ask on a connection of its own until it is seen, the block is left, or ``timeout`` seconds are over."""
+    """Ask on a separate connection until it is seen, the block is left, or ``timeout`` seconds have passed."""
     watch = Watch()
     session = psycopg2.connect(dsn)
     session.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)

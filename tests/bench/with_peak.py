@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a module and, when it ends, write its greatest resident set in kB to a descriptor: argv is that and its name.
+"""Run a module and, when it ends, write its greatest resident set in kB to a descriptor: argv is descriptor, module.
 
 The kernel's ``ru_maxrss`` would not do: it counts what the caller had in memory before the child became this program.
 """
@@ -25,6 +25,6 @@ def _tell(descriptor: int) -> None:
 if __name__ == "__main__":
     atexit.register(_tell, int(sys.argv[1]))
     module = sys.argv[2]
-    # The module reads what is left of the command line.
+    # The module reads the rest of the command line.
     sys.argv = [module]
     runpy.run_module(module, run_name="__main__")

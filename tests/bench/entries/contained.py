@@ -20,7 +20,7 @@ from ..playbooks import SCENARIO, Run, run_playbook, tasks_of, write_pings
 
 TENANTS = 10_000
 WRITES_A_SECOND = 200
-# The plays from the name of the incident to what holds now.
+# The plays from naming the incident to the report of what holds now.
 PLAYS = 3
 STOPPED = "CONTAINED: Kanban V2 is off for all"
 _INBOUND = """INSERT INTO "Tickets" ("companyId", "lastMessage") VALUES (%s, 'Mensagem')"""
@@ -28,7 +28,7 @@ _MOVE = """UPDATE "Tickets" SET "kanbanLane" = NULL, "kanbanOrder" = %s WHERE "i
 
 
 class Load:
-    """Inbound messages, and every fifth write a card that is moved; counts what was refused."""
+    """Inbound messages, with every fifth write a move of a card; counts what was refused."""
 
     def __init__(self) -> None:
         """Begin with nothing written."""
@@ -36,7 +36,7 @@ class Load:
         self.ended = threading.Event()
 
     def run(self, hosts: FourHosts, tenants: int) -> None:
-        """Write until it is ended, each write its own transaction."""
+        """Write until ``ended`` is set, each write in its own transaction."""
         session = psycopg2.connect(hosts.dsn())
         session.autocommit = True
         number, started = 0, time.monotonic()

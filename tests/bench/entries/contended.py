@@ -18,18 +18,18 @@ from ..tenants import ON, fill, flag_options
 from ..watch import Question, watching
 
 DEADLINE = 20
-# Each takes KEY SHARE on its tenant's row until the transaction ends.
+# Each row takes KEY SHARE on its tenant's row until the transaction ends.
 _INSERT = (
     """INSERT INTO "Tickets" ("companyId", "lastMessage") SELECT "id", 'Mensagem' FROM "Companies" WHERE "id" % 2 = 0"""
 )
 _HOLD = 'SELECT FROM "Companies" WHERE "id" = %s FOR UPDATE'
-# From the end of the table backwards, where the last of them is to be expected.
+# Backwards from the end of the table, where the last of them is expected.
 _ANOTHER = f"""SELECT "id" FROM "Companies" WHERE {ON} AND "id" <> %s ORDER BY "id" DESC LIMIT 1"""
 _IS_ON = f"""SELECT {ON} FROM "Companies" WHERE "id" = %s"""
 
 
 def only_left(held: int) -> Question:
-    """Return the question whether nobody but one tenant is on: one row is looked at, and all when that one is off."""
+    """Return the question whether only ``held`` is on: it reads one other row, and all rows once that one is off."""
     on: list[int] = []
 
     def ask(cur: cursor) -> float | None:
@@ -48,7 +48,7 @@ def only_left(held: int) -> Question:
 
 
 def _kill(place: Copies, held: int, number: int) -> Sample:
-    """Run the kill and see when nobody but ``held`` (0: nobody at all) is on."""
+    """Run the kill and see when no tenant but ``held`` (0: none at all) is on."""
     options = {**place.login(), **flag_options(), "state": "disabled", "incident_id": f"INC-BENCH-{number}"}
     with watching(place.server.dsn_of(COPY), only_left(held)) as watch:
         done = run_module("feature_flag", {**options, "deadline": DEADLINE}, may_fail=bool(held))

@@ -24,7 +24,7 @@ from ..copies import Copies, copies
 from ..entry import Arm, CannotMeasure, Entry, Line, Sample, Settings
 from ..module import run_module
 
-# Per tenant of the settings: a million of those makes 2 million tickets and 4 million TicketTags.
+# Per tenant of the settings: a million tenants make 2 million tickets and 4 million TicketTags.
 TICKETS = 2
 TICKET_TAGS = 4
 TABLES = ("Tickets", "TicketTags")
@@ -50,7 +50,7 @@ def _fill(session: connection, tenants: int) -> None:
 
 
 def _bare(place: Copies, dest: Path) -> Sample:
-    """Dump the rows of the same tables as a person would, durable on disk too."""
+    """Dump the rows of the same tables as a person would, also synced to disk."""
     login = place.login()
     names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "db"}
     environment = {f"PG{name}": str(login[f"login_{option}"]) for name, option in names.items()}

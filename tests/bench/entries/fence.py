@@ -33,8 +33,8 @@ TABLES = [
 ]
 DATABASE, COPY = "chatia_db", "without_fence"
 TICKETS, TAGS = 20_000, 5_000
-# What else the machine does only ever adds to a burst's time, so the least of several is taken. A session's first call
-# loads PL/pgSQL and compiles the function; a burst is long enough for that not to count.
+# Other load on the machine can only lengthen a burst, so the shortest of several counts. A session's first call loads
+# PL/pgSQL and compiles the function; a burst is long enough for that not to matter.
 INSERTS, BURSTS = 3_000, 5
 WRITES_A_SECOND, SESSIONS = 200, 4
 SETTLE_SECONDS = 0.5
@@ -51,13 +51,13 @@ _INBOUND = (
     """INSERT INTO "Tickets" ("companyId", "lastMessage") VALUES (1, 'Bom dia')""",
     """UPDATE "Tickets" SET "lastMessage" = 'Bom dia' WHERE "id" = %(number)s""",
 )
-# Whether it is a move, begun and ended when, with which SQLSTATE.
+# Whether it is a move, when it began and ended, and its SQLSTATE.
 Write = tuple[bool, float, float, str | None]
 
 
 @contextmanager
 def _board(fsync: bool) -> Iterator[Postgres]:
-    """Start a server with the data set; the server and its files go in the end."""
+    """Start a server with the data set; remove the server and its files at the end."""
     with (
         workspace("kanban-bench-") as directory,
         Postgres(directory / "postgres", CONFIG, fsync=fsync, unix_auth="trust") as server,
@@ -76,7 +76,7 @@ def _fence(server: Postgres, **options: object) -> Finished:
 
 
 def _burst(server: Postgres, database: str, script: Path) -> float:
-    """Return the seconds of a burst of INSERTs, prepared, over the local socket, in one session, once connected."""
+    """Return the seconds of a burst of prepared INSERTs in one session over the local socket, without connecting."""
     server.query('TRUNCATE "TicketTags"', database=database)
     command = [str(server.programs / "pgbench"), "-n", "-M", "prepared", "-t", str(INSERTS), "-f", str(script)]
     command += ["-h", str(server.socket_directory), "-p", str(server.port), "-U", server.user, database]
@@ -102,7 +102,7 @@ class Pair:
         self._seen: dict[int, dict[str, float]] = {}
 
     def least(self, number: int, database: str) -> float:
-        """Return a database's best burst of a run. Bursts of both take turns: what disturbs one, disturbs the other."""
+        """Return a database's best burst of a run. Bursts of both take turns, so disturbances affect both."""
         if number not in self._seen:
             bursts: dict[str, list[float]] = {DATABASE: [], COPY: []}
             for turn in range(BURSTS):
@@ -124,7 +124,7 @@ def _dormant(_settings: Settings) -> Iterator[Mapping[str, Arm]]:
 
 
 def _write(dsn: str, turn: int, ended: Event, seen: SimpleQueue[list[Write]]) -> None:
-    """Write until it is told to end, moves and inbound messages in turn, each its own transaction."""
+    """Write moves and inbound messages in turn until ``ended`` is set, each in its own transaction."""
     found: list[Write] = []
     session = psycopg2.connect(dsn)
     session.autocommit = True
@@ -146,7 +146,7 @@ def _write(dsn: str, turn: int, ended: Event, seen: SimpleQueue[list[Write]]) ->
 
 @contextmanager
 def _writing(server: Postgres) -> Iterator[list[Write]]:
-    """Write while the block runs; what the sessions saw is in the list when it has ended."""
+    """Write while the block runs; afterwards the list holds what the sessions saw."""
     context = multiprocessing.get_context("fork")
     ended, seen = context.Event(), context.SimpleQueue()
     dsn = server.dsn_of(DATABASE)
@@ -165,10 +165,10 @@ def _writing(server: Postgres) -> Iterator[list[Write]]:
 
 
 def _check(writes: Sequence[Write], returned: float, lowering: float) -> None:
-    """Raise CannotMeasure unless moves, all of them, and inbound messages, none of them, were refused."""
+    """Raise CannotMeasure unless all moves and no inbound messages were refused."""
     inbound = [state for is_move, _began, _ended, state in writes if not is_move and state]
     moves = [state for is_move, began, ended, state in writes if is_move and returned < began and ended < lowering]
-    # Whoever begins after another one was refused is refused.
+    # Once one move is refused, each move that begins later is refused, too.
     first = min((ended for _move, _began, ended, state in writes if state == "KB001"), default=returned)
     late = [state for is_move, began, ended, state in writes if is_move and first + 0.02 < began and ended < lowering]
     if (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks of the data against the plan's own SQL and the best that a person would write, two tickets a tenant."""
+"""The data checks against the plan's own SQL and the best a person would write, with two tickets per tenant."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..copies import Copies, copies
 from ..entry import Arm, CannotMeasure, Entry, Line, Sample, Settings
 from ..module import run_module
 
-# Per tenant of the settings: a million of those makes 2 million tickets with 4 million tags, of 10,000 companies.
+# Per tenant of the settings: a million tenants make 2 million tickets with 4 million tags, of 10,000 companies.
 TICKETS = 2
 TENANTS_EVERY = 100
 PLAN_SECONDS = 120
 
 _TICKETS = {"table": "Tickets", "column": "id", "tenant": "companyId"}
 _TAGS = {"table": "Tags", "column": "id", "tenant": "companyId"}
-# As the profile has them: what the plan counts, then the rest.
+# As in the profile: first the checks of the plan, then the rest.
 _PLAN: list[dict[str, Any]] = [
     {"name": "orphan_tags", "kind": "orphan", "table": "Tags", "column": "companyId", "time": "createdAt",
      "references": {"table": "Companies", "column": "id"}},
@@ -80,14 +80,14 @@ def _fill(session: connection, tenants: int) -> None:
     data = DataSet(tenants=max(10, tenants // TENANTS_EVERY), tickets=tenants * TICKETS, corruption=True)
     data.load(session)
     with session.cursor() as cur:
-        # The second tag of every ticket, and two months in which tags were made.
+        # The second tag of every ticket that lacks one, and two months over which tags were made.
         cur.execute(
             """INSERT INTO "TicketTags" ("ticketId", "tagId")
                SELECT g, (g * 7919::bigint %% %(tenants)s) * 5 + 1 + (g + 1) %% 5
                FROM generate_series(1, %(tickets)s, 2) AS g""",
             {"tenants": data.tenants, "tickets": data.tickets},
         )
-        # The plan names no index, and on a database without this one its query of lanes is what takes the time.
+        # The plan names no index; on a database without this one its query of lanes takes most of the time.
         cur.execute('DROP INDEX "Lanes_companyId_idx"')
         cur.execute("""UPDATE "Tags" SET "createdAt" = now() - id * 7919::bigint % 86400 * interval '1 minute'""")
 
@@ -103,10 +103,10 @@ def _module(place: Copies, counts: dict[str, int], checks: list[dict[str, Any]],
 
 
 def _sql(place: Copies, counts: dict[str, int], statements: Mapping[str, str], _number: int) -> Sample:
-    """Run statements, each to its end or as long as it may."""
+    """Run each statement to its end or to its timeout."""
     seconds: dict[str, float] = {}
     with place.connect() as session, session.cursor() as cur:
-        # A person who knows would set the same.
+        # An expert would set the same.
         cur.execute(f"SET statement_timeout = '{PLAN_SECONDS}s'; SET work_mem = '64MB'; SET jit = off")
         for name, statement in statements.items():
             started = time.monotonic()
@@ -116,7 +116,7 @@ def _sql(place: Copies, counts: dict[str, int], statements: Mapping[str, str], _
             except psycopg2.errors.QueryCanceled:
                 rows = []
             seconds[name] = time.monotonic() - started
-            # The plan counts what has no company among the lanes, too.
+            # The plan's query of lanes also counts tickets that have no company.
             if statements is _BY_HAND and name != "tags_per_hour" and counts.get(name, rows[0][0]) != rows[0][0]:
                 raise CannotMeasure(f"{name}: by hand {rows[0][0]}, and {counts[name]} by the module")
     return {**seconds, "counting": sum(seconds.values())}

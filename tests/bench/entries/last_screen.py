@@ -20,7 +20,7 @@ TENANTS = 10_000
 @contextmanager
 def _arms(settings: Settings) -> Iterator[Mapping[str, Arm]]:
     with four_hosts(min(settings.tenants, TENANTS)) as hosts, tempfile.TemporaryDirectory() as directory:
-        # A first run, for what it shows: which plays have how many tasks. It also compiles what Python compiles once.
+        # A first run shows how many tasks each play has. It also compiles what Python compiles once.
         hosts.fresh()
         plays = tasks_of(run_playbook(hosts, SCENARIO, incident="INC-BENCH-0").output)
         all_ping, hosts_ping = Path(directory, "all_ping.yml"), Path(directory, "hosts_ping.yml")

@@ -31,7 +31,7 @@ def _off_and_back(place: Copies, tenants: int, number: int) -> Sample:
 
 @contextmanager
 def _arms(settings: Settings) -> Iterator[Mapping[str, Arm]]:
-    # Text is taken to pieces in the module, row by row, so a fifth of the tenants is as much work.
+    # The module parses text itself, row by row, so a fifth of the tenants is as much work.
     sizes: dict[Literal["jsonb", "text"], int] = {"jsonb": settings.tenants, "text": settings.tenants // 5}
     with ExitStack() as stack:
         arms: dict[str, Arm] = {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof of kill on twenty processes, each of which turns to V1 at a moment of its own."""
+"""Proof of kill on twenty processes, each of which turns to V1 at its own moment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..entry import Arm, CannotMeasure, Entry, Line, Sample, Settings
 from ..module import run_module
 
 PROCESSES = 20
-# The first has turned when it is first asked, the last has its cache for some seconds.
+# The first has turned by the time it is first asked; the last keeps its cache for some seconds.
 FIRST, LAST = 0.2, 5.0
 _OPTIONS: Mapping[str, Any] = {
     "path": "/flag",
@@ -31,8 +31,8 @@ _OPTIONS: Mapping[str, Any] = {
 def _measured(shared: bool) -> Sample:
     """Return the seconds that the proof adds to the slowest process: to its figure, and to its end.
 
-    When the module's own clock began is not known from outside; what is taken is the latest that it can be, so the
-    figures are never too small.
+    When the module's own clock began is not known from outside; the latest possible moment is assumed, so the figures
+    are never too small.
     """
     with applications() as apps:
         committed = time.monotonic()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Half of all keys purged by a pattern, against what a person would type; and how long Redis served nobody else."""
+"""Half of all keys purged by a pattern, against what a person would type, and how long Redis kept others waiting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.servers import workspace
 from ..entry import Arm, CannotMeasure, Entry, Line, Sample, Settings
 from ..module import run_module
 
-# Of each thousand keys that the pattern fits, these are protected. What is typed knows nothing of them.
+# Of each thousand keys that the pattern matches, this many are protected. The typed command does not know them.
 PROTECTED_OF_1000 = 2
 _FILL = """
 for i = 1, tonumber(ARGV[1]) do
@@ -32,7 +32,7 @@ end
 
 
 class Pings:
-    """A second connection that asks once a millisecond; ``longest``: seconds of the slowest answer."""
+    """A second connection that pings once a millisecond; ``longest``: seconds of the slowest answer."""
 
     def __init__(self, server: Redis) -> None:
         self.longest = 0.0
@@ -68,7 +68,7 @@ def _fill(server: Redis, half: int) -> None:
 
 
 def _slowest(server: Redis) -> float:
-    """Return how many seconds the longest command took, by Redis' own clock; what took under 0.5 ms is not kept."""
+    """Return how many seconds the longest command took, by Redis' own clock; commands under 0.5 ms are not kept."""
     with server.client(decode_responses=False) as given:
         client: Any = given
         return max([row["duration"] for row in client.slowlog_get(10_000)], default=500) / 1e6

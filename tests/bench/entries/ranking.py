@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ranking of scenario 2 against the best query that a person would write, on five million errors of a month."""
+"""The ranking of scenario 2 against the best query that a person would write, on five million errors from one month."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..copies import Copies, copies
 from ..entry import Arm, CannotMeasure, Entry, Line, Sample, Settings
 from ..module import run_module
 
-# Per tenant of the settings: a million of those makes 5 million errors of 10,000 tenants, 200,000 in the last hour.
+# Per tenant of the settings: a million tenants make 5 million errors of 10,000 tenants, 200,000 in the last hour.
 ERRORS = 5
 TENANTS_EVERY = 100
 LAST_HOUR_OF = 25
@@ -32,7 +32,7 @@ _FILL = (
        ('{"timezone": "America/Sao_Paulo", "userRating": "enabled", "kanbanV2Enabled": ' || (g %% 10 < 3) || '}')::jsonb
        FROM generate_series(1, %(tenants)s) AS g""",
     'ALTER TABLE "Companies" ADD PRIMARY KEY ("id")',
-    # Half of the errors fall on 25 tenants, half of them speak of the board; a month of them, one in 25 in this hour.
+    # Half of the errors are of 25 tenants, and half concern the board; they span a month, one in 25 in the last hour.
     """INSERT INTO "ErrorLogs" ("companyId", "severity", "context", "message", "createdAt")
        SELECT CASE WHEN g %% 2 = 0 THEN 1 + g / 2 %% 25 * (%(tenants)s / 25)
                    ELSE 1 + g * 7919::bigint %% %(tenants)s END, 'error',
@@ -96,7 +96,7 @@ def _arms(settings: Settings, indexed: bool) -> Iterator[Mapping[str, Arm]]:
                 cur.execute(statement, values)
                 found = [row[0] for row in cur.fetchall()]
                 seconds = time.monotonic() - started
-            # In the hour the window moves on between the two.
+            # The one-hour window moves on between the two.
             known = lists.get((window, ignore_case), found)
             if window == "all" and known != found:
                 raise CannotMeasure(f"by hand {found} are the worst, and {known} by the module")

@@ -16,7 +16,7 @@ from ..copies import Copies, copies
 from ..entry import Arm, CannotMeasure, Entry, Line, Sample, Settings
 from ..module import run_module
 
-# Per tenant of the settings: a million of those makes 4 million TicketTags.
+# Per tenant of the settings: a million tenants make 4 million TicketTags.
 LINKS = 4
 CORRUPT_EVERY = 1000
 INCIDENT = "INC-1"
@@ -25,7 +25,7 @@ CHECK = {"name": "twice", "kind": "duplicate", "table": "TicketTags", "columns":
 _FILL = (
     """CREATE TABLE "TicketTags" ("id" serial, "ticketId" integer NOT NULL, "tagId" integer NOT NULL,
        "createdAt" timestamptz NOT NULL DEFAULT now(), "updatedAt" timestamptz NOT NULL DEFAULT now())""",
-    # Two tags a ticket, scattered as years of use do; the last row in a thousand is one that is there already.
+    # Two tags per ticket, scattered as after years of use; the last row of each thousand repeats the one before.
     """INSERT INTO "TicketTags" ("ticketId", "tagId")
        SELECT 1 + h * 7919::bigint %% %(tickets)s, 1 + h %% 7 + 7 * (h / %(tickets)s)
        FROM (SELECT CASE WHEN g %% %(every)s = 0 THEN g - 1 ELSE g END AS h

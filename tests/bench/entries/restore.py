@@ -21,7 +21,7 @@ from ..copies import Copies, copies
 from ..entry import Arm, CannotMeasure, Entry, Line, Sample, Settings
 from ..module import run_module
 
-# Per tenant of the settings: a million of those makes 4 million TicketTags.
+# Per tenant of the settings: a million tenants make 4 million TicketTags.
 LINKS = 4
 MISSING = 10_000
 INCIDENT = "INC-1"
@@ -35,7 +35,7 @@ _FILL = (
        FROM generate_series(1::bigint, %(links)s) AS g""",
     'ALTER TABLE "TicketTags" ADD PRIMARY KEY ("id")',
     'CREATE INDEX ON "TicketTags" ("ticketId")',
-    # A restored copy, as a person has one beside, and the rows that are to come back.
+    # A restored copy, as a person would have at hand, and the rows to bring back.
     'CREATE TABLE restored AS TABLE "TicketTags"',
     'CREATE TABLE lost AS SELECT * FROM "TicketTags" WHERE "id" %% (%(links)s / %(missing)s) = 0 LIMIT %(missing)s',
 )

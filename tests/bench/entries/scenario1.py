@@ -34,7 +34,7 @@ def _arms(_settings: Settings) -> Iterator[Mapping[str, Arm]]:
             site = Site(fleet, Path(directory))
 
             def scenario(number: int) -> Sample:
-                # A database and processes of its own: nothing is left of the run before.
+                # Its own database and processes: nothing is left of the previous run.
                 with running(site) as application:
                     application.misbehave(crash_on_open=True)
                     account = Path(directory, f"account-{number}")
@@ -48,7 +48,7 @@ def _arms(_settings: Settings) -> Iterator[Mapping[str, Arm]]:
 
 def _measure(site: Site, variables: Mapping[str, object]) -> Sample:
     site.disconnect()
-    # With the profile's own times; only the watch that follows is left out.
+    # Keep the profile's own times; leave out only the watch that follows.
     run = site.start("scenario1", hosts=("db1",), whole=True, variables=variables, extra={"kanban_watch_detach": True})
     try:
         contained = run.says(STOPPED, timeout=60)
