@@ -14,5 +14,5 @@ try:
 except ImportError:  # Tests without properties run without it.
     pass
 else:
-    # Its caches belong where everything else is that is made.
+    # Its caches belong with everything else that is generated.
     set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")

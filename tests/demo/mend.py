@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psycopg2.extensions import connection
 
-# What the plan counts, but for tickets without a company, which it takes for tickets in a wrong lane.
+# What the plan counts, except tickets without a company, which it counts as tickets in a wrong lane.
 DAMAGE = {
     "orphan tags": """SELECT count(*) FROM "Tags" AS t
         WHERE NOT EXISTS (SELECT FROM "Companies" AS c WHERE c.id = t."companyId")""",
@@ -21,7 +21,7 @@ DAMAGE = {
     "duplicate ticket tags": """SELECT coalesce(sum(n - 1), 0)::bigint FROM
         (SELECT count(*) AS n FROM "TicketTags" GROUP BY "ticketId", "tagId" HAVING count(*) > 1) AS d""",
 }
-# What no repair touches: which company such a ticket belongs to, a person says.
+# No repair touches these: a person decides which company such a ticket belongs to.
 NOTED = {"tickets without company": 'SELECT count(*) FROM "Tickets" WHERE "companyId" IS NULL'}
 TABLES = ("Tags", "Tickets", "TicketTags")
 KEPT = """SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
@@ -30,7 +30,7 @@ KEPT = """SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_roll
 
 @dataclass(frozen=True)
 class Count:
-    """How much is corrupt by kind, what is left to a person, how many rows there are, how many in quarantine."""
+    """Corrupt rows by kind, rows left to a person, all rows, and rows in quarantine."""
 
     damage: dict[str, int]
     noted: dict[str, int]
@@ -39,12 +39,12 @@ class Count:
 
     @property
     def corrupt(self) -> int:
-        """Rows that are corrupt."""
+        """The number of corrupt rows."""
         return sum(self.damage.values())
 
 
 def count(session: connection) -> Count:
-    """Count all of it."""
+    """Count all of these."""
     with session.cursor() as cursor:
 
         def value(query: str) -> int:
@@ -62,13 +62,13 @@ def count(session: connection) -> Count:
 
 
 def newest_plan(incidents: Path) -> str | None:
-    """Return the hash of the plan that was kept last, as its approver reads it; None where there is none."""
+    """Return the hash of the plan that was kept last, as its approver reads it; None if there is none."""
     found = sorted(incidents.glob("*/plan-*.json"), key=lambda path: path.stat().st_mtime)
     return str(json.loads(found[-1].read_text())["plan_hash"]) if found else None
 
 
 def summary(before: Count, after: Count, on: int, tenants: int) -> str:
-    """Return the last line: found, repaired, remaining, lost, and who has the feature again."""
+    """Return the last line: found, repaired, remaining, lost, and how many have the feature again."""
     lost = before.rows - after.rows - after.kept
     return (
         f"found {before.corrupt:,} -> repaired {before.corrupt - after.corrupt:,} -> remaining {after.corrupt:,}; "

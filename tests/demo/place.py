@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the demonstration keeps its files, and how all of it goes away. Standard library only.
+"""Where the demonstration keeps its files, and how everything is removed. Standard library only.
 
-So ``down`` works with any Python, also when the virtual environment of ``up`` is gone.
+So ``down`` works with any Python, even if the virtual environment of ``up`` is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.support import accounts, processes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# Absolute on the command line, by which a run is known again.
+# Absolute on the command line, by which a run is recognized.
 INVENTORY = CHECKOUT / "inventories" / "demo"
 DIRECTORY = CHECKOUT / ".cache" / "demo"
 CONNECTION = DIRECTORY / "connection.json"
@@ -30,12 +30,12 @@ _POLITE = (signal.SIGINT, signal.SIGTERM)
 
 
 class DemoError(RuntimeError):
-    """What keeps the demonstration from going on, and what to do about it."""
+    """Why the demonstration cannot go on, and what to do about it."""
 
 
 def _elsewhere() -> Path:
     mark = hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:12]
-    # make_server_directory takes it only when it makes it.
+    # make_server_directory uses it only if it has just made it.
     return Path("/var/tmp", f"kanban-rollback-demo-{os.geteuid()}-{mark}")  # noqa: S108
 
 
@@ -45,7 +45,7 @@ def server_directories() -> tuple[Path, Path]:
 
 
 def make_server_directory() -> Path:
-    """Make the directory of the servers and return it. Raises DemoError when neither place is usable."""
+    """Make the directory of the servers and return it. Raises DemoError if neither place is usable."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     inside, outside = server_directories()
     inside.mkdir(mode=0o755, exist_ok=True)
@@ -57,7 +57,7 @@ def make_server_directory() -> Path:
     try:
         outside.mkdir(mode=0o755)
     except FileExistsError as error:
-        # /var/tmp is everybody's: what lies there under our name may have been put there for us.
+        # Anybody can write to /var/tmp: what exists there under our name may have been planted.
         raise DemoError(f"{outside} is in the way. Look at it, remove it, and try again.") from error
     outside.chmod(0o755)
     return outside
@@ -65,11 +65,11 @@ def make_server_directory() -> Path:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Let one run at a time have the demonstration; the lock goes with its holder, even one that is killed.
+    """Let one run at a time use the demonstration; the lock ends with its holder, even if that is killed.
 
     Raises DemoError when another run holds it for two minutes.
     """
-    # On a file that is there anyway: nothing to clean up, and the directory itself comes and goes.
+    # Lock a file that exists anyway: nothing to clean up, and the directory itself comes and goes.
     with Path(__file__).open("rb") as file:
         deadline = time.monotonic() + _LOCK_SECONDS
         while True:
@@ -84,7 +84,7 @@ def locked() -> Iterator[None]:
 
 
 def _plays() -> list[int]:
-    """Return the ids of playbook runs that a killed ``up`` left behind: they go on by themselves."""
+    """Return the ids of playbook runs that a killed ``up`` left behind: they keep running."""
 
     def ours(arguments: list[str]) -> bool:
         return str(INVENTORY) in arguments and "ansible-playbook" in map(os.path.basename, arguments[:2])
@@ -110,7 +110,7 @@ def down() -> bool:
     """
     found = False
     try:
-        # Runs have nothing to save, and their modules would go on by themselves.
+        # Runs have nothing to save, and their modules would keep running.
         for pids, signals in ((_plays(), ()), *((_servers(directory), _POLITE) for directory in server_directories())):
             found = found or bool(pids)
             processes.end(pids, signals, 40.0)

@@ -43,7 +43,7 @@ class Checkout:
     environment: dict[str, str] = field(default_factory=dict)
 
     def command(self, *arguments: str) -> dict[str, Any]:
-        # Files beside the sources would be taken for what the demonstration has left.
+        # Files beside the sources would be taken for leftovers of the demonstration.
         env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
         env |= {**accounts.byte_code(), **self.environment}
         return {"args": [PYTHON, *arguments], "cwd": self.path, "env": env, **self.popen}
@@ -67,7 +67,7 @@ class Checkout:
         return found
 
     def flags(self) -> dict[str, int]:
-        """Return the tenants by value of the flag, read without the collection and without the demonstration."""
+        """Return the number of tenants by value of the flag, read without the collection or the demonstration."""
         login = {name: value for name, value in self.connection["postgresql"].items() if name != "bin"}
         session = psycopg2.connect(dbname=login.pop("db"), connect_timeout=5, **login)
         try:
@@ -81,12 +81,12 @@ class Checkout:
             session.close()
 
     def processes(self) -> list[int]:
-        """Return every process that names a path of this checkout, or the place beside it, on its command line."""
+        """Return every process whose command line names a path of this checkout or the place outside it."""
         marks = (str(self.path), "kanban-rollback-demo-")
         return processes.matching(lambda arguments: any(mark in text for text in arguments for mark in marks))
 
     def is_left_by_all(self) -> bool:
-        """Tell whether no process is left, or will be soon: evidence is gathered by one of its own, for 10 s."""
+        """Tell whether no process is left, now or soon: a separate process gathers evidence for 10 s."""
         return processes.wait_until(lambda: not self.processes(), 40)
 
     def files(self) -> set[Path]:
@@ -124,13 +124,13 @@ def on(flags: dict[str, int]) -> int:
 
 
 def assert_up_and_down(checkout: Checkout, again: bool) -> None:
-    """Up, undone, up ``again``, down, down again; each effect read from the database and from the machine."""
+    """Run up, undo, up ``again``, down and down again; read each effect from the database and the machine."""
     before_files = checkout.files()
     expected = shape(TENANTS, TICKETS).expected_on()
     output = checkout.up("--stop")
     assert f"{expected} of {TENANTS} tenants are on" in output.split("AFTER")[0]
     assert f"0 of {TENANTS} tenants are on" in output.split("AFTER")[1]
-    # The run is shown by the live view, as in any checkout.
+    # The live view shows the run, as in any checkout.
     assert f"Switch the flag off [demo-db]: {TENANTS} of {TENANTS} tenants off" in output
     off = checkout.flags()
     assert on(off) == 0
@@ -140,7 +140,7 @@ def assert_up_and_down(checkout: Checkout, again: bool) -> None:
         assert client.ping()
 
     undo = [str(Path(PYTHON).with_name("ansible-playbook")), "-i", "inventories/demo", "playbooks/reenable.yml"]
-    # The line that the last screen says, typed where HOME cannot be written.
+    # The command that the last screen shows, typed where HOME is not writable.
     assert "ANSIBLE_HOME=.cache/demo/ansible " in output
     checkout.environment["ANSIBLE_HOME"] = ".cache/demo/ansible"
     done = checkout.run(*undo, "-e", "kanban_reenable=all")
@@ -194,7 +194,7 @@ def test_a_checkout_that_the_servers_account_cannot_reach(checkout: Checkout) ->
 )
 def test_a_killed_up_leaves_nothing_that_down_does_not_find(checkout: Checkout, moment: str) -> None:
     before = checkout.files()
-    # Killed in initdb, between the two servers, and with all of them running: each begins by writing its file.
+    # Killed in initdb, between the two servers, and with all of them running: each step begins by writing its file.
     victim = subprocess.Popen(**checkout.command("-m", "tests.demo", "up"), stdout=subprocess.DEVNULL)
     assert processes.wait_until((checkout.path / ".cache/demo" / moment).exists, 60)
     victim.kill()
@@ -206,11 +206,11 @@ def test_a_killed_up_leaves_nothing_that_down_does_not_find(checkout: Checkout, 
 
 @contextmanager
 def up_in_its_playbook(checkout: Checkout) -> Iterator[subprocess.Popen[str]]:
-    """Give an ``up`` whose playbook has come to a task that lasts."""
+    """Yield an ``up`` whose playbook has reached a long task."""
     (checkout.path / "playbooks/scenario3.yml").write_text(
         "- hosts: db\n  gather_facts: false\n  tasks: [{ansible.builtin.command: sleep 50}]\n"
     )
-    # Ansible itself says when a task begins.
+    # Ansible's own output says when a task begins.
     checkout.environment["ANSIBLE_STDOUT_CALLBACK"] = "default"
     command = checkout.command("-m", "tests.demo", "up", "--tenants", "10", "--tickets", "10")
     with subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -256,7 +256,7 @@ def test_found_repaired_and_everybody_back_on(checkout: Checkout) -> None:
     assert on(checkout.flags()) == data.expected_on()
     with redis.Redis(decode_responses=True, **checkout.connection["redis"]) as client:
         assert not client.exists("kanban:emergency:write-block")
-    # What is left to a person is said, and is no failure.
+    # What is left to a person is reported and is not a failure.
     left = f"{damage['tickets_without_company']} tickets without company"
     assert f"corrupt: nothing that is repaired; left to a person: {left}" in output
     assert f"noted: tickets_without_company: counts {damage['tickets_without_company']}" in output
@@ -278,7 +278,7 @@ def test_status_without_a_demonstration_says_what_to_do(checkout: Checkout) -> N
 
 
 def test_down_needs_no_virtual_environment(checkout: Checkout) -> None:
-    # What the run does is shown above; here it is about the servers that it leaves.
+    # The tests above show what the run does; this one is about the servers it leaves.
     (checkout.path / "playbooks/scenario3.yml").write_text("- hosts: db\n  gather_facts: false\n")
     checkout.up("--stop")
     assert checkout.processes()

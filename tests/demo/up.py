@@ -47,8 +47,8 @@ def shape(tenants: int, tickets: int) -> DataSet:
 def up(data: DataSet, stop: bool = False) -> int:
     """Show the whole demonstration and leave the servers running; return the last playbook's exit status.
 
-    :param stop: whether it ends with the stop, and nothing is repaired and given back.
-    What an earlier run left is taken down first, so each run starts from the same data. Interrupted or failing
+    :param stop: whether to end with the stop, without repairing or giving back anything.
+    It first takes down what an earlier run left, so each run starts from the same data. If interrupted or failing
     before the playbook, it takes its own servers down again.
     """
     say("Kanban V2 rollback, scenario 3: a demonstration on servers of its own")
@@ -78,14 +78,14 @@ def _mend(data: DataSet, before: mend.Count) -> int:
     plan = mend.newest_plan(place.DIRECTORY / "incidents")
     if plan is None:
         raise place.DemoError("The stop left no plan; its last screen says why. The servers are up.")
-    # Whoever runs this may not approve it, so somebody else has to be named.
+    # The person who runs this may not approve it, so somebody else must be named.
     approved = ("kanban_recovery=surgical", f"kanban_plan_hash={plan}", "kanban_approved_by=the-approver")
     status = _play("scenario3.yml", *(text for given in approved for text in ("-e", given)))
     if status:
         return status
     say("\nREPAIRED")
     show(data)
-    # With an application there would be release.yml with its smoke test, and then stages that are watched.
+    # With an application, release.yml with its smoke test would come first, and then watched stages.
     status = _play("reenable.yml", "-e", "kanban_reenable=all", "-e", "kanban_close=true")
     say("\nAFTER")
     after = show(data)
@@ -108,7 +108,7 @@ def _serve(data: DataSet) -> None:
     say(f"\nPostgreSQL {version} on {postgres.host}:{postgres.port}, {product} {number} on {redis.host}:{redis.port}")
     say(f"  started in {time.monotonic() - began:.1f} s; their files are in {directory}")
 
-    # The plan's commands are typed as the superuser; the owner of the tables is enough.
+    # The plan types its commands as the superuser; the owner of the tables is enough.
     password = secrets.token_urlsafe(24)
     postgres.query(sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(OWNER)), (password,))
     # Without it, blockers would have no names.
@@ -151,7 +151,7 @@ def _operator() -> str:
 
 
 def read_connection() -> dict[str, Any]:
-    """Return what ``up`` wrote. Raises DemoError when there is no demonstration."""
+    """Return what ``up`` wrote. Raises DemoError if there is no demonstration."""
     try:
         found: dict[str, Any] = json.loads(place.CONNECTION.read_text())
     except FileNotFoundError:
@@ -177,7 +177,7 @@ def _session() -> Iterator[connection]:
 
 
 def show(data: DataSet) -> mend.Count:
-    """Print how many tenants are on, and what is corrupt, as the database says at this moment; return the latter."""
+    """Print how many tenants are on and what is corrupt in the database at this moment; return the latter."""
     with _session() as session:
         kinds, on, found = data.count_by_kind(session), data.count_on(session), mend.count(session)
     say(f"  {on:,} of {sum(kinds.values()):,} tenants are on")
@@ -191,14 +191,14 @@ def show(data: DataSet) -> mend.Count:
 
 
 def _command(playbook: str, *arguments: str, inventory: str) -> list[str]:
-    # Through the interpreter, not by its first line: the path may hold spaces or be long.
+    # Run by the interpreter, not by its shebang line: the path may be long or contain spaces.
     program = Path(sys.executable).with_name("ansible-playbook")
     return [sys.executable, str(program), "-i", inventory, f"playbooks/{playbook}", *arguments]
 
 
 def _environment() -> dict[str, str]:
     environment = dict(os.environ)
-    # Nothing is written to the home directory, which may be read-only, and which `down` does not clean.
+    # Write nothing to the home directory, which may be read-only and which `down` does not clean.
     environment["ANSIBLE_HOME"] = str(place.DIRECTORY / "ansible")
     environment["ANSIBLE_CONFIG"] = str(place.CHECKOUT / "ansible.cfg")
     try:
@@ -232,7 +232,7 @@ def _play(playbook: str, *arguments: str) -> int:
 
 
 def _typed(playbook: str, *arguments: str) -> str:
-    """Return a command as one types it in the checkout."""
+    """Return a command as typed in the checkout."""
     program = Path(sys.executable).with_name("ansible-playbook")
     shown = program.relative_to(place.CHECKOUT) if program.is_relative_to(place.CHECKOUT) else program
     line = shlex.join([str(shown), "-i", "inventories/demo", f"playbooks/{playbook}", *arguments])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which test runs which command of the documentation, as ran_by.yml says it, and whether it did."""
+"""Which test runs which command of the documentation, according to ran_by.yml, and whether it did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLAIMS = Path(__file__).with_name("ran_by.yml")
 
 @cache
 def claims() -> Mapping[str, Mapping[str, str]]:
-    """Return what is said: ``tests``, form and test; ``ci``, what .ci/run runs; ``by_hand``, form and why not."""
+    """Return the claims: ``tests``, form and test; ``ci``, what .ci/run runs; ``by_hand``, form and why not."""
     found = yaml.safe_load(CLAIMS.read_text())
     tests = {
         form: f"{file}::{test}"
@@ -33,19 +33,19 @@ def claims() -> Mapping[str, Mapping[str, str]]:
 
 @cache
 def files() -> set[str]:
-    """Return the files of which a test is said to run something."""
+    """Return the files with a test that is said to run something."""
     return {said.partition("::")[0] for said in claims()["tests"].values()}
 
 
 def not_run(test: str) -> list[str]:
-    """Return the commands that a test is said to run, and that no test of its file has started so far."""
+    """Return the commands that a test is said to run but that no test of its file has started so far."""
     file, _, name = test.partition("::")
     mine = [form for form, said in claims()["tests"].items() if said in (test, f"{file}::{name.partition('[')[0]}")]
     return [form for form in mine if not any(one.file == file and is_run(form, one) for one in STARTED)]
 
 
 def is_run(form: str, started: Started) -> bool:
-    """Whether what was started is what a form says, with anything that a reader fills in; it may say more."""
+    """Tell whether a started command matches a form, with any values for what a reader fills in; it may have more."""
     if play := wanted(form):
         return started.play is not None and bool(started.play.covers(play))
     words, program = form.split(), started.argv[0].rpartition("/")[2]
@@ -62,7 +62,7 @@ def _in_order(words: Sequence[str], argv: Sequence[str]) -> bool:
 
 
 def of_ci(root: Path = ROOT) -> set[str]:
-    """Return the targets of make that .ci/run comes to, with all that they need."""
+    """Return the make targets that .ci/run reaches, with all their prerequisites."""
     makefile = (root / "Makefile").read_text()
     for name in ("EARLY_LANE", "LATE_LANE"):
         said = re.search(rf"^{name} := (.*)$", makefile, re.MULTILINE)
@@ -77,7 +77,7 @@ def of_ci(root: Path = ROOT) -> set[str]:
         if (name := left.pop()) in bodies and name not in reached:
             reached.add(name)
             needs = re.sub(r"##.*", "", bodies[name].partition("\n")[0])
-            # What runs several of them side by side is told their names.
+            # The tool that runs several of them in parallel gets their names as arguments.
             told = " ".join(re.findall(r"tools\.summary (.*)", bodies[name]))
             left |= set(re.findall(r"[\w-]+", f"{needs} {told}"))
     return reached

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that a reader of the documentation types, and what each of them does, whatever a reader fills in."""
+"""The commands that a reader of the documentation types, and what each does whatever the reader fills in."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tools import surveys
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "roles" / "profile" / "meta" / "argument_specs.yml"
-# In the middle of a text, what begins like this is a command as well, where something follows.
+# Code inside a sentence that begins like this is a command as well if something follows.
 _INLINE = re.compile(
     r"(?:ansible-playbook|make|ansible-galaxy|ansible-doc|python -m|amtool|apt|journalctl|openssl|podman) (?!…$)\S"
 )
 _FENCED = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _SHELLS = ("shell", "sh", "bash", "console")
-# Four blanks, in an item of a list more, make a block below an empty line alone; elsewhere they continue an item.
+# Four spaces (more in a list item) make a block only below an empty line; elsewhere they continue an item.
 _INDENTED = re.compile(r"(?<=\n\n) {4,}\S.*\n(?: {4,}\S.*\n)*")
-# What is set for a command alone.
+# Variables set for one command.
 _SET = r"(?:[A-Z_]+=(?:'[^']*'|\S+) )*"
 _PROGRAM = re.compile(
     _SET + r"(?:[\w.~$/{}-]*/)?(?:ansible(?:-\w+)?|make|molecule|python3?|pip|psql|redis-cli|jq|sed|cp|mkdir|curl"
@@ -38,9 +38,9 @@ ANY = "…"
 # What a reader fills in: <hash>, …, a number, an address, an incident's id, a path, a module's name, a quoted text.
 _FILLED = re.compile(r"^(?:<.*>|…|\d+|\S+:\d+|INC-[\w-]+|.*/.*|.*\*.*|chatia\.kanban_rollback\.[\w<>]+|\".*\"|'.*')$")
 _VALUE_FOLLOWS = ("-i", "--inventory", "-e", "--extra-vars", "-f", "--forks", "-l", "--limit", "-t", "--tags", "-u")
-# As with an inventory, where and as whom something is done is not what is done.
+# As with an inventory, where and as whom something is done does not change what is done.
 _WHERE = re.compile(r"kanban_(?:postgresql|redis)_(?:host|port|db|user|password|unix_socket)")
-# In a map, what decides which thing is done; where a backup is, and of which kind, is a reader's.
+# The keys of a map that decide what is done; the place and the kind of a backup are the reader's.
 _KINDS = ("what",)
 
 
@@ -50,7 +50,7 @@ def documents(root: Path = ROOT) -> list[Path]:
 
 
 def commands_of(text: str) -> Iterator[str]:
-    """Yield the commands of a document as they stand there, one a line."""
+    """Yield the commands of a document as written, one per line."""
     for language, block in _FENCED.findall(text):
         if language in _SHELLS:
             yield from _lines(block)
@@ -67,7 +67,7 @@ def _lines(block: str) -> Iterator[str]:
     for line in block.replace("\\\n", " ").splitlines():
         # What follows # is for the reader.
         bare = " ".join(re.sub(r"(?:^|\s)#.*", "", line).split())
-        # What is only set for what follows is no command by itself.
+        # A line that only sets something for later lines is not a command.
         if bare and not bare.startswith(("export ", "cd ")):
             yield bare
 
@@ -81,7 +81,7 @@ class Play:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     def covers(self, wanted: Play) -> bool:
-        """Whether it does what is wanted, and in earnest where that is in earnest; it may say more."""
+        """Tell whether it does what is wanted, and agrees on ``--check``; it may say more."""
         if self.name != wanted.name or (self.flags ^ wanted.flags) & {"--check"} or wanted.flags - self.flags:
             return False
         given = {name: _value(name, value) for name, value in self.variables.items()}
@@ -92,7 +92,7 @@ class Play:
 
 
 def form(line: str) -> str:
-    """Return what a documented command does, in one way of writing it and without what a reader fills in."""
+    """Return what a documented command does, in a uniform notation and without what a reader fills in."""
     if play := play_of(shlex.split(line), ROOT, filled=True):
         told = [f"-e {name}={value}" for name, value in sorted(play.variables.items())]
         return " ".join(["ansible-playbook", play.name, *sorted(play.flags), *told])
@@ -102,7 +102,7 @@ def form(line: str) -> str:
 
 
 def wanted(text: str) -> Play | None:
-    """Return the call that a form stands for; None where it is no playbook's."""
+    """Return the call that a form stands for; None if it is not of a playbook."""
     words = text.split(" -e ")
     head = words[0].split()
     if head[0] != "ansible-playbook":
@@ -111,9 +111,9 @@ def wanted(text: str) -> Play | None:
 
 
 def play_of(argv: Sequence[str], cwd: Path, *, filled: bool = False) -> Play | None:
-    """Return the call of a playbook that a command line is; None where it is none.
+    """Return the playbook call that a command line makes; None if it makes none.
 
-    :param filled: whether it is a documented one, whose values are a reader's.
+    :param filled: whether it is a documented one, whose values the reader fills in.
     """
     start = next((at for at, word in enumerate(argv[:6]) if word.rpartition("/")[2] == "ansible-playbook"), None)
     if start is None:
@@ -151,7 +151,7 @@ def _given(text: str, cwd: Path) -> dict[str, Any]:
 
 
 def _of_inventory(path: Path) -> dict[str, Any]:
-    """Return the variables that everybody has in an inventory of one file, as tests write it."""
+    """Return the variables of group ``all`` in a single-file inventory, as tests write it."""
     if path.suffix not in (".json", ".yml") or not path.is_file():
         return {}
     return dict(_loaded(path.read_text()).get("all", {}).get("vars") or {})
@@ -166,7 +166,7 @@ def _loaded(text: str) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any, *, filled: bool = False) -> str:
-    """Return a value by what it decides: one of some choices is that one, anything else is a reader's."""
+    """Return a value by what it decides: one of the option's choices is itself, anything else is the reader's."""
     if isinstance(value, Mapping):
         kinds = {key: value[key] for key in _KINDS if key in value}
         return "{" + ",".join(f"{key}:{kind}" for key, kind in kinds.items()).replace(" ", "").replace("'", "") + "}"
@@ -176,7 +176,7 @@ def _value(name: str, value: Any, *, filled: bool = False) -> str:
 
 @cache
 def _defaults() -> Mapping[str, str]:
-    """Return what the profile has where nothing is given, of what is one word."""
+    """Return the profile's defaults, only those that are one word."""
     found = yaml.safe_load((ROOT / "roles" / "kanban" / "defaults" / "main.yml").read_text())
     return {name: value for name, value in found.items() if isinstance(value, str) and value.isidentifier()}
 
@@ -185,6 +185,6 @@ def _defaults() -> Mapping[str, str]:
 def _choices() -> Mapping[str, tuple[str, ...]]:
     options = yaml.safe_load(SPECS.read_text())["argument_specs"]["main"]["options"]
     known = {name: tuple(map(str, spec["choices"])) for name, spec in options.items() if "choices" in spec}
-    # Who has no hosts of a kind says so by this word.
+    # This word says that there are no hosts of a kind.
     known |= dict.fromkeys(("kanban_redis_hosts", "kanban_app_hosts"), ("none",))
     return {**{name: ("true", "false") for name, spec in options.items() if spec.get("type") == "bool"}, **known}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The EXAMPLES of the modules as they stand there, and what each module takes."""
+"""The EXAMPLES of the modules as written, and the options that each module takes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.documents.commands import ROOT
 MODULES = ROOT / "plugins" / "modules"
 PREFIX = "chatia.kanban_rollback."
 PACKAGE = "ansible_collections.chatia.kanban_rollback.plugins.modules."
-# What a template could give, by the type of its option.
+# What a template could yield, by the type of its option.
 _SAMPLES = {"bool": True, "int": 1, "float": 1.0, "list": [], "dict": {}, "bytes": "1M", "bits": "1M", "raw": "x"}
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a module's AnsibleModule is made with."""
+    """The arguments with which a module makes its AnsibleModule."""
 
     argument_spec: Mapping[str, Any]
     rules: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Taken:
 
 
 class _Made(Exception):
-    """Ends a module once it has said what it takes."""
+    """Ends a module once it has said which options it takes."""
 
 
 def names() -> list[str]:
@@ -58,13 +58,13 @@ def tasks_of(name: str) -> list[dict[str, Any]]:
 
 
 def module_of(task: Mapping[str, Any]) -> str | None:
-    """Return the short name of the module of ours that a task calls; None where it is somebody else's."""
+    """Return the short name of our module that a task calls; None if it is another's."""
     return next((key.removeprefix(PREFIX) for key in task if key.startswith(PREFIX)), None)
 
 
 @cache
 def taken(name: str) -> Taken:
-    """Return what a module takes, by its own main(), which gets no further."""
+    """Return what a module takes, according to its own main(), which gets no further."""
     module = importlib.import_module(PACKAGE + name)
     with mock.patch.object(module, "AnsibleModule", side_effect=_Made) as made:
         try:
@@ -83,7 +83,7 @@ _RULES = ("mutually_exclusive", "required_together", "required_one_of", "require
 
 
 def complaints(name: str, options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what Ansible would refuse in a task's options, where templates give something of the right type."""
+    """Yield what Ansible would refuse in a task's options, provided that templates yield the right type."""
     spec = taken(name)
     result = ModuleArgumentSpecValidator(spec.argument_spec, **spec.rules).validate(
         _filled(options, spec.argument_spec)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holds a test to what ran_by.yml says of it: it fails where the command of the documentation was not run."""
+"""Fail a test that did not run the documented command that ran_by.yml says it runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Run the test, its fixtures having run before, and look at what its file has started by then."""
+    """Run the test, after its fixtures, and check what its file has started by then."""
     yield
-    # Tests of pure files run where YAML cannot be read, and run no command.
+    # Tests of pure files also run without PyYAML, and run no command.
     if find_spec("yaml") is not None:
         from tests.documents.claims import not_run
 

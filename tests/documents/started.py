@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests have started so far, where ran_by.yml says of one of their file that it runs a documented command."""
+"""The commands that tests have started so far, of files for which ran_by.yml names a documented command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.gates import end
 
 @dataclass(frozen=True)
 class Started:
-    """A command, by a test of which file, and the call of a playbook that it is (None: it is none)."""
+    """A command, the file of the test that started it, and the playbook call that it is (None: it is none)."""
 
     argv: tuple[str, ...]
     file: str
@@ -29,10 +29,10 @@ STARTED: list[Started] = []
 
 
 def note(argv: Sequence[str], cwd: Path) -> None:
-    """Remember a command that a test starts now, with the variables that its files have now."""
-    # pytest says which test is at work, its fixtures too: tests/x.py::test_y (setup).
+    """Record a command that a test starts now, with the variables that its files hold now."""
+    # pytest names the running test, also during its fixtures: tests/x.py::test_y (setup).
     file = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0]
-    # Tests of pure files run where YAML cannot be read, and run no command.
+    # Tests of pure files also run without PyYAML, and run no command.
     if not file or find_spec("yaml") is None:
         return
     from tests.documents.claims import files
@@ -46,7 +46,7 @@ def note(argv: Sequence[str], cwd: Path) -> None:
 def run(
     argv: Sequence[str], cwd: Path, *, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, noted."""
+    """Note a command and run it to its end."""
     note(argv, cwd)
     return _bounded(argv, cwd, env, timeout)
 
@@ -54,7 +54,7 @@ def run(
 def run_line(
     line: str, cwd: Path, *, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a line as a shell does, noted."""
+    """Note a line and run it as a shell does."""
     note(line.split(), cwd)
     return _bounded(["sh", "-c", line], cwd, env, timeout)
 
@@ -62,7 +62,7 @@ def run_line(
 def _bounded(
     argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command; one that is too late, or whose test is interrupted, ends with all that it has started."""
+    """Run a command; if it times out or its test is interrupted, end it with everything it has started."""
     with subprocess.Popen(
         argv,
         cwd=cwd,

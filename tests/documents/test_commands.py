@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every command of the documentation is run by a test that is there, or it is said why not."""
+"""Every command of the documentation is run by an existing test, or ran_by.yml says why not."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ make output
 
 
 def all_forms() -> dict[str, str]:
-    """Return each form with a place where it stands."""
+    """Return each form with a place where it occurs."""
     return {
         form(line): f"{path.relative_to(ROOT)}: {line}"
         for path in documents()
@@ -53,7 +53,7 @@ def all_forms() -> dict[str, str]:
 
 def test_each_command_is_run_or_it_is_said_why_not() -> None:
     said = {form for kind in claims.claims().values() for form in kind}
-    # What names no playbook is the form of all of them.
+    # A form without a playbook's name stands for all of them.
     forms = {form: where for form, where in all_forms().items() if form != f"ansible-playbook {ANY}"}
     assert len(forms) > 40
     nobodys = {form: where for form, where in forms.items() if form not in said}

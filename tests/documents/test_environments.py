@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Environments that the documentation has people make: downloaded, and what they are for is there."""
+"""The environments that the documentation tells people to make are downloaded and contain what they are for."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(2 * SECONDS)]
 
 
 def type_lines(page: str, place: str, directory: Path) -> None:
-    """Type the lines of a page that make an environment and install into it, there instead of in its own place."""
+    """Type the lines of a page that make an environment and install into it, in ``directory`` instead of ``place``."""
     text = (ROOT / "docs" / page).read_text()
     lines = re.findall(r"^ +(\S*(?:python3 -m venv|/pip) .*)", text, re.MULTILINE)
     assert lines
-    # On this machine python3 may be an older one than the page asks for.
+    # On this machine python3 may be older than the page asks for.
     env = environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     for line in lines:
         assert place in line
         done = started.run_line(line.replace(place, str(directory)), directory.parent, env=env, timeout=SECONDS)
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
-    # Which Python the page asks for is what the packages ask for, the strictest of them.
+    # The page asks for the Python that the strictest of the packages asks for.
     asked = "import importlib.metadata as m; print(*(one.metadata['Requires-Python'] for one in m.distributions()))"
     needs = started.run([str(directory / "bin/python"), "-c", asked], directory.parent).stdout
     oldest = max(int(minor) for minor in re.findall(r">=3\.(\d+)", needs))
@@ -43,7 +43,7 @@ def test_the_host_that_hears_alerts(tmp_path: Path) -> None:
     told = started.run([str(tmp_path / "rulebook/bin/ansible-rulebook"), "--version"], tmp_path)
     assert told.returncode == 0, told.stderr
     assert re.search(r"1\.3\.2", told.stdout)
-    # What playbooks that act on a database or on Redis from here need.
+    # Playbooks that act on a database or on Redis from here need these.
     drivers = started.run([str(tmp_path / "rulebook/bin/python"), "-c", "import psycopg2, redis"], tmp_path)
     assert drivers.returncode == 0, drivers.stderr
 

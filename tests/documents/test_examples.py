@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each example of each module is one that Ansible takes: options, values, and words of a task. Nothing is run."""
+"""Ansible accepts each example of each module: options, values, and keywords of a task. Nothing is run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def problems(name: str, tasks: list[dict[str, Any]]) -> list[str]:
             found += [f"{task['name']}: {text}" for text in complaints(module, task[PREFIX + module])]
         if task.get("check_mode") and module and not taken(module).check_mode:
             found.append(f"{task['name']}: it has no check mode")
-        # What a task reads of another one, that one has to keep; secrets and what a job is told come from elsewhere.
+        # A task that another one reads from must register its result; secrets and a job's input come from elsewhere.
         read = set(re.findall(r"\{\{ (\w+)\.", str(task)))
         found += [
             f"{task['name']}: nobody registers {one}" for one in sorted(read - registered) if one not in ELSEWHERE
@@ -36,7 +36,7 @@ def problems(name: str, tasks: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-# What incident_files gave, in an example of its own.
+# The result of incident_files, in its own example.
 ELSEWHERE = {"kept"}
 
 

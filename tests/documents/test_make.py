@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is typed with make and no build runs, in a copy of the checkout with environments of its own."""
+"""The make commands that no build runs, in a copy of the checkout with its own environments."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tests.support import processes
 from tools.tree import collection_copy
 
 SECONDS = 1500
-# The environments are made anew, for their programs name where they are.
+# The environments are made again, because their programs contain their own path.
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(2 * SECONDS)]
 
 
 @pytest.fixture(scope="module")
 def copy() -> Iterator[Path]:
     with collection_copy() as made:
-        # The demonstration's servers run as somebody else where this is root.
+        # The demonstration's servers run as another user if this is root.
         made.parents[2].chmod(0o755)
-        # What is the project's, git says.
+        # git says which files are the project's.
         subprocess.run(["git", "init", "-q"], cwd=made, check=True, timeout=60)
         subprocess.run(["git", "add", "-A"], cwd=made, check=True, timeout=60)
         try:
             yield made
         finally:
-            # The demonstration's servers outlive what has started them, and their directory.
+            # The demonstration's servers outlive the command that started them, and their directory.
             make(made, "demo-down")
 
 
@@ -45,7 +45,7 @@ def make(copy: Path, *words: str) -> str:
 
 
 def servers(copy: Path) -> list[int]:
-    """Return the processes that have something of the copy on their command line."""
+    """Return the processes whose command line names a path in the copy."""
     return processes.matching(lambda arguments: any(str(copy) in text for text in arguments))
 
 
@@ -61,7 +61,7 @@ def test_what_writes_files_writes_them(copy: Path) -> None:
     make(copy, "ee")
     assert (copy / ".cache/ee/Containerfile").is_file()
     assert list((copy / ".cache/ee").rglob(tarball.name))
-    # The last line is a person's to mend, and keeps nothing else from being mended.
+    # Only a person can fix the last line, and it does not keep the rest from being fixed.
     odd, left = copy / "tools/odd.py", f"# {'long ' * 30}".rstrip()
     odd.write_text(f'"""Odd."""\nimport  sys\nprint( sys.argv )\n{left}\n')
     assert "E501" in make(copy, "fix")

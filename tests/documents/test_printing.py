@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands of the documentation that a moment is enough for, each as it stands there."""
+"""Commands of the documentation that take only a moment, each as written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLLECTIONS = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"), "
 
 
 def documented(program: str) -> set[str]:
-    """Return the lines that begin with a program."""
+    """Return the documented lines that begin with a program."""
     lines = [line for path in documents() for line in commands_of(path.read_text())]
     return {line for line in lines if line.split()[0].rpartition("/")[2] == program}
 
@@ -48,13 +48,13 @@ def test_what_is_described_is_shown() -> None:
 
 def test_the_tarball_is_installed_as_the_documentation_says(tmp_path: Path) -> None:
     tarball.build(tmp_path)
-    # It lies where make build puts it, or beside.
+    # It is where make build puts it, or in the current directory.
     lines = sorted(line for line in documented("ansible-galaxy") if "*" in line)
     assert lines
     for number, line in enumerate(lines):
         target = tmp_path / f"collections{number}"
         words = [str(*tmp_path.glob(Path(word).name)) if "*" in word else word for word in line.split()[1:]]
-        # The dependency lies in site-packages here, and nothing is downloaded for it.
+        # The dependency is in site-packages here, so nothing is downloaded for it.
         argv = [beside("ansible-galaxy"), *words, "--offline"]
         done = started.run(argv, tmp_path, env=environment(ANSIBLE_COLLECTIONS_PATH=str(target)))
         assert done.returncode == 0, done.stdout + done.stderr
@@ -75,7 +75,7 @@ def test_the_prefixes_of_redis_are_counted() -> None:
     with workspace() as directory, Redis(directory / "redis") as server, server.client() as client:
         for key in ("cards:1", "cards:2", "session:1"):
             client.set(key, "x")
-        # Where it is, and as whom, is a reader's to say.
+        # The reader adds the server's address and the user.
         told = [f"redis-cli -h {server.host} -p {server.port}", line.removeprefix("redis-cli ")]
         env = {"PATH": os.environ["PATH"], "REDISCLI_AUTH": server.password}
         done = started.run_line(" ".join(told), directory, env=env)
@@ -86,7 +86,7 @@ def test_the_prefixes_of_redis_are_counted() -> None:
 def test_an_alert_that_is_typed_is_sent_to_the_rulebook(tmp_path: Path) -> None:
     (line,) = documented("amtool")
     with alertmanager(tmp_path / "sender", free_port()) as sender:
-        # It listens elsewhere than a reader's.
+        # It does not listen where a reader's does.
         done = started.run(shlex.split(line.replace("127.0.0.1:9093", f"127.0.0.1:{sender.port}")), tmp_path)
         assert done.returncode == 0, done.stderr
         (alert,) = sender.alerts
@@ -118,12 +118,12 @@ def test_tests_run_with_a_postgresql_that_is_named(tmp_path: Path) -> None:
     (line,) = [line for path in documents() for line in commands_of(path.read_text()) if "-m pytest tests" in line]
     named, _python, *words = line.split()
     variable = named.partition("=")[0]
-    # One of them is enough here, with the PostgreSQL that this machine has.
+    # One of the tests is enough here, with this machine's PostgreSQL.
     less = ["-k", "test_other_settings", "-o", f"cache_dir={tmp_path}"]
     env = environment(**{variable: str(binaries.postgres())})
     done = started.run([sys.executable, *words, *less], ROOT, env=env)
     assert re.search(r"[1-9]\d* passed", done.stdout), done.stdout + done.stderr
-    # It is read: where none is, none is taken instead.
+    # The variable counts: if it names no PostgreSQL, no other is used instead.
     none = started.run([sys.executable, *words, *less], ROOT, env=environment(**{variable: str(tmp_path)}))
     assert none.returncode, none.stdout
     assert variable in none.stdout

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rehearsals and timings as their pages have them typed, on real hosts, in this checkout."""
+"""Rehearsals and timings, typed as on their pages, on real hosts, in this checkout."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_stage_by_stage_by_molecule() -> None:
     tools = f"{ROOT}/.venv-rehearse/bin"
     assert export == "export PATH=$PWD/.venv-rehearse/bin:$PATH REHEARSAL_PYTHON=$PWD/.venv-rehearse/bin/python"
     around = {"PATH": f"{tools}:{os.environ['PATH']}", "REHEARSAL_PYTHON": f"{tools}/python", "NO_COLOR": "1"}
-    # Molecule keeps something there, in somebody's home otherwise.
+    # Molecule keeps files there; otherwise they would be in somebody's home.
     around["ANSIBLE_HOME"] = str(ANSIBLE)
     typed(*create.split(), **around)
     assert (STATE / "hosts").exists()
@@ -55,7 +55,7 @@ def test_stage_by_stage_by_molecule() -> None:
     assert not STATE.exists()
     told = typed(*whole.split(), **around)
     assert "CONTAINED" in told
-    # It leaves its hosts, as it was told to.
+    # It leaves its hosts up, as it was told to.
     assert (STATE / "hosts").exists()
 
 
