@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fixtures ``ground``, for the session, and ``drill``, for each test: healthy before it, and judged whole after."""
+"""The fixtures ``ground``, for the session, and ``drill``, for each test: healthy before it, fully judged after it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a drill the time of three runs on a machine that others load as well."""
+    """Give each drill the time of three runs on a machine with other load."""
     for item in items:
         if item.path.parent == Path(__file__).parent and item.get_closest_marker("drill"):
             item.add_marker(pytest.mark.timeout(_SECONDS))
@@ -41,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def ground(hosts_can_be_made: None) -> Iterator[Ground]:
-    """The estate of all drills. KANBAN_HOSTS_KEEP=1 leaves it up, and takes one that is up."""
-    # A second session in the same checkout would take the first one's hosts away: it waits instead.
+    """The estate of all drills. KANBAN_HOSTS_KEEP=1 leaves it up, and reuses one that is up."""
+    # A second session in the same checkout would remove the first one's hosts, so it waits.
     with locked(Path("/run") / f"kanban-drills-{fleet_id(STATE)}.lock", timeout=280):
         made = Ground()
         try:
@@ -54,7 +54,7 @@ def ground(hosts_can_be_made: None) -> Iterator[Ground]:
 
 @pytest.fixture
 def drill(ground: Ground, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Drill]:
-    """A healthy estate with people at work; a drill that passes has to have come to its end."""
+    """A healthy estate with people at work; a drill that passes must have called ``finish``."""
     estate = ground.healthy()
     fleet = estate.fleet
     addresses = [fleet[name].address for name in ("db1", "db2")]

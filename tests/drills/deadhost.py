@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Longer than the profile's, so that waiting once more is more than all that is allowed below.
+# Longer than the profile's, so that a second wait exceeds everything that is allowed below.
 CONNECT_SECONDS = 20
 # What a fork, ssh's own start and a busy machine add to one wait: 1.4 s were seen, twice.
 _START_SECONDS = 5
-# Two runs one after the other differ by as much with nobody dead: one on these hosts takes 62 s, and a machine that
-# carries all of them changes its speed by a quarter from minute to minute (docs/timings.md).
+# Two consecutive runs differ by as much without a dead host: one on these hosts takes 62 s, and the speed of a machine
+# that carries all of them varies by a quarter from minute to minute (docs/timings.md).
 _NOISE_SECONDS = 15
 
 
 def too_much(whole: float, degraded: float, waited: Sequence[float]) -> list[str]:
-    """Say what a dead host cost more than its connect timeout once.
+    """Return what a dead host cost beyond its connect timeout once.
 
     ``whole``, ``degraded``: seconds of a run without and with it. ``waited``: of each task that tried to reach it.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory of a host on a disk of its own, small enough to be filled: what was there moves onto it."""
+"""A directory of a host on its own disk, small enough to be filled: what was there moves onto it."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ _RETURN = """
 rmdir "$1"
 mv "$1.was" "$1"
 """
-# Ends when there is no room, which is what it is for.
+# Ends when there is no room left, as intended.
 _FILL = 'cat /dev/zero > "$1/filler"; sync; test "$(df --output=avail "$1" | tail -n 1)" -eq 0'
 
 
 def own_disk(host: Host, directory: str, mebibytes: int = _MEBIBYTES) -> None:
-    """Give a directory that is there a file system of its own, in memory."""
+    """Move an existing directory onto its own file system in memory."""
     host.run(["sh", "-ec", _MOVE, "sh", directory])
     host.mount_memory(directory, mebibytes)
     host.run(["sh", "-ec", _BACK, "sh", directory])
 
 
 def give_back(host: Host, directory: str) -> None:
-    """Take its own disk away, with what came onto it: there is what was there."""
+    """Remove the directory's own disk and what was written to it: the earlier content is back."""
     host.unmount(directory)
     host.run(["sh", "-ec", _RETURN, "sh", directory])
 
 
 def fill(host: Host, directory: str) -> None:
-    """Leave no byte on the disk that a directory is on."""
+    """Leave no byte free on the disk that a directory is on."""
     host.run(["sh", "-c", _FILL, "sh", directory], timeout=60)
 
 
 def fill_database(drill: Drill, directory: str) -> None:
-    """Fill the disk that the primary's data or log lies on; both have had one of their own from then on.
+    """Move the primary's data or log onto its own disk, where it stays, and fill that.
 
-    The server is stopped for a moment. Mended, there is room again, and a server that it had ended is up again.
+    The server is stopped for a moment. Mending makes room again and starts a server that the full disk had ended.
     """
     db1 = drill.estate.fleet["db1"]
-    # It is not worth the time to move all of it back.
+    # Moving all of it back is not worth the time.
     drill.ground.give_up()
     drill.messages_wait = True
     db1.run(["systemctl", "stop", SERVICE], timeout=60)

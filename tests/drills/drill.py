@@ -41,11 +41,11 @@ from tests.rehearsal.steady import sentinel
 from tests.rehearsal.timings import stopped_at
 from tests.staging.account import ACKNOWLEDGED, acknowledged, expectations, read
 
-# Less patience than by default with who writes on or stays in a transaction.
+# Less patience than by default with those who keep writing or stay in a transaction.
 HASTY = {"kanban_drain_seconds": 2, "kanban_sweep_seconds": 2}
-# Whose people work. Company 1 is that of the smoke test.
+# The companies whose people work. Company 1 is that of the smoke test.
 PEOPLE = range(2, 61)
-# As the profile has it.
+# As in the profile.
 EVIDENCE_SECONDS = 10
 # A run that is not done by then hangs.
 RUN_SECONDS = 240
@@ -54,7 +54,7 @@ _SETTLE_SECONDS = 12
 
 @dataclass
 class Drill:
-    """What a test does: ``stop`` under its fault, and ``finish`` when the fault is mended. Both judge."""
+    """What a test does: ``stop`` under its fault, and ``finish``, which mends the fault. Both judge."""
 
     ground: Ground
     place: looks.Place
@@ -83,7 +83,7 @@ class Drill:
         return self.place.estate
 
     def begin(self) -> None:
-        """Note what is there before, and wait until people are at work."""
+        """Note what exists before, and wait until people are at work."""
         self.settings = self.settings or self.ground.settings
         self.note_what_is_there()
         self.crowd.begin()
@@ -91,22 +91,22 @@ class Drill:
         until(lambda: bool(self.watch.looks), "the watch to see something", timeout=10)
 
     def note_what_is_there(self) -> None:
-        """Take what is there by now for no leftover: a drill that installs the collection first says so after that."""
+        """Count nothing that exists now as a leftover: a drill that installs the collection calls this after it."""
         self._present = leftovers(self.place)
 
     # --- The fault
 
     def fault(self, host: str, fault: Callable[[Any], None]) -> None:
-        """Do a fault of tests/hosts to a host, mended by ``mend`` or in the end."""
+        """Apply a fault of tests/hosts to a host; ``mend`` or the end of the drill undoes it."""
         self.mending.callback(self.estate.site.mend, host)
         self.estate.site.fault(host, fault)
 
     def after(self, mend: Callable[..., object], *arguments: Any, **named: Any) -> None:
-        """Have something done when the fault is mended, however the drill ends; the last said is done first."""
+        """Call ``mend`` when the fault is mended, however the drill ends; the last one given is called first."""
         self.mending.callback(mend, *arguments, **named)
 
     def redis_fails_over(self, to: str) -> None:
-        """Wait until Sentinel has made another Redis the master, which is looked at from then on."""
+        """Wait until Sentinel has made another Redis the master; later looks are at that one."""
         leads = [self.estate.fleet[to].address, "6379"]
         until(lambda: sentinel(self.estate, "get-master-addr-by-name", "mymaster") == leads, "a failover", timeout=60)
         self.place.master = to
@@ -116,7 +116,7 @@ class Drill:
         self.mending.close()
 
     def let_names_differ(self) -> None:
-        """Wait until a run makes up another name than the last one did, which is that of a thousandth of the day."""
+        """Wait until a run would make up another name than the last one did: each names a thousandth of the day."""
         began = _thousandth(time.time() - self.running[-1].seconds)
         until(lambda: _thousandth(time.time()) != began, "another thousandth of the day", timeout=90, pause=0.5)
 
@@ -128,9 +128,9 @@ class Drill:
         extra: Mapping[str, Any] | None = None,
         around: Mapping[str, str] | None = None,
     ) -> Running:
-        """Type a playbook's command, with variables on the command line and of the environment, and go on."""
+        """Start a playbook's command, with variables on the command line and in the environment, and go on."""
         argv = [beside("ansible-playbook"), "-i", str(self.estate.inventory)]
-        # On a machine that others load as well, what a host says of itself is later than a run would wait for.
+        # On a machine with other load, a host's evidence comes later than a run would wait for.
         given = {"kanban_evidence_seconds": round(EVIDENCE_SECONDS * patience()), **(extra or {})}
         for name, value in given.items():
             argv += ["-e", json.dumps({name: value})]
@@ -151,15 +151,15 @@ class Drill:
         running: Running | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Stop it under the fault, and judge 1. the flag and 3. the last screen.
+        """Stop under the fault, and judge 1. the flag and 3. the last screen.
 
-        :param fails: whether it has to end with another status than 0; with 0, all of a stop has to be claimed that
-            is not among ``never``.
+        :param fails: whether it must end with a status other than 0; with 0, it must claim all of a stop that is not
+            in ``never``.
         :param says: words of the last screen, as on one line; ``never``: words that must not be there.
-        :param bound: seconds from Enter until the primary says that at most ``most`` companies are on; None where
-          there is no server that could be asked.
-        :param returns: seconds that the flag may be on again in all, as where a failover loses the kill.
-        :param running: a run that was started before, by ``start``.
+        :param bound: seconds from Enter until the primary says that at most ``most`` companies are on; None if
+          there is no server to ask.
+        :param returns: total seconds that the flag may be on again, as when a failover loses the kill.
+        :param running: a run that ``start`` has already started.
         :param extra: variables on the command line.
         """
         if running is None:
@@ -181,20 +181,20 @@ class Drill:
     def _stopped_at(self, began: float, ended: float) -> float:
         """Return the Unix time at which the last run says that it was done with flag, fence and block.
 
-        Its end where it does not say so, or by a clock that is off, or of a primary that is gone.
+        Its end if it does not say so, if a clock is off, or if the primary is gone.
         """
         found = [] if self.place.gone else record.journals(self.estate)
         said = stopped_at(record.read(found[-1])) if found else None
         return said if said is not None and began <= said <= ended else ended
 
     def judge_flag(self, running: Running, *, bound: float = BOUND, most: int = 0, returns: float = 0) -> None:
-        """1. by what was seen since a run was started until now, which may be before it was off in time."""
+        """Judge 1. by the looks since a run's start; if the flag is not off yet, wait for it within the bound."""
         bound *= patience()
         while (
             time.monotonic() < running.began + bound and off(self.watch.looks, running.began, inf, most).after is None
         ):
             time.sleep(EVERY_SECONDS)
-        # The look that says so may be one pause away.
+        # The look that shows it may be one pause away.
         time.sleep(3 * EVERY_SECONDS)
         judge_off(off(self.watch.looks, running.began, inf, most), bound, most, returns * patience())
 
@@ -212,7 +212,7 @@ class Drill:
 
         Returns the second run.
 
-        :param extra: variables of the second run. ``undo``: those of the undo. ``release``: release.yml before it.
+        :param extra: variables of the second run. ``undo``: those of the undo. ``release``: run release.yml first.
         """
         self.mend()
         again = self.go_back(extra=extra, undo=undo, release=release)
@@ -228,10 +228,10 @@ class Drill:
         undo: Mapping[str, Any] | None = None,
         release: bool = False,
     ) -> Run:
-        """Judge 4. the second run and 5. the undo, as ``finish`` does, where another stop follows in the same drill."""
+        """Judge 4. the second run and 5. the undo, as ``finish`` does, when another stop follows in the same drill."""
         running = self.start(extra=extra)
         if self._off_since is not None:
-            # Of what came back since the last stop the second run would show nothing.
+            # The second run would not show what came back since the last stop.
             judge_stayed_off(most_on(self.watch.looks, self._off_since, running.began))
         again = running.wait(timeout=RUN_SECONDS * patience())
         ended = time.time()
@@ -253,11 +253,11 @@ class Drill:
         after = {self.place.primary: self.place.psql(SETTINGS)}
         contradicted = looks.contradictions(self.place, run)
         judge_undone(run, self.settings, after, contradicted, UNDO_SECONDS * patience())
-        # The ledger has them for good, and by now also what a file on the host had to keep.
+        # The ledger has them for good, by now including those that a file on the host had to keep.
         self._priors = kept.priors(self.place)
 
     def _judge_nobody_wrote(self) -> None:
-        """Since the fence was proven nobody can have been told that a card was moved."""
+        """Check that nobody was told since the proof of the fence that a card was moved."""
         if self._fenced_since is not None:
             wrote = acknowledged(self.crowd.path, since=self._fenced_since, kanban_only=True)
             assert not wrote, f"expected: no write of the board acknowledged under the fence; found: {wrote[0]}"
@@ -282,7 +282,7 @@ class Drill:
             found.update(leftovers(self.place) | of_runs(self.running))
             return found <= self._present
 
-        # What was told to end may need a moment.
+        # Processes that were told to end may need a moment.
         with contextlib.suppress(HostsError):
             until(nothing, "nothing to be left", timeout=_SETTLE_SECONDS, pause=1)
         judge_left(self._present, found)

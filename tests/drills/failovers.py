@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A primary that loses its power for good in the middle of a run, and its replica that takes over.
 
-The application finds the new primary by itself, and people go on. The estate is made anew for the next drill.
+The application finds the new primary by itself, and people go on. The estate is made again for the next drill.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.playbooks.runner import Running
 from tests.staging.settings import DATA
 
 ON = DATA.expected_on()
-# The moment that counts in all of these: the kill is done, and what follows is not.
+# The moment that counts in all of these: the kill is done, but what follows is not.
 KILLED = f"{ON} tenants switched off in"
 SAYS = (f"CONTAINED: Kanban V2 is off for all {DATA.tenants} tenants ({ON} were switched off now)",)
 KEPT = f"no prior value is missing: the kill had switched off {ON} on db1, and {ON} are recorded here"
-# The old primary is gone for good, and whoever types the command knows that by now.
+# The old primary is gone for good, and the person who types the command knows that by now.
 ON_DB2 = {**HASTY, "kanban_db_hosts": "db2"}
 _MORE = 5
 _SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = 'db2'; SELECT pg_reload_conf()"
@@ -41,29 +41,29 @@ def make_synchronous(drill: Drill) -> None:
 
 
 def cut_replication(drill: Drill) -> None:
-    """Let the replica hear nothing from here on; the primary is not told, and waits for nobody."""
+    """Stop the replica from receiving anything; the primary is not told and waits for nobody."""
     db2 = drill.estate.fleet["db2"]
     db2.psql(_STOP_LISTENING)
     until(lambda: db2.psql(_LISTENING) == "0", "the replica to stop listening", timeout=30)
-    # What was acknowledged a moment ago may have been heard or not.
+    # The replica may or may not have received what was acknowledged a moment ago.
     drill.unheard = (time.time() - 1, float("inf"))
 
 
 @contextlib.contextmanager
 def stopped_at(drill: Drill, running: Running, words: str) -> Iterator[None]:
-    """Let the controller stand still, as of these words, for as long as the block takes: the moment is then certain."""
+    """Freeze the controller at these words for as long as the block takes, so that the moment is certain."""
     running.says(words, timeout=200)
     os.kill(running.pid, signal.SIGSTOP)
     try:
         yield
-        # A connection that is open would be waited for until TCP gives up.
+        # An open connection would be waited for until TCP gives up.
         drill.estate.site.disconnect()
     finally:
         os.kill(running.pid, signal.SIGCONT)
 
 
 def fail_over(drill: Drill) -> None:
-    """Pull the primary's power and promote the replica, while people work: before it, and again after it."""
+    """Pull the primary's power and promote the replica, while people work before and after it."""
     fleet = drill.estate.fleet
     _work(drill)
     drill.ground.give_up()

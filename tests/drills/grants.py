@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The grants of the least-privileged role that a stop needs: what it says without each.
 
-Each as it stands between REVOKE and the role; ``{latch}`` is the flag's own. What stands here and in grants_later.py is
-compared with the catalogs in test_grant_missing.py.
+Each is written as between REVOKE and the role; ``{latch}`` is the flag's own. test_grant_missing.py compares the grants
+here and in grants_later.py with the catalogs.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from tests.integration.granted import EVERYTHING
 from tests.rehearsal.estate import DATABASE
 
 ROLE = "kanban_rollback"
-# As bootstrap.yml has it on PostgreSQL 13: SELECT and USAGE by name alone.
+# As bootstrap.yml does on PostgreSQL 13: SELECT and USAGE by name only.
 BY_NAME: Mapping[str, Any] = {"bootstrap_memberships": ["pg_read_all_stats"]}
-# A member of it has those twice, so that taking away one of the two shows nothing. Without it a dump, which has the
-# schema of the whole database, is not to be had.
+# A member of it has those twice, so that revoking one of the two shows nothing. Without it there is no dump, because a
+# dump has the schema of the whole database.
 READS_ALL = "pg_read_all_data"
-# With whoever holds a row ended, which takes a membership more.
+# Sessions that hold a row are ended, which takes one more membership.
 ENDS: Mapping[str, Any] = {"kanban_on_blocked": "terminate"}
 CLEAN = "the checks found nothing corrupt"
 NO_DUMP = "NOT WELL: no proven dump of db1"
 PROVEN = "the dump is proven"
 NOT_COMPARED = "data NOT VALIDATED: rows were not compared with the dump, for there is none"
-# Only what was measured is that.
+# Said only of what was measured.
 UNSOUND = "NOT SOUND"
 
 
 @dataclass(frozen=True)
 class Lack:
-    """What the run says without a grant, on the last screen; ``output``: anywhere.
+    """What the last screen says without a grant; ``output``: what the run says anywhere.
 
-    ``stops``: whether the flag is off all the same. ``by_name``: whether it is no member of ``READS_ALL`` either.
+    ``stops``: whether the flag is off nevertheless. ``by_name``: whether the role is not in ``READS_ALL`` either.
     """
 
     says: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def _reading(*says: str) -> Lack:
 
 
 def _no_plan(table: str) -> Lack:
-    # Without a plan nothing is said to be clean.
+    # Without a plan nothing is reported as clean.
     said = (*_STOPPED, NO_DUMP, NOT_COMPARED, *_TO_FILE, f"plan NOT MADE: permission denied for table {table}")
     return Lack(said, (CLEAN, UNSOUND), by_name=True)
 
@@ -111,33 +111,33 @@ LACKS: Mapping[str, Mapping[str, Lack]] = {
         FUNCTION + "fence_note(jsonb)": Lack(("The end of the drain was not noted",), fails=False),
     },
 }
-# It takes a second stop of an incident to need it.
+# Only the second stop of an incident needs it.
 TO_JOIN = "INSERT ON kanban_rollback.incident_aliases"
 JOINED = Lack(
     ("means it as well could not be noted: permission denied for table incident_aliases",),
     ("The ledger cannot be used",),
     fails=False,
 )
-# Without it nobody is told what others' sessions do.
+# Without it the role cannot see what others' sessions do.
 TO_SEE = "pg_read_all_stats"
 BLIND = Lack(
     ("grant pg_read_all_stats to name blockers in full",),
     ("transactions from before the kill are still open",),
     fails=False,
 )
-# And somebody who holds a row, and is to be ended for that.
+# This also takes a session that holds a row and is to be ended for that.
 TO_END = "pg_signal_backend"
 _ALONE = "What this run leaves lies on this controller alone"
 _NOBODY_COUNTED = "Whom it affects could not be counted"
 
 
 def _in_turn(*says: str, output: tuple[str, ...] = (), well: bool = True) -> Lack:
-    # The dump of the first stop is there, and finding it takes no right to read the tables.
+    # The dump of the first stop exists, and finding it takes no right to read the tables.
     said = (*(WELL if well else _STOPPED), PROVEN, *says)
     return Lack(said, (NO_DUMP, UNSOUND) if well else (NO_DUMP, UNSOUND, CLEAN), output, fails=False)
 
 
-# What comes after the stop, or is asked by a stop that is typed again: a stop of one incident lacks each.
+# What comes after the stop, or what a repeated stop asks for: one incident has a stop that lacks each.
 TURNS: Mapping[str, Lack] = {
     "SELECT ON kanban_rollback.flag_changes": _in_turn(_NO_EVENT),
     **{f"{word} ON kanban_rollback.files": _in_turn(_ALONE) for word in ("SELECT", "INSERT", "UPDATE")},
@@ -169,5 +169,5 @@ def filled(grant: str, place: Place) -> str:
 
 
 def granted(place: Place) -> set[str]:
-    """Return all that was granted to the role itself, by the catalogs; what everybody may do is not counted."""
+    """Return everything granted to the role itself, by the catalogs; the privileges of PUBLIC do not count."""
     return set(place.psql(EVERYTHING.replace("%(role)s", f"'{ROLE}'").replace("%%", "%")).splitlines())

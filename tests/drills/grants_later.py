@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The grants that a stop can do without: what comes later says without each, or which test takes it away.
+"""The grants that a stop can do without: what later runs say without each, or which test revokes it.
 
 Written as in grants.py.
 """
@@ -16,10 +16,10 @@ from tests.drills.grants import FUNCTION, LACKS, TURNS
 
 @dataclass(frozen=True)
 class Later:
-    """What the last screen of a run says that lacks a grant, and what it has done all the same.
+    """What the last screen of a run that lacks a grant says, and what the run has done nevertheless.
 
-    ``on``: whether who had the flag has it again. ``fenced``: whether the board still refuses writes. ``by_name``: as
-    ``Lack`` has it. ``closes``: whether the incident is to be closed. ``fails``: whether it is red.
+    ``on``: whether those who had the flag have it again. ``fenced``: whether the board still refuses writes.
+    ``by_name``: as in ``Lack``. ``closes``: whether the incident is to be closed. ``fails``: whether it is red.
     """
 
     says: tuple[str, ...]
@@ -31,12 +31,12 @@ class Later:
 
 
 _LEASES = "permission denied for table leases"
-# Between the two stands how many hosts could not do it, where some could not.
+# Between the two comes the number of hosts that could not do it, if there are any.
 _NOBODY = ("NOT RESTORED: ", "0 tenants are as before")
 _LOWER_LATCH = FUNCTION + "lower_{latch}()"
 _LOWER_FENCE = FUNCTION + "fence_lower(jsonb)"
 _NO_FENCE = "may not call kanban_rollback.fence_lower()"
-# What reenable.yml needs after a misfire: one incident lacks each, in the order in which that is given back.
+# What reenable.yml needs after a misfire: one incident lacks each in turn, in the order of what is given back.
 BACK: Mapping[str, Later] = {
     "SELECT ON kanban_rollback.flag_changes": Later(
         (*_NOBODY, "permission denied for table flag_changes"), by_name=True
@@ -47,7 +47,7 @@ BACK: Mapping[str, Later] = {
         ("The prior values are back, but the latch could not be lowered: permission denied for function lower_latch_",),
         on=True,
     ),
-    # It is closed last, so that the same command goes on with it.
+    # The incident is closed last, so that the same command goes on with it.
     _LOWER_FENCE: Later(("the fence on db1 is not known to be lowered", _NO_FENCE), on=True, closes=True),
     "UPDATE ON kanban_rollback.incidents": Later(
         (
@@ -66,7 +66,7 @@ BACK: Mapping[str, Later] = {
         fails=False,
     ),
 }
-# What release.yml needs; it lets nobody write who could not be refused again.
+# What release.yml needs; it does not release writes that could not be refused again.
 RELEASE: Mapping[str, Later] = {
     **{
         f"{word} ON kanban_rollback.leases": Later(("NOT RELEASED, nothing was changed: ", _LEASES))
@@ -80,7 +80,7 @@ RELEASE: Mapping[str, Later] = {
 STAGED: Mapping[str, Later] = {
     _LOWER_LATCH: Later(("permission denied for function lower_latch_",), on=True, fenced=False),
 }
-# What scenario2.yml ranks by: nobody is switched off by a list that is not known.
+# What scenario2.yml ranks by: without a known list nobody is switched off.
 RANK: Mapping[str, Later] = {
     f'SELECT ({name}) ON public."ErrorLogs"': Later(
         (
@@ -93,8 +93,8 @@ RANK: Mapping[str, Later] = {
     )
     for name in ('"companyId"', "context", '"createdAt"')
 }
-# What no drill lacks but all at once: tests/integration/test_grants.py takes each away from a role that
-# bootstrap.yml made, by the function that is named here, and asks for its name in what is said then.
+# Drills lack these only all at once: tests/integration/test_grants.py revokes each from a role that bootstrap.yml
+# made, with the function that is named here, and expects the grant's name in the message.
 ELSEWHERE: Mapping[str, str] = {
     "INSERT ON kanban_rollback.meta": "mark",
     "DELETE ON kanban_rollback.files": "purge",
@@ -107,5 +107,5 @@ ELSEWHERE: Mapping[str, str] = {
     **{f'UPDATE ({name}) ON public."Tickets"': "plan_repair" for name in ('"kanbanLane"', '"kanbanOrder"')},
     'SELECT ("companyId") ON public."Users"': "rank",
 }
-# What a stop can do without. All of it is taken away at once, and the stop is whole.
+# What a stop can do without. All of it is revoked at once, and the stop is complete.
 IDLE = frozenset({*BACK, *RELEASE, *STAGED, *RANK, *ELSEWHERE}).difference(TURNS, *LACKS.values())

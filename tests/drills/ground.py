@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all drills of a session are played on: one estate, brought back to healthy after each, or made anew."""
+"""What all drills of a session are played on: one estate, restored to health between drills or made again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEEP = os.environ.get("KANBAN_HOSTS_KEEP") == "1"
 _HEALTHY_SECONDS = 40
 _BEFORE = "before.json"
 _KEYED = """SELECT jsonb_object_agg(id, settings) FROM "Companies" """
-# Sessions first, for they hold the locks that the rest needs. The application works meanwhile.
+# Sessions first, because they hold the locks that the rest needs. The application works meanwhile.
 _ENDED = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OURS} OR application_name = 'drill'"
 _FORGET = """
 SET lock_timeout = '10s';
@@ -49,7 +49,7 @@ _ONE_PLACE = """
 SELECT count(*) - count(DISTINCT ("companyId", "kanbanLane", "kanbanOrder")) FROM "Tickets"
  WHERE "kanbanLane" IS NOT NULL AND "kanbanOrder" IS NOT NULL
 """
-# Modules that a killed controller left, and files of theirs.
+# Modules that a killed controller left, and their files.
 _CLEAR = f"""
 pkill -KILL -f 'AnsiballZ|BECOME-SUCCESS|async_wrapper'
 {shlex.join([*FIND, "-exec", "rm", "-rf", "{}", "+"])}
@@ -75,11 +75,11 @@ class Ground:
 
     @property
     def settings(self) -> str:
-        """Who had which settings before any drill."""
+        """The settings of each company before any drill."""
         return self._before["settings"]
 
     def healthy(self) -> Estate:
-        """Return the estate as it was when it was made; one that cannot be put back is made anew."""
+        """Return the estate as it was when it was made; one that cannot be put back is made again."""
         if not self._there and KEEP:
             self._find()
         if self._there:
@@ -104,7 +104,7 @@ class Ground:
         try:
             self.estate = estates.bring_up(self.state, at_work=False)
         except HostsError as error:
-            # Once more: on a machine that is busy a host may not boot in time.
+            # Once more: on a busy machine a host may not boot in time.
             print(f"the estate could not be made at first: {error}")
             self.estate = estates.bring_up(self.state, at_work=False)
         psql = self.estate.site.psql
@@ -114,7 +114,7 @@ class Ground:
         self._there = True
 
     def put_back(self) -> None:
-        """Mend hosts and services, forget the incident, put flags back. Raises HostsError when that does not help."""
+        """Mend hosts and services, forget the incident, put flags back. Raises HostsError if that does not help."""
         estate = self.estate
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._mend, estate.fleet.hosts))
@@ -126,18 +126,18 @@ class Ground:
         shutil.rmtree(estate.incidents, ignore_errors=True)
         shutil.rmtree(estate.state / "people", ignore_errors=True)
         self._wait_until_healthy()
-        # One that is killed comes back with its last snapshot, which may have the block of an earlier drill.
+        # A killed Redis comes back with its last snapshot, which may have the block of an earlier drill.
         until(lambda: all(map(_saved, estate.fleet.hosts)), "Redis to have it on disk", timeout=_HEALTHY_SECONDS)
 
     def _mend(self, host: Host) -> None:
         self.estate.site.mend(host.name)
         service = _SERVICES.get(host.role)
         start = f"systemctl start {service}" if service else ""
-        # By standard input: in an argument list it would be one of the processes that it ends.
+        # Through standard input: with the script as an argument, the shell would match its own pkill pattern.
         host.run(["sh", "-s"], stdin=_CLEAR + start, timeout=60, check=False)
 
     def _wait_until_healthy(self) -> None:
-        """Wait until everything answers as it should. Raises HostsError with what never did."""
+        """Wait until everything answers as it should. Raises HostsError naming what never did."""
         estate, fleet = self.estate, self.estate.fleet
         psql, redis1 = estate.site.psql, [fleet["redis1"].address, "6379"]
         expected = str(DATA.expected_on())
@@ -155,13 +155,13 @@ class Ground:
             until(ready, what, timeout=_HEALTHY_SECONDS)
         if psql("db1", SETTINGS) != self.settings:
             raise HostsError("settings are not as they were")
-        # What one drill has damaged would be found by each that comes after it.
+        # Each later drill would find what one drill has damaged.
         found = {**corruption(estate), "cards in one place": int(psql("db1", _ONE_PLACE))}
         if damage := {kind: number for kind, number in found.items() if number}:
             raise HostsError(f"rows are corrupt: {damage}")
 
     def give_up(self) -> None:
-        """Have the estate made anew for whoever comes next: what is done to it now cannot be mended."""
+        """Have the estate made again for the next drill: what is done to it now cannot be mended."""
         self._there = False
         (self.state / _BEFORE).unlink(missing_ok=True)
 
@@ -172,17 +172,17 @@ class Ground:
 
     @property
     def left(self) -> list[str]:
-        """What the engine still has of it."""
+        """What the engine still has of the estate."""
         return hosts_of(self.state / "hosts")
 
 
 def lead(estate: Estate, name: str) -> None:
-    """Have Sentinel make a Redis the master, if it is not. Raises HostsError when that does not happen."""
+    """Have Sentinel make a Redis the master, if it is not. Raises HostsError if that does not happen."""
     leads = [estate.fleet[name].address, "6379"]
 
     def done() -> bool:
         if sentinel(estate, "get-master-addr-by-name", "mymaster") != leads:
-            # Refused while it knows of no replica that is well, or while another failover is not over.
+            # Sentinel refuses while it knows no healthy replica or another failover is not over.
             sentinel(estate, "failover", "mymaster")
             return False
         return "role:master" in _replication(estate.fleet[name])
@@ -191,7 +191,7 @@ def lead(estate: Estate, name: str) -> None:
 
 
 def _saved(host: Host) -> bool:
-    """Have a host's Redis write a snapshot; whether it has, or has none to write."""
+    """Have a host's Redis write a snapshot; return whether it did, or the host has no Redis."""
     return (
         host.role not in ("redis", "redis-replica")
         or host.run(["redis-cli", "SAVE"], check=False).stdout.strip() == "OK"

@@ -12,27 +12,27 @@ from tests.drills.watch import Off
 from tests.playbooks.runner import Run
 from tests.staging.account import Entry, Report
 
-# Seconds from Enter. Idle, containment takes about five.
+# Seconds from Enter. On an idle machine containment takes about five.
 BOUND = 20.0
 UNDO_SECONDS = 60.0
-# A machine that others work on as well is slower by what waits for its cores; a drill alone keeps two of them busy.
+# A machine with other load is slower by what waits for its cores; a drill alone keeps two of them busy.
 _ALONE = 2.0
 MOST_PATIENCE = 6.0
-# Writes that have to be acknowledged in a drill, and last values that are compared, or its account would show nothing.
+# Writes that must be acknowledged in a drill, and last values to compare, or its account would show nothing.
 LEAST_WRITES = 10
-# What has been written before Enter, and so is in each dump.
+# Writes that come before Enter and so are in each dump.
 LEAST_DUMPED = 3
 _NAMED = 8
 
 
 def patience(load: float | None = None, cores: int | None = None) -> float:
-    """Return by what bounds are multiplied on a machine that is as loaded as this one: 1 where the drill is alone."""
+    """Return the factor for bounds on a machine as loaded as this one: 1 if the drill is alone."""
     load = os.getloadavg()[0] if load is None else load
     return min(MOST_PATIENCE, max(1.0, load / (cores or os.cpu_count() or 1) / _ALONE))
 
 
 def judge_off(seen: Off, bound: float, most: int = 0, returns: float = 0) -> None:
-    """1. The flag is off within its bound, by an independent read, and stays off but for so many seconds."""
+    """1. The flag is off within its bound, by an independent read, and stays off except for ``returns`` seconds."""
     expected = f"expected: at most {most} companies on within {bound:.0f} s of Enter; found: "
     assert seen.looks, expected + "nobody could look"
     assert seen.after is not None, f"{expected}never, in {seen.looks} looks"
@@ -59,8 +59,8 @@ def judge_lost(
 ) -> None:
     """2. Nothing is lost: what people were told was done is there, and in the dump; who had the flag is known exactly.
 
-    ``unanswered``: messages that nobody took at first, where the fault does not explain it. ``dumped``: the account
-    against the dump, where there is one. ``priors`` and ``had_it``: value by tenant.
+    ``unanswered``: messages that nobody took at first, if the fault does not explain it. ``dumped``: the account
+    against the dump, if there is one. ``priors`` and ``had_it``: value by tenant.
     """
     assert report.acknowledged >= LEAST_WRITES, (
         f"expected: at least {LEAST_WRITES} acknowledged writes; found: {report.acknowledged}"
@@ -113,7 +113,7 @@ def judge_again(run: Run, whole: Collection[str], contradicted: Sequence[str]) -
 def judge_undone(
     run: Run, before: str, after: Mapping[str, str], contradicted: Sequence[str], bound: float = UNDO_SECONDS
 ) -> None:
-    """5. The misfire is undone to the letter, in time. ``after``: the settings by who was asked for them."""
+    """5. The misfire is undone to the letter, in time. ``after``: the settings by the host that was asked."""
     assert run.rc == 0, f"expected: the undo to end with status 0; found: {run.rc}:\n{run.output}"
     assert run.seconds <= bound, f"expected: undone within {bound:.0f} s; found: {run.seconds:.1f} s"
     for where, settings in after.items():

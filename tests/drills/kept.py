@@ -18,7 +18,7 @@ from tests.staging import account
 from tests.staging.account import REFUSED, UNKNOWN, Entry, Report
 
 FLAG = "kanbanV2Enabled"
-# The first that was kept counts: what an incident switches a second time was on for another reason.
+# The first kept value counts: a tenant that an incident switches a second time was on for another reason.
 _PRIORS = """
 SELECT DISTINCT ON (kept.tenant) kept.tenant, kept.prior
   FROM kanban_rollback.flag_changes, unnest(tenants, priors) AS kept (tenant, prior)
@@ -27,7 +27,7 @@ SELECT DISTINCT ON (kept.tenant) kept.tenant, kept.prior
 
 
 def had_it(settings: str) -> dict[str, str]:
-    """Return the flag's value, as JSON, of each company that has V2 by these settings."""
+    """Return the flag's value, as JSON, of each company that has V2 according to these settings."""
     found = {}
     for line in settings.splitlines():
         tenant, _bar, document = line.partition("|")
@@ -45,7 +45,7 @@ def priors(place: Place) -> dict[str, str]:
 
 
 def in_dump(place: Place, crowd: Crowd, unheard: tuple[float, float] | None = None) -> Report | None:
-    """Compare an account with the newest dump; None where there is none. ``unheard``: see ``account.doubted``."""
+    """Compare an account with the newest dump; None if there is none. ``unheard``: see ``account.doubted``."""
     found = looks.dumps(place)
     if not found:
         return None
@@ -62,7 +62,7 @@ def in_dump(place: Place, crowd: Crowd, unheard: tuple[float, float] | None = No
 
 
 def at_dump(entries: Collection[Entry], started: float, ended: float) -> list[Entry]:
-    """Return an account as a snapshot between two moments may have it: of what overlaps them either is right."""
+    """Return an account as a snapshot between two moments may show it: for overlapping writes, either is right."""
     before = [entry for entry in entries if entry.at <= ended]
     return [
         entry if entry.outcome == REFUSED or (entry.until or ended) < started else replace(entry, outcome=UNKNOWN)
@@ -71,7 +71,7 @@ def at_dump(entries: Collection[Entry], started: float, ended: float) -> list[En
 
 
 def _copied(text: str) -> dict[str, list[dict[str, str]]]:
-    """Return the rows of each table that COPY statements bring."""
+    """Return the rows of each table from COPY statements."""
     tables: dict[str, list[dict[str, str]]] = {}
     columns: list[str] = []
     rows: list[dict[str, str]] | None = None

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A drill as the least-privileged role, and one of its grants taken away for a while.
+"""A drill as the least-privileged role, with one of its grants revoked for a while.
 
-Nothing is open to PUBLIC, so that what is taken from the role is gone.
+Nothing is open to PUBLIC, so that what is revoked from the role is gone.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from tests.drills.grants import BY_NAME, READS_ALL, ROLE, filled, granted
 from tests.rehearsal.estate import DATABASE
 
 _PASSWORD = "of-this-drill-alone"
-# How the role that bootstrap.yml makes is logged in as.
+# The login of the role that bootstrap.yml makes.
 LEAST: Mapping[str, Any] = {
     "kanban_postgresql_host": "localhost",
     "kanban_postgresql_user": ROLE,
     "kanban_postgresql_password": _PASSWORD,
 }
 STOP: Mapping[str, Any] = {**HASTY, **LEAST}
-# The next stop is of another incident.
+# Closed, so that the next stop is of another incident.
 UNDO: Mapping[str, Any] = {**LEAST, "kanban_close": True}
-# What other hosts would get besides has no part in this.
+# What other hosts would also get plays no part here.
 MAKES: Mapping[str, Any] = {
     "kanban_role_password": _PASSWORD,
     "kanban_redis_hosts": "none",
     "kanban_app_hosts": "none",
 }
-# The application owns the database, and needs nothing of what everybody may do.
+# The application owns the database and needs none of the privileges of PUBLIC.
 CLOSE = f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC"
 OPEN = f"GRANT CONNECT, TEMPORARY ON DATABASE {DATABASE} TO PUBLIC; GRANT USAGE ON SCHEMA public TO PUBLIC"
 
 
 def make_role(drill: Drill) -> Drill:
-    """Make the role, on a database where it has everything by name, and reads everything besides."""
+    """Make the role, on a database closed to PUBLIC, with every grant by name and ``READS_ALL`` as well."""
     drill.after(drill.place.psql, OPEN)
     drill.place.psql(CLOSE)
     made = drill.start("bootstrap", {**MAKES, **BY_NAME}).wait(timeout=300)
@@ -50,7 +50,7 @@ def make_role(drill: Drill) -> Drill:
 
 @contextlib.contextmanager
 def without(drill: Drill, *grants: str) -> Iterator[None]:
-    """Take grants away, which the role has, and give them back."""
+    """Revoke grants that the role has, and give them back."""
     named = [filled(grant, drill.place) for grant in grants]
     there = granted(drill.place)
     assert there.issuperset(named), f"not granted: {set(named) - there}"

@@ -29,7 +29,7 @@ _HOMES = ("/root", "/var/lib/postgresql", "/home/app")
 _PLACES = ("/tmp", "/var/tmp", *KEPT, *(f"{home}/{name}" for home in _HOMES for name in (".ansible", ".ansible_async")))  # noqa: S108
 _NAMES = ("AnsiballZ*", "ansible-tmp-*", "kanban_rollback.*", ".*.partial-*", ".*.scratch-*", "*.tmp", "j[0-9]*.[0-9]*")
 FIND = ["find", *_PLACES, "(", *[word for name in _NAMES for word in ("-o", "-name", name)][1:], ")"]
-# Modules come through a pipe, so that of most the interpreter alone is to be seen.
+# Modules come through a pipe, so that most show only the interpreter.
 _PROCESS = re.compile(
     r"AnsiballZ|BECOME-SUCCESS|async_wrapper|ansible_async|\bpg_dump\b|\bpg_restore\b|kanban_rollback"
     r"|^\S+ +\S*python3( -)?$"
@@ -37,7 +37,7 @@ _PROCESS = re.compile(
 
 
 def leftovers(place: Place) -> set[str]:
-    """Return all that there is of these kinds; what a drill left is what was not there before it."""
+    """Return everything of these kinds that exists; a drill left what did not exist before it."""
     found = {f"database: {line}" for line in place.psql(_DATABASE).splitlines()}
     if place.psql(_HAS_LEDGER) == "t":
         found |= {f"database: {line}" for line in place.psql(_LEASES).splitlines()}
@@ -58,6 +58,6 @@ def _on_host(host: Host) -> set[str]:
 
 
 def of_runs(running: list[Running]) -> set[str]:
-    """Return what runs that came to their end still have on the controller; ssh keeps its connections for a minute."""
+    """Return what finished runs still have on the controller; ssh keeps its connections for a minute."""
     commands = {command for run in running if not run.killed for _pid, command in run.processes()}
     return {f"controller: process {command}" for command in commands if not command.startswith("ssh:")}

@@ -1,16 +1,16 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many light hosts, in namespaces alone: what `scale.py` starts, as root: ``python -m tests.drills.lights SPEC``.
+"""Many light hosts, made of namespaces only. `scale.py` starts this as root: ``python -m tests.drills.lights SPEC``.
 
-A host is a network of its own, a process tree of its own and the image of tests/hosts under a layer in memory; sshd
-runs on it, and PostgreSQL where it is a primary. No systemd, no engine: containers of an engine would take a second or
-two of processor time each to start, these take a few hundredths. Everything hangs on one process: it is the first of a
-tree of processes, and network, mounts and memory are its own. When it ends, however it ends, the kernel ends and
-forgets all of it.
+A host has its own network, its own process tree and the image of tests/hosts under a layer in memory; it runs sshd,
+and PostgreSQL if it is a primary. No systemd, no engine: containers of an engine would take a second or two of
+processor time each to start, these take a few hundredths. Everything hangs on one process: it is the first of a
+process tree and has its own network, mounts and memory. When it ends, however it ends, the kernel ends and frees all
+of it.
 
 SPEC is JSON: ``image`` (a root directory, only read), ``parent`` (the process that this must not outlive) and
-``hosts``, each ``name``, ``address`` and ``primary``. Its standard output is one line of JSON when all are up: ``pid``
+``hosts``, each ``name``, ``address`` and ``primary``. It prints one line of JSON when all are up: ``pid``
 of that first process as the machine sees it, and ``hosts``, each one's process as the tree sees it.
 """
 
@@ -30,7 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Hidden under a file system in memory that nobody else sees; it exists on every machine.
+# It exists on every machine; a file system in memory that nobody else sees covers it.
 PLACE = Path("/mnt")
 BRIDGE = "10.214.0.1"
 _SECONDS = 60.0
@@ -78,7 +78,7 @@ def _until(ready: Callable[[], bool], what: str) -> None:
 
 
 def _boot(light: _Light, image: str, names: str) -> int:
-    """Start a host's first process, and return it: it is there when its network is its own."""
+    """Start a host's first process and return it once it has its own network."""
     ready, started = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -86,7 +86,7 @@ def _boot(light: _Light, image: str, names: str) -> int:
             _dies_with_parent()
             os.unshare(os.CLONE_NEWNET | os.CLONE_NEWNS | os.CLONE_NEWUTS | os.CLONE_NEWIPC | os.CLONE_NEWPID)
             os.write(started, b"1")
-            # The first of its tree is a child of this one, which waits for it.
+            # The first process of its tree is a child of this one, which waits for it.
             first = os.fork()
             if first == 0:
                 _dies_with_parent()
@@ -129,12 +129,12 @@ def _become(light: _Light, image: str, names: str) -> NoReturn:
 
 
 def _has_eth0() -> bool:
-    # /sys is the machine's, and shows its network.
+    # /sys is the machine's and shows the machine's network.
     return subprocess.run(["ip", "link", "show", "eth0"], capture_output=True, check=False).returncode == 0
 
 
 def _first(spec: dict[str, Any], report: int) -> NoReturn:
-    """Be the first process of the tree: bring everything up, say so, and be there until the end."""
+    """Be the first process of the tree: bring everything up, report it, and stay until the end."""
     _dies_with_parent()
     for options in (
         ("--make-rprivate", "/"),
@@ -145,7 +145,7 @@ def _first(spec: dict[str, Any], report: int) -> NoReturn:
     lights = [_Light(**host, number=number) for number, host in enumerate(spec["hosts"])]
     (PLACE / "keys").mkdir(mode=0o700)
     for key in ("controller", "host"):
-        # One host key for all: making more would be most of the start.
+        # One host key for all: making more would take most of the start time.
         _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", str(PLACE / "keys" / key))
     _run(
         "ip",
@@ -180,7 +180,7 @@ def _says_hello(address: str) -> bool:
 
 
 def _trees(pids: dict[str, int]) -> dict[str, int]:
-    """Return the first process of each host's own tree: the child of the one that was started."""
+    """Return the first process of each host's own tree: the child of the process that was started."""
     return {name: int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]) for name, pid in pids.items()}
 
 
@@ -189,7 +189,7 @@ def main() -> int:
     spec = json.loads(sys.argv[1])
     _dies_with_parent()
     if os.getppid() != spec["parent"]:
-        # It went before we could ask to go with it.
+        # The parent ended before we could ask to end with it.
         return 1
     os.unshare(os.CLONE_NEWNET | os.CLONE_NEWNS | os.CLONE_NEWPID)
     come, report = os.pipe()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run claims on its last screen, against what is so: nothing of the collection is used, and no network."""
+"""What a run claims on its last screen, against the facts, read without the collection and without the network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.playbooks.runner import Run
 from tests.rehearsal.estate import Estate
 from tests.rehearsal.steady import corruption
 
-# What a board does, and nothing of it: a fence refuses the statement, not its rows.
+# A board's writes, on no rows: a fence refuses the statement, not its rows.
 WRITES = {
     "Tags": 'DELETE FROM "Tags" WHERE false',
     "TicketTags": 'INSERT INTO "TicketTags" SELECT * FROM "TicketTags" WHERE false',
@@ -30,7 +30,7 @@ UPDATE "Companies" SET settings = '{{"kanbanV2Enabled": true}}' WHERE id = 2;
 SELECT {IS_ON} FROM "Companies" WHERE id = 2; ROLLBACK
 """
 _FENCE, _BLOCK, _DUMP = ": fence proven for", ": write block held by", ": dump of"
-# As the dump's own list of files says: the name, the bytes and the checksum of each.
+# The dump's own list of files has the name, the size and the checksum of each.
 _WHOLE = """
 import hashlib, json, os, sys
 place = sys.argv[1]
@@ -46,7 +46,7 @@ _Look = Callable[["Place", Run], str]
 
 @dataclass
 class Place:
-    """An estate, and who takes writes on it: a drill that fails over says so, and which hosts are gone for good."""
+    """An estate and the hosts that take writes on it; a drill that fails over sets them and the hosts gone for good."""
 
     estate: Estate
     primary: str = "db1"
@@ -55,7 +55,7 @@ class Place:
 
     @property
     def hosts(self) -> list[Host]:
-        """Those that can be looked at."""
+        """The hosts that can be looked at."""
         return [host for host in self.estate.fleet.hosts if host.name not in self.gone]
 
     def psql(self, sql: str) -> str:
@@ -67,18 +67,18 @@ class Place:
         return self.estate.fleet[self.master].run(["redis-cli", "--raw", *command]).stdout.strip()
 
     def run(self, *argv: str) -> tuple[str, str]:
-        """Run a program on the primary's host, whatever its status; return what it said, and what it complained of."""
+        """Run a program on the primary's host, whatever its status; return its standard output and its error output."""
         done = self.estate.fleet[self.primary].run(argv, check=False, timeout=60)
         return done.stdout, done.stderr.strip()
 
 
 def says_fenced(place: Place, run: Run) -> bool:
-    """Tell whether the last screen has the fence of the primary, or that of all, as proven."""
+    """Tell whether the last screen reports the primary's fence, or that of all, as proven."""
     return "the fence is proven" in run.screen or f" {place.primary}{_FENCE}" in run.screen
 
 
 def refused(place: Place) -> list[str]:
-    """Return the tables that refuse what a board does."""
+    """Return the tables that refuse a board's writes."""
     found = []
     for table, write in WRITES.items():
         try:
@@ -97,7 +97,7 @@ def dumps(place: Place) -> list[str]:
 
 
 def manifest(place: Place, dump: str) -> dict[str, object]:
-    """Return what a dump says of itself."""
+    """Return what a dump's manifest says."""
     found: dict[str, object] = json.loads(place.run("cat", f"{dump}/manifest.json")[0])
     return found
 
@@ -128,7 +128,7 @@ def _dumped(place: Place, _run: Run) -> str:
 
 
 def _at_primary(words: str, look: _Look) -> _Look:
-    """Look where the words are said of whoever takes writes by now; at a host that is gone nobody can."""
+    """Look if the words are said of the current primary; nobody can look at a host that is gone."""
     return lambda place, run: look(place, run) if f" {place.primary}{words}" in run.screen else ""
 
 
@@ -141,7 +141,7 @@ def _block_of(place: Place, host: Host) -> str:
     try:
         return host.run(["redis-cli", "--raw", "GET", BLOCK]).stdout.strip()
     except HostsError:
-        # What is said of one that is down is what its master has, by now.
+        # What is said of a Redis that is down must hold on the current master.
         return place.redis("GET", BLOCK)
 
 
@@ -176,8 +176,8 @@ def _released(place: Place, _run: Run) -> str:
     return f"Redis has {found!r} at {BLOCK}" if found else ""
 
 
-# Words of the last screen, and the look that may contradict them. What is said of one host is said as well where the
-# first line says nothing, for something else does not hold.
+# Words of the last screen, and the look that may contradict them. What is said of one host is also said when the
+# first line says nothing because something else does not hold.
 CLAIMS: dict[str, _Look] = {
     "CONTAINED: ": _nobody_on,
     "the fence is proven": _fenced,
@@ -192,14 +192,14 @@ CLAIMS: dict[str, _Look] = {
     _BLOCK: _blocked_at_each,
     _DUMP: _at_primary(_DUMP, _dumped),
 }
-# What a stop that ends with 0 has to claim.
+# What a stop that ends with 0 must claim.
 WHOLE = tuple(CLAIMS)[:6]
 
 
 def contradictions(place: Place, run: Run) -> list[str]:
-    """Return what the last screen claims and is not so; what nobody can see is not to be claimed either."""
+    """Return what the last screen claims falsely; what nobody can see must not be claimed either."""
     found = []
-    # Nor is the opposite of a claim one.
+    # The opposite of a claim is not a claim.
     screen = run.screen.replace("NOT CONTAINED: ", "")
     for words, look in CLAIMS.items():
         if words in screen:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet of light hosts (see `lights.py`), its inventory, and playbooks that are run from within its network."""
+"""A fleet of light hosts (see `lights.py`), its inventory, and playbooks that run from within its network."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Fleet:
         return ["nsenter", "--target", str(self.pid), "--net", "--pid", "--mount"]
 
     def on(self, host: str, *argv: str, stdin: str | None = None) -> str:
-        """Run a program on a host, past its network. Raises HostsError when it fails."""
+        """Run a program on a host, bypassing its network. Raises HostsError if it fails."""
         entered = ["nsenter", "--target", str(self.hosts[host]), "--all", "--root", "--wd=/"]
         return call([*self._within, *entered, *argv], stdin=stdin, timeout=60).stdout.strip()
 
@@ -72,19 +72,19 @@ class Fleet:
             self.psql(name, f"CREATE DATABASE {DATABASE} TEMPLATE {_FILLED}", "postgres")
 
     def freeze(self, host: str) -> None:
-        """Stop a host's sshd: the kernel still accepts, and nobody ever answers."""
+        """Stop a host's sshd: the kernel still accepts connections, but nobody ever answers."""
         self._signal(host, "STOP")
 
     def thaw(self, host: str) -> None:
-        """Let it go on."""
+        """Let a host's sshd go on."""
         self._signal(host, "CONT")
 
     def _signal(self, host: str, name: str) -> None:
-        # It is the first process of the host's tree, which only somebody outside that can stop.
+        # It is the first process of the host's tree, which only a process outside the tree can stop.
         call([*self._within, "kill", f"-{name}", str(self.hosts[host])])
 
     def start(self, playbook: Path, incident: str, extra: Mapping[str, Any] | None = None) -> Running:
-        """Type a playbook's command on the controller of these hosts, with no connection open."""
+        """Start a playbook's command on the controller of these hosts, with no connection open."""
         within = [*self._within, f"--wdns={CHECKOUT}"]
         argv = [beside("ansible-playbook"), "-i", str(PLACE / "inventory.json"), str(playbook)]
         argv += ["-e", json.dumps({"kanban_incident_id": incident, **(extra or {})})]
@@ -98,13 +98,13 @@ class Fleet:
         return run
 
     def disconnect(self) -> None:
-        """End the SSH connections that Ansible keeps open: during an incident the first command finds none."""
+        """End the SSH connections that Ansible keeps open: in an incident the first command finds none."""
         end = f"for s in {PLACE}/ssh/*; do test ! -S $s || ssh -o ControlPath=$s -O exit nobody; done"
         call([*self._within, "sh", "-c", end], check=False)
 
     def lines(self, incident: str) -> list[dict[str, Any]]:
         """Return the lines of an incident's journal."""
-        # The file is where only these processes see it, and so is the way to it.
+        # Only these processes see the file, so the path leads through one of them.
         kept = Path(f"/proc/{self.pid}/root{PLACE}/incidents/{incident}")
         [path] = kept.glob("journal-*.jsonl")
         return parsed(path.read_text(encoding="ascii"))
@@ -123,7 +123,7 @@ def _inventory(primaries: Sequence[str], apps: Sequence[str], addresses: Mapping
         "kanban_environment": "staging",
         "kanban_incidents_dir": f"{PLACE}/incidents",
         "kanban_notify": False,
-        # The application itself is not there: one file stands for its logs.
+        # There is no application: one file stands for its logs.
         "kanban_app_log_files": ["/etc/os-release"],
     }
     become = {"ansible_become": True, "ansible_become_user": "postgres"}
@@ -132,7 +132,7 @@ def _inventory(primaries: Sequence[str], apps: Sequence[str], addresses: Mapping
         "redis": {"hosts": {}},
         "app": {"hosts": {name: {"ansible_host": addresses[name]} for name in apps}},
     }
-    # On the controller's own file system there is nothing of these hosts.
+    # The controller's own file system has nothing of these hosts.
     local = {"kanban_incidents_dir": f"{PLACE}/incidents", "ansible_connection": "local"}
     local["ansible_python_interpreter"] = sys.executable
     return {"all": {"vars": shared, "hosts": {"localhost": local}, "children": children}}
@@ -149,7 +149,7 @@ def _lay_down(pid: int, inventory: Mapping[str, Any], addresses: Sequence[str]) 
 
 @contextlib.contextmanager
 def fleet(directory: Path, primaries: int, apps: int) -> Iterator[Fleet]:
-    """Have so many primaries, each filled, and application hosts. Raises HostsError when they do not come up.
+    """Yield a fleet of filled primaries and application hosts. Raises HostsError if they do not come up.
 
     ``directory``: for logs. Whatever happens to this process, nothing of the hosts is left.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many companies have V2, asked of the primary from outside every tenth of a second, whatever runs meanwhile."""
+"""How many companies have V2, asked of the primary from outside every tenth of a second, whatever else runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Look:
 class Off:
     """``after``: seconds until at most as many as expected were on (None: never); ``back``: until more were on again.
 
-    ``looks``: how many there were in all. ``lasted``: seconds from ``back`` to the last look at which more were on.
+    ``looks``: how many looks there were. ``lasted``: seconds from ``back`` to the last look at which more were on.
     """
 
     after: float | None
@@ -47,7 +47,7 @@ class Off:
 
 
 def off(looks: Sequence[Look], since: float, until: float, most: int = 0) -> Off:
-    """Say when it was off between two moments, and whether it stayed off."""
+    """Return when it was off between two moments, and whether it stayed off."""
     within = [look for look in looks if since <= look.at <= until]
     first = next((look.at for look in within if look.on <= most), None)
     again = [look.at for look in within if first is not None and look.at > first and look.on > most]
@@ -60,12 +60,12 @@ def off(looks: Sequence[Look], since: float, until: float, most: int = 0) -> Off
 
 
 def most_on(looks: Sequence[Look], since: float, until: float) -> int:
-    """Return how many were on at most between two moments; 0 where nobody could look."""
+    """Return how many were on at most between two moments; 0 if nobody could look."""
     return max((look.on for look in looks if since <= look.at <= until), default=0)
 
 
 class Watch:
-    """Looks, in a thread of its own, on a session of its own: ``with Watch(...) as watch``."""
+    """Looks in its own thread, on its own session: ``with Watch(...) as watch``."""
 
     def __init__(self, addresses: Sequence[str], database: str, password: str) -> None:
         self.looks: list[Look] = []
@@ -82,11 +82,11 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it, also where a frozen server still owes an answer."""
+        """End it, even if a frozen server still owes an answer."""
         self._ends.set()
         self._thread.join(1)
         if self._thread.is_alive() and self._session is not None:
-            # psycopg2 waits for an answer for as long as the connection is there.
+            # psycopg2 waits for an answer for as long as the connection exists.
             with contextlib.suppress(OSError, psycopg2.Error), _socket_of(self._session) as its_own:
                 its_own.shutdown(socket.SHUT_RDWR)
             self._thread.join(5)
@@ -96,7 +96,7 @@ class Watch:
             try:
                 self._look_on(self._connect())
             except psycopg2.Error:
-                # Cut off, restarting, or a replica by now: another try finds whoever takes writes.
+                # Cut off, restarting, or a replica by now: another try finds the server that takes writes.
                 self._ends.wait(_RETRY_SECONDS)
 
     def _connect(self) -> connection:
