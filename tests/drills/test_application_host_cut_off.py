@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Application hosts are a black hole, one or all of them: nothing is lacking but their evidence, and that is said."""
+"""One or all application hosts are a black hole: only their evidence is missing, and the screen says so."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's clock is ten minutes off: what is measured, waited for and kept is right all the same."""
+"""The controller's clock is ten minutes off: measurements, waits and records are right nevertheless."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tests.rehearsal.record import journals, read
 from tests.rehearsal.timings import timings_of
 
 _LIBRARY = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), "")
-# What a process waits for that waits for a lock, as the kernel has it.
+# How the kernel shows what a process waits for that waits for a lock.
 _FUTEX = re.compile(r"202 (0x[0-9a-f]+) ")
-# Fields of a mapping without a name, beside its addresses.
+# Fields of an unnamed mapping, besides its addresses.
 _NAMELESS = 4
-# Its journal begins a little later than the command.
+# A run's journal begins a little later than its command.
 _NEAR_SECONDS = 30
 
 
 class LibraryHangsError(AssertionError):
-    """A process waits for a lock of the library that another thread had when it was forked: that shows nothing."""
+    """A process waits for a lock of the library that another thread held at the fork: that shows nothing."""
 
 
 def _hangs(running: Running) -> bool:
-    """Tell whether a process with one thread waits for a lock of the library: nobody is there who could open it."""
+    """Tell whether a process with one thread waits for a lock of the library: no other thread can release it."""
     argv = ["ps", "--ppid", str(running.pid), "-o", "pid="]
     for pid in subprocess.run(argv, check=False, capture_output=True, text=True).stdout.split():
         with contextlib.suppress(OSError):
@@ -48,7 +48,7 @@ def _hangs(running: Running) -> bool:
 
 
 def _its_own(maps: Path, address: int) -> bool:
-    """Tell whether an address is the library's, or of what lies behind it without a name and is its as well."""
+    """Tell whether an address is in the library, or in the unnamed mappings right after it, which belong to it."""
     end = 0
     for line in maps.read_text(encoding="utf-8").splitlines():
         where, *fields = line.split()
@@ -66,7 +66,7 @@ def _its_own(maps: Path, address: int) -> bool:
 @pytest.mark.parametrize("seconds", [-600, 600], ids=["behind", "ahead"])
 def test_clock_off(drill: Drill, seconds: int) -> None:
     drill.estate.site.disconnect()
-    # Of what is waited for the clock that goes on whatever the time of day decides, and it is left alone.
+    # Waits go by the monotonic clock, which is left alone.
     around = {"LD_PRELOAD": _LIBRARY, "FAKETIME": f"{seconds:+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     began = time.time()
     running = drill.start(around=around)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller is killed after tasks of the stop, and at later ones: the same command again completes it.
+"""The controller is killed after tasks of the stop and during later ones: the same command again completes it.
 
-After, as soon as it is done on some host: each task of the roles that contain and preserve, and of the job of the dump,
-in a drill of its own (MOMENTS). At, while it is at work or has just told of a first host: each task of the other roles
+After, as soon as it is done on some host: each task of the roles that contain and preserve, and of the dump's job, in
+its own drill (MOMENTS). During, while it is at work or has just reported a first host: each task of the other roles
 from the play after the stop on, all in one incident (LATER). Neither: role ``run``, which names the run and its
 incident before anything is stopped, and tasks of no role.
 """
@@ -20,8 +20,8 @@ from tests.drills.drill import HASTY, Drill
 from tests.playbooks.runner import Running
 from tests.playbooks.turns import killed_in_turn, tasks
 
-# What a healthy run does. The one that completes each of these drills has to have done nothing else, so a new task has
-# to be put here.
+# What a healthy run does. The run that completes each of these drills must do nothing else, so a new task must be added
+# here.
 MOMENTS = (
     "contain : Switch the flag off",
     "contain : Say what holds on this database",
@@ -46,7 +46,7 @@ MOMENTS = (
     "preserve : Gather processes, logs and metrics",
     "contain : Ask who leads, and who is on",
 )
-# Nothing on a host hangs on the others, so each run of one incident is killed at the next of them.
+# On a host nothing depends on these, so each run of one incident is killed at the next of them.
 LATER = ("verdict : ", "communicate : ", "assess : ", "recover : ", "validate : ")
 # What only a run after a killed one does.
 AFTER = {"job : Let others begin, and read what became of theirs", "job : See which places that lay here are in use"}
@@ -63,7 +63,7 @@ def done(output: str) -> set[str]:
 
 
 def kill_after(running: Running, moment: str, timeout: float = 200) -> None:
-    """Kill it as soon as a task is done on some host."""
+    """Kill the run as soon as a task is done on some host."""
     while moment not in done(running.output):
         assert running.alive, f"it ended without {moment!r}:\n{running.output}"
         assert running.seconds < timeout, f"not within {timeout:g} s: {moment!r}\n{running.output}"
@@ -88,11 +88,11 @@ def test_controller_killed(drill: Drill, moment: str) -> None:
 
 @pytest.mark.drill
 def test_controller_killed_over_and_over(drill: Drill) -> None:
-    """Whoever types the command again and again gets further each time, and at last to the end."""
+    """Typing the command again and again gets further each time, and finally to the end."""
 
     def left(_task: str) -> None:
         drill.judge_flag(drill.running[-1])
-        # They go home by themselves after half an hour, which this takes on a machine that does much else.
+        # People go home by themselves after half an hour, which this takes on a busy machine.
         if not drill.crowd.at_work:
             drill.crowd.begin()
 

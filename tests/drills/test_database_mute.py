@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The database's host says nothing: as of a moment ago, or in the middle of the kill, which nobody claims then."""
+"""The database's host goes silent just before the stop, or in the middle of the kill, which is not claimed then."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.playbooks.place import BLOCK
 
 # One of the companies that have V2. Its row keeps the kill busy, so that the moment is certain.
 HELD = 20
-# What a stop says that no database answers.
+# What a stop says that gets no answer from any database.
 SAYS = ("NOT CONTAINED", "db1: NOT ACCOUNTED FOR", "redis1: write block held by")
 
 
 @pytest.mark.drill
 def test_database_cut_off(drill: Drill) -> None:
-    """Nobody can switch anything off; what needs no database is done, and does not wait for it."""
+    """Nothing can be switched off; what needs no database is done without waiting for it."""
     drill.estate.site.disconnect()
     drill.messages_wait = True
     drill.fault("db1", Host.blackhole)
@@ -34,7 +34,7 @@ def test_database_cut_off(drill: Drill) -> None:
         running=running,
         bound=None,
     )
-    # The block bears a name that no ledger has, and the second run another.
+    # The block has a name that no ledger has, and the second run gets another one.
     drill.let_names_differ()
     drill.finish()
 

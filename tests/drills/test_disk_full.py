@@ -18,8 +18,8 @@ from tests.playbooks.place import KEPT, LAID_DOWN
 
 _DUMPS = "/var/lib/postgresql/dumps"
 _IN_MEMORY = "/dev/shm/kanban_rollback"  # noqa: S108 - on a host
-# Without room in pages that are there already nothing at all can be written. An autovacuum makes such room, and takes
-# away the file that a new session reads first, which then cannot be written: here neither is left to chance.
+# Without room in existing pages nothing at all can be written. An autovacuum makes such room, and removes the file that
+# a new session reads first, which then cannot be written: neither is left to chance here.
 _ROOM = """
 ALTER SYSTEM SET autovacuum = off;
 UPDATE "Companies" SET settings = settings;
@@ -39,7 +39,7 @@ _SWITCH = "SELECT pg_switch_wal()"
 
 
 def _full(drill: Drill, host: Host, directory: str) -> None:
-    """Have a full disk at a directory until it is mended."""
+    """Put a full disk at a directory until the fault is mended."""
     own_disk(host, directory, 1)
     drill.after(give_back, host, directory)
     fill(host, directory)
@@ -47,7 +47,7 @@ def _full(drill: Drill, host: Host, directory: str) -> None:
 
 @pytest.mark.drill
 def test_disk_full_of_the_dump(drill: Drill) -> None:
-    """Said, with what helps; the stop needs none of it."""
+    """It is reported with what helps; the stop does not need that disk."""
     db1 = drill.estate.fleet["db1"]
     drill.after(db1.run, ["rm", "-rf", _DUMPS])
     db1.run(["install", "-d", "-o", "postgres", "-m", "0700", _DUMPS])
@@ -63,7 +63,7 @@ def test_disk_full_of_the_dump(drill: Drill) -> None:
 
 @pytest.mark.drill
 def test_disk_full_of_evidence(drill: Drill) -> None:
-    """What a host says of itself finds no room on its disk: it is kept in memory, and that is said."""
+    """A host's evidence finds no room on its disk: it is kept in memory, and the screen says so."""
     app1 = drill.estate.fleet["app1"]
     drill.after(app1.run, ["rm", "-rf", _IN_MEMORY])
     for directory in (KEPT[0], LAID_DOWN[0], "/var/tmp"):  # noqa: S108 - on a host
@@ -76,7 +76,7 @@ def test_disk_full_of_evidence(drill: Drill) -> None:
 
 @pytest.mark.drill
 def test_disk_full_of_data(drill: Drill) -> None:
-    """No table can grow: who had the flag stands in a file on the host, and all else is done and said."""
+    """No table can grow: a file on the host keeps who had the flag, and everything else is done and reported."""
     drill.place.psql(_ROOM)
     fill_database(drill, DATA)
     says = ["the fence is proven", "the write block is held", "60 tenants switched off, 0 of 200 on; who had it: file"]
@@ -86,7 +86,7 @@ def test_disk_full_of_data(drill: Drill) -> None:
 
 @pytest.mark.drill
 def test_disk_full_of_log(drill: Drill) -> None:
-    """The server ends itself when it needs another file for its log: nobody can switch anything off in it."""
+    """The server ends itself when it needs another file for its log: nothing can be switched off in it."""
     fill_database(drill, LOG)
 
     def ended() -> bool:
@@ -103,6 +103,6 @@ def test_disk_full_of_log(drill: Drill) -> None:
         extra=HASTY,
         bound=None,
     )
-    # The block bears a name that no ledger has, and the second run another.
+    # The block has a name that no ledger has, and the second run gets another one.
     drill.let_names_differ()
     drill.finish()

@@ -15,17 +15,17 @@ from tests.drills.drill import HASTY, Drill
 from tests.drills.failovers import ON, ON_DB2, SAYS, ask_old_primary, cut_replication, fail_over, stopped_at
 from tests.rehearsal import record
 
-# Two who never had it are switched on after the replica has stopped listening: nothing there knows of them.
+# Two who never had it are switched on after the replica stops listening: it does not know of them.
 _SWITCHED_ON = """UPDATE "Companies" SET settings = '{"kanbanV2Enabled": true}' WHERE id IN (1, 3)"""
 _WHOSE = "SELECT DISTINCT unnest(tenants)::int FROM kanban_rollback.flag_changes WHERE action = 'disabled'"
-# From the promotion to the second kill; the controller stands still for most of it, and people go on for a while.
+# From the promotion to the second kill; the controller is frozen for most of it, and people go on for a while.
 _BACK_SECONDS = 60
 _EVENT = "SELECT data FROM kanban_rollback.events WHERE event = 'failover' AND source = 'feature_flag'"
 _LEFT_AT = "SELECT split_part(pg_read_file('pg_wal/00000002.history'), chr(9), 2)"
 
 
 def _failovers(drill: Drill) -> list[dict[str, object]]:
-    """Return what the runs' journals have of it."""
+    """Return the failovers that the runs' journals have."""
     paths = sorted(drill.estate.incidents.glob("*/journal-*.jsonl"))
     lines = [line for path in paths for line in record.read(path)]
     return [line["data"]["details"]["failover"] for line in lines if "failover" in line["data"].get("details", {})]
@@ -33,7 +33,7 @@ def _failovers(drill: Drill) -> list[dict[str, object]]:
 
 @pytest.mark.drill
 def test_failover_async(drill: Drill) -> None:
-    """A kill that is lost is done again, and the loss is told: of the log, and of who had it."""
+    """A lost kill is done again, and the loss is reported: of the log, and of who had the flag."""
     cut_replication(drill)
     drill.place.psql(_SWITCHED_ON)
     drill.estate.site.disconnect()

@@ -18,10 +18,10 @@ def test_failover_sync_once_the_flag_is_off(drill: Drill) -> None:
     make_synchronous(drill)
     drill.estate.site.disconnect()
     running = drill.start(extra=HASTY)
-    # What is acknowledged from here on waits for the replica, and with it all that came before: the kill.
+    # What is acknowledged from here on waits for the replica, and so does everything before it: the kill.
     with stopped_at(drill, running, KILLED):
         fail_over(drill)
-    # What was kept as evidence beside the kill is on the host that died.
+    # The evidence that was kept beside the kill is on the host that died.
     says = [*SAYS, _FLAG, KEPT, "NOT WELL: no evidence of db1"]
     drill.stop(running=running, fails=True, says=says, never=["LOST", "on this controller alone"])
     drill.finish(extra=ON_DB2, undo=ON_DB2)
@@ -29,7 +29,7 @@ def test_failover_sync_once_the_flag_is_off(drill: Drill) -> None:
 
 @pytest.mark.drill
 def test_failover_sync_when_all_is_preserved(drill: Drill) -> None:
-    """It is seen before the last screen, and what was kept on the host that died is claimed by nobody."""
+    """The failover is seen before the last screen, which does not claim what was kept on the host that died."""
     make_synchronous(drill)
     drill.estate.site.disconnect()
     running = drill.start(extra=HASTY)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The least-privileged role lacks a grant that a stop needs, each in turn: the rest is done, and the lack is said."""
+"""The least-privileged role lacks each grant that a stop needs in turn: the rest is done and the lack reported."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _stop(drill: Drill, lack: Lack) -> None:
         extra=STOP,
     )
     if not lack.stops:
-        # NOT CONTAINED is so: each tenant is as it was, to the letter.
+        # NOT CONTAINED is true: each tenant is as it was, to the letter.
         assert drill.place.psql(SETTINGS) == drill.settings, "expected: nothing switched without the grant"
     unsaid = [words for words in lack.output if words not in run.text]
     assert not unsaid, f"expected: {unsaid}; found: {run.output}"
@@ -67,7 +67,7 @@ def _stop(drill: Drill, lack: Lack) -> None:
 @pytest.mark.drill
 @pytest.mark.parametrize("lacks", LACKS.values(), ids=LACKS.keys())
 def test_grant_missing(least: Drill, lacks: Mapping[str, Lack]) -> None:
-    """Each that the stop itself needs: with it, the second run of the incident is whole, and all of it is undone."""
+    """Each grant that the stop itself needs: with it, the incident's second run is complete, and all is undone."""
     *_others, last = lacks
     for grant, lack in lacks.items():
         with without(least, grant, *([READS_ALL] if lack.by_name else [])):
@@ -77,7 +77,7 @@ def test_grant_missing(least: Drill, lacks: Mapping[str, Lack]) -> None:
 
 @pytest.mark.drill
 def test_grant_missing_after_the_stop(least: Drill) -> None:
-    """What comes after the stop says so of each that it needs; one incident lacks them in turn."""
+    """What comes after the stop reports each missing grant that it needs; one incident lacks them in turn."""
     least.stop(extra=STOP)
     for grant, lack in TURNS.items():
         with without(least, grant, READS_ALL):
@@ -87,7 +87,7 @@ def test_grant_missing_after_the_stop(least: Drill) -> None:
 
 @pytest.mark.drill
 def test_grant_to_join_missing(least: Drill) -> None:
-    """The second stop of an incident cannot write down by what other name the ledger knows it."""
+    """The second stop of an incident cannot record the other name that the ledger knows it by."""
     least.stop(extra=STOP)
     least.let_names_differ()
     with without(least, TO_JOIN):
@@ -97,7 +97,7 @@ def test_grant_to_join_missing(least: Drill) -> None:
 
 @pytest.mark.drill
 def test_grant_to_see_missing(least: Drill) -> None:
-    """Who is at work cannot be seen: nobody is said to be, and that it is not known."""
+    """Sessions at work cannot be seen: none is reported, but that they are not known."""
     with without(least, TO_SEE):
         _stop(least, BLIND)
     least.finish(extra=LEAST, undo=UNDO)
@@ -105,7 +105,7 @@ def test_grant_to_see_missing(least: Drill) -> None:
 
 @pytest.mark.drill
 def test_grant_to_end_missing(least: Drill) -> None:
-    """Who holds a row was to be ended, and cannot be: it is said why, and nobody else waits for that."""
+    """The session that holds a row should be ended but cannot be: the run says why, and nobody else waits for it."""
     with contextlib.closing(least.estate.site.connect(application="invoicing")) as session:
         session.cursor().execute(f'SELECT FROM "Companies" WHERE id = {HELD} FOR UPDATE')
         least.stop(
@@ -124,7 +124,7 @@ def test_grant_to_end_missing(least: Drill) -> None:
 
 @pytest.mark.drill
 def test_what_a_stop_can_do_without(least: Drill) -> None:
-    """Without everything that is of no use to it the stop is whole, but for the dump where it reads by name."""
+    """Without every grant it does not use the stop is complete, except for the dump if it reads by name."""
     with without(least, *IDLE):
         _stop(least, Lack(fails=False))
     least.go_back(extra=LEAST, undo=UNDO)
@@ -135,7 +135,7 @@ def test_what_a_stop_can_do_without(least: Drill) -> None:
 
 @pytest.fixture
 def place(ground: Ground) -> Iterator[Place]:
-    """A healthy estate without people, with nothing that everybody may do; the next that asks for it has it whole."""
+    """A healthy estate without people and without privileges of PUBLIC, which are given back for the next test."""
     found = Place(ground.healthy())
     found.psql(CLOSE)
     try:

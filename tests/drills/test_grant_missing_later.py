@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The least-privileged role lacks what the way back or scenario 2 needs, each in turn: the run is red, and says which.
+"""The least-privileged role lacks each grant of the way back or scenario 2 in turn: the run is red and says which.
 
-What it did all the same is looked at from outside after each; with the grant given back the same command completes.
+What it did nevertheless is checked from outside each time; with the grant given back the same command completes.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from tests.rehearsal.estate import SETTINGS
 from tests.staging.account import acknowledged
 from tests.staging.settings import DATA
 
-# A lease that cannot be given back is soon over.
+# A lease that cannot be given back expires soon.
 _UNDO = {"kanban_reenable": "all", "kanban_reenable_deadline": 20}
 _STAGES = {"kanban_stages": [100], "kanban_watch_minutes": {"stage": 0.05}}
 _RANKS = {"kanban_sweep_seconds": 2, "kanban_watch_minutes": {"scenario2": 0.05}}
-# Six that have V2.
+# Six companies that have V2.
 _WORST = (4, 7, 10, 14, 17, 20)
 _ON = f'SELECT count(*) FROM "Companies" WHERE {IS_ON}'
 _INCIDENT = "SELECT incident_id FROM kanban_rollback.incidents"
@@ -54,7 +54,7 @@ def _run(drill: Drill, playbook: str, extra: Mapping[str, Any]) -> Run:
 
 
 def _stopped(drill: Drill) -> float:
-    """Stop it, whole; return since when nobody may have moved a card. The drill's own stops follow in ``finish``."""
+    """Stop completely; return since when nobody may have moved a card. The drill's own stops follow in ``finish``."""
     running = drill.start(extra=STOP)
     run = running.wait(timeout=RUN_SECONDS * patience())
     since = time.time()
@@ -66,7 +66,7 @@ def _stopped(drill: Drill) -> float:
 def _lacking(
     drill: Drill, playbook: str, extra: Mapping[str, Any], lacks: Mapping[str, Later], fenced_since: float = inf
 ) -> None:
-    """Run it without each grant in turn, and judge what is said and, by looks from outside, what is so."""
+    """Run it without each grant in turn, and judge what it says and, by looks from outside, what is true."""
     place = drill.place
     for grant, later in lacks.items():
         given = {**extra, "kanban_close": True} if later.closes else extra
@@ -86,13 +86,13 @@ def _lacking(
         if later.fenced:
             wrote = acknowledged(drill.crowd.path, since=fenced_since, kanban_only=True)
             assert not wrote, f"expected: no write of the board under the fence; found: {wrote[0]}"
-        # One that could not be given back runs out.
+        # A lease that could not be given back expires.
         until(lambda: place.psql(_NO_LEASE) == "t", "no lease to be held", timeout=90)
 
 
 @pytest.mark.drill
 def test_grant_missing_to_undo(least: Drill) -> None:
-    """A misfire: the undo says so of each that it needs, and with all of them it is whole."""
+    """A misfire: the undo reports each missing grant that it needs, and with all of them it is complete."""
     since = _stopped(least)
     _lacking(least, "reenable", _UNDO, BACK, since)
     run = _run(least, "reenable", _UNDO)
@@ -104,7 +104,7 @@ def test_grant_missing_to_undo(least: Drill) -> None:
 
 @pytest.mark.drill
 def test_grant_missing_to_return(least: Drill) -> None:
-    """Writes back, and people in stages: what lacks is said, and the same commands go on with it."""
+    """Writes come back, then people in stages: a missing grant is reported, and with it the same commands go on."""
     since = _stopped(least)
     _lacking(least, "release", {}, RELEASE, since)
     found = least.place.psql(_RELEASES)
@@ -121,13 +121,13 @@ def test_grant_missing_to_return(least: Drill) -> None:
 
 @pytest.mark.drill
 def test_grant_missing_to_rank(least: Drill) -> None:
-    """Who suffers is not known: nobody is switched off by a list that is a guess. With the grant the six are."""
+    """Who is affected is not known: nobody is switched off by guesswork. With the grant the six are."""
     least.after(errors.forget, least.estate)
     errors.log(least.estate, _WORST)
     _lacking(least, "scenario2", _RANKS, RANK)
     run = _run(least, "scenario2", _RANKS)
     judge_said(run, fails=False, says=["CONTAINED: Kanban V2 is off for the 6 tenants named"])
-    # The claim is of those six alone.
+    # The claim is about those six only.
     named = least.place.psql(f"{_ON} AND id IN ({', '.join(map(str, _WORST))})")
     others = int(least.place.psql(_ON))
     assert (named, others) == ("0", DATA.expected_on() - len(_WORST)), (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody has moved a card and left the transaction open: they are named, and all that needs no fence is done."""
+"""Somebody moved a card and left the transaction open: they are named, and everything that needs no fence is done."""
 
 from __future__ import annotations
 

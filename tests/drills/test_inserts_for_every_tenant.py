@@ -24,7 +24,7 @@ def test_inserts_for_every_tenant(drill: Drill) -> None:
         cursor.execute(_INSERTS)
         cursor.execute(_LOCKED, (session.info.backend_pid,))
         assert cursor.fetchone() == (1,), "no foreign key has locked the companies: this shows nothing"
-        # What it read before the kill it could still write back, so it is named; off it is for everybody.
+        # It could still write back what it read before the kill, so it is named; the flag is off for everybody.
         drill.stop(says=[f"pid {session.info.backend_pid} (import)"], extra=HASTY)
         session.rollback()
     drill.finish()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The judge goes red: each of the six for what it is there for, with what was expected and what was found."""
+"""Each of the six judgments goes red when it should, with what was expected and what was found."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ended(screen: str = SOUND, rc: int = 0, seconds: float = 10.0) -> Run:
 
 
 def seen(*on: int) -> list[Look]:
-    """One look a second from the tenth on."""
+    """Return one look per second from the tenth on."""
     return [Look(10.0 + n, number) for n, number in enumerate(on)]
 
 
@@ -165,7 +165,7 @@ def test_6_what_is_left() -> None:
 
 
 def goes_red(complaint: str, judge: Any) -> None:
-    """The judge says so; without a complaint it is content."""
+    """Check that the judge complains like this; without a complaint, that it passes."""
     if not complaint:
         judge()
         return
@@ -203,7 +203,7 @@ def test_what_overlaps_the_dump_may_be_in_it_or_not() -> None:
     assert found == [(1, ACKNOWLEDGED), (2, UNKNOWN), (3, REFUSED), (4, UNKNOWN)]
 
 
-# What the looks see, on the estate: everything is planted that a run may leave, or claim though it is not so.
+# What the looks see on the estate: everything is planted that a run may leave behind or claim falsely.
 PLANTED = """
 CREATE SCHEMA kanban_rollback;
 CREATE TABLE kanban_rollback.leases (name text, holder text, expires_at timestamptz);

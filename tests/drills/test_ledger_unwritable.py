@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger refuses every row: who had the flag goes to a file, the stop is whole, and the undo knows it all."""
+"""The ledger refuses every row: who had the flag goes to a file, the stop is complete, and the undo knows it all."""
 
 from __future__ import annotations
 

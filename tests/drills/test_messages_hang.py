@@ -37,13 +37,13 @@ def _told(told: Told, mail: MailServer) -> dict[str, Any]:
 
 @pytest.fixture
 def silent(tmp_path: Path) -> Iterator[tuple[Told, MailServer]]:
-    """Services that take what they are told and never say so."""
+    """Services that accept every message and never answer."""
     with telling(tmp_path) as told, mail_server(tmp_path, hang=_FOREVER) as mail:
         told.order({"on": "/", "hang": _FOREVER, "times": 10_000})
         yield told, mail
 
 
-# They come first, for they fork, and a drill has threads.
+# The services come first, because they fork and a drill has threads.
 @pytest.mark.drill
 def test_messages_hang(silent: tuple[Told, MailServer], drill: Drill) -> None:
     told, mail = silent

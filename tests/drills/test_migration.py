@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deploy's migration comes under the fence: what it would write is refused, and a table it swaps is fenced anew."""
+"""A deploy's migration runs under the fence: its writes are refused, and a table that it swaps is fenced again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALTER TABLE "Tickets" ADD COLUMN "boardId" int;
 UPDATE "Tickets" SET "kanbanLane" = "kanbanLane";
 COMMIT
 """
-# As tools of this kind change a table that is in use: a new one takes its place, and no trigger comes along.
+# As migration tools change a table in use: a new one takes its place, without the triggers.
 _SWAPS = """
 BEGIN;
 CREATE TABLE "TicketTags_new" (LIKE "TicketTags" INCLUDING ALL);
@@ -38,7 +38,7 @@ def test_migration(drill: Drill) -> None:
         drill.place.psql(f"\\set VERBOSITY sqlstate\n{_WRITES}")
     drill.place.psql(_SWAPS)
     assert "TicketTags" not in refused(drill.place), "the fence went along: this shows nothing"
-    # The same command, typed by somebody to whom the release seems odd.
+    # The same command, typed by somebody who finds the release odd.
     drill.stop()
     assert "TicketTags" in refused(drill.place)
     drill.finish()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules reach the database through PgBouncer, a server session for each transaction: all is done but the dump."""
+"""Modules reach the database through PgBouncer, one server session per transaction: only the dump is not done."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_pooled(drill: Drill) -> None:
     dsn = make_dsn(**login, host=fleet["db1"].address, port=5432, dbname=database)
     with workspace("kanban-pooler-") as directory:
         pooler = PgBouncer(directory, dsn)
-        # Where hosts reach this machine.
+        # The address at which hosts reach this machine.
         pooler.host = fleet["db1"].address.rpartition(".")[0] + ".1"
         with pooler:
             through: dict[str, Any] = {
@@ -32,7 +32,7 @@ def test_pooled(drill: Drill) -> None:
                 "kanban_postgresql_user": "postgres",
                 "kanban_postgresql_password": fleet.postgres_password,
             }
-            # A dump's snapshot is one session's, and a pooler gives sessions to others.
+            # A dump's snapshot belongs to one session, and a pooler gives sessions to others.
             drill.stop(
                 fails=True,
                 says=["the fence is proven", "the write block is held", "through a pooler"],

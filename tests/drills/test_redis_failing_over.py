@@ -22,7 +22,7 @@ def test_redis_failing_over(drill: Drill) -> None:
     drill.after(redis1.run, ["systemctl", "start", "redis-server"])
     redis1.run(["systemctl", "kill", "--signal=KILL", "redis-server"])
     redis1.run(["systemctl", "stop", "redis-server"])
-    # Who fails over goes on with the new master.
+    # Clients that fail over go on with the new master.
     drill.redis_fails_over("redis2")
     assert running.alive, "it ended before Redis failed over: this shows nothing"
     drill.stop(running=running, says=["redis1: write block held by", "redis2: write block held by"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis is frozen: the kernel accepts and nobody answers. The block is given up in time, and nothing else waits."""
+"""Redis is frozen: the kernel accepts, but nobody answers. The block is given up in time, and nothing else waits."""
 
 from __future__ import annotations
 

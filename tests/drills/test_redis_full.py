@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis is full and evicts nothing: the block is refused and that is said, with what helps; the rest does not wait."""
+"""Redis is full and evicts nothing: the block is refused; the screen says so and what helps; the rest does not wait."""
 
 from __future__ import annotations
 

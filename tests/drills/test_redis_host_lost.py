@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host of Redis' master has no power, as of a moment ago or in mid-run: the block is held by who takes over."""
+"""The host of Redis' master loses power just before or during the run: the new master holds the block."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.playbooks.place import BLOCK
 
 @pytest.mark.drill
 def test_redis_host_lost_before_the_stop(drill: Drill) -> None:
-    """Nobody waits for the failover: it happens while flag and fence are seen to."""
+    """Nobody waits for the failover: it happens while flag and fence are handled."""
     drill.estate.site.disconnect()
     drill.fault("redis1", Host.kill)
     running = drill.start(extra=HASTY)
     drill.redis_fails_over("redis2")
-    # Whether the one who is gone takes writes of somebody, nobody here can know.
+    # Nobody here can know whether the lost Redis still takes writes from somebody.
     gone = "redis1: write block NOT ACCOUNTED FOR: could not be reached"
     drill.stop(running=running, fails=True, says=[gone, "redis2: write block held by", "the fence is proven"])
     assert drill.place.redis("GET", BLOCK) == "true"
@@ -28,7 +28,7 @@ def test_redis_host_lost_before_the_stop(drill: Drill) -> None:
 
 @pytest.mark.drill
 def test_redis_host_lost_once_it_holds_the_block(drill: Drill) -> None:
-    """What was acknowledged to the run is gone with that host, or is not: the one who took over is asked."""
+    """What was acknowledged to the run may or may not be gone with that host: the new master is asked."""
     drill.estate.site.disconnect()
     running = drill.start(extra=HASTY)
     until(lambda: drill.place.redis("GET", BLOCK) == "true", "the block to be held", timeout=240)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis is killed: the block is not held and that is said; flag, fence, evidence and dump do not wait for it."""
+"""Redis is killed: the block is not held and the screen says so; flag, fence, evidence and dump do not wait for it."""
 
 from __future__ import annotations
 

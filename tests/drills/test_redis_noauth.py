@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody has given Redis a password: the block is refused and that is said, with what helps."""
+"""Somebody has given Redis a password: the block is refused, and the screen says so and what helps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PASSWORD = "new-since-yesterday"
 @pytest.mark.drill
 def test_redis_noauth(drill: Drill) -> None:
     known = ["env", f"REDISCLI_AUTH={_PASSWORD}", "redis-cli", "CONFIG", "SET", "requirepass", ""]
-    # Who is connected stays connected: people, replica and Sentinel go on.
+    # Open connections stay open: people, replica and Sentinel go on.
     drill.after(drill.estate.fleet["redis1"].run, known)
     drill.place.redis("CONFIG", "SET", "requirepass", _PASSWORD)
     assert "NOAUTH" in drill.place.redis("PING"), "it lets anybody in: this shows nothing"

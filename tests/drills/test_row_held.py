@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody holds a company's row: it is named, with the line that ends it, and everybody else is off in time."""
+"""Somebody holds a company's row: they are named, with the line that ends it, and everybody else is off in time."""
 
 from __future__ import annotations
 

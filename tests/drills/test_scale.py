@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""30 application hosts and 4 primaries: more databases cost little more, a dead host its connect timeout, once."""
+"""30 application hosts and 4 primaries: more databases cost little more, a dead host costs its connect timeout once."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
 PRIMARIES, APPS = 4, 30
 SCENARIO = CHECKOUT / "playbooks" / "scenario3.yml"
-# There is no Redis, and what follows the stop is not what these are about.
+# There is no Redis, and these tests are not about what follows the stop.
 STOP_ALONE = {"kanban_redis_hosts": "none", "kanban_app_hosts": "none", "kanban_dump_tables": []}
-# An even number: in each the one primary and the four are stopped in turn, and who is first takes turns as well.
+# An even number: each round stops the one primary and the four in turn, and which comes first alternates.
 ROUNDS = 10
 
 
@@ -68,7 +68,7 @@ def test_four_primaries_are_stopped_in_less_than_one_and_a_half_times_the_time_o
     for number in range(ROUNDS):
         for count in sorted(counts, reverse=bool(number % 2)):
             counts[count].append(stopped(light, f"INC-{number}-{count}", light.primaries[:count]))
-    # Within a round: the machine's speed varies by a quarter from minute to minute.
+    # Compared within a round: the machine's speed varies by a quarter from minute to minute.
     growth = statistics.median(four / one for one, four in zip(counts[1], counts[PRIMARIES], strict=True))
     print(f"\nuntil the stop, 1 primary: {counts[1]}, {PRIMARIES}: {counts[PRIMARIES]}: {growth:.2f} x")
     assert growth < 1.5
@@ -120,9 +120,9 @@ def test_nothing_of_light_hosts_is_left_when_who_made_them_is_killed(hosts_can_b
         assert maker.stdout is not None
         assert maker.stdout.readline() == "up\n"
         started = descendants(maker.pid)
-        # One that waits, the first of the tree, two of each host and PostgreSQL's own.
+        # One that waits, the first of the tree, two per host, and PostgreSQL's own.
         assert len(started) > 10
-        # Nobody else ever sees network and files of theirs.
+        # Nobody else ever sees their network and files.
         assert "10.214." not in call(["ip", "-brief", "address"]).stdout
         assert f" {PLACE} " not in Path("/proc/self/mounts").read_text()
     finally:
@@ -133,7 +133,7 @@ def test_nothing_of_light_hosts_is_left_when_who_made_them_is_killed(hosts_can_b
 
 
 def running() -> dict[tuple[int, str], int]:
-    """Return the parent of each process of the machine, which is known by its number and the moment it began."""
+    """Return the parent of each process on the machine, by the process's number and start time."""
     found = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -145,7 +145,7 @@ def running() -> dict[tuple[int, str], int]:
 
 
 def descendants(ancestor: int) -> set[tuple[int, str]]:
-    """Return the processes below one."""
+    """Return the descendants of a process."""
     parents, found = running(), {ancestor}
     while more := {pid for (pid, _began), parent in parents.items() if parent in found} - found:
         found |= more

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The application writes whole settings back that it read before the kill: they come back off."""
+"""The application writes back whole settings that it read before the kill: they come back switched off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.playbooks.place import IS_ON
 from tests.rehearsal.boards import versions
 
 _LATER_SECONDS = 3
-# Between the kill and the latch, which comes with the next play: what came back until then is off again with it.
+# Between the kill and the latch, which comes with the next play and switches off again what came back until then.
 _MOMENT_SECONDS = 3
 _ON = f'SELECT id FROM "Companies" WHERE {IS_ON} AND id > 1 ORDER BY id'
 _CAUGHT = "SELECT count(*) > 0 FROM kanban_rollback.latched"
@@ -26,17 +26,17 @@ _CAUGHT = "SELECT count(*) > 0 FROM kanban_rollback.latched"
 def test_stale_settings(drill: Drill) -> None:
     application, place = drill.estate.application, drill.place
     drill.after(lambda: application.misbehave(stale_settings=None))
-    # Whoever opens the board brings them back so many seconds later.
+    # Opening the board brings them back so many seconds later.
     application.misbehave(stale_settings=_LATER_SECONDS)
     companies = itertools.cycle(map(int, place.psql(_ON).split()))
     drill.estate.site.disconnect()
     running = drill.start()
-    # Until it is off somebody does all the while, so that there is something to come back.
+    # Somebody keeps opening it until the flag is off, so that there is something to come back.
     while drill.watch.looks[-1].on and running.alive:
         list(versions(drill.estate, next(companies)))
         time.sleep(EVERY_SECONDS)
     drill.stop(running=running, returns=_MOMENT_SECONDS)
-    # They may be faster than the next look, which then never sees that all were off.
+    # They may come back before the next look, which then never sees that all were off.
     came_back = any(later.on > earlier.on for earlier, later in itertools.pairwise(drill.watch.looks))
     assert came_back or place.psql(_CAUGHT) == "t", "no old settings came back: this shows nothing"
     drill.finish()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The synchronous standby is dead, so nobody's commit ends: the kill waits for no standby, and says who lacks it."""
+"""The synchronous standby is dead, so nobody's commit ends: the kill does not wait for it and says who does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_standby_dead(drill: Drill) -> None:
     drill.after(db2.run, ["systemctl", "start", "postgresql@17-main"])
     db2.run(["systemctl", "stop", "postgresql@17-main"], timeout=60)
     until(lambda: db1.psql(_WAIT) != "0", "somebody's commit to wait", timeout=30)
-    # Who waits holds locks all the while, so those tables cannot be fenced before it is mended.
+    # Waiting sessions hold their locks, so those tables cannot be fenced before the fault is mended.
     drill.stop(
         fails=True,
         says=[

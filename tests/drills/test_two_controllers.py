@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two people type the same command at the same moment: one incident, one stop, and neither is told a failure."""
+"""Two people type the same command at the same moment: one incident, one stop, and neither sees a failure."""
 
 from __future__ import annotations
 
