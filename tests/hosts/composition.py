@@ -8,7 +8,7 @@ DEFAULT_STATE = Path(__file__).parents[2] / ".cache" / "hosts"
 
 @dataclass(frozen=True)
 class HostSpec:
-    """One host to be: `role` is what its first boot makes of it, `group` its inventory group."""
+    """The plan of one host: `role` is what its first boot makes of it, `group` its inventory group."""
 
     name: str
     group: str
@@ -24,7 +24,7 @@ STANDARD = (
     HostSpec("app1", "app", "app"),
     HostSpec("app2", "app", "app"),
 )
-# By name, for those who ask: an independent primary with data of its own; a replica of Redis, and who fails over to it.
+# By name, on request: an independent primary with its own data; a Redis replica, and the Sentinel that fails over.
 OPTIONAL = {
     "db3": HostSpec("db3", "db", "postgres-primary"),
     "redis2": HostSpec("redis2", "redis", "redis-replica", primary="redis1"),

@@ -1,4 +1,4 @@
-"""The engine whose containers the hosts are, Podman or Docker, and all that the two have to be told differently."""
+"""The engine whose containers the hosts are, Podman or Docker, and everything that differs between the two."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _PLACES = ("/usr/sbin", "/sbin", "/usr/lib/podman", "/usr/libexec/podman", "/usr
 
 @dataclass(frozen=True)
 class Engine:
-    """What is said to one of them in words of its own; what both understand alike stands where it is said."""
+    """The words that are specific to one engine; what both understand alike is written where it is used."""
 
     name: str
     """Its program."""
@@ -42,8 +42,8 @@ class Engine:
 PODMAN = Engine(
     name="podman",
     programs={"podman": "podman", "runc": "runc", "netavark": "netavark"},
-    # Below podman's own group all hosts of the machine share the turn of one process: where twenty are busy, an
-    # interpreter with its driver takes 7 s to load on a host, and 1 s here.
+    # Below podman's own group all hosts of the machine share the turn of one process: with twenty busy hosts, an
+    # interpreter with its driver takes 7 s to load there, and 1 s here.
     run=("--replace", "--systemd=always", "--cgroup-parent=/"),
     plug=("--network={network}:ip={address},mac={mac}",),
     # No name server of podman's: the hosts know each other from /etc/hosts.
@@ -59,8 +59,8 @@ PODMAN = Engine(
     },
 )
 # What podman does by --systemd=always, piece by piece, and not --privileged: with that a host would set the machine's
-# own kernel parameters when it boots. Groups of processes are systemd's to make, in the part of the tree that the
-# machine's version has for it.
+# own kernel parameters when it boots. systemd makes the groups of processes, in the part of the tree that the machine's
+# version has for it.
 _V1 = Path("/sys/fs/cgroup/systemd")
 _GROUPS = _V1 if _V1.is_dir() else _V1.parent
 DOCKER = Engine(
@@ -69,8 +69,8 @@ DOCKER = Engine(
     run=(
         "--env=container=docker",
         "--cgroupns=host",
-        # Docker's own filter and profile let nobody make namespaces and mount in them, and Redis is started in some of
-        # its own.
+        # Docker's own filter and profile forbid making namespaces and mounting in them, but Redis is started in its
+        # own.
         "--security-opt=seccomp=unconfined",
         "--security-opt=apparmor=unconfined",
         f"--volume={_GROUPS}:{_GROUPS}:rw",
@@ -90,12 +90,12 @@ ENGINES = {each.name: each for each in (PODMAN, DOCKER)}
 
 
 def found(program: str) -> bool:
-    """Say whether the machine has a program."""
+    """Tell whether the machine has a program."""
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_PLACES])) is not None
 
 
 def chosen() -> Engine:
-    """Return the engine that the environment names; else podman, unless only docker is there. HostsError: no such."""
+    """Return the engine that the environment names; else podman, unless only docker exists; HostsError if unknown."""
     name = os.environ.get(VARIABLE) or ("docker" if found("docker") and not found("podman") else "podman")
     if name not in ENGINES:
         raise HostsError(f"{VARIABLE}={name}: the hosts can be made by {' or '.join(ENGINES)}")
@@ -111,7 +111,7 @@ def engine(
 
 
 def what_is_missing() -> str:
-    """One sentence on why hosts cannot be made on this machine, or an empty string."""
+    """Return one sentence on why hosts cannot be made on this machine, or an empty string."""
     if os.geteuid() != 0:
         return "the hosts need root (networks, containers with systemd): run this as root"
     try:
@@ -123,6 +123,6 @@ def what_is_missing() -> str:
     if absent:
         packages = " ".join(sorted({programs[name] for name in absent}))
         return f"{', '.join(absent)} not found on this machine: apt-get install --no-install-recommends {packages}"
-    # Docker's program is there without its daemon as well.
+    # Docker's program may be there without its daemon.
     asked = engine("version", check=False)
     return "" if asked.returncode == 0 else f"{one.name} does not work on this machine: {asked.stderr.strip()}"

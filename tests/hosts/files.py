@@ -1,4 +1,4 @@
-"""The files of a run: keys, passwords, inventory. All lie in the state directory, 0600, and go with the fleet."""
+"""The files of a run: keys, passwords, inventory. All are in the state directory, 0600, and go with the fleet."""
 
 import configparser
 import hashlib
@@ -26,12 +26,12 @@ PASSWORDS = ("postgres_password", "replication_password")
 
 
 def fleet_id(state: Path) -> str:
-    """Return eight hex digits that stand for a state directory: the label of all that belongs to its fleet."""
+    """Return eight hex digits that stand for a state directory: the label of everything in its fleet."""
     return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:8]
 
 
 def control_directory(state: Path) -> Path:
-    """Return where ssh keeps its shared connections: short, as a socket's path has to be under 108 bytes."""
+    """Return where ssh keeps its shared connections: short, because a socket's path must be under 108 bytes."""
     return control_directory_of(fleet_id(state))
 
 
@@ -41,7 +41,7 @@ def control_directory_of(fleet: str) -> Path:
 
 
 def ssh_args() -> str:
-    """Return how the checkout's ansible.cfg has ssh share connections: a run elsewhere does not read that file."""
+    """Return the checkout's ssh arguments for sharing connections: a run elsewhere does not read its ansible.cfg."""
     settings = configparser.ConfigParser(interpolation=None)
     settings.read_string((CHECKOUT / "ansible.cfg").read_text(encoding="utf-8"))
     return settings["ssh_connection"]["ssh_args"]
@@ -86,8 +86,8 @@ def write_before_boot(state: Path, specs: Sequence[HostSpec], addresses: dict[st
 
 
 def write_inventory(state: Path, hosts: Sequence[Host]) -> None:
-    """Write the Ansible inventory, as a team's own would be: nothing in it that plays should set for themselves."""
-    # Quoted for ssh and once more for Ansible: the way to a checkout may have spaces in it.
+    """Write the Ansible inventory as a team would: it contains nothing that plays should set for themselves."""
+    # Quoted for ssh and once more for Ansible: the path of a checkout may contain spaces.
     known_hosts = shlex.quote(f'UserKnownHostsFile="{state / KNOWN_HOSTS}"')
     options = f"-o {known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     shared_vars = {
@@ -118,12 +118,12 @@ def _yaml(tree: dict[str, object], depth: int = 0) -> list[str]:
 
 
 def write_fleet(state: Path, hosts: Sequence[Host]) -> None:
-    """Write down who is in the fleet, for other processes."""
+    """Record which hosts are in the fleet, for other processes."""
     write(state / FLEET, json.dumps([asdict(host) for host in hosts], indent=2) + "\n")
 
 
 def read_fleet(state: Path) -> list[Host]:
-    """Return the hosts of a fleet that is up. Raises HostsError when there is none."""
+    """Return the hosts of a fleet that is up. Raises HostsError if there is none."""
     try:
         return [Host(**host) for host in json.loads((state / FLEET).read_text())]
     except FileNotFoundError:

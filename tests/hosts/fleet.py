@@ -1,4 +1,4 @@
-"""A fleet of hosts on a bridge of its own: up, found again, down."""
+"""A fleet of hosts on its own bridge: up, found again, down."""
 
 import contextlib
 import ipaddress
@@ -18,7 +18,7 @@ from tests.hosts.host import Host, until
 from tests.hosts.machine import HostsError, call, locked
 
 LABEL = "chatia.kanban_rollback.hosts"
-# Where the machine has the directory that a host has of its checkout.
+# Where the machine has the directory of its checkout that a host has mounted.
 _SHARED = '{{range .Mounts}}{{if eq .Destination "/etc/kanban-host"}}{{.Source}}{{end}}{{end}}'
 
 
@@ -31,7 +31,7 @@ class Fleet:
     seconds: float = 0.0
 
     def __getitem__(self, name: str) -> Host:
-        """Return a host by name; KeyError when there is none."""
+        """Return a host by name; KeyError if there is none."""
         return {host.name: host for host in self.hosts}[name]
 
     @property
@@ -55,7 +55,7 @@ class Fleet:
         return (self.state / "postgres_password").read_text()
 
     def ssh(self, name: str, *command: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
-        """Log in as root as a client would, on a connection of its own; status 255 when the host is not reached."""
+        """Log in as root as a client would, on a separate connection; status 255 if the host is not reached."""
         argv = ["ssh", "-i", str(self.key), "-o", f'UserKnownHostsFile="{self.known_hosts}"', "-o", "ConnectTimeout=3"]
         for option in ("BatchMode=yes", "IdentitiesOnly=yes", "ControlPath=none", "StrictHostKeyChecking=yes"):
             argv += ["-o", option]
@@ -67,12 +67,12 @@ class Fleet:
 
 
 def load(state: Path = DEFAULT_STATE) -> Fleet:
-    """Find a fleet that another process brought up. Raises HostsError when there is none."""
+    """Find a fleet that another process brought up. Raises HostsError if there is none."""
     return Fleet(state.resolve(), tuple(files.read_fleet(state)))
 
 
 def up(state: Path = DEFAULT_STATE, specs: Sequence[HostSpec] = STANDARD, *, timeout: float = 90) -> Fleet:
-    """Bring up new hosts, in place of those (or of the remains of those) that the state directory stands for.
+    """Bring up new hosts, in place of those (or their remains) that the state directory stands for.
 
     Returns when every host is what its role promises. `timeout` in seconds is for the hosts; a first build of the image
     has its own. Raises HostsError, and then leaves nothing behind.
@@ -88,11 +88,11 @@ def up(state: Path = DEFAULT_STATE, specs: Sequence[HostSpec] = STANDARD, *, tim
         image.remove(keep=tag)
         try:
             hosts = _boot(state, specs, tag)
-            # They boot side by side; waiting for one after the other costs nothing, and Ctrl-C ends it.
+            # They boot in parallel; waiting for one after the other costs nothing, and Ctrl-C ends it.
             for host in hosts:
                 host.wait_until_ready(timeout=timeout)
         except BaseException:
-            # Half a fleet is of no use to anybody. What went wrong is what the caller has to hear.
+            # Half a fleet is of no use to anybody, and the caller must hear the original error.
             with contextlib.suppress(HostsError):
                 _remove(state)
             raise
@@ -101,9 +101,9 @@ def up(state: Path = DEFAULT_STATE, specs: Sequence[HostSpec] = STANDARD, *, tim
 
 
 def down(state: Path = DEFAULT_STATE) -> None:
-    """Remove every container, network and file of the fleet, whatever a killed run left of it. Twice is fine.
+    """Remove every container, network and file of the fleet, whatever a killed run left of it. Safe to repeat.
 
-    Touches only what carries the label of this state directory. Raises HostsError when something will not go.
+    Touches only what carries the label of this state directory. Raises HostsError if something cannot be removed.
     """
     state = state.resolve()
     with _lock(state):
@@ -111,7 +111,7 @@ def down(state: Path = DEFAULT_STATE) -> None:
 
 
 def remove_orphans() -> list[str]:
-    """Remove fleets whose checkout is gone, for nobody else can, and return what stood for them.
+    """Remove fleets whose checkout is gone, because nobody else can, and return their ids.
 
     A host has a directory of its checkout mounted from before it boots until it is removed.
     """
@@ -144,12 +144,12 @@ def _boot(state: Path, specs: Sequence[HostSpec], tag: str) -> list[Host]:
     names = [f"--add-host={host.name}:{host.address}" for host in hosts]
 
     def boot(host: Host) -> None:
-        # Without an address of its own that stays, a rebooted host is unreachable until others' ARP entries age.
+        # Without a fixed MAC address, a rebooted host is unreachable until others' ARP entries age.
         mac = "02:4b:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(host.address).packed)
         engine(
             "run", "--detach", "--name", host.container, "--hostname", host.name, "--label", label,
             *(word.format(network=network, address=host.address, mac=mac) for word in chosen().plug), *names,
-            # A real host reboots itself, has a firewall of its own and memory to share between processes.
+            # A real host reboots itself, has its own firewall and memory to share between processes.
             "--restart=always", "--cap-add=NET_ADMIN", "--shm-size=256m", "--log-driver=none", *chosen().run,
             "--volume", f"{state / files.SHARED / host.name}:/etc/kanban-host:ro",
             tag, "/sbin/init",
@@ -163,16 +163,16 @@ def _boot(state: Path, specs: Sequence[HostSpec], tag: str) -> list[Host]:
 
 
 def _make_network(name: str, label: str) -> ipaddress.IPv4Network:
-    """Make the bridge on the first free subnet of ours; an engine knows which of its own networks has which."""
+    """Make the bridge on our first free subnet; an engine knows which subnets its own networks have."""
     one = chosen()
     routed = {route["dst"] for route in json.loads(call(["ip", "-json", "-4", "route", "show"]).stdout)}
     for number in range(64):
         subnet = ipaddress.IPv4Network(f"10.213.{number}.0/24")
-        # Another engine's, of which Docker knows nothing.
+        # Another engine's, which Docker does not know.
         if str(subnet) in routed:
             continue
-        # Internal: no way out. Where podman has no name server it gives the machine no address on the bridge, unless
-        # one is asked for.
+        # Internal: no way out. Without a name server podman gives the machine no address on the bridge unless one is
+        # asked for.
         where = ["--subnet", str(subnet), "--gateway", str(subnet[1])]
         made = engine("network", "create", "--internal", *one.network, *where, "--label", label, name, check=False)
         if made.returncode == 0:

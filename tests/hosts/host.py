@@ -1,4 +1,4 @@
-"""One running host, and the faults that can be done to it."""
+"""One running host, and the faults that can be applied to it."""
 
 import json
 import shlex
@@ -19,19 +19,19 @@ table inet kanban_blackhole {
   chain outgoing { type filter hook output priority -400; policy drop; oif lo accept; }
 }
 """
-# What gets in is heard, and no answer gets out.
+# Packets come in, but no answer gets out.
 _MUTE = """
 table inet kanban_blackhole {
   chain outgoing { type filter hook output priority -400; policy drop; oif lo accept; }
 }
 """
 
-# What a database says when it is what its role promises.
+# What a database is asked to show that it is what its role promises.
 _ASKED = {
     "postgres-primary": "SELECT NOT pg_is_in_recovery()",
     "postgres-replica": "SELECT status = 'streaming' FROM pg_stat_wal_receiver",
 }
-# What Redis and Sentinel say then, by the port that they listen on and the section of INFO.
+# What Redis and Sentinel say in that case, by their port and the section of INFO.
 _INFORMED = {
     "redis-replica": (6379, "replication", "master_link_status:up"),
     "redis-sentinel": (26379, "sentinel", "master0:name=mymaster,status=ok"),
@@ -48,7 +48,7 @@ def until(ready: Callable[[], bool], what: str, *, timeout: float, pause: float 
 
 
 def answers(address: str, port: int, send: bytes, expect: bytes) -> bool:
-    """Say whether a TCP server's first bytes, after ours, are the expected ones (one second for each step)."""
+    """Tell whether a TCP server's first bytes, after ours, are the expected ones (one second for each step)."""
     try:
         with socket.create_connection((address, port), timeout=1) as connection:
             connection.sendall(send)
@@ -59,7 +59,7 @@ def answers(address: str, port: int, send: bytes, expect: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Host:
-    """A host of a fleet. Its state is asked of the engine each time, so that any process may hold one."""
+    """A host of a fleet. The engine is asked for its state each time, so that any process may hold one."""
 
     name: str
     group: str
@@ -77,9 +77,9 @@ class Host:
         stdin: str | None = None,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program on the host, past the network: works on a host that is cut off; clients see nothing of it.
+        """Run a program on the host, bypassing the network: works on a host that is cut off, unseen by clients.
 
-        After `timeout` seconds it is killed on the host too. Raises HostsError then, and when it fails unless `check`
+        After `timeout` seconds it is killed on the host, too. Raises HostsError then, and if it fails unless `check`
         is false.
         """
         bounded = ["timeout", "--kill-after=1", f"{timeout:g}", *argv]
@@ -98,7 +98,7 @@ class Host:
         return [*chosen().inside, found]
 
     def _as(self, user: str) -> list[str]:
-        """Run what follows with the ids, groups and home of a user of the host; who calls is root."""
+        """Return words that run what follows with the ids, groups and home of a user; the caller is root."""
         if user == "root":
             return []
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
@@ -130,7 +130,7 @@ class Host:
         self._in_network("nft", "-f", "-", stdin=_BLACKHOLE)
 
     def mute(self) -> None:
-        """Drop what the host sends, silently: it does what it was told on open connections, and nobody hears of it."""
+        """Drop what the host sends, silently: it does what it was told on open connections, and nobody learns of it."""
         self._in_network("nft", "destroy", "table", "inet", "kanban_blackhole")
         self._in_network("nft", "-f", "-", stdin=_MUTE)
 
@@ -148,11 +148,11 @@ class Host:
         self.wait_for_ssh(timeout=timeout)
 
     def mount_memory(self, where: str, mebibytes: int) -> None:
-        """Put an empty file system over a directory, in memory: a disk to be filled that is not the machine's."""
+        """Mount an empty file system in memory over a directory: a disk to fill that is not the machine's."""
         self._in_mounts("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", where)
 
     def unmount(self, where: str) -> None:
-        """Take away what `mount_memory` put over a directory; what is on it is lost."""
+        """Unmount what `mount_memory` put over a directory; what is on it is lost."""
         self._in_mounts("umount", where)
 
     def pause(self) -> None:
@@ -180,7 +180,7 @@ class Host:
     def _role_is_up(self) -> bool:
         if self.role == "redis":
             return answers(self.address, 6379, b"PING\r\n", b"+PONG")
-        # Not before the first boot is over: PostgreSQL accepts before its roles and slots are there.
+        # Not before the first boot is over: PostgreSQL accepts connections before its roles and slots exist.
         over = self.run(["test", "-e", "/var/lib/kanban-firstboot"], check=False).returncode == 0
         if over and self.role in _ASKED:
             # A replica refuses sessions until it has caught up, and a primary that lost its power until it is repaired.
@@ -192,7 +192,7 @@ class Host:
         return over
 
     def _namespace(self) -> str:
-        # Docker goes on naming that of a dead one.
+        # Docker still names the namespace of a dead container.
         asked = "{{if .State.Pid}}{{.NetworkSettings.SandboxKey}}{{end}}"
         found = engine("inspect", "--type", "container", "--format", asked, self.container)
         path = found.stdout.strip()
@@ -201,7 +201,7 @@ class Host:
         return path
 
     def _in_network(self, *argv: str, stdin: str | None = None) -> str:
-        """Run a program of the machine in the host's network: it does not matter whether the host is frozen."""
+        """Run a program of the machine in the host's network, even if the host is frozen."""
         return call(["nsenter", f"--net={self._namespace()}", *argv], stdin=stdin).stdout
 
     def _in_mounts(self, *argv: str) -> None:

@@ -1,4 +1,4 @@
-"""The one image of which all hosts are made, kept by the engine under a tag that is a hash of its recipe."""
+"""The one image from which all hosts are made, kept by the engine under a tag that is a hash of its recipe."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ BUILD = (
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
 )
-# Exactly what the lock file says, checksums included; nothing of a package is run while it is installed.
+# Exactly what the lock file says, checksums included; no code of a package runs while it is installed.
 NPM = ("ci", "--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
 CHANGES = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3")
 # Shared by all checkouts of the machine, as an engine's store is.
@@ -30,7 +30,7 @@ def recipe_hash(recipe: Path = RECIPE) -> str:
     """Return twelve hex digits that change with anything that goes into the image."""
     digest = hashlib.sha256(repr((BUILD, NPM, CHANGES)).encode())
     for path in sorted(recipe.iterdir()):
-        # The settings of an engine on the machine are no part of a host.
+        # The settings of an engine on the machine are not part of a host.
         if path.name != "containers.conf":
             digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -43,7 +43,7 @@ def packages(recipe: Path = RECIPE) -> list[str]:
 
 
 def exists(tag: str) -> bool:
-    """Say whether the engine has the image."""
+    """Tell whether the engine has the image."""
     return engine("image", "inspect", tag, check=False).returncode == 0
 
 
@@ -52,7 +52,7 @@ def ensure() -> tuple[str, bool]:
     tag = f"{REPOSITORY}:{recipe_hash()}"
     if exists(tag):
         return tag, False
-    # As long as a build may take, for another process may be building the same.
+    # As long as a build may take, because another process may be building the same image.
     with locked(LOCK, timeout=900):
         built = not exists(tag)
         if built:
@@ -61,9 +61,9 @@ def ensure() -> tuple[str, bool]:
 
 
 def directory(tag: str, said: str) -> str:
-    """Return the directory that an image of one layer is, by what the engine says of its driver. Raises HostsError.
+    """Return the directory of a single-layer image, from what the engine says of its driver. Raises HostsError.
 
-    Docker's containerd image store has another driver, or tells of none: there is no such directory to be read from.
+    Docker's containerd image store has another driver, or names none: it has no such directory.
     """
     driver = json.loads(said) or {}
     data = driver.get("Data") or {}
@@ -76,7 +76,7 @@ def directory(tag: str, said: str) -> str:
 
 
 def remove(keep: str = "") -> None:
-    """Remove our images, `keep` aside. One that another fleet still uses stays."""
+    """Remove our images except `keep`. One that another fleet still uses stays."""
     listed = engine("images", "--filter", f"reference={REPOSITORY}", "--format", "{{.Repository}}:{{.Tag}}")
     for tag in listed.stdout.split():
         if tag != keep:
@@ -84,7 +84,7 @@ def remove(keep: str = "") -> None:
 
 
 def _build(tag: str) -> None:
-    # A killed build cannot clean up; we hold the lock, so what lies there is nobody's.
+    # A killed build cannot clean up; we hold the lock, so what is there belongs to nobody.
     for left in BUILD_DIRECTORY.glob("kanban-rollback-hosts-*"):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="kanban-rollback-hosts-", dir=BUILD_DIRECTORY) as name:
@@ -114,7 +114,7 @@ def _build(tag: str) -> None:
 
 
 def _install_pm2(build: Path) -> Path:
-    """Have npm install pm2 into a directory that the image is then given; hosts have no way to the registry."""
+    """Have npm install pm2 into a directory that goes into the image; hosts cannot reach the registry."""
     directory = build / "pm2"
     directory.mkdir()
     for name in ("package.json", "package-lock.json"):

@@ -1,4 +1,4 @@
-"""What the machine has to have, one way to call its programs, and one lock between processes."""
+"""What the machine must have, one way to call its programs, and one lock between processes."""
 
 import contextlib
 import fcntl
@@ -10,7 +10,7 @@ from pathlib import Path
 
 RECIPE = Path(__file__).parent / "recipe"
 
-# Program -> Debian package; what an engine needs beside them stands with it.
+# Program -> Debian package; what an engine also needs is listed with it.
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "npm": "npm",
@@ -34,10 +34,10 @@ def call(
     check: bool = True,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of the machine and give back what it said.
+    """Run a program of the machine and return what it said.
 
-    `timeout` is in seconds; `environment` is given to it beside our own. Raises HostsError with the program's stderr
-    when it fails (unless `check` is false), and when it takes too long. Secrets belong in `stdin`, never in `argv`.
+    `timeout` is in seconds; `environment` is added to our own. Raises HostsError with the program's stderr if it
+    fails (unless `check` is false), and if it takes too long. Secrets belong in `stdin`, never in `argv`.
     """
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     try:
@@ -62,9 +62,9 @@ def call(
 
 @contextlib.contextmanager
 def locked(path: Path, *, timeout: float) -> Iterator[None]:
-    """Hold a lock between processes on `path` (made, and removed again). The kernel lets go of it for a killed holder.
+    """Hold a lock between processes on `path` (created, and removed again). The kernel releases it for a killed holder.
 
-    Raises HostsError when another process still has it after `timeout` seconds.
+    Raises HostsError if another process still has it after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
     while True:

@@ -1,7 +1,7 @@
 """The pytest fixture `fleet`: put `pytest_plugins = ["tests.hosts.plugin"]` into a test module (or tests/conftest.py).
 
-KANBAN_HOSTS_KEEP=1 leaves the hosts up after the tests. Where hosts cannot be made the tests are skipped, with the
-reason; with CI set they fail, for there nobody reads what was skipped.
+KANBAN_HOSTS_KEEP=1 leaves the hosts up after the tests. If hosts cannot be made, the tests are skipped with the
+reason; with CI set they fail, because nobody reads there what was skipped.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.hosts.fleet import Fleet, up
 
 @pytest.fixture(scope="session")
 def hosts_can_be_made() -> None:
-    """Skip where this machine cannot run hosts; fail instead where CI is set."""
+    """Skip if this machine cannot run hosts; fail instead if CI is set."""
     if missing := what_is_missing():
         if os.environ.get("CI"):
             pytest.fail(missing)

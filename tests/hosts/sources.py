@@ -7,7 +7,7 @@ from tests.hosts.machine import HostsError, call
 
 _HTTP = re.compile(r"^https?://", re.IGNORECASE)
 _ONE_LINE = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)")
-# Options without which the machine itself could not read its sources. Where packages come from is never ours to choose.
+# Options without which the machine itself could not read its sources. We never choose where packages come from.
 _OPTIONS = re.compile(r"^Acquire::(?:Check-|https?::)")
 
 
@@ -38,7 +38,7 @@ def one_line(text: str) -> list[str]:
 def write_sources(directory: Path, apt: Path = Path("/etc/apt")) -> list[str]:
     """Write the usable sources into `directory` (0600) and return their files' paths, as mmdebstrap takes them.
 
-    Raises HostsError when the machine has none.
+    Raises HostsError if the machine has none.
     """
     folder = apt / "sources.list.d"
     stanzas = [stanza for path in sorted(folder.glob("*.sources")) for stanza in deb822(path.read_text())]
@@ -66,7 +66,7 @@ def write_options(directory: Path) -> str:
 
 
 def codename(release: Path = Path("/etc/os-release")) -> str:
-    """Return the machine's Debian release, whose packages the hosts get. Raises HostsError where it is not Debian."""
+    """Return the machine's Debian release, whose packages the hosts get. Raises HostsError if it is not Debian."""
     found = re.search(r'^VERSION_CODENAME="?(\w+)', release.read_text(), re.MULTILINE) if release.is_file() else None
     if found is None:
         raise HostsError(f"{release} names no release: the hosts are made of the machine's own Debian packages")

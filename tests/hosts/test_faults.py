@@ -1,4 +1,4 @@
-"""Shows what a client sees of each fault, and that it can be undone."""
+"""What a client sees of each fault, and that it can be undone."""
 
 import socket
 import subprocess
@@ -33,7 +33,7 @@ def test_a_blackholed_host_times_out_instead_of_refusing(fleet: Fleet) -> None:
     try:
         with pytest.raises(TimeoutError):
             socket.create_connection((redis1.address, 6379), timeout=2)
-        # Twice is no error, and one mend undoes it.
+        # Twice is not an error, and one mend undoes it.
         redis1.blackhole()
     finally:
         redis1.mend()
@@ -90,7 +90,7 @@ def test_a_killed_replica_says_no_goodbye_and_streams_again_after_its_start(flee
 
 @pytest.mark.drill
 def test_a_shared_connection_ends_with_its_host_and_the_first_command_finds_it_again(fleet: Fleet) -> None:
-    """Without ansible.cfg's keep-alive what was under way holds the connection, and the first command waits."""
+    """Without ansible.cfg's keep-alive the pending command holds the connection, and the first command waits."""
 
     def said() -> str:
         argv = [beside("ansible"), "-i", str(fleet.inventory), "app1", "-m", "ansible.builtin.raw", "-a", "hostname"]
@@ -105,9 +105,9 @@ def test_a_shared_connection_ends_with_its_host_and_the_first_command_finds_it_a
     app1.kill()
     began = time.monotonic()
     try:
-        # Ansible gives the command up, and leaves the connection to those after it.
+        # Ansible gives up the command and leaves the connection to later ones.
         assert "Timed out after 10 second" in said()
-        # TCP sends again after 25 and after 51 seconds, from the command on.
+        # TCP retransmits 25 and 51 seconds after the command.
         time.sleep(max(0.0, began + 30 - time.monotonic()))
     finally:
         app1.start()

@@ -1,4 +1,4 @@
-"""Shows that the hosts are what tests of playbooks take them for, and that nothing of them is left over."""
+"""The hosts are what tests of playbooks take them for, and nothing of them is left over."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_every_host_booted_without_a_failed_unit_and_runs_only_what_it_is_for(fl
 def test_hosts_have_a_default_route_that_leads_nowhere(fleet: Fleet) -> None:
     app = fleet["app1"]
     assert f"src {app.address}" in app.run(["ip", "-4", "route", "get", "8.8.8.8"]).stdout
-    # Nobody has the gateway's address: the packet never gets beyond the question who has.
+    # No host has the gateway's address: the packet never gets beyond the question of who has it.
     probe = "import socket; socket.create_connection(('203.0.113.77', 80), timeout=8)"
     assert "No route to host" in app.run(["python3", "-c", probe], check=False).stderr
 
@@ -126,15 +126,15 @@ def test_pm2_keeps_a_program_running_for_root_and_for_the_user_of_the_applicatio
 
 @pytest.fixture
 def state(hosts_can_be_made: None, tmp_path: Path) -> Iterator[Path]:
-    """A state directory of the test's own: its fleet is another than that of the session."""
-    # With a space in it, as a checkout's way may have.
+    """The test's own state directory: its fleet is not that of the session."""
+    # With a space in it, as a checkout's path may have.
     directory = tmp_path / "of one test"
     yield directory
     down(directory)
 
 
 def remains(state: Path) -> list[str]:
-    """Whatever is left of a fleet on this machine."""
+    """Return whatever is left of a fleet on this machine."""
     fleet = files.fleet_id(state)
     named = [str(path) for path in Path("/run").glob(f"*{fleet}*")]
     return leftovers(state) + named + processes(state) + ([str(state)] if state.exists() else [])

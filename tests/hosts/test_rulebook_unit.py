@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemd takes the rulebook's unit as its page has it, and its log is read as that page says."""
+"""systemd accepts the rulebook's unit as its page has it, and its log is read as that page says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_unit_of_the_rulebook_is_taken_and_its_log_read(fleet: Fleet) -> Non
         host.run(["useradd", "--system", "kanban"])
         host.run(["sh", "-c", f"umask 077; cat > {SECRETS}"], stdin="KANBAN_ALERTS_TOKEN=of-this-test-alone\n")
         host.run(["sh", "-c", f"cat > {UNIT}"], stdin=unit)
-        # Nobody has installed it there: that is all that is wrong with it.
+        # The only complaint is that the program is not installed there.
         verified = host.run(["systemd-analyze", "verify", UNIT], check=False)
         complaints = [said for said in (verified.stdout + verified.stderr).splitlines() if said.strip()]
         assert len(complaints) == 1
@@ -37,9 +37,9 @@ def test_the_unit_of_the_rulebook_is_taken_and_its_log_read(fleet: Fleet) -> Non
         host.run(["systemctl", "start", "kanban-rulebook"], check=False)
         argv = shlex.split(line)
         note(argv, PAGE.parent)
-        # By systemd itself: the line of the process that found no program has no unit where it was gone too soon.
+        # systemd's own line: the line of the process that found no program has no unit if it ended too soon.
         until(lambda: "status=203/EXEC" in host.run(argv).stdout, "its log to tell why", timeout=15)
-        # It is tried again for as long as it takes.
+        # systemd restarts it for as long as it takes.
         assert host.run(["systemctl", "show", "-P", "Restart", "kanban-rulebook"]).stdout.strip() == "always"
     finally:
         host.run(["sh", "-c", f"{CLEAR}; userdel kanban"], check=False)
