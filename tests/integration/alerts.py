@@ -30,19 +30,19 @@ from tests.support.redis_server import Certificates
 VENV = ROOT / ".venv-eda"
 RULEBOOK = "chatia.kanban_rollback.alerts"
 TOKEN, ENVIRONMENT = "a-token-of-the-test", "staging"
-# What listens ends with the process of the tests, whatever way that ends.
+# A listener ends with the process of the tests, however that ends.
 WITH_US = ("setpriv", "--pdeathsig", "KILL")
-# What each run of alert.yml says once, and what one says that triages.
+# What each run of alert.yml says once, and what a run that triages says.
 RUN = "PLAY [2. Decide what it may set off]"
 TRIAGE = r"Decided [0-9.]+ s after the command"
-# A Java machine starts, beside all else that runs here.
+# A Java machine starts, beside everything else that runs here.
 START_SECONDS = 90
 Alert = dict[str, Any]
 
 
 @functools.cache
 def environment() -> Path:
-    """Return the programs of the environment that has ansible-rulebook; it is made where it is missing, by the pins."""
+    """Return the programs of the environment that has ansible-rulebook; it is made from the pins if it is missing."""
     subprocess.run(["tools/venv", VENV.name, "requirements/eda.txt"], cwd=ROOT, check=True, timeout=1500)
     return VENV / "bin"
 
@@ -56,7 +56,7 @@ def alert(
     of: str = ENVIRONMENT,
     **labels: Any,
 ) -> Alert:
-    """Return one alert as Alertmanager sends it, firing since a moment ago where nothing else is said."""
+    """Return one alert as Alertmanager sends it, by default firing since a moment ago."""
     asked = {} if scenario is None else {"kanban_scenario": scenario}
     return {
         "status": status,
@@ -75,7 +75,7 @@ def moment(seconds: float) -> str:
 
 
 def post(port: int, body: Any, *, token: str | None = TOKEN, path: str = "alerts") -> int:
-    """Send what is no bytes as JSON; return the status of the answer."""
+    """Send a body, as JSON if it is not bytes; return the status of the answer."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", data, headers)
@@ -99,14 +99,14 @@ class Receiver:
 
     @property
     def said(self) -> str:
-        """What it and its runs have said. Of a run that fails it says everything once more, which is left out."""
+        """What it and its runs have said, without the repeated output of a run that fails."""
         return re.sub(
             r"run_playbook - ERROR - .*?PLAY RECAP \*+\n(?:\S[^\n]*\n)+", "\n", self.running.output, flags=re.DOTALL
         )
 
     @property
     def runs(self) -> int:
-        """How many runs of alert.yml have come to their decision."""
+        """How many runs of alert.yml have reached their decision."""
         return self.said.count(RUN)
 
     @property
@@ -128,7 +128,7 @@ class Place:
 
     @property
     def stops(self) -> int:
-        """How many kills the ledger has, also those that found nobody on; none without a ledger."""
+        """How many kills the ledger has, including those that found nobody on; 0 without a ledger."""
         if not self.db.has_ledger():
             return 0
         number: int = self.db.value(
@@ -172,7 +172,7 @@ class Place:
             "kanban_triage_seconds": 10,
             "kanban_watch_minutes": {"scenario1": 0},
             "kanban_validate_seconds": 1,
-            # A machine that is busy reads what holds all the same.
+            # Enough for a busy machine to read what holds.
             "alert_look_seconds": 60,
             "kanban_evidence_seconds": 1,
             **more,
@@ -182,7 +182,7 @@ class Place:
     def receiver(
         self, rulebook: str = RULEBOOK, port: int = 0, redis: Alert | None = None, **more: Any
     ) -> Iterator[Receiver]:
-        """Start the rulebook and give it once it hears; all that it has started ends with it."""
+        """Start the rulebook and yield it once it listens; everything it has started ends with it."""
         groups = {"db": {"db1": {}}, "redis": redis or {}, "app": {}}
         _i, inventory = playbook.inventory(self.directory, self.variables(**more), **groups)
         with rulebook_of(self.directory, rulebook, port=port, inventory=str(self.directory / inventory)) as receiver:
@@ -193,7 +193,7 @@ class Place:
 def rulebook_of(
     directory: Path, rulebook: str, *options: str, port: int = 0, inventory: str = "", **more: str
 ) -> Iterator[Receiver]:
-    """Start a rulebook and give it once it hears; all that it has started ends with it."""
+    """Start a rulebook and yield it once it listens; everything it has started ends with it."""
     port = port or free_port()
     given = {
         "ANSIBLE_INVENTORY": inventory,
@@ -219,7 +219,7 @@ def programs() -> Mapping[str, str]:
 
 
 def with_tls(directory: Path, certificates: Certificates) -> str:
-    """Return the rulebook with the lines that docs/alerts.md gives for TLS, by these certificates, for both sides."""
+    """Return the rulebook with the TLS lines of docs/alerts.md, with these certificates for both sides."""
     text = (ROOT / "extensions/eda/rulebooks/alerts.yml").read_text(encoding="utf-8")
     lines = textwrap.indent(documented("certfile:"), " " * 8)
     for name, path in (
@@ -237,14 +237,14 @@ def with_tls(directory: Path, certificates: Certificates) -> str:
 
 
 def documented(begins: str) -> str:
-    """Return the block of docs/alerts.md that begins so."""
+    """Return the block of docs/alerts.md that begins with these words."""
     text = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
     (block,) = (part for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if part.startswith(begins))
     return str(block)
 
 
 def impatient(directory: Path) -> str:
-    """Return the rulebook with throttles of seconds, so that what takes hours is seen in a minute."""
+    """Return the rulebook with throttles of seconds, so that a minute shows what takes hours."""
     text = (ROOT / "extensions/eda/rulebooks/alerts.yml").read_text(encoding="utf-8")
     assert "once_within: 2 minutes" in text
     assert "once_within: 5 minutes" in text

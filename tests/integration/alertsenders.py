@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real Prometheus and real Alertmanagers on loopback, with the files that ship, and an application that can die."""
+"""A real Prometheus and real Alertmanagers on loopback, with the shipped files, and an application that can die."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Handler(web.Handler):
 
 @dataclass
 class Application:
-    """What Prometheus asks; it can be dead, and come back on the same port."""
+    """What Prometheus scrapes; it can die and come back on the same port."""
 
     port: int = field(default_factory=free_port)
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -50,7 +50,7 @@ class Application:
 
 @contextlib.contextmanager
 def scraped() -> Iterator[Application]:
-    """Give an application that is well."""
+    """Yield a healthy application."""
     application = Application()
     application.start()
     try:
@@ -61,7 +61,7 @@ def scraped() -> Iterator[Application]:
 
 @dataclass
 class Alertmanager:
-    """One that runs; ``alerts`` are those that it has now."""
+    """A running Alertmanager; ``alerts`` are those that it has now."""
 
     port: int
 
@@ -74,9 +74,9 @@ class Alertmanager:
 
 @contextlib.contextmanager
 def alertmanager(directory: Path, receiver: int, certificates: Certificates | None = None) -> Iterator[Alertmanager]:
-    """Run an Alertmanager by the configuration that ships, which sends again every few seconds instead of minutes.
+    """Run an Alertmanager with the shipped configuration, which here repeats every few seconds instead of minutes.
 
-    With certificates it speaks TLS by the lines that docs/alerts.md gives for it.
+    With certificates it speaks TLS according to docs/alerts.md.
     """
     assert ALERTMANAGER
     directory.mkdir()
@@ -102,12 +102,12 @@ def alertmanager(directory: Path, receiver: int, certificates: Certificates | No
 
 @contextlib.contextmanager
 def prometheus(directory: Path, scrapes: int, *tells: Alertmanager) -> Iterator[None]:
-    """Run a Prometheus with the rules that ship, which wait seconds instead of minutes."""
+    """Run a Prometheus with the shipped rules, which here wait seconds instead of minutes."""
     assert PROMETHEUS
     directory.mkdir()
     rules = yaml.safe_load((SHIPPED / "kanban_v2.rules.yml").read_text(encoding="utf-8"))
     for group in rules["groups"]:
-        # Nobody counts rows here, and what fires of that is no part of what is looked at.
+        # Nobody counts rows here, and the alert about that is not part of what is tested.
         group["rules"] = [rule for rule in group["rules"] if rule["alert"] != "KanbanDataNotCounted"]
         for rule in group["rules"]:
             if "for" in rule:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The helpdesk of docs/another-application.md: its schema and its inventory as they stand there."""
+"""The helpdesk of docs/another-application.md: its schema and its inventory as written there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROLE = "kanban_rollback"
 
 
 def blocks(language: str) -> list[str]:
-    """Return the document's blocks of a language, to the letter."""
+    """Return the document's blocks of a language, verbatim."""
     return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
@@ -39,7 +39,7 @@ def block(language: str) -> str:
 
 
 def unsaid(runs: Sequence[Run]) -> list[str]:
-    """Return lines that the document quotes and no run has said; ``…`` is what differs from run to run."""
+    """Return lines that the document quotes but no run has said; ``…`` stands for what differs between runs."""
     said = "\n".join(run.text for run in runs).replace('\\"', '"')
     quoted = [line for text in blocks("text") for line in text.splitlines()]
     return [line for line in quoted if not re.search(".*?".join(map(re.escape, line.split("…"))), said)]
@@ -47,7 +47,7 @@ def unsaid(runs: Sequence[Run]) -> list[str]:
 
 @dataclass
 class Helpdesk:
-    """Servers and an application such as the document speaks of, and the document's inventory beside them."""
+    """Servers and an application as the document describes them, with the document's inventory."""
 
     db: Database
     cache: Redis
@@ -70,7 +70,7 @@ class Helpdesk:
         (self.directory / "logs/api.log").write_text("2026-11-27T03:00:00Z listening\n")
 
     def back_up(self) -> None:
-        """Make the backup that the document's inventory speaks of."""
+        """Make the backup that the document's inventory names."""
         server = self.db.server
         command = [f"{postgres()}/pg_dump", "-Fc", "-h", server.host, "-p", str(server.port), "-U", server.user]
         environment = {**os.environ, "PGPASSWORD": server.password}
@@ -102,7 +102,7 @@ class Helpdesk:
         }
 
     def bootstrap(self) -> Run:
-        """What bootstrap.yml does on a database, as a superuser; it would install packages on its host as well."""
+        """Do what bootstrap.yml does on a database, as a superuser; it would also install packages on the host."""
         owner = {
             "kanban_postgresql_user": self.db.server.user,
             "kanban_postgresql_password": self.db.server.password,
@@ -114,7 +114,7 @@ class Helpdesk:
         return self._typed(playbook.written(self.directory, least.PLAY), {**self.places, **owner})
 
     def play(self, name: str, *options: str, **extra: Any) -> Run:
-        """Type a playbook."""
+        """Run a playbook."""
         return self._typed(f"chatia.kanban_rollback.{name}", {**self.places, **extra}, *options)
 
     def _typed(self, what: str, extra: Mapping[str, Any], *options: str) -> Run:
@@ -127,7 +127,7 @@ class Helpdesk:
 
 @contextmanager
 def helpdesk() -> Iterator[Helpdesk]:
-    """Give one on servers of its own, for its role is known to all databases of a server."""
+    """Yield a helpdesk on its own servers, because its role is known to all databases of a server."""
     settings = {"shared_preload_libraries": "pg_stat_statements", "log_min_messages": "fatal"}
     with (
         workspace() as directory,

@@ -18,7 +18,7 @@ from tests.playbooks.runner import Run, Running
 from tests.support.awxapi import Awx
 
 VENV = ROOT / ".venv-awx"
-# A module names its options in a call of this, which nothing but a stand-in can be asked for without an AWX.
+# A module names its options in a call of ControllerAPIModule; without an AWX only a stand-in can record them.
 SPEC = """
 import importlib.util, json, sys, types
 for name in ("m", "m.module_utils", "m.modules"):
@@ -48,7 +48,7 @@ print(json.dumps(found))
 
 @functools.cache
 def environment() -> Path:
-    """Return the site-packages that has awx.awx; it is made where it is missing, by the pins."""
+    """Return the site-packages that has awx.awx; the environment is made from the pins if it is missing."""
     subprocess.run(["tools/venv", VENV.name, "requirements/awx.txt"], cwd=ROOT, check=True, timeout=1500)
     (found,) = VENV.glob("lib/python3.*/site-packages")
     return found
@@ -56,7 +56,7 @@ def environment() -> Path:
 
 @functools.cache
 def argument_specs(*names: str) -> Mapping[str, Any]:
-    """Return the argument spec of modules of awx.awx by their names, as the modules' own ``main()`` have them."""
+    """Return the argument specs of modules of awx.awx by name, as the modules' own ``main()`` have them."""
     modules = environment() / "ansible_collections/awx/awx/plugins/modules"
     paths = [str(modules / f"{name}.py") for name in names]
     done = subprocess.run(

@@ -24,13 +24,13 @@ SECONDS = 60
 
 
 def needs(program: str) -> None:
-    """Skip what is not installed; the reason is at the end of the run."""
+    """Skip the test if a program is not installed; the reason is shown at the end of the run."""
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed: apt-get install {program}")
 
 
 def run(command: list[str], account: accounts.Account | None) -> str:
-    """Run a tool as the account of servers and return what it writes; it has to succeed."""
+    """Run a tool as the account of servers and return what it writes; it must succeed."""
     done: subprocess.CompletedProcess[str] = subprocess.run(
         command,
         cwd="/",
@@ -46,7 +46,7 @@ def run(command: list[str], account: accounts.Account | None) -> str:
 
 
 def owned(path: Path, account: accounts.Account | None) -> Path:
-    """Make a directory of the account's."""
+    """Make a directory that the account owns."""
     accounts.own_directory(path, account)
     return path
 
@@ -104,22 +104,22 @@ class PgBackRest:
         return run(["pgbackrest", f"--config={self.config}", *words], self.account)
 
     def back_up(self, kind: str = "full") -> str:
-        """Make a backup and return its label, as pgBackRest itself tells it."""
+        """Make a backup and return its label, as pgBackRest itself reports it."""
         self.tool("--stanza=main", f"--type={kind}", "backup")
         return str(self.info()["backup"][-1]["label"])
 
     def info(self) -> dict[str, Any]:
-        """Return what pgBackRest says of the stanza."""
+        """Return what pgBackRest says about the stanza."""
         found: dict[str, Any] = json.loads(self.tool("--stanza=main", "--output=json", "info"))[0]
         return found
 
     def archived(self) -> str:
-        """Close the present file of the log, wait until it is archived, and return its name."""
+        """Close the current file of the log, wait until it is archived, and return its name."""
         return archived(self.server)
 
 
 def archived(server: Postgres) -> str:
-    """Close the present file of a server's log, wait until it is archived, and return its name."""
+    """Close the current file of a server's log, wait until it is archived, and return its name."""
     server.query("CREATE TABLE IF NOT EXISTS written (at timestamptz)")
     server.query("INSERT INTO written VALUES (now())")
     (name,) = server.query("SELECT pg_walfile_name(pg_switch_wal())")[0]
@@ -168,7 +168,7 @@ path_prefix = {server.programs}
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
-        """Stream the log meanwhile."""
+        """Stream the log while the block runs."""
         self.tool("receive-wal", "--create-slot", "crm")
         process = subprocess.Popen(
             ["barman", "-c", str(self.config), "receive-wal", "crm"],
@@ -191,11 +191,11 @@ path_prefix = {server.programs}
         return self.server.query("SELECT pid FROM pg_stat_replication WHERE state = 'streaming'")
 
     def take_in(self) -> None:
-        """Close the present file of the log, wait until it is received, and have Barman file it."""
+        """Close the current file of the log, wait until it is received, and have Barman file it."""
         self.server.query("CREATE TABLE IF NOT EXISTS written (at timestamptz)")
         self.server.query("INSERT INTO written VALUES (now())")
         (name,) = self.server.query("SELECT pg_walfile_name(pg_switch_wal())")[0]
-        # Barman takes a file for whole once there is a part of the next.
+        # Barman considers a file complete once there is a part of the next.
         self.server.query("INSERT INTO written VALUES (now())")
         streamed = self.home / "crm" / "streaming"
 
@@ -206,6 +206,6 @@ path_prefix = {server.programs}
         self.tool("archive-wal", "crm")
 
     def settle(self) -> None:
-        """Take in the log and have Barman look whether its newest backup has all of it."""
+        """Take in the log and have Barman check whether its newest backup has all of it."""
         self.take_in()
         self.tool("check-backup", "crm", "latest")

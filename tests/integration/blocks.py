@@ -16,7 +16,7 @@ OWNER = "{kanban:emergency:write-block}:owner"
 OURS, THEIRS = "INC-20261125-042", "INC-20261125-043"
 # What the documentation says that the user needs.
 NEEDED = ("+get", "+pttl", "+eval", "+set", "+del")
-# What lies there while we hold it for good, as ``Place.there`` shows it.
+# What is there while we hold it without an expiry, as ``Place.there`` shows it.
 HELD = {KEY: ("true", -1), OWNER: (OURS, -1)}
 
 
@@ -48,7 +48,7 @@ class Place(RedisPlace):
         return self.modules.ok("write_block_info", **options)
 
     def there(self) -> dict[str, tuple[str, int]]:
-        """Return every key of the server with its value (its type where it is no text) and its PTTL."""
+        """Return every key of the server with its value (its type if it is not a string) and its PTTL."""
         with self.client() as client:
             found = {}
             for key in sorted(client.scan_iter()):

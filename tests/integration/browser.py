@@ -38,7 +38,7 @@ class Browser:
     driver: Any
 
     def show(self, page: Path, width: int = DESKTOP, *, dark: bool = False) -> float:
-        """Open a file, and return the milliseconds until it was loaded whole."""
+        """Open a file, and return the milliseconds until it was fully loaded."""
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -58,18 +58,18 @@ class Browser:
         return [f"{one['id']}: {node['html'][:200]}" for one in found["violations"] for node in one["nodes"]]
 
     def console(self) -> list[str]:
-        """Return what was complained about since the last look."""
+        """Return what the console complained about since the last look."""
         return [str(line["message"]) for line in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """Return every address that was asked for since the last look, of files apart."""
+        """Return every address that was requested since the last look, except those of files."""
         messages = [json.loads(line["message"])["message"] for line in self.driver.get_log("performance")]
         sent = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
-        # The browser's own first page is none of ours, and what is within an address is asked of nobody.
+        # The browser's own first page is not ours, and data within an address is requested from nobody.
         return [url for url in sent if not url.startswith(("file:", "chrome:", "data:"))]
 
     def printed(self) -> tuple[bytes, int]:
-        """Return the page on paper, as PDF, and how many of the tables that a screen folds away are not on it."""
+        """Return the page on paper, as PDF, and how many of the tables that a screen folds away are missing from it."""
         paper = base64.b64decode(self.driver.print_page())
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
         hidden = self.ask(
@@ -81,7 +81,7 @@ class Browser:
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Browser]:
-    """Start a browser with a profile of its own; it and its driver end with this."""
+    """Start a browser with its own profile; it and its driver end with the block."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
