@@ -37,7 +37,7 @@ def db(server: Postgres) -> Iterator[Database]:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """A directory that every account may enter, gone after the test."""
+    """A directory that every account may enter, removed after the test."""
     with workspace() as made:
         yield made
 
@@ -51,6 +51,6 @@ def pm2_program() -> Iterator[Path]:
 
 @pytest.fixture
 def pm2_daemon(pm2_program: Path, directory: Path) -> Iterator[pm2.Daemon]:
-    """A pm2 with a home of the test's own, ended after it."""
+    """A pm2 daemon with a home of its own, stopped after the test."""
     with pm2.daemon(pm2_program, directory / "pm2") as made:
         yield made

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Helpers for tests in which others hold rows, tables or time: a population, and waiting for what can be seen."""
+"""Helpers for tests in which other sessions hold rows, tables or time: a population, and waits for conditions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def population(db: Database, tenants: int = 50, *, kind: str = "jsonb", storage:
 
 
 def slow(db: Database, every: int, seconds: float) -> None:
-    """Make each so many'th row take its time to be written, as a table does that is much larger than this one."""
+    """Make every ``every``-th row slow to write, as in a much larger table."""
     db.rows(f"""CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END'""")  # fmt: skip
     db.rows(f"""CREATE TRIGGER dawdle BEFORE UPDATE ON companies FOR EACH ROW WHEN (NEW.id % {every} = 0)
@@ -42,13 +42,13 @@ def slow(db: Database, every: int, seconds: float) -> None:
 
 
 def on(db: Database) -> list[int]:
-    """Return who is on, read with no code of the collection."""
+    """Return the tenants that are on, read without any code of the collection."""
     rows = db.rows(f"SELECT id FROM companies WHERE settings::jsonb -> '{KEY}' = 'true' ORDER BY 1")
     return [row[0] for row in rows]
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
-    """Wait until something can be seen; fail the test when it does not come."""
+    """Wait until a condition holds; fail the test if it does not hold in time."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"not seen within {seconds} s: {what}"
@@ -56,7 +56,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = WAIT_SEC
 
 
 def waiting_for_locks(db: Database) -> int:
-    """Return how many sessions of the collection stand in line for a lock."""
+    """Return how many sessions of the collection are waiting for a lock."""
     number: int = db.value("""SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                               AND application_name LIKE 'chatia%' AND wait_event_type = 'Lock'""")  # fmt: skip
     return number

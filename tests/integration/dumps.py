@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Helpers for tests of dumps: a database to dump, and restoring with PostgreSQL's own programs, none of ours."""
+"""Helpers for tests of dumps: a database to dump, and a restore with PostgreSQL's own programs, not ours."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def fill(db: Database) -> None:
 
 
 def dumping(db: Database, dest: Path, role: str | None = None, **options: Any) -> Modules:
-    """Return what runs ``pg_dump`` for ``TABLES``; the disk of a test need not have a whole gigabyte left."""
+    """Return modules that run ``pg_dump`` on ``TABLES``; a test's disk need not have a whole gigabyte free."""
     given = {"tables": TABLES, "dest": str(dest), "incident_id": INCIDENT, "min_free": "10M", "deadline": 60, **options}
     if os.environ.get("KANBAN_TEST_POSTGRES"):
-        # A server that is not installed has no clients where the module looks for those of its version.
+        # A server that is not installed on the system has no clients where the module looks for those of its version.
         given.setdefault("bin_dir", str(binaries.postgres()))
     return db.modules(role, **given)
 
@@ -59,7 +59,7 @@ def program(name: str) -> Path:
 
 
 def client(name: str, db: Database, *arguments: str) -> str:
-    """Run a client program on the server of a database and return what it says."""
+    """Run a client program on the server of a database and return its output."""
     login = db.server.parameters(db.name)
     environment = {"PGHOST": login["host"], "PGPORT": str(login["port"]), "PGUSER": login["user"], "LC_ALL": "C"}
     done = subprocess.run(
@@ -75,7 +75,7 @@ def client(name: str, db: Database, *arguments: str) -> str:
 
 @contextmanager
 def restored(db: Database, dest: Path) -> Iterator[Database]:
-    """Give a new database with all that is in a dump, foreign keys and triggers left out."""
+    """Give a new database with the whole content of a dump, without its foreign keys and triggers."""
     made = Database(db.server, f"{db.name}_restored")
     encoding = db.value("SELECT current_setting('server_encoding')")
     db.server.query(
@@ -100,7 +100,7 @@ def left_in(parent: Path) -> list[str]:
 
 
 def clients_of(db: Database) -> list[int]:
-    """Return the ids of client programs that work on a database."""
+    """Return the process ids of client programs that work on a database."""
     wanted = f"dbname='{db.name}'"
     return processes.matching(lambda arguments: any(wanted in argument for argument in arguments))
 
@@ -113,7 +113,7 @@ def sessions_of(db: Database) -> int:
 
 
 def slow_table(db: Database) -> dict[str, Any]:
-    """Make a table that takes many seconds to be dumped with these options."""
+    """Make a table that takes many seconds to dump with the options returned."""
     db.rows("""CREATE TABLE slow AS SELECT md5(g::text) || md5((-g)::text) || md5((g * 7)::text) AS noise
                FROM generate_series(1, 300000) AS g""")  # fmt: skip
     named = db.server.query("SHOW server_version_num")[0][0] >= "160000"
@@ -121,6 +121,6 @@ def slow_table(db: Database) -> dict[str, Any]:
 
 
 def partial_bytes(parent: Path) -> int:
-    """Return how many rows' bytes of unproven dumps lie in a directory: with the first, all workers are at work."""
+    """Return how many bytes of rows unproven dumps in a directory have; once there are any, all workers are at work."""
     files = [file for file in parent.glob(".*.partial-*/*.dat*") if file.name != "toc.dat"]
     return sum(file.stat().st_size for file in files if file.exists())

@@ -18,14 +18,14 @@ MODULES = "ansible_collections.chatia.kanban_rollback.plugins.modules"
 
 
 def load(name: str) -> None:
-    """Load a module and what it is made of where it will be forked from: half of a short call would go into that."""
+    """Load a module and its imports before the fork: they would take half the time of a short call."""
     importlib.import_module(f"{MODULES}.{name}")
 
 
 def run(name: str) -> int:
     """Run a module with the arguments on stdin, its result to stdout; return its exit status."""
     basic._ANSIBLE_ARGS = sys.stdin.buffer.read()
-    # Since core 2.19 a module has to be told how its results are written; older ones do not look at it.
+    # Since core 2.19 a module must be told how to serialize its results; older versions ignore this.
     basic._ANSIBLE_PROFILE = "legacy"
     try:
         importlib.import_module(f"{MODULES}.{name}").main()

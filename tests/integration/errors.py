@@ -17,7 +17,7 @@ from tests.integration.place import Database
 
 @dataclass
 class Errors:
-    """Companies, their users and their errors. ``quoted``: camelCase names, else all lower case."""
+    """Companies, their users and their errors. ``quoted``: camelCase names, otherwise all lower case."""
 
     db: Database
     quoted: bool = True
@@ -44,7 +44,7 @@ class Errors:
         return f'"{name}"' if self.quoted else name.lower()
 
     def options(self) -> dict[str, Any]:
-        """Return the module's options, in camelCase always: that is how a profile has them."""
+        """Return the module's options, always in camelCase, as a profile has them."""
         return {
             "table": "Companies",
             "column": "settings",
@@ -63,7 +63,7 @@ class Errors:
 
     @property
     def modules(self) -> Modules:
-        """What runs modules here."""
+        """Modules that run on this database."""
         return self.db.modules(self.role, **self.options())
 
     def rank(self, **options: Any) -> Result:
@@ -71,7 +71,7 @@ class Errors:
         return self.modules.ok("affected_tenants_info", **options)
 
     def fails(self, code: str, **options: Any) -> Result:
-        """Rank; must fail, and leave nothing that reads as a list."""
+        """Rank; must fail, and return nothing that reads as a list."""
         result = self.modules.fails(code, "affected_tenants_info", **options)
         assert "tenants" not in result, result
         assert "Traceback" not in str(result)
@@ -90,7 +90,7 @@ class Errors:
     def log(
         self, tenant: object, number: int, context: str = "kanban:drag", *, ago: float = 600, every: float = 1
     ) -> None:
-        """Add so many errors of a tenant: the first ``ago`` seconds ago, then one every ``every`` seconds."""
+        """Add ``number`` errors of a tenant: the first ``ago`` seconds ago, then one every ``every`` seconds."""
         text = f"to_json(%s::text)::{self.context}" if self.context in ("json", "jsonb") else "%s"
         now = "now()" if self.at == "timestamptz" else "now() AT TIME ZONE 'UTC'"
         self.db.rows(
@@ -111,5 +111,5 @@ def warned(result: Result, *words: str) -> bool:
 
 
 def uuids(*numbers: int) -> Sequence[str]:
-    """Return ids whose letters tell upper from lower case."""
+    """Return ids with letters, so that upper and lower case differ."""
     return [f"00000000-0000-4000-8000-0000000000{number:02x}" for number in numbers]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Kanban board in a database, what a board and inbound messages do there, and whether it is refused."""
+"""A Kanban board in a database, the statements of a board and of inbound messages, and which of them are refused."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ INBOUND = (
     """UPDATE "Companies" SET name = 'x' WHERE id = 1""",
     'SELECT count(*) FROM "TicketTags"',
 )
-# Everything of the catalog by which a fence could have left a trace, comments and rights included.
+# Everything in the catalog where a fence could have left a trace, including comments and rights.
 _CATALOG = """
 SELECT 'trigger', tgrelid::regclass::text || '.' || tgname || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL SELECT 'function', p.pronamespace::regnamespace || '.' || proname || COALESCE(proacl::text, '')
@@ -72,7 +72,7 @@ ORDER BY 1, 2
 
 
 def board(db: Database, *more: str, tables: list[Any] | None = None) -> Modules:
-    """Make a board, and ``more``; return what runs the fence's modules on it as the superuser."""
+    """Make a board and run ``more``; return the fence's modules, which run on it as the superuser."""
     with db.connect() as session, session.cursor() as cursor:
         for statement in (*_BOARD, *more):
             cursor.execute(statement)
@@ -80,17 +80,17 @@ def board(db: Database, *more: str, tables: list[Any] | None = None) -> Modules:
 
 
 def ops(db: Database, *grants: str) -> tuple[str, Modules]:
-    """Return a role without any right on the board, and what runs modules as it."""
+    """Return a role without any right on the board, and modules that run as it."""
     role = db.role("ops", *grants)
     return role, db.modules(role, tables=TABLES)
 
 
 def run(session: connection, statement: str) -> str | None:
-    """Run one statement and undo it; return the SQLSTATE that it ended with, None for none."""
+    """Run one statement and undo it; return its SQLSTATE, or None if it succeeded."""
     session.autocommit = False
     try:
         with session.cursor() as cursor:
-            # A statement that waits for what the test itself holds is a failed test, not one that never ends.
+            # A statement that waits for what the test itself holds fails the test instead of hanging it.
             cursor.execute("SET LOCAL statement_timeout = '20s'")
             if statement.startswith("COPY"):
                 cursor.copy_expert(statement, io.StringIO("1\t1\n"))
@@ -104,7 +104,7 @@ def run(session: connection, statement: str) -> str | None:
 
 
 def refused(db: Database, statements: Iterable[str], role: str | None = None) -> list[str]:
-    """Return which statements the fence refuses; one that fails otherwise is a failed test."""
+    """Return which statements the fence refuses; any other error fails the test."""
     found = []
     with db.as_role(role) if role else db.connect() as session:
         for statement in statements:
@@ -116,7 +116,7 @@ def refused(db: Database, statements: Iterable[str], role: str | None = None) ->
 
 
 def catalog(db: Database) -> list[Any]:
-    """Return what the catalog holds beside the system's own, to be compared before and after."""
+    """Return what the catalog holds besides the system's own objects, to compare before and after."""
     return db.rows(_CATALOG)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flags as applications keep them, with who is on said by hand; and the cycle that every one of them must survive."""
+"""Flags as applications keep them, with who is on written by hand, and the cycle that each of them must survive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Case:
     """A table, its content, and which of its tenants are on.
 
     ``rows``: content of the flag's column by tenant; ``on``: tenants that are on. ``table``, ``tenant``, ``column``:
-    SQL text. ``off``, ``on_value``: what the flag is, as ``read`` returns it, when it is written off or on.
+    SQL text. ``off``, ``on_value``: the flag's value, as ``read`` returns it, once it is switched off or on.
     """
 
     ddl: Sequence[str]
@@ -37,7 +37,7 @@ class Case:
     read: Callable[[str | None], Any] = field(default=lambda text: text)
 
     def make(self, db: Database) -> Modules:
-        """Create and fill the table; return what runs the modules on it."""
+        """Create and fill the table; return modules that run on it."""
         with db.connect() as session, session.cursor() as cursor:
             for statement in self.ddl:
                 cursor.execute(statement)
@@ -47,7 +47,7 @@ class Case:
         return db.modules(**self.options)
 
     def snapshot(self, db: Database) -> Snapshot:
-        """Return the table as it lies there."""
+        """Return the table as it is stored."""
         return db.snapshot(self.table, self.tenant)
 
     def flags(self, db: Database) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Case:
 
 
 def at(*path: str) -> Callable[[str | None], Any]:
-    """Return a reader of a document's member; absent is the word ``absent``."""
+    """Return a reader of a document's member; a missing one reads as the word ``absent``."""
 
     def read(text: str | None) -> Any:
         here: Any = json.loads(text) if text and text.strip() else {}
@@ -68,7 +68,7 @@ def at(*path: str) -> Callable[[str | None], Any]:
     return read
 
 
-# What applications wrote into a tenant's settings over the years, by whether that is on.
+# What applications wrote into a tenant's settings over the years, by whether it counts as on.
 DOCUMENTS_ON = (
     '{"kanbanV2Enabled": true, "timezone": "America/Sao_Paulo"}',
     '{"theme": {"kanbanV2Enabled": false}, "kanbanV2Enabled": true}',
@@ -104,7 +104,7 @@ TEXTS_OFF = ('{"kanbanV2Enabled": true, "kanbanV2Enabled": false}', '{"nulo": "\
 
 
 def documents(kind: str, *, quoted: bool, uuids: bool, absent_means: str = "off", options: Any = None) -> Case:
-    """Return a flag inside of a jsonb, json or text column; with ``absent_means`` on, who has none is on."""
+    """Return a flag inside a jsonb, json or text column; with ``absent_means`` on, a tenant without one is on."""
     on, off = list[str | None](DOCUMENTS_ON), list[str | None](DOCUMENTS_OFF)
     if kind != "jsonb":
         on, off = [*on, *TEXTS_ON], [*off, *TEXTS_OFF]
@@ -133,7 +133,7 @@ def documents(kind: str, *, quoted: bool, uuids: bool, absent_means: str = "off"
 
 
 def column(type_name: str, values: Mapping[str | None, bool], enabled: Any, disabled: Any, **more: Any) -> Case:
-    """Return a flag in a column of its own; ``values`` tells of each whether it is on."""
+    """Return a flag in a column of its own; ``values`` says for each value whether it is on."""
     names = {str(i): value for i, value in enumerate(values, 1)}
     words = {value: str(value).lower() if isinstance(value, bool) else str(value) for value in (enabled, disabled)}
     return Case(
@@ -162,7 +162,7 @@ def column(type_name: str, values: Mapping[str | None, bool], enabled: Any, disa
 
 
 def cycle_off(db: Database, case: Case, modules: Modules, **options: Any) -> None:
-    """Plan, switch off, switch off again, plan the undo, undo, undo again; read the table for itself in between."""
+    """Plan, switch off, switch off again, plan the undo, undo, undo again; read the table directly in between."""
     before = case.snapshot(db)
     others = [name for name in case.rows if name not in case.on]
     figures = {"total": len(case.rows), "changed_count": len(case.on), "enabled_before": len(case.on)}

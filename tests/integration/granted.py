@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that a role was granted, read in the catalogs with no code of the collection, and taken away one by one."""
+"""All that a role was granted, read from the catalogs without any code of the collection, and revoked one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from tests.integration.least import GRANTS, Place
 from tests.integration.module import Result
 
-# Each as it stands between GRANT (or REVOKE) and the role. Whatever is none of these has a name that no table has.
+# Each as it is written between GRANT (or REVOKE) and the role. Anything else gets a name that no table of needs has.
 _SPECIAL = "CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
 EVERYTHING = f"""
 WITH me AS (SELECT oid FROM pg_roles WHERE rolname = %(role)s)
@@ -56,7 +56,7 @@ SELECT 'is ' || word FROM me JOIN pg_roles AS r ON r.oid = me.oid, LATERAL (VALU
 WHERE may.yes
 """
 
-# What an operation is about, and what it says of rights: nothing where all is well.
+# An operation, which returns what it says about rights: nothing if all is well.
 Look = Callable[[Place], str]
 Needs = Mapping[Look, Sequence[str]]
 _OF_COLUMN = re.compile(r"(\w+) \(.*\) (ON .*)")
@@ -65,7 +65,7 @@ _SAYS = re.compile(r"permission denied|lacks|may not|no member|is in a schema th
 
 
 def said(result: Result, *codes: str) -> str:
-    """Return what a result says of rights: its error, which has to be of that kind or these, or its warnings."""
+    """Return what a result says about rights: its error, which must have that code or one of these, or its warnings."""
     if result.get("failed"):
         assert result["error"]["code"] in ("missing_privilege", *codes), result
         return f"{result['error']['code']}: {result['msg']}"
@@ -73,12 +73,12 @@ def said(result: Result, *codes: str) -> str:
 
 
 def first(*looks: Any) -> str:
-    """Return the first that has anything to say; those after it are not begun."""
+    """Return the first text that is not empty; the looks after it are not run."""
     return next((text for text in (look() for look in looks) if text), "")
 
 
 def everything(place: Place) -> set[str]:
-    """Return all that was granted to the role itself; what everybody may do is not counted."""
+    """Return all that was granted to the role itself; what everybody may do does not count."""
     found = [row[0] for row in place.db.rows(EVERYTHING, {"role": place.role})]
     assert len(found) == len(set(found)), "granted twice"
     for grant in found:
@@ -88,16 +88,16 @@ def everything(place: Place) -> set[str]:
 
 
 def listed(place: Place, needs: Needs) -> list[tuple[str, Look]]:
-    """Return the table's grants, each with what needs it; the latch's functions are called by what the flag is."""
+    """Return the table's grants, each with what needs it; the names of the latch's functions depend on the flag."""
     latch = place.db.value("SELECT proname FROM pg_proc WHERE proname LIKE 'raise\\_latch\\_%%'").partition("_")[2]
     names = {"latch": latch, "database": place.db.name}
     return [(grant.format(**names), look) for look, grants in needs.items() for grant in grants]
 
 
 def each_is_needed(place: Place, needs: Needs, tried: Mapping[Look, Sequence[str]] | None = None) -> None:
-    """See that the role was granted what the table has and nothing else, and that nothing of it can be done without.
+    """Check that the role has exactly the grants of the table, and that it cannot do without any of them.
 
-    :param tried: what was taken away elsewhere already, and may be granted here as well.
+    :param tried: grants that are taken away one by one elsewhere, and may be present here as well.
     """
     wanted, granted = listed(place, needs), everything(place)
     names = {grant for grant, _look in wanted}
@@ -112,7 +112,7 @@ def each_is_needed(place: Place, needs: Needs, tried: Mapping[Look, Sequence[str
             if not is_named(place, grant, told):
                 wrong.append(f"{grant} is taken away, and {look.__name__} says: {told or 'nothing'}")
             place.db.rows(f"GRANT {grant} TO {place.role}")
-        # With the last given back it is well again; any before it that was not would have been named with the next.
+        # Once the last one is given back, all is well again; an earlier one that was not would be named with the next.
         told = _told(look, place)
         if told:
             wrong.append(f"all is given back, and {look.__name__} says: {told}")
@@ -120,9 +120,9 @@ def each_is_needed(place: Place, needs: Needs, tried: Mapping[Look, Sequence[str
 
 
 def _without(grant: str, look: Look, place: Place) -> str:
-    """Take a grant away, and return what is said then.
+    """Take a grant away and return what is reported then.
 
-    Of a whole table columns may be asked for first. They are granted as told, and what is said after that counts.
+    For a whole table, single columns may be asked for first. They are granted as asked, and the next report counts.
     """
     place.db.rows(f"REVOKE {grant} FROM {place.role}")
     told = _told(look, place)
@@ -136,7 +136,7 @@ def _without(grant: str, look: Look, place: Place) -> str:
 
 
 def _told(look: Look, place: Place) -> str:
-    """Return what it says; what it comes to besides is said as well, so that one fault does not hide the others."""
+    """Return what a look says, or its unexpected error, so that one fault does not hide the others."""
     try:
         return look(place)
     except (AssertionError, KeyError) as error:
@@ -144,14 +144,14 @@ def _told(look: Look, place: Place) -> str:
 
 
 def _only_columns(grant: str, lines: set[str]) -> bool:
-    """Tell whether there are lines, and all of them grant single columns of what is granted as a whole."""
+    """Tell whether there are lines, and all of them grant single columns of what ``grant`` grants as a whole."""
     word, _space, thing = grant.partition(" ")
     column = re.compile(rf"GRANT {word} \([^)]*\) {re.escape(thing)} TO \w+;")
     return bool(lines) and all(column.fullmatch(line) for line in lines)
 
 
 def is_named(place: Place, grant: str, told: str) -> bool:
-    """Tell whether a text says that this is what lacks: by the line that gives it back, or by the thing's name."""
+    """Tell whether a text names a grant as missing: by the line that gives it back, or by the object's name."""
     if told.startswith("UNEXPECTED"):
         return False
     lines = {line.replace(f'"{place.role}"', place.role) for line in GRANTS.findall(told)}

@@ -53,7 +53,7 @@ def look(modules: Modules, check: bool = False, **options: Any) -> Result:
     assert not result["changed"]
     assert [one["name"] for one in result["checks"]] == [one["name"] for one in options.get("checks", CHECKS)]
     for one in result["checks"]:
-        # Whatever is not counted says why, and is not counted as anything.
+        # A check that is not counted says why, and has no count.
         assert (one["count"] is None) == (one["status"] in ("not_applicable", "timeout", "failed")), one
         assert one["why"] or one["count"] is not None, one
     return result
@@ -68,6 +68,6 @@ def statuses(result: Result) -> dict[str, str]:
 
 
 def find(db: Database, check: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """Return what one check came to."""
+    """Return the result of one check."""
     found: dict[str, Any] = look(db.modules(), checks=[{"name": check["kind"], **check}], **options)["checks"][0]
     return found

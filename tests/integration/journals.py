@@ -35,7 +35,7 @@ class Place:
         return self.directory / "incidents"
 
     def start(self, name: str, *options: str, prefix: Sequence[str] = (), **extra: Any) -> Running:
-        """Start a playbook by its full name; ``extra`` stand in the inventory."""
+        """Start a playbook by its full name; ``extra`` goes into the inventory."""
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
@@ -68,7 +68,7 @@ class Place:
 
 
 def lines(path: Path) -> list[Line]:
-    """Return a journal's lines, each of which is as the schema says."""
+    """Return a journal's lines, each checked against the schema."""
     found = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
     validator = jsonschema.Draft202012Validator(SCHEMA)
     for line in found:
@@ -77,5 +77,5 @@ def lines(path: Path) -> list[Line]:
 
 
 def tasks(found: Sequence[Line], module: str) -> list[dict[str, Any]]:
-    """Return what was recorded of a module's tasks."""
+    """Return what was recorded about a module's tasks."""
     return [line["data"] for line in found if line["event"] == "task ended" and line["source"] == module]

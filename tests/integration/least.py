@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database for which bootstrap.yml's own role was made, by grants on columns alone, as on PostgreSQL 13."""
+"""A database with bootstrap.yml's own role, which has grants on columns only, as on PostgreSQL 13."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.integration.test_integrity_lanes import BY_TAG as CARDLESS_BY_TAG
 from tests.support.dataset import DataSet
 from tests.support.servers import Postgres, workspace
 
-# As bootstrap.yml's own play has it, without the tasks about the host.
+# bootstrap.yml's own play, without the tasks about the host.
 PLAY = """
 - name: Bootstrap
   hosts: db
@@ -66,7 +66,7 @@ ODD = {
     "kind": "sql",
     "query": """SELECT id, "companyId" AS tenant FROM "Tags" WHERE name = '%';""",
 }
-# Lanes as tags, where there is no other board.
+# Lanes as tags, if there is no other board.
 BY_TAG = {**CARDLESS_BY_TAG, "name": "by_tag", "unless": "Board"}
 USERS = 'SELECT count(*) FROM "Users" WHERE "companyId"::text = ANY(%(tenants)s) AND profile <> \'bot\''
 
@@ -81,7 +81,7 @@ WHERE g.grantee = %s::regrole AND c.relnamespace = 'public'::regnamespace
 
 @dataclass
 class Place:
-    """A database that bootstrap.yml's role was made for."""
+    """A database with bootstrap.yml's role."""
 
     db: Database
     role: str
@@ -91,17 +91,17 @@ class Place:
 
     @property
     def modules(self) -> Modules:
-        """What runs modules as that role."""
+        """Modules that run as that role."""
         self.db.roles[self.role] = self.password
         return self.db.modules(self.role)
 
     @property
     def flagged(self) -> Modules:
-        """The same for those modules that want to know where the flag is."""
+        """The same for modules that must know where the flag is."""
         return self.modules.having(**DataSet().flag_options())
 
     def bootstrap(self, state: str = "present", **variables: Any) -> Result:
-        """Run the role's part about the database, as a superuser."""
+        """Run the database part of the role ``bootstrap``, as a superuser."""
         given = {
             "ansible_connection": "local",
             "ansible_python_interpreter": "{{ ansible_playbook_python }}",
@@ -123,7 +123,7 @@ class Place:
             "state": state,
             **variables,
         }
-        # None: as the role itself has it.
+        # None: the role's own default.
         given = {name: value for name, value in given.items() if value is not None}
         hosts = playbook.inventory(self.directory, given, db={"db1": {}})
         done = playbook.run(self.directory, playbook.written(self.directory, PLAY), *hosts)
@@ -132,14 +132,14 @@ class Place:
         return playbook.kept(self.directory)
 
     def as_role(self, statement: str) -> None:
-        """Run a statement as that role; raises what the server says."""
+        """Run a statement as that role; raises the server's error."""
         with self.db.connect("test", user=self.role, password=self.password) as session, session.cursor() as cursor:
             cursor.execute(statement)
 
 
 @contextmanager
 def bootstrapped(shape: Mapping[str, Any] = SHAPE, **variables: Any) -> Iterator[Place]:
-    """Give a place whose role is made, on a server of its own, with nothing that everybody may do there."""
+    """Give a place whose role is made, on a server of its own, where PUBLIC has no rights on the database or schema."""
     settings = {"shared_preload_libraries": "pg_stat_statements", "log_min_messages": "fatal"}
     with workspace() as directory, Postgres(directory / "own", settings, fsync=False) as server:
         db = Database(server, "kanban")

@@ -37,7 +37,7 @@ class Handler(web.Handler):
         name = self.path.partition("?")[0].strip("/").replace("/", "-") or "index"
         self.note(self.path, dict(self.headers), self.client_address[1])
         if name == "nothing":
-            # The connection ends without a word.
+            # The connection is closed without an answer.
             self.close_connection = True
             return
         if name == "frozen":
@@ -69,15 +69,15 @@ class Application:
         return self.server.url
 
     def says(self, name: str, body: Any, status: int = 200) -> None:
-        """Answer ``/name`` so from now on; what is no text is sent as JSON."""
+        """Answer ``/name`` like this from now on; anything that is not text is sent as JSON."""
         text = body if isinstance(body, str) else json.dumps(body)
         new = self.directory / f"{name}.new"
         new.write_text(f"{status}\n{text}")
-        # At once: nobody reads half of it.
+        # Atomically, so that nobody reads half of it.
         new.rename(self.directory / name)
 
     def asked(self, name: str) -> list[tuple[str, dict[str, str], int]]:
-        """Return what came for ``/name``: path and query, headers, the client's port."""
+        """Return the requests for ``/name``: path and query, headers, the client's port."""
         rows = web.asked(self.directory / "asked")
         return [(row[0], row[1], row[2]) for row in rows if row[0].partition("?")[0].strip("/") == name]
 
@@ -118,7 +118,7 @@ def sockets(directory: Path, *options: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def prometheus(directory: Path, scraped: Application | None) -> Iterator[str]:
-    """Give the address of a Prometheus of a test's own, which scrapes an application every second."""
+    """Give the address of a test's own Prometheus, which scrapes an application every second."""
     assert PROMETHEUS
     directory.mkdir(exist_ok=True)
     job = (
@@ -151,7 +151,7 @@ def _listens(url: str) -> bool:
 
 
 def age_samples(db: Database, seconds: int) -> None:
-    """Make what the ledger kept of gates older."""
+    """Make the ledger's samples of gates older."""
     db.rows(
         """UPDATE kanban_rollback.events
            SET at = to_char((at::timestamptz - make_interval(secs => %s)) AT TIME ZONE 'UTC',

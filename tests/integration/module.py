@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # No module of these tests is given more than 30 s; one that outlives this hangs.
 TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.005
-# The Python of hosts: another one than that of the tests has the drivers, and the half of Ansible that modules need.
+# The Python of hosts: if it is not that of the tests, it has the drivers and the half of Ansible that modules need.
 TARGET_PYTHON = os.environ.get("KANBAN_TEST_TARGET_PYTHON", sys.executable)
 
 Result = dict[str, Any]
@@ -33,8 +33,8 @@ Result = dict[str, Any]
 class Running:
     """A module that was started and not yet waited for; leaving the context kills it if it still runs.
 
-    The process is a fork of this one, which has Ansible and the module loaded already: a third of a second less for
-    each of thousands of calls. Under a ``prefix``, or with another Python, it is a new program.
+    The process is a fork of this one, which has Ansible and the module loaded already: this saves a third of a second
+    in each of thousands of calls. Under a ``prefix``, or with another Python, it is a new program.
     """
 
     def __init__(self, name: str, arguments: str, environment: Mapping[str, str], prefix: Sequence[str]) -> None:
@@ -73,14 +73,14 @@ class Running:
         return time.monotonic() - self.started
 
     def kill(self) -> None:
-        """End it as a machine does that loses power: nothing gets a chance to clean up."""
+        """Kill it as a power failure would: nothing gets a chance to clean up."""
         if self.runs:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self._ended = True
 
     def result(self, timeout: float = TIMEOUT_SECONDS) -> Result:
-        """Wait for the module and return what it printed; anything but one JSON object is a failed test."""
+        """Wait for the module and return what it printed; anything but one JSON object fails the test."""
         until = time.monotonic() + timeout
         while self.runs:
             assert time.monotonic() < until, f"the module did not end within {timeout} s: {self._said()[1:]}"
@@ -100,7 +100,7 @@ class Running:
 
 
 def _become(name: str, files: Sequence[int], environment: Mapping[str, str], prefix: Sequence[str]) -> NoReturn:
-    """In the new process: be the module, and nothing of the test any more."""
+    """Become the module, in the new process, and keep nothing of the test."""
     status = 1
     try:
         for descriptor, file in enumerate(files):
@@ -168,7 +168,7 @@ class Modules:
         """Run a module that must fail with an error of this code, and say what is wrong, why it matters, what to do."""
         return failed(self.run(name, check, **options), code)
 
-    # The flag, as most tests speak of it.
+    # The flag, as most tests use it.
 
     def disable(self, incident: str = "INC-1", check: bool = False, **options: Any) -> Result:
         """Switch the flag off; must succeed."""

@@ -17,7 +17,7 @@ from tests.support.terminal import Shown
 
 
 def person(db: Database, directory: Path, name: str, *options: str, **extra: Any) -> tuple[list[str], dict[str, str]]:
-    """Return what a person types in the checkout, and an environment in which its ansible.cfg counts."""
+    """Return what a person types in the checkout, and an environment in which its ansible.cfg applies."""
     variables = {
         **db.variables,
         "kanban_incidents_dir": str(directory / "incidents"),
@@ -40,7 +40,7 @@ def person(db: Database, directory: Path, name: str, *options: str, **extra: Any
         ANSIBLE_HOME=str(directory / ".ansible"),
         TERM="xterm",
     )
-    # The choice of the checkout's ansible.cfg.
+    # The checkout's ansible.cfg chooses these.
     for chosen in ("ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_NOCOLOR", "CI"):
         around.pop(chosen, None)
     return [beside("ansible-playbook"), hosts[0], str(directory / hosts[1]), *options, f"playbooks/{name}.yml"], around

@@ -20,7 +20,7 @@ from tests.support.sentinel import Sentinel
 
 @dataclass
 class Pair:
-    """A master with one replica, and a Sentinel that watches them where one was asked for."""
+    """A master with one replica and, if one was asked for, a Sentinel that watches them."""
 
     master: Redis
     replica: Redis
@@ -40,7 +40,7 @@ class Pair:
 
 
 def pair(stack: ExitStack, directory: Path, **config: Any) -> Pair:
-    """Start a master and its replica, which follows when this returns."""
+    """Start a master and its replica, which follows by the time this returns."""
     master = stack.enter_context(Redis(directory / "master", {"appendonly": "yes", **config}))
     config = {"appendonly": "yes", "replicaof": f"{master.host} {master.port}", **config}
     replica = stack.enter_context(Redis(directory / "replica", config, password=master.password))
@@ -66,6 +66,6 @@ def watched_pair(directory: Path) -> Iterator[Pair]:
 
 
 def _knows_a_replica(sentinel: Any) -> bool:
-    # The driver's versions make different things of SENTINEL REPLICAS, but the same of this.
+    # Versions of the driver parse SENTINEL REPLICAS differently, but this alike.
     found = sentinel.info("sentinel")["master0"]
     return bool(found["status"] == "ok" and found["slaves"] == 1)
