@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everybody whom a run can tell something, by servers on this machine, and what has reached them."""
+"""Everybody whom a run can notify, as servers on this machine, and what has reached them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INCIDENT = "#incident"
 
 @dataclass
 class People:
-    """Slack and PagerDuty, a mail server and a status page that run."""
+    """Slack and PagerDuty, a mail server and a status page, all running."""
 
     told: Told
     mail: MailServer
@@ -32,7 +32,7 @@ class People:
 
     @property
     def services(self) -> dict[str, Any]:
-        """The profile's variables that lead to them."""
+        """The profile's variables that point to them."""
         return {
             "kanban_notify": True,
             "kanban_notify_dry_run": False,
@@ -54,8 +54,8 @@ class People:
 
     @property
     def heard(self) -> dict[str, list[str]]:
-        """The whole text of each telling, in the order in which it came, by who was told: ``#channel``, the name of a
-        list, ``pagerduty`` (what it was to do), ``page`` (the status, and what stands there).
+        """The whole text of each message, in order of arrival, by recipient: ``#channel``, the name of a list,
+        ``pagerduty`` (the action), ``page`` (the status and its text).
         """
         found: dict[str, list[str]] = {}
         for post in self.told.posts():
@@ -74,18 +74,18 @@ class People:
 
     @property
     def headlines(self) -> dict[str, list[str]]:
-        """The first line of each, by who was told."""
+        """The first line of each message, by recipient."""
         return {who: [text.partition("\n")[0] for text in texts] for who, texts in self.heard.items()}
 
 
 @contextmanager
 def people(directory: Path) -> Iterator[People]:
-    """Run the servers, to which nothing has been told yet."""
+    """Run the servers, which have received nothing yet."""
     with telling(directory) as told, mail_server(directory) as mail, status_page(directory) as page:
         yield People(told, mail, page)
 
 
 def outbox(incidents: Path, incident: str) -> dict[str, dict[str, str]]:
-    """Return what became of each message of an incident, by its key and route."""
+    """Return the status of each message of an incident, by its key and route."""
     found = [json.loads(path.read_text()) for path in (incidents / incident / "messages").glob("*.json")]
     return {one["key"]: {route["route"]: route["status"] for route in one["routes"]} for one in found}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database of a test's own on the shared server, and reading it without any code of the collection."""
+"""A test's own database on the shared server, read without any code of the collection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Statement = str | sql.Composable
 
 @dataclass(frozen=True)
 class Row:
-    """One row as it lies there: ``place`` (leaf, ctid, xmin) changes when it is rewritten, ``text`` is all of it."""
+    """One row as stored: ``place`` (leaf, ctid, xmin) changes when it is rewritten, ``text`` is all of it."""
 
     tenant: str | None
     place: tuple[str, str, str]
@@ -73,9 +73,9 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, *statements: str, application_name: str = "whaticket-api") -> Iterator[connection]:
-        """Hold a transaction open after some statements: idle, as an application that went to think about it.
+        """Hold a transaction open after some statements: idle, like that of an application that is busy elsewhere.
 
-        The server may have ended it when the block is left; that is for the test to know.
+        The server may have ended it by the end of the block; the test must know that.
         """
         with self.connect(application_name) as session:
             session.autocommit = False
@@ -89,7 +89,7 @@ class Database:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """How a playbook on this machine reaches it, as the superuser."""
+        """Variables by which a playbook on this machine reaches it, as the superuser."""
         return {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
@@ -117,7 +117,7 @@ class Database:
         return Snapshot([Row(row[0], (row[1], row[2], row[3]), row[4]) for row in found])
 
     def has_ledger(self) -> bool:
-        """Tell whether the ledger's schema is there."""
+        """Tell whether the ledger's schema exists."""
         return bool(self.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'kanban_rollback'"))
 
     def role(self, suffix: str, *grants: LiteralString) -> str:
@@ -131,7 +131,7 @@ class Database:
         return name
 
     def modules(self, role: str | None = None, **options: Any) -> Modules:
-        """Return what runs modules here, as the superuser or one of the roles."""
+        """Return modules that run here, as the superuser or as one of the roles."""
         login: Mapping[str, Any] = {
             "login_host": self.server.host,
             "login_port": self.server.port,
@@ -148,12 +148,12 @@ class Database:
         return number
 
     def needs(self, version: int, why: str) -> None:
-        """Skip the test where the server is of an older major version, and say why."""
+        """Skip the test if the server's major version is older, and say why."""
         if self.version < version:
             pytest.skip(f"before PostgreSQL {version} {why}")
 
     def drop(self) -> None:
-        """Drop the database and its roles; prepared transactions, which would keep it, first."""
+        """Drop the database and its roles, after prepared transactions, which would keep it."""
         for (gid,) in self.rows("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
             self.rows("ROLLBACK PREPARED %s", (gid,))
         self.server.drop_database(self.name)

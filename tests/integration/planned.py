@@ -67,7 +67,7 @@ ORPHANS = "DELETE FROM Tags WHERE companyId IS NULL OR companyId NOT IN (SELECT 
 
 
 def shell(db: Database, line: str, cwd: Path | None = None) -> tuple[int, str]:
-    """Type a line into a shell that reaches the database; return its status and all that it says."""
+    """Type a line into a shell that reaches the database; return its exit status and all its output."""
     server = db.server
     environment = {
         "PATH": f"{server.programs}{os.pathsep}{os.environ['PATH']}",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A playbook run alone: nothing of the caller's plays a part in it, and all that it leaves is in one directory."""
+"""A playbook run in isolation: nothing of the caller's affects it, and all that it leaves is in one directory."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def written(directory: Path, text: str) -> str:
 
 
 def inventory(directory: Path, variables: Mapping[str, Any], **groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Write an inventory, which only its owner reads for its passwords; return the options that name it.
+    """Write an inventory that only its owner can read, for it has passwords; return the options that name it.
 
-    Nobody is told of a run unless a test asks for it: messages have tests of their own.
-    ``variables`` are everybody's; each group is its hosts with the variables of their own.
+    Nobody is notified of a run unless a test asks for it: messages have tests of their own.
+    ``variables`` are for all hosts; each group maps its hosts to the variables of their own.
     """
     children = {group: {"hosts": hosts} for group, hosts in groups.items()}
     told = {"kanban_notify": False, **variables}
@@ -38,7 +38,7 @@ def inventory(directory: Path, variables: Mapping[str, Any], **groups: Mapping[s
 
 
 def silent_where(now: str) -> dict[str, Any]:
-    """Return variables of a host that cannot be reached where ``now`` holds; what is registered tells tasks apart."""
+    """Return variables of a host that is unreachable while ``now`` holds; registered results tell tasks apart."""
     return {
         "ansible_connection": f"{{{{ 'ssh' if {now} else 'local' }}}}",
         "ansible_host": "127.0.0.1",
@@ -53,7 +53,7 @@ def given(directory: Path, variables: Mapping[str, Any]) -> list[str]:
 
 
 def no_template(value: Any) -> str:
-    """Return YAML in which no text is a template: as what a survey or a person typed has to be passed on."""
+    """Return YAML in which no text is a template: what a survey or a person gave must be passed on like this."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(name)}: {no_template(part)}" for name, part in value.items()) + "}"
     if isinstance(value, list):
@@ -85,7 +85,7 @@ def start(directory: Path, playbook: str, *options: str, prefix: Sequence[str] =
 
 
 def shown(directory: Path, playbook: str, *options: str, timeout: float = TIMEOUT_SECONDS) -> tuple[Run, list[str]]:
-    """Run a playbook on a wide terminal with the live view; return it, and what was drawn over on the last line."""
+    """Run a playbook on a wide terminal with the live view; return the run and what was drawn over on the last line."""
     around = {**environment(**alone(directory)), "ANSIBLE_STDOUT_CALLBACK": "chatia.kanban_rollback.live"}
     for chosen in ("CI", "JOB_ID"):
         around.pop(chosen, None)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A board with an incident, a fence and a dump, writes past that fence, and what is measured of them."""
+"""A board with an incident, a fence and a dump, writes past that fence, and their measurement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.place import Database
 from tests.integration.repairs import INCIDENT, ready
 
 DUMPED = ("Tags", "Tickets", "TicketTags")
-# Tags 4 and 5 belong to nobody; a repair deletes them, and what hangs on them.
+# Tags 4 and 5 belong to nobody; a repair deletes them, and what refers to them.
 ORPHANS: dict[str, Any] = {
     "name": "orphan_tags",
     "kind": "orphan",
@@ -44,14 +44,14 @@ MORE = (
 
 
 def begin(db: Database, directory: Path, *more: str, tables: list[Any] | None = None) -> tuple[Modules, Modules]:
-    """Make a board, fence and dump it; return what repairs it and what measures it."""
+    """Make a board, fence and dump it; return modules that repair it and modules that measure it."""
     board(db, *MORE, *more)
     modules = ready(db, TABLES if tables is None else tables)
     return modules, dump(db, directory / "dump").having(tables=TABLES if tables is None else tables)
 
 
 def dump(db: Database, dest: Path, names: Sequence[str] = DUMPED, incident: str = INCIDENT) -> Modules:
-    """Dump tables; return what measures by that dump."""
+    """Dump tables; return modules that measure against that dump."""
     modules = db.modules(incident_id=incident)
     modules.ok("pg_dump", tables=list(names), dest=str(dest), min_free="10M", deadline=60)
     return modules.having(dump=str(dest), tables=TABLES)
@@ -62,7 +62,7 @@ def look(measuring: Modules, **options: Any) -> Result:
     result = measuring.ok("recovery_point_info", **options)
     assert not result["changed"]
     point = result["recovery_point"]
-    # What is not measured is no number, and says why.
+    # A point that is not measured has no number, and says why.
     assert (point["writes"] is None) == (not point["measured"]) == bool(point["why"]), point
     return result
 
@@ -74,7 +74,7 @@ def table(result: Result, name: str) -> dict[str, Any]:
 
 
 def past(db: Database, *statements: str) -> None:
-    """Write past the fence, as a superuser who leaves its triggers aside."""
+    """Write past the fence, as a superuser who disables its triggers."""
     with db.connect() as session, session.cursor() as cursor:
         for relation in ("Tags", "Tickets", "TicketTags"):
             cursor.execute(f'ALTER TABLE "{relation}" DISABLE TRIGGER USER')

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A place where nothing is missing for an incident, and what a look at it says."""
+"""A place where nothing is missing for an incident, and what a preflight reports there."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tests.integration.crowd import FLAG, population
 from tests.integration.module import Modules, Result
 from tests.integration.place import Database
 
-# What its server has to have, so that statements can be seen.
+# The settings that its server needs, so that statements can be seen.
 SERVER = {
     "shared_preload_libraries": "pg_stat_statements",
     "autovacuum": False,
     "max_prepared_transactions": 5,
     "log_min_messages": "fatal",
 }
-# What a role needs on the application's tables beside what the ledger's module grants.
+# What a role needs on the application's tables besides what the ledger's module grants.
 TABLES = ("SELECT ON companies", "UPDATE (settings) ON companies", "SELECT ON tickets")
 
 
 def healthy(db: Database, directory: Path) -> tuple[Modules, dict[str, Any]]:
-    """A place where nothing is missing, seen by a role that may do what the scenarios need and nothing else."""
+    """Make a place where nothing is missing, seen by a role that may do what the scenarios need and nothing else."""
     population(db)
     role = db.role("rollback", *TABLES, "pg_read_all_stats")
     db.modules().ok("ledger", environment="staging", grant_to=[role], flag=FLAG, latch=True)
@@ -41,7 +41,7 @@ def checks(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def missing(result: Result) -> dict[str, str]:
-    """Return what is not met, by name, with its severity; a person can act on each."""
+    """Return the checks that are not met, by name, with their severity; a person can act on each."""
     found = {}
     for check in result["checks"]:
         if check["ok"] is not True:

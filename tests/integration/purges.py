@@ -12,7 +12,7 @@ from tests.integration.blocks import KEY, OWNER
 from tests.integration.module import Modules, Result, Running
 from tests.integration.redisplace import RedisPlace
 
-# As an application of this family has them, beside the cache: what exists nowhere else.
+# Keys that an application of this family has besides the cache, and that exist nowhere else.
 QUEUES = {"bull:inbound:id": "7", "bull:inbound:1": "job", "bull:inbound:repeat:x": "9"}
 SESSIONS = {"sessions:1:creds": "secret", "sessions:2:creds": "secret"}
 BLOCK = {KEY: "true", OWNER: "INC-1"}
@@ -26,11 +26,11 @@ PATTERNS = ["cache:*", "contacts:*:unreads"]
 
 @dataclass
 class Cache(RedisPlace):
-    """One Redis with a cache, and what runs the module on it."""
+    """One Redis with a cache, and the module that runs on it."""
 
     @property
     def modules(self) -> Modules:
-        """What runs modules here, with the usual patterns."""
+        """Modules that run here, with the usual patterns."""
         usual = {"patterns": PATTERNS, "protected": PROTECTED, "write_block_key": KEY}
         return Modules({**self.login, **usual, **self.extra})
 
@@ -53,7 +53,7 @@ class Cache(RedisPlace):
                 client.mset(keys)
 
     def fill(self, count: int, beginning: str = "cache:", size: int = 1) -> None:
-        """Set as many keys, fast."""
+        """Set ``count`` keys, fast."""
         script = "for i = 1, ARGV[1] do redis.call('SET', ARGV[2] .. i, string.rep('x', ARGV[3])) end"
         with self.client(socket_timeout=60) as client:
             client.execute_command("EVAL", script, 0, count, beginning, size)

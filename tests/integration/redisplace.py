@@ -19,12 +19,12 @@ from tests.support.servers import ServerError, workspace
 
 @contextlib.contextmanager
 def over_tls(directory: Path, certificates: Certificates, **config: str) -> Iterator[Redis]:
-    """Start a Redis that speaks TLS alone in ``directory/redis``; the test is skipped where it was built without."""
+    """Start a Redis that speaks only TLS in ``directory/redis``; skip the test if it was built without TLS."""
     server = Redis(directory / "redis", config, certificates=certificates)
     try:
         server.start()
     except ServerError as error:
-        # From Redis 7 on, and before.
+        # The first is the message from Redis 7 on, the second the one before.
         if "Failed finding TLS support" not in str(error) and ">>> 'tls-port" not in str(error):
             raise
         pytest.skip("this Redis was built without TLS")
@@ -38,7 +38,7 @@ def over_tls(directory: Path, certificates: Certificates, **config: str) -> Iter
 class RedisPlace:
     """One Redis; ``extra`` are options for every module on it, which come before all others."""
 
-    # What a user made by ``as_user`` reaches unless told otherwise.
+    # The keys that a user made by ``as_user`` reaches by default.
     reached: ClassVar[tuple[str, ...]] = ("~*",)
 
     server: Redis

@@ -18,17 +18,17 @@ from tests.support.dataset import DataSet
 
 @dataclass
 class Staging(Place):
-    """A database with a data set, whose fence is used; corrupt in part already, as staging is."""
+    """A database with a data set, with the fence in use; partly corrupt already, as staging is."""
 
     @classmethod
     def load(cls, db: Database, directory: Path, **shape: Any) -> Staging:
-        """Load it."""
+        """Load the data set."""
         with db.connect() as session:
             DataSet(**{"tenants": 40, "tickets": 300, "corruption": True, **shape}).load(session)
         return cls(db, directory)
 
     def begin(self, *options: str, **extra: Any) -> Running:
-        """Start rehearse.yml; ``extra`` stand in the inventory."""
+        """Start rehearse.yml; ``extra`` goes into the inventory."""
         given = {
             "kanban_environment": "staging",
             "kanban_fence": True,
@@ -49,7 +49,7 @@ class Staging(Place):
         return whole(self.db)
 
     def open(self) -> list[tuple[str, str]]:
-        """Return the incidents that are open, each with what it was opened for."""
+        """Return the open incidents, each with its scenario."""
         if not self.db.has_ledger():
             return []
         return self.db.rows("SELECT incident_id, scenario FROM kanban_rollback.incidents WHERE closed_at IS NULL")

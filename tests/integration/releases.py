@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a release is tried on, and SQL of what gets in its way: an application that forgets, and a second operator."""
+"""What a release is tested on, and SQL for what gets in its way: an application that forgets, a second operator."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.staging.local import Local
 from tests.staging.settings import email
 from tests.support.servers import Redis
 
-# Says yes and keeps nothing: what only a look afterwards finds.
+# Accepts a write and keeps nothing, which only a look afterwards finds.
 FORGETS = """
 CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 CREATE TRIGGER forget BEFORE INSERT ON "TicketTags" FOR EACH ROW WHEN (NEW."tagId" > 1000) EXECUTE FUNCTION forget();
 """
 REMEMBERS = 'DROP TRIGGER IF EXISTS forget ON "TicketTags"; DROP FUNCTION IF EXISTS forget'
-# A second operator's kill: before the fence is lowered, and as it is.
+# A second operator's kill: before the fence is lowered, and while it is.
 KILLED = """
 CREATE FUNCTION kill_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -46,14 +46,14 @@ CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
   WHEN (NEW.event = 'fence_lowered') EXECUTE FUNCTION kill_again();
 """
 
-# As after a failover that came since the last step of the incident.
+# As after a failover since the last step of the incident.
 ON_AN_EARLIER_TIMELINE = """
 UPDATE kanban_rollback.events SET data = jsonb_set(data, '{timeline}', '"00000000"') WHERE data ? 'timeline'
 """
 
 RELEASE = "chatia.kanban_rollback.release"
 BLOCK = "kanban:emergency:write-block"
-# The run that stopped it gave the incident a name of its own, by which the block is held.
+# The run that stopped it gave the incident a name of its own, under which the block is held.
 INCIDENT, ALIAS = "INC-20261125-042", "INC-20261125-041"
 FLAG: dict[str, Any] = {
     "table": "Companies", "tenant_column": "id", "column": "settings", "path": ["kanbanV2Enabled"],
@@ -74,7 +74,7 @@ class Stopped:
         return self.db.modules(incident_id=INCIDENT)
 
     def stop(self) -> None:
-        """As scenario3.yml does it, by a run whose own name for the incident is its alias."""
+        """Stop as scenario3.yml does, in a run whose own name for the incident is its alias."""
         self.modules.ok("feature_flag", **FLAG, state="disabled")
         self.modules.ok("incident", aliases=[ALIAS])
         assert self.modules.ok("write_fence", tables=TABLES)["status"] == "proven"
@@ -82,7 +82,7 @@ class Stopped:
         self.block("SET", f"{{{BLOCK}}}:owner", ALIAS)
 
     def validate(self, event: str = "data validated") -> None:
-        """As the role that validates the data records it."""
+        """Record the validation, as the role that validates the data does."""
         self.modules.ok("incident", event={"phase": "validate", "event": event, "data": {"rows": 0}})
 
     def block(self, *command: Any) -> Any:
@@ -117,7 +117,7 @@ class Stopped:
         )
 
     def options(self, **more: Any) -> list[str]:
-        """What a command to release is typed with; the hosts are this machine."""
+        """Return the options of a command to release; the hosts are this machine."""
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         variables = {
             "kanban_postgresql_host": self.db.server.host,

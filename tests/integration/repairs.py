@@ -15,12 +15,12 @@ from tests.integration.place import Database
 
 INCIDENT = "INC-1"
 FENCED = ["TicketTags", "Tags", "Tickets"]
-# The same, with what tells the oldest where a key does not.
+# The same, with the column that shows which row is oldest if a key does not.
 PLAN = [{**check, "time": "createdAt"} for check in CHECKS]
 
 
 def ready(db: Database, tables: list[Any] | None = None, run_id: str = "run-1") -> Modules:
-    """Open the incident and raise the fence; return what runs modules as the superuser."""
+    """Open the incident and raise the fence; return modules that run as the superuser."""
     modules = db.modules(incident_id=INCIDENT)
     modules.ok("incident")
     modules.ok("write_fence", tables=FENCED if tables is None else tables)
@@ -64,7 +64,7 @@ def counts(result: Result) -> dict[str, int | None]:
 
 
 def parts(result: Result) -> list[tuple[Any, ...]]:
-    """Return the parts of a plan, short."""
+    """Return the parts of a plan in short form."""
     return [
         (part["check"], part["table"].rpartition(".")[2], part["action"], part["rows"], part["effect"])
         for part in result["plan"]["parts"]
@@ -72,7 +72,7 @@ def parts(result: Result) -> list[tuple[Any, ...]]:
 
 
 def listen(db: Database) -> None:
-    """Keep all that the ledger is told of how far a work is, for ``heard``."""
+    """Record all progress that is reported to the ledger, for ``heard``."""
     db.rows("CREATE TABLE heard (progress jsonb)")
     db.rows("""CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
                'BEGIN INSERT INTO heard VALUES (NEW.progress); RETURN NULL; END'""")
@@ -81,11 +81,11 @@ def listen(db: Database) -> None:
 
 
 def heard(db: Database) -> list[dict[str, Any]]:
-    """Return it, oldest first."""
+    """Return the recorded progress, oldest first."""
     return [row[0] for row in db.rows("SELECT progress FROM heard ORDER BY ctid")]
 
 
-# Time for it to be told, then until somebody has asked.
+# Leave time for the progress to be reported, then wait until somebody has asked for it.
 _UNTIL_ASKED = """
 CREATE FUNCTION until_asked() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE told timestamptz := clock_timestamp() + interval '2 s'; asked boolean := false; asks boolean;
@@ -103,9 +103,9 @@ END $$"""
 
 @contextmanager
 def slow_deletes(db: Database, *tables: str) -> Iterator[None]:
-    """Let each statement that deletes wait until somebody has asked how far it is."""
+    """Make each statement that deletes wait until somebody has asked for its progress."""
     db.rows(_UNTIL_ASKED)
-    # By its name it comes after the fence's own.
+    # Its name makes it fire after the fence's own trigger.
     for table in tables:
         db.rows(f"CREATE TRIGGER zz_wait BEFORE DELETE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION until_asked()")
     yield

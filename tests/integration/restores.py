@@ -28,7 +28,7 @@ def make(db: Database, *statements: str) -> None:
 
 
 def ready(db: Database) -> Modules:
-    """Open the incident; return what runs modules on it where no fence stands."""
+    """Open the incident; return modules that run on it without a fence."""
     modules = db.modules(incident_id=INCIDENT)
     modules.ok("incident")
     return modules.having(run_id="run-1", allow_unfenced=True)
@@ -37,7 +37,7 @@ def ready(db: Database) -> Modules:
 def backup(
     db: Database, directory: Path, kind: str, *tables: str, arguments: Sequence[str] = (), zone: str = "UTC"
 ) -> dict[str, str]:
-    """Back tables up in one of ``FORMATS``, in a time zone, which no dump has; return the option ``source``."""
+    """Back tables up in one of ``FORMATS``, in a time zone (not for ``dump``); return the option ``source``."""
     path = directory / f"backup-{kind}-{len(list(directory.iterdir()))}"
     if kind == "dump":
         db.modules(incident_id=INCIDENT).ok("pg_dump", tables=list(tables), dest=str(path), min_free="10M", deadline=60)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What reenable.yml is tried on, on local connections."""
+"""What reenable.yml is tested on, over local connections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHECKS = [
 ]
 # Metrics of the profile that this application does not have.
 OTHERS = ("socket_latency", "dnd_p95", "query_p95", "memory")
-# Stages with a watch each, one task after the other, on a machine that is shared.
+# Each stage has a watch, tasks run one after the other, and the machine is shared.
 SECONDS = 500
 ALL = list(range(1, 21))
 
@@ -64,7 +64,7 @@ class Return:
         }
 
     def start(self, *options: str, db: Mapping[str, Any] | None = None, redis: bool = False, **extra: Any) -> Running:
-        """Start the command; ``db`` are variables of the database's host, ``redis``: whether there is one of Redis."""
+        """Start the command; ``db`` are variables of the database's host, ``redis``: whether there is a Redis host."""
         others: dict[str, dict[str, Any]] = {"redis": {"redis1": {}}} if redis else {}
         hosts = playbook.inventory(self.directory, self.variables, db={"db1": db or {}}, app={"app1": {}}, **others)
         given = {"kanban_redis_hosts": "none", "__kanban_integrity_checks": CHECKS, **extra}
@@ -77,7 +77,7 @@ class Return:
 
     @property
     def stages(self) -> list[tuple[str, str]]:
-        """What the ledger has of stages since the last kill."""
+        """The stages in the ledger since the last kill."""
         told = self.db.modules().ok("incident_info", incident_id="INC-1", events=0)
         return [(row["event"], row["name"]) for row in told["stages"]]
 

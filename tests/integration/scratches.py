@@ -46,7 +46,7 @@ class Place:
         return {**given, "scratch_dir": str(self.scratch), **changes}
 
     def now(self) -> str:
-        """Return the server's time, as a person would give it, and let some time pass on both sides of it."""
+        """Return the server's time, as a person would give it, and let some time pass before and after it."""
         time.sleep(0.2)
         told: str = self.db.value("""SELECT to_char(clock_timestamp() AT TIME ZONE 'America/Sao_Paulo',
                                      'YYYY-MM-DD"T"HH24:MI:SS.US') || '-03:00'""")  # fmt: skip
@@ -54,7 +54,7 @@ class Place:
         return told
 
     def go_on(self) -> str:
-        """Return the server's time, after which there is a transaction that is archived."""
+        """Return the server's time, followed by a transaction that is archived."""
         since = self.now()
         make(self.db, "INSERT INTO events VALUES (200, now())")
         self.backrest.archived()
@@ -75,12 +75,12 @@ class Place:
         return ours()
 
     def left(self) -> list[str]:
-        """Return directories of scratch instances, and processes that have to do with one."""
+        """Return directories of scratch instances, and processes that refer to one."""
         mine = processes.matching(lambda arguments: any(str(self.scratch) in argument for argument in arguments))
         return [*os.listdir(self.scratch), *(Path(f"/proc/{pid}/cmdline").read_text() for pid in mine)]
 
     def clean(self, seconds: float = 15) -> bool:
-        """Wait until nothing is left, and tell whether that came true."""
+        """Wait until nothing is left, and tell whether that happened."""
         return processes.wait_until(lambda: not self.left(), seconds)
 
 

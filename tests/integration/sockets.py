@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Socket.IO server on loopback, as applications have it: ``python -m tests.integration.sockets PORT [MODE]``.
 
-MODE: ``slow`` takes 0.3 s to let somebody in, ``closed`` lets nobody in, ``token`` who says ``{"token": "let me in"}``.
-There is a namespace ``/kanban`` beside the main one.
+MODE: ``slow`` takes 0.3 s to accept a client, ``closed`` accepts none, ``token`` those with ``{"token": "let me in"}``.
+There is a namespace ``/kanban`` besides the main one.
 """
 
 from __future__ import annotations
