@@ -15,7 +15,7 @@ from tests.integration.place import Database
 
 
 def test_the_list_and_its_figures(db: Database) -> None:
-    """More than ten, strictly; on; existing; worst first; as many errors by the id's own order."""
+    """Strictly more than ten; on; existing; worst first; ties by the id's own order."""
     errors = Errors(db)
     errors.companies(9, 10, 100, 3, 4, users=2)
     errors.companies(2, on=False, users=50)
@@ -42,7 +42,7 @@ def test_the_list_and_its_figures(db: Database) -> None:
     assert (worst["first_at"], worst["last_at"]) == tuple(db.rows(shown)[0])
     assert warned(told, "30 errors name no tenant", "1 ids")
     assert told["freeze"]["tenants"] == told["tenants"]
-    # A short list ends in the middle of those with as many errors, by the same order.
+    # A short list may cut a tie, by the same order.
     assert ids(errors.rank(top=2)) == ["3", "9"]
     assert db.snapshot('"Companies"') == before
     assert not db.has_ledger()
@@ -119,7 +119,7 @@ def test_schemas(db: Database, shape: dict[str, Any]) -> None:
 
 
 def test_on_is_what_feature_flag_switches(db: Database) -> None:
-    """No cast: what no boolean can hold is on; what is absent, null, false or no object is off."""
+    """No cast: a value that no boolean can hold is on; absent, null, false and settings that are no object are off."""
     errors = Errors(db)
     on = [f'{{"{KEY}": {value}}}' for value in ('"sim"', '""', "0", "{}", '"false"', "true")]
     off = [f'{{"{KEY}": null}}', f'{{"{KEY}": false}}', "{}", "[]", '"x"', "null", None]
@@ -214,7 +214,7 @@ LOOKED_FOR = (
 @pytest.mark.parametrize("context", ["text", "json", "jsonb", 'text COLLATE "loose"'])
 def test_a_text_is_looked_for_to_the_letter(db: Database, context: str) -> None:
     if "loose" in context:
-        # The collation by which a search for a part of a text is an error.
+        # With this collation, a search for a part of a text is an error.
         db.rows("CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)")
     errors = Errors(db, context=context)
     errors.companies(*CONTEXTS)

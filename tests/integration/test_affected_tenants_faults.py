@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps a ranking from being made, or makes it doubtful: each is said by name, and none reads as an empty list."""
+"""What prevents a ranking or makes it doubtful: each case is named, and none reads as an empty list."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_no_table_of_errors(errors: Errors) -> None:
     assert (told["measured"], told["tenants"], told["affected_count"], told["share"]) == (False, [], None, None)
     assert "ErrorLogs" in told["why_not"]
     assert warned(told, "Not measured", "nobody is affected")
-    # A profile that says so, by null.
+    # A profile that says so, with null.
     for none in ("", None):
         told = errors.fails("missing_table", error_logs=none)
         assert told["error"]["what"] == "The profile names no table of errors."
@@ -163,7 +163,7 @@ def test_no_error_at_all_says_what_there_is(errors: Errors) -> None:
 
 
 def fill(errors: Errors) -> None:
-    """Make the table of errors larger than what is read in no time."""
+    """Make the table of errors too large to be read in no time."""
     errors.db.rows("""INSERT INTO "ErrorLogs" ("companyId", context, "createdAt")
         SELECT g % 100, repeat('x', 700), now() - g * interval '1 min' FROM generate_series(1, 60000) AS g""")
     errors.db.rows('ANALYZE "ErrorLogs"')

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A list that an incident froze: what was shown is what is acted on and verified, whatever the errors do meanwhile."""
+"""A list that an incident froze: what was shown is acted on and verified, whatever the errors do meanwhile."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def freeze(errors: Errors, ranked: Result, incident: str = "INC-1", **options: A
 
 
 def flag_of(errors: Errors) -> Modules:
-    """Return what runs modules that know the flag and nothing of errors."""
+    """Return modules that know the flag and nothing about errors."""
     return errors.db.modules(**{name: errors.options()[name] for name in FLAG})
 
 
@@ -45,7 +45,7 @@ def test_what_is_frozen_is_returned_whatever_comes(errors: Errors) -> None:
     first = errors.rank(**INCIDENT)
     assert first["frozen"] is False
     freeze(errors, first)
-    # Worse ones come, one of the list is switched off, one is deleted: the list stays.
+    # Worse tenants appear, one of the list is switched off, one is deleted: the list stays.
     errors.log(3, 500)
     errors.log(1, 5, ago=30)
     flag_of(errors).disable(tenants=["1"])
@@ -67,16 +67,16 @@ def test_what_is_frozen_is_returned_whatever_comes(errors: Errors) -> None:
         "errors_total",
     )
     assert [again[name] for name in figures] == [first[name] for name in figures]
-    # What is decided by is of now: of the only one that is on, and has errors.
+    # The figures to decide by are current: those of the only tenant that is on, and has errors.
     assert (again["gone"], first["gone"], first["now"]) == (["2"], [], None)
     now = again["now"]
     assert (now["share"], now["affected_on_count"], now["on_count"], now["total"]) == (1.0, 1, 1, 2)
-    # Without the incident it is a ranking as any other.
+    # Without the incident it is an ordinary ranking.
     assert (errors.rank()["frozen"], ids(errors.rank())) == (False, ["3"])
 
 
 def test_a_list_of_hours_ago_does_not_say_who_is_affected_now(db: Database) -> None:
-    """Two of ten suffered and are off; by now all the others do."""
+    """Two of ten suffered and are off; by now all the others suffer."""
     errors = Errors(db)
     errors.companies(*range(1, 11))
     errors.log(1, 12)
@@ -95,7 +95,7 @@ def test_a_list_of_hours_ago_does_not_say_who_is_affected_now(db: Database) -> N
 
 
 def test_the_first_list_counts_and_later_ones_are_history(errors: Errors) -> None:
-    """Two controllers ranked at once; each froze what it saw."""
+    """Two controllers ranked at the same time; each froze what it saw."""
     one = errors.rank(**INCIDENT)
     errors.log(3, 500)
     two = errors.rank(**INCIDENT)
@@ -116,7 +116,7 @@ def test_an_alias_is_the_same_incident(errors: Errors) -> None:
     freeze(errors, errors.rank(), aliases=["INC-OTHER"])
     errors.log(3, 500)
     assert errors.rank(incident_id="INC-OTHER")["frozen"] is True
-    # An id of the controller's own joins the incident that is open, a person's does not.
+    # An id that the controller made joins the open incident, a person's does not.
     assert errors.rank(incident_id="INC-NEW")["frozen"] is False
     assert ids(errors.rank(incident_id="INC-NEW", incident_adopt=True)) == ["1", "2"]
 
@@ -150,7 +150,7 @@ def test_a_list_of_last_week_binds_nobody(errors: Errors) -> None:
 
 @pytest.mark.parametrize("share", [None, 50], ids=["all", "a first stage"])
 def test_who_was_put_back_is_on_no_list(errors: Errors, share: int | None) -> None:
-    """The incident goes on; by now they are well and another suffers, whose turn the old list would never let come."""
+    """The incident continues; by now they are well and another suffers, whom the old list would never let in."""
     flag = flag_of(errors)
     freeze(errors, errors.rank(**INCIDENT))
     flag.disable(tenants=["1", "2"])
@@ -161,7 +161,7 @@ def test_who_was_put_back_is_on_no_list(errors: Errors, share: int | None) -> No
     flag.restore(share=share)
     told = errors.rank(**INCIDENT)
     assert (told["frozen"], told["frozen_at"], ids(told)) == (False, None, ["3"])
-    # Those whose stage has not come are off still, and what is frozen now is everybody's.
+    # Those whose stage has not come are still off, and the list that is frozen now is for everybody.
     freeze(errors, told)
     errors.log(1, 900)
     assert (errors.rank(**INCIDENT)["frozen"], ids(errors.rank(**INCIDENT))) == (True, ["3"])
@@ -190,7 +190,7 @@ def test_the_list_holds_where_the_errors_cannot_be_read_any_more(errors: Errors)
 
 
 def test_the_list_alone_waits_for_no_ranking(errors: Errors) -> None:
-    """Whoever is to be switched off waits for it: what their errors are now is not asked, and nobody is ranked."""
+    """The switch waits for this list: current errors are not read, and nobody is ranked."""
     nothing = errors.rank(**INCIDENT, frozen="only")
     assert (nothing["measured"], nothing["frozen"], nothing["tenants"], nothing["share"]) == (False, False, [], None)
     assert nothing["why_not"] == "No list is frozen."

@@ -68,28 +68,28 @@ def test_nine_errors_each_in_five_minutes_are_everybody(errors: Errors) -> None:
 
 
 def test_the_window_is_since_the_switch_whoever_asks_when(errors: Errors) -> None:
-    """The same command again is no new switch, and an hour ago is long enough."""
+    """Repeating the command is not a new switch, and the window is an hour at most."""
     switch(errors, ago=600)
     errors.log(3, 20, ago=550)
     told = after(errors)
     assert (round(told["window"], -1), told["affected_on_count"]) == (600, 1)
     errors.db.rows("UPDATE kanban_rollback.flag_changes SET at = at - interval '5 h'")
     assert (after(errors)["window"], after(errors)["more_than"]) == (3600, 10)
-    # Of an incident that has frozen nothing the caller knows when.
+    # For an incident that has frozen nothing, the caller knows when the switch was.
     told = errors.rank(incident_id="INC-2", since_switch=360)
     assert (told["window"], told["more_than"]) == (360, 1)
     assert errors.rank(since_switch=0.01)["window"] == 1
 
 
 def test_a_clock_that_is_behind_is_not_nobody(errors: Errors) -> None:
-    """All go on suffering; what they write is dated before the switch."""
+    """All still suffer; what they write is dated before the switch."""
     switch(errors, ago=300)
     for tenant in range(3, 11):
         errors.log(tenant, 100, ago=900, every=1)
     told = after(errors)
     assert "a clock is behind" in told["doubt"]
     assert (facts(told)["known"], "a clock is behind" in facts(told)["why"]) == (False, True)
-    # One host's clock is right, and the others' errors are missing from the count all the same.
+    # One host's clock is right, and the others' errors are still missing from the count.
     errors.log(3, 30, ago=100)
     assert (after(errors)["affected_on_count"], facts(after(errors))["known"]) == (1, False)
 
@@ -103,7 +103,7 @@ def test_better_is_known_where_nothing_was_written_since(errors: Errors) -> None
     assert line.startswith(
         "Affected since the switch: 0 of 8 tenants that are on, 0 % (db1: No error was found: the newest"
     )
-    # A row or two that were on their way when it was ranked are no clock that is behind.
+    # A row or two that were in flight during the ranking do not mean that a clock is behind.
     errors.log(3, 1, ago=310)
     assert after(errors)["doubt"] is None
 
@@ -112,7 +112,7 @@ def test_no_errors_and_nothing_to_compare_with_is_not_known(errors: Errors) -> N
     told = errors.rank(since_switch=300)
     assert warned(told, "No error was found")
     assert (facts(told)["known"], "No list was frozen" in facts(told)["why"]) == (False, True)
-    # Errors of another text are dated well enough: the log is read, and nobody has this one.
+    # A current error with another text is enough: the log can be read, and nobody has this error.
     errors.log(5, 1, context="billing", ago=10)
     told = errors.rank(since_switch=300)
     assert (told["doubt"], facts(told)["known"]) == (None, True)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The figure by which corrupt data is an alert: what postgres_exporter counts is what integrity_info counts."""
+"""The figure that makes corrupt data an alert: what postgres_exporter counts is what integrity_info counts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXPORTER = shutil.which("prometheus-postgres-exporter") or shutil.which("postgre
 
 
 def checks() -> list[dict[str, Any]]:
-    """Return the profile's checks that are critical where lanes are a table, with its own names."""
+    """Return the profile's checks that are critical if lanes are a table, with the profile's own names."""
     known = {"tables": PROFILE["kanban_tables_default"], "columns": PROFILE["kanban_columns_default"]}
 
     def named(value: Any) -> Any:
@@ -54,7 +54,7 @@ def counted(db: Database) -> dict[tuple[str, str], int]:
 
 
 def told(port: int) -> dict[tuple[str, str], int]:
-    """Return what the exporter tells now; empty where it does not answer yet."""
+    """Return what the exporter reports now; empty if it does not answer yet."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             text = answer.read().decode()

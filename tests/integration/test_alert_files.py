@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files that alerts go through, by the programs that read them: rules, Alertmanager's example, rulebook."""
+"""The files that alerts pass through, given to the programs that read them: rules, Alertmanager's example, rulebook."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def validated(rulebook: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_rulebook_of_awx_is_the_same_but_for_what_it_starts() -> None:
-    """A template is launched by the answers that the playbook would get, with nothing of the event beside."""
+    """A template is launched with the answers that the playbook would get, and with nothing else of the event."""
     wanted = yaml.safe_load(RULEBOOK.read_text(encoding="utf-8"))
     asked = {one["variable"] for one in surveys.surveys()["Kanban alert"]["spec"]}
     ours = surveys.read(ROOT / "awx/organization.yml")["awx_organization"]["name"]

@@ -19,7 +19,7 @@ from tests.integration.place import Database
 from tests.playbooks.runner import Run
 from tests.support.processes import wait_until
 
-# Four times the objective: everything else of a build runs beside this (docs/alerts.md has what was measured).
+# Four times the objective: everything else in a build runs alongside (docs/alerts.md has what was measured).
 BUSY_SECONDS = 60
 
 
@@ -30,11 +30,11 @@ def place(db: Database, directory: Path) -> Place:
 
 
 def hostile(trace: Path, began: str) -> Alert:
-    """Return an alert to act on, whose other words leave a trace where they are a template or a command."""
+    """Return an alert to act on, whose other texts leave a trace if they are run as a template or a command."""
     word = f"{{{{ lookup('ansible.builtin.pipe', 'touch {trace}') }}}}$(touch {trace}); touch {trace}"
     sent = alert(began=began, instance=word, kanban_operator=word, **{word: word})
     sent["annotations"] = {"summary": word, word: word}
-    # Where a playbook runs is said by the rulebook alone.
+    # Only the rulebook says where a playbook runs.
     sent |= {"generatorURL": word, "meta": {"hosts": "nobody", "limit": "nobody"}, "hosts": "nobody", word: word}
     return sent
 
@@ -77,7 +77,7 @@ def test_an_alert_switches_off_once_and_what_it_says_is_never_code(place: Place)
 
 
 def typed(place: Place, inventory: dict[str, Any], given: dict[str, Any]) -> Run:
-    """Run alert.yml as somebody types it, with a word of it in the inventory."""
+    """Run alert.yml as a person types it, with some of its variables in the inventory."""
     variables = {
         "kanban_auto_contain": ["scenario1"],
         "kanban_alert_name": "KanbanDown",
@@ -95,7 +95,7 @@ def typed(place: Place, inventory: dict[str, Any], given: dict[str, Any]) -> Run
 @pytest.mark.parametrize(
     ("inventory", "given", "decided", "read"),
     [
-        # Which playbook is read is chosen by the command line, before any inventory is.
+        # The command line chooses which playbook is read, before any inventory is read.
         ({"kanban_alert_scenario": "scenario1"}, {}, "scenario1", "triage"),
         (
             {"kanban_alert_triages": True, "kanban_auto_contain": []},
@@ -116,7 +116,7 @@ def test_nothing_else_is_run_than_what_was_decided_on(
 
 @pytest.mark.drill
 def test_what_the_command_line_says_is_run(place: Place) -> None:
-    """What the inventory says besides is not asked, and where the same word stands there nothing is amiss."""
+    """What else the inventory says is ignored, and it is no error if it has the same value."""
     triage = typed(place, {"kanban_alert_scenario": "triage"}, {})
     assert ("NOT RUN" in triage.output, "Decided " in triage.output, place.stops) == (False, True, 0), triage.output
     stop = typed(

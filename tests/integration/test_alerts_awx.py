@@ -61,7 +61,7 @@ def launches(record: Path) -> list[Any]:
 
 @contextlib.contextmanager
 def rulebook_with(handler: type[Handler], directory: Path, record: Path, **more: Any) -> Iterator[Receiver]:
-    """Start the rulebook beside an AWX that keeps on record what it is asked."""
+    """Start the rulebook beside an AWX that records its requests."""
     with (
         web.serving(web.Server(handler, record)) as awx,
         rulebook_of(
@@ -106,7 +106,7 @@ def test_the_template_of_another_organization_is_launched(directory: Path) -> No
 
 
 def test_an_alert_that_fires_since_long_takes_no_new_one_s_stop(directory: Path) -> None:
-    """Whether people have decided since is asked of each moment; alerts of one moment are one."""
+    """Each moment is checked for a decision of people since then; alerts of one moment count as one."""
     record = directory / "launched"
     old, new = moment(600), moment(1)
     body = [
@@ -128,7 +128,7 @@ def test_the_answers_of_the_survey_stop_as_the_playbook_by_itself_does(db: Datab
     python = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     variables = {**place.variables(kanban_auto_contain=["scenario1"]), **python}
     hosts = playbook.inventory(directory, variables, db={"db1": {}}, redis={}, app={})
-    # AWX hands answers on as texts that are no templates, and says who launched it.
+    # AWX passes answers on as texts that are not templates, and says who launched the job.
     said = {"scenario": "scenario1", "triages": "false", "name": "KanbanDown", "began_at": moment(5)}
     said["environment"] = ENVIRONMENT
     given = {f"kanban_alert_{name}": value for name, value in said.items()}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rulebook against who means it ill: bodies that are none, words in fields that are kept, and TLS."""
+"""The rulebook against attackers: invalid bodies, words in fields that are kept, and TLS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.redis_server import Certificates
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
 PATIENT_SECONDS = 300
-# Whoever has the token ends ansible-rulebook 1.3.2 with this (docs/alerts.md), and nobody else.
+# Only a sender that has the token can end ansible-rulebook 1.3.2 with this (docs/alerts.md).
 DEEP = b'{"alerts":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 BODIES: list[Any] = [
     *(b"", b"\xff\xfe", b"{", b" " * 2_000_000),
@@ -40,7 +40,7 @@ def place(db: Database, directory: Path) -> Place:
 
 
 def odd_ones(word: str) -> list[Alert]:
-    """Return alerts of which each has one field that no Alertmanager writes."""
+    """Return alerts that each have one field that no Alertmanager writes."""
     return [
         alert(name="K" * 65),
         alert(name=["KanbanDown"]),  # type: ignore[arg-type]
@@ -59,7 +59,7 @@ def test_what_is_no_alert_is_refused_or_idle_and_the_next_one_is_heard(place: Pl
     trace = place.directory / "trace"
     word = f"{{{{ lookup('ansible.builtin.pipe', 'touch {trace}') }}}}"
     with place.receiver(kanban_auto_contain=["scenario1"]) as receiver:
-        # Nothing is read of who has no token.
+        # Without the token, nothing of a body is read.
         assert {post(receiver.port, body, token="forged") for body in (DEEP, *BODIES)} == {401}
         said = [post(receiver.port, body) for body in BODIES]
         assert set(said) <= {200, 400, 413, 500}, said
@@ -67,7 +67,7 @@ def test_what_is_no_alert_is_refused_or_idle_and_the_next_one_is_heard(place: Pl
         time.sleep(5)
         assert receiver.running.alive, receiver.running.output
         assert (receiver.runs, len(on(place.db))) == (0, 5), receiver.said
-        # Names that are kept, where nobody looks for them.
+        # Names of fields that are kept, in places where nobody looks for them.
         sent = alert(labels={"labels": word, "startsAt": [word]}, startsAt=word)
         sent["labels"] |= {"status": word, "environment": sent["labels"]["environment"]}
         receiver.hears({**sent, "alertname": word, "environment": {"service": word}})
@@ -81,12 +81,12 @@ def test_what_is_no_alert_is_refused_or_idle_and_the_next_one_is_heard(place: Pl
     for text in kept:
         assert TOKEN not in text
         variables = yaml.safe_load(text)
-        # What stands in the event beside the six values is a variable that nothing reads.
+        # Whatever the event has besides the six values is in a variable that nothing reads.
         assert word not in str({name: value for name, value in variables.items() if name != "ansible_eda"})
 
 
 def given(directory: Path) -> list[str]:
-    """Return what runs that are under way were given as extra variables."""
+    """Return the extra variables of the runs that are under way."""
     found = []
     for path in directory.glob("eda*/env/extravars"):
         try:
@@ -105,7 +105,7 @@ def test_over_tls_with_certificates_of_both_sides(place: Place) -> None:
         alertmanager(place.directory / "am", receiver.port, ours) as sender,
         prometheus(place.directory / "prometheus", application.port, sender),
     ):
-        # Without TLS, without a certificate, with somebody else's, and to who trusts another authority.
+        # Without TLS, without a certificate, with somebody else's, and from a client that trusts another authority.
         with pytest.raises((OSError, http.client.HTTPException)):
             post(receiver.port, {"alerts": [alert()]})
         for context in (client(ours), client(ours, others), client(others, ours)):

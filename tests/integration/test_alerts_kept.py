@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Alerts that come in a storm, for hours, from two senders, after a restart: by real programs, so they take minutes."""
+"""Alerts in a storm, for hours, from two senders, after a restart: with real programs, so these tests take minutes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.processes import wait_until
 from tests.support.servers import Redis
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
-# The objective of an idle machine; one on which so many processes wait for each core takes as many times longer.
+# The objective on an idle machine; with n processes waiting for each core, it takes n times as long.
 OBJECTIVE_SECONDS = 15
 PATIENT_SECONDS = 300
 
@@ -54,7 +54,7 @@ def test_the_flag_is_off_within_the_objective(place: Place) -> None:
             receiver.hears(alert())
             assert wait_until(lambda: not on(place.db), PATIENT_SECONDS), receiver.said
             took.append(time.monotonic() - began)
-            # What follows a stop is not to be in the next one's way.
+            # What follows a stop must not get in the way of the next one.
             receiver.has_ended(2 * len(took))
             go_back(place)
     told = ", ".join(f"{seconds:.1f} s" for seconds in took)
@@ -63,7 +63,7 @@ def test_the_flag_is_off_within_the_objective(place: Place) -> None:
 
 
 def test_a_storm_is_triaged_once_its_corrupt_data_too_and_stops_nothing_that_is_not_named(place: Place) -> None:
-    # As one evaluation of Prometheus makes them.
+    # As a single evaluation of Prometheus makes them.
     began = moment(0)
     with place.receiver() as receiver:
         for number in range(10):
@@ -92,7 +92,7 @@ def test_scenario_3_goes_on_where_a_killed_run_stopped(place: Place, redis: Redi
         "redis": {"redis1": {}},
     }
     corrupt = alert("KanbanDataCorrupted", "scenario3")
-    # Nobody can raise the fence while somebody writes: there the run is killed, rulebook and all.
+    # The fence cannot be raised while somebody writes: at that point the run is killed, together with the rulebook.
     with (
         place.db.transaction('INSERT INTO "TicketTags" ("ticketId", "tagId") VALUES (1, 1)'),
         place.receiver(**variables) as receiver,
@@ -106,7 +106,7 @@ def test_scenario_3_goes_on_where_a_killed_run_stopped(place: Place, redis: Redi
         assert wait_until(lambda: place.fence == "proven", PATIENT_SECONDS), receiver.said
         assert wait_until(lambda: redis_has(redis, "kanban:emergency:write-block"), PATIENT_SECONDS), receiver.said
         receiver.has_ended(2)
-    # The same one again, to a rulebook that knows nothing of it.
+    # The same alert again, to a rulebook that knows nothing about it.
     with place.receiver(**variables) as receiver:
         stops = place.stops
         receiver.hears(corrupt)
@@ -149,7 +149,7 @@ def test_alertmanagers_that_send_for_hours_stop_it_once_and_again_for_a_new_inci
         began = time.monotonic()
         assert wait_until(lambda: not on(place.db), PATIENT_SECONDS), receiver.said
         print(f"from the application that is dead to the flag that is off: {time.monotonic() - began:.1f} s")
-        # Both send it again every few seconds, which are hours with the settings that ship.
+        # Both send it again every few seconds, which stand for hours with the settings that ship.
         held = "is open and all that scenario1 stops is stopped: nothing to do."
         assert wait_until(lambda: held in receiver.said, 300), receiver.said
         stops = place.stops
@@ -175,11 +175,11 @@ def test_an_alert_that_fired_before_people_went_back_does_not_stop_them(place: P
         assert wait_until(lambda: not on(place.db), PATIENT_SECONDS), receiver.said
         assert receiver.has_ended(2), receiver.said
         place.db.modules(incident_id=place.open_incident).ok("feature_flag", state="restored", **FLAG)
-        # As Alertmanager sends it again, for nobody has looked at what fires.
+        # As Alertmanager sends it again, because nobody has handled the alert.
         receiver.hears(alert(began=began))
         assert receiver.has_ended(4), receiver.said
         assert "after it began: a person decides." in receiver.said
         assert (len(on(place.db)), place.stops, receiver.triages) == (5, 1, 1), receiver.said
-        # A new one comes behind it in one body, as Alertmanager groups them.
+        # A new one follows it in the same body, as Alertmanager groups them.
         receiver.hears(alert(began=began), alert())
         assert wait_until(lambda: not on(place.db), PATIENT_SECONDS), receiver.said

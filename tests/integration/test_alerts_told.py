@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a triage by an alert has found is told once, to the incident's channel too: nobody has seen its screen."""
+"""What a triage by an alert finds is reported once, to the incident's channel too: nobody has seen its screen."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def triage(place: Place, told: Told, began: str, *options: str, **more: Any) -> 
 
 def test_a_triage_by_an_alert_is_told_and_stops_nothing(place: Place, told: Told) -> None:
     began = moment(60)
-    # In the language that is the default; the other one is the drills'.
+    # In the default language; the drills use the other one.
     run = triage(place, told, began, kanban_locale="pt_BR")
     (post,) = told.posts("#incidents")
     words = json.dumps(post, ensure_ascii=False)
@@ -65,7 +65,7 @@ def test_a_triage_by_an_alert_is_told_and_stops_nothing(place: Place, told: Told
     assert "Disparado desde" in words
     assert f"{began[:19]}Z" in words
     assert "Messages: 1 sent" in run.text
-    # It ends as it would have.
+    # It ends as it would without a message.
     assert (run.rc, "NOT CLEAR" in run.text) == (2, True), run.output
     assert len(on(place.db)) == 5
 
@@ -90,17 +90,17 @@ def test_it_is_told_once_for_each_finding_by_whatever_controller(place: Place, t
     outbox: dict[str, Any] = {"incident_id": "INC-20261127-042", "path": str(place.directory / "incidents")}
     slack = {**told.slack, "create": ["#incident-*"]}
     assert Modules({}).ok("notify", **outbox, messages=[known], slack=slack)["sent"]
-    # By its own clock it begins after it was triaged, so that it is triaged again.
+    # By its own clock the alert began after the triage, so it is triaged again.
     later = moment(-600)
     before = len(told.posts())
     first = triage(place, told, later)
     assert len(told.posts()) == before + 2, first.output
     assert "incident INC-20261127-042" in json.dumps(told.posts("#incidents")[-1])
     assert "by the alert" in json.dumps(told.posts()[-1]) + json.dumps(told.posts()[-2])
-    # Another controller, whose disk is empty: the ledger has it.
+    # Another controller, whose disk is empty: the ledger knows.
     again = triage(place, told, later, kanban_incidents_dir=str(place.directory / "elsewhere"))
     assert len(told.posts()) == before + 2, again.output
-    # The two, and how the incident began.
+    # These two, and the message that the incident began.
     assert "Messages: 3 sent" in again.text, again.output
 
 

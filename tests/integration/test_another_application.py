@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/another-application.md as it stands there: its schema, its inventory, and its commands in their order."""
+"""docs/another-application.md exactly as written: its schema, its inventory, and its commands in their order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.repairs import whole
 from tests.integration.test_recovery import hash_of
 from tests.playbooks.runner import Run
 
-# By hand, from what the document's SQL inserts.
+# Counted by hand, from what the document's SQL inserts.
 DAMAGE = {
     "orphan_tags": 1,
     "duplicate_ticket_tags": 2,
@@ -65,7 +65,7 @@ def place() -> Iterator[Helpdesk]:
 
 
 def flags(place: Helpdesk) -> list[tuple[int | None, str | None]]:
-    """Return the rows of the flag, read with no code of the collection."""
+    """Return the rows of the flag, read without any code of the collection."""
     rows = place.db.rows(
         """SELECT "companyId", value FROM "Settings" WHERE key = 'agendaEnabled' ORDER BY 1 NULLS LAST, 2"""
     )
@@ -73,7 +73,7 @@ def flags(place: Helpdesk) -> list[tuple[int | None, str | None]]:
 
 
 def refused(place: Helpdesk, statement: str) -> bool:
-    """Whether the fence refuses a statement of the application's, which is a superuser's here."""
+    """Tell whether the fence refuses a statement of the application, which is a superuser here."""
     try:
         place.db.rows(statement)
     except psycopg2.Error as error:
@@ -84,7 +84,7 @@ def refused(place: Helpdesk, statement: str) -> bool:
 
 
 def sound(place: Helpdesk) -> bool:
-    """Whether what the agenda has broken is mended, by queries of this test's own."""
+    """Tell whether what the agenda has broken is repaired, by this test's own queries."""
     found = place.db.rows("""
         SELECT (SELECT count(*) FROM (SELECT FROM "TicketTags" l JOIN "Tags" t ON t.id = l."tagId" AND t.kanban = 1
                                       GROUP BY l."ticketId" HAVING count(*) > 1) AS twice),
@@ -120,7 +120,7 @@ def test_the_queries_that_it_asks_with_are_answered(db: Database) -> None:
     db.rows(block("sql"))
     answers = [db.rows(query) for query in blocks("psql")]
     assert len(answers) == 5
-    # One of them counts what came in since the statistics were read last.
+    # One of them counts what came in since the statistics were last read.
     assert all(answers)
     assert ("agendaEnabled", "enabled", 4, 3) in answers[0]
 
@@ -130,7 +130,7 @@ def test_the_queries_that_it_asks_with_are_answered(db: Database) -> None:
 def test_what_the_document_says_is_done_in_its_order(place: Helpdesk) -> None:
     runs: list[Run] = []
     page = [line for line in commands_of(DOCUMENT.read_text()) if line.startswith("ansible-playbook ")]
-    # What that one does is done below: it would install packages on its host as well.
+    # What that command does is done below: it would install packages on its host as well.
     assert ".bootstrap " in page.pop(0)
 
     def typed(name: str, *options: str, **extra: Any) -> Run:
@@ -151,7 +151,7 @@ def test_what_the_document_says_is_done_in_its_order(place: Helpdesk) -> None:
     assert (flags(place), whole(place.db, *TABLES)) == (flag_before, before)
 
     stopped = typed("scenario3")
-    # Both rows of 3, the word that nobody reads, and the default of all; 6 has none, and stays as it is.
+    # Both rows of 3, the word that nobody reads, and the global default; 6 has no value, and stays as it is.
     off = [(1, "disabled"), (2, "disabled"), (3, "disabled"), (3, "disabled"), (5, "disabled"), (6, None)]
     assert flags(place) == [*off, (None, "disabled")]
     for statement in ('DELETE FROM "TicketTags"', 'UPDATE "Tags" SET name = name', 'DELETE FROM "Tickets"'):
@@ -164,7 +164,7 @@ def test_what_the_document_says_is_done_in_its_order(place: Helpdesk) -> None:
     repaired = typed("scenario3", **APPROVED, kanban_plan_hash=hash_of(stopped))
     assert "the data is validated" in repaired.screen
     assert sound(place)
-    # Nothing else was touched: ticket 120 has no card still, and nobody's last message is another.
+    # Nothing else was touched: ticket 120 still has no card, and nobody's last message has changed.
     assert place.db.value('SELECT count(*) FROM "TicketTags"') == len(before['"TicketTags"']) - 9
     assert whole(place.db, '"Tickets"')['"Tickets"'] == before['"Tickets"']
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What docs/security.md warns of: what the application's own login gains where it owns what the stop touches."""
+"""What docs/security.md warns of: what the application's own login gains if it owns what the stop touches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.integration.place import Database
 
 OPTIONS: dict[str, Any] = {"table": "companies", "column": "settings", "path": ["kanbanV2Enabled"]}
-# It tries to become a superuser, and lets the update go on whatever came of it.
+# It tries to become a superuser, and lets the update continue in any case.
 TRAP = """
 CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who approved, asked of a server that speaks AWX's API; and the recovery that goes by it, and by nobody's word."""
+"""Who approved, asked of a server with AWX's API, and the recovery that relies on this and on nobody's word."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def controller(tmp_path: Path) -> Iterator[Awx]:
 
 
 def workflow(controller: Awx, launched_by: str = "rui", approved_by: str = "") -> Any:
-    """Put a run of the workflow there that has come to the recovery; a person approved it with their own token."""
+    """Add a run of the workflow that has reached the recovery; ``approved_by`` approves it with their own token."""
     (run,) = controller.seed(("workflow_jobs", {"launched_by": launched_by}))
     (approval,) = controller.seed(("workflow_approvals", {"name": "Approve the plan"}))
-    # More nodes than stand on one page, and ours last.
+    # More nodes than fit on one page, and ours last.
     nodes: list[dict[str, Any]] = [{"job": None, "success_nodes": []} for _one in range(220)]
     nodes += [
         {"job": 501, "success_nodes": [90_221]},
@@ -47,7 +47,7 @@ def workflow(controller: Awx, launched_by: str = "rui", approved_by: str = "") -
 
 
 def asks(controller: Awx, **more: str) -> Modules:
-    """Return what a job has that got the reader's credential."""
+    """Return modules in the environment of a job that has the reader's credential."""
     return Modules({}, {**controller.environment, "CONTROLLER_OAUTH_TOKEN": READER, **more})
 
 
@@ -57,7 +57,7 @@ def test_it_names_who_approved_and_who_asked_for_it(controller: Awx) -> None:
     found = asks(controller).ok("approval_info", **ids)
     assert (found["approved_by"], found["requested_by"], found["changed"]) == ("ana", "rui", False)
     assert (found["approved_at"], found["name"]) == ("2026-11-25T03:00:00Z", "Approve the plan")
-    # A user with a password does as well.
+    # A user with a password works as well.
     by_name = {"CONTROLLER_OAUTH_TOKEN": "", "CONTROLLER_USERNAME": "admin", "CONTROLLER_PASSWORD": "p4ssword-of-awx"}
     assert asks(controller, **by_name).ok("approval_info", check=True, **ids)["approved_by"] == "ana"
     assert controller.written == before
@@ -89,7 +89,7 @@ def place(db: Database, directory: Path) -> Place:
 
 
 def recover(place: Place, controller: Awx, ids: Any, monkeypatch: Any, **more: Any) -> Run:
-    """Run what the workflow's job runs, with what AWX and the jobs before hand it."""
+    """Run what the workflow's job runs, with what AWX and the earlier jobs pass to it."""
     for name, value in {**controller.environment, "CONTROLLER_OAUTH_TOKEN": READER}.items():
         monkeypatch.setenv(name, value)
     awx_says = {"awx_workflow_job_id": ids["workflow_job_id"], "awx_job_id": ids["job_id"], "awx_user_name": "rui"}
@@ -101,7 +101,7 @@ def test_a_recovery_in_a_workflow_goes_by_what_awx_says(place: Place, controller
     stopped = place.run()
     assert stopped.rc == 0, stopped.output
     ids = workflow(controller, approved_by="ana")
-    # A name that somebody got in all the same is none.
+    # A name that somebody passed in anyway does not count.
     done = recover(place, controller, ids, monkeypatch, kanban_plan_hash=hash_of(stopped), kanban_approved_by="rui")
     assert done.rc == 0, done.output
     assert "Approved by ana at 2026-11-25T03:00:00Z (Approve the plan); asked for by rui." in done.text

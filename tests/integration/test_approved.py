@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may approve on the command line: repair, restore and undo ask alike, and what was approved is on record."""
+"""Who may approve on the command line: repair, restore and undo have the same rules, and approvals are on record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.test_recovery import TABLES, Place, hash_of
 
 HASH = "a" * 64
 NO_GLASS: dict[str, Any] = {}
-# Who approves and what is overridden, and what the run says to that; nothing where it goes on. All the ways to write a
+# Who approves, what is overridden, and what the run says about that: nothing if it continues. All the ways to write a
 # name are in tests/unit/test_approval.py.
 ASKED: list[tuple[str, dict[str, Any], str]] = [
     ("", NO_GLASS, "kanban_approved_by is not given"),
@@ -29,7 +29,7 @@ ASKED: list[tuple[str, dict[str, Any], str]] = [
     # A name like any other, and never a template.
     ("{{ kanban_operator }}", NO_GLASS, ""),
 ]
-# What is asked is decided on the controller, once for all databases.
+# This is decided on the controller, once for all databases.
 PLAY = """
 - hosts: localhost
   connection: local

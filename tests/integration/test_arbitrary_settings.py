@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever stands in a tenant's settings: off is off by a rule written here, and the undo brings back every letter."""
+"""Any content of a tenant's settings: off is off by a rule written here, and the undo restores every character."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ escapes = st.sampled_from(["", "", "\\u0000", "\\ud83d", "\\u006b", "\\/", "\\n"
 
 
 def numbers(exact: bool) -> st.SearchStrategy[str]:
-    """Return numbers as text; jsonb normalises some and has an end, text has neither."""
+    """Return numbers as text; jsonb normalises some and has a limit, text does neither."""
     plain = st.one_of(st.integers().map(str), st.floats(allow_nan=False, allow_infinity=False).map(repr))
     odd = st.sampled_from(["-0", "1.0", "1.00", "1e5", "0.1E-3", "1e999", "9" * 60])
     return plain if not exact else st.one_of(plain, odd)
@@ -51,7 +51,7 @@ def values(exact: bool) -> st.SearchStrategy[str]:
 
 
 def contents(kind: str) -> st.SearchStrategy[str | None]:
-    """Return what a settings column may hold: mostly objects with the flag in them, else anything."""
+    """Return what a settings column may hold: mostly objects with the flag in them, otherwise anything."""
     exact = kind != "jsonb"
     inner = values(exact)
     spelled = st.sampled_from([f'"{KEY}"', '"kanbanV2\\u0045nabled"' if exact else f'"{KEY}"'])
@@ -68,7 +68,7 @@ def contents(kind: str) -> st.SearchStrategy[str | None]:
 
 
 def is_on(text: str | None) -> bool:
-    """The rule, from the words of the documentation: off is absent, null or false; whatever else stands there is on."""
+    """Apply the rule of the documentation: absent, null or false is off; anything else is on."""
     document = json.loads(text) if text and text.strip() else None
     if not isinstance(document, dict):
         return False
@@ -77,7 +77,7 @@ def is_on(text: str | None) -> bool:
 
 
 class Tenants:
-    """One table that is filled anew for each example."""
+    """One table that is refilled for each example."""
 
     def __init__(self, db: Database, kind: str) -> None:
         self.db = db
@@ -114,7 +114,7 @@ def test_arbitrary_settings(db: Database, kind: str) -> None:
     tenants = Tenants(db, kind)
     found = set[bool]()
 
-    # Fixed examples, so that a failure is one for everybody; many rows in each, for a row costs less than a call.
+    # Fixed examples, so that everybody sees the same failure; many rows in each, because a row costs less than a call.
     @settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(contents(kind), min_size=1, max_size=40))
     def property_holds(rows: list[str | None]) -> None:
