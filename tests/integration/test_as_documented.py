@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lines of the documentation, typed as they stand there, that no test of what they do types."""
+"""Lines of the documentation, typed exactly as written, that no test of their effect types."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.playbooks.runner import Run, beside, environment
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3000)]
 SECONDS = 600
-# No application is there, and nothing is watched for long.
+# There is no application, and nothing is watched for long.
 NO_METRICS = dict.fromkeys(("error_rate", "socket_latency", "dnd_p95", "query_p95", "memory"))
 SHORT: dict[str, Any] = {
     "kanban_triage_watch_seconds": 1,
@@ -39,7 +39,7 @@ def place(db: Database, directory: Path) -> Place:
 
 
 def documented(document: str, begins: str) -> str:
-    """Return the one command of a document that begins so."""
+    """Return the one command of a document that begins with ``begins``."""
     (line,) = [line for line in commands_of((ROOT / document).read_text()) if line.startswith(begins)]
     return line
 
@@ -69,7 +69,7 @@ def test_a_stop_as_it_is_typed(place: Place) -> None:
     stop = {**SHORT, "kanban_watch_minutes": {"scenario1": 0}, "kanban_deadline": 5}
     plain = typed(place, "scenario1", **stop)
     assert on(place.db) == [], plain.output
-    # A host is left as it is named in the line.
+    # The host has the name that the line uses.
     jq = documented("docs/journal.md", "jq ")
     told = started.run_line(jq, place.incidents / plain.incident, env={"PATH": os.environ["PATH"]})
     assert "Switch the flag off" in told.stdout, told.stderr + plain.output

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""awx.yml with the real modules of awx.awx against a server that speaks AWX's API: made, found again, taken away."""
+"""awx.yml with the real modules of awx.awx against a server with AWX's API: objects made, found again, removed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def small(directory: Path) -> str:
 
 def test_it_is_made_once_and_found_again(controller: Awx, directory: Path) -> None:
     given: dict[str, Any] = {
-        # As one types it, from where one is.
+        # As a person types it, relative to the current directory.
         "kanban_awx_dir": Path(small(directory)).name,
         "kanban_awx_credentials": {"Database": {"password": SECRET}},
         "kanban_awx_notifications": {"Tell": {"token": "xoxb-t0ken"}},
@@ -137,10 +137,10 @@ def test_it_is_made_once_and_found_again(controller: Awx, directory: Path) -> No
     rows = controller.state["rows"]
     (credential,) = rows["credentials"].values()
     assert credential["inputs"] == {"password": SECRET}
-    # An update that a job waits for has an end.
+    # An update that a job waits for has a time limit.
     assert [one["timeout"] for kind in ("projects", "inventory_sources") for one in rows[kind].values()] == [90, 60]
     (kind,) = [one for one in rows["credential_types"].values() if one["name"] == "Database"]
-    # AWX's own template came through Ansible as it is.
+    # AWX's own template came through Ansible unchanged.
     assert kind["injectors"] == {"env": {"KANBAN_POSTGRESQL_PASSWORD": "{{ password }}"}}
     nodes = {one["identifier"]: one for one in rows["workflow_job_template_nodes"].values()}
     assert nodes["stop"]["success_nodes"] == [nodes["approve"]["id"]]
@@ -171,7 +171,7 @@ def test_all_of_awx_is_made_found_again_put_right_and_taken_away(controller: Awx
     first = awxplace.run(directory, controller)
     assert first.rc == 0, first.output
     assert "To be filled in" in first.screen
-    # What is refused by the API would have failed; what is there is what the files say.
+    # Anything that the API refuses would have failed; what exists is what the files say.
     found = controller.state["rows"]
     assert "Kanban V2 scenario 3" in names(controller, "workflow_job_templates")
     assert len(found["job_templates"]) == len({one["playbook"] for one in found["job_templates"].values()}) + 2
@@ -182,7 +182,7 @@ def test_all_of_awx_is_made_found_again_put_right_and_taken_away(controller: Awx
     assert "0 of 59 made or changed" in again.screen
     assert controller.written == before
 
-    # A person filled in a secret, and drew a way past the approval.
+    # A person filled in a secret, and added a link that bypasses the approval.
     nodes = {
         (one["workflow_job_template"], one["identifier"]): one for one in found["workflow_job_template_nodes"].values()
     }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in awx/ agrees with the profile, with awx.awx's own argument specs, and with the rule above all rules."""
+"""The contents of awx/ agree with the profile, with awx.awx's own argument specs, and with the rule above all rules."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ WORKFLOWS = {
     one["name"]: {**DATA["workflows"]["awx_workflow_defaults"], **one} for one in DATA["workflows"]["awx_workflows"]
 }
 SURVEYS: Mapping[str, Any] = DATA["surveys"]["awx_surveys"]
-# What a stop is, by its playbook; the recovery is scenario3.yml too, and comes after one.
+# A stop is known by its playbook; the recovery is scenario3.yml too, and comes after one.
 STOPS = {"playbooks/triage.yml", "playbooks/scenario1.yml", "playbooks/scenario2.yml", "playbooks/scenario3.yml"}
-# Which module each file is for, and what of an entry is ours alone.
+# The module for each file, and the fields of an entry that are ours alone.
 MODULES = {
     "execution_environments": "execution_environment", "projects": "project", "inventories": "inventory",
     "credential_types": "credential_type", "credentials": "credential", "schedules": "schedule", "teams": "team",
@@ -77,7 +77,7 @@ def handed_on() -> set[str]:
 
 
 def test_what_a_run_hands_on_last_counts() -> None:
-    # By default Ansible puts the texts of a run together: an incident that is no one's.
+    # By default Ansible joins the texts of a run, which would make an incident id that does not exist.
     assert [path for path, task in stats() if "aggregate: false" not in task] == []
 
 
@@ -104,12 +104,12 @@ def test_no_secret_and_nothing_that_has_no_question_is_asked_for(name: str) -> N
 @pytest.mark.parametrize("name", sorted(SURVEYS))
 def test_awx_takes_each_survey(name: str) -> None:
     assert awxrules.survey(SURVEYS[name]) == ""
-    # A default would be handed on as an answer, and win over the inventory.
+    # A default would be passed on as an answer, and override the inventory.
     assert [one for one in SURVEYS[name]["spec"] if "default" in one or one["required"]] == []
 
 
 def test_every_playbook_that_people_type_has_a_template() -> None:
-    # Halves of triage.yml, and what makes the templates. What a rulebook launches has one, too.
+    # The halves of triage.yml, and what makes the templates. What a rulebook launches has a template, too.
     others = {"triage_act.yml", "triage_decide.yml", "awx.yml"}
     there = {path.name for path in ROOT.glob("playbooks/*.yml")} - others
     assert {one["playbook"].removeprefix("playbooks/") for one in TEMPLATES.values()} == there
@@ -161,7 +161,7 @@ def test_the_roles_tasks_hand_over_each_field_and_no_other() -> None:
                 assert fields <= set(specs[module]), task["name"]
                 handed.setdefault(module, set()).update(fields if state == "present" else ())
     for module, name, entry in entries():
-        # Wherever a field stands in the data and in no task, it would have no effect.
+        # A field that is in the data and in no task would have no effect.
         assert set(entry) - OURS <= handed[module], (module, name)
 
 
@@ -242,7 +242,7 @@ def test_recovery_and_return_follow_their_approvals(name: str) -> None:
         way.append(one)
         node = after[one]
     assert way == ["contain", "approve_plan", "recover", "release", "approve_reenable", "reenable"]
-    # The one that learns who approved can ask AWX.
+    # The job that needs to know who approved can ask AWX.
     assert "Kanban AWX reader" in TEMPLATES["Kanban recover"]["credentials"]
 
 
@@ -258,7 +258,7 @@ def test_secrets_come_in_by_the_environment_and_never_as_extra_variables() -> No
             is_secret = any(re.search(rf"\b{one}\b", text) for one in secrets)
             assert is_secret is (name.lower() in secret), name
     assert {name.upper() for name in secret} <= injected
-    # Each is read from there by the profile.
+    # The profile reads each from there.
     defaults = (ROOT / "roles/kanban/defaults/main.yml").read_text()
     for name in injected:
         assert re.search(rf"^{name.lower()}: [^\n]*(\n  [^\n]*)?'{name}'", defaults, re.MULTILINE), name
@@ -275,5 +275,5 @@ def test_versions_belong_together() -> None:
     assert all(one["scm_update_on_launch"] is False for one in DATA["projects"]["awx_projects"])
     sources = [one for inventory in DATA["inventories"]["awx_inventories"] for one in inventory["sources"]]
     assert all(one["update_on_launch"] is False for one in sources)
-    # A job waits for an update that is under way, so that one has an end where git has none.
+    # A job waits for an update that is under way, so the update has a time limit, because git has none.
     assert {one["timeout"] for one in [*DATA["projects"]["awx_projects"], *sources]} == {120}

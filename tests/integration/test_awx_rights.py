@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what by awx/: people who stop, people who approve, and an alert."""
+"""Who may do what according to awx/: people who stop, people who approve, and an alert."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def test_on_call_stops_and_dbas_alone_approve() -> None:
 
 def test_an_alert_says_no_more_than_its_survey_asks_and_may_do_nothing_else() -> None:
     template = TEMPLATES["Kanban alert"]
-    # Neither variables, hosts, tags nor an inventory: an answer of the survey is all that comes with a launch.
+    # No variables, hosts, tags or inventory: a launch brings nothing but answers of the survey.
     assert {name for name, value in template.items() if name.startswith("ask_") and value} == set()
     assert template["allow_simultaneous"] is True
     assert "extra_vars" not in template
     asked = set(template["survey"])
     assert asked == {name for name in SPECS if name.startswith("kanban_alert_")} - {"kanban_alert_inventory"}
-    # What may run by itself is said by the inventory alone, and nobody but the rulebook's user launches this.
+    # Only the inventory says what may run by itself, and only the rulebook's user launches this.
     assert [
         name for name, one in {**TEMPLATES, **WORKFLOWS}.items() if "kanban_auto_contain" in one.get("survey", [])
     ] == []

@@ -64,13 +64,13 @@ def test_people_are_told_which_step_failed_and_what_holds(told: Told, directory:
     words = json.dumps(post)
     assert "contained in part" in words
     assert "run 42" in words
-    # What others named is read to the letter.
+    # Names that others chose are taken literally.
     assert "{{ 7*7 }}" in words
     assert "<!here>" not in post["text"]
     assert told.events() == ["trigger"]
     assert TOKEN not in run.output
 
-    # Whoever was not told is a failure here, for telling was all there was to do.
+    # A message that did not arrive is a failure here, because messages were all there was to do.
     told.order({"on": "enqueue", "status": 400, "times": 9})
     other = playbook.given(directory, {**ways, **HANDED_ON, "awx_workflow_job_id": 43})
     lost = playbook.run(directory, "chatia.kanban_rollback.tell", "-i", "localhost,", *other, **secrets)

@@ -39,7 +39,7 @@ def test_the_newest_dump_that_is_whole_counts(db: Database, directory: Path) -> 
     assert found["newest"]["tables"] == ["public.TicketTags", "public.Tickets", "public.empty"]
     assert found["newest"]["as_of"][:19] == newer["snapshot"]["time"][:19]
     assert found["newest"]["size_bytes"] == newer["bytes"]
-    # The older one was not read, for nobody asked for it.
+    # The older one was not read, because nobody asked for it.
     assert [(one["label"], one["usable"]) for one in found["backups"]] == [("two", True), ("one", None)]
     before = dumps_of(db, directory, before=newer["started_at"])
     assert (before["newest"]["label"], before["before"]["label"]) == ("two", "one")
@@ -50,7 +50,7 @@ def test_the_newest_dump_that_is_whole_counts(db: Database, directory: Path) -> 
     assert found["newest"]["label"] == "one"
     assert [one["label"] for one in found["sources"][0]["refused"]] == ["two"]
     assert rows.name in found["sources"][0]["refused"][0]["why_not"]
-    # Its size is as it was, so the listing alone shows nothing.
+    # Its size is unchanged, so the listing alone shows nothing.
     assert dumps_of(db, directory, verify="listing")["newest"]["label"] == "two"
     rows.write_bytes(rows.read_bytes()[:-1])
     assert dumps_of(db, directory, verify="listing")["newest"]["label"] == "one"
@@ -71,7 +71,7 @@ def test_dumps_of_something_else_do_not_count(db: Database, directory: Path) -> 
         found = dumps_of(db, directory, **options)
         assert found["newest"] is None
         assert reason in found["newest_why"], found["newest_why"]
-    # One of another cluster has a manifest that is as whole.
+    # A dump of another cluster has an equally complete manifest.
     manifest = read_manifest(directory / "one")
     manifest["database"]["cluster"] = "7712593511202629325/5"
     write_manifest(directory / "one", manifest)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pg_dump wrote, in each of its formats: good, cut, changed, empty, of something else."""
+"""Files of pg_dump, in each of its formats: good, cut, changed, empty, of something else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WANTED = ["Tickets", "public.TicketTags", "empty"]
 
 
 def make(db: Database, target: Path, form: str, *more: str) -> Path:
-    """Write a dump of all of a database."""
+    """Write a dump of a whole database."""
     if form == "gzip":
         target.write_bytes(gzip.compress(make(db, target.with_suffix(".tmp"), "plain", *more).read_bytes()))
         target.with_suffix(".tmp").unlink()
@@ -45,7 +45,7 @@ def look(db: Database, path: Path | str, **options: Any) -> Result:
 
 
 def refused(db: Database, path: Path, reason: str, **options: Any) -> None:
-    """Check that a backup is not usable in each way of looking, for a reason that is told."""
+    """Check that a backup is not usable by either way of verifying it, for a reason that is reported."""
     for verify in ("contents", "listing"):
         found = look(db, path, verify=verify, **options)
         assert found["newest"] is None, (path, verify)
@@ -60,7 +60,7 @@ def test_a_good_one_is_usable_and_says_what_it_holds(db: Database, directory: Pa
     before = time.time()
     target = make(db, directory / "backup", form)
     named = {"named": db.name} if form in ("plain", "gzip") else {}
-    # A plain script that is not read whole does not tell its tables, so they are not asked for.
+    # A plain script shows its tables only if it is read whole, so they are not asked for.
     for verify, wanted in (("contents", WANTED), ("listing", [] if form == "plain" else WANTED)):
         found = look(db, target, of_database=db.name, tables=wanted, verify=verify, max_age=600, **named)
         newest = found["newest"]
@@ -81,7 +81,7 @@ def test_what_is_cut_is_refused(db: Database, directory: Path, form: str) -> Non
     fill(db)
     target = make(db, directory / "backup", form)
     whole = target.read_bytes()
-    # Of a script the last line is a word that ends restricted mode, without which it is whole.
+    # The last line of a script is a word that ends restricted mode; without it the script is still whole.
     for kept in (len(whole) // 2, len(whole) - {"plain": 150}.get(form, 30)):
         target.write_bytes(whole[:kept])
         found = [look(db, target, verify=verify)["newest_why"] for verify in ("contents", "listing")]
@@ -143,7 +143,7 @@ def test_what_is_of_something_else_is_refused(db: Database, directory: Path) -> 
     refused(db, plain, "it is of database crm", of_database=db.name, named="crm")
     assert look(db, plain, of_database=db.name, named=db.name)["newest"] is not None
     assert "it has no rows of Lanes" in look(db, plain, tables=["Lanes"])["newest_why"]
-    # One that says where it connects to names its database.
+    # A script that says where it connects to names its database.
     created = make(db, directory / "created", "plain", "--create")
     assert look(db, created, of_database=db.name)["newest"]["label"] == "created"
     assert f"it is of database {db.name}" in look(db, created, of_database="other")["newest_why"]
@@ -178,7 +178,7 @@ def test_other_files_are_refused_with_a_reason(db: Database, directory: Path) ->
     for name, (write, reason) in others.items():
         write(directory / name)
         refused(db, directory / name, reason)
-    # Beside good ones they hide nothing; what is no file is left out.
+    # They hide no good one beside them; anything that is not a file is left out.
     os.mkfifo(directory / "pipe")
     (directory / "empty").mkdir()
     make(db, directory / "a.dump", "custom")
@@ -196,7 +196,7 @@ def test_the_newest_is_read_and_no_other(db: Database, directory: Path) -> None:
         make(db, directory / name, "custom")
         moment = time.time() - 3600 * (3 - number)
         os.utime(directory / name, (moment, moment))
-    # What was written an hour ago cannot have been begun now: the header is not believed, the file's time is.
+    # A dump written an hour ago cannot have begun now: the file's time is believed, not the header.
     newest = look(db, directory)["newest"]
     assert (newest["label"], newest["time_by"]) == ("new", "mtime")
     assert newest["age_seconds"] == pytest.approx(3600, abs=60)
@@ -222,7 +222,7 @@ def test_the_header_is_read_in_the_zone_of_the_host(db: Database, directory: Pat
 def test_a_time_that_is_over_is_no_pass(db: Database, directory: Path) -> None:
     fill(db)
     make(db, directory / "dump", "custom")
-    # A pg_restore that never ends; the real one does so on some tar files that are cut.
+    # A pg_restore that never ends, as the real one does not on some tar files that are cut.
     (directory / "bin").mkdir()
     (directory / "bin" / "pg_dump").symlink_to(program("pg_dump"))
     (directory / "bin" / "pg_restore").write_text("#!/bin/sh\nexec sleep 46\n")

@@ -142,7 +142,7 @@ def test_an_archiver_that_fails_is_told_with_the_file_that_waits(backrest: PgBac
     assert (archiver["healthy"], archiver["last_failed_wal"], archiver["behind_segments"]) == (False, name, 1)
     assert f"{name} could not be archived" in archiver["why"]
     assert archiver["unarchived_bytes"] > 0
-    # The backup itself is none the worse.
+    # The backup itself is as good as before.
     assert found["newest"]["usable"] is True
     backrest.archived()
     assert ask(backrest)["archiver"]["healthy"] is True
@@ -160,7 +160,7 @@ def test_a_stanza_of_another_cluster_is_none_of_this_server(backrest: PgBackRest
     assert (found["newest"], found["recent"], found["complete"]) == (None, False, True)
     assert "another cluster" in found["newest_why"]
     assert "another cluster" in found["sources"][0]["refused"][0]["why_not"]
-    # Without a server to compare it with it counts, and how far its log goes is not known.
+    # Without a server to compare it with, it counts, and how far its log reaches is not known.
     alone = db.modules().ok("backup_info", sources=[source(backrest)], ask_server=False, before=text(time.time()))
     assert (alone["newest"]["usable"], alone["cluster"], alone["database"]) == (True, None, None)
     assert (alone["archiver"]["asked"], alone["archiver"]["healthy"]) == (False, None)
@@ -218,7 +218,7 @@ def test_a_role_that_may_not_list_the_log_still_knows_when_it_was_archived(backr
     role = place.role("plain")
     try:
         given: dict[str, Any] = {"sources": [source(backrest)]}
-        # After a failure, when the last file was archived would say nothing.
+        # After a failure, the time of the last archived file would say nothing.
         place.rows("SELECT pg_stat_reset_shared('archiver')")
         backrest.archived()
         found = place.modules(role).ok("backup_info", **given)
@@ -242,7 +242,7 @@ def test_the_log_makes_an_old_backup_go_far(backrest: PgBackRest) -> None:
 
 
 def test_wal_g_is_asked_with_the_variables_of_a_directory(backrest: PgBackRest, directory: Path) -> None:
-    """A script that stands for WAL-G, which is not to be had here: the way there and back is tried, not the tool."""
+    """A script stands in for WAL-G, which is not available here: this tests the call and its answer, not the tool."""
     last = backrest.archived()
     system = backrest.info()["db"][0]["system-id"]
     stop = datetime.fromtimestamp(backrest.info()["backup"][-1]["timestamp"]["stop"], UTC).isoformat()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What backups there are, as the last screens of triage.yml and report.yml say it, on a real server without SSH."""
+"""The backups as the last screens of triage.yml and report.yml report them, on a real server without SSH."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.test_integrity_past import grow, past
 from tests.playbooks.runner import Run
 
 HOUR = 3600
-# What follows is asked after somebody has been told what to do, so it may take so long and no longer.
+# Backups are asked for once somebody has been told what to do, so this may take so long and no longer.
 BRIEF = 3
 
 
@@ -46,26 +46,26 @@ class Told:
             "kanban_backup_max_age": 2 * HOUR,
             "kanban_triage_backup_seconds": BRIEF,
             "kanban_triage_watch_seconds": 1,
-            # As many metrics as a place without an application has.
+            # None, as in a place without an application.
             "kanban_metrics": dict.fromkeys(("error_rate", "socket_latency", "dnd_p95", "query_p95", "memory")),
         }
 
     def run(self, name: str, *options: str) -> Run:
-        """Run a playbook without tiers other than the database's."""
+        """Run a playbook with the database tier only."""
         named = playbook.inventory(self.directory, self.variables, db=self.hosts)
         none = ["-e", "kanban_redis_hosts=none", "-e", "kanban_app_hosts=none"]
         return playbook.run(self.directory, f"chatia.kanban_rollback.{name}", *named, *none, *options)
 
 
 def hours_old(path: str, hours: float) -> None:
-    """Let a file be as if it had been written so long ago."""
+    """Date a file back, as if it had been written so many hours ago."""
     moment = time.time() - hours * HOUR
     os.utime(path, (moment, moment))
 
 
 @pytest.fixture
 def told(db: Database, directory: Path) -> Told:
-    """A database whose tags depart from what is usual since three hours ago, with a file of pg_dump of it."""
+    """A database whose tags have departed from what is usual for three hours, with a file of pg_dump of it."""
     past(db)
     db.rows("".join(line for line in SCHEMA.splitlines(keepends=True) if 'TABLE "Tags"' not in line))
     grow(db, 3, 5000)
@@ -100,7 +100,7 @@ def test_triage_says_what_there_is_to_come_back_to_and_is_kept_by_nothing(told: 
         assert line in found.screen, found.output
     assert "db2: It is not known what backups there are: value of kind must be one of" in found.screen
     assert found.recap("db2")["failed"] == 0
-    # What is decided is told first, and asked only then.
+    # The decision is reported first; only then are backups asked for.
     assert found.screen.index("1. Has a person declared") < found.screen.index("db1: NO BACKUP")
     assert found.text.index("Walk the decision tree") < found.text.index("Ask the backups")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What cannot be done is refused before anything is changed, with what is wrong, why it matters and what to do."""
+"""Impossible requests are refused before anything is changed, with what is wrong, why it matters and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYED = {"store": "key_value", "path": None, "column": "settings"}
 
 
 def refused(db: Database, modules: Modules, code: str, *words: str, **options: Any) -> Result:
-    """Check that a switch is refused in all its states, in so many words, and that nothing at all was changed."""
+    """Check that a switch is refused in all its states, with these words, and that nothing at all was changed."""
     before = db.snapshot("companies")
     for state in ("disabled", "enabled", "restored"):
         result = modules.fails(code, "feature_flag", **{"incident_id": "INC-1", "state": state, **options})
@@ -63,7 +63,7 @@ def test_a_role_that_may_not_connect(db: Database) -> None:
     refused(db, db.modules(role, **FLAG), "missing_privilege", "CONNECT")
 
 
-# What the role may.
+# What the role may do.
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_schema_that_the_role_may_not_enter(db: Database) -> None:
     db.rows("CREATE SCHEMA crm")
     db.rows("CREATE TABLE crm.accounts (id integer, settings jsonb)")
     role = db.role("ops", "SELECT, UPDATE ON companies")
-    # It is there, and the line that lets it in is said.
+    # The table is there, and the line that grants access is named.
     grant = f"GRANT USAGE ON SCHEMA crm TO {role};"
     refused(db, db.modules(role, **FLAG), "missing_privilege", grant, table="crm.accounts")
 
@@ -106,7 +106,7 @@ def test_reading_what_one_may_update_only_is_enough_for_that_column(db: Database
 def test_a_server_that_keeps_its_system_identifier_to_itself_is_switched_all_the_same(
     db: Database, directory: Any
 ) -> None:
-    """As managed servers do; the server's address then tells one database from another."""
+    """As managed servers do; the server's address then identifies the database."""
     population(db)
     role = db.role("ops", "SELECT ON companies", "UPDATE (settings) ON companies", "pg_read_all_stats")
     db.rows("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
@@ -116,7 +116,7 @@ def test_a_server_that_keeps_its_system_identifier_to_itself_is_switched_all_the
 
 
 def test_rows_that_a_policy_hides(db: Database) -> None:
-    """A hidden tenant reads as 'off': an error beats that."""
+    """A hidden tenant reads as 'off': an error is better than that."""
     population(db)
     role = db.role("ops", "SELECT, UPDATE ON companies")
     db.rows("ALTER TABLE companies ENABLE ROW LEVEL SECURITY")
@@ -276,7 +276,7 @@ def test_a_ledger_that_is_newer_than_the_collection(db: Database, directory: obj
     modules = db.modules(**FLAG, state_dir=str(directory))
     db.modules().ok("ledger")
     db.rows("UPDATE kanban_rollback.meta SET value = '999' WHERE key = 'version'")
-    # Containment knows one refusal, and this is not it: the priors go to a file.
+    # Containment has one reason to refuse, and this is not it: the priors go to a file.
     done = modules.disable()
     assert (done["enabled_after"], done["priors"]["kept_in"]) == (0, "file")
     assert "version 999" in " ".join(done["warnings"])

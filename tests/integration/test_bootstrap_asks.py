@@ -1,8 +1,8 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What bootstrap.yml counts: an incident that no ledger knows needs what is to be taken away, and a host of two tiers
-is set up when both are."""
+"""What bootstrap.yml counts: an incident that no ledger knows needs what is to be removed, and a host of two tiers is
+set up only when both are."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def test_prior_values_in_files_are_an_incident_that_needs_what_is_to_be_removed(
 def test_a_host_that_failed_in_its_second_tier_is_not_set_up(db: Database, directory: Path) -> None:
     population(db)
     place = Place(db, directory)
-    # Another goes on: a run without any host left has no last screen.
+    # Another host goes on: a run without any host left has no last screen.
     more: dict[str, Any] = {"all": {"children": {"app": {"hosts": {"app1": {}}}}}}
     (directory / "more.json").write_text(json.dumps(more), encoding="utf-8")
-    # Lost once its database is done.
+    # It is lost once its database is done.
     lost = playbook.silent_where("__bootstrap_left is defined")
     run = place.run("bootstrap", "--check", "-i", "more.json", "-e", "kanban_app_hosts=db1,app1", **lost)
     assert run.rc != 0, run.output

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cache is purged by patterns; what is protected stays, whatever the patterns are; the figures are true."""
+"""A cache is purged by patterns; protected keys stay, whatever the patterns are; the figures are true."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_what_may_be_a_token_in_a_key_is_not_shown(redis: Cache) -> None:
 
 
 def test_keys_that_come_and_go_meanwhile(redis: Cache) -> None:
-    """While the table of keys grows and shrinks SCAN names some twice; all that were there before go, none is lost."""
+    """SCAN names some keys twice while the table of keys grows and shrinks; all earlier keys go, and none is lost."""
     redis.run("FLUSHALL")
     redis.put(KEPT)
     redis.fill(30_000)
@@ -254,7 +254,7 @@ def test_a_flush_without_protected_keys(redis: Cache) -> None:
 
 
 def test_a_protected_key_that_comes_while_it_is_flushed_is_kept(redis: Cache) -> None:
-    """It comes after the look, which found none: FLUSHDB would have taken it."""
+    """It comes after the check, which found none: FLUSHDB would have removed it."""
     redis.run("FLUSHALL")
     redis.fill(30_000)
     with redis.client() as client, redis.start(flush=True, batch=10) as running:

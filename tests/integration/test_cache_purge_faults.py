@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server, a user's rights or a cluster make of a purge is told by name; what is no obstacle is none."""
+"""What a server, a user's rights or a cluster do to a purge is named; what is no obstacle does not stop it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANY = 40_000
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Cache]:
-    # Without save points Redis does not mind a disk that refuses.
+    # Without save points Redis ignores a disk that refuses.
     with Cache.started(save="3600 1", enable_protected_configs="yes") as made:
         yield made
 
@@ -163,7 +163,7 @@ def test_one_that_is_not_there_for_long_is_given_up_before_the_deadline(monkeypa
 
 
 def test_redis_is_given_as_much_work_as_it_does_in_little_time(redis: Cache) -> None:
-    """Hashes of sixty fields are freed at once, not aside. Removed by as many as batch allows they block for long."""
+    """Hashes of sixty fields are freed at once, not in the background; in the largest batches they would block long."""
     redis.run("FLUSHALL")
     value = "string.rep('x', 100)"
     field = f"for f = 1, 60 do redis.call('HSET', 'cache:' .. i, f, {value}) end"
@@ -176,7 +176,7 @@ def test_redis_is_given_as_much_work_as_it_does_in_little_time(redis: Cache) -> 
         took = [row["duration"] for row in client.slowlog_get(10_000) if b"UNLINK" in row["command"]]
         client.config_set("slowlog-log-slower-than", -1)
     assert done["purged"] == 8000
-    # Microseconds; 8,000 at once take some 80,000. The slowest says what else the machine had to do.
+    # Microseconds; 8,000 at once take some 80,000. The slowest only shows what else the machine was doing.
     assert statistics.median(took) < 15_000
 
 

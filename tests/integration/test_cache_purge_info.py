@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a purge would be allowed is found out without removing anything, and what is missing is named."""
+"""Whether a purge would be allowed is checked without removing anything, and missing rights are named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def redis(shared: Cache) -> Iterator[Cache]:
     before = shared.run("INFO", "persistence")["rdb_changes_since_last_save"]
     yield shared
     assert shared.there() == {*CACHE, *KEPT}
-    # Redis counts what changes a key.
+    # Redis counts all changes of keys.
     assert shared.run("INFO", "persistence")["rdb_changes_since_last_save"] == before
 
 
@@ -45,7 +45,7 @@ def test_a_user_who_may(redis: Cache) -> None:
     for user in (
         redis,
         redis.as_user("+scan", "+unlink", *TRANSACTIONS, keys=[f"~{pattern}" for pattern in PATTERNS]),
-        # Without transactions, and without leave to end one.
+        # Without transactions, and without the right to end one.
         redis.as_user("+scan", "+unlink"),
         redis.as_user("+scan", "+unlink", "+multi"),
     ):

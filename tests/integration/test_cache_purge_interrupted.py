@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A purge that is cut, or ended by its deadline or a failover, says truly what it did; the same again goes on."""
+"""A purge that is cut off, or ended by its deadline or a failover, reports truly what it did; a repeat continues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def about(result: Result, *names: str) -> list[Any]:
 
 @contextlib.contextmanager
 def half_way(redis: Cache, **options: Any) -> Iterator[Running]:
-    """Start a slow purge of many keys, and give it when it has begun to remove them."""
+    """Start a slow purge of many keys, and give it once it has begun to remove them."""
     redis.run("FLUSHALL")
     redis.put(KEPT)
     redis.fill(MANY)
@@ -94,7 +94,7 @@ def test_a_redis_that_freezes(redis: Cache) -> None:
 
 
 def test_a_deadline_that_ends_it_says_how_far_it_came_and_the_same_again_goes_on(redis: Cache) -> None:
-    # So slow that no machine is done by then.
+    # So slow that no machine finishes by then.
     with half_way(redis, batch=1, deadline=1) as running:
         ended = running.result()
         assert running.seconds < 2.5

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pattern is judged here as a real Redis judges it, whatever bytes stand in it and in the keys."""
+"""A pattern is judged here as a real Redis judges it, whatever bytes are in it and in the keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._purgeglob 
 from tests.integration.redisplace import RedisPlace
 from tests.unit.globs import FITS, FITS_NOT
 
-# Few, so that patterns and keys meet; a NUL, a line break and a byte above 127, which C may take for negative.
+# Few, so that patterns and keys match; with a NUL, a line break and a byte above 127, which C may read as negative.
 BYTES = [b"a", b"b", b"c", b"-", b"]", b"[", b"^", b"\\", b"*", b"?", b"\x00", b"\n", b"\xff"]
 keys = st.lists(st.sampled_from(BYTES), max_size=6).map(b"".join)
 classes = st.lists(st.sampled_from(BYTES), max_size=5).map(lambda parts: b"[%s]" % b"".join(parts))
@@ -31,7 +31,7 @@ def client() -> Iterator[Any]:
 
 
 def fitting(client: Any, pattern: bytes, found: set[bytes]) -> set[bytes]:
-    """Return which keys Redis says a pattern fits; SCAN and KEYS have to agree."""
+    """Return the keys that a pattern fits according to Redis; SCAN and KEYS must agree."""
     client.flushall()
     client.mset(dict.fromkeys(found, b""))
     scanned = set(client.scan_iter(match=pattern, count=1000))
@@ -44,7 +44,7 @@ def fitting(client: Any, pattern: bytes, found: set[bytes]) -> set[bytes]:
 @example(pattern=b"**", found={b""})
 @example(pattern=b"*", found={b""})
 def test_the_server_says_the_same(client: Any, pattern: bytes, found: set[bytes]) -> None:
-    # Some that it may well fit.
+    # Some keys that it may well fit.
     found |= {pattern.replace(b"*", b"").replace(b"?", b"a"), pattern.replace(b"*", b"ab"), pattern}
     try:
         globs = globs_from("patterns", [pattern])
