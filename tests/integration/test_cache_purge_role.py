@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role purges every Redis that answers, and the run goes on to say which did not."""
+"""The role purges every Redis that answers, and the run continues and reports which did not."""
 
 from __future__ import annotations
 

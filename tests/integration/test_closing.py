@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An incident is closed while somebody stops it again: no prior value is left under one that nobody looks for."""
+"""Closing an incident while somebody stops it again leaves no prior value under one that nobody looks for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.integration.module import Modules, failed
 from tests.integration.place import Database
 from tests.integration.returns import ALL, Return
 
-# A batch of a kill that takes its time between its record and its commit.
+# A batch of a kill that takes long between its record and its commit.
 DAWDLES = """
 CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
 CREATE TRIGGER zz_dawdle AFTER INSERT ON kanban_rollback.flag_changes FOR EACH ROW
@@ -37,7 +37,7 @@ CREATE TRIGGER refuse BEFORE UPDATE ON kanban_rollback.incidents FOR EACH ROW
 
 
 def undone(db: Database) -> tuple[Modules, dict[str, Any]]:
-    """Stop and undo; return what closes the incident, as the undo does, and the options for it."""
+    """Stop and undo; return modules, and the options that close the incident as the undo does."""
     modules = population(db)
     modules.disable()
     told = modules.restore()
@@ -80,7 +80,7 @@ def test_a_stop_since_the_undo_keeps_its_incident_open(db: Database) -> None:
     assert "2 tenants" in refused["error"]["what"]
     assert is_open(db)
     assert modules.restore()["switched_off"] == 52
-    # A person who means it closes it all the same, and it is found by its name.
+    # A person who means to can still close it, and it is found by its name.
     modules.disable(tenants=[3, 4])
     db.modules().ok("incident", incident_id="INC-1", state="closed")
     assert not is_open(db)
@@ -140,7 +140,7 @@ def back(db: Database, directory: Path) -> Iterator[Return]:
 
 @contextlib.contextmanager
 def a_colleague(directory: Path, kill: Callable[[], Any], moment: str) -> Iterator[str]:
-    """Give an operator's name that, asked for at a moment, lets a colleague's kill go and come to its end first."""
+    """Give an operator's name that, evaluated at a moment, first lets a colleague's kill start and finish."""
     go, gone = directory / "go", directory / "gone"
     wait = f"touch {go}; while [ ! -e {gone} ]; do sleep 0.1; done; echo ana"
 
@@ -159,7 +159,7 @@ def a_colleague(directory: Path, kill: Callable[[], Any], moment: str) -> Iterat
 
 @pytest.mark.timeout(600)
 def test_an_undo_says_that_it_closed_nothing_where_somebody_stopped_it_again(back: Return) -> None:
-    """Between its last look and the close."""
+    """The stop comes between its last look and the close."""
     moment = "__reenable_again is defined and __reenable_closing is not defined and __reenable_over | default(false)"
     with a_colleague(back.directory, lambda: back.flag.disable(tenants=[3, 4, 5]), moment) as operator:
         back.variables["kanban_operator"] = operator
@@ -215,7 +215,7 @@ def test_a_name_that_means_another_incident_in_another_ledger_is_closed_in_each(
         run = place.run("report", "-i", "more.json", kanban_close=True, kanban_incident_id="INC-2")
         assert [one.modules().ok("incident_info")["open"] for one in (db, other)] == [[], []], run.output
         assert "INC-1, INC-2 are closed" in run.screen
-        # Of both a report was looked for: there is nothing that it could tell.
+        # A report was looked for in both: there is nothing that it could show.
         assert [f"NO REPORT: {name}: neither" in run.screen for name in ("INC-1", "INC-2")] == [True, True]
     finally:
         other.drop()

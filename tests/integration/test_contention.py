@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Others hold rows, tables, or the ledger: the kill goes round them, names them, and never waits for all."""
+"""Others hold rows, tables, or the ledger: the kill works around them, names them, and never waits for all."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_looking_takes_no_row_and_waits_for_none(db: Database, kind: str) -> Non
 
 
 def test_open_ticket_inserts_of_every_tenant_hide_nobody(db: Database) -> None:
-    """A foreign key takes KEY SHARE on the tenant; FOR UPDATE SKIP LOCKED would pass over all of them."""
+    """A foreign key takes KEY SHARE on the tenant; FOR UPDATE SKIP LOCKED would skip all of them."""
     modules = population(db)
     with db.transaction('INSERT INTO tickets ("companyId") SELECT id FROM companies') as holder:
         done = modules.disable(deadline=5)
@@ -168,7 +168,7 @@ def test_a_migration_is_ended_where_that_was_asked_for(db: Database) -> None:
 
 @pytest.mark.parametrize("lock", ["SHARE UPDATE EXCLUSIVE", "SHARE"])
 def test_vacuum_and_index_builds(db: Database, lock: str) -> None:
-    """What VACUUM holds is in nobody's way; CREATE INDEX holds back every write and is named."""
+    """The lock of VACUUM is in nobody's way; CREATE INDEX blocks every write and is named."""
     modules = population(db)
     with db.transaction(f"LOCK TABLE companies IN {lock} MODE", application_name="maintenance"):
         if lock == "SHARE UPDATE EXCLUSIVE":

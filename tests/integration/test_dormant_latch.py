@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The latch that bootstrap.yml installs: raised by a role that owns nothing, and said to be up only if it is."""
+"""The latch that bootstrap.yml installs: raised by a role that owns nothing, and reported as up only if it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.test_stays_off import SAVE, STALE, app, latched, triggers
 
 
 def dormant(db: Database) -> Modules:
-    """A role that owns nothing, with what bootstrap.yml gives it: ledger, flag, dormant latch."""
+    """Return modules of a role that owns nothing, with what bootstrap.yml gives it: ledger, flag, dormant latch."""
     role = db.role("ops", "pg_read_all_stats")
     flag = {"table": "companies", "column": "settings", "path": [KEY]}
     made = db.modules().ok("ledger", grant_to=[role], flag=flag, latch=True)
@@ -30,7 +30,7 @@ def test_a_dormant_latch_is_raised_and_passed_by_a_role_that_owns_nothing(db: Da
     modules = dormant(db)
     db.rows(SAVE)
     assert 3 in on(db)
-    # A writer that holds the table's lock keeps no dormant latch waiting.
+    # A writer that holds the table's lock does not keep a dormant latch waiting.
     with db.transaction("INSERT INTO companies VALUES (77, NULL)", application_name="import"):
         assert modules.disable(incident, latch=True)["latch"] == {"raised": True, "reason": None}
     with db.as_role(app(db)) as session, session.cursor() as cursor:
@@ -40,7 +40,7 @@ def test_a_dormant_latch_is_raised_and_passed_by_a_role_that_owns_nothing(db: Da
     assert [(row[0], row[3]) for row in latched(db)] == [("3", incident)]
     undone = modules.restore(incident)
     assert (undone["latch_left"], undone["enabled_after"]) == ([], 50)
-    # Dormant again, and there.
+    # Dormant again, and still there.
     assert len(triggers(db)) == 1
     db.rows("UPDATE companies SET settings = %s WHERE id = 99", (STALE,))
     db.rows("INSERT INTO companies VALUES (99, %s)", (STALE,))
@@ -71,7 +71,7 @@ def test_an_undo_says_which_right_on_the_latch_lacks(db: Database) -> None:
     assert on(db) == []
     db.rows(grant)
     db.rows(f"REVOKE EXECUTE ON FUNCTION {lowers} FROM {role}")
-    # Everybody is back by then, and what is not as it was is the error.
+    # Everybody is back by then; the error is about what is not as it was.
     lacks = modules.fails("missing_privilege", "feature_flag", state="restored", incident_id="INC-1")
     assert "the latch could not be lowered" in lacks["error"]["what"]
     assert (lacks["changed_count"], len(on(db))) == (50, 50)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Evidence of PostgreSQL: what is in it, who may read it, what it costs at most, and what is said when it lacks."""
+"""Evidence of PostgreSQL: what is in it, who may read it, its cost at most, and what is reported when it is missing."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_the_same_again_changes_nothing_and_another_label_collects_anew(db: Data
 
 
 def test_two_databases_do_not_take_each_others_place(server: Postgres, frail: Postgres, directory: Path) -> None:
-    """As when both are managed ones, acted on from one controller."""
+    """As with two managed databases that one controller acts on."""
     databases = [fresh(server, "kanban-one"), fresh(server, "kanban one"), fresh(frail, "kanban-one")]
     try:
         for db in databases:

@@ -29,7 +29,7 @@ SECRET = "tr0ub4dor-and-3"
 
 
 class Handler(web.Handler):
-    """Answers as applications do, and as they do when they are in trouble."""
+    """Answers as applications do, healthy or in trouble."""
 
     def do_GET(self) -> None:  # noqa: N802 - the library names it
         path = self.path.partition("?")[0]
@@ -119,7 +119,7 @@ def test_answers_are_kept_with_their_status_and_without_secrets(directory: Path,
         f"http://operator:{SECRET}@{address}/health?token={SECRET}#part",
         f"http://{address}/elsewhere",
     ]
-    # With what was given, as Ansible shows it under -vvv; core 2.18 always adds that.
+    # With the arguments, as Ansible shows them under -vvv; core 2.18 always adds them.
     asked = {} if ansible_version.startswith("2.18.") else {"_ansible_inject_invocation": True}
     done = collector(directory, urls=urls, **asked).ok("evidence")
     assert done["invocation"]["module_args"]["pm2"] == ""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Evidence beside the kill: it costs the kill nothing, whatever becomes of it, and is there afterwards."""
+"""Evidence beside the kill: it costs the kill nothing, whatever happens to it, and is there afterwards."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def collected(db: Database, evidence: Path, wait: float = 10) -> Result:
 
 
 def killed(modules: Modules, evidence: Path) -> Result:
-    """Kill, and wait for a second for a transaction that is held: by then the evidence has said where it is."""
+    """Kill, and wait a second for a transaction that is held: by then the evidence has reported where it is."""
     return modules.disable(evidence_dir=str(evidence), settle=1)
 
 
@@ -63,7 +63,7 @@ def test_a_kill_with_evidence_and_what_returns_it(db: Database, evidence: Path) 
     for path in [evidence, *evidence.rglob("*")]:
         assert path.stat().st_mode & 0o7777 == (0o700 if path.is_dir() else 0o600), path
     gone(told["pid"])
-    # It was taken while the kill went on: that one's session is in it.
+    # It was taken during the kill, whose session is in it.
     names = {row["application_name"] for row in rows(found, "activity.jsonl")}
     assert "chatia.kanban_rollback" in names
 
@@ -128,7 +128,7 @@ def test_evidence_that_died_is_taken_later_and_its_files_stay(db: Database, evid
         wait_for(lambda: evidence_pid(db, waiting=True) is not None, "the part that waits")
         backend = evidence_pid(db)
         assert backend
-        # Its wait for the lock would be over before the module has told which process it is.
+        # Otherwise its wait for the lock would be over before the module has reported which process it is.
         os.kill(backend, signal.SIGSTOP)
         try:
             told = running.result()["evidence"]
@@ -170,7 +170,7 @@ def connections(server: Postgres) -> int:
 
 
 def test_the_kill_connects_first(frail: Postgres, evidence: Path) -> None:
-    """Or the last free connection would be the evidence's, and the kill be refused."""
+    """Otherwise the evidence would take the last free connection, and the kill would be refused."""
     frail.create_database("kanban")
     db = Database(frail, "kanban")
     modules = population(db)
@@ -196,7 +196,7 @@ def test_the_only_connection_is_the_kills(frail: Postgres, evidence: Path) -> No
     frail.create_database("kanban")
     db = Database(frail, "kanban")
     population(db)
-    # Half a second of work: by its end the evidence has said where it is.
+    # Half a second of work: by its end the evidence has reported where it is.
     slow(db, every=5, seconds=0.05)
     role = db.role("killer", "ALL ON companies", "CREATE ON DATABASE kanban")
     db.rows(f'ALTER ROLE "{role}" CONNECTION LIMIT 1')
@@ -204,5 +204,5 @@ def test_the_only_connection_is_the_kills(frail: Postgres, evidence: Path) -> No
     assert done["enabled_after"] == 0
     gone(done["evidence"]["pid"])
     index = json.loads((Path(done["evidence"]["path"]) / "index.json").read_text())
-    # Nothing while the kill is there; had it ended, the first parts.
+    # Nothing if the kill was still connected; the first parts if it had ended.
     assert len(index["missing"]) in (8, 10)

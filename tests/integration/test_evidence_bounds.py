@@ -125,7 +125,7 @@ def test_where_it_cannot_be_written_the_next_place_takes_it(db: Database, direct
     account = accounts.unprivileged()
     prefix = []
     if account:
-        # Somebody whose first writable place is below a home of this test's own.
+        # An account whose first writable place is below this test's own home.
         prefix = ["/usr/bin/setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
         if not os.access(prefix[0], os.X_OK):
             pytest.skip("needs setpriv, to be somebody else than root")

@@ -28,7 +28,7 @@ def evidence(directory: Path) -> Path:
     return directory / "evidence"
 
 
-# Every place that there is, on file systems of 64 KiB, in a mount namespace of the module's own.
+# Every place that could be used, on file systems of 64 KiB, in the module's own mount namespace.
 NO_SPACE = """for place in /var/lib /var/tmp /dev/shm; do
   mount -t tmpfs -o size=64k,mode=0700 tmpfs $place || exit 99
 done
@@ -39,7 +39,7 @@ WITHOUT_SPACE = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", NO_SPACE, "sh"]
 
 @pytest.fixture
 def without_space(db: Database) -> Modules:
-    """What runs modules where no place takes a file."""
+    """Modules that run where no place takes a file."""
     tried = subprocess.run([*WITHOUT_SPACE, "/bin/true"], check=False, capture_output=True, timeout=20)
     if tried.returncode:
         pytest.skip("no mount namespace can be made here")
@@ -67,7 +67,7 @@ def test_the_kill_goes_on_when_no_process_can_be_started(db: Database, evidence:
     modules = population(db)
     if not os.access("/usr/bin/prlimit", os.X_OK) or os.geteuid() != 0:
         pytest.skip("needs root and prlimit")
-    # Root passes the limit of processes, so somebody else has to be it.
+    # The limit of processes does not hold for root, so another account runs it.
     account = accounts.unprivileged()
     assert account
     prefix = ["/usr/bin/setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
@@ -135,13 +135,13 @@ def test_through_ansible_the_process_outlives_the_task(
     ended = began + told["kill"]["elapsed_ms"] / 1000
     # It waits a second for the lock; the module's code was gone for most of that.
     assert index.stat().st_mtime > ended + 0.3, "it had ended with the task: nothing was shown"
-    # On a machine that is busy it may not have said its number by the end of the task.
+    # On a busy machine it may not have reported its pid by the end of the task.
     if told["kill"]["evidence"]["pid"] is not None:
         gone(told["kill"]["evidence"]["pid"])
 
 
 def test_nothing_of_the_module_is_held_open(db: Database, evidence: Path) -> None:
-    """Whoever reads the module's output hears its end at once, and it leaves no zombie."""
+    """A reader of the module's output sees its end at once, and it leaves no zombie."""
     modules = population(db)
     arguments = json.dumps(
         {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples of all modules, as they stand there, one after the other on real servers: first planned, then done."""
+"""The examples of all modules, exactly as written, one after the other on real servers: first planned, then done."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ SERVICES = {
     "awx_workflow_job_id": 1,
     "awx_job_id": 2,
 }
-# Nobody outside of this machine is asked: what listens nowhere stands for what is not there.
+# Nothing outside this machine is asked: an address where nothing listens stands for what is not there.
 ELSEWHERE = {
     "127.0.0.1:3000": "127.0.0.1:9",
     "127.0.0.1:8080": "127.0.0.1:9",
     "127.0.0.1:8081": "127.0.0.1:11",
     **{f"sentinel{dash}{number}:26379": "127.0.0.1:9" for number in (1, 2, 3) for dash in ("", "-")},
 }
-# Its services would be asked.
+# It would ask its services.
 PLANNED_ONLY = ("notify",)
-# Whether its program is there or not, its repository is not.
+# Its program may be there or not; its repository is not.
 NO_PGBACKREST = "tool_failed or no_program"
-# What cannot be done here, by task, and the code of its error: services and hosts that are not there; what is to be
-# refused, for the ledger's example marks it as production's, the fence's examples end without one, and a dump of now is
-# later than a damage of then. Without a code: what follows one of these, and a watch of what is not there.
+# What cannot be done here, by task, and the code of its error: services and hosts that are not there; and refusals,
+# because the ledger's example marks it as production's, the fence's examples end without one, and a dump made now is
+# later than the damage. Without a code: tasks that follow one of these, and a watch of what is not there.
 EXPECTED: dict[str, str] = {
     "approval_info: Ask AWX who approved this": "no_address",
     "evidence: Keep processes, ends of logs and metrics of the application": "no_evidence",
@@ -79,7 +79,7 @@ EXPECTED: dict[str, str] = {
     "status_page: Say that the board is being maintained": "no_answer",
     "write_block: The same, where a Sentinel knows the master": "unreachable",
 }
-# The codes of options, and of values, that are wrong.
+# The codes of wrong options and values.
 WRONG = ("bad_", "incomplete_", "wrong_", "missing_", "ambiguous_", "unknown_columns", "no_table", "whom_to_ask")
 NOT_OURS = ("Unsupported parameters", "Traceback", "MODULE FAILURE", "must be one of", "required arguments")
 
@@ -90,11 +90,11 @@ def story() -> list[str]:
 
 
 def written(directory: Path, database: str) -> str:
-    """Write a playbook of all examples, after each of which it is kept what became of it."""
+    """Write a playbook of all examples, which keeps the result of each."""
     tasks: list[dict[str, Any]] = []
     for name in story():
         for number, example in enumerate(tasks_of(name)):
-            # Who acts is who runs the test.
+            # The account that runs the test acts.
             task = {key: value for key, value in example.items() if key not in ("become", "become_user")}
             kept = task.setdefault("register", f"{name}_{number}")
             task |= {"ignore_errors": True, **({"retries": 3, "delay": 1} if "until" in task else {})}
@@ -122,7 +122,7 @@ def written(directory: Path, database: str) -> str:
 
 @pytest.fixture
 def options(db: Database, directory: Path) -> Any:
-    """A database with what the examples name, and a Redis; what a playbook of them is run with."""
+    """Make a database with what the examples name, and a Redis; give the options for a playbook of them."""
     with db.connect() as session:
         DataSet(tenants=60, tickets=600, corruption=True).load(session)
     db.rows("CREATE ROLE kanban_rollback") if not db.rows(
@@ -145,7 +145,7 @@ def test_each_example_does_what_it_says(options: list[str], db: Database, direct
     became: list[dict[str, Any]] = json.loads((directory / "result.json").read_text())
     assert len(became) > 80
     failed = {one["name"]: (one["code"], one["msg"]) for one in became if one["failed"]}
-    # Whatever a plan lacks that comes after what was only planned, its options are right.
+    # A task may lack what an earlier one only planned, but its options are right.
     wrong = {
         name: (code, msg)
         for name, (code, msg) in failed.items()

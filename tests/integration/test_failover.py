@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The primary dies after the kill and its standby takes over: the kill is done again there, and the loss is told."""
+"""The primary dies after the kill and its standby takes over: the kill is repeated there, and the loss is reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEVER_HAD_IT = f"UPDATE companies SET settings = settings - '{KEY}' WHERE id IN 
 
 @dataclass
 class Pair:
-    """A primary and its asynchronous standby. The kill of ``late`` never gets across; ``unseen`` no run looks into."""
+    """A primary and its asynchronous standby. The kill of ``late`` never gets across; no run looks into ``unseen``."""
 
     primary: Postgres
     standby: Postgres
@@ -41,11 +41,11 @@ class Pair:
         return Database(server, name)
 
     def modules(self, server: Postgres, name: str) -> Modules:
-        """Return what runs modules on it."""
+        """Return modules that run on it."""
         return self.on(server, name).modules(**FLAG, run_id=RUN)
 
     def killed_on(self, name: str) -> list[dict[str, Any]]:
-        """Return where the kill was committed, as the controller would say it; other clusters count for nothing."""
+        """Return where the kill was committed, as the controller would report it; other clusters do not count."""
         kill = self.kills[name]
         cluster = kill["database"]["cluster"]
         same = {**kill["position"], "switched": kill["changed_count"], "incident_id": "INC-1"}
@@ -84,7 +84,7 @@ def pair() -> Iterator[Pair]:
                 os.kill(receiver, signal.SIGCONT)
             made.sweeps["on time"] = made.sweep(primary, "early")
             standby.wait_for_replay()
-            # From here on nothing gets across, and nobody is told.
+            # From here on nothing gets across, and nobody notices.
             standby.set_config(primary_conninfo="")
             made.before["late"] = made.on(standby, "late").snapshot("companies").texts
             made.on(primary, "late").rows(SWITCH_ON)
@@ -120,7 +120,7 @@ def test_a_kill_that_was_lost_is_done_again_and_the_loss_is_told(pair: Pair) -> 
     done, told = pair.sweeps["late"], pair.sweeps["late"]["failover"]
     assert (done["changed_count"], done["enabled_after"], on(pair.on(pair.standby, "late"))) == (48, 0, [])
     assert done["latch"]["raised"]
-    # The server's own history, read with no code of the collection.
+    # The server's own history, read without any code of the collection.
     (history,) = pair.standby.query("SELECT pg_read_file('pg_wal/00000002.history')")[0]
     forked = history.split()[1]
     assert (told["forked_at"], told["known_lsn"]) == (forked, pair.kills["late"]["position"]["lsn"])
@@ -128,7 +128,7 @@ def test_a_kill_that_was_lost_is_done_again_and_the_loss_is_told(pair: Pair) -> 
     assert told["lost_bytes"] == lost > 0
     (last,) = pair.standby.query("SELECT pg_last_xact_replay_timestamp()")[0]
     assert told["last_commit_at"] == last.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    # Who was switched on after the standby had stopped listening has no prior value here, and was on there.
+    # Tenants switched on after the standby had stopped listening have no prior value here, and were on there.
     assert (told["switched"], told["recorded"], told["lost_priors"]) == (50, 48, 2)
     assert events(pair, "late") == [told]
 
@@ -148,7 +148,7 @@ def test_which_standby_has_the_kill_is_told(pair: Pair) -> None:
 
 
 def test_a_later_run_is_told_by_the_ledger(pair: Pair) -> None:
-    # Without an id it is the one that is open that is meant.
+    # Without an id, the open incident is meant.
     seen = pair.on(pair.standby, "early").modules().ok("incident_info")
     (found,) = seen["failovers"]
     assert {**pair.sweeps["early"]["failover"], "at": found["at"]} == found
@@ -169,7 +169,7 @@ def test_a_later_run_is_told_by_the_ledger(pair: Pair) -> None:
 
 
 def test_what_a_role_may_not_read_is_not_known_and_never_none(pair: Pair, directory: Path) -> None:
-    """Where the old log was left stands in a file, once the server that knew it has been started anew."""
+    """Where the old log ended is only in a file, once the server that knew it has been restarted."""
     db = pair.on(pair.standby, "late")
     role = db.role("ops", "SELECT ON companies", "UPDATE (settings) ON companies", "pg_read_all_stats")
     try:
@@ -178,7 +178,7 @@ def test_what_a_role_may_not_read_is_not_known_and_never_none(pair: Pair, direct
         quick: dict[str, Any] = {"settle": 1, "state_dir": str(directory)}
         told = modules.disable(killed_on=killed_on, **quick)["failover"]
         assert told["forked_at"] == pair.sweeps["late"]["failover"]["forked_at"]
-        # It may not use the ledger, so it has no say about prior values.
+        # It may not use the ledger, so it reports nothing about prior values.
         assert (told["recorded"], told["lost_priors"]) == (None, None)
         pair.standby.restart()
         told = modules.disable(killed_on=killed_on, **quick)["failover"]

@@ -97,7 +97,7 @@ def test_two_modules_at_once(db: Database, incidents: tuple[str, str]) -> None:
 
 
 def test_a_kill_and_an_undo_at_once_lose_nothing(db: Database) -> None:
-    """Whoever is last wins for each tenant; what was there before is not lost either way."""
+    """For each tenant the last one wins; the prior value is not lost either way."""
     modules = many(db)
     before = db.snapshot("companies")
     modules.disable(tenants=list(range(1, TENANTS // 2)))
@@ -219,7 +219,7 @@ def test_a_dead_synchronous_standby(frail: Postgres) -> None:
 
 
 def test_whose_commit_waits_for_a_dead_standby_is_not_to_be_ended(frail: Postgres) -> None:
-    """What it wrote is there: ended it would tell its people that it is not."""
+    """What it wrote is there: if it were ended, it would tell its people that it is not."""
     frail.create_database("kanban")
     db = Database(frail, "kanban")
     modules = population(db)
