@@ -222,7 +222,7 @@ def test_the_header_is_read_in_the_zone_of_the_host(db: Database, directory: Pat
 def test_a_time_that_is_over_is_no_pass(db: Database, directory: Path) -> None:
     fill(db)
     make(db, directory / "dump", "custom")
-    # A pg_restore that never ends, as the real one does not on some tar files that are cut.
+    # A pg_restore that never ends; the real one hangs like this on some tar files that are cut.
     (directory / "bin").mkdir()
     (directory / "bin" / "pg_dump").symlink_to(program("pg_dump"))
     (directory / "bin" / "pg_restore").write_text("#!/bin/sh\nexec sleep 46\n")

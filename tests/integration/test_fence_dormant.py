@@ -67,7 +67,7 @@ def test_no_trace_is_left(db: Database, ledger: bool) -> None:
     if ledger:
         assert db.value("SELECT has_schema_privilege(%s, 'kanban_rollback', 'USAGE')", (other,))
         assert not db.value("SELECT has_schema_privilege(%s, 'kanban_rollback', 'USAGE')", (role,))
-    # Without any table named, everything is meant.
+    # If no table is named, everything is meant.
     fence.ok("write_fence", state="dormant")
     alone = db.modules()
     assert alone.ok("write_fence", state="absent", purge=True, force=True)["changed"] is True
@@ -133,7 +133,7 @@ def test_what_is_not_installed_is_made_where_the_role_may(db: Database) -> None:
     assert table(result, "TicketTags")["status"] == "proven"
     assert table(result, "Tags")["status"] == table(result, "Tickets")["status"] == "not_fenced"
     assert f"Role {role} does not own public.Tags (owner postgres)" in table(result, "Tags")["reason"]
-    # What stands on a table is raised though it is not all that was asked.
+    # The fence that a table has is raised, though it is not all that was asked for.
     statements = ['DELETE FROM "TicketTags"', 'DELETE FROM "Tickets"', 'UPDATE "Tickets" SET "kanbanLane" = 1']
     assert refused(db, statements) == statements[:2]
     # The owner completes it, on demand.
@@ -153,7 +153,7 @@ def test_a_role_that_may_nothing_is_told_so(db: Database) -> None:
     assert "bootstrap.yml" in result["error"]["todo"]
     assert hers.fails("missing_privilege", "write_fence", state="dormant")["changed"] is False
     assert hers.fails("missing_privilege", "write_fence", check=True, incident_id="INC-1")["changed"] is False
-    # An installed fence that was not granted.
+    # An installed fence whose functions were not granted.
     db.modules(tables=TABLES).ok("write_fence", state="dormant")
     db.rows(f"GRANT USAGE ON SCHEMA kanban_rollback TO {role}")
     result = hers.fails("missing_privilege", "write_fence", incident_id="INC-1")
@@ -237,7 +237,7 @@ def test_a_trigger_that_was_switched_off_is_no_fence(db: Database) -> None:
     assert table(result, "Tags")["status"] == "not_fenced"
     assert fence.ok("write_fence", incident_id="INC-1")["status"] == "proven"
     assert refused(db, MOVES) == list(MOVES)
-    # A body that somebody rewrote is not taken for ours, and is put right.
+    # A function body that somebody rewrote is not taken for ours, and is repaired.
     name = trigger[len("aa_kanban_rollback_") :]
     made = f"FUNCTION kanban_rollback.{name}() RETURNS trigger LANGUAGE plpgsql"
     db.rows(f"CREATE OR REPLACE {made} AS 'BEGIN RETURN NEW; END;'")

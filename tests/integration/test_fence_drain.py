@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who was writing when the fence was raised may write on: until they have ended it is draining, never proven."""
+"""Transactions that write while the fence is raised may go on: until they end it is draining, never proven."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_idle_writer_is_named_until_it_ends(db: Database) -> None:
         assert any(str(pid) in warning for warning in done["warnings"])
         # Everybody else is refused already.
         assert refused(db, (*MOVES[:3], *INBOUND)) == list(MOVES[:3])
-        # Another run goes on with the same drain; so does one that only looks.
+        # Another run continues the same drain; so does one that only looks.
         again = fence.ok("write_fence", incident_id="INC-1", drain=0)
         assert (again["status"], again["changed"], pids(again)) == ("draining", False, [pid])
         told = fence.ok("write_fence_info", prove=True)
@@ -55,7 +55,7 @@ def test_an_idle_writer_is_named_until_it_ends(db: Database) -> None:
 
 
 def test_why_a_writer_in_flight_matters(db: Database) -> None:
-    """With the lock in hand a prepared statement never looks at the catalog again."""
+    """A prepared statement that holds the lock already never looks at the catalog again."""
     fence = installed(db)
     with db.transaction(f"PREPARE move AS {WRITE}", "EXECUTE move") as session:
         done = fence.ok("write_fence", incident_id="INC-1", drain=0)
@@ -82,7 +82,7 @@ def test_it_waits_as_long_as_there_is_time(db: Database) -> None:
 
 
 def test_new_writers_do_not_keep_it_from_being_proven(db: Database) -> None:
-    """What begins after the raise knows the fence, however long it stays open."""
+    """A transaction that begins after the raise knows the fence, however long it stays open."""
     fence = installed(db)
     with db.transaction(WRITE) as old, fence.start("write_fence", incident_id="INC-1", deadline=15) as running:
         wait_for(lambda: bool(refused(db, [MOVES[4]])), "the raise")
@@ -93,14 +93,14 @@ def test_new_writers_do_not_keep_it_from_being_proven(db: Database) -> None:
 
 
 def test_a_later_run_counts_by_age(db: Database) -> None:
-    """Too many rather than too few: what began shortly after the raise may have been early enough."""
+    """Too many rather than too few: a transaction begun shortly after the raise may have been early enough."""
     fence = installed(db)
     with db.transaction(WRITE) as old:
         fence.ok("write_fence", incident_id="INC-1", drain=0)
         with db.transaction(INBOUND[0]) as new:
             both = {old.info.backend_pid, new.info.backend_pid}
             assert set(pids(fence.ok("write_fence", incident_id="INC-1", drain=0))) == both
-            # As if the raise were longer ago.
+            # As if the raise had been longer ago.
             db.rows("""DO $$ DECLARE f record; BEGIN
               FOR f IN SELECT proname, obj_description(oid, 'pg_proc')::jsonb AS s FROM pg_proc WHERE prosrc ~ 'KB001'
                 AND prorettype = 'trigger'::regtype LOOP
@@ -148,7 +148,7 @@ def test_a_prepared_transaction_is_named_and_never_ended(db: Database, prepared:
 
 
 def test_a_role_that_sees_little_waits_for_too_much(db: Database) -> None:
-    """Where the age of others' transactions is hidden, each counts."""
+    """If the age of others' transactions is hidden, each of them counts."""
     fence = board(db)
     role = db.role("ops")
     fence.ok("write_fence", state="dormant", grant_to=[role])
@@ -172,7 +172,7 @@ def test_who_does_not_write_is_not_waited_for(db: Database, lock: str) -> None:
     with db.transaction(f'LOCK TABLE "Tags", "TicketTags", "Tickets" IN {lock} MODE'):
         done = fence.run("write_fence", incident_id="INC-1", drain=0, deadline=2)
         assert done["draining"] == []
-        # An index that is built holds back the canary too, but not the raise.
+        # An index build blocks the canary too, but not the raise.
         assert done["status"] == ("unproven" if lock == "SHARE" else "proven"), done
         assert done["raised_ms"] < 2000
     assert fence.ok("write_fence", incident_id="INC-1")["status"] == "proven"
@@ -195,7 +195,7 @@ def test_a_canary_that_had_to_wait_is_sent_again(db: Database) -> None:
         db.transaction('LOCK TABLE "Tags" IN ACCESS EXCLUSIVE MODE') as migration,
         fence.start("write_fence", incident_id="INC-1", deadline=15) as running,
     ):
-        # A move that needs nothing of the table that is held.
+        # A move that does not need the held table.
         wait_for(lambda: bool(refused(db, [MOVES[7]])), "the raise")
         time.sleep(1.5)
         migration.rollback()

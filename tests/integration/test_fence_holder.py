@@ -36,7 +36,7 @@ def test_by_hand_another_incidents_fence_is_kept_too(db: Database) -> None:
 
 
 def test_many_at_once_take_turns(db: Database) -> None:
-    """Without that the server says "tuple concurrently updated", and some raise is lost."""
+    """Otherwise the server says "tuple concurrently updated", and some raise is lost."""
     board(db).ok("write_fence", state="dormant")
 
     def work(number: int) -> str | None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What changes under a fence, who joins it, whose triggers come first: it is not said to hold when it does not."""
+"""Changes under a fence, others who join it, triggers that come first: it is not reported to hold when it does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LANE = MOVES[7]
 
 @pytest.mark.parametrize("when_changed", [False, True], ids=["statement", "row"])
 def test_a_column_that_was_swapped_is_seen_and_fenced_anew(db: Database, when_changed: bool) -> None:
-    """A trigger follows the column that was renamed, not its name."""
+    """A trigger follows the renamed column, not the name."""
     tables = [{"name": "Tickets", "operations": ["UPDATE"], "columns": ["kanbanLane"], "when_changed": when_changed}]
     fence = board(db, tables=tables)
     role, hers = ops(db)
@@ -115,7 +115,7 @@ def test_a_fence_of_another_owner_keeps_no_other_one_down(db: Database) -> None:
 
 
 def test_a_trigger_before_ours_is_not_set_off_by_a_canary(db: Database) -> None:
-    """It belongs to the table's owner, and would run with the rights of whoever owns the fence."""
+    """It belongs to the table's owner, and would run with the rights of the fence's owner."""
     fence = board(
         db,
         "CREATE SEQUENCE ran",

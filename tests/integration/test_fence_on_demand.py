@@ -150,7 +150,7 @@ def test_a_module_that_is_killed_in_mid_raise(db: Database) -> None:
     done = fence.ok("write_fence", incident_id="INC-1")
     assert (done["status"], done["changed"]) == ("proven", True)
     assert refused(db, (*MOVES, *INBOUND)) == list(MOVES)
-    # What a killed module left is found without any table named.
+    # What a killed module left is found even if no table is named.
     assert db.modules().ok("write_fence", state="absent", incident_id="INC-1")["left_behind"] == []
     assert catalog(db) == before
 

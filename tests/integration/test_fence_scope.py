@@ -108,7 +108,7 @@ def test_nobody_passes(db: Database, role: str) -> None:
     with db.as_role(name) if name else db.connect() as session:
         if role == "replica":
             session.cursor().execute("SET session_replication_role = replica")
-        # The setting alone is anybody's to make.
+        # Anybody may make the setting; alone it is not enough.
         if name:
             session.cursor().execute("SET kanban_rollback.passage = 'INC-1'")
         session.commit()
@@ -253,7 +253,7 @@ def test_a_table_that_is_not_there(db: Database, state: str) -> None:
         assert "TicketTags" in result["error"]["todo"]
         assert db.has_ledger() is False
         return
-    # The others are raised all the same.
+    # The others are raised anyway.
     assert refused(db, MOVES) == list(MOVES)
     assert (result["status"], result["changed"]) == ("not_fenced", True)
     assert table(result, "TicketTagz")["status"] == table(result, "Companies")["status"] == "not_fenced"

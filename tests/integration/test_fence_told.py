@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The task of a fence that the kill raised: told where it holds, gone on with where it does not, never told later."""
+"""The task of a fence that the kill raised: reported if it holds, continued if it does not, never reported later."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ BEGUN = {**ANSWER, "holds": False, "status": "not_fenced"}
 def test_the_task_goes_to_the_host_unless_the_answer_holds(
     tmp_path: Path, answer: dict[str, Any] | None, more: dict[str, Any], asked: bool
 ) -> None:
-    # Nobody listens there: to be unreachable is to have been asked.
+    # Nobody listens there: if the host is unreachable, it was asked.
     host = {"ansible_host": "127.0.0.1", "ansible_port": free_port(), "ansible_python_interpreter": sys.executable}
     options = playbook.inventory(tmp_path, {"wanted": "present", **more}, db={"db1": host})
     options += playbook.given(tmp_path, {"answer": answer})
@@ -100,7 +100,7 @@ def test_the_task_goes_on_with_what_the_kill_has_begun(db: Database, tmp_path: P
         run.output
     )
     assert done["raised_ms"] is not None
-    # Now the kill had raised all of it, and had not seen that it holds.
+    # Now the kill has raised all of it, but has not seen that it holds.
     run, done = playbook.run(tmp_path, name, *options), playbook.kept(tmp_path)
     assert (run.rc, done["status"], done["changed"], done["raised_ms"]) == (0, "proven", True, 20), run.output
 
@@ -131,7 +131,7 @@ def test_a_fence_that_is_raised_later_is_raised_whatever_an_earlier_kill_said(db
     assert refused(db, MOVES) == list(MOVES)
 
 
-# As the profile has it: templates within a list, which Ansible looks at late.
+# As the profile has it: templates within a list, which Ansible evaluates late.
 BY_PROFILE = [
     "{{ __kanban_tables.tags }}",
     {

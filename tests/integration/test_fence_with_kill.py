@@ -36,7 +36,7 @@ ON = """SELECT count(*) FROM "Companies" WHERE (settings ->> 'kanbanV2Enabled'):
 
 
 def installed(db: Database) -> Modules:
-    """Make a board with a flag, a ledger and the dormant fence; return what runs the flag's module as their role."""
+    """Make a board with a flag, a ledger and the dormant fence; return modules that switch the flag as their role."""
     fence = board(db, *SETTINGS)
     role = db.role("ops", 'SELECT, UPDATE ON TABLE "Companies"')
     db.modules().ok("ledger", grant_to=[role])
@@ -56,7 +56,7 @@ def test_kill_and_fence_by_one_process(db: Database) -> None:
     )
     assert 0 < fence["raised_ms"] <= fence["elapsed_ms"] < 3000
     assert refused(db, (*MOVES, *INBOUND)) == list(MOVES)
-    # It is the same as if write_fence had raised it, for whoever asks later and in the record.
+    # For later questions, and in the record, it is the same as if write_fence had raised it.
     again = db.modules(tables=TABLES).ok("write_fence", incident_id="INC-1")
     assert (again["changed"], again["status"], again["lsn"]) == (False, "proven", fence["lsn"])
     events = db.rows("SELECT source, event, run_id FROM kanban_rollback.events ORDER BY seq")
@@ -140,7 +140,7 @@ def test_whoever_is_raising_already_is_waited_for_in_short(db: Database) -> None
 
 @pytest.fixture
 def own_way_to_wait() -> Iterator[None]:
-    """The driver has one for the whole process, and the other tests want its own."""
+    """Give the driver its own way to wait back: the whole process has one, and the other tests want the driver's."""
     yield
     extensions.set_wait_callback(None)
 

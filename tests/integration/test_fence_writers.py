@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Under load everything that is meant is refused from the raise's commit on; other ways to write, and to connect."""
+"""Under load every fenced write is refused from the raise's commit on; other ways to write, and to connect."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Write = tuple[str, float, float, str | None]
 
 
 def _write(db: Database, every: float, first: int, ended: Event, seen: SimpleQueue[list[Write]]) -> None:
-    """Write until it is told to end: what kind, begun and ended when, with which SQLSTATE."""
+    """Write until told to end; note the kind of each write, when it began and ended, and its SQLSTATE."""
     found: list[Write] = []
     with db.connect() as session, session.cursor() as cursor:
         number, started = first, time.monotonic()
@@ -52,7 +52,7 @@ def _write(db: Database, every: float, first: int, ended: Event, seen: SimpleQue
 
 @contextmanager
 def load(db: Database, sessions: int = 4) -> Iterator[list[Write]]:
-    """Write from several processes while the block runs; what they saw is in the list when it has ended."""
+    """Write from several processes while the block runs; their results are in the list once it has ended."""
     context = multiprocessing.get_context("fork")
     ended, seen, every = context.Event(), context.SimpleQueue(), sessions / WRITES_A_SECOND
     workers = [context.Process(target=_write, args=(db, every, turn, ended, seen)) for turn in range(sessions)]
@@ -98,7 +98,7 @@ def test_all_moves_and_no_inbound_message_under_load(db: Database, dormant: bool
 
 
 def test_once_refused_nothing_passes_any_more(db: Database) -> None:
-    """No move after the first refused one, of any session, though raise and load go on side by side."""
+    """No session's move passes after the first refused one, though raise and load run at the same time."""
     fence = board(db)
     fence.ok("write_fence", state="dormant")
     with load(db) as writes:

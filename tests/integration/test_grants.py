@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role that bootstrap.yml makes has nothing spare: each grant is taken away, and what needs it says so.
+"""The role that bootstrap.yml makes has no grant to spare: each is taken away, and what needs it says so.
 
-What stands in the tables below is all that the catalogs have; a grant that is in neither of the two fails.
+The tables below list all that the catalogs have; a grant that is in none of them fails.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ TO_STOP_AND_LOOK: Mapping[Look, Sequence[str]] = {
 
 
 def test_what_stops_and_looks_is_granted_and_nothing_else() -> None:
-    # As on PostgreSQL 13, and with what kanban_on_blocked: terminate asks for.
+    # As on PostgreSQL 13, and with what kanban_on_blocked: terminate needs.
     with bootstrapped(bootstrap_memberships=["pg_read_all_stats", "pg_signal_backend"]) as place:
         each_is_needed(place, TO_STOP_AND_LOOK)
 
@@ -101,7 +101,7 @@ TO_REPAIR: Mapping[Look, Sequence[str]] = {
 
 
 def test_what_repairs_is_granted_and_nothing_else() -> None:
-    # Rows that lead to nothing under a key that is not valid come back past it, which takes more than bootstrap gives.
+    # Dangling rows under a key that is not valid come back past it, which takes more rights than bootstrap gives.
     shape = {"on_delete": None, "tenants": 100, "tickets": 600}
     with bootstrapped(shape, kanban_role_repairs=True, kanban_integrity_checks={}) as place:
         place.db.rows(
@@ -117,7 +117,7 @@ TO_DO_WHAT_ELSE_IS_ASKED_FOR: Mapping[Look, Sequence[str]] = {
     work.kill: (
         'SELECT ON public."Settings"',
         'UPDATE (value) ON public."Settings"',
-        # Who has no row gets one, and it goes again.
+        # A tenant without a row gets one, which is removed again.
         'INSERT ON public."Settings"',
     ),
     work.undo: ('DELETE ON public."Settings"',),
@@ -128,7 +128,7 @@ TO_DO_WHAT_ELSE_IS_ASKED_FOR: Mapping[Look, Sequence[str]] = {
     work.restore: (
         *(f'{word} ON public."{name}"' for name in work.RESTORED for word in ("UPDATE", "DELETE")),
         *(f'UPDATE ON SEQUENCE public."{name}_id_seq"' for name in work.RESTORED),
-        # In the others it rehearses, and what it has for that reads them as well.
+        # Rehearsals use the other sequences, and their grants for that allow reading as well.
         'SELECT ON SEQUENCE public."Tickets_id_seq"',
     ),
     work.rehearse: (
@@ -138,7 +138,7 @@ TO_DO_WHAT_ELSE_IS_ASKED_FOR: Mapping[Look, Sequence[str]] = {
 }
 
 
-# What no role has unless it is asked for.
+# No role has these grants unless they are asked for.
 @pytest.mark.drill
 def test_what_restores_rehearses_and_keeps_a_flag_in_rows_is_granted_and_nothing_else() -> None:
     flag = {
@@ -153,7 +153,7 @@ def test_what_restores_rehearses_and_keeps_a_flag_in_rows_is_granted_and_nothing
 
 @pytest.fixture(scope="module")
 def as_it_comes() -> Iterator[Place]:
-    """A place that was bootstrapped without any wish: what each test does to it, it undoes."""
+    """A place that was bootstrapped with defaults alone; each test undoes what it does to it."""
     with bootstrapped(bootstrap_memberships=None) as place:
         yield place
 
@@ -180,7 +180,7 @@ def test_the_documentation_has_their_number() -> None:
     assert f"alone: {stop} to stop and to look, {mend} more to repair, {rest} more to restore, to rehearse and" in text
 
 
-# What is no grant in the usual places, what it is called, and what takes it back.
+# Rights outside the usual places, what each is called, and what takes it back.
 ELSEWHERE = (
     ("GRANT USAGE ON LANGUAGE sql TO {}", "language sql", "REVOKE USAGE ON LANGUAGE sql FROM {}"),
     (

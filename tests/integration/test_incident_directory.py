@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever an incident is called, its directory is one of kanban_incidents_dir, for the roles as for modules."""
+"""Whatever an incident is called, its directory is inside kanban_incidents_dir, for roles and modules alike."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Journals and plans that a ledger keeps: bounded, never written over, and gone when retention says so."""
+"""Journals and plans that a ledger keeps: bounded, never overwritten, and removed when retention says so."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JOURNAL, PLAN = "journal-run-1.jsonl", f"plan-{'a' * 16}.json"
 
 @pytest.fixture
 def ledger(db: Database) -> Modules:
-    """What runs modules on a ledger that knows the incident, by an alias, too."""
+    """Modules that run on a ledger that knows the incident, also by an alias."""
     made = db.modules()
     made.ok("incident", incident_id=ID, aliases=["INC-ALIAS"])
     return made
@@ -46,10 +46,10 @@ def test_a_journal_grows_a_plan_is_the_newest_and_nothing_is_written_over(db: Da
         assert kept(ledger, (JOURNAL, other))["changed"] is False
     assert kept(ledger, (JOURNAL, "a\nb\n"), (PLAN, "{}"))["changed"] is True
     assert texts(kept(ledger)) == {JOURNAL: "a\nb\n", PLAN: "{}"}
-    # What is there already is not carried about.
+    # What is there already is not sent again.
     assert texts(kept(ledger, but={JOURNAL: 4})) == {JOURNAL: None, PLAN: "{}"}
     assert texts(kept(ledger, but={JOURNAL: 2})) == {JOURNAL: "a\nb\n", PLAN: "{}"}
-    # No event: what goes by retention is in no chain.
+    # No event: what retention removes is in no chain.
     assert ledger.ok("incident_info", incident_id=ID)["events"] == []
     role = db.role("ops")
     ledger.ok("ledger", grant_to=[role])
@@ -74,10 +74,10 @@ def test_what_cannot_be_kept_is_an_error_and_what_is_not_there_is_nothing(db: Da
         (ID,),
     )
     modules.fails("too_many", "incident_files", **given)
-    # A plan that awaits its approval has room, whatever has run before.
+    # There is room for a plan that awaits its approval, whatever has run before.
     both = modules.ok("incident_files", **{**given, "files": [{"name": PLAN, "text": "{}"}, *given["files"]]})
     assert (both["kept"], both["no_room"]) == ([PLAN], [one["name"] for one in given["files"]])
-    # Somebody has the table: it is bounded.
+    # Somebody holds the table: the wait is bounded.
     with db.transaction("LOCK TABLE kanban_rollback.files IN ACCESS EXCLUSIVE MODE"):
         assert modules.run("incident_files", **given, deadline=1).get("failed")
 
@@ -102,7 +102,7 @@ def test_retention_takes_files_of_incidents_that_were_closed_long_ago(db: Databa
     assert not ledger.ok("ledger", **purge)["changed"]
     ledger.ok("incident", incident_id=ID, state="closed")
     db.rows("UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp() - interval '91 days'")
-    # Another ledger has it open, by the name that it knows it by.
+    # Another ledger has it open, under its own name for it.
     assert not ledger.ok("ledger", keep=["INC-ALIAS"], **purge)["changed"]
     expected = [{"incident_id": ID, "days": 91, "files": 2}]
     planned = ledger.ok("ledger", True, **purge)
