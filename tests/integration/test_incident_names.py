@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By which other names the ledger knows an incident."""
+"""The other names by which the ledger knows an incident."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.integration.place import Database
 
 
 def without(db: Database, *tables: str) -> Modules:
-    """Return modules of a role that may write no row to these tables of the ledger, which is there."""
+    """Return modules of a role that may insert no row into these tables of the ledger, which exists."""
     role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
     lacking = ", ".join(f"kanban_rollback.{table}" for table in tables)
     db.rows(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Incidents: the first prior wins until it is spent; a list goes back; what changed since or is gone is left alone."""
+"""Incidents: the first prior wins until it is spent; a list goes back; what has changed or is gone is left alone."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_kill_that_finds_nobody_says_when_the_incident_last_switched_somebody(
     again = modules.disable()
     assert again["changed_count"] == 0
     assert 600 <= again["incident"]["switched_seconds_ago"] < 660
-    # What another incident did is not this one's.
+    # What another incident did does not count for this one.
     assert modules.disable(incident="INC-other")["incident"]["switched_seconds_ago"] is None
 
 
@@ -207,7 +207,7 @@ def test_the_second_incident_of_a_name_is_opened_once(db: Database) -> None:
 
 
 def test_undo_with_the_id_that_was_typed_after_a_closed_one_of_the_same_name(db: Database) -> None:
-    """The operator typed INC-1 for the kill; INC-1 is what will be typed for the undo."""
+    """The operator typed INC-1 for the kill, and will type INC-1 for the undo."""
     modules = population(db)
     before = db.snapshot("companies")
     modules.disable()
@@ -224,7 +224,7 @@ def test_a_check_of_a_switch_opens_nothing(db: Database) -> None:
     foreseen = modules.disable(check=True)["incident"]
     assert db.modules().ok("incident_info")["incidents"] == []
     assert (foreseen["incident_id"], foreseen["opened_now"]) == ("INC-1", True)
-    # As the run itself then does it: by the name of what is open, and with an id that was closed by a new one.
+    # As the run itself then does: under the name of the open incident, and under a new one if the id was closed.
     modules.disable()
     joined = modules.disable("INC-9", check=True, incident_adopt=True)["incident"]
     assert (joined["incident_id"], joined["opened_now"], joined["in_ledger"]) == ("INC-1", False, True)
@@ -274,7 +274,7 @@ def test_users_of_those_who_were_switched_off_are_counted_or_it_is_said_why_not(
     assert (told["users_count"], told["users_note"]) == (40, "")
     own = "SELECT count(*) FROM users WHERE id::text = ANY (%(tenants)s)"
     assert db.modules().ok("incident_info", **{**ask, "users_query": own})["users_count"] == 4
-    # Not known is not 0.
+    # Unknown is not 0.
     for change, why in (
         ({"users_table": "Nobody"}, "Nobody"),
         ({"incident_id": "INC-2"}, "does not know the incident"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every playbook by its full name from a tarball, of which only what Ansible's rules let a playbook use is there."""
+"""Every playbook by its full name from a tarball, reduced to what Ansible's rules let a playbook use."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
 
 COLLECTION = "chatia.kanban_rollback"
 USED = {"meta", "playbooks", "plugins", "roles"}
-# What Galaxy and ansible-galaxy know an installed collection by.
+# The files by which Galaxy and ansible-galaxy recognize an installed collection.
 MANIFEST = {"MANIFEST.json", "FILES.json"}
-# Parts of others, that nobody types.
+# Parts of other playbooks, which nobody types.
 PARTS = {"triage_act", "triage_decide"}
 ALERT = {"kanban_alert_name": "KanbanDown", "kanban_alert_scenario": "scenario1", "kanban_alert_environment": "staging"}
 
@@ -45,7 +45,7 @@ def _typed(**variables: Any) -> list[str]:
 STORY: list[tuple[str, list[str], int, str]] = [
     ("preflight", [], 0, "READY"),
     ("bootstrap", ["--check"], 0, "PLAN, nothing was changed: 2 of 2 hosts would be set up."),
-    # The decision is made, and to act on it is for whoever typed it.
+    # The decision is made; acting on it is up to the person who typed it.
     ("triage", _typed(kanban_declared="corruption"), 2, "SCENARIO 3, P0 CRITICAL"),
     (
         "alert",
@@ -67,7 +67,7 @@ STORY: list[tuple[str, list[str], int, str]] = [
 
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Path]:
-    """A collections path that was empty, with what the tarball brings and a playbook may use."""
+    """A collections path that was empty, with what the tarball installs and a playbook may use."""
     with workspace() as directory:
         target = tarball.install(directory)
         where = target / "ansible_collections/chatia/kanban_rollback"
@@ -82,7 +82,7 @@ def installed() -> Iterator[Path]:
 
 @pytest.fixture
 def place(db: Database, directory: Path) -> Iterator[Place]:
-    """A database and a Redis; nobody is told, nothing is watched, and there is no application."""
+    """A database and a Redis; nobody is notified, nothing is watched, and there is no application."""
     with workspace() as own, Redis(own / "redis") as cache, applications() as processes:
         made = Place(db, cache, processes.start([(0, "v2")]), directory)
         made.prepare()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is corrupt is counted as it was made; what does not apply or may not be read is said so."""
+"""Corruption is counted as it was made; a check that does not apply or may not read says so."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_samples_are_keys_of_rows_that_are_corrupt(db: Database) -> None:
         'SELECT "id"::text FROM "Tags" WHERE "companyId" IS NULL OR "companyId" NOT IN (SELECT "id" FROM "Companies")'
     )
     assert sorted(one["id"] for one in found["orphan_tags"]["samples"]) == sorted(row[0] for row in db.rows(gone))
-    # The plan's own query counts a ticket without company here, too; it has a check of its own.
+    # The plan's own query also counts a ticket without a company here; that has a check of its own.
     lanes = """SELECT "id"::text FROM "Tickets" AS t WHERE "kanbanLane" IS NOT NULL AND "companyId" IS NOT NULL
                AND "kanbanLane" NOT IN (SELECT "id" FROM "Lanes" WHERE "companyId" = t."companyId")"""
     assert sorted(one["id"] for one in found["invalid_lanes"]["samples"]) == sorted(row[0] for row in db.rows(lanes))

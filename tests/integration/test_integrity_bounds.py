@@ -46,7 +46,7 @@ def test_the_deadline_ends_all_and_names_whose_turn_never_came(db: Database) -> 
     heavy(db)
     slow = [{"name": f"slow{i}", "kind": "duplicate", "table": "heavy", "columns": ["a"]} for i in range(2)]
     result = look(db.modules(), checks=[*slow, *CHECKS], deadline=2.4, check_seconds=2)
-    # What is left of the deadline is all that the second one gets.
+    # The second one gets only what is left of the deadline.
     assert by_name(result)["slow1"]["elapsed_ms"] < 1000
     assert result["elapsed_ms"] < 3500
     assert set(statuses(result).values()) == {"timeout"}
@@ -55,7 +55,7 @@ def test_the_deadline_ends_all_and_names_whose_turn_never_came(db: Database) -> 
 
 
 def heavy(db: Database) -> None:
-    """Make a table whose column takes ever so long to compare: each comparison sleeps."""
+    """Make a table whose column takes very long to compare: each comparison sleeps."""
     db.rows("CREATE TYPE slow AS (a integer)")
     db.rows("""CREATE FUNCTION slow_compare(slow, slow) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
                'BEGIN PERFORM pg_sleep(0.05); RETURN ($1).a - ($2).a; END'""")
@@ -117,7 +117,7 @@ def test_on_a_replica_it_says_how_old_the_data_is(server: Postgres, db: Database
     standby = Postgres(directory / "standby", fsync=False)
     try:
         standby.standby_of(server)
-        # What was there before it began is not replayed.
+        # What existed before it began is not replayed.
         db.rows("CREATE TABLE later ()")
         standby.wait_for_replay()
         result = look(Database(standby, db.name).modules())

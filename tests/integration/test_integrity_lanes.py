@@ -115,7 +115,7 @@ def test_positions_that_are_there_twice_or_are_missing(db: Database, shape: dict
         # Lane 11 of tenant 1: 3 is there three times, 4 and 5 are left out, one has no position.
         (1, 1, 11, 1, old), (2, 1, 11, 2, old), (3, 1, 11, 3, old), (4, 1, 11, 3, old), (5, 1, 11, 3, new),
         (6, 1, 11, 6, old), (7, 1, 11, None, old),
-        # The same lane's number of another tenant is another lane, and whole; so is one that begins with 7.
+        # The same lane number of another tenant is another lane, and intact; so is one that begins with 7.
         (8, 2, 11, 1, old), (9, 2, 11, 2, old), (10, 2, 12, 7, old), (11, 2, 12, 8, old),
         # In no lane, or nobody's.
         (12, 1, None, 3, old), (13, 1, None, 3, old), (14, None, 11, 3, old), (15, None, 11, 3, old),
@@ -128,7 +128,7 @@ def test_positions_that_are_there_twice_or_are_missing(db: Database, shape: dict
     ]
     assert (found["first_at"], found["last_at"]) == ("2026-02-02T02:02:00Z",) * 2
     assert find(db, {**ORDERING, "gaps": "ignored"})["count"] == 3
-    # Without a tenant a lane is one lane, whoever's.
+    # Without a tenant a lane number is one lane, whoever's.
     assert find(db, {**ORDERING, "tenant": None, "gaps": "ignored"})["count"] == 7
 
 
@@ -197,7 +197,7 @@ def test_a_ticket_in_two_lanes_at_once(db: Database, shape: dict[str, Any]) -> N
         (text(3, shape), "2"),
     ]
     assert (found["first_at"], found["last_at"]) == ("2026-03-03T00:00:00Z", "2026-05-05T00:00:00Z")
-    # Every tag is a lane where nothing marks those that are.
+    # Every tag is a lane if nothing marks those that are.
     lanes = {name: each for name, each in TWO_LANES["lanes"].items() if name != "mark"}
     assert find(db, {**TWO_LANES, "lanes": lanes})["count"] == 4
 
@@ -215,11 +215,11 @@ def test_a_ticket_without_a_card_among_tickets_that_have_one(db: Database, shape
     schema(db, **shape)
     insert(db, shape, "Tags", ["id", "companyId", "kanban"], 2, (101, 1, 1), (104, 1, 0))
     placed = [(i, 1, 11, 1) for i in range(1, 20)] + [(20, 1, None, 7), (21, None, None, 1)]
-    # Every second ticket of tenant 2 is in no lane, as it is used there; every ticket of tenant 3 is in one.
+    # Every second ticket of tenant 2 is in no lane, as is usual there; every ticket of tenant 3 is in one.
     some = [(100 + i, 2, 11 if i % 2 else None, 1) for i in range(20)]
     insert(db, shape, "Tickets", ["id", "companyId", "kanbanLane", "kanbanOrder"], 3, *placed, *some, (200, 3, 11, 1))
     cards = [(row[0], 101) for row in placed + some if row[2]]
-    # A tag that is no lane, twice; a lane twice.
+    # A tag that is not a lane, twice; a lane twice.
     insert(db, shape, "TicketTags", ["ticketId", "tagId"], 2, *cards, (20, 104), (20, 104), (1, 101), (200, 101))
     for check in (CARDLESS, BY_TAG):
         found = find(db, check)
@@ -230,7 +230,7 @@ def test_a_ticket_without_a_card_among_tickets_that_have_one(db: Database, shape
         assert find(db, {**check, "share": 0.96})["count"] == 0
         assert find(db, {**check, "share": 0})["count"] == 11
         assert "between 0 and 1" in find(db, {**check, "share": 2})["why"]
-    # What left its lane by halves still has its position.
+    # A ticket that has half left its lane still has its position.
     assert find(db, {**CARDLESS, "position": "kanbanOrder"})["count"] == 1
     table, order = ('"Tickets"', '"kanbanOrder"') if shape.get("quoted", True) else ("tickets", "kanbanorder")
     db.rows(f"UPDATE {table} SET {order} = NULL WHERE id = {value(20, shape)}")
@@ -286,5 +286,5 @@ def test_a_check_of_another_schema_does_not_apply(db: Database) -> None:
     db.rows("CREATE SCHEMA hidden; CREATE TABLE hidden.lanes (id integer)")
     role = db.role("ops", "SELECT ON ALL TABLES IN SCHEMA public")
     (found,) = db.modules(role).ok("integrity_info", checks=[{"name": "a", **check}])["checks"]
-    # It may be there or not, for all that this role can see.
+    # As far as this role can see, it may exist or not.
     assert (found["status"], found["code"]) == ("failed", "missing_privilege")

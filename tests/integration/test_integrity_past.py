@@ -16,12 +16,12 @@ from tests.integration.place import Database
 TIMELINE: dict[str, Any] = {"kind": "timeline", "table": "Tags", "time": "createdAt"}
 MASS: dict[str, Any] = {**TIMELINE, "kind": "mass_delete"}
 SINCE: dict[str, Any] = {"kind": "missing_since", "table": "Tags", "column": "id"}
-# So many hours ago; the server's clock is the one that counts.
+# So many hours ago, by the server's clock, which is the one that counts.
 AGO = "date_trunc('hour', now()) - interval '{} hours'"
 
 
 def past(db: Database, days: int = 30, kind: str = "timestamptz") -> None:
-    """Fill a table: about 100 rows an hour, 30 on weekends, and a campaign a week ago that nobody should mind."""
+    """Fill a table: about 100 rows an hour, 30 on weekends, and a campaign a week ago that should alarm nobody."""
     db.rows(f'CREATE TABLE "Tags" (id serial PRIMARY KEY, "createdAt" {kind})')
     zone = "" if kind == "timestamptz" else " AT TIME ZONE 'America/Sao_Paulo'"
     db.rows(f"""
@@ -48,7 +48,7 @@ def hour(db: Database, hours: int) -> str:
 def test_the_hour_of_departure_is_named(db: Database, kind: str) -> None:
     past(db, kind=kind)
     zone = "" if kind == "timestamptz" else " AT TIME ZONE 'America/Sao_Paulo'"
-    # What is usual goes by the zone's own days; the data above goes by those of UTC.
+    # What is usual follows the zone's own days; the data above follows those of UTC.
     given = {} if kind == "timestamptz" else {"time_zone": "America/Sao_Paulo", "threshold": 8}
     if kind == "timestamptz":
         for check in (TIMELINE, MASS):
@@ -67,7 +67,7 @@ def test_the_hour_of_departure_is_named(db: Database, kind: str) -> None:
 
 def test_rows_that_are_gone_show_in_their_hours(db: Database) -> None:
     past(db)
-    # Nor is a weekend, which is quieter, a week in which rows went.
+    # A weekend, which is quieter, does not look like lost rows either.
     assert find(db, {**MASS, "window_hours": 160, "baseline_days": 20})["count"] == 0
     between = f'"createdAt" >= {AGO.format(6)} AND "createdAt" < {AGO.format(4)}'
     db.rows(f'DELETE FROM "Tags" WHERE {between}')
@@ -77,7 +77,7 @@ def test_rows_that_are_gone_show_in_their_hours(db: Database) -> None:
         assert (found["samples"][0]["rows"], found["first_at"][:16]) == ("0", hour(db, 6)[:16])
     assert find(db, {**TIMELINE, "departure": "more"})["count"] == 0
     assert find(db, {**MASS, "window_hours": 3})["count"] == 0
-    # Too many are no deletion, unless the column is of when rows were deleted.
+    # Too many rows are no deletion, unless the column says when rows were deleted.
     grow(db, 2, 900)
     assert find(db, MASS)["count"] == 2
     assert find(db, {**MASS, "departure": "more"})["count"] == 1
@@ -89,7 +89,7 @@ def test_the_hour_that_is_not_over_has_not_too_few(db: Database) -> None:
     db.rows('INSERT INTO "Tags" ("createdAt") SELECT now() FROM generate_series(1, 900)')
     found = find(db, TIMELINE)
     assert [one["hour"] for one in found["samples"]] == [hour(db, 0)]
-    # Nor do rows of another year, or of none.
+    # Rows of another year, or without a time, change nothing either.
     db.rows("""INSERT INTO "Tags" ("createdAt") SELECT v FROM generate_series(1, 900),
         unnest(ARRAY[NULL, 'infinity', '-infinity', '2099-01-01']::timestamptz[]) AS v""")
     assert find(db, TIMELINE)["samples"] == found["samples"]
@@ -152,7 +152,7 @@ def test_rows_that_were_there_by_their_number(db: Database) -> None:
     found = find(db, {**SINCE, "against": against})
     assert (found["count"], found["exact"]) == (2, False)
     assert found["samples"] == [{"rows_then": str(then), "rows_now": str(then - 2)}]
-    # What came since does not stand in for what went, where the time of each is known.
+    # New rows do not make up for lost ones if the time of each is known.
     db.rows('INSERT INTO "Tags" ("createdAt") SELECT now() FROM generate_series(1, 5)')
     assert find(db, {**SINCE, "against": against})["count"] == 0
     found = find(db, {**SINCE, "against": against, "time": "createdAt"})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user's own query: what it finds is counted as any kind's, and whatever it holds it only reads."""
+"""A user's own query: its results are counted like any kind's, and whatever it contains, it only reads."""
 
 from __future__ import annotations
 

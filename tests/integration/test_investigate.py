@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role investigate on real servers: two private files, who did not answer by name, and a disk that is full."""
+"""The role investigate on real servers: two private files, the names of who did not answer, and a full disk."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def crm(watched: Postgres) -> Iterator[Database]:
 
 @contextlib.contextmanager
 def again_and_again(db: Database, statement: str) -> Iterator[None]:
-    """Run a statement all the time, as an application does that is slow now."""
+    """Run a statement over and over, as an application does that is slow now."""
     over = threading.Event()
 
     def run() -> None:
@@ -136,11 +136,11 @@ class Place:
         return done.rc, re.sub(r"[ \n]+", " ", done.output)
 
     def files(self) -> dict[str, Path]:
-        """The files of the incident by their endings."""
+        """Return the files of the incident by their suffixes."""
         return {path.suffix: path for path in (self.incidents / INCIDENT).iterdir()}
 
     def read(self) -> tuple[dict[str, Any], str]:
-        """Both files."""
+        """Return the content of both files."""
         files = self.files()
         return json.loads(files[".json"].read_text()), files[".md"].read_text()
 
@@ -169,14 +169,14 @@ def test_two_private_files_with_what_is_slow_and_no_markup_of_anybodys(place: Pl
     assert data["answers"]["redis"]["redis1"]["operations"]["per_second"] > 0
     for heading in ("## Database", "## Locks", "## Redis"):
         assert f"\n{heading}\n" in text
-    # In lines of code the text is as it is; elsewhere it stands between backticks, more of them than it has itself.
+    # In lines of code the text is unchanged; elsewhere it is between backticks, more of them than it has itself.
     assert f'\n        SELECT count(*) FROM "Tags {HOSTILE}"\n' in text
     assert f"``` {HOSTILE} ```" in text
     for line in text.splitlines():
         if not line.startswith("        "):
             assert "<b>" not in re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", line), line
     assert f"the investigation is in {place.files()['.md']}" in output
-    # No template either: on the screen it is as it is, too.
+    # It is not a template either: the screen shows it unchanged, too.
     shown = json.dumps(f'SELECT pg_sleep($1), count(*) FROM "Tags {HOSTILE}"')[1:-1]
     assert f"ms: {shown}" in output
     for secret in (*place.secrets, "Maria"):

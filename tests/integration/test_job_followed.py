@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A job is followed to its end, also where a look at it hangs on the way."""
+"""A job is followed to its end, even if a look at it hangs on the way."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ PLAY = """
 @pytest.mark.drill
 def test_a_look_that_hangs_does_not_end_the_following(tmp_path: Path) -> None:
     job, result = tmp_path / "j1.1", '{"changed": true, "verified": "toc"}'
-    # Nobody writes: whoever reads it waits, as for a network that is away.
+    # Nobody writes to it: a reader waits, as when the network is gone.
     os.mkfifo(job)
     options = ("-e", f"ansible_python_interpreter={sys.executable}")
-    # A module that is ended on its way leaves what it had unpacked.
+    # A module that is ended half-way leaves what it had unpacked.
     running = playbook.start(tmp_path, playbook.written(tmp_path, PLAY), *options, TMPDIR=str(tmp_path))
     time.sleep(15)
     hangs = job.rename(tmp_path / "hangs")
@@ -45,13 +45,13 @@ def test_a_look_that_hangs_does_not_end_the_following(tmp_path: Path) -> None:
     try:
         run = running.wait(timeout=playbook.TIMEOUT_SECONDS)
     finally:
-        # Who hangs there is let go.
+        # Release the reader that hangs there.
         os.close(os.open(hangs, os.O_RDWR))
     assert run.rc == 0, run.output
     assert playbook.kept(tmp_path)["verified"] == "toc"
 
 
-# A job as Ansible begins it, whose processes are then ended as by a restart.
+# A job as Ansible begins it, whose processes are then killed as by a restart.
 LOST = """
 - hosts: localhost
   connection: local
@@ -93,5 +93,5 @@ def test_a_job_that_was_ended_from_outside_is_not_waited_for(tmp_path: Path) -> 
     assert run.rc == 2, run.output
     assert "none of its processes is there, and it has left no result" in run.output
     assert time.monotonic() - begun < 60
-    # And nothing of it is left, where its options were.
+    # And nothing of it is left where its options were.
     assert not list(tmp_path.glob("kanban_rollback.*"))

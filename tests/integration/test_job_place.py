@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The place of a job goes when it has ended, and with it those that killed runs have left; nobody else's."""
+"""The place of a job is removed when it has ended, and so are those that killed runs have left, but nobody else's."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def lay(directory: Path, name: str, note: dict[str, object] | None = None) -> Pa
 
 
 def of_another_controller(directory: Path) -> tuple[Path, Path]:
-    """Make the places of one that has not begun its job yet, and of one that has not read its result."""
+    """Make the places of a controller that has not begun its job yet, and of one that has not read its result."""
     begins, reads = lay(directory, "kanban_rollback.begins"), lay(directory, "kanban_rollback.reads", BEGUN)
     return begins, reads
 
 
 def goes_on(begins: Path, reads: Path) -> None:
-    """Begin the one job and end the other, as their controllers do while somebody else's has come to its end."""
+    """Begin the one job and end the other, as their controllers do while somebody else's job ends."""
     (begins / "notes").mkdir(mode=0o700)
     (begins / "notes" / "j140737488355327.4194304").write_text(json.dumps(BEGUN))
     (reads / "notes" / "j140737488355327.4194304").write_text(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recorder of a run: what it writes and where, what report.yml makes of it, and that it never stands in the way."""
+"""The recorder of a run: what it writes and where, what report.yml makes of it, and that it never gets in the way."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_run_is_recorded_in_the_incident_that_it_joins(place: Place) -> None:
     assert kill["figures"]["changed_count"] == 50
     assert (kill["host"], kill["ledger_incident"], kill["role"]) == ("db1", OPEN, "contain")
     assert kill["started"] < kill["ended"]
-    # The ledger's events of the same run are found by what a line says.
+    # The ledger's events of the same run are found by the run id of a line.
     runs = place.db.rows("SELECT DISTINCT run_id FROM kanban_rollback.events WHERE incident_id = %s", (OPEN,))
     assert (first["run_id"],) in runs
     text = file.read_text(encoding="ascii")
@@ -70,9 +70,9 @@ def test_a_run_is_recorded_in_the_incident_that_it_joins(place: Place) -> None:
     assert report.rc != 0
     assert f"JOURNAL NOT WHOLE: {changed}: its chain of hashes breaks at {first['run_id']}/" in report.screen
     assert f"journals of {OPEN} (open): 3 of 4 hold; 1 cut in the last line, nothing before it" in report.screen
-    # What is old stays while the incident is open.
+    # An old journal stays while the incident is open.
     assert old.exists()
-    # The reports, and that what was changed is not believed in them.
+    # The reports are written, and do not believe what was changed.
     folder = file.parent
     made = ("incident.md", "postmortem.md", "checklists.md", "timings.json", "report.html", "words.md")
     assert [(folder / name).stat().st_mode & 0o777 for name in made] == [0o600] * len(made)
@@ -103,11 +103,11 @@ def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None
     assert f"{OPEN} is closed" in closed.screen
     assert place.db.modules().ok("incident_info")["open"] == []
     assert "Encerrado" in (place.incidents / OPEN / "incident.md").read_text(encoding="utf-8")
-    # Twice is one too many: none is open.
+    # A second close is one too many: none is open.
     again = place.run("report", kanban_close=True)
     assert again.rc != 0
     assert "NOTHING WAS CLOSED: none is open" in again.screen
-    # A journal that is old stays: it goes with the others, and with what names people, after the end of the incident.
+    # An old journal stays: it goes with the others, and with what names people, after the end of the incident.
     os.utime(one, (time.time() - 100 * DAY,) * 2)
     ended = """UPDATE kanban_rollback.incidents
         SET opened_at = now() - interval '200 days', closed_at = now() - %s::interval RETURNING 1"""
@@ -121,7 +121,7 @@ def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None
     plan = place.run("report", "--check")
     there = len(list((place.incidents / OPEN).iterdir())) - len(["timings.json"])
     assert f"would remove journals and records of closed incidents: {there}" in plan.screen, plan.output
-    # Of one that nobody knows there is no report; what is over goes all the same.
+    # There is no report of an unknown incident; what has expired goes all the same.
     last = place.run("report", kanban_incident_id="INC-NONE")
     assert last.rc == 2, last.output
     assert "INC-NONE: neither a journal of it nor what a ledger tells of it is here" in last.screen
@@ -131,7 +131,7 @@ def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None
 
 @pytest.mark.drill
 def test_nothing_of_an_incident_goes_while_a_database_of_the_group_is_not_asked(place: Place) -> None:
-    """In its ledger the incident may be open."""
+    """The incident may be open in its ledger."""
     assert place.run("scenario3").rc == 0
     (file,) = place.journals(OPEN)
     place.db.rows("""UPDATE kanban_rollback.incidents
@@ -169,7 +169,7 @@ def test_a_disk_that_is_full_or_read_only_fails_nothing(place: Place) -> None:
         pytest.skip("only root mounts a disk")
     place.incidents.mkdir()
     for options, incident in (("size=12k", "INC-FULL"), ("size=1m,ro", "INC-READ-ONLY")):
-        # Seen by this run alone; what is on it is kept beside.
+        # Only this run sees it; its content is copied to a place beside it.
         mount = 'mount -t tmpfs -o "$1" none "$2"; shift 2; "$@"; rc=$?; cp -a "$OLDPWD/incidents" "$0" || :; exit $rc'
         kept = place.directory / incident
         script = f'cd "{place.directory}"; cd .; {mount}'

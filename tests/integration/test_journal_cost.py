@@ -14,7 +14,7 @@ import pytest
 from tests.integration import playbook
 from tests.playbooks.runner import CHECKOUT
 
-# Each as it is, with a clock around each of its hooks. Of a plugin Ansible reads the documentation from its source.
+# Each unchanged, with a clock around each of its hooks. Ansible reads a plugin's documentation from its source.
 TIMED = """
 DOCUMENTATION = '''
 name: {name}
@@ -88,7 +88,7 @@ def test_a_hook_takes_less_than_a_millisecond(directory: Path, hosts: int) -> No
     recorder, live = (json.loads((directory / f"{name}.json").read_text()) for name in PLUGINS)
     events, once, spent, passed = 0, 0.0, 0.0, 0.0
     for name in {*recorder, *live}:
-        # Both are told of the same events, but for those that only one has a hook for.
+        # Both get the same events, except for those that only one has a hook for.
         both = [sorted(plugin.get(name, [])) for plugin in (recorder, live)]
         events += max(map(len, both))
         passed += sum(wall for each in both for wall, _work in each)
@@ -102,9 +102,9 @@ def test_a_hook_takes_less_than_a_millisecond(directory: Path, hosts: int) -> No
     )
     assert len(recorder["v2_runner_on_ok"]) >= hosts
     assert len(live["v2_runner_on_ok"]) >= hosts
-    # Once a run each of them reads the profile, before anything is contained; that is no event.
+    # Once per run each of them reads the profile, before anything is contained; that is not an event.
     assert once < 2
-    # Work, for what passes while others have the processor is not the hooks'.
+    # Work only, because the time in which others have the processor is not the hooks'.
     assert each < 0.001
     (journal,) = (directory / "incidents/INC-1").glob("journal-*")
     assert len(journal.read_text().splitlines()) >= hosts

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key/value store: a row per tenant and key, no promise of one, tenants without a row, a default of all."""
+"""The key/value store: a row per tenant and key, but no promise of one; tenants without a row; a global default."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS = [
     ("timezone", "enabled", 4),
     ("timezone", "enabled", 1),
 ]
-# Nothing in such a table forbids a second row, and which one the application reads nobody knows.
+# Nothing in such a table forbids a second row, and nobody knows which one the application reads.
 DOUBLED = [*ROWS, ("kanbanV2", "enabled", 3)]
 
 

@@ -47,7 +47,7 @@ def test_each_process_is_asked_until_it_serves_v1(apps: Applications, ask: Modul
     ]
     for row, moment in zip(done["processes"], moments, strict=True):
         assert row["error"] is None
-        # What goes by between the moment that was given and the module's start is not in its figure.
+        # The time between the given moment and the module's start is not in its figure.
         assert moment - 0.6 <= row["seconds_from_commit"] <= moment + 1
     assert done["max_seconds"] == done["processes"][2]["seconds_from_commit"]
     assert done["p50_seconds"] == done["processes"][1]["seconds_from_commit"]
@@ -81,7 +81,7 @@ def test_one_that_stays_on_v2_is_named_when_the_time_is_over(apps: Applications,
         ({"serves_path": "data.v2"}, "nothing at data.v2: the document has no data"),
         ({"pid_path": "process"}, "nothing at process: the document has no process"),
         ({"pid_path": "v2"}, "what stands for its process id is none"),
-        # 0 is not false, and a number is no sign of V1 where true and false are spoken of.
+        # 0 is not false, and a number does not mean V1 if the values are true and false.
         ({"off_when": [0]}, "what stands for V1 or V2 is of another kind than the values of off_when"),
         ({"serves_path": "pid"}, "what stands for V1 or V2 is of another kind than the values of off_when"),
     ],
@@ -151,13 +151,13 @@ def test_a_shared_port_is_proven_by_as_many_as_there_are_and_by_those_that_live(
 ) -> None:
     url = share(apps, [(0, "v1")], [(0, "v1")])
     pids = [one.pid for one in apps.running]
-    # Who answers is the kernel's choice: often enough that each is chosen.
+    # The kernel chooses who answers: ask often enough that each is chosen.
     ask = ask.having(interval=0.02)
     assert ask.ok("kill_proof_info", url=url, pids=pids)["proven"] is True
     few = ask.ok("kill_proof_info", url=url, processes=3, deadline=1.2)
     assert (few["proven"], few["proven_count"]) == (False, 2)
     assert few["unproven"][0]["error"] == "it never answered, 2 of 3 did"
-    # One of pm2's processes lives, and is not behind this port.
+    # One of pm2's processes is alive, but is not behind this port.
     other = apps.start([(0, "v1")])
     lacking = ask.ok("kill_proof_info", url=url, pids=[*pids, other.pid], deadline=1.2)
     assert [row["pid"] for row in lacking["unproven"]] == [other.pid]
@@ -165,7 +165,7 @@ def test_a_shared_port_is_proven_by_as_many_as_there_are_and_by_those_that_live(
     apps.end(other)
     gone = ask.ok("kill_proof_info", url=url, pids=[*pids, other.pid], deadline=1.2)
     assert (gone["proven"], [row["pid"] for row in gone["unproven"]]) == (False, [None])
-    # Without a number nothing is proven, but what is known is said.
+    # Without a number nothing is proven, but what is known is reported.
     unknown = ask.ok("kill_proof_info", url=url)
     assert (unknown["proven"], unknown["proven_count"]) == (False, 2)
     assert unknown["unproven"][0]["error"] == "2 answered, and how many there are is not known"
@@ -191,7 +191,7 @@ def test_tenants_are_asked_for_one_by_one_or_all_at_once(apps: Applications, ask
     assert query.ok("kill_proof_info", urls=[off.url], deadline=8)["proven"] is True
     (row,) = query.ok("kill_proof_info", urls=[on.url])["unproven"]
     assert (row["serves"], row["error"]) == ("v2", "it serves V2 for tenant 12 (true)")
-    # A sample that misses the last one: no, the last is always in it.
+    # A sample does not miss the last one, because the last is always in it.
     some = query.ok("kill_proof_info", urls=[on.url], most_tenants=2)
     assert (some["proven"], some["tenants_asked"], some["tenants_named"]) == (False, 2, len(TENANTS))
     # Two at one port, and each tenant is asked for at each.
@@ -228,7 +228,7 @@ def test_bad_input_fails_and_headers_stay_secret(apps: Applications, ask: Module
     ]
     for code, options in bad:
         ask.fails(code, "kill_proof_info", **options)
-    # A header that is a number keeps no figure from being one.
+    # A header that is a number does not keep a figure from being one.
     headers = {"X-Token": SECRET, **{f"X-{digit}": str(digit) for digit in range(10)}}
     done = ask.ok("kill_proof_info", urls=[url], headers=headers, _ansible_inject_invocation=True)
     assert done["proven"] is True

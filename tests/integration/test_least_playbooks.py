@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every playbook that a person types, in the order of incidents, as the role that bootstrap.yml makes: it suffices.
 
-The application, its PostgreSQL and its Redis are real, on this machine. What everybody may do by default is taken away.
+The application, its PostgreSQL and its Redis are real, on this machine. PUBLIC's default rights are revoked.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ OTHERS = {
     "triage_act": "the second half of triage.yml, which runs it",
     "triage_decide": "the second half of triage.yml, which runs it",
 }
-# How a run says that it may not do something. One that says it was done without a right is found as well.
+# How a run says that it may not do something. A message that something was done without a right is found as well.
 LACKS = re.compile(r"permission denied|missing_privilege|row_level_security|role lacks|\bmay not\b|GRANT [A-Z]+ ")
 TABLES = ('"Tags"', '"Tickets"', '"TicketTags"')
-# Each of a kind that a repair's undo brings back under keys that are valid.
+# Each is of a kind that a repair's undo brings back under valid keys.
 CORRUPT = """
 UPDATE "Tags" SET "companyId" = NULL WHERE id IN (5, 10);
 UPDATE "Tickets" SET "kanbanLane" = (SELECT max(id) FROM "Lanes") WHERE id IN (3, 4);
@@ -57,14 +57,14 @@ LOST = """
 DELETE FROM "TicketTags" WHERE id IN (SELECT id FROM "TicketTags" ORDER BY id LIMIT 7);
 UPDATE "Tickets" SET "kanbanOrder" = "kanbanOrder" + 1 WHERE id = 9
 """
-# A closed incident is older than retention, a moment after it was closed.
+# Make a closed incident older than retention, a moment after it was closed.
 AGED = "UPDATE kanban_rollback.incidents SET closed_at = closed_at - interval '200 days' WHERE closed_at IS NOT NULL"
 OUT = ("socket_latency", "dnd_p95", "query_p95", "memory")
 
 
 @dataclass
 class Incident:
-    """An application, and who is on call for it with no more than the role."""
+    """An application, and the person on call for it, who has no more than the role."""
 
     db: Database
     redis: Redis
@@ -73,12 +73,12 @@ class Incident:
     ran: list[str]
 
     def __post_init__(self) -> None:
-        """Think of the role's password."""
+        """Choose the role's password."""
         self.password = secrets.token_hex(12)
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What the inventory has."""
+        """The variables of the inventory."""
         return {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
@@ -130,7 +130,7 @@ class Incident:
         }
 
     def bootstrap(self) -> None:
-        """What bootstrap.yml does on a database, as a superuser; it would install packages on this machine as well."""
+        """Do what bootstrap.yml does on a database, as a superuser; it would also install packages on this machine."""
         owner = {
             "kanban_postgresql_user": self.db.server.user,
             "kanban_postgresql_password": self.db.server.password,
@@ -142,7 +142,7 @@ class Incident:
         assert playbook.kept(self.directory)["left_out"] == []
 
     def play(self, name: str, ends: int = 0, **extra: Any) -> Run:
-        """Type a playbook, which ends with that status and lacks no right."""
+        """Type a playbook, which must end with that status and lack no right."""
         self.ran.append(name)
         done = self._typed(f"chatia.kanban_rollback.{name}", extra, ends)
         lacks = [line for line in done.output.splitlines() if LACKS.search(line)]
@@ -206,7 +206,7 @@ def test_every_playbook_runs_as_the_role_that_bootstrap_makes(incident: Incident
     play("scenario1")
     play("reenable", kanban_reenable="all", kanban_close=True)
 
-    # It is the data: stopped, repaired, that undone and done again, let in, given back in stages, closed.
+    # The data is at fault: stop, repair, undo that and repair again, release, return in stages, close.
     stopped = play("scenario3")
     approved: dict[str, Any] = {
         "kanban_recovery": "surgical",
@@ -223,8 +223,8 @@ def test_every_playbook_runs_as_the_role_that_bootstrap_makes(incident: Incident
     play("reenable", kanban_reenable="staged")
     play("report", kanban_close=True)
 
-    # Another day rows are lost, and come back from the night's backup. What was tried on the board before has given
-    # rows new keys, which an older backup would bring back twice.
+    # Another day rows are lost, and come back from the night's backup. The trials on the board before have given rows
+    # new keys, so an older backup would bring those rows back twice.
     night = backup(db, incident.directory, "custom", "Tags", "Tickets", "TicketTags", zone=ZONE)
     mended = whole(db, *TABLES)
     db.rows(LOST)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role that bootstrap.yml makes suffices for scenarios 1 and 2 and triage, by grants on columns, as on 13."""
+"""bootstrap.yml's role suffices for scenarios 1 and 2 and triage, by grants on columns, as on PostgreSQL 13."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ MORE: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    """One database for all tests of this file: what each takes away it gives back."""
+    """One database for all tests of this file: each gives back what it takes away."""
     with bootstrapped() as made:
         yield made
 
 
 def columns(place: Place) -> set[str]:
-    """Return the columns that the role was granted one by one, read with no code of the collection."""
+    """Return the columns that the role was granted one by one, read without any code of the collection."""
     rows = place.db.rows(
         """SELECT c.relname || '.' || a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid,
            aclexplode(a.attacl) AS g WHERE g.grantee = %s::regrole AND g.privilege_type = 'SELECT'""",
@@ -84,7 +84,7 @@ def test_those_columns_are_granted_and_no_others(place: Place) -> None:
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             place.as_role(f"SELECT {closed}")
     assert place.db.rows(GRANTED, (place.role,)) == [("Companies", "SELECT")], "nothing of it may be written"
-    # What the look at the queries made is gone.
+    # What the inspection of the queries made is gone.
     assert place.db.value("SELECT count(*) FROM pg_class WHERE relname = 'kanban_reads'") == 0
 
 

@@ -25,7 +25,7 @@ from tests.integration.place import Database
 from tests.playbooks.runner import CHECKOUT, Running
 
 TENANTS = 50
-# Clears a screen, colours red, goes home, and turns the direction of writing.
+# Clears a screen, colours red, moves the cursor home, and reverses the direction of writing.
 HOSTILE = "INC-1 \x1b[2J\x1b[31mred\x1b[H\u202e"
 RED = {"31", "0;31", "1;31"}
 
@@ -58,13 +58,13 @@ def test_a_stop_as_it_is_read_on_a_terminal_and_in_a_file(db50: Database, direct
     assert len(re.findall(kill, folded)) == 1
     assert len(re.findall(r"Raise the fence \[db1\]: fence proven on 1 table in", folded)) == 1
     assert "latch up" in folded
-    # Without checks nothing is validated, which is recorded as well as said.
+    # Without checks nothing is validated, which is recorded as well as reported.
     assert len(holds(lines, r"^\d\d:\d\d  .*: FAILED, the run goes on")) == 1
     assert "Count what is corrupt [db1]: FAILED, the run goes on: No check is given" in folded
     recorded = "SELECT count(*) FROM kanban_rollback.events WHERE event = 'data not validated'"
     assert db50.rows(recorded) == [(1,)]
     assert not holds(lines, r"^(TASK|PLAY|ok:|changed:|skipping:|included:)")
-    # What only keeps books is silent, and what a line has said is not said again.
+    # Tasks that only keep records are silent, and what a line has said is not repeated.
     assert not holds(lines, "Note when containment was done|Name the run and its incident|tenants switched off in")
     # The screens are whole, and the last lines say how it ended.
     assert len(holds(lines, "^What holds, what does not, and what to do next$")) == 2
@@ -73,7 +73,7 @@ def test_a_stop_as_it_is_read_on_a_terminal_and_in_a_file(db50: Database, direct
     done = re.match(r"DONE \(contained\) after (\d\d):(\d\d), ", lines[-4])
     assert done
     ended_after = 60 * int(done[1]) + int(done[2])
-    # One clock, whatever the controller's time zone: of the steps, the screen, the journal and the last line.
+    # One clock for the steps, the screen, the journal and the last line, whatever the controller's time zone.
     told = [found for line in lines if (found := re.match(r"(\d\d):(\d\d)  ", line))]
     steps = [60 * int(found[1]) + int(found[2]) for found in told]
     stop = next(float(found[1]) for line in lines if (found := re.match(r"Time: ([\d.]+) s, within ", line)))
@@ -82,7 +82,7 @@ def test_a_stop_as_it_is_read_on_a_terminal_and_in_a_file(db50: Database, direct
     assert 0 < steps[-1] <= ended_after <= steps[-1] + 20
     assert seconds_between(runs[0].reading.began_at, contained_at(runs[0])) == pytest.approx(stop, abs=0.3)
     assert lines[-3:-1] == [f"Journal: {incident}", "It is safe to close this terminal."]
-    # In the width of the terminal, but for what is to be copied and what Ansible itself says.
+    # Within the width of the terminal, except what is to be copied and what Ansible itself prints.
     long = [line for line in lines if len(line) > 80]
     copied = r"ansible-playbook |/incidents/|errors\.md#|WARNING"
     assert not [line for line in long if not re.search(copied, line)], long
@@ -90,7 +90,7 @@ def test_a_stop_as_it_is_read_on_a_terminal_and_in_a_file(db50: Database, direct
     assert "0;32" in run.colors
     assert not run.colors & RED
     assert run.sequences == []
-    # What takes long is drawn over on the last line, and nothing of it stays.
+    # Tasks that take long are redrawn on the last line, and nothing of that stays.
     slow = r"\d\d:\d\d( / 02:00)?  for \d\d:\d\d(, at most \d+:\d\d)?: \S"
     assert all(re.match(slow, drawn) for drawn in run.drawn), run.drawn
     assert not holds(lines, r"\d\d:\d\d  for ")
@@ -222,14 +222,14 @@ def test_an_error_of_its_own_is_said_once_and_failures_are_ansible_s_own(directo
     assert run.rc == 2, run.output
     assert run.output.count("The live view has an error of its own (ValueError)") == 1
     assert "secret" not in run.output
-    # What it could not say is said by Ansible.
+    # Ansible prints what the view could not.
     assert len(re.findall(r"TASK \[break\] \*+\nchanged: \[localhost\]", run.output)) == 2
     assert re.search(r"(?m)^00:\d\d  whole \[localhost\]: done$", run.output)
     assert "silent" not in run.output
     assert "inner [localhost]: FAILED, the run goes on: " in run.output
     assert "screen\n{{ 7*7 }} �[2J\nsecond\n" in run.output
     assert "looped [localhost]: FAILED, the run goes on: " in run.output
-    # The last one is nobody's to handle, and is shown whole.
+    # Nobody handles the last failure, which is shown in full.
     assert "fatal: [localhost]: FAILED! => " in run.output
     assert "whole error" in run.output
     assert "stderr_lines" in run.output

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter that is asked for only so that others are there by then."""
+"""The filter that is used only to have the others loaded early."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 
 from tests.playbooks.runner import CHECKOUT
 
-# In a process of its own: whoever else asks for a test would have them loaded.
+# In a process of its own, because any other use of a test would have loaded them.
 ASK = """
 import json
 from ansible.parsing.dataloader import DataLoader

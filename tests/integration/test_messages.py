@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run tells people, by all ways at once, one of which hangs; it neither waits for that nor fails by it."""
+"""What a run tells people, by all routes at once, one of which hangs; it does not wait for that one or fail by it."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
         "Nossa equipe: {{ facts.companies.switched_off }}\n{{ words.what_happened }}\n"
     )
     given["kanban_notify_templates"] = str(team.parent)
-    # The pager hangs; one channel has had too many.
+    # The pager hangs; one channel gets too many requests.
     too_many = {"on": "chat.postMessage", "has": "#incidents", "status": 429, "headers": {"Retry-After": "60"}}
     told.order({"on": "enqueue", "hang": 60, "times": 9}, {**too_many, "times": 9})
-    # A machine that is busy reads the figures all the same.
+    # Enough for a busy machine to read the figures.
     typed = [
         *playbook.given(place.directory, {"kanban_reason": HOSTILE.partition(" 🙂")[0]}),
         *("-e", "communicate_look_seconds=60"),
@@ -99,7 +99,7 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     assert found["scenario3-initial-oncall"][channel] == "sent"
     posts = told.posts()
     assert not [post for post in posts if "<!here>" in post["text"] or "@channel" in post["text"]]
-    # The figures of this very run, and nothing that was not measured as 0.
+    # The figures of this very run, and no figure that was not measured as 0.
     (oncall,) = [post["text"] for post in posts if post["channel"].startswith("C")][:1]
     assert "Companies desabilitadas: 50 de 50; ainda ligadas: 0" in oncall
     assert "Motivo: &lt;script&gt;{{ 7*7 }}&lt;/script&gt; **@\u2060channel** &lt;!here&gt;" in oncall
@@ -157,7 +157,7 @@ WRONG = """
 """
 
 
-# A disk, or a controller, that takes seconds for what takes none.
+# A disk, or a controller, that takes seconds for what should take none.
 SLOW = """
 import sys, time
 sys.addaudithook(lambda event, told: event == "open" and str(told[0]).endswith("/words.md") and time.sleep(5))
@@ -196,7 +196,7 @@ def test_words_that_could_not_be_read_are_said_to_be_left_out_and_told_by_the_re
     assert lists == {"mail:tech_leads": "sent", "mail:executives": "sent"}
     letters = {to[0]: one.get_content() for to, one in mail.mails if "escreveram" in str(one["Subject"])}
     assert letters["lead@chatia.example"].startswith("O que aconteceu: <script>{{ 7*7 }}</script>")
-    # The users hear what their message asks for, and no more.
+    # The users get what their message asks for, and no more.
     assert letters["user@chatia.example"].strip() == "Previsão de resolução completa: 2 horas"
     once = len(mail.mails)
     assert place.run("report", **services(told, mail, page)).rc == 0
@@ -215,7 +215,7 @@ def test_what_is_wrong_with_messages_is_nothing_to_the_run(directory: Path) -> N
         "kanban_incidents_dir": str(directory / "incidents"),
         "kanban_incident_id": OPEN,
         "kanban_notify_templates": str(team.parent),
-        # Of a kill that no database of this test has had.
+        # From a kill that no database of this test has had.
         "__communicate_joined": OPEN,
     }
     gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": free_port()}
@@ -227,7 +227,7 @@ def test_what_is_wrong_with_messages_is_nothing_to_the_run(directory: Path) -> N
     assert re.search(r"Messages: only this controller knows what was told.*: no ledger answered", run.output), (
         run.output
     )
-    # What is wrong with one text concerns that alone; the beginning, which nobody heard of, is told with the end.
+    # A fault in one text affects that text alone; the beginning, which nobody was told, is sent with the end.
     assert "Messages: update in our words, for the team's template cannot be filled." in run.output
     written = {path.name: path.read_text() for path in (directory / "incidents" / OPEN / "messages").glob("*.md")}
     assert written["scenario3-announce.md"].strip() == "Nossa equipe"
@@ -247,14 +247,14 @@ def test_containment_is_as_fast_where_slack_hangs_and_a_plan_tells_nobody(
     run = place.run("scenario3", **given)
     assert run.rc == 0, run.output
     assert "in English, for there is no text of the language es" in run.output
-    # What holds was said before anybody was told, and what follows did not wait for it.
+    # What holds was reported before anybody was notified, and what follows did not wait for that.
     lines = [json.loads(line) for path in place.journals(OPEN) for line in path.read_text().splitlines()]
     plays = {line["data"]["number"]: line["data"]["seconds"] for line in lines if line["event"] == "play ended"}
     assert plays[4] < 15, plays
     begins = [line["seq"] for line in lines if line["event"] == "play began" and line["data"]["number"] == 4]
     asked = [line for line in lines if line["data"].get("role") == "communicate" and line["seq"] < begins[-1]]
     assert asked == []
-    # Nobody is told where there is no way, and a broken template keeps no run from its end.
+    # Nobody is notified if there is no route, and a broken template keeps no run from its end.
     alone = place.run("scenario3", kanban_notify=True, kanban_environment="production")
     assert "Messages: nobody was told: no route is configured" in alone.output
     team = place.directory / "team/pt_BR"
@@ -262,7 +262,7 @@ def test_containment_is_as_fast_where_slack_hangs_and_a_plan_tells_nobody(
     (team / "update.md.j2").write_text("{{ nothing.like.that }}")
     dry = place.run("scenario3", kanban_notify=True, kanban_notify_templates=str(team.parent))
     assert (dry.rc, "Messages: update in our words" in dry.output) == (0, True), dry.output
-    # A directory that cannot be written, neither.
+    # Nor does a directory that cannot be written.
     no_place = place.run("scenario3", kanban_notify=True, kanban_incidents_dir="/proc/none")
     assert no_place.rc == 0, no_place.output
     assert "Messages: nobody was told" in no_place.output
