@@ -20,7 +20,7 @@ WAIT_SECONDS = 20.0
 
 
 def population(db: Database, tenants: int = 50, *, kind: str = "jsonb", storage: str = "") -> Modules:
-    """Make companies 1 to ``tenants``, all on, each with a ticket; return what runs modules on them."""
+    """Make companies 1 to ``tenants``, all on, each with a ticket; return modules that run on them."""
     with db.connect() as session, session.cursor() as cursor:
         cursor.execute(f"CREATE TABLE companies (id integer PRIMARY KEY, settings {kind}) {storage}")
         cursor.execute(

@@ -65,7 +65,7 @@ _SAYS = re.compile(r"permission denied|lacks|may not|no member|is in a schema th
 
 
 def said(result: Result, *codes: str) -> str:
-    """Return what a result says about rights: its error, which must have that code or one of these, or its warnings."""
+    """Return what a result says about rights: its error, about a lack of them or in ``codes``, or its warnings."""
     if result.get("failed"):
         assert result["error"]["code"] in ("missing_privilege", *codes), result
         return f"{result['error']['code']}: {result['msg']}"

@@ -97,7 +97,7 @@ class Place:
 
     @property
     def flagged(self) -> Modules:
-        """The same for modules that must know where the flag is."""
+        """The same, for modules that must know where the flag is."""
         return self.modules.having(**DataSet().flag_options())
 
     def bootstrap(self, state: str = "present", **variables: Any) -> Result:

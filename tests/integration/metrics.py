@@ -84,7 +84,7 @@ class Application:
 
 @contextlib.contextmanager
 def application(directory: Path) -> Iterator[Application]:
-    """Give an application whose answers lie in a directory."""
+    """Give an application whose answers are files in a directory."""
     directory.mkdir(exist_ok=True)
     server = Web(Handler, directory / "asked")
     server.directory = directory

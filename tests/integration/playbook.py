@@ -26,7 +26,7 @@ def written(directory: Path, text: str) -> str:
 
 
 def inventory(directory: Path, variables: Mapping[str, Any], **groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Write an inventory that only its owner can read, for it has passwords; return the options that name it.
+    """Write an inventory that only its owner can read, as it has passwords; return the options that name it.
 
     Nobody is notified of a run unless a test asks for it: messages have tests of their own.
     ``variables`` are for all hosts; each group maps its hosts to the variables of their own.

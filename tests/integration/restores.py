@@ -87,7 +87,7 @@ def table(result: Result, name: str) -> dict[str, Any]:
 
 
 def figures(result: Result, name: str) -> dict[str, int]:
-    """Return the rows of one table by kind, of those kinds that there are."""
+    """Return the number of rows of one table by kind, for those kinds that it has."""
     kinds = ("missing", "changed", "newer", "deleted", "reused", "without_parent", "taken", "superseded")
     one = table(result, name)
     return {kind: one[kind] for kind in kinds if one[kind]}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ranking: who is in the list, in which order, with which figures, on the schemas that there are."""
+"""The ranking: who is in the list, in which order, with which figures, on each kind of schema."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_nothing_else_is_run_than_what_was_decided_on(
 
 @pytest.mark.drill
 def test_what_the_command_line_says_is_run(place: Place) -> None:
-    """What else the inventory says is ignored, and it is no error if it has the same value."""
+    """What else the inventory says is ignored; it is no error if the same value is there."""
     triage = typed(place, {"kanban_alert_scenario": "triage"}, {})
     assert ("NOT RUN" in triage.output, "Decided " in triage.output, place.stops) == (False, True, 0), triage.output
     stop = typed(

@@ -33,7 +33,7 @@ def refused(db: Database, modules: Modules, code: str, *words: str, **options: A
     return result
 
 
-# Where it goes.
+# Where it connects.
 
 
 def test_a_wrong_password(db: Database) -> None:

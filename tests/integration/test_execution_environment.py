@@ -17,7 +17,7 @@ from tests.integration.module import ROOT
 from tests.playbooks.runner import beside
 from tools.tree import collection_copy
 
-# The environment with the oldest Ansible does without it.
+# The environment with the oldest Ansible does not have it.
 pytest.importorskip("ansible_builder")
 DEFINITION = "extensions/ee/execution-environment.yml"
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Transactions that write while the fence is raised may go on: until they end it is draining, never proven."""
+"""Transactions that were writing when the fence was raised may go on: until they end it is draining, never proven."""
 
 from __future__ import annotations
 

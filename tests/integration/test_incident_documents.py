@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one controller has and the next one needs is in the ledger: people's words, and whom they were sent to."""
+"""What one controller has and the next one needs is in the ledger: people's words, and who was told what."""
 
 from __future__ import annotations
 

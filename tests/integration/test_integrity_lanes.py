@@ -128,7 +128,7 @@ def test_positions_that_are_there_twice_or_are_missing(db: Database, shape: dict
     ]
     assert (found["first_at"], found["last_at"]) == ("2026-02-02T02:02:00Z",) * 2
     assert find(db, {**ORDERING, "gaps": "ignored"})["count"] == 3
-    # Without a tenant a lane number is one lane, whoever's.
+    # Without a tenant a lane number is one lane, whoever owns it.
     assert find(db, {**ORDERING, "tenant": None, "gaps": "ignored"})["count"] == 7
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables compared with their own past: hours that depart from it, and rows that were there."""
+"""Tables compared with their own past: hours that depart from it, and rows that are gone since."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     assert (run.rc, on(place.db)) == (0, []), run.output
     assert "Messages: " in run.screen, run.output
     assert not [secret for secret in SECRETS if secret in run.output]
-    # The run ended well, said what holds, and then whom it did not reach.
+    # The run ended well and reported what holds, and then whom it did not reach.
     found = outbox(place.incidents, OPEN)
     assert set(found) == {f"scenario3-{key}" for key in (
         "announce", "initial-oncall", "initial-stakeholders", "user-notice", "update-contained",
@@ -99,7 +99,7 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     assert found["scenario3-initial-oncall"][channel] == "sent"
     posts = told.posts()
     assert not [post for post in posts if "<!here>" in post["text"] or "@channel" in post["text"]]
-    # The figures of this very run, and no figure that was not measured as 0.
+    # The figures of this very run, and no 0 for a figure that was not measured.
     (oncall,) = [post["text"] for post in posts if post["channel"].startswith("C")][:1]
     assert "Companies desabilitadas: 50 de 50; ainda ligadas: 0" in oncall
     assert "Motivo: &lt;script&gt;{{ 7*7 }}&lt;/script&gt; **@\u2060channel** &lt;!here&gt;" in oncall
