@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A gate over several tries: the series in the ledger, another run that goes on with it, and a ledger that is down."""
+"""A gate over several tries: the series in the ledger, another run that continues it, and a ledger that is down."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_run_that_knows_nothing_goes_on_and_gates_do_not_mix(modules: Modules)
 def test_another_stop_has_a_watch_of_its_own_also_where_the_ledger_comes_back_late(
     db: Database, modules: Modules
 ) -> None:
-    """The first stop's watch is finished and good; at the second one's first try the ledger is not reached."""
+    """The first stop's watch is finished and good; at the second stop's first try the ledger cannot be reached."""
     for _number in range(4):
         earlier = attempt(modules, 0.0)
     assert (earlier["watch"], earlier["settled"]) == (1, True)
@@ -92,23 +92,23 @@ def test_another_stop_has_a_watch_of_its_own_also_where_the_ledger_comes_back_la
     assert (second["ledger_kept"], second["watched_seconds"] < 30) == (True, True)
     third = attempt(modules, 0.0, anew=True, history=second["series"])
     assert (third["watch"], third["try"], third["settled"]) == (2, 3, True)
-    # Whoever types the same command again goes on with the newer one.
+    # The same command, typed again, continues the newer watch.
     again = attempt(modules, 0.0)
     assert (again["watch"], again["try"], again["resumed"]) == (2, 4, True)
-    # So does one that is none of another stop, but for what it began without the ledger.
+    # So does any other call for the same stop, except that a watch begun without the ledger stays its own.
     alone = attempt(modules.having(login_port=1), 0.0)
     back = attempt(modules, 0.0, history=alone["series"])
     assert (back["watch"], back["try"], back["settled"]) == (3, 2, False)
 
 
 def test_growth_is_that_of_the_whole_watch_and_another_run_goes_on_with_it(modules: Modules) -> None:
-    """A leak of 3 % in a minute: 15 % in the window, 33 % in all; and its source is dead in between."""
+    """A leak of 3 % a minute: 15 % in the window, 33 % in all; its source is dead once in between."""
     limit = {"max": 20, "growth": "percent", "no_data": "ignore"}
     limits: dict[str, Any] = {"thresholds": {"error_rate": limit}, "window": 6}
     for number in range(12):
         sample = {"metric": "error_rate", "host": "app1", "value": 100 + 3 * number, "at": 1000 + number * 60}
         found = attempt(modules, 0.0, samples=[sample], **limits)
-        # Another run each time; one of them has the caller's word alone.
+        # Each try is another run; one of them has only the caller's history, no ledger.
         if number == 8:
             dead = {**sample, "value": None, "code": "status", "error": "HTTP 503"}
             alone = attempt(modules.having(login_port=1), 0.0, samples=[dead], history=found["series"], **limits)

@@ -138,7 +138,7 @@ def test_a_plan_takes_one_sample_and_keeps_nothing(watch: Watch) -> None:
 
 @pytest.mark.parametrize("missing", [pytest.param("server", marks=pytest.mark.drill), "host"])
 def test_degraded_ends_a_watch_and_without_a_ledger_it_is_judged_as_well(watch: Watch, missing: str) -> None:
-    """By the database's host where its server is gone, and by the controller where the host is."""
+    """By the database's host if its server is gone, and by the controller if the host is."""
     watch.variables.update(observe_end="whole", observe_names=["error_rate"])
     if missing == "server":
         watch.variables["kanban_postgresql_port"] = 1
@@ -158,7 +158,7 @@ def test_a_whole_watch_takes_its_time_and_no_longer(watch: Watch) -> None:
     left = watch.run()
     assert 5 <= time.monotonic() - began < 60
     assert (left["verdict"], left["passed"]) == ("ok", True)
-    # Two good ones would have been enough for the first ok; a module of a busy machine takes a while.
+    # Two good tries would have been enough for the first ok; a module takes a while on a busy machine.
     assert 5 <= left["watched_seconds"] <= 11
     *_before, (_try, last) = watch.events
     assert last == "ok"
@@ -194,7 +194,7 @@ def test_the_first_ok_ends_it_and_a_lost_terminal_is_gone_on_with(watch: Watch) 
     watch.app.says("metrics", {"errorRate": 0.02})
     left = watch.run()
     assert (left["verdict"], left["passed"], left["ended"], left["resumed"]) == ("ok", True, True, True)
-    # A module that was on its way when the terminal was lost may have kept one more.
+    # A module that was running when the terminal was lost may have kept one more.
     assert before + 2 <= left["try"] <= before + 3
     assert [number for number, _verdict in watch.events] == list(range(1, left["try"] + 1))
     assert left["watched_seconds"] > left["series"][1]["seconds"] > 0
@@ -206,7 +206,7 @@ def test_the_first_ok_ends_it_and_a_lost_terminal_is_gone_on_with(watch: Watch) 
     assert "the 3 metrics of scenario1 are good" in watch.output
     assert "gone on with after an earlier run" in watch.output
     assert "NOT MEASURED, for no source is given: dnd_p95" in watch.output
-    # Sampling is no change; the one on the controller is the test's own file.
+    # Sampling changes nothing; the one change on the controller is the test's own file.
     assert re.findall(r"(\S+) : ok=\d+ changed=(\d)", watch.output) == [("app1", "0"), ("db1", "0"), ("localhost", "1")]
 
 
@@ -222,7 +222,7 @@ def test_hosts_that_are_gone_are_no_data_by_name_and_end_nothing(watch: Watch) -
 
 @pytest.mark.drill
 def test_a_metric_that_may_be_silent_may_not_be_dead(watch: Watch) -> None:
-    """As the profile has drag and drop, and growth of the memory, which a watch that ends early does not judge."""
+    """In the profile, these are drag and drop, and memory growth, which a watch that ends early does not judge."""
     performance = f"{watch.app.url}/performance"
     watch.variables["observe_metrics"].update(
         dnd_p95={"url": performance, "path": "dndP95Ms"}, memory={"url": performance, "path": "memoryMb"}
@@ -231,7 +231,7 @@ def test_a_metric_that_may_be_silent_may_not_be_dead(watch: Watch) -> None:
         dnd_p95={"max": 500, "consecutive": 2, "no_data": "ignore"},
         memory={"growth": "percent", "max": 20, "no_data": "ignore"},
     )
-    # At night nobody drags, and the source is there.
+    # At night nobody drags, but the source answers.
     watch.app.says("performance", {"memoryMb": 180})
     left = watch.run()
     assert (left["verdict"], left["passed"], left["silent"]) == ("ok", True, {})
@@ -272,7 +272,7 @@ def test_a_whole_watch_that_was_unstable_says_so_and_passes_only_if_its_end_was_
     [
         ({"observe_names": ["dnd_p95"]}, "scenario1 cannot be watched"),
         ({"observe_seconds": 0}, "scenario1 cannot be watched"),
-        # Known to the module alone, on every host that judges.
+        # Only the module notices this, on every host that judges.
         ({"observe_thresholds": {"error_rate": {"max": "many"}}}, "'error_rate' cannot be used"),
     ],
 )

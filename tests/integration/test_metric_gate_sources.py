@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Samples of every source, and of answers that are none: each has a value, or says in one line why not."""
+"""Samples of every source, and of answers that hold none: each has a value, or says in one line why not."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_secrets_of_an_address_are_used_and_never_shown(app: Application) -> Non
     url = app.url.replace("//", f"//ops:{SECRET}@")
     headers = {"X-Key": KEY, "X-Company-Id": "5"}  # A figure that has a 5 stays a figure.
     metric = {"url": f"{url}/metrics?token={SECRET}", "headers": headers, "auth": {"token": TOKEN}}
-    # With what was given, as Ansible shows it under -vvv; core 2.18 always adds that.
+    # Include the options as given, as Ansible shows them under -vvv; core 2.18 always does.
     shown: dict[str, Any] = {} if ansible_version.startswith("2.18.") else {"_ansible_inject_invocation": True}
     metrics = ({**metric, "path": "errorRate"}, {**metric, "path": "gone"}, {"url": f"http://{SECRET}.invalid/"})
     done = take(*metrics, **shown)
@@ -199,7 +199,7 @@ def test_promql(app: Application, directory: Path) -> None:
         code, text = reason(query("max("))
         assert code == "query"
         assert "parse error" in text
-        # What answers there is no Prometheus.
+        # What answers there is not a Prometheus.
         app.says("api-v1-query", {"status": "success", "data": 3})
         assert reason({**query("up"), "url": app.url})[0] == "not_prometheus"
         app.says("api-v1-query", HTML)
@@ -234,7 +234,7 @@ def test_socket_io(directory: Path) -> None:
     with sockets(directory, "closed") as url:
         assert reason(socket(url, auth={}))[0] == "refused"
     with sockets(directory, "token") as url:
-        # Who is a stranger there knows nothing of its users; who says that strangers are let in, or has a token, does.
+        # A refusal without auth says nothing about users; one despite a token, or if strangers are let in, does.
         assert reason(socket(url)) == ("not_allowed", "not let in, and no auth was given: no valid token")
         assert {reason(socket(url, auth=a)) for a in ({}, {"token": "old"})} == {("refused", "refused: no valid token")}
         assert 0 < sample(socket(url, auth={"token": "let me in"}))["value"] < 1000

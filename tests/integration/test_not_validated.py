@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Without a dump nothing is compared: the data is not validated, and nobody says that it is bad."""
+"""Without a dump nothing is compared: the data is not validated, and is not called bad either."""
 
 from __future__ import annotations
 

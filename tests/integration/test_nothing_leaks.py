@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole incident at its wordiest, and then a search of all that it left: no password, and nobody's words or address.
+"""A whole incident at its most verbose, then a search of all that it left: no password, and nobody's words or address.
 
 What customers wrote may be in a dump, in evidence and in the ledger's quarantine, which stay on the database's host.
 """
@@ -29,7 +29,7 @@ from tests.support.servers import workspace
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
-# What is somebody's, each in a column of its own; a name of a company is no secret of it, and reports have it.
+# Data that belongs to somebody, each kind in its own column; a company's name is not a secret, and reports have it.
 MARKS = {
     "Users": {"name": "Maria-Mark-Name", "email": "maria-mark-mail@customer.example"},
     "Tickets": {"lastMessage": "Mark-Message: my results came back positive"},
@@ -40,7 +40,7 @@ MARKS = {
 # Some of it is unique in its table.
 PLANT = """UPDATE "{table}" SET "{column}" = %s || "id"::text"""
 SESSION = "Mark-Session of WhatsApp"
-# Where it may be, below the test's directory: on the database's host, for its owner alone.
+# Where it may be, below the test's directory: what is on the database's host, readable by its owner alone.
 ALLOWED = ("dumps/", "evidence")
 
 
@@ -67,7 +67,7 @@ def plant(db: Database, cache: Redis) -> None:
 
 
 def watch_the_servers(db: Database, cache: Redis) -> dict[Path, int]:
-    """Have a server log every statement with its parameters from now on; return where each log ends by now."""
+    """Have a server log every statement with its parameters from now on; return where each log ends now."""
     for setting in ("log_min_messages = 'error'", "log_statement = 'all'", "log_parameter_max_length = -1"):
         db.rows(f"ALTER DATABASE {db.name} SET {setting}")
     return {log: log.stat().st_size if log.exists() else 0 for log in (db.server.log, cache.log)}
@@ -140,7 +140,7 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     reported = play("report")
     assert reported.rc == 0, reported.output
 
-    # That it is in the database's own keeping and in the dump: without, there was nothing to leak.
+    # It is in the ledger's quarantine and in the dump: otherwise there would be nothing to leak.
     dump = next(path for path in (directory / "dumps").iterdir() if path.is_dir())
     restore = [str(postgres() / "pg_restore"), "--data-only", "--file=-", str(dump)]
     assert "Mark-Message" in subprocess.run(restore, check=True, capture_output=True, text=True, timeout=60).stdout
@@ -148,11 +148,11 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     for number, text in enumerate(said):
         for word in passwords | marks:
             assert word not in text, f"run {number} prints {word!r}"
-    # That this sees what runs: without, the test could not fail.
+    # The watcher sees what runs: otherwise the test could not fail.
     assert "AnsiballZ" in "\n".join(seen)
     for word in passwords | marks:
         assert word not in "\n".join(seen), f"a process has {word!r} in its arguments"
-    # What the test itself wrote to say where the servers are.
+    # The test itself wrote this, to say where the servers are.
     (directory / "inventory.json").unlink()
     found = search(directory, passwords | marks)
     elsewhere = [line for line in found if not any(place in line.partition(" has ")[0] for place in ALLOWED)]
@@ -161,7 +161,7 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     for log, end in logs.items():
         logged = log.read_bytes()[end:].decode(errors="replace")
         assert log is not db.server.log or "kanban_rollback.flag_changes" in logged, "the server logged no statement"
-        # A server that logs every statement has rows in its log by the application's own, which lies where the rows do.
+        # If every statement is logged, the application's own bring rows into the log, which lies where the rows do.
         for word in passwords:
             assert word not in logged, f"{log.name} of {log.parent.name} has {word!r}"
     told = json.dumps(everybody.heard, ensure_ascii=False)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People are told once, by every way that there is, and what did not reach them is known."""
+"""People are told once, by every route that there is, and what did not reach them is known."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def test_all_are_told_once_and_nothing_in_it_is_anything_but_text(told: Told, tm
         assert (told.asked(), mail.mails, page.incidents) == ([], [], [])
         done = ok(tmp_path, first, **services)
         assert (by(done, "sent"), done["not_sent"], done["unknown"]) == (sorted(ALL), [], [])
-        # Once over two runs, whatever the second calls it.
+        # Sent once over two runs, whatever subject the second one gives it.
         again = ok(tmp_path, {**first, "subject": "Other words"}, **services)
         assert (again["sent"], again["already"], again["changed"]) == ([], 4, False)
-        # The end: another message by the same ways.
+        # The end: another message by the same routes.
         last = message("scenario3-scenario3", *ALL, subject="Over", text="", pager="resolve", resolves=True)
         assert by(ok(tmp_path, last, **services), "sent") == sorted(ALL)
         (to, letter), (_to, over) = mail.mails
@@ -97,7 +97,7 @@ def test_all_are_told_once_and_nothing_in_it_is_anything_but_text(told: Told, tm
     assert letter.get_content().splitlines() == f"Why: {HOSTILE}".splitlines()
     assert (letter["Bcc"], over.get_content().strip()) == (None, "Over")
     assert (incident["status"], len(incident["incident_updates"])) == ("resolved", 2)
-    # What is kept is its owner's alone.
+    # Only its owner can read what is kept.
     outbox = tmp_path / ID / "messages"
     assert {path.stat().st_mode & 0o777 for path in outbox.iterdir()} == {0o600}
     assert [path.stat().st_mode & 0o777 for path in (outbox, outbox.parent)] == [0o700, 0o700]
@@ -118,7 +118,7 @@ def test_what_is_not_taken_is_tried_again_and_what_lasts_is_not(told: Told, tmp_
     assert {one["route"]: one["tries"] for one in done["sent"]} == {"slack:#incidents": 3, "pagerduty": 2}
     assert (by(done, "not_sent"), why(done)) == (["slack:#nowhere"], ["channel_not_found"])
     assert len(told.asked("chat.postMessage", "refused")) == 3
-    # Longer than there is time: not waited for, and left to the next call, which sends it and nothing else.
+    # A wait that is longer than the time left is not made: the next call sends it, and nothing else.
     told.order({"on": "chat.postMessage", "has": "#engineering", "status": 429, "headers": {"Retry-After": "3600"}})
     started = time.monotonic()
     late = ok(tmp_path, message("two", "slack:#engineering"), slack=told.slack)
@@ -142,13 +142,13 @@ def test_silence_is_no_delivery_and_no_failure(told: Told, tmp_path: Path) -> No
             "mail": {**mail.options, "lists": {"executives": ["ceo@chatia.example"]}},
         }  # fmt: skip
         done = ok(tmp_path, message("one", "slack:#incidents", "mail:executives", "pagerduty"), **services)
-        # PagerDuty knows it again, so it was told twice and has it once.
+        # PagerDuty recognizes it, so it was told twice and has it once.
         assert by(done, "sent") == ["pagerduty"]
         assert len({body["dedup_key"] for body in told.asked("enqueue")}) == 1
         assert (by(done, "unknown"), done["not_sent"]) == (["mail:executives", "slack:#incidents"], [])
         assert not ok(tmp_path, **services)["sent"]
         assert (len(told.asked("chat.postMessage")), len(mail.mails)) == (1, 1)
-        # Who asks for it has them sent again; the mail is known for a second one.
+        # On request they are sent again; the second mail is recognizable as a copy of the first.
         assert by(ok(tmp_path, again=True, **services), "sent") == ["slack:#incidents"]
         (_to, one), (_same, two) = mail.mails
         assert one["Message-ID"] == two["Message-ID"]
@@ -207,7 +207,7 @@ def test_a_run_that_is_killed_while_it_sends_has_said_so(told: Told, tmp_path: P
     assert {route["status"] for route in found} == {"unknown"}
     done = ok(tmp_path, slack=told.slack, pagerduty=told.pager)
     assert (by(done, "sent"), by(done, "unknown")) == (["pagerduty"], ["slack:#incidents"])
-    # Not readable by us is not written over, nor sent.
+    # A file that we cannot read is neither overwritten nor sent.
     file.write_text(file.read_text()[:-20])
     assert ok(tmp_path, message("one", "slack:#incidents"), slack=told.slack)["unreadable"] == ["one.json"]
     assert told.posts() == []
@@ -247,7 +247,7 @@ def test_mail_that_some_do_not_get_a_server_that_refuses_and_a_password_in_the_c
     with mail_server(tmp_path, refuses={"RCPT TO:<GONE": "550 no such mailbox"}) as mail:
         done = ok(tmp_path, message("one", "mail:executives"), mail={**mail.options, **lists})
         assert why(done, "sent") == why(done, "partly") == ["not taken for 1 of 2 addresses: gone@chatia.example (550)"]
-    # Whom the server puts off gets it later, and nobody else gets it twice.
+    # An address that the server puts off gets it later, and nobody else gets it twice.
     with mail_server(tmp_path, refuses={"RCPT TO:<GONE": "451 later"}) as grey:
         done = ok(tmp_path, message("later", "mail:executives"), mail={**grey.options, **lists})
         assert why(done) == ["not taken for 1 of 2 addresses: gone@chatia.example (451)"]

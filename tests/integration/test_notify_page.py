@@ -14,18 +14,18 @@ from tests.support.statuspage import KEY, PAGE, status_page
 
 def test_a_second_stop_has_an_incident_of_its_own_on_the_page_once_the_first_is_resolved(tmp_path: Path) -> None:
     def notice(key: str, stop: int, **more: Any) -> dict[str, Any]:
-        # To the letter what was said at the first stop.
+        # Word for word what was said at the first stop.
         return {**message(key, "status_page", stop=stop, subject="The board", text="It is off."), **more}
 
     off = {"component_status": "under_maintenance"}
     with status_page(tmp_path) as page:
         services = {"status_page": {"api_key": KEY, "api_url": page.url, "page_id": PAGE, "component": "Kanban"}}
-        # While the first is open, what is told of a second stop belongs to it.
+        # While the first is open, messages of a second stop belong to it.
         for one in (notice("n", 1, **off), notice("n-2", 2, **off), notice("r-2", 2, text="Over.", resolves=True)):
             assert by(ok(tmp_path, one, **services), "sent") == ["status_page"]
         (first,) = page.incidents
         assert (first["status"], page.status("cmpkanban")) == ("resolved", "operational")
-        # Another telling in the same words is another one, and the same one again is none.
+        # Another message in the same words is another update; the same message again is not.
         assert len(first["incident_updates"]) == 3
         assert by(ok(tmp_path, notice("n-3", 3, **off), **services), "sent") == ["status_page"]
         told = [(one["status"], len(one["incident_updates"])) for one in page.incidents]
@@ -33,6 +33,6 @@ def test_a_second_stop_has_an_incident_of_its_own_on_the_page_once_the_first_is_
         ok(tmp_path, notice("u-3", 3, text="Still at it."), notice("r-3", 3, text="Over.", resolves=True), **services)
         told = [(one["status"], len(one["incident_updates"])) for one in page.incidents]
         assert (told, page.status("cmpkanban")) == ([("resolved", 3), ("resolved", 3)], "operational")
-        # What comes late of a stop that is over for the page's readers is not told any more, and that is said.
+        # A late message of a stop that is over for the page's readers is no longer sent, and the result says so.
         late = ok(tmp_path, notice("late-3", 3, text="Late."), **services)
         assert ["is resolved on the page" in text for text in why(late, "needless")] == [True]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What somebody wrote into an inventory, or typed, and did not mean: no stop waits for it, or is said to be better."""
+"""Values in an inventory or on the command line that nobody meant: no stop waits for them, or is reported as better."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A playbook inside another has hosts where it was decided on, and none else, whoever names the hosts.
+"""A playbook inside another has hosts only if it was decided on, whoever names the hosts.
 
-A task that is skipped on a host leaves its answer there, over the one that the last screen judges by.
+A task that is skipped on a host leaves its result there, over the one that the last screen judges by.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ HALVES = {"triage_act.yml", "triage_decide.yml"}
 
 
 def plays(name: str, rehearsed: str = "") -> Iterator[tuple[str, str, bool]]:
-    """Yield each play of a playbook and of those within it, in order: its file, its name, whether the controller's.
+    """Yield each play of a playbook and of those within it, in order: its file, its name, if it is the controller's.
 
-    :param rehearsed: the one that rehearse.yml chooses by the command line.
+    :param rehearsed: the playbook that rehearse.yml chooses by the command line.
     """
     for play in yaml.safe_load((PLAYBOOKS / name).read_text(encoding="utf-8")):
         inner = play.get("ansible.builtin.import_playbook")
@@ -40,7 +40,7 @@ def plays(name: str, rehearsed: str = "") -> Iterator[tuple[str, str, bool]]:
 
 
 def acting(directory: Path, name: str, decided: Mapping[str, Any], extra: Mapping[str, str] | None = None) -> set[str]:
-    """Run a playbook without its tasks, after that was decided; return the files of which a play has hosts."""
+    """Run a playbook without its tasks, given a decision; return the files that have a play with hosts."""
     hosts = playbook.inventory(directory, {}, **TIERS, controller={"localhost": dict(decided)})
     options = ("--tags", "none", *hosts, *playbook.given(directory, NAMED if extra is None else extra))
     run = playbook.run(directory, str(PLAYBOOKS / name), *options)

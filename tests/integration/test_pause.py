@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A paused roll-out: who is on stays on, nobody else gets it, and only the incident itself ends that."""
+"""A paused roll-out: tenants that are on stay on, nobody else gets it, and only the incident itself ends that."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_YET = range(6, 11)
 
 
 def half_way(db: Database) -> Modules:
-    """Tenants 1 to 5 have it, 6 to 10 do not yet."""
+    """Give it to tenants 1 to 5, and not yet to 6 to 10."""
     modules = population(db, tenants=10)
     db.rows("UPDATE companies SET settings = %s WHERE id > 5", (OFF,))
     return modules
@@ -72,14 +72,14 @@ def test_a_pause_switches_nobody_and_lets_nobody_new_in(db: Database, dormant: b
     roll_out(db, role)
     assert on(db) == ROLLED_OUT
     assert [row[0] for row in latched(db)] == [*map(str, NOT_YET), "11"]
-    # Who has it keeps it while other settings are saved; and whoever gives it up does not get it back by itself.
+    # A tenant that has it keeps it while other settings are saved; one that gives it up does not get it back by itself.
     save(db, role, 3, ON.replace("UTC", "Asia/Tokyo"))
     assert at("timezone")(db.value("SELECT settings::text FROM companies WHERE id = 3")) == "Asia/Tokyo"
     assert on(db) == ROLLED_OUT
     save(db, role, 4, OFF)
     save(db, role, 4, ON)
     assert on(db) == [1, 2, 3, 5]
-    # Under its own incident it can be given to somebody.
+    # Under the pause's own incident it can be given to a tenant.
     assert modules.enable(tenants=["4"])["changed_count"] == 1
     assert on(db) == ROLLED_OUT
 

@@ -134,7 +134,7 @@ def test_the_dump_before_is_named(db: Database, dest: Path) -> None:
     later = dumping(db, dest.with_name("later"), incident_id="INC-2").ok("pg_dump")
     assert (later["previous"]["path"], later["previous"]["incident_id"]) == (str(dest), INCIDENT)
     assert 0 <= later["previous"]["age_seconds"] < 60
-    # What came after is not what was before; a dump that has lost a file is none.
+    # A later dump is not the previous one; a dump that has lost a file does not count.
     assert dumping(db, dest).ok("pg_dump")["previous"] is None
     (dest / "toc.dat").unlink()
     assert dumping(db, dest.with_name("third")).ok("pg_dump")["previous"]["incident_id"] == "INC-2"
@@ -206,7 +206,7 @@ def test_partitions_and_children_come_along(db: Database, dest: Path) -> None:
 
 
 def test_the_counts_are_of_the_snapshot(db: Database, dest: Path) -> None:
-    """Rows come and go all the while; the dump and its counts are one moment."""
+    """Rows come and go all the while; the dump and its counts are of one moment."""
     fill(db)
     with db.connect() as session, session.cursor() as cursor, dumping(db, dest).start("pg_dump") as running:
         while running.runs:
@@ -259,7 +259,7 @@ def test_on_a_replica(server: Postgres, db: Database, directory: Path, dest: Pat
 
 
 def test_the_clients_of_the_servers_own_version_are_taken(directory: Path, dest: Path) -> None:
-    """What a newer one writes stumbles over an older server when it is restored there."""
+    """What a newer client writes causes errors when it is restored on an older server."""
     newest = int(binaries.postgres().parent.name) if binaries.postgres().parent.name.isdigit() else 0
     older = [number for number in range(13, newest) if (Path(f"/usr/lib/postgresql/{number}/bin/initdb")).exists()]
     if not older:

@@ -96,7 +96,7 @@ def test_policies_that_would_hide_rows(db: Database, dest: Path) -> None:
     assert "public.Tickets" in told["msg"]
     assert not dest.parent.exists()
     assert dumping(db, dest).ok("pg_dump")["rows"] == 203
-    # Where nobody asked for the rows, nothing is hidden.
+    # If nobody asked for the rows, nothing is hidden.
     assert dumping(db, dest.with_name("b"), role, tables=["TicketTags"]).ok("pg_dump")["rows"] == 103
 
 
@@ -163,7 +163,7 @@ def test_a_disk_that_is_full_in_mid_dump(db: Database, small_disk: Path) -> None
 
 
 def test_a_disk_is_not_filled_to_its_end(db: Database, small_disk: Path) -> None:
-    """What lives there too needs room: the dump is ended while some is left."""
+    """Whatever else is on the disk needs room: the dump is ended while some is left."""
     options = slow_table(db)
     dest = small_disk / "dump"
     modules = dumping(db, dest, **{**options, "min_free": "3500k", "free_space_factor": 0})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is at the place already is checked, never overwritten; a dump is proven by restoring it."""
+"""What is already there is checked, never overwritten; a dump is proven by restoring it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_another_database_does_not_get_the_first_ones_dump(server: Postgres, db:
 
 
 def test_a_client_that_lies_about_what_it_wrote(db: Database, directory: Path, dest: Path) -> None:
-    """One that ends with 0 and has left out a table: the table of contents tells."""
+    """It exits with 0 and has left out a table: the table of contents shows it."""
     fill(db)
     fake = directory / "bin"
     fake.mkdir()
@@ -195,7 +195,7 @@ exec {program("pg_restore")} --schema-only "$@"\n""")
 
 def test_proven_in_an_instance_of_its_own(server: Postgres, db: Database, directory: Path) -> None:
     fill(db)
-    # Too deep for a socket, which then lies elsewhere.
+    # Too deep for a socket, which is then put elsewhere.
     sockets = set(Path(tempfile.gettempdir()).glob("kanban-*"))
     place = directory / ("deep" * 20) / "dumps"
     place.mkdir(parents=True)
@@ -219,7 +219,7 @@ def test_proven_in_an_instance_of_its_own(server: Postgres, db: Database, direct
     with modules.having(dest=str(place / "b")).start("pg_dump") as running:
         wait_for(lambda: bool(instances_in(place)), "the instance")
         running.kill()
-    # The kernel asks it to end at once; to what it has started, and may wait for a disk, it gives five seconds itself.
+    # The kernel asks it to end at once; it gives what it has started, which may wait for a disk, five seconds.
     assert processes.wait_until(lambda: not instances_in(place), 30), "the instance outlived the module"
     assert modules.having(dest=str(place / "b")).ok("pg_dump")["verified"] == "restore"
     assert left_in(place) == ["a", "b"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A dump that is there already is found by a role that could not make it any more; a new one is refused as ever."""
+"""A dump that is there already is found by a role that could no longer make it; a new one is refused as usual."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dest(directory: Path) -> Path:
 
 @pytest.fixture
 def role(db: Database) -> str:
-    """Who may read everything, for now."""
+    """A role that may read everything, for now."""
     db.needs(14, "there is no pg_read_all_data")
     fill(db)
     return db.role("app", "pg_read_all_data")
@@ -32,12 +32,12 @@ def test_it_is_found_without_the_right_to_read(db: Database, role: str, dest: Pa
     for check in (True, False):
         found = dumping(db, dest, role).ok("pg_dump", check=check)
         assert (found["changed"], found["tables"], found["ended_at"]) == (False, made["tables"], made["ended_at"])
-    # What has to be made anew needs the right as before, and leaves nothing, not even a lock.
+    # A new dump needs the right as before, and its refusal leaves nothing behind, not even a lock.
     another = dest.parent / "fresh" / "another"
     for check in (True, False):
         dumping(db, another, role).fails("missing_privilege", "pg_dump", check=check)
     assert left_in(dest.parent) == [dest.name]
-    # What is there has to be the same, and whole, as for any role.
+    # The dump that is there must be the one asked for, and whole, as for any role.
     dumping(db, dest, role, incident_id="INC-2").fails("dest_exists", "pg_dump")
     dumping(db, dest, role, tables=["Tickets"]).fails("dest_exists", "pg_dump")
     (dest / "toc.dat").write_bytes(b"")

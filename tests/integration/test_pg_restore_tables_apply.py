@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows come back as approved, exactly, once; and go again, exactly."""
+"""Rows come back exactly as approved, once; an undo removes exactly those again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_missing_rows_come_back_and_go_again(db: Database, directory: Path, kind
         row for row in then if row.startswith(("(3,", "(6,", "(10,"))
     )
     assert len(now) == len(before['"Tickets"']) + 3
-    # Again there is nothing to do, whatever the hash.
+    # A second run has nothing to do, whatever the hash.
     again = modules.ok("pg_restore_tables", source=source, tables=["Tickets"], plan_hash=done["plan_hash"])
     assert (again["changed"], again["restored"], again["repair_id"]) == (False, 0, None)
     looked = undo(modules, check=True)
@@ -72,7 +72,7 @@ def test_changed_rows_get_their_old_values_back_where_that_is_asked_for(db: Data
     assert [(part["action"], part["rows"]) for part in done["plan"]["parts"]] == [("update", 3), ("insert", 3)]
     make(db, 'DELETE FROM "Tickets" WHERE id > 30')
     assert whole(db) == then
-    # Two of them are newer; whoever deleted them since is in nobody's way.
+    # Two of them are newer; that they were deleted since does not get in the way.
     undo(modules)
     assert whole(db)['"Tickets"'] == [row for row in before['"Tickets"'] if not row.startswith(("(31,", "(32,"))]
 
@@ -88,12 +88,12 @@ def test_only_what_was_approved_and_only_once(db: Database, directory: Path) -> 
     modules.fails("plan_hash_missing", "pg_restore_tables", **given)
     modules.fails("plan_changed", "pg_restore_tables", plan_hash="0" * 64, **given)
     modules.fails("plan_changed", "pg_restore_tables", plan_hash=approved, changed="restore", **given)
-    # What comes back is approved, and not the file that it comes from.
+    # The approval is for what comes back, not for the file that it comes from.
     assert compare(modules, other, "Tickets")["plan_hash"] == approved
     later = backup(db, directory, "custom", "Tickets")
     assert compare(modules, later, "Tickets")["plan_hash"] != approved
     assert whole(db) == before
-    # One more is missing by now.
+    # One more is missing now.
     make(db, 'DELETE FROM "Tickets" WHERE id = 12')
     told = modules.fails("plan_changed", "pg_restore_tables", plan_hash=approved, **given)
     assert figures(told, "Tickets")["missing"] == 4
@@ -199,7 +199,7 @@ def test_a_repair_and_a_restore_of_one_incident_are_undone_newest_first(db: Data
     before = whole(db)
     planned = modules.ok("integrity_repair", True, checks=[check])
     repaired = modules.ok("integrity_repair", checks=[check], plan_hash=planned["plan_hash"])
-    # What was deleted on purpose is told, and comes back only where that is asked for.
+    # What was deleted on purpose is reported, and comes back only on request.
     found = compare(modules, source, "Tickets")
     assert figures(found, "Tickets") == {"missing": 3, "deleted": 1, "changed": 3, "newer": 2}
     done = restore(modules, source, "Tickets")

@@ -55,7 +55,7 @@ def test_without_its_parent_a_row_stays_away_and_so_does_what_belongs_to_it(db: 
     source = backup(db, directory, "dump", "companies", "tickets", "links")
     make(db, "TRUNCATE links, tickets, companies", "INSERT INTO companies VALUES (1), (3), (4), (5)")
     modules = ready(db)
-    # Company 2 is not asked for: ticket 1 is its own, and each further ticket hangs on the one before.
+    # Company 2 is not asked for: ticket 1 belongs to it, and each further ticket hangs on the one before.
     found = compare(modules, source, "links", "tickets", max_fraction=1.0)
     assert figures(found, "tickets") == {"without_parent": 20}
     assert figures(found, "links") == {"without_parent": 20}
@@ -87,13 +87,13 @@ def test_a_key_that_another_row_took(db: Database, directory: Path) -> None:
     ]
     # Its link would hang on somebody else's ticket.
     assert figures(found, "links") == {"without_parent": 2}
-    # Never, whatever is asked for.
+    # They never come back, whatever is asked for.
     done = restore(modules, source, *ALL, changed="restore", deleted="restore")
     assert figures(done, "tickets") == {"changed": 1, "reused": 1, "taken": 1}
     assert {row for row in whole(db)["tickets"] if row not in before["tickets"]} == {
         '(1,2,,s1,"2026-01-01 00:00:00+00")'
     }
-    # Without a column that tells, it reads as changed.
+    # Without a column that has the time of creation, a reused key reads as changed.
     assert figures(compare(modules, source, "tickets"), "tickets")["changed"] == 1
 
 

@@ -33,7 +33,7 @@ def test_a_deadline_that_is_over(db: Database, directory: Path) -> None:
     result = modules.run("pg_restore_tables", check=True, source=source, tables=["noise"], deadline=1)
     assert result["error"]["code"] in ("deadline", "statement_timeout"), result
     assert processes.wait_until(lambda: not processes.matching(lambda arguments: source["path"] in arguments), 5)
-    # A dump is read whole before any of it counts, and a file of it grew to what nobody waits for.
+    # A dump is read whole before any of it counts, and one of its files is made too large to wait for.
     dump = backup(db, directory, "dump", "noise")
     os.truncate(max(Path(dump["path"]).iterdir(), key=lambda file: file.stat().st_size), _HUGE_BYTES)
     began = time.monotonic()
@@ -83,5 +83,5 @@ def test_a_server_that_freezes_while_it_takes_the_rows(db: Database, directory: 
         assert took < 15
         assert processes.wait_until(lambda: not db.rows(copying, ()), 10)
         assert processes.matching(lambda arguments: source["path"] in arguments) == []
-        # One that does not freeze takes them all.
+        # A server that does not freeze takes them all.
         assert figures(compare(secure, source, "noise"), "noise") == {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A restore that is cut off, in somebody's way, or without room: all of it holds, or nothing."""
+"""A restore that is cut off, conflicts with others, or has no room: all of it holds, or nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TRIGGER = 'CREATE TRIGGER wait_here AFTER INSERT ON "Tickets" FOR EACH STATEMEN
 
 @contextmanager
 def in_the_middle(db: Database, modules: Modules, **options: Any) -> Iterator[tuple[Running, int]]:
-    """Give a restore that has put rows there and waits, with its backend's pid."""
+    """Yield a restore that has inserted rows and waits, with its backend's pid."""
     make(db, _GATE, _TRIGGER)
     with (
         db.transaction("SELECT pg_advisory_xact_lock(42)"),
@@ -139,7 +139,7 @@ def test_the_fence_has_to_keep_others_away(db: Database, directory: Path) -> Non
     before = whole(db)
     found = compare(modules, source, "Tickets")
     assert (found["fenced"], codes(found)) == (True, [])
-    # Messages are not fenced: those of now are newer than the backup's.
+    # Messages are not fenced: the current ones are newer than the backup's.
     assert codes(compare(modules, source, "Tickets", changed="restore")) == ["not_fenced"]
     assert restore(modules, source, "Tickets")["restored"] == 3
     modules.ok("pg_restore_tables", state="undone")
@@ -231,7 +231,7 @@ def test_no_space_for_the_rows(db: Database, directory: Path, small_disk: Path) 
         given: dict[str, Any] = {"source": source, "tables": ["noise"]}
         told = modules.fails("no_space", "pg_restore_tables", True, **given)
         assert "are free" in told["error"]["what"]
-        # A table that is empty says nothing, so that it is met in the middle.
+        # An emptied table gives no estimate, so the lack of space only shows in the middle.
         make(db, "SET temp_tablespaces = ''", "DELETE FROM noise WHERE id > 10", "VACUUM FULL noise")
         told = modules.fails("no_space", "pg_restore_tables", True, **given)
         assert "disk is full" in told["error"]["what"]
@@ -241,7 +241,7 @@ def test_no_space_for_the_rows(db: Database, directory: Path, small_disk: Path) 
         assert db.value("SELECT count(*) FROM noise") == 10
     finally:
         make(db, f"ALTER DATABASE {db.name} RESET temp_tablespaces")
-        # Sessions of before may still have something there.
+        # Earlier sessions may still have something there.
         assert processes.wait_until(lambda: not list(small_disk.glob("*/*/*")), 5)
         db.rows(f"DROP TABLESPACE {db.name}_small")
 

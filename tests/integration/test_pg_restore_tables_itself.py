@@ -28,7 +28,7 @@ def test_a_parent_that_comes_back_and_a_child_that_returns_to_it(db: Database, d
     make(
         db,
         f"UPDATE {keyed} SET parent = 4 WHERE id = 6",
-        # Two generations, whose child hangs on one that was not there.
+        # Two generations are lost, and their child hangs on a row that was not there.
         f"INSERT INTO {keyed} (id) VALUES (40)",
         f"UPDATE {keyed} SET parent = 40 WHERE id = 13",
         f"DELETE FROM {keyed} WHERE id IN (5, 11, 12)",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows of just before a moment, by pgBackRest: they come back, production is left alone, and nothing stays."""
+"""Rows of just before a moment, by pgBackRest: they come back, production is left alone, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def point() -> Iterator[Place]:
 def test_rows_of_just_before_come_back_and_newer_ones_stay(point: Place) -> None:
     db = point.db
     modules = ready(db)
-    # Only the log has these, and of the table that is emptied there is a lock at the target.
+    # Only the log has these rows, and the table that is emptied is locked at the target.
     make(db, """INSERT INTO "Tickets" SELECT g, 1, 'late', now() FROM generate_series(101, 110) AS g""")
     with db.connect() as session, session.cursor() as cursor:
         session.autocommit = False
@@ -82,10 +82,10 @@ def test_rows_of_just_before_come_back_and_newer_ones_stay(point: Place) -> None
     assert (now, db.value('SELECT title FROM "Tickets" WHERE id = 1000')) == (then, "newer")
     assert db.value("SELECT count(*) FROM events") == 100
     assert point.left() == []
-    # What takes long is told: first how much of the instance is there, at whatever moment that was looked at.
+    # What takes long is reported: first how much of the instance is there, at whatever moment that was measured.
     first, *_others = [told for told in heard(db) if told["bytes"]]
     assert first["step"] == "restore the scratch instance"
-    # Planned is what the database takes, or took when it was backed up; log and the rest of the server come beside it.
+    # The plan counts what the database takes, or took at its backup; log and the rest of the server come on top of it.
     everything = bytes_in(point.db.server.data)
     assert max(size, backed_up - beside) <= first["planned_bytes"] < everything
     assert 0 < first["bytes"] < everything
@@ -127,13 +127,13 @@ def test_what_cannot_be_reached_is_refused_and_nothing_is_left(point: Place, db:
     refused("bad_time", target="yesterday")
     refused("no_target", {"corrupt_since": None})
     refused("missing_table", {"tables": ["Tickts"]})
-    # A target after the moment since when it is corrupt has what is wrong in it.
+    # A target after the corruption began includes the corruption.
     refused("backup_too_late", target=late)
     assert "ended at" in refused("backup_too_late", {"corrupt_since": "2026-01-01T00:00:00Z"})["what"]
     assert "MB are free" in refused("no_space", min_free="900T")["what"]
     refused("scratch_unusable", scratch_dir="/nowhere")
     refused("scratch_not_ready", {"deadline": 1.5})
-    # Another server's stanza, and a database that came since.
+    # Another server's stanza, and a database that was created since.
     make(db, "CREATE TABLE noise (id integer PRIMARY KEY)")
     ready(db).fails(
         "other_database", "pg_restore_tables", check=True, source=point.source(), tables=["noise"], corrupt_since=since

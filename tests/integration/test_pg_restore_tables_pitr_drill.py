@@ -105,7 +105,7 @@ def test_what_is_not_archived_yet_is_said_so(point: Place) -> None:
 
 
 def test_a_plain_role_and_a_careless_setup(point: Place) -> None:
-    """Links, maps, logs and a spool of production's are not touched, and no trigger at login runs."""
+    """Production's links, maps, logs and spool are not touched, and no login trigger runs."""
     db, account = point.db, point.backrest.account
     logs = owned(point.scratch.parent / "logs", account)
     config = point.scratch.parent / "careless.conf"
@@ -133,7 +133,7 @@ def test_a_plain_role_and_a_careless_setup(point: Place) -> None:
         assert figures(found, "Tickets") == {"missing": 1}
         assert (os.listdir(logs), os.listdir(point.scratch.parent / "spool")) == ([], [])
         if account:
-            # Whose the server's data is such a role is not told.
+            # Such a role cannot see who owns the server's data.
             source = point.source(config=str(config))
             modules.fails(
                 "as_root", "pg_restore_tables", check=True, source=source, tables=["Tickets"], corrupt_since=since

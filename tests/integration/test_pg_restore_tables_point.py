@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recovery point after a restore: rows that it put back are nobody's writes, and none is unaccounted for."""
+"""The recovery point after a restore: rows that it put back do not count as writes, and none is unaccounted for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_rows_that_came_back_are_accounted_for(db: Database, directory: Path, ke
     figures = {one["name"]: (one["restored"], one["new"], one["gone"]) for one in found["tables"]}
     inserted = {part["table"]: part["rows"] for part in done["plan"]["parts"] if part["action"] == "insert"}
     assert figures == {name: (inserted.get(name, 0), 0, 0) for name in figures}
-    # Somebody else's is told all the same.
+    # Somebody else's change is still reported.
     past(db, 'DELETE FROM "Tags" WHERE id = 2')
     assert table(look(measuring), "Tags")["gone"] == 1
     past(db, """INSERT INTO "Tags" (id, name, "companyId") VALUES (2, 'Novo', 1)""")

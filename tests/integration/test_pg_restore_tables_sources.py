@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups that are damaged, of something else, or too late: refused with words, and nothing is changed."""
+"""Backups that are damaged, of something else, or too late: refused with a reason, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOISE = (
 
 
 def refused(db: Database, modules: Modules, code: str, source: dict[str, str], **options: Any) -> dict[str, Any]:
-    """Compare what cannot be; nothing may be changed, or left running."""
+    """Compare with a backup that must be refused; nothing may be changed, or left running."""
     before = whole(db)
     given = {"tables": ["noise"], **options}
     result = modules.fails(code, "pg_restore_tables", check=True, source=source, **given)
@@ -79,7 +79,7 @@ def _empty(path: Path) -> None:
         ("custom", _flip, "dump_unreadable"),
         ("custom", _empty, "dump_truncated"),
         ("directory", _cut_rows, "dump_unreadable"),
-        # What pg_restore writes behind the half row reads as more of it.
+        # What pg_restore writes after the half row reads as more of it.
         ("unpacked", _cut_rows, "dump_does_not_fit"),
         ("tar", _cut, "dump_truncated"),
         ("plain", _cut, "dump_truncated"),

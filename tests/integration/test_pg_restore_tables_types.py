@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns of every kind come back to the letter, also where the table is not what it was when it was backed up."""
+"""Columns of every kind come back exactly, even if the table has changed since it was backed up."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_every_type_gets_its_old_value_back(db: Database, directory: Path) -> No
         for row in db.rows("SELECT attname::text FROM pg_attribute WHERE attrelid = 'plain'::regclass AND attnum > 1")
     ]
     sets = ", ".join('"{}" = o."{}"'.format(*[name.replace('"', '""')] * 2) for name in names)
-    # Each row becomes what another one is.
+    # Each row gets the values of another one.
     make(db, f"UPDATE plain AS p SET {sets} FROM kinds AS o WHERE o.id = 1 + p.id % (SELECT max(id) FROM kinds)")
     modules = ready(db)
     before = whole(db)
@@ -100,7 +100,7 @@ def test_a_partitioned_table(db: Database, directory: Path, kind: str, key: bool
         db,
         f"CREATE TABLE logs (id integer, at date NOT NULL, x text{primary}) PARTITION BY RANGE (at)",
         "CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
-        # Attached, its columns stand in another order.
+        # Attached later, with its columns in another order.
         "CREATE TABLE logs_2 (x text, at date NOT NULL, id integer" + (" NOT NULL)" if key else ")"),
         "ALTER TABLE logs ATTACH PARTITION logs_2 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
         "INSERT INTO logs SELECT g, '2026-01-01'::date + g, 'x' || g FROM generate_series(1, 50) AS g",
@@ -141,7 +141,7 @@ def test_a_column_that_came_since_and_one_that_went(db: Database, directory: Pat
     assert len([text for text in done["warnings"] if "old" in text or "added" in text]) == 2
     modules.ok("pg_restore_tables", state="undone")
     assert whole(db) == before
-    # Nothing could be written there.
+    # There would be nothing to write into this column.
     make(db, "ALTER TABLE t ADD needed integer", "UPDATE t SET needed = 1", "ALTER TABLE t ALTER needed SET NOT NULL")
     assert codes(compare(modules, source, "t", max_fraction=1.0)) == ["no_default"]
 

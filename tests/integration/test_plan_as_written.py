@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan's commands, typed as they stand there, on real servers: what docs/plan-mapping.md says of each is so."""
+"""The plan's commands, typed as written, on real servers: what docs/plan-mapping.md says of each is true."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from tests.support.dataset import DataSet
 from tests.support.redis_server import Redis
 from tests.support.servers import workspace
 
-# What servers do with the plan is what no commit here changes, so it need not be seen at each.
+# No commit here changes what servers do with the plan, so it need not be tested at each.
 pytestmark = pytest.mark.drill
 
 COUNTED = "SELECT (SELECT count(*) FROM tags), (SELECT count(*) FROM tickettags)"
 
 
 def make(db: Database, *, quoted: bool = False, corruption: bool = False, keyed: bool = True) -> None:
-    """Load a small application; in lower case, so that the plan's names lead to its tables."""
+    """Load a small application; in lower case, so that the plan's names match its tables."""
     with db.connect() as session:
         DataSet(tenants=30, tickets=200, quoted=quoted, corruption=corruption, keyed=keyed).load(session)
 
@@ -189,7 +189,7 @@ def test_the_recovery_block_fails_rolls_back_and_ends_with_0(db: Database, direc
     rc, said = shell(db, f"psql -X -U {db.server.user} -d {db.name} -f {script}")
     assert rc == 0
     assert "current transaction is aborted" in said
-    # What COMMIT says, and then it is over.
+    # This is what COMMIT answers, and then it is over.
     assert "ROLLBACK" in said.splitlines()
     assert db.rows(COUNTED) == before
 

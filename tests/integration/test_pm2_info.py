@@ -84,7 +84,7 @@ def test_the_count_is_the_plans_but_it_ends(pm2_daemon: Daemon) -> None:
     written(pm2_daemon.log("api-out"), "no error")
     wait_for(lambda: len(pm2_daemon.log("api-error").read_text().splitlines()) == 200, "the log")
     done = info(pm2_daemon).ok("pm2_info")
-    # What the plan's pipeline would have counted, had it ended and counted no lines of pm2's own.
+    # What the plan's pipeline would have counted if it had ended, and had left out pm2's own lines.
     plan = pm2_daemon.run("logs", "--nostream", "--lines", "100").splitlines()
     counted = [line for line in plan if re.match(r"\S*[0-9]+\|api", line) and "error" in line.lower()]
     assert done["error_lines_in_last"] == len(counted) == 61
@@ -98,11 +98,11 @@ def test_online_is_not_believed(pm2_daemon: Daemon) -> None:
         os.chown(gone, pm2_daemon.home.stat().st_uid, -1)
     script = pm2_daemon.home / "lost.js"
     script.write_text(IDLE)
-    # As a task without a working directory does, whose own is removed afterwards.
+    # As a task does that sets no working directory, and whose current one is removed afterwards.
     pm2_daemon.run("start", str(script), "--name", "lost", cwd=gone)
     looping = "setTimeout(() => process.exit(1), 400)"
-    # By default pm2 gives up after 16 restarts of less than a second each. Beside a loaded machine a start alone takes
-    # longer, and then it never does.
+    # By default pm2 gives up after 16 restarts of less than a second each. On a loaded machine a start alone takes
+    # longer, and then it never gives up.
     gives_up = {"crashed": {"max_restarts": 2, "min_uptime": "1h"}}
     pm2_daemon.start_all(gives_up, frozen=IDLE, stopped=IDLE, crashed="throw new Error('once')", looping=looping)
     pm2_daemon.run("stop", "stopped")
@@ -225,7 +225,7 @@ def test_an_archive_that_could_hold_new_errors_and_cannot_be_read_is_no_log_with
     (bad,) = part["bad"]
     assert bad == "the errors on app1 are not all known, for a log could not be read as far back as they count"
     assert "api-error.log.1.gz: the archive is damaged" in "\n".join(part["lines"])
-    # Written before the moment from which they count, it hides none.
+    # An archive that was written before the moment from which errors count hides none.
     os.utime(archive, (time.time() - 900, time.time() - 900))
     assert info(pm2_daemon, since=600).ok("pm2_info")["recent_known"] is True
 
@@ -246,7 +246,7 @@ def test_no_daemon_is_started_where_none_runs(pm2_daemon: Daemon) -> None:
     failed(info(pm2_daemon).run("pm2_info"), "no_daemon")
     (pm2_daemon.home / "kept").rename(pm2_daemon.home / "pm2.pid")
     pm2_daemon.run("kill")
-    # What a crash leaves: the file and the socket; and the pid is another process's by now.
+    # What a crash leaves: the file and the socket; the pid belongs to another process by now.
     (pm2_daemon.home / "pm2.pid").write_text(str(os.getpid()))
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(pm2_daemon.home / "rpc.sock"))

@@ -98,14 +98,14 @@ def test_every_host_is_counted(pm2_daemon: Daemon, directory: Path) -> None:
 
 @pytest.mark.drill
 def test_what_is_logged_after_the_first_look_counts_too(pm2_daemon: Daemon, directory: Path) -> None:
-    """Nobody dates these lines: what was there before the moment is known to be old, by the first look."""
+    """These lines have no dates: the first look shows which of them were there before the moment, and so are old."""
     pm2_daemon.start("console.error('Error: old\\n'.repeat(9)); setInterval(() => {}, 1000);", "api")
     log = pm2_daemon.log("api-error")
     wait_for(lambda: log.exists() and log.read_text().count("old") == 9, "the log")
     wait_for(lambda: _age(pm2_daemon) > 5, "five seconds of it")
     since = f"{{{{ now(utc=true).timestamp() - {time.time()} }}}}"
     noisy = {"processes_since": since, "meanwhile": f"for n in 1 2 3 4 5; do echo 'Error: new' >> {log}; done"}
-    # This one's pm2 is gone after the first look: it was well, and is not known to be.
+    # This host's pm2 is gone after the first look: it was well, and is no longer known to be.
     link = directory / "link"
     link.symlink_to(pm2_daemon.home)
     gone = {"kanban_app_pm2_home": str(link), "meanwhile": f"rm {link}"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A look ahead: what is missing is said, what is there is not, and nothing is changed or held up."""
+"""A look ahead: it reports what is missing and not what is there, and changes and holds up nothing."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_role_that_may_not_switch_the_flag(db: Database, directory: Path) -> N
 
 
 def test_no_ledger_is_worse_where_nobody_may_make_one(db: Database) -> None:
-    # As PostgreSQL has it by itself from 15 on.
+    # PostgreSQL's own default from 15 on.
     db.rows("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     assert missing(population(db).ok("preflight_info"))["ledger"] == "should"
     assert not db.has_ledger()
@@ -133,7 +133,7 @@ def test_a_dump_that_cannot_be_packed_or_proven_as_asked(db: Database, directory
     assert "compress is 'zsdt'" in checks(result)["tools"]["what"]
     result = modules.ok("preflight_info", dump_compress="gzip:1", **options)
     assert missing(result) == {}
-    # Programs without a server: what is left is a database on this one, which this role may not make.
+    # Clients without a server program: what is left is a database on this server, which this role may not create.
     clients = directory / "clients"
     clients.mkdir()
     for name in ("pg_dump", "pg_restore", "createdb"):
@@ -164,7 +164,7 @@ def test_no_backup_or_an_old_one(db: Database, directory: Path) -> None:
     assert missing(result) == {"backup": "must"}
     result = modules.ok("preflight_info", **{**options, "dump_dir": str(directory / "none"), "backup_max_age": 0})
     assert missing(result) == {}
-    # A dump that lost a file is none.
+    # A dump that lost a file does not count.
     next((directory / "dumps/first").glob("*.dat*")).unlink()
     result = modules.ok("preflight_info", **options)
     assert missing(result) == {"backup": "must"}
@@ -246,7 +246,7 @@ def test_a_table_that_a_migration_holds_is_not_waited_for(db: Database, director
 
 
 def test_nobody_is_held_up(db: Database, directory: Path) -> None:
-    """While it runs, others lock every row at once, and the modes of its own locks hinder no writer."""
+    """While it runs, others can lock every row at once, and the modes of its own locks block no writer."""
     modules, options = healthy(db, directory)
     modes, turns = set(), 0
     with modules.start("preflight_info", **options) as running, db.connect("crm") as session, db.connect() as look:

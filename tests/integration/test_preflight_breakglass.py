@@ -22,14 +22,14 @@ from tests.integration.place import Database
 
 @dataclass(frozen=True)
 class Told:
-    """What psql ended with, and what it said."""
+    """The exit status of psql, and its output."""
 
     rc: int
     text: str
 
 
 def script_of(db: Database, directory: Path, **options: Any) -> Path:
-    """Write the script that preflight_info returns, and check that nothing of it failed to be tried."""
+    """Write the script that preflight_info returns, and check that its trial found nothing wrong."""
     told = db.modules().ok("preflight_info", **options)
     tried = {check["name"]: check for check in told["checks"]}["break_glass"]
     assert tried["ok"] is True, tried
@@ -56,7 +56,7 @@ def psql(db: Database, script: Path, *options: str, role: str | None = None) -> 
 
 
 def off_and_back(db: Database, case: Case, directory: Path, ledger: bool) -> None:
-    """The cycle: the script's off is the module's off, its undo gives every row back to the letter."""
+    """Check that the script's off is the module's off, and that its undo gives back every row exactly."""
     modules = case.make(db)
     before = case.snapshot(db)
     others = [name for name in case.rows if name not in case.on]

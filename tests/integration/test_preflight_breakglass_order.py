@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""break-glass.sql contains first and waits afterwards; its lines for the write block hold it, as they are shown."""
+"""break-glass.sql contains first and waits afterwards; its lines for the write block, typed as shown, hold it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def shown(db: Database, directory: Path, told: str, **host: Any) -> str:
     done = psql(db, script)
     assert done.rc == 0, done.text
     (line,) = [line.strip() for line in done.text.splitlines() if told in line]
-    # The same stands at the top of the file, for who reads before typing.
+    # The same line is at the top of the file, for those who read before they type.
     assert f"-- {line}" in " ".join(script.read_text(encoding="utf-8").split()).replace("--   ", "-- ")
     return line
 

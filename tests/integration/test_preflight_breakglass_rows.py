@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""break-glass.sql, whole, where rows are unusual: several of a tenant or none, texts that jsonb refuses, any names."""
+"""break-glass.sql, whole, on unusual rows: several of a tenant or none, texts that jsonb refuses, any names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.test_key_value import DOUBLED, make, settings, values
 from tests.integration.test_names import quoted
 from tests.integration.test_preflight_breakglass import off_and_back, psql, script_of
 
-# SQL text that would end a comment, a literal or a name, were it taken for anything but a name.
+# SQL text that would end a comment, a literal or a name if it were taken for anything but a name.
 NASTY = "Com\"pa'nies\n; DROP TABLE x; -- :keep :'x' %s {} \\q"
 
 

@@ -88,7 +88,7 @@ def test_rights_and_tables_that_the_ranking_lacks(db: Database, directory: Path)
     assert missing(result) == {"errors": "must", "integrity": "must", "figures": "must"}
     assert f'GRANT SELECT (context) ON public."ErrorLogs" TO {role};' in checks(result)["errors"]["todo"]
     assert "GRANT SELECT" in checks(result)["integrity"]["todo"]
-    # Where no application's tier is used, the same is advice.
+    # If no application tier is used, the same is only advice.
     result = modules.ok("preflight_info", application=False, **options)
     assert (set(missing(result).values()), result["ready"]) == ({"should"}, True)
     db.rows(f'GRANT SELECT (context) ON "ErrorLogs" TO {role}; GRANT SELECT ON tickets TO {role}')

@@ -134,7 +134,7 @@ def test_a_clock_that_is_off_and_tiers_that_are_not_used(place: Place) -> None:
 
 @pytest.mark.drill
 def test_backups_are_asked_where_they_are(place: Place) -> None:
-    """A dump of the collection's own lacks two of the tables; a whole one of pg_dump will do, while it is young."""
+    """The collection's own dump lacks two of the tables; a whole one by pg_dump will do, while it is recent."""
     files = place.directory / "files"
     files.mkdir()
     place.variables["kanban_backup_sources"] = [
@@ -187,7 +187,7 @@ def test_a_trigger_that_gets_around_the_fence_is_a_line(place: Place) -> None:
     rc, output, screen = place.run("-f", "1", ANSIBLE_SHOW_CUSTOM_STATS="1")
     assert rc == 0, output
     assert "db1: public.Tickets has triggers of its own (touch) that run for each updated row" in screen
-    # Nobody has rehearsed here, which a workflow tells.
+    # Nobody has rehearsed here, and a workflow is told so.
     assert '"kanban_rehearsed_lately": "no"' in output
     assert "Ansible talks to 1 hosts at once here (forks), and a stop is on 2: databases and Redis." in screen
 
@@ -279,7 +279,7 @@ def test_what_scenarios_1_and_2_lack_is_named_host_by_host(place: Place) -> None
         "app4: Step 1 has <unknown>",
     ):
         assert words in screen, (words, screen)
-    # 503 is an answer: it is not well at this moment, and what is needed is there.
+    # 503 is an answer: the application is not well at this moment, but what is needed is there.
     assert "does not say that it is healthy: " in screen.partition("Could be better")[2]
     assert "app3: The walk" not in screen
     with place.cache.client() as client:

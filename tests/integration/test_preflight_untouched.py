@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A look ahead runs nothing, so no trigger fires; and it looks at this flag's latch and at what passes the fence."""
+"""A look ahead runs nothing, so no trigger fires; it looks at this flag's latch and at what gets around the fence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.preflights import checks, healthy, missing
 
 # These databases have no pg_stat_statements.
 UNSEEN = {"orm_saves": "unknown"}
-# That of the fence's functions, while they take turns.
+# The advisory lock with which the fence's functions take turns.
 LOCK = 118075163402607
 FIRED = "SELECT last_value, is_called FROM fired"
 
@@ -40,12 +40,12 @@ def test_the_latch_of_this_flag_must_stand_and_be_ours_to_raise(
 ) -> None:
     modules, options = healthy(db, directory)
     role = modules.options["login_user"]
-    # These do not make a latch: only the table's owner can have it fire in every role.
+    # These grants are not enough for a latch: only the table's owner can make it fire in every role.
     db.rows(f"GRANT TRIGGER ON companies TO {role}")
     db.rows(f"GRANT CREATE ON SCHEMA kanban_rollback TO {role}")
     trigger = db.value("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'zz_kanban%latch%'")
     function = trigger.removeprefix("zz_kanban_rollback_")
-    # Of another flag: it says nothing about this one.
+    # The latch of another flag says nothing about this one.
     db.rows("CREATE FUNCTION kanban_rollback.raise_latch_other(text) RETURNS void LANGUAGE sql AS ''")
     assert missing(modules.ok("preflight_info", **options)) == UNSEEN
     db.rows(statement.format(trigger=trigger, function=function, role=role))
@@ -58,7 +58,7 @@ def test_the_latch_of_this_flag_must_stand_and_be_ours_to_raise(
 
 
 def test_no_trigger_of_the_application_fires(db: Database, directory: Path) -> None:
-    """A statement's trigger fires where no row is met, and a sequence is not rolled back."""
+    """A statement's trigger fires even if no row matches, and a sequence is not rolled back."""
     modules, options = healthy(db, directory)
     role = modules.options["login_user"]
     db.modules().ok("write_fence", state="dormant", tables=options["fence_tables"], grant_to=[role])
@@ -82,7 +82,7 @@ def test_no_trigger_of_the_application_fires(db: Database, directory: Path) -> N
         assert "fire_after, fire_before" in seen["kill"]["what"]
         assert "none was run" in seen["kill"]["what"]
     assert db.rows(FIRED) == before
-    # The triggers are no dummies.
+    # The triggers do fire.
     db.rows("UPDATE companies SET settings = settings WHERE false")
     assert db.rows(FIRED) != before
 
@@ -125,7 +125,7 @@ def test_triggers_that_get_around_the_fence_are_said(db: Database, directory: Pa
 
 
 def test_it_stands_in_no_line_of_the_fence(db: Database, directory: Path) -> None:
-    """Who raises a fence holds an advisory lock; a look ahead neither waits for it nor takes it."""
+    """A session that raises a fence holds an advisory lock; a look ahead neither waits for it nor takes it."""
     modules, options = healthy(db, directory)
     role = modules.options["login_user"]
     db.modules().ok("write_fence", state="dormant", tables=options["fence_tables"], grant_to=[role])

@@ -31,7 +31,7 @@ session.cursor().copy_expert('COPY "Tickets" TO STDOUT', sys.stdout.buffer)
 
 @contextmanager
 def copying(db: Database) -> Iterator[None]:
-    """Have the table copied under the name of a dump's session by somebody who reads nothing of it."""
+    """Have the table copied by a session that is named like a dump's, and whose client reads nothing of it."""
     given = {**db.server.parameters(db.name), "application_name": "chatia.kanban_rollback pg_dump 0a1b"}
     process = subprocess.Popen([sys.executable, "-c", _READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -102,7 +102,7 @@ def test_a_job_without_a_process_is_lost_and_not_waited_for(
     lost = db.modules().fails("job_lost", "progress_info", results_file=str(path), **options)
     assert told in lost["msg"]
     assert "restarted" not in lost["msg"]
-    # Of before this machine, or container, was started.
+    # From before this machine, or container, was started.
     os.utime(path, (1, 1))
     assert "The host was restarted meanwhile." in db.modules().fails(
         "job_lost", "progress_info", results_file=str(path), **options

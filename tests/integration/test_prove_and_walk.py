@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The roles prove and walk through Ansible: real processes, one that listens nowhere, one host that is not reached."""
+"""The roles prove and walk through Ansible: real processes, one that listens nowhere, one host that is unreachable."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ PROFILE: dict[str, Any] = {
 
 
 def asked(directory: Path, hosts: dict[str, dict[str, Any]], *options: str) -> dict[str, Any]:
-    """Run the roles on these hosts, and return the parts; the password is not in what the run shows."""
+    """Run the roles on these hosts, and return the parts; the password must not be in the output."""
     profile = {**PROFILE, "result_file": str(directory / "result.json")}
     groups = {"ungrouped": {"localhost": LOCAL}, "db": {"db1": LOCAL}, "app": hosts}
     done = playbook.run(
@@ -137,7 +137,7 @@ def test_every_host_is_judged_and_none_that_could_not_be_asked_is_passed_over(di
                      "kanban_app_prove_seconds": 30},
             "app2": {**LOCAL, "kanban_app_url": shared[0].url, "prove_pids": [one.pid for one in shared]},
             "app3": {**LOCAL, "kanban_app_url": f"http://127.0.0.1:{free_port()}", "kanban_app_processes": 1},
-            # Nobody knows how many share its port, for there is no pm2.
+            # How many share its port is not known, because there is no pm2.
             "app5": {**LOCAL, "kanban_app_url": shared[0].url},
             "app4": {"ansible_host": "127.0.0.1", "ansible_port": 1, "kanban_app_url": quick.url},
         }  # fmt: skip
@@ -163,7 +163,7 @@ def test_every_host_is_judged_and_none_that_could_not_be_asked_is_passed_over(di
     assert "app2: the V1 walk FAILED" not in "\n".join(walk["lines"])
     assert health["bad"] == ["app3 is not healthy", "the health of app4 is not known"]
     assert "app1: healthy, 200 in" in "\n".join(health["lines"])
-    # In check mode nothing is asked, and what would be is said.
+    # In check mode nothing is asked; the lines say what would be.
     assert "app1: would be walked: ask for one, see V1" in planned["walk"]["lines"]
     assert "app1: its application processes would be asked until each serves V1" in planned["proof"]["lines"]
 

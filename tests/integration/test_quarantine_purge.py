@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What repairs put into quarantine goes when retention says so, and an undo says that it is gone."""
+"""Rows that repairs put into quarantine go when their retention ends, and an undo says that they are gone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT = "SELECT count(*) FROM kanban_rollback.quarantined"
 
 
 def closed(db: Database, modules: Modules, days: int) -> None:
-    """Close the incident as if it had been so many days ago."""
+    """Close the incident as if it had been closed that many days ago."""
     modules.ok("write_fence", state="absent")
     db.modules(incident_id=INCIDENT).ok("incident", state="closed")
     age = "UPDATE kanban_rollback.incidents SET closed_at = clock_timestamp() - make_interval(days => %s)"
