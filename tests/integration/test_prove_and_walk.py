@@ -156,7 +156,7 @@ def test_every_host_is_judged_and_none_that_could_not_be_asked_is_passed_over(di
     assert "connection refused" in lines
     assert "NOT PROVEN: 2 answered, and how many there are is not known" in lines
     assert "app4: proof of kill NOT ACCOUNTED FOR: could not be reached" in lines
-    # The kill was two seconds and one of ours before it was asked, and the slowest took its time after that.
+    # The kill was two seconds, and one of our own work, before it was asked; the slowest took its time after that.
     (figures,) = [line for line in proof["lines"] if line.startswith("app2: 2 of 2")]
     assert 3.0 <= float(figures.split("at most ")[1].split(" s")[0]) < 30
     assert walk["bad"] == ["the V1 walk failed on app3", "the V1 walk on app4 could not be made"]

@@ -141,7 +141,7 @@ def test_a_switch_writes_its_event(db: Database) -> None:
     told = db.modules().ok("incident_info", incident_id="INC-1")
     assert told["chain_broken_at"] == []
     seen = [(one["run_id"], one["phase"], one["event"], one["data"]["changed_count"]) for one in told["events"]]
-    # A kill that found nothing to switch is one too: somebody stopped it.
+    # A kill that found nothing to switch counts too: somebody stopped it.
     assert seen == [
         ("r1", "contain", "disabled", 50),
         ("r2", "contain", "disabled", 0),
@@ -183,7 +183,7 @@ def test_info_without_a_ledger(db: Database, directory: Any) -> None:
 
 def test_controllers_that_start_at_once_make_one_ledger_and_one_incident(db: Database) -> None:
     modules = db.modules()
-    # Whoever comes first waits here, and the others behind it; then all go on at once.
+    # The first one waits here, and the other behind it; then both go on at once.
     with (
         db.transaction("CREATE SCHEMA kanban_rollback") as gate,
         modules.start("incident", incident_id="INC-1", incident_adopt=True) as one,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""scenario3.yml after the stop: the plan, its approval, the repair, the validated data, and all of it back."""
+"""scenario3.yml after the stop: the plan, its approval, the repair, the validated data, and the undo of it all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Place:
         return playbook.start(self.directory, *self._typed(extra), *options)
 
     def shown(self, **extra: Any) -> tuple[Run, list[str]]:
-        """Run scenario3.yml as a person sees it; return also what was drawn over on the last line."""
+        """Run scenario3.yml as a person sees it; also return what was drawn over on the last line."""
         return playbook.shown(self.directory, *self._typed(extra), timeout=300)
 
     def play(self, name: str, **extra: Any) -> Run:
@@ -58,7 +58,7 @@ class Place:
         return playbook.start(self.directory, *self._typed(extra, name)).wait(timeout=300)
 
     def _typed(self, extra: dict[str, Any], name: str = "scenario3") -> list[str]:
-        """Return the playbook and what is said to it."""
+        """Return the playbook and its arguments."""
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
@@ -84,7 +84,7 @@ class Place:
 
     def left(self, task: str) -> dict[str, list[str]]:
         """Return the tables as a killed run leaves them: what it began goes on without its controller, to its end."""
-        # One that works renews its lease until it has ended.
+        # A job that works renews its lease until it has ended.
         held = "SELECT count(*) FROM kanban_rollback.leases WHERE expires_at > clock_timestamp() + interval '45 s'"
         wait_for(lambda: not self._jobs and not self.db.value(held), f"the end of {task}", 60)
         return whole(self.db, *TABLES)
@@ -108,7 +108,7 @@ class Place:
 
 @pytest.fixture
 def place(db: Database, directory: Path) -> Place:
-    """The plan's damage, of which the checks find each row."""
+    """The plan's damage; the checks find each row of it."""
     return Place(db, load(db), directory)
 
 
@@ -120,13 +120,13 @@ def hash_of(run: Run) -> str:
 
 
 def moves_with_the_ledger(drawn: str, doubled: int, orphans: int) -> None:
-    """See that the last line went through the tables, with rows as they were done."""
+    """Check that the last line went through the tables, with the rows that were done."""
     for table, rows in (("1 of 2 (public.TicketTags)", 0), ("2 of 2 (public.Tags)", doubled)):
         assert f": delete, table {table}, {rows} of {doubled + orphans} rows: Wait until it is repaired [db1]" in drawn
 
 
 def is_recorded(place: Place, run: Run, mended: int) -> None:
-    """See that the journal has a job as what it was, and not as somebody's who asked."""
+    """Check that the journal has a job as what it was, and not as the task that asked for its result."""
     found = lines(journals.Place(place.db, place.directory).journals(run.incident)[-1])
     figures = [task["figures"] for task in tasks(found, "integrity_repair") if task["role"] == "recover"]
     assert [one.get("quarantined") for one in figures] == [None, mended]
@@ -142,7 +142,7 @@ def test_found_planned_approved_repaired_validated_and_back(place: Place) -> Non
     assert plan.rc == 0, plan.output
     assert f"orphan_tags (critical): {damage['orphan_tags']} rows" in plan.screen
     assert re.search("Plan [0-9a-f]{64}", plan.screen)
-    # By the time that it is stopped the data may have another plan.
+    # By the time of the stop the data may have another plan.
     assert "kanban_plan_hash" not in plan.screen
     assert not (place.directory / "incidents").exists()
     before = whole(place.db, *TABLES)
@@ -151,7 +151,7 @@ def test_found_planned_approved_repaired_validated_and_back(place: Place) -> Non
     for name, rows in damage.items():
         assert re.search(rf"{name} \(\w+\): {rows} rows", stopped.screen), (name, stopped.screen)
     assert f"the plan would repair {mended} rows" in stopped.screen
-    # What undoes a misfire would switch V2 on over this.
+    # The undo of a misfire would switch V2 on over this.
     assert "misfire" not in stopped.screen
     assert "Not validated: that comes with the repair" in stopped.screen
     file = re.search(r"in full in (\S+plan-[0-9a-f]{16}\.json)", stopped.screen)
@@ -180,7 +180,7 @@ def test_found_planned_approved_repaired_validated_and_back(place: Place) -> Non
     assert told["passed"]
     assert told["data"]["writes"] == 0
 
-    # The same command again: nothing to repair, and the data is validated anew.
+    # The same command again: nothing to repair, and the data is validated again.
     again = place.run(**APPROVED, kanban_plan_hash=hash_of(stopped))
     assert again.rc == 0, again.output
     assert "nothing to repair, the data is validated" in again.screen
@@ -262,7 +262,7 @@ def test_a_row_that_changed_since_the_plan_is_looked_at_again(place: Place) -> N
     assert whole(place.db, *TABLES) == before
 
 
-# What it began, the repair, is at work by then.
+# By then the repair that it began is at work.
 MOMENTS = ("Wait until it is repaired",)
 
 

@@ -67,7 +67,7 @@ def test_a_repair_from_before_the_dump_that_is_undone_after_it(db: Database, dir
         (['INSERT INTO "TicketTags" VALUES (2, 2), (2, 2)'], "TicketTags", {"writes": 2, "new": 2}),
         (['DELETE FROM "TicketTags" WHERE "ticketId" = 9'], "TicketTags", {"writes": 1, "gone": 1, "accounted": False}),
         (['TRUNCATE "TicketTags"'], "TicketTags", {"writes": 30, "gone": 30, "accounted": False}),
-        # There and back again: only transactions and counters tell.
+        # There and back again: only transactions and counters show it.
         (["""UPDATE "Tags" SET name = 'x' WHERE id = 2""", """UPDATE "Tags" SET name = 'Novo' WHERE id = 2"""], "Tags",
          {"writes": 1, "changed": 0}),
         (['UPDATE "Tickets" SET "kanbanLane" = 2 WHERE id = 5'], "Tickets", {"writes": 1, "changed": 1}),
@@ -132,13 +132,13 @@ def test_people_at_work_do_not_keep_it_waiting(db: Database, directory: Path) ->
         people.kill()
         people.wait(10)
     assert (writes(result), table(result, "Tickets")["new"] > 0) == (0, True)
-    # It waits for the counters to come to rest, for five seconds at most: those that nothing is compared by never do.
+    # It waits for the counters to settle, for five seconds at most; those that no comparison uses never settle.
     assert result["elapsed_ms"] < 4000
 
 
 def test_a_repair_that_was_rolled_back_deleted_nothing(db: Database, directory: Path) -> None:
     modules, measuring = begin(db, directory)
-    # What a repair leaves without a lane, a check that decides may not find: it is rolled back after all deletions.
+    # A check that decides must not find what a repair leaves without a lane: it is rolled back after all deletions.
     empty = {"name": "empty", "kind": "null_reference", "table": "Tickets", "column": "kanbanLane"}
     checks = [ORPHANS, LANES, {**empty, "severity": "critical"}]
     found = plan(modules, checks, max_fraction=1)
@@ -150,7 +150,7 @@ def test_a_repair_that_was_rolled_back_deleted_nothing(db: Database, directory: 
         "SELECT data -> 'deleted' ->> 'public.Tags' FROM kanban_rollback.events WHERE event = 'rolled back'"
     )
     assert look(measuring)["recovery_point"]["writes"] == 0
-    # Where it does not decide, that the plan itself makes more of them is no reason against it.
+    # If it does not decide, it does not matter that the plan itself makes more of them.
     cardless = {**empty, "name": "cardless", "kind": "cardless_ticket", "tenant": "companyId", "severity": "low"}
     repair(modules, [ORPHANS, LANES, {**empty, "severity": "low"}, cardless], max_fraction=1)
     result = look(measuring)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where it cannot be told what was written since the fence it says so and why, and never 0; and it is bounded."""
+"""If it is unknown what was written since the fence, the result says so and why, and never 0; and it is bounded."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_deletion_from_before_the_fence_that_an_idle_session_reports_late_is_n
 ) -> None:
     board(db, *MORE)
     with db.connect() as session, session.cursor() as cursor:
-        # What a session does in its first second it tells later.
+        # What a session does in its first second it reports later.
         cursor.execute('DELETE FROM "TicketTags" WHERE "ticketId" = 9')
         ready(db, TABLES)
         time.sleep(1.1)
@@ -94,7 +94,7 @@ def test_a_deletion_from_before_the_fence_that_an_idle_session_reports_late_is_n
 def test_a_fence_that_was_touched_by_who_was_in_flight_at_the_end_of_its_drain_is_no_untouched_one(
     db: Database, directory: Path, before: str
 ) -> None:
-    """Its ids, a subtransaction's too, are older than the end of the drain."""
+    """The ids of its transaction and its subtransaction are older than the end of the drain."""
     board(db, *MORE)
     with db.transaction(before) as session, session.cursor() as cursor:
         ready(db, TABLES)

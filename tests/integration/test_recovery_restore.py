@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""scenario3.yml with kanban_recovery=restore: what a backup has comes back as approved, is validated and goes again."""
+"""scenario3.yml with kanban_recovery=restore: a backup's rows come back as approved, are validated, and go again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RESTORE = {"kanban_recovery": "restore"}
 
 @dataclass
 class Damaged:
-    """A place whose data lost rows after its backup: how it was, what came of it, and where the backup is."""
+    """A place whose data lost rows after its backup: how it was, how it is now, and where the backup is."""
 
     place: Place
     source: dict[str, str]
@@ -70,7 +70,7 @@ def damaged(db: Database, directory: Path) -> Damaged:
 
 
 def typed(run: Run) -> dict[str, object]:
-    """Return the variables of the line to type, as a shell and Ansible take it apart, without who approves it."""
+    """Return the variables of the line to type, as a shell and Ansible parse it, without who approves it."""
     line = re.search(r"To apply it:\W+(ansible-playbook .*? -e kanban_approved_by=)", run.screen)
     assert line, run.screen
     words = shlex.split(line[1])
@@ -99,7 +99,7 @@ def test_compared_refused_where_it_is_late_approved_brought_back_and_validated(d
     assert f"changed: lastMessage in {MOVED}" in stopped.screen
     assert "the incident was opened then, and no check tells an earlier moment" in stopped.screen
     assert "Not validated: that comes with the restore" in stopped.screen
-    # What undoes a misfire would switch V2 on over this.
+    # The undo of a misfire would switch V2 on over this.
     assert "misfire" not in stopped.screen
     # What people wrote is theirs.
     assert "Olá" not in stopped.output
@@ -138,7 +138,7 @@ def test_compared_refused_where_it_is_late_approved_brought_back_and_validated(d
 
 
 def as_restored(damaged: Damaged) -> None:
-    """See that what was missing is there, and that what was changed or is newer stayed."""
+    """Check that what was missing is there, and that what was changed or is newer stayed."""
     after = whole(damaged.place.db, *TABLES)
     assert after['"TicketTags"'] == damaged.then['"TicketTags"']
     assert set(damaged.now['"Tickets"']) < set(after['"Tickets"'])
@@ -150,7 +150,7 @@ def as_restored(damaged: Damaged) -> None:
 @pytest.mark.timeout(600)
 def test_typed_again_there_is_nothing_left_and_an_undo_takes_it_away_again(damaged: Damaged) -> None:
     place, db = damaged.place, damaged.place.db
-    # Where nothing is named all else is done, and the backup that there is, is said.
+    # If no source is named, everything else is done, and the backup that exists is reported.
     named = place.run(**RESTORE, kanban_backup_sources=[{"kind": "pg_dump", "path": damaged.source["path"]}])
     assert named.rc != 0
     assert "CONTAINED: Kanban V2 is off" in named.screen, named.output
@@ -187,7 +187,7 @@ def test_a_late_backup_comes_back_where_that_is_overridden_with_a_reason_which_i
     asked = {**RESTORE, "kanban_restore_source": damaged.source, "kanban_corrupt_since": "2020-01-01T00:00:00Z"}
     refused = place.run(**asked)
     assert "it is corrupt since 2020-01-01" in refused.screen, refused.output
-    # Who asks for this has lost something, whatever the checks say.
+    # Anyone who asks for this has lost something, whatever the checks say.
     assert "misfire" not in refused.screen
     given = typed(place.run(**asked, kanban_break_glass=broken))
     assert given["kanban_break_glass"] == broken
@@ -205,7 +205,7 @@ def test_a_late_backup_comes_back_where_that_is_overridden_with_a_reason_which_i
 @pytest.mark.timeout(600)
 def test_a_tag_that_is_on_its_card_again_is_named_and_left_out_where_that_is_asked_for(damaged: Damaged) -> None:
     place, db = damaged.place, damaged.place.db
-    # By a newer row, which the old one would double; where the schema itself refuses that, the old one just stays away.
+    # By a newer row, which the old one would double; if the schema itself refuses that, the old one just stays away.
     db.rows('ALTER TABLE "TicketTags" DROP CONSTRAINT "TicketTags_ticketId_tagId_key"')
     again = db.rows(
         """INSERT INTO "TicketTags" (id, "ticketId", "tagId", "createdAt", "updatedAt")
@@ -215,7 +215,7 @@ def test_a_tag_that_is_on_its_card_again_is_named_and_left_out_where_that_is_ask
     )
     before = whole(db, *TABLES)
     asked = {**RESTORE, "kanban_restore_source": damaged.source}
-    # A stop has validated the data before, for no check finds what is gone.
+    # A stop has validated the data before, because no check finds what is gone.
     validated = place.run()
     assert "the data is validated" in validated.screen, validated.output
     refused = place.run(**typed(place.run(**asked)), kanban_approved_by="ana")
@@ -240,7 +240,7 @@ def test_a_tag_that_is_on_its_card_again_is_named_and_left_out_where_that_is_ask
 @pytest.mark.timeout(600)
 def test_rows_that_went_with_what_they_belong_to_are_no_sound_data(damaged: Damaged) -> None:
     place, db = damaged.place, damaged.place.db
-    # Tickets are not asked for. Tags that are only off their cards come back; what is left is of tickets that are gone.
+    # Tickets are not asked for. Tags that are only off their cards come back; the rest belongs to tickets that went.
     lost = damaged.missing(TABLES[2]) - UNTAGGED
     assert lost
     place.variables["kanban_restore_tables"] = ["TicketTags"]

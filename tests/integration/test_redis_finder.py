@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trying again at a Redis that is not there: with pauses, until the deadline or until who asks gives up."""
+"""Retrying a Redis that is not there: with pauses, until the deadline or until the caller gives up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _never(_session: Session) -> None:
 
 
 def _tried(seconds: float, **how: Any) -> tuple[int, int]:
-    """Return how often a port was tried on which nobody listens, and for how many milliseconds."""
+    """Return how often a port without a listener was tried, and for how many milliseconds."""
     deadline = Deadline(seconds)
     finder = Finder(Login(host="127.0.0.1", port=processes.free_port()), deadline)
     with pytest.raises(ServerError) as error:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Redis is doing, from real ones: rates between two readings, missing rights, and no data of customers."""
+"""What Redis is doing, from real servers: rates between two readings, missing rights, and no data of customers."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_slow_commands_and_latency_by_name_and_never_with_what_was_in_them(store
         client.set(f"contacts:{SECRET}", SECRET)
         clock = "os.clock()"
         if major(store.binary) < 7:
-            # A script has no clock of its own then, and each call is a line of the log by itself: it asks now and then.
+            # There a script has no clock of its own, and each call is a line of the log: it asks only now and then.
             clock = "(function() for _ = 1, 200000 do end local t = redis.call('TIME') return t[1] + t[2] / 1e6 end)()"
         client.eval(f"local s = {clock} repeat until {clock} - s > 0.06 return '{SECRET}'", 0)
     result = stats(store, interval=0, slowlog=100)

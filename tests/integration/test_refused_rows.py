@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows that the server refuses to write, and undos that would be turned back: said, and nothing is spent for them."""
+"""Rows that the server refuses to write, and undos that would be turned back: reported, and nothing is used up."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_what_is_planted_is_found_and_taken_away_to_the_letter(db: Database, sha
     assert (done["changed"], planted(done), done["rows"]) == (True, wanted, 36)
     again = modules.ok("rehearsal_data", kinds=kinds, rows=12)
     assert (again["changed"], planted(again)) == (False, wanted)
-    # What was there is there, and what came is what the checks are for.
+    # What was there is still there, and what came is what the checks look for.
     now = rows_of(db)
     assert all(set(before[name]) <= set(now[name]) for name in TABLES)
     # Each has a time of its own, by which rows without a key are told apart.
@@ -77,7 +77,7 @@ def test_what_is_planted_is_found_and_taken_away_to_the_letter(db: Database, sha
     assert (back["changed"], back["removed"], back["gone"], back["left"]) == (True, 36, 0, 0)
     assert rows_of(db) == before
     assert not modules.ok("rehearsal_data", state="absent")["changed"]
-    # It can be done again, and it is told apart from the first time.
+    # It can be done again, and is distinguished from the first time.
     assert modules.ok("rehearsal_data", kinds=[DUPLICATES], rows=3)["rows"] == 3
     assert modules.ok("rehearsal_data", state="absent")["removed"] == 3
     assert rows_of(db) == before
@@ -125,7 +125,7 @@ def test_what_the_schema_does_not_take_is_said_and_the_rest_is_planted(db: Datab
     done = modules.ok("rehearsal_data", kinds=kinds)
     assert (done["changed"], done["rows"], rows_of(db)) == (False, 0, before)
     assert "violates check constraint" in done["planted"][2]["why"]
-    # A trigger that writes elsewhere would be somebody's row that is changed: it is rolled back.
+    # A trigger that writes elsewhere would change somebody's row: it is rolled back.
     db.rows('ALTER TABLE "ErrorLogs" DROP CONSTRAINT "ErrorLogs_context_check"')
     db.rows("""CREATE FUNCTION counts() RETURNS trigger LANGUAGE plpgsql AS
                'BEGIN UPDATE "Companies" SET status = false WHERE id = 3; RETURN NEW; END'""")

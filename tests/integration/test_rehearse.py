@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rehearse.yml: the scenario's real playbook on staging, verified, timed, and everything as before to the letter."""
+"""rehearse.yml: the scenario's real playbook on staging, verified, timed, and everything exactly as before."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_scenario_3_is_rehearsed_and_everything_is_as_before(place: Staging) -> 
     (file,) = place.journals(incident)
     found = lines(file)
     assert found[0]["data"]["rehearsal"] is True
-    # Nobody takes what is told of it for an incident, and on staging it is only written.
+    # Its messages cannot be taken for those of an incident, and on staging they are only written.
     told = [json.loads(path.read_text(encoding="utf-8")) for path in file.parent.glob("messages/*.json")]
     assert {(message["subject"][:9], route["status"]) for message in told for route in message["routes"]} == {
         ("[ENSAIO] ", "dry_run")
@@ -122,7 +122,7 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
             assert place.rows() != before, says
             ((incident, scenario),) = place.open()
             assert scenario == "rehearsal of scenario3"
-            # It may be at work still, for all that the next one can know.
+            # As far as the next one can know, it may still be at work.
             early = place.rehearse(**given)
             assert (early.rc, place.open()) == (2, [(incident, scenario)]), early.output
             assert "it may be at work" in early.screen
@@ -132,7 +132,7 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
                 later = place.rehearse(**given)
             else:
                 later = place.rehearse("-e", "kanban_rehearse=put_back", **given)
-            # Asked for a scenario, it has rehearsed none.
+            # If it was asked for a scenario, it has rehearsed none.
             assert later.rc == (2 if says == "Stopped: what holds now" else 0), later.output
             assert f"PUT BACK: what the rehearsal {incident} left is as before." in later.screen
             assert (place.rows(), place.open()) == (before, [])
@@ -202,7 +202,7 @@ def test_what_does_not_verify_is_put_back_all_the_same(place: Staging) -> None:
     now = place.rows()
     assert {name: rows for name, rows in now.items() if rows != before[name]}.keys() <= {'"Tickets"'}
     assert place.open() == []
-    # A step of the team's that fails keeps the scenario from being run, and nothing from being put back or mended.
+    # If a step of the team's fails, the scenario is not run, but everything is put back and mended all the same.
     mended = place.directory / "mended"
     touch = {"name": "Mend", "ansible.builtin.file": {"path": str(mended), "state": "touch", "mode": "0600"}}
     (place.directory / "break.yml").write_text(json.dumps([{"name": "Fail", "ansible.builtin.fail": {"msg": "no"}}]))
@@ -228,9 +228,9 @@ def test_what_does_not_verify_is_put_back_all_the_same(place: Staging) -> None:
 )
 def test_a_host_that_is_lost_for_one_task_is_not_as_before(place: Staging, after: str, lost: str, said: str) -> None:
     before = place.rows()
-    # From one answer to the next nobody reaches it: Ansible goes on with the task after that, and rescues nothing.
+    # Between one result and the next it is unreachable: Ansible goes on with the task after that, and rescues nothing.
     nowhere = silent_where(f"{after} is defined and {lost} is not defined")
-    # Where planted rows are fenced, taking them away would tell of a fence that is up.
+    # If planted rows were fenced, taking them away would show that a fence is up.
     run = place.rehearse(**nowhere, kanban_fence_tables=["Tickets"])
     assert run.rc == 2, run.output
     assert "NOT GREEN: scenario3, and NOT all is as before." in run.screen

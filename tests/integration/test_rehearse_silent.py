@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What rehearse.yml makes of what a killed rehearsal left, where a database is silent about it."""
+"""What rehearse.yml does about what a killed rehearsal left, if a database is silent about it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""release.yml on the real application: not before the data is validated; tested; refused again where it fails."""
+"""release.yml on the real application: not before the data is validated; tested; refused again if it fails."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_later_stop_wins(stopped: Stopped, when: str, lowered: int) -> None:
     assert "Next: ask who stopped it again" in run.screen
     assert ("db1: the fence was never lowered there: " in run.screen) == (not lowered)
     assert stopped.db.value("SELECT count(*) FROM kanban_rollback.events WHERE event = 'fence_lowered'") == lowered
-    # The application's refusal never went.
+    # The application never stopped refusing.
     assert run.recap("redis1").get("changed", 0) == 0
 
 
@@ -194,7 +194,7 @@ def test_killed_on_its_way_the_same_command_goes_on(stopped: Stopped, moments: S
             held = stopped.release()
             assert held.rc != 0
             assert "db1: ana is at work on" in held.screen, held.output
-        # Its own time runs out; nobody has to break anything for that.
+        # Its lease runs out by itself; nobody has to break anything for that.
         stopped.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
         assert set(before[1]) <= set(stopped.board()[1]), task
 
@@ -224,7 +224,7 @@ def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> 
     stopped.validate()
     unread = playbook.silent_where("__release_block_info is not defined")
     unrecorded = playbook.silent_where("__release_again is defined and __release_record is not defined")
-    # The walk reads alone, so it passes where the application refuses writes.
+    # The walk only reads, so it passes although the application refuses writes.
     lost = stopped.release(redis1=unread, db1=unrecorded, kanban_app_smoke_steps=[])
     assert (lost.rc != 0, stopped.refuses, stopped.events(), stopped.leases()) == (True, (False, True), [], 1), (
         lost.output
@@ -234,12 +234,12 @@ def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> 
     assert "redis1: write block NOT ACCOUNTED FOR: could not be reached" in lost.screen
     assert "NOT WELL: it is not on record: db1: " in lost.screen
     stopped.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
-    # The lease was not to be had at first, and was taken since: it is given back.
+    # The lease could not be taken at first, and was taken later: it is given back.
     unleased = playbook.silent_where("__release_open is defined and __release_lease is not defined")
     done = stopped.release(db1=unleased)
     assert (done.rc, stopped.refuses, stopped.leases()) == (0, (False, False), 0), done.output
     assert [event for event, _why in stopped.events()] == ["released"]
-    # By now it is on record, and the lease alone stays.
+    # By now it is on record, and only the lease stays.
     again = stopped.release(db1=unrecorded)
     assert (again.rc, stopped.leases()) == (0, 1), again.output
     assert "The lease on db1 is not known to be given back: " in again.screen
@@ -259,13 +259,13 @@ def test_nothing_is_given_back_where_another_server_took_over_and_nobody_counted
 @pytest.mark.drill
 def test_what_nobody_can_judge_is_refused_again_and_no_steps_are_none(stopped: Stopped) -> None:
     stopped.validate()
-    # No list, so that whether it is empty is no question that has an answer.
+    # It is not a list, so whether it is empty cannot be answered.
     unjudged = stopped.release(kanban_app_v1_steps=7)
     assert (unjudged.rc != 0, stopped.refuses, stopped.leases()) == (True, (True, True), 0), unjudged.output
     assert "RAISED AGAIN: it was not judged; its writes are refused again." in unjudged.screen
     assert "NOT WELL: whether it holds is not known: " in unjudged.screen
     assert stopped.events() == [("raised again", '["it was not judged"]')]
-    # One host may be all of them.
+    # One host may have every role.
     done = stopped.release(
         kanban_app_v1_steps=None, kanban_app_hosts="db1", db1={"kanban_app_url": stopped.app.urls[0]}
     )

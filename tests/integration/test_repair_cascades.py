@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes along with rows that are deleted is planned, kept and brought back, to the letter of every type."""
+"""What goes along with rows that are deleted is planned, kept and brought back, exactly, whatever its type."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def board(db: Database, *more: str) -> None:
 
 
 def link(name: str, effect: str, column: str = '"tagId" integer') -> list[str]:
-    """Return what makes a table whose rows lead to tags: 2 to each, and no key."""
+    """Return the statements for a table whose rows refer to tags: 2 to each, and no key."""
     return [
         f'CREATE TABLE {name} ({column} REFERENCES "Tags" ON DELETE {effect}, note text)',
         f"INSERT INTO {name} SELECT g / 2, 'n' || g FROM generate_series(0, 41) AS g",
@@ -82,7 +82,7 @@ def test_a_key_that_forbids_it_is_said_beforehand(db: Database) -> None:
     ]
     modules.fails("restricted", "integrity_repair", checks=[ORPHANS], plan_hash=planned["plan_hash"])
     assert whole(db) == before
-    # Rows that are mended by a check of their own do not forbid it any more.
+    # Rows that a check of their own mends no longer forbid it.
     first = [
         {
             "name": name,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nothing is changed that is not kept, whoever changes it, and what comes back is what was there."""
+"""Nothing is changed without being kept, whoever changes it, and what comes back is what was there."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_without_the_right_to_leave_triggers_aside_it_does_not_come_back_half(db
 @pytest.mark.usefixtures("tags")
 @pytest.mark.parametrize("checks", [[GIVEN], [ORPHANS]], ids=["changed", "deleted"])
 def test_what_could_not_come_back_past_a_check_is_refused(db: Database, checks: list[dict[str, Any]]) -> None:
-    # A column of a name that the plan has too, and a sign that the driver knows.
+    # A column whose name the plan uses too, and a character that means something to the driver.
     db.rows("ALTER TABLE tags ADD level integer DEFAULT 1, ADD CHECK (level % 2 = 1 OR note LIKE '%z') NOT VALID")
     modules = ready(db, ["tags"])
     assert plan(modules, checks)["plan"]["refused"] == []

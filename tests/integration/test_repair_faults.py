@@ -20,7 +20,7 @@ from tests.integration.repairs import INCIDENT, PLAN, counts, plan, ready, repai
 
 DUPLICATES = PLAN[3]
 LANES = PLAN[1]
-# Slow enough to be met in the middle: the row that goes to quarantine first waits for us.
+# Slow enough to be caught in the middle: the row that goes to quarantine first waits for us.
 _GATE = """CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS
            'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN OLD; END'"""
 _TRIGGER = """CREATE TRIGGER wait_here AFTER DELETE ON "TicketTags" FOR EACH STATEMENT EXECUTE FUNCTION wait_here()"""
@@ -33,7 +33,7 @@ _BEFORE = """CREATE TRIGGER wait_here BEFORE DELETE ON "Tags" FOR EACH STATEMENT
 def in_the_middle(
     db: Database, modules: Modules, trigger: str = _TRIGGER, **options: Any
 ) -> Iterator[tuple[Running, int, connection]]:
-    """Give a repair that waits where the trigger is, with its backend's pid and what it waits for."""
+    """Yield a repair that waits where the trigger is, with its backend's pid and what it waits for."""
     db.rows(_GATE)
     db.rows(trigger)
     with (
@@ -62,7 +62,7 @@ def test_cut_off_in_the_middle(db: Database, how: str) -> None:
             failed(running.result(), "lost_connection")
         else:
             running.kill()
-            # The server sees within a second that nobody is there any more.
+            # The server notices within a second that the client is gone.
             until = time.monotonic() + 10
             while db.rows("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)):
                 assert time.monotonic() < until
@@ -87,7 +87,7 @@ def test_two_at_once(db: Database) -> None:
         other = modules.having(run_id="run-2", operator="bia")
         other.fails("lease_held", "integrity_repair", **options)
         other.fails("lease_held", "integrity_repair", state="undone")
-        # A plan may be made meanwhile, and it is the one of before.
+        # A plan may be made meanwhile, and it is the same as before.
         assert plan(other)["plan_hash"] == options["plan_hash"]
         gate.commit()
         assert counts(running.result())["duplicate_ticket_tags"] == 0
@@ -175,7 +175,7 @@ def test_undo_refuses_what_is_there_by_now(db: Database) -> None:
     assert not looked["changed"]
     result = modules.fails("conflict", "integrity_repair", state="undone")
     assert result["conflicts_count"] == looked["conflicts_count"] == 3
-    # Which rows, and nothing of what they hold.
+    # It names the rows, and nothing of what they contain.
     assert {(row["table"], row["key"]["id"]) for row in result["conflicts"]} == {
         ("public.Tags", "400"),
         ("public.Tickets", "1"),

@@ -24,7 +24,7 @@ ORPHANS: dict[str, Any] = {
 
 @pytest.fixture
 def modules(db: Database) -> Modules:
-    """Give tags of which one leads to no company, with the incident open."""
+    """Return modules on tags of which one leads to no company, with the incident open."""
     db.rows("CREATE TABLE companies AS SELECT 1 AS id")
     db.rows("CREATE TABLE tags (id integer PRIMARY KEY, company integer)")
     db.rows("INSERT INTO tags VALUES (1, 9), (2, 1), (3, 1)")
@@ -39,7 +39,7 @@ def close(db: Database, incident: str) -> None:
 def test_an_approval_is_used_once(db: Database, modules: Modules) -> None:
     before = whole(db)
     approved = plan(modules, [ORPHANS])["plan_hash"]
-    # A plan is the same by each id of its incident.
+    # A plan is the same under each id of its incident.
     db.modules(incident_id="INC-1").ok("incident", aliases=["INC-A"])
     assert plan(modules.having(incident_id="INC-A"), [ORPHANS])["plan_hash"] == approved
     modules.ok("integrity_repair", checks=[ORPHANS], plan_hash=approved)
@@ -48,7 +48,7 @@ def test_an_approval_is_used_once(db: Database, modules: Modules) -> None:
     modules.fails("plan_changed", "integrity_repair", checks=[ORPHANS], plan_hash=approved)
     modules.ok("write_fence", state="absent")
     other = modules.having(incident_id="INC-2", allow_unfenced=True)
-    # Approved before the incident is there, it is good for that one.
+    # A plan that is approved before its incident exists is valid for that incident.
     planned = plan(other, [ORPHANS])["plan_hash"]
     assert planned != approved
     db.modules(incident_id="INC-2").ok("incident")
@@ -87,7 +87,7 @@ def test_an_undo_does_not_reach_behind_repairs_of_its_own(db: Database, modules:
     assert undo(again)["undone"] == [2]
     assert undo(again)["undone"] == []
     assert whole(db) == before
-    # Under an id that has nothing to do with it nothing is undone, and it is said where there would be something.
+    # Under an unrelated id nothing is undone, and a warning says where there would be something.
     db.modules(incident_id="INC-7").ok("incident")
     other = undo(modules.having(incident_id="INC-7"))
     assert other["undone"] == []

@@ -157,7 +157,7 @@ def test_what_is_for_databases_without_a_table_repairs_nothing_where_it_is(db: D
 
 @pytest.fixture
 def unique(db: Database) -> None:
-    """Gaps, rows that are to go in front of them, a lane that lies the other way round, and a place that is empty."""
+    """Gaps, rows before them that are to go, a lane in reverse order, and a place that is empty."""
     db.rows("""CREATE TABLE cards (
       id integer PRIMARY KEY, company integer, lane integer, place integer, owner integer, CHECK (place >= 0))""")
     db.rows("CREATE TABLE companies (id integer)")
@@ -182,7 +182,7 @@ def test_under_a_unique_index_rows_change_places_with_those_that_go_and_back(db:
         assert db.rows("SELECT lane, min(place), max(place), count(*) FROM cards GROUP BY 1 ORDER BY 1") == [
             (1, 2, 181, 180), (2, 3, 203, 201)
         ]  # fmt: skip
-    # What stands in quarantine is what was there, not where a row was put aside.
+    # Quarantine has what was there, not the place where a row was put aside.
     kept = db.rows("SELECT DISTINCT before FROM kanban_rollback.quarantined")
     assert {row[0] for row in kept} <= set(before["cards"])
     assert modules.ok("integrity_repair", True, state="undone")["conflicts_count"] == 0

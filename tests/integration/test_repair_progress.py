@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a repair is stands in the ledger while it works; a ledger that refuses that neither ends nor delays it."""
+"""The ledger shows how far a repair is while it works; a ledger that refuses that neither ends nor delays it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.integration.repairs import INCIDENT, PLAN, heard, listen, plan, undo
 from tests.support.processes import job_process
 from tests.support.servers import PgBouncer, Postgres, workspace
 
-# Of a table, too many; where nothing is measured a few do.
+# How many rows of a table are too many; if nothing is measured, a few will do.
 MANY, FEW = 50_000, 50
 TABLES = ("first", "second")
 WRITER = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'chatia.kanban_rollback progress'"
-# Of a lease, what it takes to hold it.
+# The columns of a lease that its holder has to write.
 COLUMNS = "name, incident_id, holder, run_id, acquired_at, heartbeat_at, expires_at"
 LEASES = "SELECT name FROM kanban_rollback.leases"
-# Who was told that the lease is held, and goes on.
+# Sessions that were told that the lease is held, and go on.
 REFUSED = """SELECT count(*) FROM pg_stat_activity
              WHERE application_name = 'chatia.kanban_rollback' AND state = 'idle' AND query = 'ROLLBACK'"""
 REPAIRED = "SELECT count(*) FROM kanban_rollback.repairs"
@@ -55,9 +55,9 @@ def rows() -> int:
 
 @pytest.fixture
 def modules(db: Database, rows: int) -> Modules:
-    """Two fenced tables that each have so many rows too many, for a role with no more rights than bootstrap.yml gives.
+    """Two fenced tables with that many rows too many each, for a role with no more rights than bootstrap.yml gives.
 
-    What deletes the rows waits for its gate.
+    Whatever deletes the rows waits for its gate.
     """
     db.rows("""CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                -- Not by waiting for the lock, which a repair does for some seconds only.
@@ -81,7 +81,7 @@ def modules(db: Database, rows: int) -> Modules:
 
 @contextmanager
 def under_way(db: Database, modules: Modules) -> Iterator[tuple[Running, list[connection]]]:
-    """Give a repair that is at work and has its leases, with the gates that it will wait for."""
+    """Yield a repair that is at work and has its leases, with the gates that it will wait for."""
     options: dict[str, Any] = {"checks": CHECKS, "plan_hash": plan(modules, CHECKS)["plan_hash"], "deadline": 120}
     with ExitStack() as stack:
         gates = [
@@ -104,7 +104,7 @@ def job(tmp_path: Path) -> Iterator[Path]:
 
 
 def seen(db: Database, job: Path, run_id: str = "run-1") -> dict[str, Any]:
-    """Return what somebody else reads; empty where nothing is known."""
+    """Return what somebody else reads; empty if nothing is known."""
     (role,) = db.roles
     told = db.modules(role).ok("progress_info", run_id=run_id, results_file=str(job))["progress"]
     return cast("dict[str, Any]", told[0]) if told else {}
@@ -129,11 +129,11 @@ def test_others_see_it_grow_and_at_its_end_it_is_gone(db: Database, modules: Mod
         gates[0].commit()
         wait_for(lambda: seen(db, job).get("number") == 2, "the second table", 60)
         assert (seen(db, job)["name"], seen(db, job)["rows"]) == ("public.second", rows)
-        # Who asks for the lease is told of a sign of life that is newer than its beginning.
+        # Anyone who asks for the lease sees a sign of life that is newer than its beginning.
         assert db.rows(
             "SELECT bool_and(heartbeat_at > acquired_at + interval '0.3 s') FROM kanban_rollback.leases"
         ) == [(True,)]
-        # To another run it is who has the lease.
+        # Another run sees who has the lease.
         theirs = seen(db, job, "run-2")
         assert (theirs["step"], theirs["name"]) == ("wait for the lease", "ana")
         gates[1].commit()
@@ -172,7 +172,7 @@ def test_what_keeps_it_from_being_told_neither_ends_nor_delays_the_repair(
 
 
 def writer_of(running: Running) -> int:
-    """Return the process that tells the ledger."""
+    """Return the process that reports to the ledger."""
     (pid,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
     return int(pid)
 
@@ -193,7 +193,7 @@ def test_a_module_of_the_same_run_waits_for_its_turn_and_another_run_as_long_as_
             assert not twin.result()["changed"], twin.result()
     assert db.rows(LEASES) == []
     other.ok("incident", lease="held", lease_seconds=3)
-    # That which brings back is told as well.
+    # Progress is reported for an undo as well.
     listen(db)
     db.rows("""CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
                'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END'""")
@@ -240,6 +240,6 @@ def test_one_that_is_killed_leaves_nobody_who_tells(db: Database, modules: Modul
         wait_for(lambda: "step" in seen(db, job), "how far it is")
         running.kill()
         wait_for(lambda: db.value(WRITER) == 0, "nobody")
-    # What it was doing is not what another does that takes its lease.
+    # What it was doing is not what another run does that takes over its lease.
     db.rows("UPDATE kanban_rollback.leases SET run_id = run_id || '0' WHERE run_id LIKE 'run-1/%'")
     assert seen(db, job) == {}

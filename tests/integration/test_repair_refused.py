@@ -21,7 +21,7 @@ DUPLICATES = PLAN[3]
 
 @pytest.fixture
 def modules(db: Database) -> Iterator[Modules]:
-    """Give a corrupt board that is ready to be repaired, and see that a test left every table as it was."""
+    """Yield modules on a corrupt board that is ready to be repaired; check that a test left every table as it was."""
     load(db)
     made = ready(db)
     before = whole(db)
@@ -56,7 +56,7 @@ def test_the_hash_is_of_the_rows_and_of_the_checks(db: Database, modules: Module
     lanes = plan(modules, [LANES])["plan_hash"]
     with db.transaction() as session, session.cursor() as cursor:
         cursor.execute("SET LOCAL kanban_rollback.passage = 'INC-1'")
-        # Where the rows lie does not matter; nor does what a repair neither takes away nor writes.
+        # Where the rows are stored does not matter, and neither does what a repair neither takes away nor writes.
         cursor.execute('UPDATE "Tickets" SET "lastMessage" = \'Bom dia\'')
         session.commit()
         assert plan(modules, [LANES])["plan_hash"] == lanes
@@ -112,7 +112,7 @@ def test_with_the_lease_of_another(db: Database, modules: Modules) -> None:
     result = modules.fails("lease_held", "integrity_repair", checks=PLAN, plan_hash=planned["plan_hash"])
     assert "bia" in result["error"]["what"]
     modules.fails("lease_held", "integrity_repair", state="undone")
-    # A plan is no repair.
+    # A plan is not a repair.
     assert plan(modules)["plan_hash"] == planned["plan_hash"]
     done = modules.ok("integrity_repair", checks=PLAN, plan_hash=planned["plan_hash"], lease_by_force=True)
     assert done["changed"]
@@ -168,7 +168,7 @@ def test_a_fence_that_still_drains(db: Database, modules: Modules) -> None:
         assert modules.ok("write_fence", tables=["TicketTags"], drain=0)["status"] == "draining"
         result = refuse(modules, "fence_draining", [DUPLICATES])
         assert result["plan"]["refused"][0]["pids"] == [writer.info.backend_pid]
-    # Nobody has noted the end of the drain, and there is nobody left to wait for.
+    # The end of the drain was not noted, but there is nobody left to wait for.
     assert not plan(modules, [DUPLICATES])["plan"]["refused"]
 
 
@@ -189,13 +189,13 @@ def test_what_does_not_go_together(modules: Modules) -> None:
 
 
 def test_post_conditions_decide(db: Database, modules: Modules) -> None:
-    # The first lane is one of company 1 alone, so for all others this repair is none.
+    # The first lane belongs to company 1 alone, so for all others this repairs nothing.
     wrong = {**LANES, "repair": {"action": "set_value", "value": "1"}}
     planned = plan(modules, [wrong])
     result = modules.fails("post_condition", "integrity_repair", checks=[wrong], plan_hash=planned["plan_hash"])
     (check,) = result["plan"]["checks"]
     assert 0 < check["remaining"] <= check["count"]
-    # And what gets worse by it, although it is not mended: lanes that become NULL.
+    # So does what gets worse by it, although it is not mended: lanes that become NULL.
     judge = {"name": "no_lane", "kind": "null_reference", "table": "Tickets", "column": "kanbanLane"}
     planned = plan(modules, [judge, LANES])
     result = modules.fails("post_condition", "integrity_repair", checks=[judge, LANES], plan_hash=planned["plan_hash"])
@@ -244,7 +244,7 @@ def test_a_role_with_no_more_rights_than_it_needs(db: Database) -> None:
     db.rows(f'GRANT SELECT ON "Companies", "Lanes" TO {role}')
     owner = db.modules(incident_id=INCIDENT)
     owner.ok("incident")
-    # A ledger of before there was a quarantine, or room for how far a repair is: the owner's next bootstrap makes them,
+    # A ledger from before there was a quarantine, or a column for progress: the owner's next bootstrap makes them,
     # nobody else can.
     db.rows("DROP TABLE kanban_rollback.quarantined, kanban_rollback.repairs")
     db.rows("ALTER TABLE kanban_rollback.leases DROP COLUMN progress")
@@ -263,7 +263,7 @@ def test_a_role_with_no_more_rights_than_it_needs(db: Database) -> None:
     assert not db.modules().ok("ledger", **given)["changed"]
     db.rows("SELECT progress FROM kanban_rollback.leases")
     repair(modules, [DUPLICATES, LANES])
-    # What leads to no row needs more than that to come back, and says so.
+    # Rows that lead to no row need more than that to come back, and the error says so.
     modules.fails("missing_privilege", "integrity_repair", state="undone")
     db.rows(f"GRANT SET ON PARAMETER session_replication_role TO {role}")
     db.rows(f'GRANT INSERT ON "TicketTags" TO {role}')

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What report.yml does not know for certain it neither removes nor says: a retention that is no number, a host that is
-silent for one task."""
+"""report.yml neither removes nor claims what it does not know for certain: a retention that is not a number, a host
+that is silent for one task."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.journals import Place
 from tests.integration.place import Database
 
 INCIDENT = "INC-OPEN"
-# What was closed so long ago.
+# Closes the incident that long ago.
 OVER = """UPDATE kanban_rollback.incidents
     SET opened_at = now() - interval '200 days', closed_at = now() - interval '150 days' RETURNING 1"""
 # Journals in the ledger.
@@ -103,7 +103,7 @@ def test_a_host_that_is_silent_for_one_task_is_no_host_with_nothing_to_purge(
 @pytest.mark.drill
 @pytest.mark.timeout(600)
 def test_a_report_is_not_written_from_less_where_a_ledger_is_lost_at_the_second_reading(place: Place) -> None:
-    """It said what is open, and then nothing."""
+    """The ledger said what is open, and then nothing."""
     assert place.run("scenario3").rc == 0
     assert place.run("report", kanban_close=True).rc == 0
     record = place.incidents / INCIDENT / "incident.md"

@@ -31,7 +31,7 @@ WAYS = ((DESKTOP, False), (DESKTOP, True), (PHONE, False))
 
 
 def fits(browser: Browser, page: Path, ways: Sequence[tuple[int, bool]] = WAYS) -> None:
-    """See that a page is sound in some ways of looking at it."""
+    """Check that a page is sound in some ways of looking at it."""
     for width, dark in ways:
         browser.show(page, width, dark=dark)
         assert (browser.console(), browser.requests()) == ([], [])
@@ -46,7 +46,7 @@ def fits(browser: Browser, page: Path, ways: Sequence[tuple[int, bool]] = WAYS) 
 
 def test_the_pages_are_sound_in_a_browser(directory: Path) -> None:
     one, two, big = (directory / name for name in ("one", "two", "big"))
-    # Everything that somebody else wrote is what a stranger would write.
+    # Everything that somebody else wrote is what an attacker would write.
     place = lay_down(one, *eventful(operator=HOSTILE, host=HOSTILE))
     (place / "words.md").write_text(f"## Root cause\n{HOSTILE}\n## What happened\n</blockquote><img src=x onerror=1>\n")
     (place / "messages").mkdir()

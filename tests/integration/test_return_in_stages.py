@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""reenable.yml in stages, on local connections: every stage watched, what fails is off again, anybody goes on."""
+"""reenable.yml in stages, on local connections: every stage watched, what fails is off again, anybody can go on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def back(db: Database, directory: Path) -> Iterator[Return]:
 
 
 def screen(run: Run) -> str:
-    """Return the last screen on one line, without what a list of lines has between them."""
+    """Return the last screen on one line, without the separators of a list of lines."""
     return re.sub(r'", "', " ", one_line(run.output.rpartition("What holds, what does not")[2]))
 
 
@@ -86,7 +86,7 @@ def test_a_stage_that_is_bad_is_off_again_and_those_before_it_stay(back: Return)
     kills = back.db.modules().ok("incident_info")["kills"]
     assert kills == 1, "a stage's own end is no kill"
 
-    # Mended, it goes on where it stopped, with a watch of its own.
+    # Once mended, it goes on where it stopped, with a watch of its own.
     back.app.says("metrics", {"errorRate": 0.02})
     run = back.run()
     assert run.rc == 0, run.output

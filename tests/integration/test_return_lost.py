@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""reenable.yml where a host is lost for one task, or nobody is meant: what nobody has said is not taken for done."""
+"""reenable.yml if a host is lost for one task, or a name means no host: what nobody confirmed is not taken for done."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_misfire_is_undone_where_each_host_has_said_so(back: Return, redis: Re
     assert (run.rc != 0, found) == (True, [[], True, 1]), run.output
     assert "The lease could not be taken, so somebody else may be at work" in run.screen
 
-    # Writes that the database may refuse are not let through by the application.
+    # The application does not let through writes that the database may refuse.
     run, *found = undo(silent_where("__reenable_now is defined and __reenable_fence is not defined"))
     assert (run.rc != 0, found) == (True, [ALL, True, 1]), run.output
     assert "RESTORED IN PART" in run.screen, run.screen

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A misfire is undone only where it is clear which stop it was; else the screen says so, and where to read on."""
+"""A misfire is undone only if it is clear which stop it was; otherwise the screen says so, and where to read on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _all_back(db: Database, directory: Path, *more: str) -> Run:
         "kanban_incidents_dir": str(directory / "incidents"),
     }
     hosts = playbook.inventory(directory, variables, db={"db1": {}})
-    # Which hosts a play has is read before any inventory is.
+    # A play's hosts are determined before any inventory is read.
     named = ("-e", "kanban_redis_hosts=none", "-e", "kanban_app_hosts=none", "-e", "kanban_reenable=all")
     return playbook.run(directory, "chatia.kanban_rollback.reenable", *hosts, *named, *more)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role that bootstrap.yml makes repairs and brings back; and who lacks what for it is told how to grant it."""
+"""The role that bootstrap.yml makes repairs and brings back; for each right that it lacks, the GRANT is reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.restores import backup, compare, restore
 
 # As the profile fences it.
 LANES = {"name": "Tickets", "operations": ["UPDATE", "DELETE", "TRUNCATE"], "columns": ["kanbanLane", "kanbanOrder"]}
-# What both the repair and its undo need; this server lets nobody make temporary tables who was not granted it.
+# What both the repair and its undo need; this server lets only roles with a grant make temporary tables.
 RIGHTS = (
     'UPDATE ("kanbanLane") ON public."Tickets"',
     "TEMPORARY ON DATABASE kanban",
@@ -60,7 +60,7 @@ def test_it_repairs_and_brings_back_and_each_right_it_lacks_is_named(place: Plac
         return modules.run("integrity_repair", True, state="undone")
 
     def named(look: Callable[[], Result], right: str) -> None:
-        """Take a right away, and see that the line which gives it back is said, to the letter."""
+        """Take a right away, and check that exactly the line that gives it back is reported."""
         db.rows(f"REVOKE {right} FROM {place.role}")
         grants = GRANTS.findall(json.dumps(look(), ensure_ascii=False).replace('\\"', '"'))
         assert set(grants) == {f"GRANT {right} TO {place.role};"}, grants
@@ -111,7 +111,7 @@ def test_it_restores_where_that_was_asked_for_and_is_left_with_nothing(place: Pl
     sequences = {(f"{name}_id_seq", word) for name in named for word in ("SELECT", "UPDATE")}
     granted = set(db.rows(GRANTED, (place.role,)))
     assert granted >= {*((name, word) for name in named for word in words), *sequences}
-    # What rows lead to is read, and no more.
+    # The tables that rows lead to are only read.
     assert {(name, word) for name, word in granted if word != "SELECT" and name not in named} == {
         one for one in sequences if one[1] != "SELECT"
     }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scenario 2 watches for minutes; whether those of the list are off is said by a look from after that."""
+"""Scenario 2 watches for minutes; whether the tenants of the list are off is looked up after that."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_who_is_on_again_after_the_watch_is_not_said_to_be_off(place: Place) -> 
 
 
 def test_a_database_that_is_silent_after_the_watch_is_not_known_any_more(place: Place) -> None:
-    """Also where nothing could be watched, for want of metrics."""
+    """Also if nothing could be watched, for lack of metrics."""
     silent = playbook.silent_where("__selective_not_verified is defined and __contain_still is not defined")
     run = scenario2(place, **NOTHING, **silent)
     assert off(place) == [1, 2], run.output

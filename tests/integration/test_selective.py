@@ -95,7 +95,7 @@ def play(errors: Errors, directory: Path, *options: str, **more: Any) -> dict[st
 
 
 def off(db: Database) -> list[int]:
-    """Return who is off, read with no code of the collection."""
+    """Return who is off, read without the collection's code."""
     rows = db.rows(f"""SELECT id FROM "Companies" WHERE settings -> '{KEY}' = 'false' ORDER BY 1""")
     return [row[0] for row in rows]
 
@@ -135,14 +135,14 @@ def test_shown_acted_on_and_verified_are_the_same(errors: Errors, directory: Pat
     # The same command again: the same ids, nothing to do, though another is worse by now.
     again = play(errors, directory)
     assert (listed(again), again["flag"]["changed_count"], again["verify"]["enabled"]) == (["2", "1"], 0, 0)
-    # By this a journal knows the list again.
+    # A journal recognizes the list by this.
     assert len({done["flag"]["list_id"] for done in (told, again)} - {None}) == 1
     assert off(errors.db) == [1, 2]
 
 
 @pytest.mark.drill
 def test_the_default_of_all_tenants_is_not_switched_with_some(errors: Errors, directory: Path) -> None:
-    """It is what everybody has who has no row of their own; an inventory may have it switched with all of them."""
+    """It applies to everybody without a row of their own; an inventory may have it switched with all of them."""
     db = errors.db
     db.rows('CREATE TABLE "Settings" (key text, value text, "companyId" integer)')
     db.rows("""INSERT INTO "Settings" VALUES ('v2', 'enabled', 2), ('v2', 'enabled', NULL)""")
@@ -173,7 +173,7 @@ def test_without_a_ledger_this_runs_list_is_acted_on(errors: Errors, directory: 
 
 @pytest.mark.drill
 def test_a_ledger_that_takes_no_list_in_time_delays_no_switch(errors: Errors, directory: Path) -> None:
-    """And what was not written by then does not keep the ledger from the switch, either."""
+    """What was not written by then does not keep the ledger from the switch either."""
     db = errors.db
     db.modules().ok("ledger")
     db.rows(
@@ -204,7 +204,7 @@ def test_nobody_affected_freezes_switches_and_opens_nothing(errors: Errors, dire
     told = play(errors, directory, kanban_watch_minutes={"scenario2": 0})
     assert (listed(told), told["flag"]["changed_count"], told["flag"]["total"], off(errors.db)) == ([], 0, 0, [])
     assert (told["failed"], errors.db.has_ledger()) == (False, False)
-    # It binds nobody: who is affected a minute later is found.
+    # An empty list binds nobody: a tenant that is affected a minute later is found.
     errors.log(3, 15)
     assert listed(play(errors, directory)) == ["3"]
 
@@ -242,7 +242,7 @@ def test_who_was_deleted_since_is_left_out_and_fails_nothing(errors: Errors, dir
 
 @pytest.mark.drill
 def test_after_the_watch_it_is_counted_since_the_switch_whichever_run_made_it(errors: Errors, directory: Path) -> None:
-    """The second run switches nobody; five minutes have passed, and one goes on with what is more than ten an hour."""
+    """The second run switches nobody; five minutes have passed, and one tenant goes on with more than ten an hour."""
     play(errors, directory)
     errors.db.rows("UPDATE kanban_rollback.flag_changes SET at = at - interval '5 min'")
     errors.log(4, 2, ago=200)
@@ -250,6 +250,6 @@ def test_after_the_watch_it_is_counted_since_the_switch_whichever_run_made_it(er
     assert told["flag"]["changed_count"] == 0
     assert 300 < told["affected"]["window"] < 700
     assert (told["affected"]["more_than"], listed({"rank": told["affected"]})) == (1, ["4"])
-    # What is asked without a switch is the profile's question.
+    # Without a switch, the profile's window and limit are used.
     told = play(errors, directory, selective_since_switch=None)
     assert (told["affected"]["window"], told["affected"]["more_than"], told["affected"]["frozen"]) == (3600, 10, False)

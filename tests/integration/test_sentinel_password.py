@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sentinels have a password of their own, and the profile takes it to them, as it does Redis' own."""
+"""Sentinels have a password of their own, and the profile passes it to them, as it does with Redis' own."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ IDS: dict[str, list[str]] = {
 
 
 def crowd(db: Database, kind: str, ids: list[str]) -> Modules:
-    """Make a table whose tenants are all on but for one in between, in an order that is nobody's."""
+    """Make a table whose tenants are all on except one in between, in an order that no stage has."""
     db.rows(f"CREATE TABLE companies (id {kind} PRIMARY KEY, settings jsonb)")
     for tenant in reversed(ids):
         db.rows(f"INSERT INTO companies VALUES (%s::{kind}, %s)", (tenant, ON))
@@ -251,7 +251,7 @@ def test_a_try_of_a_gate_renews_the_lease_of_its_run_and_of_no_other(db: Databas
         assert (answer["lease"], answer["kills"]) == ({"held": True, "why": ""}, 1)
         assert lease(db)[0] == "mine"
         assert lease(db)[1] > 400
-        # It ran out and nobody wanted it: still this run's.
+        # It ran out and nobody wanted it: it is still this run's.
         db.rows("UPDATE kanban_rollback.leases SET expires_at = now() - interval '1 minute'")
         assert one("mine")["lease"]["held"]
         db.rows("UPDATE kanban_rollback.leases SET expires_at = now() - interval '1 minute'")
@@ -275,7 +275,7 @@ def test_a_validation_of_the_data_counts_until_somebody_switches_off_again(db: D
 
     def told() -> Any:
         found = db.modules().ok("incident_info", incident_id="INC-1")["validation"]
-        # Without an id, the one that is open alone is meant.
+        # Without an id, the only one that is open is meant.
         assert db.modules().ok("incident_info")["validation"] == found
         assert db.modules().ok("incident_info", incident_id="INC-NONE")["validation"] is None
         return found and (found["passed"], found["data"]["rows"])

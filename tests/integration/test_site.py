@@ -21,7 +21,7 @@ PAGES = ("index.html", "security.html", "architecture.html", "reference/feature_
 @pytest.mark.drill
 @pytest.mark.timeout(2400)
 def test_the_site_is_whole_and_is_read_and_searched_from_the_disk(directory: Path) -> None:
-    # Links that lead nowhere are told one by one: tests/unit/test_docs.py.
+    # Links that lead nowhere are reported one by one by tests/unit/test_docs.py.
     assert docs.build() == []
     with chromium(directory / "profile") as browser:
         for page in PAGES:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Slow statements, on every version of pg_stat_statements that these servers have, and what is said without it."""
+"""Slow statements, on every version of pg_stat_statements that these servers have, and what is reported without it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "tr0ub4dor-and-3"
 LOADED = {"shared_preload_libraries": "pg_stat_statements", "autovacuum": False}
 # The plan's total_time is the name up to 1.7; total_exec_time came with 1.8, toplevel and the view of facts with 1.9.
 TABLES = ("a_b", "axb", "it's", "once", "thrice", "often", "before", "now", "newcomer", "hidden_one")
-# Which then are unknown, and the result says so.
+# Before 1.9 these are unknown, and the result says so.
 NO_FACTS = "pg_stat_statements does not say when it was reset or what it has evicted"
 VERSIONS = ("1.4", "1.7", "1.8", "1.9", "")
 
@@ -90,7 +90,7 @@ def ask_thrice(db: Database, extension: str) -> Result:
 
 @pytest.mark.parametrize("extension", VERSIONS)
 def test_the_columns_that_the_view_has_are_read(watched: Postgres, extension: str) -> None:
-    """An extension that was not updated with its server is the real thing: its view has the names of before."""
+    """An extension that was not updated with its server is a real case: its view has the old names."""
     watched.create_database("old")
     try:
         old = Database(watched, "old")
@@ -207,7 +207,7 @@ def test_statements_that_were_evicted_in_between() -> None:
 
 
 def refused(result: Result, code: str) -> Result:
-    """The statements are not known, with a reason for people; the rest is there."""
+    """Check that the statements are not known, with a reason for people, and that the rest is there."""
     assert (result["available"], result["queries"], result["reason"]["code"]) == (False, [], code)
     assert all(len(result["reason"][part]) > 10 for part in ("what", "why", "todo"))
     assert any(result["reason"]["what"] in warning for warning in result["warnings"])
@@ -230,7 +230,7 @@ def test_without_the_extension_or_its_library(db: Database, watched: Postgres) -
 
 
 def test_a_setting_of_a_library_that_is_not_loaded_deceives_nobody() -> None:
-    """postgresql.conf may have lines for it, left over or written ahead."""
+    """postgresql.conf may have lines for it that are left over or written in advance."""
     with workspace() as place, Postgres(place / "hoping", {"pg_stat_statements.max": 5000}, fsync=False) as server:
         db = Database(server, "postgres")
         db.rows("CREATE EXTENSION pg_stat_statements")

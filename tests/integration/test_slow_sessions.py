@@ -39,7 +39,7 @@ def look(db: Database, **options: Any) -> Result:
 
 @contextlib.contextmanager
 def in_the_background(db: Database, statement: str, name: str) -> Iterator[int]:
-    """Have a statement run while the block runs; gives the pid of its backend. Not in a thread: modules are forks."""
+    """Run a statement while the block runs; yield the pid of its backend. Not in a thread: modules are forks."""
     session = psycopg2.connect(**db.server.parameters(db.name), application_name=name, async_=1)
     try:
         wait_select(session)
@@ -97,7 +97,7 @@ def test_a_chain_of_waiters_and_a_table_by_name(crm: Database) -> None:
     found = {row["pid"]: row for row in result["waiting"]}
     assert found[second]["relation"] == '"Tickets"'
     assert [row["pid"] for row in found[second]["blocked_by"]] == [holding]
-    # What helps is to end the first of the chain, so those in the middle are told.
+    # What helps is to end the first of the chain, so those in the middle are marked as waiting themselves.
     assert [(row["pid"], row["waits_itself"]) for row in found[third]["blocked_by"]] == [(second, True)]
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs whose controllers are gone when they end: what the next one needs is in the ledger, and what is lost is said."""
+"""Jobs whose controllers are gone when they end: the ledger has what the next one needs, and losses are reported."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Jobs:
         return Place(self.db, where)
 
     def run(self, name: str, *options: str, **extra: Any) -> tuple[Run, Path]:
-        """Run a playbook as a job; return it with its directory of incidents, the only one that is left of all."""
+        """Run a playbook as a job; return it with its directory of incidents, the only one of its that is left."""
         place = self.next()
-        # What lies on the host of the database is there for every job.
+        # What is on the database's host is there for every job.
         given = {"kanban_dump_dir": str(self.directory / "dumps"), **self.variables, **extra}
         run = place.start(name, *options, **given).wait(timeout=300)
         return run, place.incidents
@@ -93,7 +93,7 @@ def test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps(jobs: Jobs) 
     assert times["seconds"]["disable"] is not None
     jobs.ended()
 
-    # A journal that no ledger took, as of a run that was killed: the ledger's own events, and what is missing is said.
+    # A journal that no ledger took, as after a killed run: only the ledger's own events, and what is missing is named.
     jobs.db.rows("DELETE FROM kanban_rollback.files")
     lost, there = jobs.run("report")
     assert lost.rc == 0, lost.output
@@ -116,8 +116,8 @@ STORY = ["scenario3", "recover", "release", "reenable", "report"]
 def played(db: Database, directory: Path, apart: bool) -> dict[str, Any]:
     """Play scenario 3 from the stop to the report; return what is left of it, without what differs each time.
 
-    :param apart: whether each job has a home and directories of its own, to work in, of incidents and, as with a
-        managed database, of dumps, which are gone when it ends; or all of them have the same.
+    :param apart: whether each job has a home and directories of its own, to work in, for incidents and, as with a
+        managed database, for dumps, which are gone when it ends; otherwise all of them share the same.
     """
     data = load(db)
     where = directory / "one"
@@ -145,7 +145,7 @@ def played(db: Database, directory: Path, apart: bool) -> dict[str, Any]:
     record = (folder / "incident.md").read_text().replace(incident, "INC")
     assert "aprovado por ana, executado por rui" in record
     return {
-        # But for the moment at which they were loaded.
+        # Except for the moment at which they were loaded.
         "tables": {name: [MOMENT.sub("", row) for row in rows] for name, rows in whole(db, *TABLES).items()},
         "flags": db.rows('SELECT id, settings::text FROM "Companies" ORDER BY id'),
         "events": events,
@@ -230,7 +230,7 @@ def test_a_ledger_that_takes_no_journal_fails_nothing_and_that_is_said(jobs: Job
     assert held.rc == free.rc, held.output
     assert alone in held.text
     (journal,) = (its / held.incident).glob("journal-*.jsonl")
-    # A report on that disk puts it there, and the first run's comes from the ledger.
+    # A report on that disk puts it into the ledger, and the first run's comes from there.
     shutil.rmtree(jobs.directory / "job1")
     place = jobs.next()
     shutil.copytree(its, place.incidents)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A status page that people read: opened once, told once, put back, whatever becomes of requests on the way."""
+"""A status page that people read: opened once, told once, put back, whatever happens to requests on the way."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def updates(page: StatusPage) -> list[tuple[str | None, str | None]]:
 
 
 def test_an_incident_is_opened_told_and_resolved_once_and_components_go_back(page: StatusPage) -> None:
-    # Check mode tells what would be, and writes nothing.
+    # Check mode tells what would be done, and writes nothing.
     tried = ok(page, check=True, **FIRST)
     assert (tried["changed"], tried["actions"], page.written, page.incidents) == (True, ["open"], [], [])
     assert (tried["incident"]["id"], tried["incident"]["status"]) == (None, "identified")
-    # The same words and all else in one request.
+    # The same for real: words and all else in one request.
     done = ok(page, **FIRST)
     assert (done["changed"], done["actions"], page.written) == (True, ["open"], ["POST /incidents"])
     words = "Acme &lt;script&gt;alert(1)&lt;/script&gt; &amp; {{ 7*7 }}\n@channel 🙂"
@@ -73,13 +73,13 @@ def test_an_incident_is_opened_told_and_resolved_once_and_components_go_back(pag
     }  # fmt: skip
     assert tried["diff"] == done["diff"]
     assert done["diff"]["after"]["posted"] == words
-    # Again: nothing, and how it was before is still known. What somebody calls it on the page stays.
+    # Again: nothing is done, and how it was before is still known. What somebody calls it on the page stays.
     page.change(**{"Board ‹b›closed‹/b›": {"name": "Ours"}})
     again = ok(page, **FIRST)
     assert (again["changed"], again["actions"], again["incident"]["name"]) == (False, [], "Ours")
     assert [one["prior"] for one in again["components"]] == ["operational", "degraded_performance"]
     assert again["diff"]["before"] == again["diff"]["after"]
-    # Other words are an update; those from before are not told again after it.
+    # Other words are an update; the earlier ones are not posted again after it.
     told = ok(page, **{**FIRST, "status": "monitoring", "body": "It works.", "component": ["Kanban"]},
               deliver_notifications=False)  # fmt: skip
     assert told["actions"] == ["update"]
@@ -101,7 +101,7 @@ def test_an_incident_is_opened_told_and_resolved_once_and_components_go_back(pag
     assert (over["actions"], over["incident"]["status"]) == (["resolve"], "resolved")
     assert any("Chat is left partial_outage" in warning for warning in over["warnings"])
     assert (page.status("cmpkanban"), page.status("cmpchat")) == ("operational", "partial_outage")
-    # Nothing of it is done again, not by the calls from before either; what is new is refused.
+    # Nothing of it is done again, not even by the earlier calls; what is new is refused.
     count = len(page.written)
     assert not ok(page, **last)["changed"]
     late = ok(page, **FIRST)
@@ -132,14 +132,14 @@ def test_too_many_requests_errors_and_lost_answers_double_nothing(page: StatusPa
         {"on": "GET /components", "status": 429, "headers": {"Retry-After": "1"}},
         {"on": "GET /unresolved", "status": 420},
         {"on": "GET /unresolved", "status": 500},
-        # Opened, and nobody hears of it.
+        # Opened, but the answer is lost.
         {"on": "POST /incidents", "lost": True},
     )
     done = ok(page, **FIRST)
     assert (done["changed"], done["actions"], done["retries"]) == (True, ["open"], 4)
     assert page.written == ["POST /incidents"]
     assert [one["prior"] for one in done["components"]] == ["operational", "degraded_performance"]
-    # Not done, and an error: looked for, and sent again; once more it is looked whether there are two.
+    # Not done, and an error: it is looked for, and sent again; then there is one more look whether there are two.
     page.order(
         {"on": "PATCH /incidents", "status": 502, "answer": "<html>"},
         {"on": "PATCH /components", "status": 503, "headers": {"Retry-After": "0"}},

@@ -207,7 +207,7 @@ def test_the_latch_on_a_key_value_store(db: Database) -> None:
 
 
 def test_the_latch_waits_for_nobody(db: Database) -> None:
-    """CREATE TRIGGER stands in line behind every writer: it gives up, and the kill is what counts."""
+    """CREATE TRIGGER queues behind every writer: it gives up, because the kill is what counts."""
     modules = population(db)
     with db.transaction("INSERT INTO companies VALUES (77, NULL)", application_name="import"):
         done = modules.disable(latch=True)
@@ -222,7 +222,7 @@ def test_switching_on_again_passes_the_latch(db: Database) -> None:
     done = modules.enable(tenants=["3", "4"])
     assert done["enabled_after"] == 2
     assert on(db) == [3, 4]
-    # The application saves the settings of a tenant that was switched on again: that is no step from off to on.
+    # The application saves the settings of a tenant that was switched on again: that is not a step from off to on.
     with db.as_role(app(db)) as session, session.cursor() as cursor:
         cursor.execute(SAVE)
     assert on(db) == [3, 4]

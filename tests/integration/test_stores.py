@@ -115,7 +115,7 @@ def test_a_flag_deep_inside(db: Database, kind: str, absent_means: str) -> None:
 
 @pytest.mark.parametrize("kind", ["jsonb", "json"])
 def test_a_partitioned_table(db: Database, kind: str) -> None:
-    """The leaves have rows at the same places; each must be told from the other."""
+    """The leaves have rows at the same places; each must be distinguished from the other."""
     case = documents(kind, quoted=False, uuids=False)
     parts = ["CREATE TABLE companies_a PARTITION OF companies FOR VALUES FROM (0) TO (8)"]
     parts += ["CREATE TABLE companies_b PARTITION OF companies DEFAULT"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same through Ansible itself: one result, check mode and diff included, and names that are no templates."""
+"""The same through Ansible itself: the same result, check mode and diff included, and names that are not templates."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PLAY = """
 
 
 def through_ansible(directory: Path, options: dict[str, Any], check: bool) -> Result:
-    """Run the module in a playbook and return what it registered. The password stands in a file of mode 0600."""
+    """Run the module in a playbook and return what it registered. The password is in a file of mode 0600."""
     result = directory / "result.json"
     variables = playbook.given(
         directory, {"options": options, "planned": check, "result_file": str(result), "python": TARGET_PYTHON}
@@ -55,9 +55,9 @@ def through_ansible(directory: Path, options: dict[str, Any], check: bool) -> Re
 
 
 def essence(result: Result) -> Result:
-    """Return a result without what passes."""
+    """Return a result without what differs from run to run."""
     kept = {name: value for name, value in result.items() if name not in PASSING}
-    # Where the server's log stood, which goes on.
+    # The position of the server's log, which moves on.
     kept.get("position", {}).pop("lsn", None)
     for name in ("now", "pid"):
         kept.get("database", {}).pop(name, None)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two controllers with one ledger tell people once, and what people wrote on one of them the other has."""
+"""Two controllers with one ledger tell people once, and each has what people wrote on the other."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def place(db: Database, directory: Path) -> Place:
 
 
 def run(place: Place, where: str, name: str, everybody: People, *options: str, **more: Any) -> Run:
-    """Run a playbook on a controller: its directory of incidents is the one of that name."""
+    """Run a playbook on a controller; ``where`` is the name of its directory of incidents."""
     given = {**everybody.services, "kanban_incidents_dir": str(place.directory / where), **more}
-    # A machine that is busy reads it all the same.
+    # A busy machine reads the ledger all the same.
     patient = ("-e", "communicate_look_seconds=60", "-e", "communicate_keep_seconds=60")
     return place.start(name, *patient, *options, **given).wait(timeout=SECONDS)
 
@@ -55,7 +55,7 @@ def test_a_job_on_another_controller_tells_what_is_missing_and_nothing_twice(pla
     assert (first.rc, "2 sent, 1 not" in first.text) == (0, True), first.output
     assert counts(everybody) == {INCIDENT: 1, "tech_leads": 1}
     (incident,) = (path.name for path in (place.directory / "one").iterdir())
-    # Another machine: nothing of that lies there.
+    # Another machine: it has nothing of that.
     second = run(place, "two", "scenario2", everybody, kanban_pause=True)
     assert (second.rc, "Messages: 3 sent" in second.text) == (0, True), second.output
     once = {ROLLOUT: 1, INCIDENT: 1, "tech_leads": 1}
@@ -75,7 +75,7 @@ def test_a_report_hears_what_was_told_elsewhere_and_brings_what_was_written_ther
     everybody.told.order(late)
     assert run(place, "one", "scenario2", everybody, kanban_pause=True).rc == 0
     (incident,) = (path.name for path in (place.directory / "one").iterdir())
-    # What was not sent is sent by the report of another controller, and the first hears of that from the ledger.
+    # What was not sent is sent by the report of another controller, and the first learns of that from the ledger.
     sent = run(place, "two", "report", everybody)
     assert f"Messages of {incident}: 1 sent now" in sent.text, sent.output
     once = {ROLLOUT: 1, INCIDENT: 1, "tech_leads": 1}
@@ -84,7 +84,7 @@ def test_a_report_hears_what_was_told_elsewhere_and_brings_what_was_written_ther
     words.write_text("## Causa raiz\nFalta um índice {{ 7*7 }}.\n")
     report = run(place, "one", "report", everybody)
     assert (report.rc, counts(everybody)) == (0, once), report.output
-    # On a third it is there, where a report asks for it.
+    # A third has it once a report asks for it.
     plan = run(place, "three", "report", everybody, "--check")
     assert (plan.rc, (place.directory / "three").exists()) == (0, False), plan.output
     elsewhere = run(place, "three", "report", everybody)
@@ -94,7 +94,7 @@ def test_a_report_hears_what_was_told_elsewhere_and_brings_what_was_written_ther
 
 
 def outbox_of(incident: str, everybody: People, status: str) -> dict[str, dict[str, str]]:
-    """What the outbox says of the pause where everybody heard of it."""
+    """Return what the outbox says of the pause if everybody heard of it."""
     (post,) = everybody.told.asked("conversations.create", "taken")
     ways = [f"slack:{ROLLOUT}", f"slack:#{post['name']}", "mail:tech_leads"]
     return {"scenario2-update-paused": dict.fromkeys(ways, status)}
@@ -137,7 +137,7 @@ def test_a_stop_is_told_once_by_two_controllers_and_a_ledger_that_is_gone_fails_
     again = run(place, "two", "scenario1", everybody, **given)
     assert again.rc == first.rc, again.output
     assert everybody.heard == told
-    # Whoever has the table keeps nobody from the end; what could not be kept is said.
+    # A session that holds the table keeps no run from its end; the run says what it could not keep.
     words = place.directory / "two" / first.incident / "words.md"
     words.write_text("## Causa raiz\nFalta um índice.\n")
     with place.db.transaction("LOCK TABLE kanban_rollback.events IN ROW EXCLUSIVE MODE"):

@@ -18,7 +18,7 @@ from tests.integration.people import INCIDENT, People, outbox, people
 from tests.integration.place import Database
 from tests.playbooks.runner import Run
 
-# One metric that the database itself tells: good; bad until the second kill; good and bad in turn.
+# One metric that the database itself provides: good; bad until the second kill; good and bad in turn.
 GOOD = "SELECT 0"
 BAD_UNTIL_ALL = "SELECT count(*) % 2 FROM kanban_rollback.events WHERE event = 'disabled' AND source = 'feature_flag'"
 BY_TURNS = "SELECT mod(count(*), 2) FROM kanban_rollback.events WHERE data ->> 'gate' = 'scenario2'"
@@ -44,7 +44,7 @@ def place(db: Database, directory: Path) -> Place:
 
 
 def run(place: Place, everybody: People, name: str = "scenario2", query: str = GOOD, **more: Any) -> Run:
-    """Run a playbook with a watch of seconds, and messages on; a machine that is busy gives figures all the same."""
+    """Run a playbook with a watch of seconds, and messages on; a busy machine gives figures all the same."""
     given = {
         **everybody.services,
         "kanban_flag": {},
@@ -61,7 +61,7 @@ def run(place: Place, everybody: People, name: str = "scenario2", query: str = G
 
 
 def lines(text: str) -> list[str]:
-    """The lines of a telling that say something."""
+    """Return the lines of a message that say something."""
     return [line for line in text.splitlines() if line.strip()]
 
 
@@ -136,7 +136,7 @@ def test_what_was_not_enough_goes_on_to_everybody_while_slack_hangs(place: Place
     escalated = run(place, everybody, query=BAD_UNTIL_ALL, **given)
     assert escalated.rc == 0, escalated.output
     heard, incident = everybody.headlines, escalated.incident
-    # The beginning of scenario 2 hung on its way; who waits there hears how it went on.
+    # The first message of scenario 2 hung on its way; those who wait there hear how it went on.
     assert heard[ROLLOUT] == ["🚨 P0: Kanban V2 disabled globally. Investigating the root cause.", "INCIDENT RESOLVED"]
     assert heard[INCIDENTS] == heard[ROLLOUT]
     assert heard[INCIDENT] == [
@@ -162,7 +162,7 @@ def test_what_was_not_enough_goes_on_to_everybody_while_slack_hangs(place: Place
     tells = [line["seq"] for line in found if line["data"].get("role") == "communicate"]
     assert min(kills) < min(tells)
     assert max(line["data"]["seconds"] for line in found if line["event"] == "play ended") < 85
-    # What may have arrived is sent again by whoever wants that.
+    # What may have arrived is sent again on request.
     report = run(place, everybody, "report", kanban_notify_again=True)
     assert f"Messages of {incident}: 1 sent now" in report.text, report.output
     assert len(everybody.headlines[ROLLOUT]) == 3

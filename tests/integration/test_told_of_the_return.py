@@ -28,7 +28,7 @@ from tests.support.servers import Postgres, Redis, workspace
 
 ROLLOUT, INCIDENTS, ENGINEERING = "#kanban-v2-rollout", "#incidents", "#engineering"
 SECONDS = 900
-# A machine that is busy gives figures all the same.
+# A busy machine gives figures all the same.
 PATIENT = ("-e", "communicate_look_seconds=60", "-e", "communicate_keep_seconds=60")
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600)]
@@ -41,7 +41,7 @@ def everybody(tmp_path: Path) -> Iterator[People]:
 
 
 class News:
-    """What was heard since it was asked last."""
+    """What was heard since the last call."""
 
     def __init__(self, everybody: People) -> None:
         self._everybody, self._heard = everybody, dict[str, int]()
@@ -54,7 +54,7 @@ class News:
 
 
 def heads(news: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The first line of each."""
+    """Return the first line of each."""
     return {who: [text.partition("\n")[0] for text in texts] for who, texts in news.items()}
 
 
@@ -118,7 +118,7 @@ def test_stop_release_a_second_stop_and_the_return_are_told_once_each(  # noqa: 
     assert "Status: data validated; writes stay blocked until release.yml\n" in told[INCIDENTS][1]
     assert everybody.page.status("cmpkanban") == "under_maintenance"
 
-    # A release that has to be taken back is none.
+    # A release that has to be taken back does not count.
     site.db.rows(FORGETS)
     raised, told = run("release")
     assert raised.rc != 0, raised.output
@@ -148,7 +148,7 @@ def test_stop_release_a_second_stop_and_the_return_are_told_once_each(  # noqa: 
     (first,) = everybody.page.incidents
     assert (first["status"], everybody.page.status("cmpkanban")) == ("resolved", "operational")
 
-    # Everybody is off still; what is stopped again are the writes, and the page has another incident for it.
+    # Everybody is still off; only the writes are stopped again, and the page has another incident for that.
     second, told = run("scenario3")
     assert second.rc == 0, second.output
     assert heads(told) == {**begun, "page": heads(told)["page"]}
@@ -255,7 +255,7 @@ def test_a_repair_and_its_undo_are_told_with_their_rows(db: Database, directory:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a telling that say something."""
+    """Return the lines of a message that say something."""
     return [line for line in text.splitlines() if line.strip()]
 
 

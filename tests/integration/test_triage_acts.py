@@ -70,7 +70,7 @@ def act(place: Place, **more: Any) -> Run:
 
 
 def ended(run: Run) -> str:
-    """What the run failed with: the last word before the recap."""
+    """Return what the run failed with: the last word before the recap."""
     *_before, last = re.split(r"^fatal: ", run.output.partition("PLAY RECAP")[0], flags=re.MULTILINE)
     return last
 
@@ -87,7 +87,7 @@ def test_a_stop_in_part_has_its_decision_on_record_and_ends_as_it_would(
         alone = place.run(scenario, **SHORT)
     assert on(place.db) == [7], run.output
     assert place.db.rows(RECORDED) == [(run.incident, scenario, f"{declared} is declared: nobody can work")], run.output
-    # It ends as the scenario itself does, and nothing stands between the last screen and that.
+    # It ends as the scenario itself does, and nothing comes between the last screen and that end.
     assert (run.rc, run.recap("localhost")["failed"]) == (alone.rc, 1) == (2, 1)
     assert "NOT CONTAINED" in ended(alone), alone.output
     assert "NOT CONTAINED" in ended(run), run.output

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's system log has how a module was invoked, and in it neither what people wrote nor to whom, nor a password."""
+"""A host's system log has how a module was invoked, but not what people wrote or to whom, and no password."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible.module_utils import basic
 from tests.integration import entry
 
 WORDS, ADDRESS = "Ana of the bakery called and wept", "cto@example.org"
-# As part of a whole it is written with two.
+# Inside a larger value its backslash is written twice.
 PASSWORD = "back\\slash-9"
 KNOWN = [{"name": "words.md", "text": WORDS, "at": "2026-11-25T02:10:00Z", "earlier": []}]
 MESSAGE = {"key": "k", "kind": "began", "text": WORDS, "routes": ["mail:executives"]}
@@ -74,7 +74,7 @@ def test_what_people_wrote_and_their_addresses_are_not_in_the_log(
     assert ("gate=" if name == "metric_gate" else "incident_id=") in text
     for word in (WORDS, ADDRESS, "slash-9"):
         assert word not in text
-    # And the result has all that it has to: it is what the next module is given.
+    # The result still has everything that it has to: it is what the next module is given.
     if name == "incident_words":
         assert (tmp_path / "INC-1" / "words.md").read_text(encoding="utf-8") == WORDS
         assert result["keep"] == []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is on is counted, too, where the ledger cannot be read."""
+"""Who is on is counted even if the ledger cannot be read."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a p
 
 
 def without_ledger(db: Database, directory: Path) -> Modules:
-    """Return modules as a role that may switch the flag and make nothing."""
+    """Return modules as a role that may switch the flag but create nothing."""
     role = db.role("ops", "SELECT, UPDATE ON companies", "pg_read_all_stats")
     return db.modules(role, **FLAG, state_dir=str(directory / "state"))
 
@@ -101,7 +101,7 @@ def test_a_file_is_taken_over_by_a_ledger_that_was_made_since(db: Database, dire
 
 
 def test_a_run_that_finds_the_ledger_again_goes_on_with_the_incident_of_the_file(db: Database, directory: Path) -> None:
-    """Ids made by the controller: nobody has to know what the run before was called."""
+    """The controller makes the ids: nobody has to know what the run before was called."""
     population(db)
     before = db.snapshot("companies")
     modules = without_ledger(db, directory).having(incident_adopt=True)
@@ -112,7 +112,7 @@ def test_a_run_that_finds_the_ledger_again_goes_on_with_the_incident_of_the_file
     for told in (planned, again):
         assert told["incident"]["incident_id"] == "INC-20261127-001"
         assert any("This goes on with it" in warning for warning in told["warnings"])
-    # Known by both names, and by none of an incident that was undone.
+    # It is known by both names; a new one is not known by those of an incident that was undone.
     assert modules.restore("INC-20261127-002")["changed_count"] == 50
     assert db.snapshot("companies").texts == before.texts
     db.modules().ok("incident", incident_id="INC-20261127-001", state="closed")
@@ -229,7 +229,7 @@ def test_a_disk_that_fills_up_in_mid_kill(db: Database, directory: Path) -> None
     assert batches
     assert unsaved
     assert tenants_of(db, [*batches, *unsaved]) == [str(tenant) for tenant in range(1, tenants + 1)]
-    # Saved behind the others, one to a line, they are what an undo needs.
+    # Appended to the others, one per line, they are what an undo needs.
     with path.open("a") as file:
         file.writelines(json.dumps(batch) + "\n" for batch in unsaved)
     undo = Modules({**modules.options, "state_dir": str(saved)})

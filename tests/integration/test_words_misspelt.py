@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A word that is misspelt keeps no stop from being done, and lets nothing through that was to be refused."""
+"""A misspelt word prevents no stop, and lets nothing through that was to be refused."""
 
 from __future__ import annotations
 

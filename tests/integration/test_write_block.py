@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A write block is held, renewed, taken over and released; another's stays; it says truly what it did."""
+"""A write block is held, renewed, taken over and released; another's stays; the result says truly what was done."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_anothers_block_that_would_end_is_prolonged_and_stays_theirs(redis: Plac
     assert any("to no expiry" in text and "stays theirs" in text for text in for_good["warnings"])
     assert redis.there() == {KEY: ("true", -1), OWNER: (THEIRS, -1)}
     assert about(place.hold(), "changed", "prolonged") == [False, False]
-    # Its owner has it as before; we have not.
+    # Its owner has it as before; we do not.
     place.refused("not_owner", state="absent")
     assert place.release(owner=THEIRS)["changed"] is True
     assert redis.there() == {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis or the connection goes away in mid-call, or somebody is faster: done once and told as it was, or left open."""
+"""Redis or the connection goes away mid-call, or somebody is faster: done once and reported as it was, or left open."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_redis_that_restarts_is_waited_for() -> None:
 
 @pytest.mark.parametrize("comes_back", [True, False], ids=["and comes back", "and stays so"])
 def test_a_redis_that_falls_silent_with_the_change_in_hand(redis: Place, comes_back: bool) -> None:
-    """Mute between looking and changing: the change was sent. What became of it is found out, or said to be open."""
+    """Mute between looking and changing: the change was sent. What became of it is found out, or reported as open."""
     with redis.client() as client:
         client.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
         try:
@@ -65,8 +65,8 @@ def test_a_redis_that_falls_silent_with_the_change_in_hand(redis: Place, comes_b
     assert redis.hold()["held"] is True
 
 
-# Passes one connection after the other on to the server. In the first it drops, of the word's exchange, the question
-# or the answer, and hangs up.
+# Passes one connection after the other on to the server. In the first it drops the question or the answer of the
+# exchange that has the word, and hangs up.
 PROXY = """
 import select, socket, sys
 port, word, drop = int(sys.argv[1]), sys.argv[2].encode(), sys.argv[3]
@@ -96,7 +96,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
 @pytest.mark.parametrize("word", ["EVAL", "CONFIG"], ids=["the change", "the reading back"])
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_a_connection_that_breaks_in_mid_call(redis: Place, word: str, drop: str, state: str) -> None:
-    """Whether the change was made before the connection broke or after: it is made once and told as it was."""
+    """Whether the change was made before the connection broke or after: it is made once and reported as it was."""
     if state == "absent":
         redis.set_by_hand(owner=OURS)
     command = [sys.executable, "-c", PROXY, str(redis.server.port), word, drop]
@@ -143,7 +143,7 @@ def test_a_connection_that_breaks_and_nobody_is_there_after(redis: Place) -> Non
     assert redis.hold()["changed"] is False
 
 
-# The step itself, from between looking and changing.
+# The step itself, with something in between looking and changing.
 
 
 class Between(_redis.Session):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replicas, Sentinels, and a Redis that goes away in the middle of a call; what was sent and not answered is told."""
+"""Replicas, Sentinels, and a Redis that goes away mid-call; what was sent and not answered is reported."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_replica_that_takes_writes_is_one_all_the_same(two: Pair) -> None:
 
 
 def test_a_replica_that_does_not_say_so(two: Pair) -> None:
-    """INFO may be forbidden; then the refusal of the write tells."""
+    """INFO may be forbidden; then the refusal of the write shows it."""
     replica = Place(two.replica)
     rights = ("+get", "+pttl", "+eval", "+set", "+del")
     replica.run("ACL", "SETUSER", "app", "reset", "on", ">app-password", f"~{KEY}", f"~{OWNER}", *rights)
@@ -172,6 +172,6 @@ def test_sentinels_that_are_dead_or_do_not_know(watched: Pair) -> None:
     refused = place.refused("unreachable", sentinels=[dead], deadline=1)
     assert dead in refused["msg"]
     assert refused["tries"] > 2
-    # As in the news of a Sentinel that was cut off.
+    # As a Sentinel that was cut off still sees it.
     watched.sentinel.watch(watched.replica)
     assert place.refused("read_only_server", deadline=1)["tries"] > 2

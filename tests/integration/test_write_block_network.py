@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way to Redis: dead, frozen, another protocol, TLS, sockets. Everything has its name and ends by its deadline."""
+"""The way to Redis: dead, frozen, another protocol, TLS, sockets. Each fault has a name and ends by its deadline."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_server_that_takes_the_connection_and_never_answers(redis: Place) -> N
         processes.send([pid], signal.SIGCONT)
 
 
-# Listens, sends a text to whoever connects, and a byte a moment later if that is no whole line.
+# Listens, sends a text to each client and, as long as that does not end a line, a byte now and then.
 PEER = """
 import socket, sys, time
 says = sys.argv[1].encode().decode("unicode_escape").encode()
@@ -87,7 +87,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     ids=["a byte now and then", "another protocol", "protected mode"],
 )
 def test_something_else_that_listens(redis: Place, says: str, code: str) -> None:
-    """A peer that sends a byte now and then passes every timeout of a read; the deadline holds all the same."""
+    """A peer that sends a byte now and then gets past every read timeout; the deadline holds all the same."""
     with subprocess.Popen([sys.executable, "-c", PEER, says], stdout=subprocess.PIPE, text=True) as peer:
         try:
             assert peer.stdout

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is given to ``write_block`` and what it tells: keys, values, options, and the server; nothing secret."""
+"""What is given to ``write_block`` and what it reports: keys, values, options, and the server; nothing secret."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a block could be held and released is told beforehand, as it then is, and nothing is changed by asking."""
+"""Whether a block could be held and released is reported beforehand, as it then is, and asking changes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.blocks import KEY, NEEDED, OURS, OWNER, THEIRS, Place
 from tests.support import accounts, processes
 from tests.support.redis_server import major
 
-# What the user needs where there are no scripts.
+# What the user needs if there are no scripts.
 WATCHED = ("+get", "+pttl", "+set", "+del", "+watch", "+unwatch", "+multi", "+exec")
 
 

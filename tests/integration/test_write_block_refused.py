@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server, a user's rights or the network refuse is told by name; what may be left out is left out."""
+"""What a server, a user's rights or the network refuse is reported by name; what may be left out is left out."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_right_that_is_missing_is_named(redis: Place, missing: str) -> None:
     before = redis.there()
     state = "absent" if missing == "+del" else "present"
     refused = app.refused("missing_privilege", state=state, value="other")
-    # Of a script Redis says so from 7 on; what to grant is named in any case.
+    # For a script, Redis says so only from 7 on; what to grant is named in any case.
     if major(redis.server.binary) >= 7 or missing not in ("+set", "+del"):
         assert f"'{missing[1:]}'" in refused["error"]["what"]
     assert f"ACL SETUSER app '~{KEY}' '~{OWNER}' +get" in refused["error"]["todo"]
@@ -165,7 +165,7 @@ def test_a_disk_that_refuses(redis: Place) -> None:
 
 def test_a_script_that_keeps_redis_busy_is_waited_for(redis: Place) -> None:
     redis.run("CONFIG", "SET", "lua-time-limit", 50)
-    # Ended by the clock: its rounds take ten times as long on a machine that is busy.
+    # Ended by the clock: its rounds take ten times as long on a busy machine.
     with spinning(redis, 30_000_000), redis.modules.start("write_block") as running:
         time.sleep(1.5)
         redis.run("SCRIPT", "KILL")
@@ -182,7 +182,7 @@ def test_a_script_that_keeps_redis_busy_is_waited_for(redis: Place) -> None:
 
 @contextlib.contextmanager
 def spinning(redis: Place, rounds: int) -> Iterator[None]:
-    """Send a script that takes a while, and wait for no answer."""
+    """Send a script that takes a while, and do not wait for its answer."""
     with redis.client() as client:
         connection = client.connection_pool.make_connection()
         try:
@@ -229,7 +229,7 @@ def test_too_many_clients(redis: Place) -> None:
 
 
 def test_a_node_of_a_cluster_that_has_not_the_key() -> None:
-    # By default it would be its port and 10000, which may be more than there are.
+    # By default it would be its port plus 10000, which may be beyond the last port.
     if major(binaries.redis()) < 7:
         pytest.skip("before Redis 7 the port of a cluster's own talk cannot be chosen")
     with Place.started(cluster_enabled="yes", cluster_port=processes.free_port()) as node:

@@ -22,7 +22,7 @@ from tests.support.servers import workspace
 
 @dataclass
 class Three:
-    """A master with a replica, one that was the master before and still takes writes, and who watches them."""
+    """A master with a replica, one that was the master before and still takes writes, and the Sentinels."""
 
     master: Redis
     replica: Redis
@@ -31,7 +31,7 @@ class Three:
     good: list[Sentinel]
 
     def through(self, *sentinels: Sentinel) -> Place:
-        """The Redis that these Sentinels lead to, in this order."""
+        """Return the Redis that these Sentinels lead to, in this order."""
         found = {"sentinels": [each.address for each in sentinels], "sentinel_password": sentinels[0].password}
         return Place(self.master, {**found, "login_host": "no-such-host.invalid"})
 

@@ -63,7 +63,7 @@ def test_a_block_that_is_lost_is_held_again_and_one_that_was_released_is_not(dir
             "ansible_python_interpreter": sys.executable,
             "kanban_incident_id": OURS,
             "kanban_redis_password": two.master.password,
-            # No database plays a part.
+            # No database is involved.
             "kanban_db_hosts": "none",
             "verdict_hosts": "none",
             "verdict_result": "__contain_flag",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the least-privileged role does, and what each of it says of rights: nothing where it has what that takes.
+"""What the least-privileged role does, and what each action says of rights: nothing if the role has what it takes.
 
 Each can be called again and again: what it changes is put back, by itself or at the beginning of the next call.
 """
@@ -28,7 +28,7 @@ PRIORS = ("ledger", "nothing to keep")
 
 
 def flagged(place: Place) -> Modules:
-    """Return what runs modules as the role on the flag that the profile names, under an incident of its own."""
+    """Return modules that run as the role on the flag that the profile names, under an incident of their own."""
     return place.modules.having(**place.said["flag"], incident_id=f"INC-{next(_NUMBERS)}", run_id="run-1")
 
 
@@ -74,7 +74,7 @@ def record(place: Place) -> str:
 
 
 def mark(place: Place) -> str:
-    """Give a ledger that has no mark that of its environment."""
+    """Give a ledger that has no mark the mark of its environment."""
     place.db.rows("DELETE FROM kanban_rollback.meta WHERE key = 'environment'")
     told = said(place.modules.run("incident", incident_id=f"INC-{next(_NUMBERS)}", environment="staging"))
     place.db.rows("DELETE FROM kanban_rollback.meta WHERE key = 'environment'")
@@ -110,7 +110,7 @@ JOIN kanban_rollback.quarantined USING (repair_id) JOIN kanban_rollback.files AS
 
 
 def purge(place: Place) -> str:
-    """Take what retention takes: all of it, or nothing."""
+    """Purge what retention allows: all of it, or nothing."""
     place.db.rows(OVER.format(f"INC-OVER-{next(_NUMBERS)}"))
     there = place.db.value(LEFT)
     told = said(place.modules.run("ledger", state="purged", retention_days=90))
@@ -124,7 +124,7 @@ def fence(place: Place) -> str:
 
     def each(result: Result, *good: str) -> str:
         told = [row for row in result.get("tables") or [] if row["status"] not in good]
-        # One that stands and could not be tried is another matter than one that does not stand.
+        # A fence that is up but could not be tried is not the same as one that is not up.
         return said(result, "not_proven") or " ".join(str(row["reason"]) for row in told)
 
     return first(
@@ -162,7 +162,7 @@ def slow(place: Place) -> str:
 
 
 def end_a_session(place: Place) -> str:
-    """Switch off a tenant whose row somebody holds, who is ended for it."""
+    """Switch off a tenant whose row a session holds, which is ended for it."""
     modules = flagged(place)
     place.db.rows("""UPDATE "Companies" SET settings = '{"kanbanV2Enabled": true}' WHERE id = 1""")
     if "app" not in place.db.roles:
@@ -182,7 +182,7 @@ def end_a_session(place: Place) -> str:
 
 
 def plan_repair(place: Place) -> str:
-    """Plan the profile's repairs, which looks at all that they take."""
+    """Plan the profile's repairs, which looks at everything that they need."""
     result = place.modules.run("integrity_repair", True, checks=place.said["checks"], incident_id="INC-REPAIR")
     told = [reason["what"] for reason in result["plan"]["refused"]] if "plan" in result else []
     return " ".join([*told, said(result)]).strip()
@@ -220,7 +220,7 @@ RESTORED = ["Tags", "Tickets", "TicketTags"]
 
 
 def _restoring(place: Place) -> Modules:
-    """Return what compares with a backup of before the damage, of which rows come back."""
+    """Return modules that compare with a backup from before the damage, and bring its rows back."""
     dump = place.directory / "before.dump"
     if not dump.exists():
         place.modules.ok("incident", incident_id="INC-RESTORE")
@@ -244,7 +244,7 @@ def plan_restore(place: Place) -> str:
 
 
 def _of_rights(result: Result) -> str:
-    """Return what is said of rights: there is no fence here, and how much room there is nobody asked."""
+    """Return what is said of rights: there is no fence here, and nobody asked how much room there is."""
     told = [text for text in result["warnings"] if not re.search("Without the fence: |How much space", text)]
     return said({**result, "warnings": told})
 

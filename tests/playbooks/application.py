@@ -42,7 +42,7 @@ SOURCE = Path(account.__file__).parent
 # What the application writes to Redis.
 KEYS = ("staging:*", "kanban:*", "contacts:*", "sessions:*")
 _START_SECONDS = 90
-# In discrete mode it prints nothing of its own before what it was asked for, and asks nobody for news.
+# In discrete mode it prints nothing of its own before what it was asked for, and does not look for news.
 _PM2 = ("env", f"PM2_HOME={PM2_HOME}", "PM2_DISCRETE_MODE=true", "pm2")
 # pm2 and all that it keeps running, at once: nothing of it is needed any more.
 _END = f"""
@@ -61,7 +61,7 @@ print(urllib.request.urlopen(request, timeout=5).read().decode())
 
 
 def make_template(fleet: Fleet) -> None:
-    """Make the application's database, of which each test gets a copy, where it is not there yet."""
+    """Make the application's database, of which each test gets a copy, if it is not there yet."""
     db1 = fleet["db1"]
     if db1.psql(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
         return
@@ -138,7 +138,7 @@ class Application:
             ask(f"{url}/health/kanban")
 
     def log_errors(self, host: str, count: int) -> None:
-        """Let a host's first process have logged so many errors just now, as far as its log says."""
+        """Write that many errors into the log of a host's first process, as if it had just logged them."""
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.000Z ERROR [Kanban] it broke again"
         script = 'for _line in $(seq "$1"); do echo "$2"; done >> "$3"'
         self.site.fleet[host].run(["sh", "-ec", script, "sh", str(count), line, self.log_files[0]], user=ACCOUNT)
@@ -173,7 +173,7 @@ class Application:
     def start(self) -> None:
         """Copy it to the hosts, give it its database, and start it under pm2."""
         make_template(self.site.fleet)
-        # The password by standard input, past every argument list.
+        # The password goes by standard input, past every argument list.
         self.site.fleet["db1"].psql(
             f"ALTER ROLE {ROLE} PASSWORD '{self.database_password}';"
             f"CREATE DATABASE {self.site.database} TEMPLATE {TEMPLATE} OWNER {ROLE}"
@@ -199,7 +199,7 @@ class Application:
 
     def _ecosystem(self) -> dict[str, Any]:
         fleet = self.site.fleet
-        # Whoever takes writes, as a driver finds out by itself.
+        # The one that takes writes, which a driver finds out by itself.
         database = {
             "host": ",".join(fleet[name].address for name in ("db1", "db2")), "port": 5432,
             "dbname": self.site.database, "user": ROLE, "password": self.database_password,
@@ -213,8 +213,8 @@ class Application:
             "exec_mode": "fork", "instances": len(PORTS), "increment_var": "PORT",
             "env": {**settings, "PORT": PORTS[0], "PGTARGETSESSIONATTRS": "read-write"},
             "max_memory_restart": "300M", "kill_timeout": 3000,
-            # A process that crashes over and over is tried for as long as the incident lasts, as it would be by a
-            # container's engine: nobody has to log in once the cause is gone.
+            # A process that crashes over and over is restarted for as long as the incident lasts, as a container
+            # engine would do: nobody has to log in once the cause is gone.
             "max_restarts": 100_000, "restart_delay": 200,
         }  # fmt: skip
         return {"apps": [app]}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run bootstrap.yml, and see what of it is in the database and on the hosts."""
+"""Run bootstrap.yml, and look at what it leaves in the database and on the hosts."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def bootstrap(site: Site, least: dict[str, Any], **extra: Any) -> Any:
 
 
 def traces(site: Site) -> dict[str, str]:
-    """Return what of ours lies on each host."""
+    """Return what of ours is on each host."""
     look = ["find", *LAID_DOWN, "-printf", "%M %p\\n"]
     return {host: site.fleet[host].run(look, check=False).stdout for host in ("db1", "db2", "redis1", "app1", "app2")}

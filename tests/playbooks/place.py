@@ -67,7 +67,7 @@ INSERT INTO "Tickets" ("companyId", status, "kanbanLane", "kanbanOrder")
 INSERT INTO "Tags" (name, "companyId") SELECT 'tag ' || n, 1 + n % {TENANTS} FROM generate_series(1, 3000) AS n;
 INSERT INTO "TicketTags" SELECT n, 1 + (n - 1) % 3000 FROM generate_series(1, {TICKETS}) AS n;
 """
-# Written without any of the collection's own: neither absent nor null nor false.
+# Written without any of the collection's own SQL: on is neither absent nor null nor false.
 IS_ON = """COALESCE(jsonb_typeof(settings) = 'object' AND settings ? 'kanbanV2Enabled'
   AND settings -> 'kanbanV2Enabled' NOT IN ('null', 'false'), false)"""
 
@@ -110,7 +110,7 @@ class Site:
         for name in self.broken:
             self.mend(name)
         if self.broken:
-            # A connection that was open through the fault goes on when TCP tries again, which may be a minute later.
+            # A connection that was open during the fault goes on only when TCP retries, maybe a minute later.
             self.disconnect()
         gone = f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE); DROP ROLE IF EXISTS kanban_rollback"
         with ThreadPoolExecutor() as pool:
@@ -125,7 +125,7 @@ class Site:
         return self.fleet["redis1"].run(["redis-cli", "--raw", *command]).stdout.strip()
 
     def fault(self, name: str, fault: Callable[[Host], None]) -> None:
-        """Do a fault to a host, which is mended after the test."""
+        """Inflict a fault on a host, which is mended after the test."""
         self.broken.add(name)
         fault(self.fleet[name])
 
@@ -178,9 +178,9 @@ class Site:
         whole: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> Running:
-        """Type a playbook's command: ``variables`` stand in the inventory, ``extra`` follow on the command line.
+        """Type a playbook's command: ``variables`` go into the inventory, ``extra`` on the command line.
 
-        ``whole``: with every tier; without, the run is about the flag alone. ``environment``: what its own has besides.
+        ``whole``: with every tier; without it, the run is about the flag alone. ``environment``: added to its own.
         """
         given = hosts if isinstance(hosts, Mapping) else {name: {} for name in hosts}
         inventory = self.inventory(given, {**({} if whole else FLAG_ALONE), **(variables or {})})
@@ -214,7 +214,7 @@ class Site:
         return self.psql(host, 'SELECT * FROM "Companies" ORDER BY id; SELECT * FROM "Tickets" ORDER BY id')
 
     def places(self, host: str = "db1") -> str:
-        """Return where each tenant's row lies, which changes whenever it is written or locked."""
+        """Return where each tenant's row is stored, which changes whenever it is written or locked."""
         return self.psql(host, 'SELECT id, ctid, xmin, xmax FROM "Companies" ORDER BY id')
 
     def incidents(self, host: str = "db1") -> list[str]:
@@ -222,7 +222,7 @@ class Site:
         return self.psql(host, "SELECT incident_id FROM kanban_rollback.incidents ORDER BY opened_at").split()
 
     def connect(self, host: str = "db1", application: str = "crm") -> connection:
-        """Open a session as the application's, over TCP; the caller closes it."""
+        """Open a session like the application's, over TCP; the caller closes it."""
         session: connection = psycopg2.connect(
             host=self.fleet[host].address,
             user="postgres",
