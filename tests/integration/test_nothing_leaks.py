@@ -161,7 +161,7 @@ def test_nothing_that_is_secret_or_somebodys_is_left(
     for log, end in logs.items():
         logged = log.read_bytes()[end:].decode(errors="replace")
         assert log is not db.server.log or "kanban_rollback.flag_changes" in logged, "the server logged no statement"
-        # If every statement is logged, the application's own bring rows into the log, which lies where the rows do.
+        # If every statement is logged, the application's own bring rows into the log, which is where the rows are.
         for word in passwords:
             assert word not in logged, f"{log.name} of {log.parent.name} has {word!r}"
     told = json.dumps(everybody.heard, ensure_ascii=False)

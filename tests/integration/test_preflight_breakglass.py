@@ -148,7 +148,7 @@ def test_a_row_that_the_database_refuses_stops_no_other(db: Database, directory:
 
 
 def test_what_the_script_kept_in_the_ledger_the_module_puts_back(db: Database, directory: Path) -> None:
-    """Also where an incident was half done before Ansible broke."""
+    """Also if an incident was half done before Ansible broke."""
     modules = population(db)
     before = db.snapshot("companies")
     modules.disable("INC-half", tenants=[1, 2, 3])

@@ -61,7 +61,7 @@ class Damaged:
 
 @pytest.fixture
 def damaged(db: Database, directory: Path) -> Damaged:
-    """The backup lies beside the inventory; nothing that a check finds is wrong."""
+    """The backup is beside the inventory; nothing that a check finds is wrong."""
     data = load(db, corruption=False)
     source = backup(db, directory, "custom", "Tags", "Tickets", "TicketTags", zone=ZONE)
     then = whole(db, *TABLES)

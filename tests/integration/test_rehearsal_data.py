@@ -66,7 +66,7 @@ def test_what_is_planted_is_found_and_taken_away_to_the_letter(db: Database, sha
     # What was there is still there, and what came is what the checks look for.
     now = rows_of(db)
     assert all(set(before[name]) <= set(now[name]) for name in TABLES)
-    # Each has a time of its own, by which rows without a key are told apart.
+    # Each has a time of its own, which distinguishes rows without a key.
     assert len(db.rows('SELECT DISTINCT "createdAt" FROM "TicketTags"')) == 1 + 12
     found = by_name(look(db.modules()))
     grown = {name: found[name]["count"] - counted[name]["count"] for name in counted}

@@ -132,7 +132,7 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
                 later = place.rehearse(**given)
             else:
                 later = place.rehearse("-e", "kanban_rehearse=put_back", **given)
-            # If it was asked for a scenario, it has rehearsed none.
+            # One that was asked for a scenario has rehearsed none.
             assert later.rc == (2 if says == "Stopped: what holds now" else 0), later.output
             assert f"PUT BACK: what the rehearsal {incident} left is as before." in later.screen
             assert (place.rows(), place.open()) == (before, [])

@@ -265,7 +265,7 @@ def test_what_nobody_can_judge_is_refused_again_and_no_steps_are_none(stopped: S
     assert "RAISED AGAIN: it was not judged; its writes are refused again." in unjudged.screen
     assert "NOT WELL: whether it holds is not known: " in unjudged.screen
     assert stopped.events() == [("raised again", '["it was not judged"]')]
-    # One host may have every role.
+    # One host may be in every tier.
     done = stopped.release(
         kanban_app_v1_steps=None, kanban_app_hosts="db1", db1={"kanban_app_url": stopped.app.urls[0]}
     )

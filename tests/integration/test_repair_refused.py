@@ -56,7 +56,7 @@ def test_the_hash_is_of_the_rows_and_of_the_checks(db: Database, modules: Module
     lanes = plan(modules, [LANES])["plan_hash"]
     with db.transaction() as session, session.cursor() as cursor:
         cursor.execute("SET LOCAL kanban_rollback.passage = 'INC-1'")
-        # Where the rows are stored does not matter, and neither does what a repair neither takes away nor writes.
+        # It does not matter where the rows are stored, or what is in them that a repair does not take away or write.
         cursor.execute('UPDATE "Tickets" SET "lastMessage" = \'Bom dia\'')
         session.commit()
         assert plan(modules, [LANES])["plan_hash"] == lanes

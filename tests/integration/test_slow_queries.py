@@ -22,7 +22,7 @@ SECRET = "tr0ub4dor-and-3"
 LOADED = {"shared_preload_libraries": "pg_stat_statements", "autovacuum": False}
 # The plan's total_time is the name up to 1.7; total_exec_time came with 1.8, toplevel and the view of facts with 1.9.
 TABLES = ("a_b", "axb", "it's", "once", "thrice", "often", "before", "now", "newcomer", "hidden_one")
-# Before 1.9 these are unknown, and the result says so.
+# Before 1.9 the facts are unknown, and the result says so.
 NO_FACTS = "pg_stat_statements does not say when it was reset or what it has evicted"
 VERSIONS = ("1.4", "1.7", "1.8", "1.9", "")
 

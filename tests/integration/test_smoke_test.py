@@ -47,7 +47,7 @@ def walk(desk: Helpdesk, *steps: Step, check: bool = False, **options: Any) -> R
     done = Modules({"base_url": desk.url, **GIVEN, "_ansible_inject_invocation": True}).ok(
         "smoke_test", check, steps=list(steps), **options
     )
-    # Whatever was walked: neither what was given as a secret nor what an answer said comes out.
+    # Whatever was walked: no given secret and nothing that an answer said comes out.
     for secret in (PASSWORD, TOKEN, SESSION, "Conceição"):
         assert secret not in json.dumps(done, ensure_ascii=False)
     assert done["changed"] is False

@@ -42,7 +42,7 @@ class Jobs:
         return Place(self.db, where)
 
     def run(self, name: str, *options: str, **extra: Any) -> tuple[Run, Path]:
-        """Run a playbook as a job; return it with its directory of incidents, the only one of its that is left."""
+        """Run a playbook as a job; return it with its directory of incidents, the only one of all that is left."""
         place = self.next()
         # What is on the database's host is there for every job.
         given = {"kanban_dump_dir": str(self.directory / "dumps"), **self.variables, **extra}

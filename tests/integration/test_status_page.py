@@ -86,7 +86,7 @@ def test_an_incident_is_opened_told_and_resolved_once_and_components_go_back(pag
     assert not ok(page, **FIRST)["changed"]
     assert updates(page) == [("identified", words), ("monitoring", "It works.")]
     assert [one["deliver_notifications"] for one in page.incidents[0]["incident_updates"]] == [False, True]
-    # Another status of a component without words: first what it was, which is known already, stays.
+    # Another status of a component without words: it is remembered first; what it was, known already, stays.
     worse: dict[str, Any] = {"incident": ID, "component": ["Kanban"], "component_status": "major_outage"}
     assert ok(page, check=True, **worse)["actions"] == ["remember", "component cmpkanban"]
     worst = ok(page, **worse)

@@ -180,7 +180,7 @@ def with_disks(modules: Modules, directory: Path, *mounts: str, after: str = "tr
     return Modules(modules.options, {"HOME": str(directory / "home")}, prefix)
 
 
-# The places that are tried after the one that was asked for; the home lies in the test's own directory.
+# The places that are tried after the one that was asked for; the home is in the test's own directory.
 PLACES = ("/var/lib", "/var/tmp", "/dev/shm")  # noqa: S108 - the names are what is tested
 
 

@@ -22,7 +22,7 @@ from tests.support.servers import workspace
 
 @dataclass
 class Three:
-    """A master with a replica, one that was the master before and still takes writes, and the Sentinels."""
+    """A master with a replica, one that was the master before and still takes writes, and their Sentinels."""
 
     master: Redis
     replica: Redis

@@ -20,11 +20,11 @@ from tests.documents.started import note
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE = CHECKOUT / ".cache" / "ansible"
-# Three hours behind UTC, as the runbook's company is: what takes one for the other is seen.
+# Three hours behind UTC, like the runbook's company: code that takes one for the other is noticed.
 ZONE = "<-03>3"
-# As a heading, which Ansible's own output has in brackets: a journal that -vv shows names the task, too.
+# Only as a heading, which Ansible's own output has in brackets: a journal that -vv shows names the task, too.
 _SCREEN = re.compile(r"^(?:TASK \[(?:[\w.]+ : )?)?What holds, what does not, and what to do next", re.MULTILINE)
-# In the environment of all that a run starts, so that what a killed one leaves can be told from anything else.
+# In the environment of all that a run starts, so that what a killed one leaves can be recognized.
 _MARK = "KANBAN_TEST_RUN"
 
 
@@ -36,7 +36,7 @@ def beside(program: str) -> str:
 def environment(**more: str) -> dict[str, str]:
     """Return an environment in which the caller's own Ansible settings play no part."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "JOB_ID"))}
-    # Most tests read what Ansible itself shows, also where the checkout's ansible.cfg has the live view.
+    # Most tests read what Ansible itself shows, even if the checkout's ansible.cfg has the live view.
     fixed = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "default", "LC_ALL": "C.UTF-8"}
     fixed["TZ"] = ZONE
     return {**kept, "ANSIBLE_HOME": str(ANSIBLE), **fixed, **more}
@@ -123,7 +123,7 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """Of ansible-playbook itself."""
+        """The pid of ansible-playbook itself."""
         return self._process.pid
 
     @property
@@ -144,7 +144,7 @@ class Running:
             self.kill()
             raise AssertionError(f"not done after {timeout:g} s:\n{self.output}") from None
         except BaseException:
-            # A test that is interrupted, or too late itself, takes what it has started with it.
+            # A test that is interrupted, or too late itself, ends what it has started.
             self.clear()
             raise
         return Run(rc, self.output, self.seconds)
@@ -166,7 +166,7 @@ class Running:
                 continue
 
     def processes(self) -> list[tuple[int, str]]:
-        """Return what it has started on this machine and still runs: numbers and commands."""
+        """Return what it has started on this machine that still runs: pids and commands."""
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:

@@ -63,7 +63,7 @@ def test_made_once_enough_for_a_role_that_may_do_nothing_else_and_gone_again(sit
     assert undone.rc == 0, undone.output
     assert f"{ON} of {TENANTS} have Kanban V2" in undone.screen
     assert site.rows() == before
-    # What it may not: it writes the flag alone, and reads what it dumps.
+    # What it may not do: it writes only the flag, and reads what it dumps.
     with_role = "SET ROLE kanban_rollback; "
     for statement in ('UPDATE "Companies" SET name = name', 'DELETE FROM "Tickets"', 'DELETE FROM "Companies"'):
         asked = site.fleet["db1"].run(
@@ -114,7 +114,7 @@ def test_the_roles_password_is_in_no_log_and_lets_it_in(site: Site, least: dict[
     assert first.rc == 0, first.output
     password, address = least["kanban_postgresql_password"], site.fleet["db1"].address
     log = talkative()
-    # That it logs such statements at all: without, this could not fail.
+    # It does log such statements: otherwise this could not fail.
     assert "SCRAM-SHA-256$4096:" in log
     assert password not in log
     login: dict[str, Any] = {"host": address, "dbname": site.database, "user": "kanban_rollback", "connect_timeout": 5}

@@ -139,7 +139,7 @@ def test_a_record_that_others_wrote_or_that_names_other_things_removes_nothing(
 @pytest.mark.drill
 def test_a_driver_goes_unless_something_else_needs_it_by_now(site: Site, least: dict[str, Any]) -> None:
     redis1 = site.fleet["redis1"]
-    # Two packages of nothing: they stand for a driver that was installed, and for what somebody installed upon it.
+    # Two empty packages: they stand for a driver that was installed, and for something that depends on it.
     control = "Version: 1\nArchitecture: all\nMaintainer: nobody\nDescription: test\n"
     for name, more in (("kanban-driver", ""), ("kanban-needs-it", "Depends: kanban-driver\n")):
         script = f"mkdir -p /root/{name}/DEBIAN; printf 'Package: {name}\n{more}{control}' >/root/{name}/DEBIAN/control"

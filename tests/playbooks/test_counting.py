@@ -14,7 +14,7 @@ from tests.hosts.host import Host, until
 from tests.playbooks.place import ON, TENANTS, Site
 
 ALL = ("db1", "db2", "db3")
-# From Enter to the containment of a healthy host that waits for a dead one's time limit, on a machine that is busy.
+# From Enter to the containment of a healthy host that waits for a dead one's time limit, on a busy machine.
 SECONDS_TO_CONTAIN = 30
 CONTAINED = f"{ON} tenants switched off in"
 HASTY = {"kanban_connect_timeout": 3, "kanban_deadline": 3, "kanban_sweep_seconds": 2}
@@ -25,7 +25,7 @@ FAULTS: dict[str, Callable[[Host], None]] = {
 
 
 def over_tcp(site: Site) -> dict[str, object]:
-    """Variables of a host whose database is reached with a password, as root: no privilege escalation."""
+    """Return the variables of a host whose database is reached with a password, as root: no privilege escalation."""
     return {
         "ansible_become": False,
         "kanban_postgresql_host": "127.0.0.1",
@@ -35,7 +35,7 @@ def over_tcp(site: Site) -> dict[str, object]:
 
 def test_independent_primaries_are_summed_up(site: Site) -> None:
     before = [site.rows("db1"), site.rows("db3")]
-    # With a comma Ansible takes a pattern apart at commas alone; the hosts of the other tiers are there all the same.
+    # With a comma Ansible splits a pattern at commas alone; the hosts of the other tiers are there all the same.
     named = {"kanban_db_hosts": ",".join(ALL)}
     run = site.run("scenario3", hosts=ALL, extra=named)
     assert (run.rc, site.on("db1"), site.on("db3")) == (0, 0, 0), run.output
@@ -64,10 +64,10 @@ def test_two_databases_of_one_server_are_summed_up(site: Site) -> None:
 def test_one_dead_host_delays_nobody_and_is_named(site: Site, fault: str) -> None:
     site.disconnect()
     site.fault("db3", FAULTS[fault])
-    # Longer than the kill takes on a busy machine: who waited for the dead host would be seen to.
+    # Longer than the kill takes on a busy machine: a host that waited for the dead one would be noticed.
     running = site.start("scenario3", hosts=("db3", "db1", "db2"), variables={**HASTY, "kanban_connect_timeout": 25})
     running.says(CONTAINED, timeout=100)
-    # A host that has lost its power is known to be gone at once.
+    # A host that has lost power is known to be gone at once.
     assert fault != "black hole" or "UNREACHABLE" not in running.output
     run = running.wait(timeout=200)
     assert run.rc != 0

@@ -38,7 +38,7 @@ def test_stop_and_undo_by_full_name(site: Site, installed: Path, tmp_path: Path)
 
     run = play("scenario3", "-vv").wait()
     assert (run.rc, site.on()) == (0, 0), run.output
-    # That nothing of the checkout was used.
+    # Nothing of the checkout was used.
     assert f"{installed}/ansible_collections/chatia/kanban_rollback/roles" in run.output
     assert "No config file found" in run.output or "config file = None" in run.output
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen

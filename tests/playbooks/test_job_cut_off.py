@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A job on a host whose network is away for a while: it goes on, and what became of it is heard."""
+"""A job on a host whose network is away for a while: it goes on, and the run learns what became of it."""
 
 import time
 from pathlib import Path

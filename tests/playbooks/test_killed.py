@@ -14,7 +14,7 @@ from tests.playbooks.place import ON, TENANTS, Site
 
 
 def complete(site: Site, before: str) -> None:
-    """The same command again, and its undo."""
+    """Run the same command again, and undo it."""
     run = site.run("scenario3", hosts=("db1",))
     assert (run.rc, site.on()) == (0, 0), run.output
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants" in run.screen

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What somebody else does while a run is under way, or between two runs, is seen and said."""
+"""What somebody else does while a run is under way, or between two runs, is noticed and reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ END $$;
 CREATE TRIGGER stop_again AFTER DELETE ON kanban_rollback.leases EXECUTE FUNCTION stop_again();
 """
 
-# The same, by a kill: it leaves its event, whatever it found to switch. What calls it is said by the tests.
+# The same, by a kill: it leaves its event, whatever it found to switch. The tests choose what calls it.
 KILL_AGAIN = """
 CREATE FUNCTION kill_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -34,7 +34,7 @@ END $$;
 AS_THE_LEASE_IS_GIVEN_BACK = """
 CREATE TRIGGER kill_again AFTER DELETE ON kanban_rollback.leases EXECUTE FUNCTION kill_again();
 """
-# The last that the undo does in a database.
+# The last thing that the undo does in a database.
 AS_THE_FENCE_IS_LOWERED = """
 CREATE TRIGGER kill_again AFTER INSERT ON kanban_rollback.events FOR EACH ROW
   WHEN (NEW.event = 'fence_lowered') EXECUTE FUNCTION kill_again();

@@ -17,13 +17,13 @@ from tests.playbooks.bootstraps import CATALOG
 from tests.playbooks.place import Site
 
 HASTY = {"kanban_connect_timeout": 3}
-# Where the application itself is not there.
+# For tests without the application itself.
 NO_APPLICATION = {"kanban_app_hosts": "none"}
 
 
 @pytest.fixture
 def application(site: Site) -> Iterator[Application]:
-    """The staging application, whose figures are those of all the test: nobody is at work on it meanwhile."""
+    """The staging application, with figures of the whole test, because nobody is at work on it meanwhile."""
     with running(site, window=600) as started:
         yield started
 

@@ -38,7 +38,7 @@ BOTH = ("db1", "db2", "db3")
 
 
 def stages(site: Site, host: str = "db1") -> list[str]:
-    """What became of each stage, by the ledger."""
+    """Return what became of each stage, according to the ledger."""
     kept = site.psql(
         host,
         """SELECT event || ' ' || (data ->> 'share')::float8 FROM kanban_rollback.events
@@ -63,7 +63,7 @@ def test_a_stage_in_which_errors_are_logged_is_off_again_and_mended_it_goes_on(
 
     running = site.start("reenable", whole=True, variables=variables)
     running.says("stage 10 %: passed", timeout=180)
-    # Watched by now: what was logged before a stage began is not its own.
+    # It is watched by now: what was logged before a stage began does not count for it.
     running.says("stage 100 % (", timeout=180)
     application.log_errors("app1", 9)
     run = running.wait(timeout=200)

@@ -22,7 +22,7 @@ from tests.staging.account import MESSAGE, acknowledged
 from tests.staging.settings import email
 
 HASTY = {"kanban_drain_seconds": 5, "kanban_sweep_seconds": 2}
-# What says yes and keeps nothing: a look afterwards alone finds it. Tags of the data set have the first thousand ids.
+# It says yes and keeps nothing: only a look afterwards finds that. Tags of the data set have the first thousand ids.
 FORGETS = """
 CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 CREATE TRIGGER forget BEFORE INSERT ON "TicketTags" FOR EACH ROW WHEN (NEW."tagId" > 1000) EXECUTE FUNCTION forget();
@@ -49,7 +49,7 @@ def validate(site: Site, incident: str, event: str = "data validated") -> None:
 
 
 def refuses(site: Site) -> tuple[bool, bool]:
-    """Whether the database refuses Kanban's writes, and whether the application does."""
+    """Return whether the database refuses Kanban's writes, and whether the application does."""
     with contextlib.closing(site.connect()) as session, session.cursor() as cursor:
         try:
             cursor.execute('DELETE FROM "TicketTags" WHERE false')
@@ -62,7 +62,7 @@ def refuses(site: Site) -> tuple[bool, bool]:
 
 
 def stop(site: Site, variables: dict[str, Any]) -> Run:
-    """Scenario 3 without what it preserves: that has tests of its own."""
+    """Run scenario 3 without what it preserves: that has tests of its own."""
     undumped, alone = {**variables, "kanban_dump_tables": []}, {"kanban_app_hosts": "none"}
     run = site.run("scenario3", whole=True, variables=undumped, extra=alone)
     assert (run.rc, site.on(), refuses(site)) == (0, 0, (True, True)), run.output
@@ -70,7 +70,7 @@ def stop(site: Site, variables: dict[str, Any]) -> Run:
 
 
 def written(path: Path, since: float) -> list[str]:
-    """What people were told was done to cards since a moment."""
+    """Return what people were told was done to cards since a moment."""
     return [entry.operation for entry in acknowledged(path) if entry.operation != MESSAGE and entry.at > since]
 
 
@@ -113,7 +113,7 @@ def test_released_to_people_at_work_and_what_fails_then_is_refused_again_with_no
         assert site.psql("db1", EVENTS).split("\n") == ["released"]
         assert site.psql("db1", TEST_COMPANY) == company
 
-        # Another stop voids the validation; and what says yes and keeps nothing is found by looking.
+        # Another stop voids the validation; and a write that is confirmed but not kept is found by looking.
         stop(site, variables)
         validate(site, stopped.incident)
         site.psql("db1", FORGETS)
@@ -152,7 +152,7 @@ def test_nobody_who_could_test_it_is_no_release_and_an_override_is_on_record(
         site.mend(name)
     application.wait()
 
-    # The application's user is nobody: people would not get in either.
+    # The application's user does not exist: people would not get in either.
     stranger = site.run("release", whole=True, variables={**variables, "kanban_app_user": email(10_000)})
     assert (stranger.rc != 0, refuses(site)) == (True, (True, True)), stranger.output
     assert "the smoke test FAILED at log in: it answered 401" in stranger.screen

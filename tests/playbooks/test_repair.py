@@ -18,7 +18,7 @@ from tests.playbooks.place import Site
 from tests.playbooks.runner import Run
 from tests.playbooks.test_release import HASTY, refuses, written
 
-# Company 1 is that of the smoke test. Whoever is corrupted has an account of its own: it cannot hold.
+# Company 1 is that of the smoke test. Those that are corrupted have an account of their own: it cannot hold.
 CORRUPTED, SOUND = range(2, 31), range(31, 61)
 PEOPLE = 60
 VARIABLES: dict[str, Any] = {
@@ -34,7 +34,7 @@ ANOTHERS_TAG = """
 INSERT INTO "TicketTags" ("ticketId", "tagId")
   SELECT (SELECT min(id) FROM "Tickets" WHERE "companyId" = 71), id FROM "Tags" WHERE "companyId" = 72 LIMIT 2
 """
-# Written without any of the collection's own. The rest of a ticket changes with each message, which nobody refuses.
+# Written without any SQL of the collection's. The rest of a ticket changes with each message, which nobody refuses.
 ROWS = """
 SELECT 'tag', id::text, concat_ws(' ', name, color, kanban, "companyId") FROM "Tags" WHERE {tag}
 UNION ALL
@@ -131,7 +131,7 @@ def test_what_the_application_corrupted_is_mended_kept_validated_released_and_ba
     report = application.verify(accounts[1])
     assert report.holds, report
 
-    # The fault is mended by then. It would come again, if it were not.
+    # By then the fault is mended; otherwise the corruption would come again.
     application.misbehave(duplicate_tags=None, orphan_tags=None, invalid_lanes=None, tenants=None)
     returned = site.run("reenable", whole=True, variables=variables, timeout=280)
     assert returned.rc == 0, returned.output

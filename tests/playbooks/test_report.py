@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Retention: what is old goes; never an open incident's dump, the last good one, or what is none of ours."""
+"""Retention: what is old goes; never an open incident's dump, the last good one, or what is not ours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLOSE = {"kanban_reenable": "all", "kanban_close": True}
 
 
 class Kept:
-    """What lies on db1."""
+    """What is kept on db1."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -32,13 +32,13 @@ class Kept:
         return self.host.run(["sh", "-ec", script], user="postgres").stdout.strip()
 
     def dump_of(self, incident: str) -> str:
-        """Return the one dump of an incident, however it is named beside that."""
+        """Return the one dump of an incident, whatever else is in its name."""
         found = self.shell(f"ls -d {DUMPS}/{incident}-*").split()
         assert len(found) == 1
         return found[0]
 
     def copy(self, dump: str, name: str, **changes: Any) -> str:
-        """Make another dump of a real one, with a manifest of its own that is whole."""
+        """Make another dump from a real one, with a valid manifest of its own."""
         path = f"{DUMPS}/{name}"
         manifest = json.loads(self.shell(f"cp -a {dump} {path}; cat {path}/manifest.json"))
         self.host.run(
@@ -47,7 +47,7 @@ class Kept:
         return path
 
     def age(self, *paths: str) -> None:
-        """Let files be a hundred days old."""
+        """Make files a hundred days old."""
         self.shell(f"find {' '.join(paths)} -exec touch -h -d '100 days ago' {{}} +")
 
     def names(self) -> list[str]:
@@ -56,14 +56,14 @@ class Kept:
 
 
 def know_as_closed(site: Site, *incidents: str) -> None:
-    """Let the ledger have incidents that are over."""
+    """Add incidents that are over to the ledger."""
     rows = ", ".join(f"('{incident}', '2026-01-01', '2026-01-02')" for incident in incidents)
     site.psql("db1", f"INSERT INTO kanban_rollback.incidents (incident_id, opened_at, closed_at) VALUES {rows}")
 
 
 @pytest.fixture
 def kept(site: Site) -> Iterator[Kept]:
-    """An empty home, and so afterwards: tests share their hosts."""
+    """An empty home, emptied again afterwards: tests share their hosts."""
     hosts = [site.fleet[name] for name in ("db1", "db2")]
     for host in hosts:
         host.run(["rm", "-rf", HOME, ELSEWHERE])
@@ -176,7 +176,7 @@ def test_nothing_is_purged_where_not_everybody_was_asked(site: Site, kept: Kept)
     assert limited.rc != 0
     assert "db2: no answer" in limited.screen
     kept.shell(f"ls -d {INCIDENTS}/INC-OLD/evidence")
-    # Another tier's host only is not looked into, and that is said.
+    # A dead host of another tier is only not looked into, and the screen says so.
     site.disconnect()
     site.fault("app1", Host.blackhole)
     part = site.run("report", variables={"kanban_connect_timeout": 3}, whole=True)
