@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is gone comes back from backups that lie on the database hosts, while people go on; then they work again."""
+"""Lost rows come back from backups on the database hosts while people stay at work; then their boards work again."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ RESTORE = {"kanban_recovery": "restore"}
 NO_APPLICATION = {"kanban_app_hosts": "none"}
 BACKUP = "/var/lib/postgresql/restore.dump"
 TAGGED = """SELECT concat_ws(' ', "ticketId", "tagId", count(*)) FROM "TicketTags" GROUP BY "ticketId", "tagId" """
-# Of those who are not at work meanwhile.
+# Only companies whose people are not at work meanwhile.
 UNTAG = 'DELETE FROM "TicketTags" WHERE "ticketId" IN (SELECT id FROM "Tickets" WHERE "companyId" BETWEEN 2 AND 30)'
 
 
 @pytest.fixture
 def backed_up(site: Site) -> Iterator[Site]:
-    """The site; what its backups were is gone afterwards."""
+    """Yield the site, and remove its backups afterwards."""
     yield site
     for name in PRIMARIES:
         site.fleet[name].run(["rm", "-f", BACKUP])
 
 
 def back_up(site: Site, host: Host) -> dict[str, str]:
-    """Back the site's database up as its own server's user does; return the option ``source``."""
+    """Back up the site's database as the user of its server; return the option ``source``."""
     host.run(["pg_dump", "--format=custom", f"--file={BACKUP}", site.database], user="postgres", timeout=60)
     return {"kind": "file", "path": BACKUP}
 
@@ -49,7 +49,7 @@ def test_several_primaries_have_a_backup_each_and_one_hash(backed_up: Site, tmp_
         **HASTY,
         "kanban_operator": "ana",
         "kanban_incidents_dir": str(tmp_path / "incidents"),
-        # This schema has no times.
+        # This schema has no timestamps.
         "kanban_restore_tables": [
             {"name": "Tags", "tenant": "companyId"},
             {"name": "Tickets", "tenant": "companyId"},
@@ -69,7 +69,7 @@ def test_several_primaries_have_a_backup_each_and_one_hash(backed_up: Site, tmp_
         )
     assert f"the plan would bring {sum(gone.values())} rows back" in stopped.screen
     given = typed(stopped)
-    # What is in the inventory is not typed.
+    # What the inventory has is not typed again.
     assert "kanban_restore_source" not in given
     done = site.run(
         "scenario3", whole=True, hosts=hosts, variables=variables, extra={**given, "kanban_approved_by": "rui"}
@@ -88,7 +88,7 @@ def test_what_was_deleted_comes_back_while_people_go_on_and_then_they_work_again
     variables = {
         **application.variables,
         **HASTY,
-        # Four processes and their people are at work on this machine, too.
+        # Four application processes and their people run on this machine, too.
         "kanban_evidence_seconds": 40,
         "kanban_operator": "ana",
         "kanban_incidents_dir": str(tmp_path / "incidents"),
@@ -99,7 +99,7 @@ def test_what_was_deleted_comes_back_while_people_go_on_and_then_they_work_again
         site.psql("db1", UNTAG)
         gone = before - lines(site, TAGGED)
         assert gone
-        # People have put tags back on their cards meanwhile, which the old rows would double.
+        # Meanwhile people have put tags back on their cards; the old rows would duplicate them.
         asked = {**RESTORE, "kanban_restore_source": source, "kanban_restore_conflicts": "skip"}
         stopped = site.run("scenario3", whole=True, variables=variables, extra=asked)
         assert (stopped.rc, site.on(), refuses(site)) == (0, 0, (True, True)), stopped.output
@@ -110,7 +110,7 @@ def test_what_was_deleted_comes_back_while_people_go_on_and_then_they_work_again
         assert done.rc == 0, done.output
         assert "rows came back, the data is validated" in done.screen
         assert "0 writes were accepted since the fence" in done.screen
-        # Tags that people took off by themselves since the backup come back as well: nobody can tell them apart.
+        # Tags that people removed themselves since the backup come back as well: nobody can tell them apart.
         assert lines(site, TAGGED) >= now | gone
         released = site.run("release", whole=True, variables=variables)
         assert (released.rc, refuses(site)) == (0, (False, False)), released.output

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scenario 1 on an application that is broken for real: off, purged, proven, validated, watched; and on half of one."""
+"""Scenario 1 on an application that is really broken: off, purged, proven, validated, watched; and on half of one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.staging.account import MESSAGE, acknowledged
 # Companies of the application, and those that have Kanban V2.
 COMPANIES, ON = 200, 60
 STALE, KEPT = "kanban:v2:board:1", "bull:queue"
-# Short times: what a watch of half an hour does is tested where time is cheap.
+# Short times: a watch of half an hour is tested elsewhere, where time is cheap.
 BRIEF: dict[str, Any] = {
     "kanban_watch_minutes": {"scenario1": 0.2},
     "kanban_gate_interval": 2,
@@ -30,13 +30,13 @@ BRIEF: dict[str, Any] = {
 }
 STEPS = "log in, list tickets, open a ticket, see the V1 board"
 WATCHED = "scenario1: watched 00:12 of 00:12"
-# The plan's objectives. How fast it is by itself is measured, not asserted: a test shares the machine.
+# The plan's objectives. The speed on an idle machine is measured, not asserted: a test shares the machine.
 SECONDS_TO_VALIDATE = 300
 SECONDS_TO_CONTAIN = 120
 
 
 def tries(site: Site) -> list[tuple[str, int, int]]:
-    """What the ledger keeps of the gates: name, number of the watch, number of the try."""
+    """Return what the ledger keeps of the gates: name, number of the watch, number of the try."""
     kept = site.psql(
         "db1",
         "SELECT data ->> 'gate', data ->> 'watch', data ->> 'try' FROM kanban_rollback.events "
@@ -46,21 +46,21 @@ def tries(site: Site) -> list[tuple[str, int, int]]:
 
 
 def seconds(what: str, screen: str) -> float:
-    """A time of the last screen."""
+    """Return a time from the last screen."""
     found = re.search(rf"{what} after ([\d.]+) s", screen)
     assert found, screen
     return float(found[1])
 
 
 def evidence_of(run: Run) -> list[tuple[str, ...]]:
-    """Where and when evidence of Redis and the application was taken; that of a database comes with each kill."""
+    """Return where and when evidence of Redis and the application was taken; a database's is taken with each kill."""
     found = re.findall(r"((?:redis|app)\d): \d+ files of evidence, .*?, in (\S+), taken (\S+Z)", run.screen)
     assert len(found) == 3, run.screen
     return found
 
 
 def look_at_the_plan(site: Site, variables: dict[str, Any]) -> None:
-    """Check mode changes nothing in database and Redis, and says what would be done."""
+    """Assert that check mode changes nothing in database and Redis, and says what would be done."""
     places = site.places()
     plan = site.run("scenario1", "--check", "--diff", whole=True, variables=variables)
     assert plan.rc == 0, plan.output
@@ -76,7 +76,7 @@ def look_at_the_plan(site: Site, variables: dict[str, Any]) -> None:
 
 
 def is_validated(run: Run) -> None:
-    """The screen says each thing that the scenario is to show, in time."""
+    """Assert that the screen shows everything that the scenario has to show, in time."""
     assert f"CONTAINED: Kanban V2 is off for all {COMPANIES} tenants ({ON} were switched off now)" in run.screen
     for host in ("app1", "app2"):
         assert f"{host}: 2 of 2 processes serve V1, at most" in run.screen
@@ -94,7 +94,7 @@ def is_validated(run: Run) -> None:
 
 
 def nothing_is_lost(application: Application, path: Path, began: float) -> None:
-    """Nobody who was told that a write is done lost it, and messages came in before the kill and after it."""
+    """Assert that no acknowledged write is lost, and that messages came in before the kill and after it."""
     report = application.verify(path)
     assert report.holds, report
     messages = [entry.at - began for entry in acknowledged(path) if entry.operation == MESSAGE]
@@ -125,7 +125,7 @@ def test_a_crashing_application_is_off_and_validated_and_the_same_again_changes_
     assert {name for name, _watch, _try in tries(site)} == {"validation"}
     nothing_is_lost(application, tmp_path / "account", began)
 
-    # The same command again changes nothing, and its window begins after the kill, not at its own, which found nobody.
+    # The same command again changes nothing. Its window begins after that kill, not after its own, which found nobody.
     places, evidence = site.places(), evidence_of(run)
     application.log_errors("app1", 5)
     bad = site.run("scenario1", whole=True, timeout=280, variables=variables, extra=detached)
@@ -168,7 +168,7 @@ def test_a_watch_whose_terminal_is_lost_is_gone_on_with(site: Site, application:
 def test_processes_that_keep_the_flag_and_hosts_that_are_gone_are_named_and_never_a_silent_pass(
     site: Site, application: Application
 ) -> None:
-    """First app2 is gone and app1 keeps on serving V2; then nobody of the application and no Redis answers."""
+    """First app2 is gone and app1 keeps serving V2; then neither the application nor Redis answers."""
     variables = {
         **application.variables, **BRIEF,
         "kanban_connect_timeout": 3, "kanban_app_prove_seconds": 4, "kanban_validate_seconds": 10,
@@ -195,7 +195,7 @@ def test_processes_that_keep_the_flag_and_hosts_that_are_gone_are_named_and_neve
     assert "no evidence of app2" in run.screen
     assert "app1: healthy, 200" in run.screen
     assert "type the same command again" in run.screen
-    # What a dead host costs is paid once.
+    # A dead host costs its timeout only once.
     assert run.output.count("[app2]: UNREACHABLE!") == 1
 
     site.disconnect()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scenario 2: the list that is shown is the list that is switched, and what comes of the watch is decided by rule."""
+"""Scenario 2 switches exactly the list that it shows, and a rule decides what follows from the watch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.playbooks.place import IS_ON, ON, Site
 from tests.playbooks.runner import Run
 from tests.staging.local import ask
 
-# Short times: what a watch of five minutes does is tested where time is cheap.
+# Short times: a watch of five minutes is tested elsewhere, where time is cheap.
 BRIEF: dict[str, Any] = {
     "kanban_watch_minutes": {"scenario1": 0, "scenario2": 0.2},
     "kanban_gate_interval": 1.5,
@@ -27,7 +27,7 @@ BRIEF: dict[str, Any] = {
     "kanban_investigate_seconds": 1,
     "kanban_ranking": {"deadline": 10},
 }
-# One metric that the database itself tells, where there is no application: good, or good and bad in turn.
+# One metric that the database itself provides when there is no application: good, or good and bad in turn.
 GOOD = "SELECT 0"
 BY_TURNS = "SELECT mod(count(*), 2) FROM kanban_rollback.events WHERE data ->> 'gate' = 'scenario2'"
 OTHERS = ("error_rate", "socket_latency", "dnd_p95", "query_p95", "memory")
@@ -43,7 +43,7 @@ STATS = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
 
 @pytest.fixture
 def application(site: Site) -> Iterator[Application]:
-    """The staging application, whose /metrics forget within seconds."""
+    """Yield the staging application, whose /metrics forget within seconds."""
     with running(site, window=3) as started:
         yield started
 
@@ -53,18 +53,18 @@ def on(site: Site, host: str = "db1") -> set[int]:
 
 
 def errors(site: Site, numbers: Mapping[int, int], host: str = "db1") -> None:
-    """Write so many errors of each tenant into the log, as of now."""
+    """Log the given number of errors for each tenant, as of now."""
     site.psql(host, ERRORS.format(rows=", ".join(f"({tenant}, {number})" for tenant, number in numbers.items())))
 
 
 def switch_on(site: Site, tenant: int, host: str = "db1") -> bool:
-    """Switch a tenant on past everything, as the application's own screen does; tell whether it is on then."""
+    """Switch a tenant on directly, as the application's own screen does; return whether it is on then."""
     site.psql(host, f"""UPDATE "Companies" SET settings = '{{"kanbanV2Enabled": true}}' WHERE id = {tenant}""")
     return tenant in on(site, host)
 
 
 def pulse(site: Site, query: str, **more: Any) -> dict[str, Any]:
-    """The profile where one query is the only metric."""
+    """Return a profile whose only metric is one query."""
     metrics = {**dict.fromkeys(OTHERS), "pulse": {"where": "db", "source": "sql", "query": query}}
     limits = {"pulse": {"max": 0.5, "consecutive": 3}}
     brief: dict[str, Any] = {"kanban_watch_minutes": {"scenario1": 0, "scenario2": 0.05}, "kanban_gate_interval": 1}
@@ -80,7 +80,7 @@ def pulse(site: Site, query: str, **more: Any) -> dict[str, Any]:
 
 
 def stats(run: Run) -> dict[str, str]:
-    """What the run hands on to whatever comes after it."""
+    """Return what the run hands on to whatever comes after it."""
     told = run.output.rpartition("CUSTOM STATS")[2]
     return dict(re.findall(r'"?(kanban_\w+)"?: "?([\w-]+)', told))
 
@@ -125,7 +125,7 @@ def test_those_who_suffer_are_off_the_others_stay_on_and_it_holds(
             "kanban_decision": "hold", "kanban_incident_id": run.incident, "kanban_verdict": "contained"
         }  # fmt: skip
 
-        # Others have errors since. The list is the one that was frozen. Who names hosts goes on to no scenario 1.
+        # Others have had errors since; the frozen list still holds. Naming hosts does not make it go on to scenario 1.
         errors(site, {later: 500})
         again = site.run("scenario2", **typed, extra={"kanban_db_hosts": "db"})
         assert again.rc == 0, again.output
@@ -149,9 +149,9 @@ def test_still_degraded_asks_for_scenario_1_or_goes_on_to_it(
     site: Site, application: Application, tmp_path: Path
 ) -> None:
     before = sorted(on(site))
-    # Degraded ends it.
+    # A degraded verdict ends the watch.
     minutes = {"kanban_watch_minutes": {"scenario1": 0, "scenario2": 1}}
-    # More than anybody has by the failures that come meanwhile, however long it takes to get there.
+    # More errors than anybody gets from failures in the meantime, however long it takes to get there.
     known = {**application.variables, **BRIEF, **minutes, "kanban_ranking": {"more_than": 500}}
     typed: dict[str, Any] = {"whole": True, "timeout": 280, "variables": known, "environment": STATS}
     errors(site, {before[0]: 1500, before[1]: 1000, before[2]: 550})
@@ -183,7 +183,7 @@ def test_half_of_the_tenants_is_scenario_1_at_once(site: Site) -> None:
     assert asked.rc != 0
     assert "SCENARIO 1 IS NEXT, TYPE IT: too many tenants are affected" in asked.screen
     assert f"{ON // 2} of {ON} tenants that are on, 50 %" in asked.screen
-    # A list that nobody acted on binds nobody.
+    # A list that nobody acted on is not binding.
     assert (site.on(), is_there(site, "kanban_rollback.incidents")) == (ON, False)
     assert (stats(asked)["kanban_decision"], stats(asked)["kanban_verdict"]) == ("ask", "failed")
 
@@ -192,7 +192,7 @@ def test_half_of_the_tenants_is_scenario_1_at_once(site: Site) -> None:
     assert run.rc == 0, run.output
     assert f"off for all 3000 tenants ({ON} were switched off now)" in run.screen
     assert (site.on(), len(site.incidents())) == (0, 1)
-    # Nothing was watched, frozen or investigated before it.
+    # Nothing was watched, frozen or investigated before scenario 1.
     assert "scenario2, try" not in run.output
     assert "Investigation:" not in run.output
     assert stats(run)["kanban_decision"] == "escalate"
@@ -217,7 +217,7 @@ def test_good_and_bad_in_turn_pauses_the_roll_out(site: Site) -> None:
     }  # fmt: skip
     assert sorted(on(site)) == before
 
-    # On one database nobody suffers: an empty list is nobody, and never everybody.
+    # On one database nobody suffers: an empty list means nobody, never everybody.
     errors(site, {before[0]: 12})
     run = site.run("scenario2", hosts=two, variables=pulse(site, BY_TURNS), environment=STATS, timeout=280)
     assert run.rc == 0, run.output
@@ -227,7 +227,7 @@ def test_good_and_bad_in_turn_pauses_the_roll_out(site: Site) -> None:
     assert (sorted(on(site)), site.on("db3")) == (before[1:], ON)
     assert (run.incident, site.incidents()) == (paused.incident, [paused.incident])
     assert stats(run)["kanban_decision"] == "pause"
-    # The pause investigates nothing; both runs have their journal with the incident.
+    # The pause investigates nothing; both runs keep their journal with the incident.
     kept = [path.name.partition("-")[0] for path in (site.directory / "incidents" / run.incident).glob("*-*")]
     assert sorted(kept) == ["investigation"] * 2 + ["journal"] * 2
 
@@ -244,13 +244,13 @@ def test_where_nobody_knows_nobody_is_switched(site: Site) -> None:
     )
     assert (stats(nothing)["kanban_decision"], stats(nothing)["kanban_verdict"]) == ("unknown", "failed")
 
-    # Without the controller nobody decides.
+    # Without the controller there is no decision.
     limited = site.run("scenario2", "--limit", "db1", variables=pulse(site, GOOD), environment=STATS, timeout=280)
     assert limited.rc != 0
     assert "Nobody was switched off, but --limit db1 leaves out localhost" in limited.text
     assert (site.on("db1"), is_there(site, "kanban_rollback.incidents")) == (ON, False)
 
-    # Who is known to suffer is helped, whoever else does not answer.
+    # Tenants that are known to suffer are helped, even if another database does not answer.
     site.psql("db3", ERROR_LOGS)
     worst = min(on(site, "db3"))
     errors(site, {worst: 12}, "db3")

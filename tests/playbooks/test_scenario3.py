@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scenario 3 stops it everywhere, and the misfire is undone to the letter."""
+"""Scenario 3 stops the feature everywhere, and a misfire is undone exactly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_plan_changes_nothing_and_shows_the_tenants(site: Site) -> None:
     assert plan.rc == 0, plan.output
     assert f"PLAN, nothing was changed: {ON} of {TENANTS} tenants would change" in plan.screen
     assert "the same command without --check" in plan.screen
-    # The first of them in the diff.
+    # The diff shows the first of them.
     assert "tenants_changed" in plan.output
     assert site.places() == places
     assert site.psql("db1", "SELECT to_regnamespace('kanban_rollback') IS NULL") == "t"

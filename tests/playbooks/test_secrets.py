@@ -51,7 +51,7 @@ def test_passwords_appear_nowhere(site: Site) -> None:
         lines = watched(running)
         run = running.wait()
         assert (run.rc == 0) is succeeds, run.output
-        # That this sees what runs on the hosts: without, the test could not fail.
+        # Proves that the command lines of the hosts are seen: otherwise the test could not fail.
         assert "sshd" in lines
         journal = site.fleet["db1"].run(["journalctl", "--no-pager", "--output=cat"], timeout=60).stdout
         for password in (variables["kanban_postgresql_password"], given, site.fleet.postgres_password):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was told is known on another controller, by ledgers that only their own hosts reach, over SSH."""
+"""Another controller knows what was announced, from ledgers that only their own hosts reach, over SSH."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENT = ("-e", "communicate_look_seconds=30", "-e", "communicate_keep_seconds=
 @pytest.mark.drill
 @pytest.mark.timeout(1800)
 def test_another_controller_knows_it_from_whichever_primary_answers(site: Site) -> None:
-    """The roll-out is paused three times, each time by another controller; the databases are reached by their hosts."""
+    """Pause the roll-out three times, each time from another controller; each database is reached through its host."""
     servers = site.directory / "servers"
     servers.mkdir()
     with people(servers) as everybody:
@@ -41,13 +41,13 @@ def test_another_controller_knows_it_from_whichever_primary_answers(site: Site) 
         assert {who: len(texts) for who, texts in told.items()} == {
             "#kanban-v2-rollout": 1, "#incident": 1, "tech_leads": 1,
         }  # fmt: skip
-        # Each primary has it, and the replica of one of them has it from there.
+        # Each primary has it, and the replica of one of them has it from its primary.
         assert [site.psql(name, KEPT) for name in ("db1", "db3")] == ["messages/scenario2-update-paused"] * 2
         second = run("two")
         assert (second.rc, everybody.headlines) == (0, told), second.output
         site.fault("db1", Host.blackhole)
         third = run("three")
-        # That a primary did not answer is the only thing that is told anew.
+        # The only thing that is announced again is that a primary did not answer.
         assert third.rc != 0, third.output
         line = f"P1 ATUALIZAÇÃO: Kanban V2 NÃO contido, incidente {first.incident}"
         new = {who: texts[len(told.get(who, [])) :] for who, texts in everybody.headlines.items()}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Triage of an application that is well, and broken for real: the path that it prints, and what it does."""
+"""Triage of an application that is healthy, then really broken: the path that it prints, and what it does."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.playbooks.place import IS_ON, Site
 from tests.playbooks.runner import Run
 
 BRIEF: dict[str, Any] = {
-    # Who answers is not waited for; a busy machine takes ten seconds for a task, which would be the limit of a try.
+    # Hosts that answer cost no waiting; on a busy machine a task takes ten seconds, which would be the limit of a try.
     "kanban_triage_seconds": 90,
     "kanban_triage_watch_seconds": 6,
     "kanban_watch_detach": True,
     "kanban_sweep_seconds": 5,
     "kanban_drain_seconds": 5,
 }
-# As many errors as the ranking counts, for the first so many tenants that are on.
+# As many errors as the ranking counts, for the first ``tenants`` of those that are on.
 ERRORS = f"""
 INSERT INTO "ErrorLogs" ("companyId", severity, context, message)
 SELECT id, 'error', 'kanban.move', 'TypeError' FROM generate_series(1, 11),
@@ -39,7 +39,7 @@ EVENTS = "SELECT data FROM kanban_rollback.events WHERE event = 'triage' ORDER B
 
 
 def triage(site: Site, application: Application, **more: Any) -> Callable[..., Run]:
-    """Return what types the command; ``more`` stands in the inventory, and what it is given on the command line."""
+    """Return a function that runs the command; ``more`` goes to the inventory, its arguments to the command line."""
 
     def run(*options: str, **extra: Any) -> Run:
         variables = {**application.variables, **BRIEF, **more}
@@ -50,7 +50,7 @@ def triage(site: Site, application: Application, **more: Any) -> Callable[..., R
 
 @pytest.mark.timeout(900)
 def test_what_is_measured_decides_and_nothing_is_switched(site: Site, application: Application) -> None:
-    # Nobody types that it is to go on, which the inventory alone does not say.
+    # Nobody types kanban_triage_act: in the inventory alone it does not make triage go on.
     type_it, on, flags = triage(site, application, kanban_triage_act=True), site.on(), site.psql("db1", FLAGS)
 
     well = type_it()
@@ -65,7 +65,7 @@ def test_what_is_measured_decides_and_nothing_is_switched(site: Site, applicatio
     some = type_it()
     assert some.rc != 0, some.output
     assert "SCENARIO 2, P1: off for the tenants that suffer most." in some.screen
-    # On a machine that is busy they are slower still.
+    # On a busy machine they are slower still.
     assert re.search(r"4\. Is there a performance issue\? YES: socket_latency [1-9]\d{3}\b", some.screen), some.screen
     assert f"no: {on // 3} of {on} tenants that are on" in some.screen
 
@@ -74,7 +74,7 @@ def test_what_is_measured_decides_and_nothing_is_switched(site: Site, applicatio
     assert "1. Has a person declared what it is? YES: security is declared: anybody's board opens" in said.screen
     assert '-e {"kanban_reason": "anybody' in said.screen.replace("'", "")
     assert "so nothing was gone on with: -e kanban_triage_act=true" in said.screen
-    # Nothing was measured where a person knows.
+    # Nothing is measured when a person knows.
     assert "Count what is corrupt" not in said.output
     assert (site.on(), site.psql("db1", FLAGS), site.psql("db1", LEDGER)) == (on, flags, "0")
 
@@ -113,7 +113,7 @@ def test_down_is_told_from_many_who_suffer_and_from_one_host_that_is_gone(site: 
 def test_corruption_that_the_application_makes_is_recorded_and_stopped(
     site: Site, application: Application, tmp_path: Path
 ) -> None:
-    # There are no backups where they are said to be.
+    # There are no backups at the configured path.
     sources = [{"kind": "dumps", "path": "/var/backups/none", "name": "nightly"}]
     type_it, on = triage(site, application, kanban_backup_sources=sources), site.on()
     application.misbehave(duplicate_tags=1)
@@ -157,7 +157,7 @@ def test_corruption_that_the_application_makes_is_recorded_and_stopped(
 @pytest.mark.drill
 @pytest.mark.timeout(900)
 def test_who_suffers_is_switched_off_and_the_screen_says_that_it_holds(site: Site, application: Application) -> None:
-    """Scenario 1 is within scenario 2, and none of its plays has a say here."""
+    """Scenario 2 contains scenario 1, but none of scenario 1's plays has a say here."""
     on, variables = site.on(), {**application.variables, **BRIEF, "kanban_investigate_seconds": 1}
     application.misbehave(slow=1500)
     site.psql("db1", ERRORS.format(tenants=3))
@@ -171,7 +171,7 @@ def test_who_suffers_is_switched_off_and_the_screen_says_that_it_holds(site: Sit
 
 
 def tell_database(host: Host, signal: str) -> None:
-    """Send a signal to PostgreSQL: stopped, it accepts and never answers."""
+    """Send a signal to PostgreSQL: while stopped, it accepts connections and never answers."""
     host.run(["sh", "-c", f"kill -{signal} $(pgrep -x postgres)"])
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No ledger, and a role that may not make one: what the tenants had goes to a file of that role's user on the host."""
+"""No ledger, and a role that may not make one: prior values go to a file of that role's user on the host."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import yaml
 from tests.playbooks.place import ON, Site
 
 ROLE = "reporting"
-# Where the modules go when neither the system's nor the user's own place takes anything.
+# Where the modules write if neither the system's nor the user's own place can be written to.
 PLACES = ("/var/tmp/kanban_rollback", "/dev/shm/kanban_rollback")  # noqa: S108 - directories of the hosts
 ALL = {"kanban_reenable": "all"}
 
 
 @pytest.fixture
 def frugal(site: Site) -> dict[str, Any]:
-    """A role that may switch the flag and nothing else, and an account on the host whose home is read-only."""
+    """Make a role that may only switch the flag, and an account on the host whose home is read-only."""
     password = secrets.token_hex(16)
     site.psql(
         "db1",
@@ -41,7 +41,7 @@ def frugal(site: Site) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def role_goes(site: Site) -> Any:
-    """Drop the role before its database goes, for it is the whole server's."""
+    """Drop the role before its database goes, because a role belongs to the whole server."""
     yield
     site.fleet["db1"].run(["rm", "-rf", *PLACES])
     site.psql("db1", f"DROP OWNED BY {ROLE}; DROP ROLE {ROLE}")
@@ -91,7 +91,7 @@ def test_what_no_file_can_take_stands_on_the_last_screen_in_the_form_that_the_un
     assert site.on() == 0, run.output
     assert "No file could take the prior values" in run.screen
     assert "SAVE THE NEXT" in run.screen
-    # What a person does who has read it: the lines go to the file that is named.
+    # Do what a person who has read it does: save the lines to the named file.
     shown = [
         part.partition("\n\nTASK")[0] for part in run.output.split("ok: [localhost] => \n") if "SAVE THE NEXT" in part
     ]

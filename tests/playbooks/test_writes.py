@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole of scenario 3's stop, every tier: writes refused, evidence and dump kept, and all of it given back."""
+"""The whole stop of scenario 3, every tier: writes refused, evidence and dump kept, and all of it undone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ INBOUND = (
 
 
 def refused(site: Site, host: str = "db1") -> list[str]:
-    """Try what a board does and what inbound messages do, each undone; return what was refused."""
+    """Try what a board does and what inbound messages do, each rolled back; return what was refused."""
     found = []
     with contextlib.closing(site.connect(host)) as session, session.cursor() as cursor:
         for statement in (*MOVES, *INBOUND):
@@ -58,7 +58,7 @@ def files(site: Site, host: str, run: Run, kind: str) -> str:
 
 
 def copies(site: Site) -> set[str]:
-    """Return the modules, and places of jobs, that lie about on the database's host."""
+    """Return the module files and job directories that are lying about on the database's host."""
     find = "find /tmp /var/tmp -name 'AnsiballZ*' -o -name 'ansible-tmp-*' -o -name 'kanban_rollback.*'"
     return set(site.fleet["db1"].run(["sh", "-c", find]).stdout.split())
 
@@ -99,7 +99,7 @@ def test_stopped_preserved_and_undone(site: Site) -> None:
         assert set(modes) <= {"d700", "f600"}
         assert "f600" in modes
 
-    # The job's copy of the module has its options in it, a password perhaps.
+    # The job's copy of the module contains its options, perhaps a password.
     assert copies(site) <= lying_about
 
     again = site.run("scenario3", whole=True)
@@ -109,7 +109,7 @@ def test_stopped_preserved_and_undone(site: Site) -> None:
     assert "taken before" in again.screen
 
     undo(site, before)
-    # On demand made, on demand gone; the ledger stays, for it is the record.
+    # What was made on demand is gone again; the ledger stays, because it is the record.
     left = [row for row in site.psql("db1", CATALOG).splitlines() if row not in catalog.splitlines()]
     assert [row for row in left if "kanban_rollback" not in row] == []
     assert "fence" not in "\n".join(left)
@@ -120,7 +120,7 @@ def test_the_plan_names_whom_it_would_switch_and_what_would_be_refused_and_dumpe
     plan = site.run("scenario3", "--check", "--diff", whole=True)
     assert plan.rc == 0, plan.output
     assert f"PLAN, nothing was changed: {ON} of {TENANTS} tenants would change" in plan.screen
-    # The first of them in the diff.
+    # The diff shows the first of them.
     assert "tenants_changed" in plan.output
     for words in ("the fence would be raised on", "the write block would be held", "the tables would be dumped to"):
         assert words in plan.screen
@@ -160,7 +160,7 @@ def test_a_bootstrapped_host_is_fenced_while_somebody_writes_by_a_role_that_owns
         cursor.execute(MOVES[0])
         running = site.start("scenario3", hosts={"db1": least}, whole=True)
         running.says("CONTAINED IN PART")
-        # The writer goes on under what it began; nobody else gets in.
+        # The writer may continue the transaction that it began; nobody else gets in.
         assert refused(site) == list(MOVES)
         session.rollback()
         run = running.wait()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A playbook that loses its controller at one task, is started again and loses it at the next, and so to its end."""
+"""A playbook loses its controller at one task, is started again, loses it at the next, and so on to its end."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from tests.playbooks.runner import Run, Running
 
 _HEADER = re.compile(r"^(PLAY|TASK) \[(.*?)\] \*+\n", re.MULTILINE)
-# A task that has printed nothing for so long is at work: one that is skipped says so at once.
+# A task that has printed nothing for this long is at work: a skipped one says so at once.
 _AT_WORK_SECONDS = 0.3
 
 
-# Words that every task has: the drill.
+# Words that every task has, for drills.
 EACH = ("",)
 
 
@@ -30,11 +30,11 @@ def killed_in_turn(
     most: int = 80,
     timeout: float = 200,
 ) -> tuple[Run, list[str]]:
-    """Kill it at each task that is not skipped and has words of `moments`, from that play on whose name begins `since`.
+    """Kill it at each task that is not skipped and has words of `moments`, from the play whose name begins `since` on.
 
-    Every run but the last ends so. `left` looks at what each has left, by the name of its last task; what the run had
-    started on this machine is ended after that. Returns the last run, which came to its end, and the tasks; fails when
-    there was no task of one of the moments.
+    Every run but the last ends this way. `left` gets the name of the last task, and checks what the run has left;
+    after that, whatever the run started on this machine is ended. Returns the last run, which ended by itself, and the
+    tasks; fails if one of the moments had no task.
     """
     killed: list[str] = []
     while True:
@@ -53,7 +53,7 @@ def killed_in_turn(
 
 
 def tasks(output: str) -> Iterator[tuple[str, str, str]]:
-    """Yield play, title and what was said of each task that has begun; of one on several hosts more than once."""
+    """Yield play, title and output of each task that has begun; more than once for a task on several hosts."""
     _before, *parts = _HEADER.split(output)
     play = ""
     for kind, title, said in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
@@ -65,14 +65,14 @@ def tasks(output: str) -> Iterator[tuple[str, str, str]]:
 
 @dataclass(frozen=True)
 class _Due:
-    """Which tasks it is to be killed at."""
+    """The tasks at which the playbook is to be killed."""
 
     since: str
     moments: Sequence[str]
     killed: Sequence[str]
 
     def tasks(self, output: str) -> Iterator[tuple[str, str]]:
-        """Yield the name of each that has begun, with that of its play, and what it has said so far."""
+        """Yield the name of each such task that has begun, with its play's name, and its output so far."""
         counts = not self.since
         for play, title, said in tasks(output):
             counts = counts or play.startswith(self.since)
@@ -82,7 +82,7 @@ class _Due:
 
 
 def _at_work(running: Running, due: _Due, timeout: float) -> str | None:
-    """Wait for a task at which it was not killed yet, and return its name; None when it ends without another."""
+    """Wait for a task at which it was not killed yet, and return its name; None if it ends without another."""
     last, begun = "", 0.0
     while running.alive:
         assert running.seconds < timeout, running.output

@@ -57,7 +57,7 @@ def _down(_options: argparse.Namespace) -> list[str]:
 
 
 def main() -> int:
-    """Do one thing; 1 when it is not as it should be, with the reason on standard error."""
+    """Run one command; return 1 if something is not as it should be, with the reason on standard error."""
     parser = argparse.ArgumentParser(prog="python -m tests.rehearsal", description="The estate of the rehearsals.")
     commands = parser.add_subparsers(required=True)
     for name, action, said in (

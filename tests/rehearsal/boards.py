@@ -13,7 +13,7 @@ from tests.staging.settings import email
 
 
 def versions(estate: Estate, tenant: int) -> Iterator[int]:
-    """Give the version of a company's board, of each process; raises AssertionError where one shows no lane."""
+    """Yield the version of a company's board from each process; raises AssertionError if one shows no lane."""
     for url in estate.application.urls:
         person = {"email": email(tenant), "password": estate.application.secrets.password}
         status, session = ask(f"{url}/auth/login", person)

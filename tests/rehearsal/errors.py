@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors that companies have: what scenario 2 ranks them by."""
+"""Errors of companies, by which scenario 2 ranks them."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def log(estate: Estate, companies: Sequence[int]) -> list[str]:
 
 
 def forget(estate: Estate) -> None:
-    """Forget all errors, the application's own as well: whatever runs next would rank by them, too."""
+    """Forget all errors, even the application's own, because whatever runs next would rank by them, too."""
     estate.site.psql("db1", _FORGET)

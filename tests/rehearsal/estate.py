@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hosts, the application on them, and the inventory of the team whose they are; gone again without a trace."""
+"""The hosts, the application on them, and the inventory of their team; removed again without a trace."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ TEAM = CHECKOUT / "molecule" / "default" / "inventory"
 DATABASE = "chatia_db"
 # Seconds that /metrics looks back: a rehearsal's watch is short, too.
 WINDOW = 5
-# Whom the application will be broken for, if not for everybody, and who goes on beside them. Company 1 is that of the
-# smoke test. Of what is corrupted on purpose an account cannot hold, so the two have one each.
+# The companies that the application is broken for, if not for everybody, and those that go on beside them. Company 1 is
+# that of the smoke test. An account cannot hold for what is corrupted on purpose, so each crowd has its own.
 CROWDS = {"affected": range(2, 31), "sound": range(31, 61)}
 _PEOPLE = "people"
 _SECRETS = "secrets.json"
@@ -46,7 +46,7 @@ class Estate:
 
     @property
     def site(self) -> Site:
-        """Hosts and database."""
+        """The hosts and the database."""
         return self.application.site
 
     @property
@@ -70,21 +70,21 @@ class Estate:
         return [self.crowd(name, tenants) for name, tenants in CROWDS.items()]
 
     def crowd(self, name: str, tenants: range) -> Crowd:
-        """Describe people at work, those of some companies, whose account has this name."""
+        """Describe the people of some companies at work, with an account of this name."""
         return Crowd(self.state / _PEOPLE, name, self.application.urls, tenants, self.application.secrets.password)
 
     def keep_settings(self) -> None:
-        """Keep who has which settings before anything is broken."""
+        """Keep the settings that each company has before anything is broken."""
         files.write(self.state / _SETTINGS, self.site.psql("db1", SETTINGS))
 
     @property
     def kept_settings(self) -> str:
-        """Who had which settings."""
+        """The settings that each company had."""
         return (self.state / _SETTINGS).read_text(encoding="utf-8")
 
 
 def bring_up(state: Path = STATE, *, at_work: bool = True) -> Estate:
-    """Make the estate anew, whatever was left of another. Raises HostsError, and then leaves nothing behind.
+    """Make a new estate, whatever was left of another. Raises HostsError, and then leaves nothing behind.
 
     ``at_work``: whether the rehearsals' people begin.
     """
@@ -102,7 +102,7 @@ def bring_up(state: Path = STATE, *, at_work: bool = True) -> Estate:
         for crowd in estate.crowds if at_work else ():
             crowd.begin()
     except BaseException:
-        # What went wrong is what the caller has to hear.
+        # The caller has to get the original error.
         with contextlib.suppress(HostsError):
             take_down(state)
         raise
@@ -110,7 +110,7 @@ def bring_up(state: Path = STATE, *, at_work: bool = True) -> Estate:
 
 
 def find(state: Path = STATE) -> Estate:
-    """Find the estate that another process made. Raises HostsError when there is none."""
+    """Find the estate that another process made. Raises HostsError if there is none."""
     fleet = load(state / "hosts")
     secret = json.loads((state / _SECRETS).read_text(encoding="utf-8"))
     secrets = Secrets(secret["signing"], secret["password"])
@@ -118,7 +118,7 @@ def find(state: Path = STATE) -> Estate:
 
 
 def take_down(state: Path = STATE) -> None:
-    """Remove people, hosts, networks and files, whatever a killed run left of them. Twice is fine."""
+    """Remove people, hosts, networks and files, whatever a killed run left of them. May be called twice."""
     for path in (state / _PEOPLE).glob("*.pid"):
         Crowd(path.parent, path.stem).end(check=False)
     hosts_down(state / "hosts")
@@ -126,7 +126,7 @@ def take_down(state: Path = STATE) -> None:
 
 
 def _write_inventory(estate: Estate) -> None:
-    """Lay the team's inventory down: their settings, and what is different on each estate."""
+    """Write the team's inventory: the team's settings, and what is different on each estate."""
     shutil.copytree(TEAM, estate.inventory)
     shutil.copy(estate.fleet.inventory, estate.inventory / "hosts.yml")
     sentinels = [f"{host.address}:26379" for host in estate.fleet.hosts if host.group == "sentinel"]
@@ -135,9 +135,9 @@ def _write_inventory(estate: Estate) -> None:
         "kanban_postgresql_db": DATABASE,
         "kanban_redis_sentinels": sentinels,
     }
-    # The password of the person who walks through V1 is in it.
+    # It contains the password of the person who walks through V1.
     files.write(estate.inventory / "group_vars" / "all" / "estate.yml", json.dumps(own, indent=2))
-    # The controller's part of what is kept goes with the estate; hosts have their own.
+    # What is kept on the controller is removed with the estate; hosts have their own.
     controller = estate.inventory / "host_vars"
     controller.mkdir(mode=0o700)
     files.write(controller / "localhost.yml", json.dumps({"kanban_incidents_dir": str(estate.incidents)}))

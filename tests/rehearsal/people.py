@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People at work on the application, in a process of their own, with the account of what they were told was done."""
+"""People at work on the application, in a process of their own, with an account of what was acknowledged to them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.staging import account
 from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, UNKNOWN, Entry, Report
 
 RATE = 6
-# They go home by themselves, whatever became of the rehearsal.
+# They go home by themselves, whatever happened to the rehearsal.
 MOST_SECONDS = 1800
-# What is under way is waited for, and what nobody has taken is sent once more.
+# Requests under way are waited for, and messages that nobody took are sent once more.
 _HOME_SECONDS = 60
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Some people: those of ``tenants``, whose account has this ``name``. Without ``urls`` it can only be ended."""
+    """The people of ``tenants``, with an account of this ``name``. Without ``urls`` they can only be sent home."""
 
     directory: Path
     name: str
@@ -48,7 +48,7 @@ class Crowd:
         return self.directory / f"{self.name}.pid"
 
     def begin(self) -> None:
-        """Let them begin, or go on with the account that is there."""
+        """Let them begin; if there is an account, they continue it."""
         self.directory.mkdir(mode=0o700, exist_ok=True)
         urls = [word for url in self.urls for word in ("--url", url)]
         tenants = f"{self.tenants.start}-{self.tenants.stop - 1}"
@@ -67,16 +67,16 @@ class Crowd:
 
     @property
     def at_work(self) -> bool:
-        """Whether they are: the process is theirs, and no other that got its number since."""
+        """Whether they are at work: the process is theirs, and not another that got its number since."""
         try:
             command = Path("/proc", self._pid_file.read_text(), "cmdline").read_bytes()
         except OSError:
             return False
-        # Of one that has ended and that nobody has asked about, nothing is there to read.
+        # A process that has ended and was not reaped yet has an empty command line.
         return os.fsencode(self.path) in command
 
     def end(self, *, check: bool = True) -> None:
-        """Send them home: what was sent is still answered and noted. Without ``check`` they are killed in the end."""
+        """Send them home; what they sent is still answered and noted. Without ``check`` they are killed in the end."""
         if self.at_work:
             pid = int(self._pid_file.read_text())
             os.kill(pid, signal.SIGTERM)
@@ -91,11 +91,11 @@ class Crowd:
         self._pid_file.unlink(missing_ok=True)
 
     def answered(self, since: float) -> list[Entry]:
-        """Return the writes whose fate is known since a Unix time."""
+        """Return the writes whose fate became known since a Unix time."""
         return [entry for entry in account.read(self.path) if (entry.until or 0) >= since]
 
     def messages(self, outcome: str = ACKNOWLEDGED, *, since: float = 0) -> list[Entry]:
-        """Return the inbound messages sent since a Unix time of which this became."""
+        """Return the inbound messages sent since a Unix time that had this outcome."""
         found = [entry for entry in account.read(self.path) if entry.operation == MESSAGE and entry.at >= since]
         return [entry for entry in found if entry.outcome == outcome]
 
@@ -104,12 +104,12 @@ class Crowd:
         return self.messages(REFUSED)
 
     def unanswered_messages(self, *, since: float = 0) -> list[Entry]:
-        """Return the tries to hand a message over that nobody took, whatever the answer was, if there was one.
+        """Return the attempts to deliver a message that nobody took, whatever the answer was, if there was one.
 
-        Only where the database or the application's hosts are down may there be any; what is still on its way is none.
+        There may be some only if the database or the application's hosts are down; what is still on its way is not one.
         """
         return [entry for entry in self.messages(UNKNOWN, since=since) if entry.until]
 
     def verify(self, session: connection, unheard: tuple[float, float] | None = None) -> Report:
-        """Compare the account with the database; they have gone home. ``unheard``: see ``account.doubted``."""
+        """Compare the account with the database, once they have gone home. ``unheard``: see ``account.doubted``."""
         return account.verify(self.path, session, unheard)

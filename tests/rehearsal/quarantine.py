@@ -39,7 +39,7 @@ class Kept:
 
 
 def kept(session: connection) -> list[Kept]:
-    """Return the cards that stand in the quarantine; none where there was no repair."""
+    """Return the cards in the quarantine; none if there was no repair."""
     with session, session.cursor() as cursor:
         cursor.execute(_IS_THERE)
         [(is_there,)] = cursor.fetchall()
@@ -50,11 +50,11 @@ def kept(session: connection) -> list[Kept]:
 
 
 def spoilt(report: Report, cards: Collection[Kept]) -> list[str]:
-    """Return those of the missing writes that the application spoilt as it did them, and that the quarantine has.
+    """Return the missing writes that the application spoilt while doing them, and that the quarantine has.
 
-    It moved the card on to another company's lane in the transaction of the move that it acknowledged, and left the
-    order of that move, by which it is known. What is there now has to be what the repair made of it: a later move that
-    is missing is lost, and so is a card that is gone.
+    In the transaction of a move that it acknowledged, it moved the card on to another company's lane, and left the
+    order of that move, which identifies it. The card must now be as the repair left it: a later move that is missing is
+    lost, and so is a card that is gone.
     """
     return [
         line
@@ -75,7 +75,7 @@ def lanes_beside(site: Site, tenants: Collection[int]) -> set[int]:
 
 
 def carried_off(report: Report, beside: Collection[int]) -> list[str]:
-    """Return those missing writes whose card is in a lane of a company beside, with the order of the write itself."""
+    """Return the missing writes whose card is in one of the lanes ``beside``, with the order of the write itself."""
     return [
         line
         for allowed, (lane, order), line in report.lanes.values()

@@ -30,7 +30,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def stopped(estate: Estate) -> Timings:
-    """Return the timings of the first run that stopped it. Raises AssertionError when none did."""
+    """Return the timings of the first run that stopped the feature. Raises AssertionError if none did."""
     for path in journals(estate):
         timings = timings_of(read(path))
         if timings is not None:
@@ -39,19 +39,19 @@ def stopped(estate: Estate) -> Timings:
 
 
 def plan(estate: Estate) -> dict[str, str]:
-    """Return what the last run hands on to who approves its plan: incident and hash."""
+    """Return what the last run hands on to the approver of its plan: incident and hash."""
     exit_data = read(journals(estate)[-1])[-1]["data"]["exit"]
     return {name: exit_data[name] for name in ("kanban_incident_id", "kanban_plan_hash")}
 
 
 def accepted(estate: Estate) -> list[int | None]:
-    """Return every measurement of the recovery point, by all runs: writes since the fence; None, not measured."""
+    """Return all runs' measurements of the recovery point: writes since the fence; None if not measured."""
     found = [accepted_since_the_fence(read(path)) for path in journals(estate)]
     return [each for one in found for each in one]
 
 
 def recovery_point(estate: Estate) -> list[str]:
-    """Say how much was accepted after the fence, where the runs measured it; scenarios without a fence do not."""
+    """Say how many writes were accepted after the fence, if the runs measured it; without a fence they do not."""
     found = accepted(estate)
     if not found:
         return []
@@ -61,9 +61,9 @@ def recovery_point(estate: Estate) -> list[str]:
 
 
 def people(estate: Estate) -> list[str]:
-    """Say what became of what people were told was done; of those who are still at work nothing can be said yet.
+    """Say what became of the writes acknowledged to people; nothing can be said yet of those still at work.
 
-    Of cards and tags the last value is compared, whatever came before it; messages are looked for one by one.
+    Of cards and tags only the last value is compared, whatever came before it; messages are looked for one by one.
     """
     told = []
     for crowd in estate.crowds:

@@ -33,7 +33,7 @@ from tests.rehearsal.stages import LIMITS, Stages
 from tests.rehearsal.timings import Timings, table
 from tools.gates import JUNIT, Result, write_junit
 
-# In the environment of all that a rehearsal of this checkout starts, with where its estate is.
+# In the environment of everything that a rehearsal of this checkout starts; its value says where the estate is.
 MARK = "KANBAN_REHEARSAL"
 SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
 
@@ -48,7 +48,7 @@ class Played:
     stages: list[tuple[str, float]] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Return it for people, with the plan's table where a record was kept."""
+        """Return it for people, with the plan's table if a record was kept."""
         how = f"FAILED: {self.problem}" if self.problem else "passed"
         stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.stages)
         path = RECORDS / f"{self.scenario}.json"
@@ -92,7 +92,7 @@ def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
         if not played.problem and running.wait(timeout=running.seconds + 10).rc != 0:
             reason = f" ({stages.reason})" if stages.reason else ""
             played.problem = f"{stages.failed or 'molecule'} failed{reason}, see {log}"
-        # Before what is left of one that failed is cleared away: destroy itself has to leave nothing.
+        # Before the remains of a failed scenario are cleared away below: destroy itself has to leave nothing.
         if not played.problem and (left := left_behind(STATE)):
             played.problem = f"left behind: {', '.join(left)}"
     finally:
@@ -107,10 +107,10 @@ def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
 
 
 def left_behind(state: Path, seconds: float = 10) -> list[str]:
-    """Return what there still is of a rehearsal that has ended: containers, networks, files, and processes.
+    """Return what is left of a rehearsal that has ended: containers, networks, files, and processes.
 
-    Those are what it has started, and whose command names its hosts: SSH's have no environment to be known by.
-    ``seconds``: for what has been told to end, to do so.
+    Its processes are those that it started, and those whose command names its hosts, because SSH's environment has no
+    mark. ``seconds``: how long to wait for what has been told to end.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -123,10 +123,10 @@ def left_behind(state: Path, seconds: float = 10) -> list[str]:
 
 
 def play_again(scenario: str, tries: int) -> list[Played]:
-    """Play a scenario until it goes well, at most so many times; what went wrong before is kept beside its log."""
+    """Play a scenario until it goes well, at most ``tries`` times; the logs of failed tries are kept beside its log."""
     tried = [play(scenario)]
     while tried[-1].problem and len(tried) < tries:
-        # As pytest-rerunfailures says it: the count of all tests tells who was tried twice.
+        # In the words of pytest-rerunfailures: the count of all tests reports what was tried twice.
         print(f"RERUN rehearse::{scenario}: {tried[-1].problem}", flush=True)
         with contextlib.suppress(FileNotFoundError):
             (RECORDS / f"{scenario}.log").replace(RECORDS / f"{scenario}-{len(tried)}.log")
@@ -135,7 +135,7 @@ def play_again(scenario: str, tries: int) -> list[Played]:
 
 
 def marked(state: Path) -> dict[int, str]:
-    """Return the processes that a rehearsal has started and that still run, by their mark: numbers and commands."""
+    """Return the processes that a rehearsal started and that still run, found by their mark: numbers and commands."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -143,25 +143,25 @@ def marked(state: Path) -> dict[int, str]:
                 command = (path / "cmdline").read_bytes().replace(b"\0", b" ")
                 found[int(path.name)] = command.decode(errors="replace").strip()
         except OSError:
-            # Gone by itself.
+            # It has ended by itself.
             continue
     return found
 
 
 def end_what_is_left(state: Path) -> None:
-    """Kill what a rehearsal that was killed has left running; who holds the lock knows that there is no other."""
+    """Kill what a killed rehearsal has left running; whoever calls this holds the lock, so there is no other."""
     for pid in marked(state):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    # As Ctrl-C does: so that what was begun is taken down.
+    # Do as Ctrl-C does, so that what was begun is taken down.
     raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play scenarios one after the other; 1 when one did not go well."""
+    """Play scenarios one after the other; return 1 if one did not go well."""
     parser = argparse.ArgumentParser(prog="python -m tests.rehearsal.run", description="Play scenarios of molecule/.")
     parser.add_argument("scenario", nargs="*", default=[*SCENARIOS], help="scenario1, scenario2, scenario3, triage")
     parser.add_argument("--tries", type=int, default=1, help="play one that fails again, so many times in all (1)")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is so before anything is broken, and what hurts then: asserted, or the rehearsal would show nothing."""
+"""What holds before anything is broken, and what hurts after that: asserted, or the rehearsal would show nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _METRICS = {"errorRate": "/metrics"}
 
 
 def metric(estate: Estate, name: str) -> list[float]:
-    """Return what each process says of one of its figures; nothing of a process that has none."""
+    """Return the value of one figure from each process; nothing from a process that has none."""
     path = _METRICS.get(name, "/metrics/performance")
     found = [ask(f"{url}{path}", timeout=5) for url in estate.application.urls]
     return [body[name] for status, body in found if status == 200 and body.get(name) is not None]
@@ -48,7 +48,7 @@ def corruption(estate: Estate, host: str = "db1") -> dict[str, int]:
 
 
 def on(estate: Estate, host: str) -> int:
-    """Count the companies that have V2, by a database."""
+    """Count the companies that have V2 according to a database."""
     return int(estate.site.psql(host, f'SELECT count(*) FROM "Companies" WHERE {IS_ON}'))
 
 
@@ -66,7 +66,7 @@ def writes(estate: Estate) -> tuple[int, int]:
 
 
 def assert_steady(estate: Estate) -> list[str]:
-    """Wait until everything is as it should be, and return the figures. Raises HostsError with what never was."""
+    """Wait until everything is as it should be, and return the figures. Raises HostsError with what never became so."""
     application, site, fleet = estate.application, estate.site, estate.fleet
     application.wait()
     until(lambda: all(crowd.at_work for crowd in estate.crowds), "people to be at work", timeout=10)
@@ -109,14 +109,14 @@ def _below(estate: Estate, name: str, most: float) -> Callable[[], bool]:
 
 
 def assert_hurts(estate: Estate, name: str, above: float) -> list[str]:
-    """Wait until a figure of the application is above what is allowed. Raises HostsError when nobody suffers."""
+    """Wait until a figure of the application is above what is allowed. Raises HostsError if it never is."""
     worst: list[Any] = [None]
 
     def hurts() -> bool:
         try:
             worst[0] = max(metric(estate, name), default=None)
         except OSError:
-            # A process that crashes tells nothing meanwhile.
+            # A process that crashes does not answer meanwhile.
             return False
         return worst[0] is not None and worst[0] > above
 
@@ -125,6 +125,6 @@ def assert_hurts(estate: Estate, name: str, above: float) -> list[str]:
 
 
 def assert_corrupt(estate: Estate) -> list[str]:
-    """Wait until the application has corrupted something of each kind. Raises HostsError when it does not."""
+    """Wait until the application has corrupted something of each kind. Raises HostsError if it does not."""
     until(lambda: min(corruption(estate).values()) > 0, "something of each kind to be corrupt", timeout=SECONDS)
     return [f"{number} {name}" for name, number in corruption(estate).items()]

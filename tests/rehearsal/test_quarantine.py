@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which missing writes a quarantine accounts for: those alone whose own move it has, as the repair left the card.
+"""A quarantine accounts only for missing writes whose own move it has, with the card as the repair left it.
 
-And which the dump has as they were spoilt: those alone whose card is with another company, by the move itself.
+A dump accounts only for those whose card is with another company, put there by the move itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CARD = Kept(7, 7300, (None, 7300))
     ("acknowledged", "found", "accounted"),
     [
         ([12, 7300], (None, 7300), True),
-        # A later move of the same card, which is in no quarantine.
+        # A later move of the same card, which is not in the quarantine.
         ([12, 7400], (None, 7300), False),
         # It is neither where it was acknowledged nor where the repair left it.
         ([12, 7300], (31, 7300), False),

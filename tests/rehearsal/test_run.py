@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How rehearsals are counted: one that failed is played once more where that was asked for, and both are told."""
+"""How rehearsals are counted: one that failed is played once more if asked for, and both results are reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOOD, BAD = "", "verify failed"
 
 
 class Plays:
-    """Stands for what takes minutes, a rehearsal itself: how each try of a scenario goes, and which were played."""
+    """A stand-in for a rehearsal, which takes minutes: how each try of a scenario goes, and which were played."""
 
     def __init__(self, records: Path, problems: Mapping[str, Iterator[str]]) -> None:
         self.records, self.problems = records, problems
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="rehearsals are root's
 
 @pytest.fixture
 def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place of its own for records, lock and count, on a machine on which hosts could be made."""
+    """Use a separate place for records, lock and count, and pretend that this machine can make hosts."""
     monkeypatch.setattr(run, "RECORDS", tmp_path)
     monkeypatch.setattr(run, "STATE", tmp_path / "state")
     for module in (run, gates):
@@ -114,7 +114,7 @@ def test_what_a_killed_one_has_left_is_removed_and_nothing_of_others(records: Pa
         ("", ""),
         # Started by it, as the people are.
         ("setsid sleep 61 >/dev/null 2>&1 &", "left behind: process sleep 61"),
-        # Of its hosts, with nothing of ours in its environment, as SSH's shared connections.
+        # Of its hosts, with nothing of ours in its environment, like SSH's shared connections.
         (
             "setsid env -i bash -c 'exec -a \"ssh: /run/kanban-hosts-{fleet}/x\" sleep 6' >/dev/null 2>&1 &",
             "left behind: process ssh: /run/kanban-hosts-{fleet}/x 6",
@@ -129,7 +129,7 @@ def test_what_destroy_has_left_is_a_problem(
     state = records / "state"
     words = {"state": state, "fleet": fleet_id(state / "hosts")}
     molecule = records / "molecule"
-    # In a second what it leaves has begun.
+    # Within a second, what it leaves behind has started.
     molecule.write_text(f"#!/bin/sh\n{leaves.format(**words)}\nsleep 1\n")
     molecule.chmod(0o755)
     monkeypatch.setattr(run, "beside", lambda _program: str(molecule))

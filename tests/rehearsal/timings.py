@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-# The play in which a scenario stops it, the play whose end has verified that, and which of the two the plan's objective
-# is about. The headings are the runbook's.
+# The play in which a scenario stops the feature, the play whose end verifies that, and which of the two the plan's
+# objective is about. The headings are the runbook's.
 _SCENARIOS = {
     "1. Contain: flag off for every tenant": ("scenario1", "5. Validate: metrics", "verified"),
     "3. Contain: flag off for those of the list": ("scenario2", "7. Decide: hold, pause, or everybody", "verified"),
@@ -34,7 +34,7 @@ _UNDOES = (
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds since the run began; None for what it did not come to.
+    """Seconds since the run began; None for what it did not reach.
 
     ``disabled``: the flag, and in scenario 3 fence and block with it.
     """
@@ -58,7 +58,7 @@ class Timings:
 
 
 def timings_of(lines: Sequence[Mapping[str, Any]]) -> Timings | None:
-    """Return the timings of a scenario's journal; None where the run stopped nothing."""
+    """Return the timings of a scenario's journal; None if the run stopped nothing."""
     plays = _headings(lines)
     flags = [line["data"] for line in _of(lines, "task ended") if line["source"] == "feature_flag"]
     found = [task["play"] for task in flags if plays.get(task["play"]) in _SCENARIOS]
@@ -69,7 +69,7 @@ def timings_of(lines: Sequence[Mapping[str, Any]]) -> Timings | None:
     verified = [_moment(line["at"]) for line in _of(lines, "play ended") if line["data"]["play"] == verified_by]
     ended = [_moment(line["at"]) for line in _of(lines, "run ended")]
     run_id = str(lines[0]["run_id"])
-    # The first: a triage goes on through scenarios that it did not decide on, the same plays with nobody in them.
+    # Only the first: a triage goes on through scenarios that it did not decide on, the same plays without any host.
     return Timings(scenario, run_id, _since(lines, stopped), _since(lines, verified[:1]), _since(lines, ended))
 
 
@@ -89,7 +89,7 @@ def undone_after(lines: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 def accepted_since_the_fence(lines: Sequence[Mapping[str, Any]]) -> list[int | None]:
-    """Return a journal's measurements of the recovery point: writes that got past the fence; None, not measured."""
+    """Return a journal's measurements of the recovery point: writes that got past the fence; None if not measured."""
     points = [
         line["data"].get("details", {}).get("point", {})
         for line in _of(lines, "task ended")
@@ -114,7 +114,7 @@ def table(timings: Timings) -> list[str]:
 
 
 def parsed(text: str) -> list[dict[str, Any]]:
-    """Return a journal's lines; the last one, where it is cut, is left out."""
+    """Return a journal's lines, without the last one if it is cut."""
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 

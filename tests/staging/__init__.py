@@ -4,5 +4,5 @@
 """The staging application that tests, demo and rehearsals run and break, and the load that keeps account of it.
 
 ``app/`` is the application itself, which is copied to application hosts as it is: it imports nothing of this
-repository. ``load.py`` and ``account.py`` are the other side: clients, and what they were told was done.
+repository. ``load.py`` and ``account.py`` are the other side: clients, and what was acknowledged to them.
 """

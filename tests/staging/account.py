@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clients were told was done, kept on their side, and compared with what the database has.
+"""What was acknowledged to clients, kept on their side, and compared with what the database has.
 
-A line is written before a request is sent and another when its fate is known, so that a load that is killed leaves no
-write that nobody noted. What was never answered may be there or not: either is right.
+A line is written before a request is sent and another when its fate is known, so that even a killed load leaves no
+write unrecorded. A write that was never answered may be there or not: either is right.
 
-Of cards and tags the last value is compared: a lost write that a later one replaced is not seen. Each inbound message
-is a row of its own in the database, and is looked for by itself.
+Of cards and tags only the last value is compared: a lost write that a later one replaced is not noticed. Each inbound
+message is a row of its own in the database, and is looked for by itself.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Entry:
 
 @dataclass
 class Report:
-    """The account against the database. ``missing``: acknowledged, and not so; ``unexpected``: there, and not said.
+    """The account against the database. ``missing``: acknowledged, but not so; ``unexpected``: there, but not noted.
 
-    ``acknowledged``: writes; ``checked``: last values, of lanes, tags and last messages, that were compared;
-    ``messages``: acknowledged ones that were looked for, each by itself (none in a dump, which has no such table).
-    ``lost``: messages that nobody took, though they were sent once more in the end, and that are not there.
-    ``lanes``: of the missing ones, cards that are elsewhere: lane and order as acknowledged, as found, and the line.
+    ``acknowledged``: number of writes; ``checked``: last values of lanes, tags and last messages that were compared;
+    ``messages``: acknowledged messages that were looked for one by one (none in a dump, which has no such table).
+    ``lost``: messages that nobody took, even when they were sent once more in the end, and that are not there.
+    ``lanes``: the missing cards that are elsewhere: lane and order as acknowledged, as found, and the line.
     """
 
     checked: int = 0
@@ -74,7 +74,7 @@ class Report:
 
 
 class Account:
-    """The account in a file of JSON lines; a file that is there is gone on with."""
+    """The account in a file of JSON lines; an existing file is continued."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,21 +95,21 @@ class Account:
         self._line(n=number, until=time.time(), outcome=outcome, status=status)
 
     def sync(self) -> None:
-        """Have it all on disk."""
+        """Flush everything to disk."""
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Have it all on disk, and close the file."""
+        """Flush everything to disk, and close the file."""
         self.sync()
         os.close(self._file)
 
     def _line(self, **what: Any) -> None:
-        # One write without a buffer in between: it is the kernel's before the request is sent.
+        # One write without a buffer in between: the kernel has it before the request is sent.
         os.write(self._file, json.dumps(what).encode() + b"\n")
 
 
 def read(path: Path) -> list[Entry]:
-    """Return what an account says, in the order in which it was sent; nothing for a file that is not there."""
+    """Return the entries of an account, in the order in which they were sent; none if there is no such file."""
     sent: dict[int, dict[str, Any]] = {}
     for line in _lines(path):
         sent.setdefault(line.pop("n"), {}).update(line)
@@ -134,7 +134,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 line = json.loads(text)
             except ValueError:
-                # Half a line, of a load that was killed: nothing was sent yet, or its fate is not known.
+                # Half a line of a killed load: nothing was sent yet, or its fate is not known.
                 continue
             yield line
 
@@ -151,7 +151,7 @@ def acknowledged(path: Path, *, since: float = 0.0, kanban_only: bool = False) -
 def expectations(entries: Collection[Entry]) -> dict[str, list[Any]]:
     """Return what may be found now for each thing that an acknowledged write was about: one value, or several.
 
-    What came after it and was not answered adds a value; before it, no value is known and nothing is expected.
+    A later write that was not answered adds a value; before an acknowledged one, no value is known and none expected.
     """
     expected: dict[str, list[Any]] = {}
     for entry in entries:
@@ -164,9 +164,9 @@ def expectations(entries: Collection[Entry]) -> dict[str, list[Any]]:
 
 
 def doubted(entries: Collection[Entry], unheard: tuple[float, float] | None) -> Collection[Entry]:
-    """Return an account of which nobody knows what became of that which was acknowledged between two moments.
+    """Return an account in which the fate of everything that was acknowledged between two moments is unknown.
 
-    Either is right of what a server had acknowledged that is gone, before another could hear of it.
+    If a server that is gone acknowledged a write before another could hear of it, the write may be there or not.
     """
     if unheard is None:
         return entries
@@ -175,7 +175,7 @@ def doubted(entries: Collection[Entry], unheard: tuple[float, float] | None) -> 
 
 
 def verify(path: Path, session: connection, unheard: tuple[float, float] | None = None) -> Report:
-    """Compare an account with the database, in one snapshot. The load has ended, and so has what it sent."""
+    """Compare an account with the database, in one snapshot. The load and all its requests must have ended."""
     told = read(path)
     entries = doubted(told, unheard)
     tickets = {int(thing.split(":")[1]) for entry in told for thing in entry.sets}
@@ -203,7 +203,7 @@ def look_for_messages(
     certainly = _messages(certain, ACKNOWLEDGED)
     report.messages = len(certainly)
     report.missing += [f"inbound {thing}: acknowledged {text!r}, not there" for thing, text in certainly - set(there)]
-    # Of one that was on its way when the load was killed nobody was told anything.
+    # Nobody was told anything about a message that was on its way when the load was killed.
     unanswered = _messages([entry for entry in told if entry.until], UNKNOWN)
     never = unanswered - _messages(told, ACKNOWLEDGED) - set(there)
     report.lost += [f"inbound {thing}: {text!r} was never taken" for thing, text in never]

@@ -3,6 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A helpdesk with a Kanban board in two versions: one process of it is ``python3 -m app`` with its environment.
 
-It stands for the Node application that the collection is for: its tables, its flag in a company's settings, its write
+It stands in for the Node application that the collection is for: its tables, its flag in company settings, its write
 block, its logs. Runs on Python 3.12 or newer with aiohttp, python-socketio, psycopg2 and redis.
 """

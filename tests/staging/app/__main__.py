@@ -14,7 +14,7 @@ from .state import STATE, State
 
 
 def build(config: Config) -> web.Application:
-    """Put the application together; nothing is connected to yet, so it starts whatever is down."""
+    """Build the application; it does not connect to anything yet, so it starts whatever is down."""
     app = web.Application(middlewares=[handling.counted, sockets.handshake])
     state = app[STATE] = State(config)
     app.on_startup.append(state.start)

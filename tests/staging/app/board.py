@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boards and cards: what each request does to the rows, in one transaction of the cursor that is given."""
+"""Boards and cards: what each request does to the rows, in one transaction of the given cursor."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def detach(rows: cursor, company: int, ticket: int, tag: int) -> None:
 
 
 def move(rows: cursor, company: int, ticket: int, lane: int, order: int, *, v2: bool) -> None:
-    """Put a card into a lane. V1 takes its lane's tag away and gives it another; V2 has columns for it."""
+    """Put a card into a lane. V1 replaces the tag of its lane with another; V2 has columns for it."""
     values = _locked(rows, company, ticket) | {"lane": lane, "order": order}
     if not _is(rows, sql.HAS_LANE_V2 if v2 else sql.HAS_LANE_V1, values):
         raise Refused(404, "ERR_NO_LANE_FOUND")
@@ -63,7 +63,7 @@ def move(rows: cursor, company: int, ticket: int, lane: int, order: int, *, v2: 
 def misbehaving(
     write: Callable[[cursor], None], misbehaviour: Misbehaviour, company: int, ticket: int, lane: int | None
 ) -> Callable[[cursor], None]:
-    """Return a write to a V2 card, with all that is to go wrong about it in the same transaction.
+    """Return a write to a V2 card, with everything that is to go wrong in the same transaction.
 
     ``lane``: where the card was moved to, if it was.
     """
@@ -89,7 +89,7 @@ def _sleep(rows: cursor, company: int, seconds: float) -> None:
 
 
 def _locked(rows: cursor, company: int, ticket: int) -> dict[str, Any]:
-    """Have the card to ourselves until the end of the transaction, and return the values that name it."""
+    """Lock the card until the end of the transaction, and return the values that name it."""
     values = {"company": company, "ticket": ticket}
     if not _is(rows, sql.LOCK, values):
         raise Refused(404, "ERR_NO_TICKET_FOUND")

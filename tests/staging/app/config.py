@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a process is told by its environment, as pm2 gives it."""
+"""What a process reads from its environment, as pm2 sets it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Config:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Config:
-        """Read it. Raises KeyError naming the variable that is missing."""
+        """Read the configuration. Raises KeyError naming the missing variable."""
         environment = os.environ if environment is None else environment
         return cls(
             host=environment.get("HOST", "127.0.0.1"),

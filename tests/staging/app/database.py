@@ -21,13 +21,13 @@ Work = Callable[[cursor], Any]
 
 
 class Database:
-    """Runs work in transactions. ``observe`` is told how long each took, in seconds."""
+    """Runs work in transactions. ``observe`` is called with the seconds that each took."""
 
     def __init__(
         self, parameters: dict[str, Any], name: str, *, threads: int, observe: Callable[[float], None]
     ) -> None:
         self._parameters = {**parameters, "application_name": name, "connect_timeout": 3, "tcp_user_timeout": 5000}
-        # A backend must not outlive its request for long: what it does later, nobody waits for.
+        # A backend must not outlive its request for long: nobody waits for what it does later.
         self._parameters["options"] = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=20s"
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._own = threading.local()
@@ -70,7 +70,7 @@ class Database:
                 with session, session.cursor() as rows:
                     return work(rows)
             except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                # The next request connects anew. Nothing is tried again here: a COMMIT may have arrived.
+                # The next request connects again. Nothing is retried here, because a COMMIT may have arrived.
                 session.close()
                 raise
         finally:

@@ -19,7 +19,7 @@ _INSERT = """
 INSERT INTO "ErrorLogs" ("companyId", severity, context, message)
 VALUES (%(company)s, %(severity)s, %(context)s, %(message)s)
 """
-# Where a compiled TypeScript application has its parts.
+# Where a compiled TypeScript application has its files.
 _STACK = """\
     at {service} (/home/app/chatia/dist/services/KanbanServices/{service}.js:{line}:17)
     at process.processTicksAndRejections (node:internal/process/task_queues:95:5)
@@ -50,7 +50,7 @@ class Errors:
     async def report(
         self, context: str, message: str, company: int | None, *, severity: str = "error", stack: bool = True
     ) -> None:
-        """Log an error (``kanban.move``, ``TypeError: …``) and store it; where the database is gone, log alone."""
+        """Log an error (``kanban.move``, ``TypeError: …``) and store it; if the database is gone, only log it."""
         service = "".join(part.title() for part in context.split(".")) + "Service"
         traced = "\n" + _STACK.format(service=service, line=20 + len(context)) if stack else ""
         level = "ERROR" if severity == "error" else "WARN"
@@ -60,12 +60,12 @@ class Errors:
             await self._database.rows(_INSERT, values)
 
     async def crash(self, message: str, company: int) -> NoReturn:
-        """End the process as Node does over an error that nobody handles."""
+        """End the process as Node does on an unhandled error."""
         values = {"company": company, "severity": "fatal", "context": "kanban.open", "message": message}
         with contextlib.suppress(psycopg2.Error):
             await self._database.rows(_INSERT, values)
         print(_CRASH.format(message=message), file=sys.stderr, flush=True)
-        # No handler, no closing of connections: that is what a crash is.
+        # No handler runs and no connection is closed: that is what a crash is.
         os._exit(1)
 
 
