@@ -22,7 +22,7 @@ _PAUSE = 0.15
 
 @dataclass(frozen=True)
 class Answer:
-    """``status`` is None where nobody answered. ``doubtful``: an earlier try was sent and not answered."""
+    """An answer; ``status`` is None if nobody answered. ``doubtful``: an earlier try was sent and not answered."""
 
     status: int | None
     body: Any
@@ -51,7 +51,7 @@ class Figures:
         self.seconds.setdefault(operation, []).append(answer.seconds)
 
     def of(self, *operations: str, status: range = range(200, 300)) -> int:
-        """Return how many answers there were to these operations (to all, where none is named) in a range."""
+        """Return how many answers to these operations (to all, if none is named) had a status in this range."""
         return sum(
             number
             for (operation, found), number in self.answers.items()
@@ -67,18 +67,18 @@ class Figures:
 
 
 class Client:
-    """Asks the application's processes in turn. Every write may be repeated; a message then is there twice."""
+    """Asks the application's processes in turn. Every write may be repeated; a message is then there twice."""
 
     def __init__(self, urls: Sequence[str], *, timeout: float) -> None:
         self.urls = list(urls)
         self._turn = itertools.count()
-        # A connection for each request: on one that was kept, aiohttp would repeat a request without telling.
+        # One connection for each request: on a kept connection, aiohttp would repeat a request silently.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True, limit=0), timeout=aiohttp.ClientTimeout(total=timeout)
         )
 
     async def close(self) -> None:
-        """Close it."""
+        """Close the client."""
         await self._session.close()
 
     async def ask(self, method: str, path: str, body: object = None, token: str = "") -> Answer:
@@ -101,7 +101,7 @@ class Client:
         return Answer(None, None, doubtful, time.monotonic() - began)
 
     async def connect_socket(self, token: str, hold: float, timeout: float = 5) -> float | None:
-        """Connect by Socket.IO, stay for a while, and return the seconds that connecting took; None when refused."""
+        """Connect by Socket.IO, stay for a while, and return the seconds that connecting took; None if refused."""
         url = self.urls[next(self._turn) % len(self.urls)]
         socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
         began = time.monotonic()

@@ -35,17 +35,17 @@ class Place:
 
     @property
     def url(self) -> str:
-        """The first process."""
+        """The URL of the first process."""
         return self.app.urls[0]
 
     @property
     def where(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Database and Redis, as the application is told of them."""
+        """The parameters of database and Redis, as the application gets them."""
         redis = {"host": self.redis.host, "port": self.redis.port, "password": self.redis.password}
         return self.postgres.parameters("app"), redis
 
     def query(self, statement: str, *values: Any) -> list[Any]:
-        """Run a statement past the application."""
+        """Run a statement directly, without the application."""
         return self.postgres.query(statement, values or None, "app")
 
     def one(self, statement: str, *values: Any) -> Any:
@@ -61,7 +61,7 @@ class Place:
         return str(answer["token"])
 
     def misbehave(self, **wanted: Any) -> None:
-        """Tell the application how to be, and wait until both processes are."""
+        """Tell the application how to misbehave, and wait until both processes know."""
         status, answer = ask(f"{self.url}/staging/misbehave", wanted)
         assert status == 200, answer
         told = {name: value for name, value in wanted.items() if value}
@@ -83,7 +83,7 @@ class Place:
         return not any(self.sees(process, tenant) for tenant in tenants)
 
     def sees(self, process: Process, tenant: int) -> Any:
-        """Return what a process takes a tenant's flag for."""
+        """Return a tenant's flag as a process sees it."""
         return ask(f"{process.url}/health/kanban?tenant={tenant}")[1]["v2"]
 
 
@@ -108,7 +108,7 @@ class Person:
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Place]:
-    """The application, for all tests of this directory."""
+    """Yield the application, for all tests of this directory."""
     with (
         workspace() as directory,
         Postgres(directory / "pg", {"autovacuum": False}, fsync=False) as postgres,
@@ -124,7 +124,7 @@ def shared() -> Iterator[Place]:
 
 @pytest.fixture
 def place(shared: Place) -> Iterator[Place]:
-    """The same, behaving well before and after the test."""
+    """Yield the same application, which behaves well before and after the test."""
     yield shared
     with shared.redis.client() as client:
         client.delete("staging:misbehave", "kanban:emergency:write-block")

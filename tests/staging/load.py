@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Load on the application, with an account of what was acknowledged: ``python -m tests.staging.load --help``.
 
-Each worker has tenants of its own, so nobody else writes to their cards, and what was acknowledged last is what has to
-be there. A card of which a request was never answered is left alone from then on: that request may still be under way.
+Each worker has tenants of its own, so nobody else writes to their cards, and what was acknowledged last must be there.
+A card with a request that was never answered is left alone from then on: that request may still be under way.
 Inbound messages come from a service that tries again: what nobody has taken is sent once more when people go home.
 """
 
@@ -32,17 +32,17 @@ from tests.staging.client import Answer, Client, Figures
 from tests.staging.settings import email
 from tests.staging.writes import Tenant, Write, write_of
 
-# How often each is done, in a hundred.
+# How many of a hundred operations are of each kind.
 MIX = {"login": 2, "open": 34, "board": 10, "attach": 14, "detach": 10, "move": 18, MESSAGE: 12}
 _SYNC_SECONDS = 0.25
-# A socket stays for this long, then another comes in its place.
+# A socket stays open for this long, then another replaces it.
 _HOLD_SECONDS = 0.5
-# For what was not taken, all together; whoever does not answer by then does not answer.
+# For all messages that nobody took, together; what is not answered by then stays unanswered.
 _AGAIN_SECONDS = 15
 
 
 class Load:
-    """People at work. Use it as a context manager, in a thread of its own; ``figures`` grow meanwhile.
+    """People at work, in a thread of their own. Use it as a context manager; ``figures`` grow meanwhile.
 
     ``tenants``: whose people. ``rate``: requests a second, all together. ``sockets``: how many are open at a time.
     ``timeout``: seconds for each try of a request.
@@ -66,7 +66,7 @@ class Load:
         self._tenants = [Tenant(number) for number in tenants]
         self._workers = min(workers, len(self._tenants))
         self._pause = self._workers / rate
-        # Cards that a load before this one was not told about.
+        # Cards for which a load before this one got no answer.
         self._left_alone = {
             int(thing.split(":")[1])
             for entry in account.read(path)
@@ -90,7 +90,7 @@ class Load:
         self.stop()
 
     def stop(self, timeout: float = 60) -> None:
-        """End it. Raises what a worker failed with, and TimeoutError."""
+        """End it. Raises a worker's error, or TimeoutError."""
         self._ends.set()
         if self._thread:
             self._thread.join(timeout)
@@ -125,7 +125,7 @@ class Load:
             await asyncio.to_thread(self._account.sync)
 
     async def _work(self, number: int) -> None:
-        # The same in each run, and another for each worker.
+        # The same in each run, and different for each worker.
         chance = random.Random(number)  # noqa: S311
         tenants = self._tenants[number :: self._workers]
         await asyncio.sleep(self._pause * number / self._workers)
@@ -136,7 +136,7 @@ class Load:
             tenant = chance.choice(tenants)
             if await self._ready(tenant):
                 await self._do(operation, tenant, chance)
-            # At its rate, but never to make up for what could not be done while nobody answered.
+            # Keep the rate, but never make up for what could not be done while nobody answered.
             due = max(due + self._pause, loop.time())
             await asyncio.sleep(due - loop.time())
         with contextlib.suppress(TimeoutError):
@@ -145,7 +145,7 @@ class Load:
                     await self._send_again(tenant)
 
     async def _ready(self, tenant: Tenant) -> bool:
-        """Log in and learn what there is, where that is not known."""
+        """Log in and learn what there is, if that is not known yet."""
         if not tenant.token and not await self._login(tenant):
             return False
         if not tenant.tickets:
@@ -191,7 +191,7 @@ class Load:
                 await self._write(tenant, write_of(operation, tenant, ticket, chance))
 
     def _free(self, tenant: Tenant, chance: random.Random) -> Iterator[int]:
-        """Give one card that may be written to, if there is one."""
+        """Yield one card that may be written to, if there is one."""
         free = [ticket for ticket in tenant.tickets if ticket not in self._left_alone]
         if free:
             yield chance.choice(free)
@@ -208,13 +208,13 @@ class Load:
         if answer.doubtful:
             self._left_alone.add(write.ticket)
         if answer.status in (404, 409):
-            # Of another version, or of what is gone: look again.
+            # The board has another version, or something is gone: look again.
             tenant.version, tenant.tickets = 0, []
         if write.operation == MESSAGE and outcome == UNKNOWN:
             tenant.owed.append(write)
 
     async def _send_again(self, tenant: Tenant) -> None:
-        """Send what nobody has taken once more, as the service does that messages come from."""
+        """Send once more what nobody has taken, like the service that messages come from."""
         owed, tenant.owed = tenant.owed, []
         for write in owed:
             if tenant.token or await self._login(tenant):
@@ -239,7 +239,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def main() -> int:
-    """Put load on an application until the time is over or a signal comes; 1 when the account does not hold."""
+    """Put load on an application until the time is over or a signal comes; return 1 if the account does not hold."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.staging.load",
         description="Load on the staging application. STAGING_PASSWORD is its users' password; with --verify the "

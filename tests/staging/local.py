@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The application on loopback, without pm2: for tests of the application itself, and of what asks one."""
+"""The application on loopback, without pm2: for tests of the application itself, and of what queries one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SECONDS = 60.0
 
 
 def ask(url: str, body: object = None, *, method: str = "", token: str = "", timeout: float = 10) -> tuple[int, Any]:
-    """Return status and JSON of an answer (None where it has none). Raises OSError where there is no answer."""
+    """Return status and JSON of an answer (None if it has none). Raises OSError if there is no answer."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers, method=method or ("GET" if body is None else "POST"))  # noqa: S310

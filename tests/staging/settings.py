@@ -16,9 +16,9 @@ from tests.support.dataset import DataSet
 
 # Sixty of the tenants are on; each has twenty tickets, three people, four lanes and five tags.
 DATA = DataSet(tenants=200, tickets=4_000)
-# Twice the same tag on a ticket is a corruption that the plan looks for, so the schema has to let it happen. Errors are
-# those that the application makes.
-# Messages are kept one by one, so that each can be looked for; nothing of the Kanban refers to them, or they to it.
+# The same tag twice on a ticket is a corruption that the plan looks for, so the schema has to allow it. The only errors
+# are those that the application makes.
+# Messages are kept one by one, so that each can be looked for; they and the Kanban do not refer to each other.
 _CHANGES = """
 ALTER TABLE "TicketTags" DROP CONSTRAINT "TicketTags_ticketId_tagId_key";
 TRUNCATE "ErrorLogs";
@@ -42,7 +42,7 @@ def email(tenant: int) -> str:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What a run of the application has of its own."""
+    """The secrets of one run of the application."""
 
     signing: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     password: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)

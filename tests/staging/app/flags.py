@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from .database import Database
 
-# What a request may be behind the database by.
+# How far a request may be behind the database.
 SECONDS = 1.0
-# On is all that is neither absent nor null nor false, as JavaScript that asks `settings.kanbanV2Enabled` nearly has it.
+# Anything but absent, null or false means on, which is nearly what `settings.kanbanV2Enabled` means in JavaScript.
 _FLAGS = """
 SELECT id, COALESCE(jsonb_typeof(settings) = 'object' AND settings -> 'kanbanV2Enabled' NOT IN ('null', 'false'), false)
   AS on FROM "Companies"
@@ -23,7 +23,7 @@ SELECT id, COALESCE(jsonb_typeof(settings) = 'object' AND settings -> 'kanbanV2E
 class Flags:
     """The flag of every company, read again when it is older than a second.
 
-    ``keeps``: asked before each reading; where it says yes, what was read once is kept until the process ends.
+    ``keeps``: asked before each reading; if it returns true, what was read once is kept until the process ends.
     """
 
     def __init__(self, database: Database, keeps: Callable[[], bool]) -> None:
@@ -35,7 +35,7 @@ class Flags:
         self._lock = asyncio.Lock()
 
     async def all(self) -> dict[int, bool]:
-        """Return which companies are on. Raises psycopg2.Error when the database does not answer."""
+        """Return which companies are on. Raises psycopg2.Error if the database does not answer."""
         async with self._lock:
             fresh = time.monotonic() - self._read_at < SECONDS
             if not fresh and not self._kept:
@@ -43,10 +43,10 @@ class Flags:
                 self._on = {row["id"]: row["on"] for row in await self._database.rows(_FLAGS)}
                 # As old as the question: the answer may have been under way for a while.
                 self._read_at = began
-            # A process that has begun to keep it does so until it ends, whatever it is told later.
+            # A process that has begun to keep the flags does so until it ends, whatever it is told later.
             self._kept = self._kept or self._keeps()
             return self._on
 
     async def on(self, company: int) -> bool:
-        """Tell whether a company has V2."""
+        """Return whether a company has V2."""
         return (await self.all()).get(company, False)

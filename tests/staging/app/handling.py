@@ -21,7 +21,7 @@ from .sessions import Session
 from .state import SLOW_SECONDS, STATE, State
 
 _LOGIN_SECONDS = 12 * 3600
-# What the database says of a write that it is told to refuse for now: no fault of anybody, and to be tried again later.
+# The database's code for a write that it has to refuse for now: nobody's fault, and to be tried again later.
 _PROTECTED = "KB001"
 
 
@@ -39,7 +39,7 @@ class Kanban:
 
 
 def session_of(request: web.Request) -> Session:
-    """Return who asks. Raises Refused."""
+    """Return the session of whoever asks. Raises Refused."""
     scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     session = sessions.read(token, request.app[STATE].config.secret, time.time()) if scheme == "Bearer" else None
     if session is None:
@@ -49,7 +49,7 @@ def session_of(request: web.Request) -> Session:
 
 
 async def kanban(request: web.Request, context: str, *, writes: bool = False) -> Kanban:
-    """Return what a request to the Kanban is about. Raises Refused, for one under the write block among others."""
+    """Return what a request to the Kanban is about. Raises Refused, among others for a write under the write block."""
     state, session = request.app[STATE], session_of(request)
     request["context"] = context
     if writes and await state.write_blocked():
@@ -76,7 +76,7 @@ async def body_of(request: web.Request, **kinds: type) -> dict[str, Any]:
 
 
 async def login(request: web.Request) -> web.Response:
-    """Give a token for an email address and the password."""
+    """Return a token for an email address and the password."""
     state = request.app[STATE]
     body = await body_of(request, email=str, password=str)
     user = await state.database.row(sql.LOGIN, {"email": body["email"]})

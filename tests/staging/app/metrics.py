@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What /metrics tells: figures of the last minute, counters since the start. Pure, but for the file it is kept in."""
+"""What /metrics reports: figures of the last minute, counters since the start. Pure, but for the file it is kept in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATM_PAGE = 4096
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
-    """Return the smallest value that at least this share of the values do not exceed; None of none."""
+    """Return the smallest value that at least this share of the values do not exceed; None if there are no values."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * share) - 1)] if ordered else None
 
@@ -30,7 +30,7 @@ def memory_bytes() -> int:
 
 
 class Metrics:
-    """Requests and durations. Times are Unix times: the window goes on in the process that follows this one."""
+    """Requests and durations. Times are Unix times, so the window continues in the process that follows this one."""
 
     def __init__(self, window: float) -> None:
         self.window = window
@@ -51,7 +51,7 @@ class Metrics:
         self._trim(self._requests)
 
     def duration(self, kind: str, seconds: float) -> None:
-        """Take a sample: of moving a card, of tagging one, of a query, of a socket's connecting."""
+        """Take a sample of moving a card, tagging one, running a query, or connecting a socket."""
         self._samples[kind].append((time.time(), seconds))
         self._trim(self._samples[kind])
         if kind == DND:
@@ -59,7 +59,7 @@ class Metrics:
             self._dnd_sum += seconds
 
     def connect(self, succeeded: bool) -> None:
-        """Count a try to connect by Socket.IO."""
+        """Count an attempt to connect by Socket.IO."""
         self._tried += 1
         self._connected += succeeded
         self._connects.append((time.time(), succeeded))
@@ -71,7 +71,7 @@ class Metrics:
             samples.popleft()
 
     def summary(self) -> dict[str, Any]:
-        """Return what /metrics says as JSON: errorRate in percent of the window's requests, 0 when there were none."""
+        """Return what /metrics says as JSON: errorRate in percent of the window's requests, 0 if there were none."""
         self._trim(self._requests)
         total = len(self._requests)
         errors = sum(status >= 500 for _at, status in self._requests)
@@ -84,7 +84,7 @@ class Metrics:
         }
 
     def performance(self) -> dict[str, Any]:
-        """Return what /metrics/performance says: milliseconds and percent of the window; null where nothing was."""
+        """Return what /metrics/performance says: milliseconds and percent of the window; null if nothing happened."""
 
         def p95(kind: str) -> float | None:
             self._trim(self._samples[kind])
@@ -133,7 +133,7 @@ class Metrics:
         temporary.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Go on with the requests of the process before this one, and forget its file."""
+        """Continue with the requests of the process before this one, and delete its file."""
         try:
             self._requests.extend((at, status) for at, status in json.loads(path.read_text()))
         except FileNotFoundError:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways in which this application can be told to be broken, all of them in V2 alone: off makes it good again."""
+"""The ways in which this application can be told to break, all of them in V2 only: off makes it good again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MEANINGS = {
 
 
 class UnknownMisbehaviour(Exception):
-    """A name that there is none of, or a value that means nothing."""
+    """A name that does not exist, or a value that means nothing."""
 
 
 def checked(wanted: object) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def checked(wanted: object) -> dict[str, Any]:
 
 
 class Misbehaviour:
-    """What this process is to do wrong at present; a Redis that does not answer changes nothing."""
+    """What this process has to do wrong at present; nothing changes while Redis does not answer."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -58,7 +58,7 @@ class Misbehaviour:
         self._counts: dict[str, int] = {}
 
     async def refresh(self) -> None:
-        """Read it again, if what is known is older than a moment."""
+        """Read it again if what is known is older than a moment."""
         if time.monotonic() - self._asked_at > SECONDS:
             self._asked_at = time.monotonic()
             try:
@@ -79,18 +79,18 @@ class Misbehaviour:
 
     @property
     def now(self) -> dict[str, Any]:
-        """All that is to go wrong."""
+        """Everything that is to go wrong."""
         return dict(self._now)
 
     def get(self, name: str, company: int | None = None) -> float:
-        """Return the value of a misbehaviour for a company that is on; 0 when it behaves."""
+        """Return the value of a misbehaviour for a company that is on; 0 if it has to behave."""
         tenants = self._now.get("tenants")
         if tenants is not None and company is not None and company not in tenants:
             return 0.0
         return float(self._now.get(name, 0))
 
     def due(self, name: str, company: int) -> bool:
-        """Count an occasion, and tell whether it is the Nth."""
+        """Count an occasion, and return whether it is the Nth."""
         every = self.get(name, company)
         if not every:
             return False
@@ -98,6 +98,6 @@ class Misbehaviour:
         return self._counts[name] % max(1, int(every)) == 0
 
     def hits_any(self, on: Collection[int]) -> bool:
-        """Tell whether one of the companies that are on is among those that this is for."""
+        """Return whether one of the companies that are on is among those that this is for."""
         tenants = self._now.get("tenants")
         return bool(on) if tenants is None else not set(tenants).isdisjoint(on)

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from .misbehaviour import UnknownMisbehaviour, checked
 from .state import STATE, State
 
-# What /health waits for the database and for Redis.
+# How long /health waits for the database and for Redis.
 _HEALTH_SECONDS = 2.0
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -26,7 +26,7 @@ def _who(state: State) -> dict[str, Any]:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Say whether database and Redis answer; 503 when one does not."""
+    """Say whether database and Redis answer; 503 if one does not."""
     state = request.app[STATE]
 
     async def database() -> bool:
@@ -50,7 +50,7 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def flag(request: web.Request) -> web.Response:
-    """Tell for whom this process serves V2 now: one company (``?tenant=``), or how many."""
+    """Say who is served V2 by this process now: whether one company is (``?tenant=``), or how many are."""
     state = request.app[STATE]
     await state.misbehaviour.refresh()
     try:
@@ -66,7 +66,7 @@ async def flag(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Return the error rate as JSON, or counters as Prometheus text for whoever asks for that."""
+    """Return the error rate as JSON, or counters as Prometheus text if that is asked for."""
     state = request.app[STATE]
     if request.query.get("format") == "prometheus" or "text/plain" in request.headers.get("Accept", ""):
         text = state.metrics.prometheus()
@@ -81,7 +81,7 @@ async def performance(request: web.Request) -> web.Response:
 
 
 async def misbehave(request: web.Request) -> web.Response:
-    """Begin or end misbehaviours (POST a map), or tell which there are; for this host's own programs alone."""
+    """Begin or end misbehaviours (POST a map), or return the current ones; only for programs on this host."""
     state = request.app[STATE]
     if request.remote not in _LOOPBACK:
         return web.json_response({"error": "ERR_FORBIDDEN"}, status=403)
@@ -104,5 +104,5 @@ ROUTES = (
     web.get("/staging/misbehave", misbehave),
     web.post("/staging/misbehave", misbehave),
 )
-# Not counted: a system that is only looked at has no error rate.
+# Not counted: a system that is only observed has no error rate.
 PATHS = frozenset({"/health", "/health/kanban", "/metrics", "/metrics/performance", "/staging/misbehave"})

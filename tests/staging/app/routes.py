@@ -83,7 +83,7 @@ def _board_key(company: int) -> str:
 async def _write(
     request: web.Request, asked: Kanban, ticket: int, write: Callable[[cursor], None], lane: int | None = None
 ) -> web.Response:
-    """Write to a card and tell of it. Done is what the database has committed: what follows cannot undo that."""
+    """Write to a card and announce it. It is done once the database has committed: what follows cannot undo that."""
     if asked.v2:
         write = board.misbehaving(write, asked.state.misbehaviour, asked.company, ticket, lane)
     await asked.state.database.run(write)
@@ -112,12 +112,12 @@ async def detach(request: web.Request) -> web.Response:
 
 
 async def move(request: web.Request) -> web.Response:
-    """Move a card to a lane. ``board``: the version that was on the screen, if the client says it."""
+    """Move a card to a lane. ``board``: the version that was on the screen, if the client sends it."""
     request["measured"] = metrics.DND
     asked = await kanban(request, "kanban.move", writes=True)
     ticket, body = _number(request, "ticket"), await body_of(request, lane=int)
     if body.get("board", 2 if asked.v2 else 1) != (2 if asked.v2 else 1):
-        # The ids of lanes of one version mean other lanes, or nothing, in the other.
+        # Lane ids of one version mean other lanes, or nothing, in the other.
         raise Refused(409, "ERR_BOARD_CHANGED")
     order = body.get("order", 0)
     if not isinstance(order, int):
@@ -142,7 +142,7 @@ async def new_tag(request: web.Request) -> web.Response:
 
 
 async def drop_tag(request: web.Request) -> web.Response:
-    """Delete a tag that is no lane, with all its places on tickets."""
+    """Delete a tag that is not a lane, from all tickets as well."""
     asked = await kanban(request, "kanban.tags", writes=True)
     await asked.state.database.rows(sql.DROP_TAG, {"company": asked.company, "tag": _number(request, "tag")})
     return web.json_response({})
@@ -167,7 +167,7 @@ async def settings(request: web.Request) -> web.Response:
 
 
 async def message(request: web.Request) -> web.Response:
-    """Take an inbound message: not of the Kanban, so no block and no misbehaviour is about it."""
+    """Take an inbound message. It is not part of the Kanban, so no block and no misbehaviour applies to it."""
     state, session = request.app[STATE], session_of(request)
     body = await body_of(request, ticketId=int, body=str)
     ticket = body["ticketId"]

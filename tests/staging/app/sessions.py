@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions as signed text: any process knows one that another gave, also after a restart. Pure."""
+"""Sessions as signed text: any process accepts one that another issued, even after a restart. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def issue(session: Session, secret: str) -> str:
 
 
 def read(token: str, secret: str, now: float) -> Session | None:
-    """Return the session of a token; None for one that is forged, broken or over."""
+    """Return the session of a token; None if it is forged, broken or expired."""
     body, _dot, signature = token.partition(".")
     if not hmac.compare_digest(signature.encode(), _sign(body, secret).encode()):
         return None

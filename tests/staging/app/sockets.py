@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Socket.IO: who is connected hears of changes to the cards of their company."""
+"""Socket.IO: connected clients hear of changes to the cards of their company."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERVER: web.AppKey[Any] = web.AppKey("sockets", object)
 
 
 async def _v2(state: State, session: Session | None, misbehaviour: str) -> float:
-    """Return the value of a misbehaviour for a connection; an anonymous one has V2 when anybody has."""
+    """Return the value of a misbehaviour for a connection; an anonymous one has V2 if anybody has."""
     await state.misbehaviour.refresh()
     value = state.misbehaviour.get(misbehaviour, session.company if session else None)
     if not value:
@@ -34,7 +34,7 @@ async def _v2(state: State, session: Session | None, misbehaviour: str) -> float
 
 @web.middleware
 async def handshake(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Delay and refuse new connections, where the application was told to: as soon as that, by an HTTP 503."""
+    """Delay or refuse new connections if the application was told to; refuse them this early, by an HTTP 503."""
     if request.path == PATH and "sid" not in request.query:
         state = request.app[STATE]
         request["began"] = time.monotonic()
@@ -60,7 +60,7 @@ def attach(app: web.Application) -> None:
         given = str(auth.get("token", "")) if isinstance(auth, dict) else ""
         token = given or request.query.get("token", "")
         session = sessions.read(token, state.config.secret, time.time())
-        # Without a token it is a probe: connected, and told nothing.
+        # A connection without a token is a probe: it is accepted, and told nothing.
         refused = "ERR_SESSION_EXPIRED" if token and session is None else ""
         if given and await _v2(state, session, "refuse_sockets"):
             refused = "ERR_SOCKET_REFUSED"
@@ -80,7 +80,7 @@ def attach(app: web.Application) -> None:
 
 
 async def tell(app: web.Application, company: int, event: str, **data: object) -> None:
-    """Tell those of a company who are connected to this process."""
+    """Tell those of a company who are connected to this process about an event."""
     await app[SERVER].emit(event, data, room=_room(company))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The statements of the application. Each is of one company: %(company)s is who is logged in."""
+"""The statements of the application. Each is about one company: %(company)s is the one that is logged in."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SELECT t.id, t.status, t."lastMessage", t."kanbanLane", t."kanbanOrder",
 TAGS = 'SELECT id, name, color, kanban FROM "Tags" WHERE "companyId" = %(company)s ORDER BY id'
 LANES = 'SELECT id, name, position FROM "Lanes" WHERE "companyId" = %(company)s ORDER BY position, id'
 SETTINGS = 'SELECT settings FROM "Companies" WHERE id = %(company)s'
-# Only what was changed, in the database itself: whoever writes another key at the same time loses nothing.
+# Set only the changed keys, in the database itself: a concurrent write of another key is not lost.
 SET_SETTINGS = """
 UPDATE "Companies" SET "updatedAt" = now(),
        settings = CASE WHEN jsonb_typeof(settings) = 'object' THEN settings ELSE '{}' END || %(changes)s
  WHERE id = %(company)s RETURNING settings
 """
 
-# Waits by the database's clock when it is told to be slow, so that it is seen where slow queries are looked for.
+# If told to be slow, the wait happens in the database, so that it is seen where slow queries are looked for.
 BOARD_V1 = """
 SELECT g.id AS lane, t.id, t."lastMessage" FROM "Tags" g
   LEFT JOIN "TicketTags" x ON x."tagId" = g.id LEFT JOIN "Tickets" t ON t.id = x."ticketId"
@@ -36,8 +36,8 @@ SELECT l.id AS lane, t.id, t."lastMessage", t."kanbanOrder" FROM "Lanes" l
 """
 SLOW = """SELECT pg_sleep(%(seconds)s) FROM "Tickets" WHERE "companyId" = %(company)s LIMIT 1"""
 
-# One request at a time for each card: what is repeated because its answer was lost does not get in between. This locks
-# a row of Tickets without writing to it.
+# One request at a time for each card: one that is repeated because its answer was lost does not get in between. This
+# locks a row of Tickets without writing to it.
 LOCK = 'SELECT id FROM "Tickets" WHERE id = %(ticket)s AND "companyId" = %(company)s FOR NO KEY UPDATE'
 ATTACH = """
 INSERT INTO "TicketTags" ("ticketId", "tagId") SELECT %(ticket)s, g.id FROM "Tags" g
@@ -69,7 +69,7 @@ WITH ticket AS (
 INSERT INTO "Messages" ("ticketId", body) SELECT id, %(body)s FROM ticket RETURNING id
 """
 
-# What it does when it is told to corrupt data: each of these is an error that such code has had.
+# What the application does when it is told to corrupt data: such code has had each of these errors.
 DUPLICATE_TAG = """
 INSERT INTO "TicketTags" ("ticketId", "tagId")
   SELECT "ticketId", "tagId" FROM "TicketTags" WHERE "ticketId" = %(ticket)s ORDER BY "tagId" LIMIT 1

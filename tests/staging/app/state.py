@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that one process has: its configuration, its connections, what it knows and what it counts."""
+"""Everything that one process has: its configuration, its connections, what it knows and what it counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .metrics import Metrics
 from .misbehaviour import Misbehaviour
 
 WRITE_BLOCK = "kanban:emergency:write-block"
-# What a request may take before it is logged as slow: the plan's own limit for a card that is dragged.
+# How long a request may take before it is logged as slow: the plan's own limit for dragging a card.
 SLOW_SECONDS = 0.5
 _LEAK_SECONDS = 0.2
 # A leak goes on for this long after the last request of V2.
@@ -34,7 +34,7 @@ _LEAK_AFTER = 2.0
 
 
 class State:
-    """One process."""
+    """The state of one process."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -64,7 +64,7 @@ class State:
         self.metrics.duration(metrics.QUERY, seconds)
 
     async def start(self, _app: web.Application) -> None:
-        """Go on where the process before this one ended."""
+        """Continue where the process before this one ended."""
         self.metrics.resume(self.window)
         self._leaking = asyncio.create_task(self._leak())
 
@@ -78,7 +78,7 @@ class State:
         await asyncio.to_thread(self.aside.close)
 
     async def write_blocked(self) -> bool:
-        """Tell whether Kanban writes are refused; while Redis does not answer, what it said last counts."""
+        """Return whether Kanban writes are refused; while Redis does not answer, its last answer counts."""
         try:
             self._blocked = await self.redis.get(WRITE_BLOCK) == "true"
         except RedisError as error:
@@ -86,7 +86,7 @@ class State:
         return self._blocked
 
     def v2_request(self, company: int) -> None:
-        """Note that V2 is in use, of which a leak lives."""
+        """Note that V2 is in use, which keeps a leak going."""
         if self.misbehaviour.get("leak", company):
             self._v2_at = time.monotonic()
 
@@ -99,7 +99,7 @@ class State:
                 self._leaked.append(b"x" * int(megabytes * 1e6))
 
     async def settings_read(self, company: int) -> None:
-        """Where told so, write these settings back whole, much later: whoever changed them meanwhile loses that."""
+        """If told to, write these settings back whole, much later: changes made in the meantime are lost."""
         seconds = self.misbehaviour.get("stale_settings", company)
         if seconds and company not in self._stale:
             found = await self.database.row(sql.SETTINGS, {"company": company})
@@ -111,7 +111,7 @@ class State:
     async def _write_back(self, company: int, settings: Any, seconds: float) -> None:
         await asyncio.sleep(seconds)
         await self.misbehaviour.refresh()
-        # Told to behave in the meantime, it does.
+        # It may have been told to behave in the meantime.
         if self.misbehaviour.get("stale_settings", company):
             try:
                 await self.database.rows(sql.STALE_SETTINGS, {"company": company, "settings": Json(settings)})
