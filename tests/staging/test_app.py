@@ -141,7 +141,7 @@ def test_health_says_which_server_is_down(place: Place) -> None:
         status, answer = ask(f"{place.url}/health")
         assert (status, answer["database"], answer["redis"]) == (503, True, False)
         person = Person(place, ON[5])
-        # Nobody can be asked whether writes are blocked: they were not.
+        # Redis cannot be asked whether writes are blocked: they were not before.
         person.good(f"/tickets/{person.tickets[0]}/tags", {"tagId": person.tags[0]["id"]})
     finally:
         place.redis.start()

@@ -49,7 +49,7 @@ def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_
     place.misbehave(slow=60)
     with begin(place, path, range(101, 201)) as load:
         assert wait_until(lambda: load.figures.of(*account_operations()) > 60, WAIT)
-        # Frozen first, so that somebody's request is sent to it and never answered.
+        # Freeze it first, so that somebody's request is sent to it and never answered.
         os.kill(process.pid, signal.SIGSTOP)
         assert wait_until(lambda: unanswered(path, 0.5) > 2, WAIT)
         process.end()
@@ -80,7 +80,7 @@ def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_
     place.query('INSERT INTO "TicketTags" ("ticketId", "tagId") VALUES (%s, %s)', *gone.split(":")[1:])
     place.query('UPDATE "Tickets" SET "kanbanOrder" = -5 WHERE id = %s', lane.split(":")[1])
     place.query("""UPDATE "Tickets" SET "lastMessage" = 'other' WHERE id = %s""", message.split(":")[1])
-    # One that a later message has replaced is looked for as well.
+    # A message that a later one has replaced is looked for as well.
     texts = [entry.sets[message] for entry in account.acknowledged(path) if message in entry.sets]
     place.query('DELETE FROM "Messages" WHERE body = %s', texts[0])
     report = verify(place, path)
@@ -90,7 +90,7 @@ def test_the_account_holds_through_a_killed_process_and_finds_what_was_tampered_
 
 
 def unanswered(path: Path, seconds: float) -> int:
-    """Count the writes that nobody has answered for so long."""
+    """Count the writes that nobody has answered for this long."""
     return sum(entry.until is None and entry.at < time.time() - seconds for entry in account.read(path))
 
 
@@ -109,7 +109,7 @@ def test_corruption_is_found_by_it_and_a_crash_on_opening_is_not_taken_for_one(p
     place.misbehave(delete_tags=None, shuffle_order=None, tenants=None, fail=5)
     with begin(place, held, range(41, 61)) as load:
         assert wait_until(lambda: load.figures.of(*account_operations()) > 40, WAIT)
-        # Which requests are every fifth is as it comes.
+        # Which requests happen to be every fifth is chance.
         assert wait_until(lambda: load.figures.of(*account_operations(), status=range(500, 600)) > 0, WAIT)
     assert verify(place, held).holds
     assert any(entry.outcome == UNKNOWN and entry.status == 500 for entry in account.read(held))
@@ -131,7 +131,7 @@ def test_under_the_write_block_only_messages_are_acknowledged(place: Place, tmp_
     assert verify(place, path).holds
 
 
-# As the fence's triggers refuse, whatever its columns: also what an inbound message writes.
+# Refuses like the fence's triggers, but whatever the columns: also what an inbound message writes.
 TOO_WIDE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'kanban is write-protected' USING ERRCODE = 'KB001'; END $$;
@@ -160,7 +160,7 @@ def test_a_message_that_the_database_refuses_is_refused(place: Place, tmp_path: 
     assert verify(place, crowd.path).holds
 
 
-# As where the disk is full: an error of nobody in particular.
+# As if the disk were full: an error that is about nobody in particular.
 FULL = TOO_WIDE.replace("KB001", "53100")
 
 
@@ -194,7 +194,7 @@ def test_a_message_that_nobody_took_is_sent_again_and_lost_where_nobody_ever_doe
         (["unknown"], True, 0, 0, 0),
         (["unknown", "unknown"], False, 0, 0, 1),
         (["refused"], False, 0, 0, 0),
-        # On a server that is gone, which nobody has heard of since; and on its way when the load was killed.
+        # Acknowledged by a server that is gone, and not heard of since; and on its way when the load was killed.
         (["unheard"], False, 0, 0, 0),
         (["killed"], False, 0, 0, 0),
     ],
@@ -213,7 +213,7 @@ def test_what_became_of_a_message(outcomes: list[str], there: bool, messages: in
 
 
 def failed(load: Load) -> int:
-    """Count the answers to messages that said nothing of what became of them."""
+    """Count the answers to messages that did not say what became of them."""
     return load.figures.of(account.MESSAGE, status=range(500, 600))
 
 

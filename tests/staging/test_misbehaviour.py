@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each way of being broken: seen while a tenant is on, gone when it is off, and never seen by those who never were."""
+"""Each way of being broken: seen while a tenant is on, gone when it is off, never seen by those who were never on."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_leak_grows_while_tenants_who_are_on_work(place: Place) -> None:
 
 
 def connect(url: str, token: str = "") -> str:
-    """Connect by Socket.IO and return what became of it, and the event that a message then brings."""
+    """Connect by Socket.IO and return the outcome; with a token, assert that a message then brings an event."""
 
     async def try_it() -> str:
         socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)

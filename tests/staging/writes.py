@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people write, as requests, with what has to be in the database once they are told that it is done."""
+"""What people write, as requests, with what must be in the database once the write is acknowledged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Write:
 
 @dataclass
 class Tenant:
-    """A company, as the people of it know it. ``owed``: its messages that nobody has taken yet, oldest first."""
+    """A company, as its people know it. ``owed``: its messages that nobody has taken yet, oldest first."""
 
     number: int
     token: str = ""
@@ -41,24 +41,24 @@ class Tenant:
 
 
 def write_of(operation: str, tenant: Tenant, ticket: int, chance: random.Random) -> Write:
-    """Return a write of this kind to a card; a message, where there is nothing for the board to do."""
+    """Return a write of this kind to a card; a message, if there is nothing for the board to do."""
     if operation == "move" and tenant.lanes:
         return _move(tenant, ticket, chance)
-    # Tags, and with them the lanes of V1, can all be gone where the application deletes them.
+    # All tags, and with them the lanes of V1, may be gone if the application deletes them.
     if operation in ("attach", "detach") and tenant.tags:
         tag, path = chance.choice(tenant.tags), f"/tickets/{ticket}/tags"
         sets = {f"tag:{ticket}:{tag}": operation == "attach"}
         if operation == "attach":
             return Write(operation, ticket, sets, "POST", path, {"tagId": tag})
         return Write(operation, ticket, sets, "DELETE", f"{path}/{tag}")
-    # Like no other, so that it is found by itself.
+    # Unique, so that it can be found by itself.
     text = f"mensagem {time.time_ns()}"
     sent = {"ticketId": ticket, "body": text}
     return Write(MESSAGE, ticket, {f"message:{ticket}": text}, "POST", "/messages", sent)
 
 
 def _move(tenant: Tenant, ticket: int, chance: random.Random) -> Write:
-    # A board hands out places that are free: two cards in one place would be damage that nobody has done.
+    # A board hands out free places: two cards in one place would be damage that nobody has done.
     lane, order = chance.choice(tenant.lanes), ticket * 1000 + chance.randrange(1000)
     sets: dict[str, Any] = {f"lane:{ticket}": [lane, order]}
     if tenant.version != 2:

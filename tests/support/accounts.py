@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose account a server runs under, and which directories that account reaches.
+"""The account that a server runs under, and the directories that the account can reach.
 
 PostgreSQL and PgBouncer refuse to run as root, so root hands them to an account without privileges.
 """
@@ -22,7 +22,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Account:
-    """An account to drop to; ``None`` in place of it means: stay who you are."""
+    """An account to drop to; ``None`` in its place means to keep the current one."""
 
     uid: int
     gid: int
@@ -35,7 +35,7 @@ class Account:
 
 
 def unprivileged() -> Account | None:
-    """Return the account for servers: who called sudo, else ``nobody``; None when this process is not root."""
+    """Return the account for servers: the caller of sudo, else ``nobody``; None if this process is not root."""
     if os.geteuid() != 0:
         return None
     sudo_uid = os.environ.get("SUDO_UID", "")
@@ -50,7 +50,7 @@ def _account(entry: pwd.struct_passwd) -> Account:
 
 
 def drop(account: Account | None) -> dict[str, Any]:
-    """Return the ``subprocess`` arguments for an account; none for None."""
+    """Return the ``subprocess`` arguments for an account; an empty map for None."""
     return account.popen if account else {}
 
 
@@ -60,12 +60,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def byte_code() -> dict[str, str]:
-    """Return where this process keeps byte code, if that is not beside the sources, for the environment of another."""
+    """Return, for another process's environment, where this one keeps byte code, if that is not beside the sources."""
     return {name: value for name, value in os.environ.items() if name == "PYTHONPYCACHEPREFIX"}
 
 
 def reaches(account: Account | None, path: Path) -> bool:
-    """Tell whether the account may enter a directory or run a program: asked of the kernel, not of mode bits."""
+    """Return whether the account may enter a directory or run a program, according to the kernel, not to mode bits."""
     command = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
     done = subprocess.run(command, cwd="/", env=environment(), timeout=20, check=False, **drop(account))
     return done.returncode == 0
@@ -74,7 +74,7 @@ def reaches(account: Account | None, path: Path) -> bool:
 def own_directory(directory: Path, account: Account | None) -> None:
     """Make a directory (0700) that belongs to the account.
 
-    Raises PermissionError when the account cannot get there, as in a checkout under a home of mode 0700.
+    Raises PermissionError if the account cannot get there, as in a checkout under a home of mode 0700.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if account:
@@ -100,9 +100,9 @@ def write_private(path: Path, text: str, account: Account | None = None) -> None
 
 @contextlib.contextmanager
 def workspace(prefix: str = "kanban-") -> Iterator[Path]:
-    """Give a new directory that servers' accounts reach, and remove it with all that is in it.
+    """Yield a new directory that servers' accounts can reach, and remove it with everything in it.
 
-    pytest's ``tmp_path`` does not do for root: its parent has mode 0700.
+    pytest's ``tmp_path`` does not work for root: its parent has mode 0700.
     """
     directory = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
     directory.chmod(0o755)

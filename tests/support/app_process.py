@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that answer over HTTP which board they serve, each turning to V1 at a moment of its own."""
+"""Processes that answer over HTTP which board they serve, each switching to V1 at a moment of its own."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support import web
 
-# From when on it serves what; moments are of time.monotonic(), which is the same in all processes of a machine.
+# What is served from which moment on; moments are of time.monotonic(), which is the same in all processes of a machine.
 Schedule = Sequence[tuple[float, str]]
 TENANTS = ("7", "9", "12")
 
 
 class Handler(web.Handler):
-    """The path says in which form, or in which trouble, it answers."""
+    """Answers in the form, or with the trouble, that the path names."""
 
     server: Server
 
@@ -31,7 +31,7 @@ class Handler(web.Handler):
         getattr(self, "at_" + parts.path.strip("/").replace("/", "_"), self.at_nowhere)(on, tenant)
 
     def at_flag(self, on: bool, tenant: str) -> None:
-        # Of the tenants only the last hangs on to V2 where it is asked for one by one.
+        # If tenants are asked about one by one, only the last still has V2.
         self.send(200, {"pid": os.getpid(), "v2": on and tenant in ("", TENANTS[-1]), "on": 12 if on else 0})
 
     def at_map(self, on: bool, _tenant: str) -> None:
@@ -95,7 +95,7 @@ class Applications:
 
 @contextmanager
 def applications() -> Iterator[Applications]:
-    """Give a place to start processes, and end them all."""
+    """Yield a place to start processes, and end them all."""
     made = Applications()
     try:
         yield made

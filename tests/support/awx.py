@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An AWX as its API v2 of 24.6 is documented, in memory: what is made, changed, associated, taken away and approved.
+"""An AWX in memory, by the documentation of API v2 of 24.6: objects are made, changed, associated, removed, approved.
 
-It runs no job. What it refuses stands in ``awxrules.py``, how it is asked in ``awxapi.py``.
+It runs no jobs. What it refuses is in ``awxrules.py``, how it is asked in ``awxapi.py``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ASK = {
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of object: its ``type``, its fields with what they are by default, and what names it."""
+    """One kind of object: its ``type``, its fields with their defaults, and what names it."""
 
     type: str
     fields: Mapping[str, Any]
@@ -107,7 +107,7 @@ KINDS: Mapping[str, Kind] = {
 # Templates that workflows and schedules run, and what a run of each is called.
 RUNS = {"job_templates": "job", "workflow_job_templates": "workflow_job", "projects": "project_update",
         "inventory_sources": "inventory_update", "workflow_approval_templates": "workflow_approval"}  # fmt: skip
-# To what a field leads.
+# The kind of object that a field refers to.
 LEADS = {
     "organization": "organizations", "project": "projects", "source_project": "projects", "inventory": "inventories",
     "credential_type": "credential_types", "execution_environment": "execution_environments",
@@ -118,7 +118,7 @@ PLATFORM = {"fields": [{"id": name, "label": name, "type": "string", "secret": n
                        for name in ("host", "username", "password", "oauth_token", "verify_ssl")]}  # fmt: skip
 
 
-# What goes with what its field leads to.
+# What is removed together with the object that its field refers to.
 _GO_ALONG = (
     ("workflow_job_template_nodes", "workflow_job_template"),
     ("inventory_sources", "inventory"),
@@ -127,7 +127,7 @@ _GO_ALONG = (
 
 
 class Refused(Exception):
-    """The API says no; ``status`` and what it says."""
+    """A refusal of the API: its ``status`` and what it says."""
 
     def __init__(self, status: int, said: Any) -> None:
         super().__init__(said)
@@ -144,7 +144,7 @@ class Store:
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def add(self, kind: str, given: Row) -> Row:
-        """Keep an object as it is."""
+        """Store an object as it is."""
         row = {"id": next(self.ids), "name": "", "description": "", **copy.deepcopy(dict(KINDS[kind].fields)), **given}
         self.rows[kind][row["id"]] = row
         return row
@@ -154,10 +154,10 @@ class Store:
         return next(((kind, self.rows[kind][id]) for kind in RUNS if id in self.rows[kind]), None)
 
     def remove(self, kind: str, id: int) -> None:
-        """Take an object away, and what goes with it."""
+        """Remove an object, and what goes with it."""
         row = self.rows[kind].pop(id)
         self.surveys.pop(id, None)
-        # An id is one object's alone, whatever its kind; a role's is made of its object's.
+        # An id belongs to one object only, whatever its kind; a role's id is made of its object's.
         self.links = {
             name: [one for one in ids if one != id]
             for name, ids in self.links.items()

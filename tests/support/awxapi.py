@@ -22,7 +22,7 @@ from tests.support.awx import API, KINDS, RUNS, Refused, Row, started
 from tests.support.awxobjects import chosen, cleaned, created, given, page, shown, survey
 
 TOKEN, USER, PASSWORD = "t0ken-of-an-admin-of-awx", "admin", "p4ssword-of-awx"
-# Whose token it is; a test that approves is one of these.
+# The user of each token; a test that approves is one of these.
 PEOPLE = {TOKEN: USER, "t0ken-of-ana": "ana", "t0ken-of-rui": "rui", "t0ken-of-the-reader": "reader"}
 _LOCK = threading.Lock()
 # One process, one AWX.
@@ -97,7 +97,7 @@ class Handler(web.Handler):
             found = chosen(_STORE, [shown(_STORE, kind, row) for row in _STORE.rows[kind].values()], query)
             gone = [one["id"] for one in found if one.get("pending_deletion")]
             for id in gone:
-                # It takes its time, and is gone the next time.
+                # A deletion takes time: the object is shown once more, and gone the next time.
                 _STORE.remove(kind, id)
             return 200, page(found, query, path)
         row = _STORE.rows[kind].get(int(where[1]))
@@ -180,20 +180,20 @@ class Handler(web.Handler):
 
 
 def state() -> Row:
-    """Return all that is kept."""
+    """Return everything that is stored."""
     return {"rows": _STORE.rows, "links": _STORE.links, "surveys": _STORE.surveys}
 
 
 @dataclass
 class Awx:
-    """An AWX that runs."""
+    """A running AWX."""
 
     running: web.Running
     record: Path
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its base URL."""
         return self.running.url
 
     @property
@@ -203,22 +203,22 @@ class Awx:
 
     @property
     def state(self) -> Row:
-        """All that it has by now: ``rows`` by kind, ``links`` and ``surveys``; ids are texts."""
+        """Everything that it has by now: ``rows`` by kind, ``links`` and ``surveys``; ids are texts."""
         found: Row = self._ask("/_state")
         return found
 
     @property
     def written(self) -> list[str]:
-        """The requests that change something, in their order."""
+        """The requests that change something, in order."""
         return [f"{method} {path.removeprefix(API)}" for method, path in web.asked(self.record) if method != "GET"]
 
     def seed(self, *rows: tuple[str, Row]) -> list[Row]:
-        """Keep objects as they are given, by kind, and return them with their ids."""
+        """Store objects as they are given, by kind, and return them with their ids."""
         found: list[Row] = self._ask("/_seed", rows)
         return found
 
     def send(self, path: str, body: Row, method: str = "PATCH", token: str = TOKEN) -> int:
-        """Do what a person does with their own token, and return the status."""
+        """Send a request as a person does with their own token, and return the status."""
         request = urllib.request.Request(self.url + API + path, json.dumps(body).encode(), method=method)  # noqa: S310
         request.add_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server

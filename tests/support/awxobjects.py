@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects of the AWX of ``awx.py``: what it takes and refuses of a body, how it shows them, which a filter fits."""
+"""Objects of the AWX of ``awx.py``: what it accepts and refuses in a body, how it shows them, which fit a filter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAYBOOKS = [str(path.relative_to(ROOT)) for path in ROOT.glob("playbooks/*.yml"
 
 
 def given(kind: str, body: Row, old: Row | None = None) -> Row:
-    """Return what the API takes of a body: fields that it has, null for text as empty, secrets that are kept."""
+    """Return what the API takes from a body: fields that it has, null for text as empty, kept secrets as they were."""
     fields = {"name": "", "description": "", **KINDS[kind].fields}
     found: Row = {
         name: ("" if value is None and fields[name] == "" else value) for name, value in body.items() if name in fields
@@ -125,7 +125,7 @@ def brief(store: Store, kind: str, what: int | Row) -> Row:
 
 
 def chosen(store: Store, found: list[Row], query: Mapping[str, str]) -> list[Row]:
-    """Return those that every filter fits, and of filters with ``or__`` one."""
+    """Return those that fit every filter, and at least one of the filters with ``or__``."""
     either = {name.removeprefix("or__"): value for name, value in query.items() if name.startswith("or__")}
     every = {
         name: value for name, value in query.items() if not name.startswith("or__") and not name.startswith("page")
@@ -139,7 +139,7 @@ def chosen(store: Store, found: list[Row], query: Mapping[str, str]) -> list[Row
 
 
 def fits(store: Store, row: Row, name: str, value: str) -> bool:
-    """Whether an object fits one filter, ``field``, ``field__name`` or with ``__in`` behind it."""
+    """Return whether an object fits one filter: ``field`` or ``field__name``, perhaps followed by ``__in``."""
     values = value.split(",") if name.endswith("__in") else [value]
     column, _dash, deeper = name.removesuffix("__in").partition("__")
     if column not in row:
@@ -151,7 +151,7 @@ def fits(store: Store, row: Row, name: str, value: str) -> bool:
 
 
 def page(found: list[Row], query: Mapping[str, str], path: str) -> Row:
-    """Return one page of a list, 25 objects of it where nothing else is asked for."""
+    """Return one page of a list, 25 objects unless another size is asked for."""
     size, number = min(200, int(query.get("page_size", 25))), int(query.get("page", 1))
     kept = "&".join(f"{name}={value}" for name, value in query.items() if name != "page")
     more = number * size < len(found)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What AWX 24.6 refuses, as it is documented: surveys, injectors, notifications, rules of schedules, prompts, edges.
 
-Each function returns what the API says where it refuses something, and an empty text where it takes it.
+Each function returns what the API says if it refuses something, and an empty text if it accepts it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 Row = dict[str, Any]
-# Which type a default has, by the type of a question.
+# The types that a default may have, by the type of the question.
 SURVEY_TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str,), "textarea": (str,), "password": (str,), "multiplechoice": (str,), "multiselect": (str,),
     "integer": (int,), "float": (int, float),
 }  # fmt: skip
 _NO_ENV = {"PATH", "PYTHONPATH", "VIRTUAL_ENV", "JOB_ID", "INVENTORY_ID"}
 _FIELD = {"id", "label", "type", "help_text", "multiline", "secret", "format", "choices", "default"}
-# What notifications may speak of.
+# What notifications may refer to.
 _STUB = {
     "job": {"id": 1, "name": "x", "status": "failed", "type": "job"},
     "job_friendly_name": "Job", "url": "x", "job_metadata": "x",
@@ -41,7 +41,7 @@ SECRETS = {"slack": ["token"], "webhook": ["password"], "email": ["password"]}
 
 
 def survey(spec: Any) -> str:
-    """A survey has a name, a description and questions, and each of these has a shape by its type."""
+    """Check that a survey has a name, a description and questions, each in the shape of its type."""
     if not isinstance(spec, Mapping) or {"name", "description", "spec"} - set(spec):
         return "Field is missing from survey spec."
     if not isinstance(spec["spec"], list) or not spec["spec"]:
@@ -79,7 +79,7 @@ def _wrong_in_question(asked: Any) -> Iterator[str]:
 
 
 def answers(spec: Mapping[str, Any] | None, given: Mapping[str, Any], extra: bool) -> str:
-    """Prompts are accepted where the survey asks for them, or any variable may be given; and each answer fits."""
+    """Check that the survey asks for each variable, unless any may be given, and that each answer fits."""
     asked = {one["variable"]: one for one in (spec or {}).get("spec", [])}
     for name, value in given.items():
         if name not in asked:
@@ -97,7 +97,7 @@ def answers(spec: Mapping[str, Any] | None, given: Mapping[str, Any], extra: boo
 
 
 def credential_type(row: Mapping[str, Any]) -> str:
-    """Fields have ids of their own, and injectors speak of nothing but these."""
+    """Check that fields have unique ids, and that injectors refer to nothing else."""
     return next(_wrong_in_type(row), "")
 
 
@@ -123,7 +123,7 @@ def _wrong_in_type(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def rendered(text: str, known: Mapping[str, Any]) -> str:
-    """A template of AWX's speaks only of what is known."""
+    """Check that one of AWX's templates refers only to what is known."""
     try:
         ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined).from_string(text).render(known)
     except jinja2.TemplateError as error:
@@ -132,13 +132,13 @@ def rendered(text: str, known: Mapping[str, Any]) -> str:
 
 
 def inputs(kind: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """A credential has the fields of its type; none has to be there."""
+    """Check that a credential has only fields of its type; none is required."""
     unknown = set(given) - {field["id"] for field in kind["inputs"].get("fields", [])}
     return f"Additional properties are not allowed ({', '.join(sorted(unknown))})" if unknown else ""
 
 
 def notification(row: Mapping[str, Any]) -> str:
-    """A way of telling has all that it needs, and messages are one line of what is known."""
+    """Check that a notification has all that it needs, and that messages are one line that refers to what is known."""
     needed = _NOTIFIES.get(row["notification_type"])
     if needed is None:
         return "Missing required fields for Notification Configuration: notification_type"
@@ -160,7 +160,7 @@ def notification(row: Mapping[str, Any]) -> str:
 
 
 def rule(text: str) -> str:
-    """A schedule's rule has one beginning with a zone, and an interval."""
+    """Check that a schedule's rule has one beginning with a zone, and an interval."""
     if len(re.findall(r"DTSTART(?:;TZID=[^:]+)?:\d{8}T\d{6}Z?", text)) != 1:
         return "Valid DTSTART required in rrule."
     if re.search(r"DTSTART:\d{8}T\d{6}(?!Z)", text):
@@ -176,7 +176,7 @@ def rule(text: str) -> str:
 
 
 def template(row: Mapping[str, Any], playbooks: Sequence[str], asks: bool) -> str:
-    """A job template has a project with its playbook, and an inventory, or asks for one."""
+    """Check that a job template has a project with its playbook, and has an inventory or asks for one."""
     if not row.get("project"):
         return "Job Templates must have a project assigned."
     if row.get("playbook") not in playbooks:
@@ -185,7 +185,7 @@ def template(row: Mapping[str, Any], playbooks: Sequence[str], asks: bool) -> st
 
 
 def edge(nodes: Mapping[int, Row], parent: int, child: int, kind: str) -> str:
-    """No node follows itself, however far, nor in two ways."""
+    """Check that no node follows itself, even indirectly, or follows another in two ways."""
     others = [name for name in ("success_nodes", "failure_nodes", "always_nodes") if name != kind]
     if any(child in nodes[parent][name] for name in others):
         return "Relationship not allowed."

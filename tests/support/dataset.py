@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data of such an application, made on the server, the same in each run: ``DataSet(tenants=100).load(session)``."""
+"""The data of an application, made on the server, the same in each run: ``DataSet(tenants=100).load(session)``."""
 
 from __future__ import annotations
 

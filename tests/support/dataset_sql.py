@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The SQL text of the data set: tables, rows by generate_series, then constraints (faster than keeping them up).
+"""The SQL text of the data set: tables, rows by generate_series, then constraints (faster than having them before).
 
-Nothing is random: what looks scattered is arithmetic on the row's number. Identifiers come from this file alone.
+Nothing is random: what looks scattered is arithmetic on the row's number. Identifiers come only from this file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OFF_IN_BOOLEAN = ("false", "NULL")
 TAGS_PER_TENANT = 5
 LANES_PER_TENANT = 4
 USERS_PER_TENANT = 3
-# One row in so many is corrupt, where corruption is asked for.
+# One row in this many is corrupt, if corruption is asked for.
 ORPHAN_TAGS_EVERY = 400
 INVALID_LANES_EVERY = 500
 HOMELESS_TICKETS_EVERY = 1_000
@@ -31,7 +31,7 @@ DUPLICATES_EVERY = 300
 # Ids that no row has.
 NOBODY = 1_900_000_000
 
-# Names stand quoted in the texts below; what stands in single quotes is data and keeps its case.
+# Names are quoted in the texts below; what is in single quotes is data and keeps its case.
 _QUOTED_NAME = re.compile(r"""'(?:[^']|'')*'|"(\w+)\"""")
 
 _COMMON = '"createdAt" timestamptz NOT NULL DEFAULT now(), "updatedAt" timestamptz NOT NULL DEFAULT now()'
@@ -100,7 +100,7 @@ def tables(data: DataSet) -> list[str]:
 
 
 def rows(data: DataSet) -> list[str]:
-    """Return the statements that fill the tables, and those that set the sequences behind the rows."""
+    """Return the statements that fill the tables, and those that set the sequences past the rows."""
     filled = [_companies(data), _users(data), _tags(data), _lanes(data), _tickets(data), _ticket_tags(data)]
     filled += [_error_logs(data), *_settings(data), *(_duplicates(data) if data.corruption else [])]
     if data.ids == "integer":

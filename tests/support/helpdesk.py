@@ -102,6 +102,6 @@ class Helpdesk:
 
 @contextmanager
 def helpdesk(record: Path) -> Iterator[Helpdesk]:
-    """Run it, and keep what it was asked in a file."""
+    """Run it, and record its requests in a file."""
     with web.serving(web.Server(Handler, record)) as running:
         yield Helpdesk(running.url, record)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A mail server on loopback, RFC 5321 as far as a client that submits mail goes, with STARTTLS and AUTH PLAIN."""
+"""A mail server on loopback: as much of RFC 5321 as clients that submit mail need, with STARTTLS and AUTH PLAIN."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USER, PASSWORD = "kanban", "p4ssword-of-mail"
 
 @dataclass(frozen=True)
 class How:
-    """How a server is. ``refuses``: replies by the beginning of a command; ``certificates``: it wants TLS and a login.
+    """How a server behaves. ``refuses``: replies by a command's beginning; ``certificates``: it wants TLS and a login.
 
     ``lost``: it closes after the whole mail, without a reply; ``hang``: seconds before a reply to the whole mail.
     """
@@ -103,7 +103,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 @dataclass
 class MailServer:
-    """A server that runs, and the mails that it has."""
+    """A running server, and the mails that it has received."""
 
     port: int
     record: Path
@@ -119,7 +119,7 @@ class MailServer:
 
     @property
     def mails(self) -> list[tuple[list[str], EmailMessage]]:
-        """To whom, by the envelope, and what."""
+        """The recipients, by the envelope, and the message of each mail."""
         found = [json.loads(line) for line in self.record.read_text().splitlines()]
         return [(to, _parsed(text)) for _from, to, text in found]
 

@@ -31,7 +31,7 @@ class PgBouncer(Server):
     def __init__(
         self, directory: Path, dsn: str, pool_mode: str = "transaction", *, users: Mapping[str, str] | None = None
     ) -> None:
-        """Describe the pooler. Raises ServerError when pgbouncer is not installed: ask ``missing`` first."""
+        """Describe the pooler. Raises ServerError if pgbouncer is not installed: ask ``missing`` first."""
         super().__init__(directory)
         reason = self.missing()
         if reason:
@@ -64,7 +64,7 @@ class PgBouncer(Server):
 
     @contextlib.contextmanager
     def connect(self, database: str | None = None, **changes: Any) -> Iterator[connection]:
-        """Give an autocommit connection through the pooler and close it in the end."""
+        """Yield an autocommit connection through the pooler and close it at the end."""
         session = psycopg2.connect(**{**self.parameters(database), **changes})
         try:
             session.autocommit = True
@@ -73,7 +73,7 @@ class PgBouncer(Server):
             session.close()
 
     def configure(self) -> None:
-        """Write the configuration and the list of users, in clear text as SCRAM on both sides asks for."""
+        """Write the configuration and the list of users, in clear text because SCRAM on both sides needs it."""
         userlist = self.directory / "users.txt"
         lines = [f"{_quoted(name)} {_quoted(password)}" for name, password in self.users.items()]
         accounts.write_private(userlist, "\n".join(lines) + "\n", self.account)

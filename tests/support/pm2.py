@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real pm2 from npm, and daemons of it in homes of a test's own."""
+"""A real pm2 from npm, and its daemons in homes that belong to a test."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import pytest
 from tests.support import accounts, processes
 
 PM2 = "pm2@7.0.4"
-# An application's environment, with what must never be shown.
+# What an application's environment has, and what must never be shown.
 SECRET = "tr0ub4dor-and-3"
 
 
 def install(place: Path) -> Path:
-    """Install pm2 in a directory that every account reaches and return the program; skips where npm cannot."""
+    """Install pm2 in a directory that every account can reach, and return the program; skips if npm cannot."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed, so there is no pm2 to try")
@@ -75,9 +75,9 @@ class Daemon:
         return path
 
     def start_all(self, options: Mapping[str, Mapping[str, object]] | None = None, /, **scripts: str) -> None:
-        """Start several scripts at once, by their names: each call of pm2 takes its time.
+        """Start several scripts at once, by their names, because each call of pm2 takes its time.
 
-        :param options: pm2's own for some of them, by their names.
+        :param options: pm2's own options for some of them, by their names.
         """
         for name, script in scripts.items():
             (self.home / f"{name}.js").write_text(script)
@@ -92,7 +92,7 @@ class Daemon:
 
     @property
     def pid(self) -> int:
-        """The daemon's process."""
+        """The daemon's process id."""
         return int((self.home / "pm2.pid").read_text())
 
     def _note(self) -> None:
@@ -102,7 +102,7 @@ class Daemon:
 
 @contextmanager
 def daemon(program: Path, home: Path, environment: Mapping[str, str] | None = None) -> Iterator[Daemon]:
-    """Give a home of pm2 for an account without privileges; whatever runs there at the end is ended."""
+    """Yield a daemon in a home of an unprivileged account; whatever still runs there at the end is ended."""
     accounts.own_directory(home, accounts.unprivileged())
     made = Daemon(program, home, environment or {})
     try:

@@ -21,7 +21,7 @@ from psycopg2.extensions import connection, make_dsn
 from . import accounts, binaries, processes
 from .server import Server, ServerError
 
-# The kernel's limit for a socket's path is 107 bytes; ``.s.PGSQL.65535`` is what PostgreSQL appends.
+# The kernel's limit for a socket's path is 107 bytes, and PostgreSQL appends ``.s.PGSQL.65535``.
 _LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.65535")
 _UNIX_METHODS = ("scram-sha-256", "trust", "peer")
 
@@ -83,7 +83,7 @@ class Postgres(Server):
 
     @property
     def socket_directory(self) -> Path | None:
-        """The directory of the unix socket; None where its path would be longer than the kernel allows."""
+        """The directory of the unix socket; None if its path would be longer than the kernel allows."""
         directory = self.directory / "socket"
         return directory if len(str(directory).encode()) <= _LONGEST_SOCKET_DIRECTORY else None
 
@@ -109,7 +109,7 @@ class Postgres(Server):
 
     @contextlib.contextmanager
     def connect(self, database: str = "postgres", **changes: Any) -> Iterator[connection]:
-        """Give an autocommit connection and close it in the end; ``changes`` replace libpq's parameters."""
+        """Yield an autocommit connection and close it at the end; ``changes`` replace libpq's parameters."""
         session = psycopg2.connect(**{**self.parameters(database), **changes})
         try:
             session.autocommit = True
@@ -124,17 +124,17 @@ class Postgres(Server):
             return cursor.fetchall() if cursor.description else []
 
     def create_database(self, name: str, owner: str | None = None) -> None:
-        """Create an empty database; any name will do, it is quoted."""
+        """Create an empty database; any name will do, because it is quoted."""
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if owner:
             statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner))
         if not self.fsync and self.query("SHOW server_version_num")[0][0] >= "150000":
-            # Page by page through the WAL, the default from 15 on, takes twice as long where a checkpoint is free.
+            # The default since 15, page by page through the WAL, takes twice as long when a checkpoint costs nothing.
             statement += sql.SQL(" STRATEGY file_copy")
         self.query(statement)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, those connected to it included; one that is not there is fine."""
+        """Drop a database, even if sessions are connected to it; one that does not exist is fine."""
         self.query(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def set_config(self, **settings: str) -> None:
@@ -156,11 +156,11 @@ class Postgres(Server):
             primary.set_config(synchronous_standby_names=f'"{name}"')
 
     def in_recovery(self) -> bool:
-        """Tell whether this is a standby at present."""
+        """Return whether this is a standby at present."""
         return bool(self.query("SELECT pg_is_in_recovery()")[0][0])
 
     def promote(self, timeout: int = 30) -> None:
-        """Make the standby a primary; raises ServerError when that takes longer than ``timeout`` seconds."""
+        """Make the standby a primary; raises ServerError if that takes longer than ``timeout`` seconds."""
         if not self.query("SELECT pg_promote(true, %s)", (timeout,))[0][0]:
             raise ServerError(f"the standby was not promoted within {timeout} s\n{processes.tail(self.log)}")
         self.primary = None
@@ -180,7 +180,7 @@ class Postgres(Server):
     # Life
 
     def prepare(self) -> None:
-        """Make the cluster's files, once; what a killed run left half made is made anew."""
+        """Make the cluster's files, once; what a killed run left half made is made again."""
         tree = self.programs.parent
         self.programs = binaries.usable(self.programs / "postgres", tree, self.directory, self.account).parent
         if (self.data / "PG_VERSION").exists() and (self.directory / "made").exists():
@@ -218,7 +218,7 @@ class Postgres(Server):
         command = [str(self.programs / "pg_basebackup"), "-D", str(self.data), "-c", "fast", "-X", "stream"]
         command += [*([] if self.fsync else ["--no-sync"]), "-d", make_dsn(**login, application_name=self.standby_name)]
         self._run(command, {"PGPASSWORD": primary.password})
-        # Not by -R: a newer pg_basebackup writes options there that an older server does not know.
+        # Not by -R: a newer pg_basebackup then writes options that an older server does not know.
         conninfo = make_dsn(**login, password=primary.password, application_name=self.standby_name)
         with (self.data / "postgresql.auto.conf").open("a") as file:
             file.write(f"primary_conninfo = {_quoted(conninfo)}\n")
@@ -243,7 +243,7 @@ class Postgres(Server):
         sockets = self.socket_directory
         if sockets:
             accounts.own_directory(sockets, self.account)
-            # Other accounts come in as far as the authentication: "peer" is there to be tried by them.
+            # Other accounts can get as far as the authentication, so that they can try "peer".
             sockets.chmod(0o755)
         elif self.unix_auth != "scram-sha-256":
             raise ValueError(f"{self.directory} is too long for a unix socket, which unix_auth asks for")
@@ -273,7 +273,7 @@ class Postgres(Server):
             return str(error).strip()
 
     def stop(self, timeout: float = 30.0) -> None:
-        """End the server; what a crashed one left in shared memory goes as well."""
+        """End the server, and remove what a crashed one left in shared memory."""
         super().stop(timeout)
         processes.remove_shared_memory(self.data)
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find, wait for and end processes by id.
 
-A server is known by its command line, which names a file of its own directory. So a run that was killed before it
-could note a process id leaves nothing that the next one cannot find, and an id that was given to another process
-since is never mistaken for the server.
+A server is recognized by its command line, which names a file of its own directory. So the next run finds everything
+that a killed run has left, even if it was killed before it could note a process id, and an id that was given to
+another process since is never mistaken for the server.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _command_lines() -> Iterator[tuple[int, list[str]]]:
 
 
 def _stat(pid: int) -> list[str]:
-    # The name stands in brackets and may hold spaces: the fields behind it are state, parent id, ...
+    # The name is in brackets and may contain spaces: the fields after it are state, parent id, ...
     return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
@@ -56,13 +56,13 @@ def descendants(pid: int) -> list[int]:
                 family.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
     found = list(family.get(pid, []))
     for child in found:
-        # The list grows while it is walked: that is how grandchildren come in.
+        # The list grows during the loop: this is how grandchildren are included.
         found += family.get(child, [])
     return found
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process runs; one that has ended but that nobody has waited for does not."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
@@ -72,7 +72,7 @@ def alive(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for a condition, at most so many seconds, and tell whether it came true."""
+    """Wait for a condition, for at most this many seconds, and return whether it came true."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -82,13 +82,13 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def gone(pids: Iterable[int], seconds: float) -> bool:
-    """Wait for processes to end, at most so many seconds, and tell whether all have."""
+    """Wait for processes to end, for at most this many seconds, and return whether all have."""
     pids = list(pids)
     return wait_until(lambda: not any(alive(pid) for pid in pids), seconds)
 
 
 def send(pids: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to each process that still is there."""
+    """Send a signal to each process that still exists."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -97,8 +97,8 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 def end(pids: Iterable[int], politely: Iterable[signal.Signals], seconds: float) -> None:
     """End processes and their descendants: each polite signal gets its share of the time, SIGKILL is the last.
 
-    Polite signals go to the processes alone, which see to their children; SIGKILL goes to all.
-    Raises TimeoutError when even that does not end them.
+    Polite signals go only to the processes themselves, which see to their children; SIGKILL goes to all.
+    Raises TimeoutError if even that does not end them.
     """
     pids, politely = list(pids), list(politely)
     family = [*pids, *(child for pid in pids for child in descendants(pid))]
@@ -112,9 +112,9 @@ def end(pids: Iterable[int], politely: Iterable[signal.Signals], seconds: float)
 
 
 def remove_shared_memory(cluster: Path) -> None:
-    """Remove the System V segment that a crashed PostgreSQL left; a clean stop has taken its ``postmaster.pid`` along.
+    """Remove the System V segment that a crashed PostgreSQL left; after a clean stop there is no ``postmaster.pid``.
 
-    The segment's id may have been given to another program since: key and id must agree, and nobody be attached.
+    The segment's id may have been given to another program since: key and id must match, and nobody may be attached.
     """
     try:
         key, segment = (cluster / "postmaster.pid").read_text().splitlines()[6].split()
@@ -127,7 +127,7 @@ def remove_shared_memory(cluster: Path) -> None:
 
 
 def free_port() -> int:
-    """Return a loopback port that was free a moment ago; who binds it later must be ready to try another."""
+    """Return a loopback port that was free a moment ago; whatever binds it later must be ready to try another."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -145,11 +145,11 @@ def spawn(argv: list[str], *, log: Path, cwd: Path, env: dict[str, str], account
             stderr=subprocess.STDOUT,
             cwd=cwd,
             env=env,
-            # A Ctrl-C at the terminal is for the caller, who then stops the server in order.
+            # A Ctrl-C at the terminal is for the caller, which then stops the server in order.
             start_new_session=True,
             **account,  # type: ignore[call-overload]
         )
-    # The object is let go: processes are followed by id, in the run that started them and in any later one.
+    # The object is not needed: processes are tracked by id, in the run that started them and in any later one.
     process.returncode = 0
     pid: int = process.pid
     return pid
@@ -157,7 +157,7 @@ def spawn(argv: list[str], *, log: Path, cwd: Path, env: dict[str, str], account
 
 @contextlib.contextmanager
 def job_process(job_id: str) -> Iterator[None]:
-    """Have a process that looks like the one in which Ansible runs a job; its id without what is behind the point."""
+    """Run a process that looks like one in which Ansible runs a job; ``job_id``: without what follows the dot."""
     argv = [sys.executable, "-c", "import time; time.sleep(600)", "async_wrapper.py", job_id]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
         try:
@@ -167,7 +167,7 @@ def job_process(job_id: str) -> Iterator[None]:
 
 
 def tail(log: Path, lines: int = 25) -> str:
-    """Return the last lines of a log, or a word that there is none."""
+    """Return the last lines of a log, or a note that there is none."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) or "(the log is empty)"
     except OSError as error:

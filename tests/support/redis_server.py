@@ -23,7 +23,7 @@ from redis.retry import Retry
 from . import accounts, binaries
 from .server import Server
 
-# Directives that Redis 7 brought and an older one refuses; what they allow was always allowed before.
+# Directives that Redis 7 introduced and an older one refuses; what they allow was always allowed before.
 _SINCE_REDIS_7 = ("enable-protected-configs", "enable-debug-command")
 
 
@@ -37,7 +37,7 @@ class Certificates:
 
     @classmethod
     def make(cls, directory: Path) -> Self:
-        """Make them in a new directory, which servers' account reads."""
+        """Make them in a new directory that the servers' account can read."""
         account = accounts.unprivileged()
         accounts.own_directory(directory, account)
         made = cls(directory / "ca.crt", directory / "server.crt", directory / "server.key")
@@ -61,7 +61,7 @@ def _run(command: list[str]) -> None:
 
 
 def major(binary: Path) -> int:
-    """Return the major version that a program says it has; a Valkey's is above every number that is asked for."""
+    """Return the major version that a program reports; a Valkey's is above every number that it is compared with."""
     said = subprocess.run([str(binary), "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     found = re.search(r"\bv=(\d+)", said)
     if not found:
@@ -88,7 +88,7 @@ class Redis(Server):
         password: str | None = None,
         certificates: Certificates | None = None,
     ) -> None:
-        """Describe the server; ``start`` makes it. Raises ServerError when no binary is found."""
+        """Describe the server; ``start`` makes it. Raises ServerError if no binary is found."""
         super().__init__(directory)
         self.certificates = certificates
         self.config = dict(config or {})
@@ -99,7 +99,7 @@ class Redis(Server):
 
     @contextlib.contextmanager
     def client(self, **changes: Any) -> Iterator[redis.Redis]:
-        """Give a client that returns text, and close it in the end; ``changes`` replace redis-py's arguments."""
+        """Yield a client that returns text, and close it at the end; ``changes`` replace redis-py's arguments."""
         arguments: dict[str, Any] = {
             "host": self.host,
             "port": self.port,
@@ -107,7 +107,7 @@ class Redis(Server):
             "socket_timeout": 5,
             "socket_connect_timeout": 5,
             "decode_responses": True,
-            # A server that is down is to be seen at once, not after ten tries.
+            # A server that is down must be noticed at once, not after ten tries.
             "retry": Retry(NoBackoff(), 0),
         }
         if self.certificates:
@@ -119,11 +119,11 @@ class Redis(Server):
             client.close()
 
     def prepare(self) -> None:
-        """See that the account reaches the binary."""
+        """Make sure that the account can reach the binary."""
         self.binary = binaries.usable(self.binary, self.binary.parent, self.directory, self.account)
 
     def configure(self) -> None:
-        """Write the configuration; the password stands there, never on a command line."""
+        """Write the configuration; the password is in it, and never on a command line."""
         settings = {
             "bind": self.host,
             "port": self.port,
@@ -131,17 +131,17 @@ class Redis(Server):
             "requirepass": self.password,
             "masterauth": self.password,
             "save": "",
-            # The default only from Redis 7 on: by way of the disk the server would count its changes anew.
+            # The default only since Redis 7: a sync by way of the disk would restart the server's count of changes.
             "repl-diskless-sync": "yes",
             "repl-diskless-sync-delay": 0,
-            # The title would replace the command line, by which a later run knows the server.
+            # The title would replace the command line, by which a later run recognizes the server.
             "set-proc-title": "no",
             **self._tls(),
             **self.config,
         }
         if any(name in settings for name in _SINCE_REDIS_7) and major(self.binary) < 7:
             settings = {name: value for name, value in settings.items() if name not in _SINCE_REDIS_7}
-        # A value of several words; before Redis 7 "60 1" in quotes is no error, and saves nothing.
+        # Values of several words: before Redis 7, "60 1" in quotes is accepted, but saves nothing.
         several = ("bind", "replicaof", "save")
         lines = [
             f"{name} {value}" if name in several and value else f'{name} "{value}"' for name, value in settings.items()

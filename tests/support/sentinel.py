@@ -26,7 +26,7 @@ class Sentinel(Server):
     label = "Sentinel"
 
     def __init__(self, directory: Path, master: Redis, name: str = "mymaster", epoch: int = 0) -> None:
-        """Describe the Sentinel; ``start`` makes it. ``epoch``: the higher, the newer its news of the master."""
+        """Describe the Sentinel; ``start`` makes it. ``epoch``: the higher it is, the newer its news of the master."""
         super().__init__(directory)
         self.master = master
         self.name = name
@@ -42,7 +42,7 @@ class Sentinel(Server):
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Any]:
-        """Give a client that returns text, and close it in the end."""
+        """Yield a client that returns text, and close it at the end."""
         client: Any = redis.Redis(
             host=self.host,
             port=self.port,
@@ -62,7 +62,7 @@ class Sentinel(Server):
             return int(client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", self.name)[1])
 
     def watch(self, master: Redis) -> None:
-        """Take another Redis for the master from now on, as after a failover of which it has heard only now."""
+        """Take another Redis for the master from now on, as after a failover that it has only just heard of."""
         with self.client() as client:
             client.execute_command("SENTINEL REMOVE", self.name)
             client.execute_command("SENTINEL MONITOR", self.name, master.host, master.port, 9)
@@ -74,7 +74,7 @@ class Sentinel(Server):
             f"bind {self.host}",
             f'dir "{self.directory}"',
             f'requirepass "{self.password}"',
-            # The title would replace the command line, by which a later run knows the server.
+            # The title would replace the command line, by which a later run recognizes the server.
             "set-proc-title no",
             f"sentinel monitor {self.name} {self.master.host} {self.master.port} 1",
             f'sentinel auth-pass {self.name} "{self.master.password}"',

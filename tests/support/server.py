@@ -25,8 +25,8 @@ class ServerError(RuntimeError):
 class Server:
     """A real server on a loopback port with all its files in one directory. Use it as a context manager.
 
-    ``start`` after a killed run ends what that run left in the directory first. ``stop`` leaves the files, so that
-    ``start`` goes on with the same data; the directory belongs to the caller.
+    ``start`` first ends what a killed run left in the directory. ``stop`` leaves the files, so that ``start`` continues
+    with the same data; the directory belongs to the caller.
     """
 
     label = "server"
@@ -36,14 +36,14 @@ class Server:
     stop_signals: Sequence[signal.Signals] = (signal.SIGTERM,)
 
     def __init__(self, directory: Path) -> None:
-        """Keep the server's files in ``directory``, which is made when it is not there; nothing is started yet."""
+        """Keep the server's files in ``directory``, which is made if it does not exist; nothing is started yet."""
         self.directory = Path(directory).resolve()
         self.account = accounts.unprivileged()
         self.host = "127.0.0.1"
         self.port = 0
         self.log = self.directory / "server.log"
 
-    # What a kind of server says about itself.
+    # What each kind of server defines.
 
     def prepare(self) -> None:
         """Make the files that a first start needs; called before each start."""
@@ -57,13 +57,13 @@ class Server:
         raise NotImplementedError
 
     def problem(self) -> str | None:
-        """Ask the server over its own protocol; return why it is not ready, or None when it is."""
+        """Ask the server over its own protocol; return why it is not ready, or None if it is."""
         raise NotImplementedError
 
     # What they share.
 
     def pids(self) -> list[int]:
-        """Return the ids of this server's main process: none when it is down, whoever started it."""
+        """Return the ids of this server's main process, whoever started it: none if it is down."""
         return processes.running(self.program, self.marker)
 
     def start(self, timeout: float = 60.0) -> Self:
@@ -84,8 +84,8 @@ class Server:
             reason = self._launch(deadline)
             if reason is None:
                 return self
-            # Between the probe and the bind another program can take the port. A restart keeps its port, for
-            # clients know it: whoever holds it for a moment (an outgoing connection) lets go of it again.
+            # Between the probe and the bind another program can take the port. A restart keeps its port, because
+            # clients know it: whatever holds it for a moment (an outgoing connection) releases it again.
             said = self.log.read_bytes()[start_of_log:].decode(errors="replace").lower()
             if not any(error in said for error in _BIND_ERRORS) or time.monotonic() > deadline:
                 break
@@ -108,7 +108,7 @@ class Server:
             if time.monotonic() > deadline:
                 self.stop()
                 return f"no answer within the time given: {reason}"
-            # Asked only after a moment: a server that cannot bind is gone by then, and the port's holder may be mute.
+            # Ask only after a moment: a server that cannot bind is gone by then, and the port's holder may not answer.
             time.sleep(0.05)
             if not processes.alive(pid):
                 return "the process ended"
@@ -119,7 +119,7 @@ class Server:
     def stop(self, timeout: float = 30.0) -> None:
         """End the server within ``timeout`` seconds; a server that is down is fine.
 
-        Raises TimeoutError when not even SIGKILL ends it.
+        Raises TimeoutError if not even SIGKILL ends it.
         """
         processes.end(self.pids(), self.stop_signals, timeout)
 

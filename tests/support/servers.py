@@ -4,7 +4,7 @@
 """The embedded servers: ``with Postgres(directory) as server: server.query("SELECT 1")``.
 
 Each keeps its files in a directory of its own, on a loopback port that was free; root hands them to an account
-without privileges, which has to reach that directory (``accounts.workspace`` gives one).
+without privileges, which must be able to reach that directory (``accounts.workspace`` makes one).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A status page as Statuspage's API v1 documents it, in memory, and what goes wrong on the way to it."""
+"""A status page in memory, as Statuspage's API v1 is documented, and what goes wrong on the way to it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Handler(web.Handler):
                     self.api(_LATE[0][0], {}, _LATE.pop(0)[1])
             status, answer = self.api(where, parse_qs(parts.query), body)
         if fault.get("lost"):
-            # It is done, and nobody hears of it.
+            # It is done, but nobody hears of it.
             time.sleep(fault.get("hang", 0))
             self.close_connection = True
             return
@@ -151,7 +151,7 @@ def paged(everything: list[Any], query: dict[str, list[str]], size: str) -> list
 
 @dataclass
 class StatusPage:
-    """A page that runs. ``url``: of the API."""
+    """A running page. ``url``: of the API."""
 
     running: web.Running
     record: Path
@@ -167,19 +167,19 @@ class StatusPage:
 
     @property
     def written(self) -> list[str]:
-        """The requests that change something, in their order."""
+        """The requests that change something, in order."""
         return [f"{method} {path.partition(PAGE)[2]}" for method, path, *_rest in self.asked if method != "GET"]
 
     def order(self, *faults: dict[str, Any]) -> None:
-        """Let things go wrong: each fault once, at the first request that its ``on`` (method and part of a path) fits.
+        """Let things go wrong: each fault once, at the first request that matches its ``on`` (method, part of a path).
 
-        ``status`` with ``headers`` and ``answer`` instead of doing it; ``late``: it is done all the same, when the next
-        change comes; ``lost``: done, and the connection closed after ``hang`` seconds without an answer.
+        ``status`` with ``headers`` and ``answer``: sent instead of doing it; ``late``: it is still done, when the next
+        change comes; ``lost``: it is done, and the connection closed after ``hang`` seconds without an answer.
         """
         self._post("/_order", list(faults))
 
     def change(self, **changes: dict[str, Any]) -> dict[str, Any]:
-        """Change components by id and incidents by name as people do on the page, and return all that is there."""
+        """Change components by id and incidents by name as people do on the page, and return everything on it."""
         found: dict[str, Any] = self._post("/_page", changes)
         return found
 
@@ -201,7 +201,7 @@ class StatusPage:
 
 @contextmanager
 def status_page(directory: Path) -> Iterator[StatusPage]:
-    """Run a page that nothing has happened on yet."""
+    """Run a page on which nothing has happened yet."""
     record = directory / "asked"
     with web.serving(web.Server(Handler, record)) as running:
         yield StatusPage(running, record)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tarball as users get it, built and installed by ansible-galaxy where nothing is downloaded."""
+"""The tarball as users get it, built and installed by ansible-galaxy without downloading anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def build(directory: Path) -> Path:
 
 
 def install(directory: Path) -> Path:
-    """Return a collections path, new in a directory, that holds what the tarball brings."""
+    """Return a new collections path, below a directory, that holds what the tarball brings."""
     target = directory / "collections"
     options = ["-p", str(target), "--offline"]
     _galaxy("install", str(build(directory)), *options, cwd=directory, ANSIBLE_COLLECTIONS_PATH=str(target))

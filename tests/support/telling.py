@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Slack and PagerDuty as their documentation has them, in memory, and what goes wrong on the way to them."""
+"""Slack and PagerDuty in memory, as they are documented, and what goes wrong on the way to them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Handler(web.Handler):
 
 @dataclass
 class Told:
-    """Slack and PagerDuty that run, and what they were told."""
+    """Running Slack and PagerDuty, and what they were told."""
 
     running: web.Running
     record: Path
@@ -130,26 +130,26 @@ class Told:
         return {"routing_key": ROUTING_KEY, "url": f"{self.running.url}/v2/enqueue"}
 
     def asked(self, path: str = "", what: str = "") -> list[dict[str, Any]]:
-        """The bodies of requests, by a part of the path and by what became of them: taken, refused, lost, hung."""
+        """Return the bodies of requests, by a part of the path and by their outcome: taken, refused, lost, hung."""
         return [body for how, where, body in web.asked(self.record) if path in where and what in how]
 
     def posts(self, channel: str = "") -> list[dict[str, Any]]:
-        """What Slack has taken for a channel."""
+        """Return what Slack has taken for a channel."""
         return [body for body in self.asked("chat.postMessage", "taken") if channel in body["channel"]]
 
     def events(self) -> list[str]:
-        """What PagerDuty has taken, as actions in their order."""
+        """Return what PagerDuty has taken, as actions in order."""
         return [body["event_action"] for body in self.asked("enqueue", "taken")]
 
     def order(self, *faults: dict[str, Any]) -> None:
-        """Let things go wrong: ``on`` a part of the path, ``has`` a part of the body, ``times``; none: no more.
+        """Let things go wrong: ``on`` a part of the path, ``has`` a part of the body, ``times``; without any, all end.
 
         ``status`` with ``headers`` and ``answer``; ``hang`` seconds first; ``closed`` without an answer.
         """
         self._post("/_order", list(faults))
 
     def scopes(self, *names: str) -> None:
-        """Say what the token may do."""
+        """Set what the token may do."""
         self._post("/_scopes", list(names))
 
     def _post(self, path: str, body: Any) -> None:
@@ -160,7 +160,7 @@ class Told:
 
 @contextmanager
 def telling(directory: Path) -> Iterator[Told]:
-    """Run both, to which nothing has been told yet."""
+    """Run both, before they have been told anything."""
     record = directory / "told"
     with web.serving(web.Server(Handler, record)) as running:
         yield Told(running, record)

@@ -43,7 +43,7 @@ class Shown:
 
     @property
     def lines(self) -> list[str]:
-        """What stands there in the end: a carriage return goes back, and what follows is written over the line."""
+        """The lines in the end: a carriage return goes back, and what follows is written over the line."""
         found = []
         for line in _SGR.sub("", self.sent).replace("\r\n", "\n").split("\n"):
             letters: list[str] = []
@@ -54,7 +54,7 @@ class Shown:
 
     @property
     def drawn(self) -> list[str]:
-        """What was drawn over again: texts between two carriage returns."""
+        """What was drawn over: texts between two carriage returns."""
         found = _SGR.sub("", self.sent).replace("\r\n", "\n")
         return [text.strip() for line in found.split("\n") for text in line.split("\r")[:-1] if text.strip()]
 
@@ -62,7 +62,7 @@ class Shown:
 def run(
     argv: Sequence[str], cwd: Path, environment: Mapping[str, str], *, columns: int = 80, timeout: float = 120
 ) -> Shown:
-    """Run a command on a terminal of that width to its end; one that takes longer is killed and fails."""
+    """Run a command to its end on a terminal of this width; one that exceeds ``timeout`` is killed and fails."""
     note(argv, cwd)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -81,7 +81,7 @@ def run(
             try:
                 read = os.read(ours, 65536)
             except OSError:
-                # The last one who had it open has closed it.
+                # The last process that had it open has closed it.
                 break
             if not read:
                 break

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dependency audit asks for every package that is installed, and knows an answer from none."""
+"""The dependency audit asks about every installed package, and can tell an answer from none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOLED = "jinja2"
 
 
 class Osv(Handler):
-    """Speaks OSV's query: one package has a hole, which the next version mends, and one that was withdrawn."""
+    """Answers OSV's query: one package has a hole that a later version mends, and one that was withdrawn."""
 
     def do_POST(self) -> None:  # noqa: N802 - the library names it
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

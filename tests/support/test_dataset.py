@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data set: its figures as the database has them, read by statements of this file's own."""
+"""The data set: its figures as the database has them, read by this file's own statements."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTP server on loopback in a process of its own: tests fork, which a process with threads should not."""
+"""An HTTP server on loopback in a process of its own: tests fork, and a process with threads should not."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from typing import Any
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers and says nothing beside; what it answers is for the ``do_GET`` of a server to say."""
+    """Answers without logging anything; the ``do_GET`` of a server's own handler decides what."""
 
     server: Server
 
     def note(self, *what: Any) -> None:
-        """Add to the server's record what was asked; ``asked`` reads it."""
+        """Add what was asked to the server's record, which ``asked`` reads."""
         assert self.server.record
         with self.server.record.open("a") as record:
             record.write(json.dumps(what) + "\n")
 
     def send(self, status: int, answer: Any, **headers: str) -> None:
-        """Send a whole answer; what is not bytes goes as JSON."""
+        """Send a whole answer; anything but bytes is sent as JSON."""
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         for name, value in headers.items():
@@ -44,7 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Listens once it is made; ``share``: its port is one that others of the same kind may listen on, too."""
+    """Listens as soon as it is made; ``share``: others of the same kind may listen on its port, too."""
 
     daemon_threads = True
     block_on_close = False
@@ -68,12 +68,12 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up."""
+        """Say nothing about clients that hang up."""
 
 
 @dataclass
 class Running:
-    """A process that serves. ``url`` is its base URL; several may share it."""
+    """A process that runs a server. ``url`` is its base URL; several may share it."""
 
     pid: int
     port: int
@@ -84,7 +84,7 @@ class Running:
         return f"http://127.0.0.1:{self.port}"
 
     def end(self) -> None:
-        """End it as a crash does; again is no error."""
+        """End it as a crash does; doing so twice is fine."""
         if not self.ended:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
@@ -92,11 +92,11 @@ class Running:
 
 
 def start(server: Server) -> Running:
-    """Let a server serve in a process of its own; ``end`` it. The caller must have no threads."""
+    """Run a server in a process of its own, for the caller to ``end``. The caller must have no threads."""
     pid = os.fork()
     if pid == 0:
         try:
-            # How often it looks whether to stop; a signal ends it before.
+            # How often it checks whether to stop; a signal ends it before.
             server.serve_forever(poll_interval=10)
         finally:
             os._exit(1)
@@ -106,7 +106,7 @@ def start(server: Server) -> Running:
 
 @contextmanager
 def serving(server: Server) -> Iterator[Running]:
-    """Let a server serve, and end it."""
+    """Run a server, and end it."""
     running = start(server)
     try:
         yield running

@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-# What writes journals is the collection's own, and outside of pytest nobody has said where that is.
+# Journals are written by the collection's own code, and outside of pytest nothing has said where that is.
 _COLLECTIONS = str(Path(__file__).resolve().parents[2] / ".ansible" / "collections")
 if _COLLECTIONS not in sys.path:
     sys.path.append(_COLLECTIONS)

@@ -4,9 +4,9 @@
 """``python -m tests.timed [scenario3] [-n 20] [--record]``, as root, from the root of the checkout.
 
 Prints the plan's table (Record actual timings) of all runs, against the objectives and against the ratios on record.
-The exit status is 0 unless a run failed, has not all figures, or missed its objective, or the p95 is not what it has to
-reach. A multiple of the pings is judged only where these are alike. What is slower than on record is said, and judged
-by people, for machines are noisy.
+The exit status is 0 unless a run failed, lacks a figure, or missed its objective, or the p95 is not what it has to
+reach. A multiple of the pings is judged only if these are alike. What is slower than on record is reported, but judged
+by people, because machines are noisy.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tests.timed.session import CannotPutBackError, Session, what_is_left
 
 STATE = TIMINGS / "estate"
 BASELINE = Path(__file__).with_name("baseline.json")
-# As in tests: hosts, application and people stay for the next session; `make hosts-down` takes the hosts away.
+# As in tests: hosts, application and people stay for the next session; `make hosts-down` removes the hosts.
 _KEEP = os.environ.get("KANBAN_HOSTS_KEEP") == "1"
 _PROFILE = yaml.safe_load((CHECKOUT / "roles" / "kanban" / "defaults" / "main.yml").read_text(encoding="utf-8"))
 CASES = cases(_PROFILE["kanban_rto_seconds_default"])
@@ -57,7 +57,7 @@ def _record(session: Session) -> None:
 
 
 def told(session: Session, bad: Sequence[str]) -> list[str]:
-    """Return what a session came to, for people. ``bad``: what fails it."""
+    """Return the results of a session, for people. ``bad``: what fails it."""
     case, count = session.case, len(session.stops)
     loads = f"load {min(session.loads)} to {max(session.loads)} on {os.cpu_count()} cores" if session.loads else ""
     return [
@@ -90,7 +90,7 @@ def _session(case: Case, runs: int) -> Session:
         try:
             session.measure(runs)
         except (CannotPutBackError, HostsError) as error:
-            # What was measured until then is told all the same.
+            # What was measured until then is still reported.
             session.problems.append(str(error))
         return session
     finally:
@@ -104,14 +104,14 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, keep; 0 when every run went well and met its objective."""
+    """Measure, print and keep; return 0 if every run went well and met its objective."""
     parser = argparse.ArgumentParser(prog="python -m tests.timed", description=__doc__)
     parser.add_argument("playbook", nargs="?", default="scenario3", choices=(*CASES,))
     parser.add_argument("-n", "--runs", type=int, default=20, help="how many runs (%(default)s)")
     parser.add_argument("--record", action="store_true", help=f"put the ratios on record, in {BASELINE.name}")
     options = parser.parse_args(arguments)
     runs = max(1, options.runs)
-    # A person's own settings of Ansible play no part; runner passes on whatever is there.
+    # A person's own Ansible settings must have no effect, and runner passes on whatever is there.
     for name in [name for name in os.environ if name.startswith(("ANSIBLE_", "JOB_ID"))]:
         del os.environ[name]
     for number in (signal.SIGTERM, signal.SIGHUP):

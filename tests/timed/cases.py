@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What can be timed, in one table: what is broken before a run, what is typed, and what its figures may be. Pure.
 
-Only what leaves no corrupt row is broken: after each run everything is put back, and rows would take another run of
-scenario 3, which repairs them.
+Nothing is broken that leaves corrupt rows: after each run everything is put back, and such rows would take another run
+of scenario 3, which repairs them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from tests.rehearsal.timings import Timings
 from tests.timed.figures import Goal
 
-# The plan's limit for a card that is moved, in milliseconds, and companies that are on and for whom it takes longer.
+# The plan's limit for moving a card, in milliseconds, and companies that are on and for which it takes longer.
 _DND_MS = 500.0
 _SUFFER = (4, 7, 10, 14, 17, 20)
 
@@ -25,10 +25,10 @@ _SUFFER = (4, 7, 10, 14, 17, 20)
 class Case:
     """A playbook that is timed.
 
-    ``scenario``: the one that it has to come to. ``goals``: by figure. ``extra``: what is typed beside its name.
-    ``broken``: how the application is told to misbehave; nothing, where the playbook asks for nothing before it stops.
-    ``errors``: companies for whom errors are logged, for each one more than for the one before. ``hurts``: a figure of
-    the application, with what it has to exceed before the command is typed.
+    ``scenario``: the one that it has to lead to. ``goals``: by figure. ``extra``: what is typed besides its name.
+    ``broken``: how the application is told to misbehave; empty if the playbook asks for nothing before it stops.
+    ``errors``: companies for which errors are logged, more for each than for the one before. ``hurts``: a figure of the
+    application, with what it has to exceed before the command is typed.
     """
 
     playbook: str
@@ -40,7 +40,7 @@ class Case:
     hurts: tuple[str, float] | None = None
 
     def strayed(self, timings: Timings | None) -> str:
-        """Say to what a run came, where that is not what is timed; empty where it is."""
+        """Say what a run led to, if that is not what is timed; empty if it is."""
         found = timings.scenario if timings else "nothing that it stopped"
         return "" if found == self.scenario else f"{self.playbook} came to {found}, and {self.scenario} is timed"
 
@@ -50,11 +50,11 @@ def cases(objectives: Mapping[str, float]) -> dict[str, Case]:
     validated = {"disabled": Goal(), "verified": Goal(objectives["scenario1"], seconds=60)}
     decided = {"disabled": Goal(), "verified": Goal(objectives["scenario2"])}
     stopped = {"disabled": Goal(objectives["scenario3"], seconds=15, pings=3), "verified": Goal()}
-    # From the command to triage on: who types it does not know yet that it will be scenario 1.
+    # Measured from the triage command on: whoever types it does not know yet that it will be scenario 1.
     triaged = {"disabled": Goal(), "verified": Goal(objectives["scenario1"])}
     known = (
         Case("scenario1", "scenario1", validated),
-        # Without errors it would list nobody, and so switch nobody off. That the slow cards end is what its watch sees.
+        # Without errors it would list nobody, and so switch nobody off. Its watch sees that cards are no longer slow.
         Case(
             "scenario2",
             "scenario2",
@@ -64,10 +64,10 @@ def cases(objectives: Mapping[str, float]) -> dict[str, Case]:
             hurts=("dndP95Ms", _DND_MS),
         ),
         Case("scenario3", "scenario3", stopped),
-        # Refused sockets are the P0 that triage is the last to know: neither counts nor health tell them, so it watches
-        # the metrics, several tries, before anything is stopped. Corruption is known by the counts, before that watch,
-        # and slow cards lead to scenario 2, for which there is half an hour. Were processes to crash as well, it would
-        # be left to chance whether one is there when its socket is tried, and so which scenario it is.
+        # Refused sockets are the P0 that triage recognizes last: neither counts nor health show them, so it watches the
+        # metrics, several tries, before anything is stopped. The counts show corruption, before that watch, and slow
+        # cards lead to scenario 2, for which there is half an hour. If processes crashed as well, chance would decide
+        # whether one is there when its socket is tried, and so which scenario it is.
         Case("triage", "scenario1", triaged, extra={"kanban_triage_act": True}, broken={"refuse_sockets": True}),
     )
     every = {"total": Goal(), "misfire": Goal(objectives["misfire"], seconds=60)}

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From ansible-runner's job events to the lines of a journal (docs/journal.md), which it writes as the recorder does.
+"""Turn ansible-runner's job events into the lines of a journal (docs/journal.md), written as the recorder writes them.
 
-What AWX keeps of a job are these events; the recorder beside the playbooks hears of the same from Ansible itself. The
-clock of these lines starts with the command, so that they have what Ansible takes to start, too.
+These events are what AWX keeps of a job; the recorder beside the playbooks gets the same from Ansible itself. The clock
+of these lines starts with the command, so that they include the time that Ansible takes to start.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Reader:
         return self._recorder.problem
 
     def name(self, directory: Path, run_id: str, incident_id: str) -> None:
-        """Say whose the lines are, and below which directory they go."""
+        """Set the run and incident that the lines belong to, and the directory below which they go."""
         self._recorder.about(str(directory), {})
         self._recorder.name(Named(run_id, incident_id, given=True))
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Take an event; what is no play, no task on a host and no end says nothing that a journal has."""
+        """Take an event; anything but a play, a task on a host and the end has nothing for a journal."""
         kind, data = str(event.get("event")), event.get("event_data") or {}
         at = _moment(event.get("created"))
         if kind == "playbook_on_play_start":

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the seconds of many runs to the plan's table, against the objectives and against what is on record. Pure.
 
-Seconds of two machines say nothing about each other. So everything is also told as a multiple of a ping over the same
-hosts, measured in turn with the runs: the p95 of the runs over the p95 of the pings, and so on.
+Seconds of two machines cannot be compared. So everything is also reported as a multiple of a ping over the same hosts,
+measured in turn with the runs: the p95 of the runs over the p95 of the pings, and so on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Samples = Mapping[str, Sequence[float]]
-# What is recorded for each playbook: by how much of a ping a figure is greater.
+# What is recorded for each playbook: each figure as a multiple of a ping.
 Ratios = Mapping[str, Mapping[str, float]]
 
 PING = "ping"
@@ -27,19 +27,19 @@ WORDS = {
     PING: "One ping on the same hosts",
 }
 STATISTICS = {"p50": 0.5, "p95": 0.95, "max": 1.0}
-# By which part of it a ratio may be greater than the one on record before it is said to have changed: two sessions of
-# twenty runs on one machine differ by less.
+# By what share a ratio may differ from the one on record before it is reported as changed: two sessions of twenty runs
+# on one machine differ by less.
 NOISE = 0.15
-# By how many times the pings' p95 may be greater than their p50. On a machine that does something else meanwhile it is
-# chance which of the two finds it busy, ping or run: a ratio of those is neither judged nor put on record.
+# How many times their p50 the pings' p95 may be. On a machine that does something else meanwhile, chance decides which
+# of the two finds it busy, ping or run: a ratio of those is neither judged nor put on record.
 ALIKE = 1.5
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure may be. ``objective``: of every run, in seconds, the profile's; a run above it fails.
+    """The limits of a figure. ``objective``: the profile's, in seconds, for every run; a run above it fails.
 
-    ``seconds``, ``pings``: what its p95 has to reach, in seconds, and as a multiple of the pings' where they are alike.
+    ``seconds``, ``pings``: what its p95 has to reach, in seconds, and as a multiple of the pings' if they are alike.
     """
 
     objective: float | None = None
@@ -48,14 +48,14 @@ class Goal:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the least value that so great a share of the values does not exceed. ``share``: above 0, at most 1."""
+    """Return the least value that at least this share of the values does not exceed. ``share``: above 0, at most 1."""
     ordered = sorted(values)
-    # Not a float's 0.95 * 20 = 19.000000000000004, which would be the twentieth.
+    # Not a float's 0.95 * 20 = 19.000000000000004, which would give the twentieth.
     return ordered[max(0, math.ceil(round(share * len(ordered), 9)) - 1)]
 
 
 def statistics(values: Sequence[float]) -> dict[str, float]:
-    """Return p50, p95 and max; nothing of no values."""
+    """Return p50, p95 and max; nothing if there are no values."""
     return {name: percentile(values, share) for name, share in STATISTICS.items()} if values else {}
 
 
@@ -71,7 +71,7 @@ def ratios(samples: Samples) -> dict[str, dict[str, float]]:
 
 
 def uneven(samples: Samples) -> str:
-    """Say why the ratios are nothing to compare with later; empty where they are."""
+    """Say why later ratios cannot be compared with these; empty if they can."""
     pings = statistics(samples.get(PING, ()))
     if not pings:
         return "there is no ping"
@@ -80,9 +80,9 @@ def uneven(samples: Samples) -> str:
 
 
 def complaints(samples: Samples, goals: Mapping[str, Goal], runs: int) -> list[str]:
-    """Say what fails a session: figures that not each of so many runs has, objectives missed, and what is not reached.
+    """Say what fails a session: figures that some of the runs lack, objectives missed, and what is not reached.
 
-    Without figures nothing is missed, so that there are as many as runs comes first.
+    Without figures nothing is missed, so the first check is that there are as many as runs.
     """
     counts = {name: len(samples.get(name, ())) for name in (*goals, PING)}
     return [
@@ -93,7 +93,7 @@ def complaints(samples: Samples, goals: Mapping[str, Goal], runs: int) -> list[s
 
 
 def unjudged(samples: Samples, goals: Mapping[str, Goal]) -> list[str]:
-    """Say what the figures had to reach and cannot be judged by, and why; that fails nothing."""
+    """Say what the figures had to reach but cannot be judged by, and why; that fails nothing."""
     doubt = uneven(samples)
     return [f"NOT JUDGED: {words}: {doubt}" for words, reached in _reaches(samples, goals) if reached is None]
 
@@ -146,7 +146,7 @@ def _objective(values: Sequence[float], goal: Goal) -> str:
 
 
 def _wanted(samples: Samples, name: str, goal: Goal) -> list[tuple[str, bool | None]]:
-    """Return what a figure's p95 has to reach, with whether it does; None, where that cannot be judged."""
+    """Return what a figure's p95 has to reach, with whether it does; None if that cannot be judged."""
     seconds = statistics(samples.get(name, ())).get("p95", math.inf)
     ratio = ratios(samples).get(name, {}).get("p95", math.inf)
     wanted: list[tuple[str, bool | None]] = []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One playbook through ansible-runner, as AWX runs it, from SSH connections that are yet to be made."""
+"""One playbook through ansible-runner, as AWX runs it, which has to make its SSH connections first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.timed.events import Reader
 # Where the lines of all runs go, incident by incident.
 TIMINGS = CHECKOUT / ".cache" / "timings"
 SECONDS = 900
-# What the first line of each run says, and the file of all figures.
+# What the first line of each run says, and so does the file of all figures.
 FACTS = {
     "version": collection_version(CHECKOUT),
     "host": socket.gethostname(),
@@ -48,13 +48,13 @@ class Job:
 
     @property
     def problem(self) -> str:
-        """Why it does not count; empty when all went well."""
+        """Why it does not count; empty if all went well."""
         return "" if self.rc == 0 else f"{self.playbook} ended with {self.rc}: …{one_line(self.output)[-1500:]}"
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """What all runs of a session have in common. ``mark``: in the environment of all that they start."""
+    """What all runs of a session have in common. ``mark``: in the environment of everything that they start."""
 
     estate: Estate
     mark: tuple[str, str]
@@ -69,7 +69,7 @@ class Jobs:
 
         def take(event: Mapping[str, Any]) -> bool:
             reader.take(event)
-            # Nothing of an event is kept but what becomes a line: it has whatever a module has said.
+            # Only what becomes a line is kept of an event, because it has whatever a module has said.
             return False
 
         try:
@@ -83,10 +83,10 @@ class Jobs:
                 settings={"suppress_ansible_output": True, "pexpect_timeout": 1},
                 timeout=SECONDS,
                 event_handler=take,
-                # Signals are ours: an interrupted session clears up.
+                # Signals are ours to handle: an interrupted session cleans up.
                 cancel_callback=lambda: False,
             )
-            # When the last word was said: what runner does after it is none of the run's.
+            # At the last output of the run: what runner does after it is not part of the run.
             seconds = time.time() - began
             with done.stdout as said:
                 output = said.read()
@@ -94,7 +94,7 @@ class Jobs:
             shutil.rmtree(directory, ignore_errors=True)
         if reader.problem:
             raise OSError(f"the lines of {run_id} could not be kept: {reader.problem}")
-        # One that did not come to its first play has none.
+        # A run that did not reach its first play has none.
         text = reader.path.read_text(encoding="ascii") if reader.path is not None else ""
         return Job(playbook.stem, int(done.rc), seconds, parsed(text), output)
 
@@ -104,7 +104,7 @@ class Jobs:
             name: value,
             "ANSIBLE_HOME": str(ANSIBLE),
             "ANSIBLE_NOCOLOR": "1",
-            # As in tests: what runner puts before it writes the events, and this is what people read.
+            # As in tests: what runner puts in front of it writes the events, and this one is what people read.
             "ANSIBLE_STDOUT_CALLBACK": "default",
             "HOME": str(self.estate.state / "home"),
             "LC_ALL": "C.UTF-8",
