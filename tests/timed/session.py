@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs and pings in turn; after each run all is mended and put back as it was, and the incident is closed."""
+"""Run the playbook and a ping in turn; after each run mend everything, put it back as it was and close the incident."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from tests.timed.job import FACTS, TIMINGS, Job, Jobs
 
 PLAYBOOKS = CHECKOUT / "playbooks"
 _PING, _CLOSE = (Path(__file__).with_name(name) for name in ("ping.yml", "close.yml"))
-# Tables that are fenced whole; this deletes nothing.
+# Tables that are fenced whole; these statements delete nothing.
 _FENCED = 'DELETE FROM "TicketTags" WHERE false; DELETE FROM "Tags" WHERE false'
 
 
 def what_is_left(estate: Estate, seconds: float = 30) -> str:
-    """Say what of a run is still so, asked without anything of the collection; empty when nothing is.
+    """Return what a run has left changed, found without the collection; empty if nothing is.
 
-    ``seconds``: for the replica to catch up.
+    ``seconds``: the time for the replica to catch up.
     """
     deadline = time.monotonic() + seconds
     while estate.site.psql("db2", SETTINGS) != estate.kept_settings.strip():
@@ -55,12 +55,12 @@ def what_is_left(estate: Estate, seconds: float = 30) -> str:
 
 
 class CannotPutBackError(Exception):
-    """Why nothing more can be measured: what a run has changed is still so."""
+    """Says why nothing more can be measured: what a run has changed could not be put back."""
 
 
 @dataclass
 class Session:
-    """Some runs of one playbook, and what became of them. ``problems``: why runs do not count, one line each."""
+    """Some runs of one playbook and their results. ``problems``: why runs do not count, one line each."""
 
     jobs: Jobs
     case: Case
@@ -71,9 +71,9 @@ class Session:
     loads: list[float] = field(default_factory=list)
 
     def measure(self, runs: int) -> None:
-        """Do so many runs, each with a ping before or after it. Raises CannotPutBackError."""
+        """Do that many runs, each with a ping before or after it. Raises CannotPutBackError."""
         for number in range(1, runs + 1):
-            # Whoever goes first may find the machine otherwise than whoever goes second: they take turns in that, too.
+            # The first may find the machine in another state than the second, so they take turns in that, too.
             if number % 2:
                 self._ping(number)
             self._scenario(number)
@@ -84,7 +84,7 @@ class Session:
             print(f"  {number} of {runs}: {told}; load {self.loads[-1]}", file=sys.stderr, flush=True)
 
     def keep(self) -> Path:
-        """Keep every figure in a file of its own, and return its path."""
+        """Keep every figure in a separate file, and return its path."""
         path = TIMINGS / f"{self.began}-{self.case.playbook}.json"
         kept = {name: getattr(self, name) for name in ("began", "samples", "problems", "loads")}
         what = {"playbook": self.case.playbook, "scenario": self.case.scenario}
@@ -99,7 +99,7 @@ class Session:
     def _scenario(self, number: int) -> None:
         for crowd in self.jobs.estate.crowds:
             if not crowd.at_work:
-                # They go home by themselves after a time.
+                # They go home on their own after a time.
                 crowd.begin()
         self._break()
         job = self._run(PLAYBOOKS / f"{self.case.playbook}.yml", number, "stop", **self.case.extra)
@@ -113,7 +113,7 @@ class Session:
         self._put_back(number)
 
     def _break(self) -> None:
-        """Break what the playbook asks for, and wait until people feel it. Raises HostsError when they do not."""
+        """Break what the playbook needs broken, and wait until people feel it. Raises HostsError if they do not."""
         estate = self.jobs.estate
         if self.case.broken:
             estate.application.misbehave(**self.case.broken)
@@ -123,7 +123,7 @@ class Session:
             assert_hurts(estate, *self.case.hurts)
 
     def _mend(self) -> None:
-        """End it, before anybody gets V2 back, and forget the errors: the next run would rank by them as well."""
+        """End the fault before anybody gets V2 back, and forget the errors: the next run would rank by them as well."""
         if self.case.broken:
             self.jobs.estate.application.misbehave(**dict.fromkeys(MEANINGS))
             errors.forget(self.jobs.estate)

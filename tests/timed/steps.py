@@ -21,15 +21,15 @@ def moment(text: str) -> float:
 
 
 def stopped_in(lines: Sequence[Line]) -> int:
-    """Return the number of the play that stops, or puts back; 0 when there is none."""
+    """Return the number of the play that stops, or puts back; 0 if there is none."""
     ended = [line["data"] for line in lines if line["event"] == "task ended" and line["source"] == "feature_flag"]
     return min((int(data["play"]) for data in ended if data["changed"]), default=0)
 
 
 def path(lines: Sequence[Line]) -> dict[str, float]:
-    """Return the seconds of each step of a run until the stop, in their order; of a task those of the slowest host.
+    """Return the seconds of each step of a run until the stop, in order; for a task, those of the slowest host.
 
-    What a host does several times, try by try, counts with all of them.
+    If a host does a step several times, try by try, all of them count.
     """
     last = stopped_in(lines)
     plays = [line for line in lines if line["event"] == "play began"]
@@ -46,7 +46,7 @@ def path(lines: Sequence[Line]) -> dict[str, float]:
 
 
 def table(runs: Sequence[Sequence[Line]]) -> list[str]:
-    """Return a line for each step, those of the first run first; what some runs had no need of is counted."""
+    """Return a line for each step, those of the first run first; a step that only some runs have shows how many."""
     paths = [found for lines in runs if (found := path(lines))]
     names = dict.fromkeys(name for found in paths for name in found)
     told = []

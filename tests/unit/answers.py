@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers of hosts as feature_flag gives them, for the tests of what is made of them."""
+"""Answers of hosts as feature_flag gives them, for the tests of what is concluded from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def database(cluster: str = "7001/5", writable: bool = True, **facts: Any) -> An
 
 
 def answer(cluster: str = "7001/5", *, on: int = 0, total: int = 1000, changed: int = 300, **more: Any) -> Answer:
-    """Return what a host answers whose database was acted on; ``on`` tenants still have the flag."""
+    """Return the answer of a host whose database was acted on; ``on`` tenants still have the flag."""
     found: Answer = {
         "changed": changed > 0,
         "database": database(cluster),
@@ -47,7 +47,7 @@ def answer(cluster: str = "7001/5", *, on: int = 0, total: int = 1000, changed: 
 
 
 def replica(cluster: str = "7001/5", on: int = 0) -> Answer:
-    """Return what a replica answers: it counts and can do nothing."""
+    """Return the answer of a replica: it counts, and can change nothing."""
     found = answer(cluster, changed=0, database=database(cluster, writable=False))
     return {**found, "enabled_after": on}
 
@@ -65,7 +65,7 @@ def judge(
     what: str = "contain",
     **more: Any,
 ) -> dict[str, Any]:
-    """Return the verdict over answers by host; all hosts of ``first`` should have answered."""
+    """Return the verdict on answers by host; all hosts of ``first`` should have answered."""
     options: dict[str, Any] = {
         "run": {"incident_id": "INC-20261125-001"},
         "seconds": 3.4,

@@ -23,7 +23,7 @@ ON = {"total": 400, "enabled_before": 120, "enabled_after": 0, "changed_count": 
 
 
 def at(seconds: float) -> str:
-    """Return the moment so many seconds after ``NOW`` as a journal has it."""
+    """Return the moment that many seconds after ``NOW`` as a journal has it."""
     return journal.moment(NOW + seconds)
 
 
@@ -92,7 +92,7 @@ class Story:
 
     @property
     def record(self) -> RunRecord:
-        """What is kept of it."""
+        """Return what is kept of the run."""
         return read_run(self.lines, f"journal-{self.run_id}.jsonl")
 
 
@@ -112,7 +112,7 @@ def repaired(began: float = 600.0) -> Story:
     story.play(began + 5, "7. Recover")
     rows = [{"table": "public.Tags", "deleted": 5, "changed": 0, "inserted": 0},
             {"table": "public.Tickets", "deleted": 0, "changed": 6, "inserted": 0}]  # fmt: skip
-    # A job: one task begins it, another is told what became of it.
+    # A job: one task begins it, another gets its result.
     story.task(began + 6, "integrity_repair", role="recover", changed=False)
     done = {"quarantined": 11, "elapsed_ms": 2900}
     story.task(began + 9, "integrity_repair", done, {"database": "7/1", "tables": rows}, role="recover", took=3.0)
@@ -167,7 +167,7 @@ def eventful(operator: str = "rui", host: str = "db2") -> list[Story]:
 
 
 def lay_down(root: Path, *stories: Story) -> Path:
-    """Write runs as journals into their incident's directory, and return that."""
+    """Write runs as journals into their incident's directory, and return that directory."""
     place = root / INCIDENT
     place.mkdir(parents=True, exist_ok=True)
     for number, story in enumerate(stories):
@@ -176,7 +176,7 @@ def lay_down(root: Path, *stories: Story) -> Path:
 
 
 def incident(name: str, closed: float | None = None, opened: float = 1.0, **more: Any) -> dict[str, Any]:
-    """Return an incident as a ledger has it, closed so many days before ``NOW``."""
+    """Return an incident as a ledger has it, closed that many days before ``NOW``."""
 
     def moment(days: float) -> str:
         return datetime.fromtimestamp(NOW - days * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import (
 )
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-# A code that is not written where the error is made, by file and expression: what it can be.
+# The possible values of a code that is not written out where the error is made, by file and expression.
 _LOOKED_UP: Mapping[tuple[str, str], set[str]] = {
     ("_dumpfailure", "code"): {cause[1] for cause in _dumpfailure._CAUSES},
     ("_sqlstate", "code"): {code for code, _why, _todo in _sqlstate._STATES.values()} | {"server_error"},
@@ -26,11 +26,11 @@ _LOOKED_UP: Mapping[tuple[str, str], set[str]] = {
     ("_statuspageclient", "code"): {code for code, _what, _todo in _statuspageclient._REFUSED.values()} | {"refused"},
     ("_statuspagetext", "f'empty_{what}'"): {"empty_name", "empty_body"},
     ("_statuspagetext", "f'{what}_too_long'"): {"name_too_long", "body_too_long"},
-    # What another error, or a reason of a plan, has already.
+    # A code that another error, or a reason of a plan, has already.
     ("_fenceproof", "str(codes.pop())"): set(),
     ("_repairplan", "str(first['code'])"): set(),
 }
-# Made by a class that stands in a table itself.
+# The codes of errors whose class is looked up in a table itself.
 _OF_REDIS = {
     code
     for _class, code, *_rest in (
@@ -41,7 +41,7 @@ _OF_REDIS = {
 }
 
 
-# A reason of a plan, and a verdict on a table, become errors where they are the one that counts.
+# A reason of a plan, and a verdict on a table, become errors when they are the one that counts.
 _TAKES = {
     ("_errors", "KanbanError"): 0,
     ("_errors", "with_page"): 1,
@@ -52,14 +52,14 @@ _TAKES = {
 
 @dataclass
 class _File:
-    """A file's calls with the function that each stands in, its own functions and classes, and what it imports."""
+    """A file's calls with the function around each, its own functions and classes, and what it imports."""
 
     calls: list[tuple[ast.Call, ast.FunctionDef | None]] = field(default_factory=list)
     classes: list[ast.ClassDef] = field(default_factory=list)
     origin: dict[str, str] = field(default_factory=dict)
 
     def read(self, node: ast.AST, inside: ast.FunctionDef | None, path: str) -> None:
-        """Take in what lies below a node."""
+        """Collect what lies below a node."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
                 self.origin.setdefault(child.name, path)
@@ -76,7 +76,7 @@ class Source:
     """The source of all plugins: what takes the code of an error, and which codes it is given."""
 
     def __init__(self, root: Path = PLUGINS) -> None:
-        """Read all files, and find what hands a code on until there is no more."""
+        """Read all files, and repeat the search for what passes a code on until it finds nothing new."""
         self.files = {path.stem: _File() for path in sorted(root.rglob("*.py"))}
         for path in root.rglob("*.py"):
             self.files[path.stem].read(ast.parse(path.read_text()), None, path.stem)
@@ -90,7 +90,7 @@ class Source:
                 self._handed_on(stem, file)
 
     def codes(self) -> tuple[set[str], set[str]]:
-        """Return all codes, and the places of which nobody can say what their code is."""
+        """Return all codes, and the places whose code cannot be determined."""
         found, unknown = set(_OF_REDIS), set()
         for stem, file in self.files.items():
             for given, inside in self._given(file):
@@ -117,7 +117,7 @@ class Source:
                 self.methods |= {inside.name} if len(names) < len(inside.args.args) else set()
 
     def _given(self, file: _File) -> Iterator[tuple[ast.expr, ast.FunctionDef | None]]:
-        """Yield what stands in the place of a code, and the function around it."""
+        """Yield each expression in the place of a code, and the function around it."""
         for call, inside in file.calls:
             places = {self._place(file, call.func, name) for name in _names(call.func)}
             for place in [one for one in places if one is not None]:
@@ -128,7 +128,7 @@ class Source:
 
     def _place(self, file: _File, called: ast.expr, name: str) -> int | None:
         if isinstance(called, ast.Attribute):
-            # Whose method it is, syntax does not say; no two of these have the same name.
+            # Syntax does not say whose method it is, but no two of these have the same name.
             known = self.takes if name in self.methods else {}
             return next((at for (_stem, other), at in known.items() if other == name), None)
         return self.takes.get((file.origin.get(name, ""), name))

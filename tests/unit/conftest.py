@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-# Its caches belong where everything else is that is made.
+# Its caches belong with everything else that is made.
 set_hypothesis_home_dir(Path(__file__).parents[2] / ".cache" / "hypothesis")
 
 # Derandomized: the same examples on each run, so a red test is red again. No deadline per example: that would be a

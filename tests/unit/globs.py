@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Patterns of Redis with keys that they fit, and do not fit; an integration test asks a Redis whether that is so."""
+"""Patterns of Redis with keys that match and keys that do not; an integration test checks them against a Redis."""
 
 from __future__ import annotations
 

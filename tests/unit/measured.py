@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was measured, as the decision tree takes it, and what holds for each of its outcomes."""
+"""Measurements as the decision tree takes them, and what holds for each of its outcomes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def decide(measured: Facts, **options: Any) -> Facts:
 
 
 def check(result: Facts) -> None:
-    """What holds for each outcome, whatever the facts."""
+    """Assert what holds for each outcome, whatever the facts."""
     outcome = result["recommended"]
     assert outcome in OUTCOMES
     assert result["scenario"] in (outcome, "p2")

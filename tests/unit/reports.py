@@ -15,12 +15,12 @@ from tests.unit.chronicles import INCIDENT, OBJECTIVES
 
 
 def report(root: Path, check_mode: bool = False, **options: Any) -> dict[str, Any]:
-    """Write the reports of the incident that stories are about; options are those of the request."""
+    """Write the reports of the incident that the stories are about; options are those of the request."""
     return write_report(ReportRequest(str(root), INCIDENT, objectives=OBJECTIVES, **options), check_mode)
 
 
 def boxes(place: Path) -> dict[str, str]:
-    """Return each line of the checklists by what its box says."""
+    """Return each line of the checklists by the label of its box."""
     lines = (place / "checklists.md").read_text(encoding="utf-8").splitlines()
     return {found[2]: line for line in lines if (found := re.match(r"- \[(.)\] \*\*(.+?)\*\*", line))}
 

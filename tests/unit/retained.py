@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dumps and evidence for tests of what is over: real directories with real manifests, listed as `find` lists them."""
+"""Dumps and evidence for tests of the retention: real directories with real manifests, listed as `find` lists them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention 
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC).timestamp()
 DAYS = 90
-# Nothing is open; the incidents that these tests speak of are closed.
+# Nothing is open; the incidents that these tests use are closed.
 CLOSED = ["Ação 7/a", "INC-1", "INC-11", "INC-12", "INC-2", "INC-OLD", "INC-YOUNG"]
 NOBODY: Mapping[str, Any] = MappingProxyType({"names": [], "closed": CLOSED, "prior_files": [], "silent": []})
 
 
 def at(days: float) -> str:
-    """Return the time so many days ago, as a manifest writes it."""
+    """Return the time that many days ago, as a manifest writes it."""
     return datetime.fromtimestamp(NOW - days * 86400, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -44,7 +44,7 @@ class Place:
         return path
 
     def dump(self, name: str, days: float, incident: str | None = "INC-OLD", **changes: Any) -> str:
-        """Make a dump of two files that is whole."""
+        """Make a whole dump of two files."""
         path = self.dumps / name
         path.mkdir()
         (path / "toc.dat").write_bytes(b"contents")
@@ -89,7 +89,7 @@ class Place:
         }
 
     def over(self, known: Mapping[str, Any] = NOBODY, days: int = DAYS) -> list[str]:
-        """Return the paths that are to be removed."""
+        """Return the paths to be removed."""
         return [one["path"] for one in what_is_over(self.found(), known, days, NOW)["over"]]
 
     def why(self, known: Mapping[str, Any] = NOBODY) -> dict[str, str]:

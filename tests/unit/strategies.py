@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arbitrary JSON texts of which it is known, without parsing, what stands where; and ways to compare texts."""
+"""Arbitrary JSON texts with known positions of their values, found without parsing; and ways to compare texts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Few names, so that paths meet members and members meet their own duplicates; odd ones, for applications are odd.
+# Few names, so that paths meet members and members meet their own duplicates; odd ones, because applications are odd.
 NAMES = ("kanbanV2Enabled", "a", "", 'ção "x"\n', "\x00", "\ud83d", "😀")
-# No document of ours has it, so it is a setting that somebody adds later.
+# None of our documents has it, so it is a setting that somebody adds later.
 OTHER = "somebody else's"
 
 
@@ -27,7 +27,7 @@ class Node:
 
 
 def find(node: Node, path: tuple[str, ...]) -> tuple[int, int] | None:
-    """Return where the value at ``path`` stands: in each object the last member of that name, as JavaScript takes."""
+    """Return where the value at ``path`` is: in each object the last member of that name is taken, as in JavaScript."""
     at = 0
     for name in path:
         hits = [(offset, child) for known, offset, child in node.members if known == name]
@@ -48,7 +48,7 @@ def deepest(node: Node, path: tuple[str, ...]) -> Node:
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object's members in order, duplicates and all; a type of its own, for a list is not an object."""
+    """An object's members in order, with duplicates; a type of its own, because a list is not an object."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pairs) and super().__eq__(other)
@@ -57,7 +57,7 @@ class Pairs(list[tuple[str, Any]]):
 
 
 def tree(text: str) -> Any:
-    """Return what a text says, all but white space and spelling: order, duplicates and numbers to the letter stay."""
+    """Return what a text says apart from white space and the spelling of strings; order, duplicates and digits stay."""
     number: dict[str, Any] = {
         "parse_int": lambda digits: ("number", digits),
         "parse_float": lambda digits: ("number", digits),
@@ -76,7 +76,7 @@ def _strings(draw: st.DrawFn, contents: st.SearchStrategy[str]) -> tuple[str, st
     if way == "escaped":
         data = value.encode("utf-16-be", "surrogatepass")
         return value, '"' + "".join(f"\\u{data[i]:02X}{data[i + 1]:02x}" for i in range(0, len(data), 2)) + '"'
-    # Half a surrogate pair can only be written as an escape: no UTF-8 has it.
+    # Half a surrogate pair can only be written as an escape, because UTF-8 has no form for it.
     lone = any("\ud800" <= sign <= "\udfff" for sign in value)
     return value, json.dumps(value, ensure_ascii=lone or way == "ascii")
 
@@ -121,7 +121,7 @@ objects = _objects(nodes, names)
 
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[Node, str, int]:
-    """A value, the text of a column that holds it, and where it begins there: white space stands around it."""
+    """A value, the text of a column that holds it, and where it begins there: white space surrounds it."""
     node, before, after = draw(objects | nodes), draw(_spaces), draw(_spaces)
     return node, before + node.text + after, len(before)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which incident an undo means, from what the ledgers of all hosts know; a guess is never made."""
+"""Which incident an undo means, from what the ledgers of all hosts know; it never guesses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ledger(*incidents: tuple[str, ...]) -> dict[str, Any]:
         ([ledger(("INC-1",)), ledger(("INC-1",))], "INC-1"),
         ([ledger(("INC-1",)), ledger(), {}], "INC-1"),
         ([ledger(("INC-1", "INC-2")), ledger(("INC-2",))], "INC-2"),
-        # One of that id was closed on one of them, so that it gave the new one a number.
+        # One ledger had closed an incident of that id, so it gave the new one a number.
         ([ledger(("INC-1",)), {"open": [{"incident_id": "INC-1-2", "aliases": [], "opened_as": "INC-1"}]}], "INC-1"),
     ],
 )

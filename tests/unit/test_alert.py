@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an alert may set off: what is named, what does not hold already, and what people have not decided since."""
+"""What an alert may start: what is named, what does not hold already, and what people have not decided since."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def event(phase: str, name: str, at: str = AFTER) -> Answer:
 
 
 def database(*events: Answer, on: Any = 0, fence: str = "proven", is_open: bool = True, closed: str = "") -> Answer:
-    """What one database says."""
+    """Return what one database answers."""
     row = {"incident_id": "INC-1", "opened_at": BEFORE, "closed_at": closed or None}
     return {
         "incidents": {"incidents": [row], "open": [row] if is_open and not closed else []},
@@ -63,16 +63,16 @@ def test_an_alert_of_the_future_stops_nobody_who_was_let_go_today() -> None:
     found = decided(back, **ahead)
     assert (found["acts"], "a clock is wrong" in " ".join(found["lines"])) == ("triage", True)
     assert decided(database(closed=AFTER, on=5), **ahead)["acts"] == "triage"
-    # What they did a day before says nothing, and where they did nothing it stops.
+    # What people did a day before does not matter, and if they did nothing the alert stops.
     yesterday = database(event("re-enable", "restored", "2026-11-26T03:59:00Z"), on=5)
     for one in (database(on=5), yesterday, database(closed="2026-11-26T03:50:00Z", on=5)):
         assert decided(one, **ahead)["acts"] == "scenario1"
-    # Clocks of two machines differ a little.
+    # The clocks of two machines differ a little.
     assert "a clock is wrong" not in " ".join(decided(back, began_at="2026-11-27T04:01:59Z")["lines"])
 
 
 def test_a_moment_that_yaml_has_read_is_the_same_moment() -> None:
-    # As AWX hands on what its survey was answered.
+    # As AWX passes on the answers of its survey.
     for zone in (UTC, None):
         began = datetime(2026, 11, 27, 3, 12, 0, 123456, zone)
         assert decided(began_at=began) == decided()
@@ -92,7 +92,7 @@ def test_what_holds_already_is_not_done_again() -> None:
     found = decided(database())
     assert found["acts"] == ""
     assert "INC-1 is open and all that scenario1 stops is stopped" in found["lines"][1]
-    # Off, and no incident that says so: whoever had it is in no ledger.
+    # Off, but no incident is open: no ledger says who had it.
     assert decided(database(is_open=False))["acts"] == "scenario1"
     for unknown in (3, None):
         assert decided(database(), database(on=unknown))["acts"] == "scenario1"
@@ -116,7 +116,7 @@ def test_what_holds_already_is_not_done_again() -> None:
     ],
 )
 def test_scenario_3_holds_where_each_part_does(fence: str, blocks: list[Answer], fenced: bool, acts: str) -> None:
-    # A run that was killed after the flag is gone on with.
+    # A run that was killed after the flag is continued.
     found = decided(database(fence=fence), asked="scenario3", blocks=blocks, fenced=fenced)
     assert found["acts"] == acts
     assert decided(database(fence=fence), blocks=blocks, fenced=fenced)["acts"] == ""
@@ -127,7 +127,7 @@ def test_what_people_decided_after_it_began_is_theirs() -> None:
     found = decided(back)
     assert found["acts"] == "triage"
     assert "People were let work again at 03:30:00Z, after it began: a person decides." in found["lines"][1]
-    # A stage that was taken back has let nobody work.
+    # A stage that was withdrawn has let nobody work.
     withdrawn = database(event("re-enable", "withdrawn"), event("re-enable", "stage failed"), on=3)
     assert decided(withdrawn)["acts"] == "scenario1"
     released = database(event("release", "released"), fence="dormant")
@@ -143,21 +143,21 @@ def test_a_release_that_is_under_way_is_not_stopped_by_what_it_knew_of() -> None
         blocks = [{"held": False}]
         return str(decided(database(*history, fence="dormant"), asked="scenario3", blocks=blocks, **more)["acts"])
 
-    # It lowers the fence, then tests, and only then has `released` on record.
+    # A release lowers the fence, then tests, and only then records `released`.
     lowered = event("contain", "fence_lowered")
     assert found(lowered) == "triage"
-    # What did not pass its test, or was stopped since, was refused again: nobody has decided that it may go on.
+    # If it failed its test or was stopped since, writes are refused again, and nobody has decided that it may go on.
     later, last = "2026-11-27T03:40:00Z", "2026-11-27T03:50:00Z"
     for phase, name in (("contain", "fence_raised"), ("release", "raised again"), ("contain", "disabled")):
         assert found(lowered, event(phase, name, later)) == "scenario3"
     assert found(lowered, event("contain", "fence_raised", later), event("contain", "fence_lowered", last)) == "triage"
-    # Where it was killed there, what begins to fire from then on stops, and so does what it may not have known of.
+    # If the release was killed there, a later alert stops writes again, and so does one that it may not have known of.
     for began in ("2026-11-27T03:30:01Z", "2026-11-27T03:28:30Z"):
         assert found(lowered, began_at=began) == "scenario3"
-    # The other database has not lowered its own yet.
+    # The other database has not lowered its fence yet.
     both = (database(lowered, fence="dormant"), database(event("contain", "fence_raised", BEFORE)))
     assert decided(*both, asked="scenario3")["acts"] == "triage"
-    # That it was lowered is no look at what fires.
+    # Lowering the fence is not a look at what fires.
     for asked in ("triage", "scenario3"):
         assert decided(database(lowered), asked=asked, allowed=[])["acts"] == "triage"
 
@@ -166,7 +166,7 @@ def test_what_began_after_that_is_contained_anew() -> None:
     for earlier in (
         database(event("re-enable", "restored", BEFORE), on=3),
         database(on=3, closed=BEFORE),
-        # A minute is what clocks may differ by.
+        # A minute is within what clocks may differ by.
         database(event("re-enable", "enabled", SOON), on=3),
         database(on=3, closed=SOON),
     ):
@@ -183,7 +183,7 @@ def test_triage_is_made_once_for_what_an_open_incident_has_seen() -> None:
         database(),
         database(event("contain", "disabled", BEFORE)),
         database(event("report", "told")),
-        # Looked at before the return that it may be about.
+        # Looked at before the return, which the alert may be about.
         database(event("contain", "disabled", SOON), event("re-enable", "restored")),
         {},
     ):

@@ -19,7 +19,7 @@ PLAN = {"hash": "aa", "rows": 3, "refused": []}
 def test_what_is_approved_by_somebody_else_is_done() -> None:
     assert why_not_to_recover(PLAN, "aa", "ana", "rui", {}, True) == []
     assert why_not_to_recover(PLAN, "", "ana", "rui", {}, False, recovery="undo") == []
-    # Typed again, when it is done.
+    # The same command typed again after the repair is done.
     assert why_not_to_recover({"hash": "", "rows": 0}, "aa", "ana", "rui", {}, True) == []
 
 
@@ -60,7 +60,7 @@ def test_a_word_that_is_none_of_those_that_are_known_repairs_nothing_and_is_said
 def test_a_plan_that_repairs_nothing_has_no_hash_to_give() -> None:
     empty = {"hash": "", "rows": 0, "refused": []}
     assert why_not_to_recover(empty, "", "ana", "rui", {}, True) == []
-    # What could not be planned is not nothing.
+    # A plan that could not be made is not an empty plan.
     assert why_not_to_recover({**empty, "refused": ["locked"]}, "", "ana", "rui", {}, True) != []
 
 
@@ -90,7 +90,7 @@ def test_an_override_with_a_reason_lets_it_through() -> None:
     assert len(why_not_to_recover(PLAN, "bb", "rui", "rui", glass, False)) == 1
 
 
-# By their names, for on the screen these are one letter each.
+# By their names, because on the screen these are one letter each.
 SMALL_DOTTED_I, FULL_AT = "\N{CYRILLIC SMALL LETTER BYELORUSSIAN-UKRAINIAN I}", "\N{FULLWIDTH COMMERCIAL AT}"
 
 
@@ -110,7 +110,7 @@ def test_the_same_person_in_other_letters_is_the_same_and_may_not_approve(twin: 
     (other,) = why_not_approved("rui.silva", twin, {})
     assert "may not approve" in other
     assert why_not_approved(twin, "rui.silva", {"what": ["approval"], "reason": "x"}) == []
-    # Another override lets nobody approve.
+    # An override of something else lets nobody approve.
     assert why_not_approved(twin, "rui.silva", {"what": ["dump"], "reason": "x"}) == [why]
 
 
@@ -125,6 +125,6 @@ def test_another_person_may(other: str) -> None:
 def test_an_override_lets_the_operator_approve_and_nobody_not() -> None:
     glass = {"what": ["approval"], "reason": "nobody else is awake"}
     assert "kanban_approved_by is not given" in why_not_approved("", "rui", glass)[0]
-    # An undo asks the same.
+    # An undo requires the same.
     assert why_not_to_recover(PLAN, "", "Rui", "rui", {}, True, recovery="undo") == why_not_approved("Rui", "rui", {})
     assert why_not_to_recover(PLAN, "", "Rui", "rui", glass, True, recovery="undo") == []

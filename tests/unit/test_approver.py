@@ -41,7 +41,7 @@ def test_the_approval_is_the_node_before_this_jobs() -> None:
     [
         (RUN, 99, "not_of_the_workflow"),
         (RUN, 11, "no_approval"),
-        # One that failed, and is followed on its failure, approves nothing.
+        # An approval that failed, and is followed on its failure, approves nothing.
         ([node(2, 12, "workflow_approval"), node(3, 13, "job")], 13, "no_approval"),
         ([node(2, 12, "job", 3), node(3, 13, "job")], 13, "no_approval"),
         (
@@ -58,7 +58,7 @@ def test_without_one_approval_nobody_approved(nodes: Any, job: int, code: str) -
 
 
 def test_an_old_approval_is_none_of_what_is_done_now() -> None:
-    # Whoever types an old job's number by hand has its plan approved, not this one.
+    # An old job's number, typed by hand, leads to the approval of that job's plan, not of this one.
     for status in ("successful", "failed", "canceled", "pending"):
         old = [*RUN[:2], {**RUN[2], "summary_fields": {"job": {"type": "job", "status": status}}}]
         with pytest.raises(BadInput) as error:

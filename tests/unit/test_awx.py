@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What awx/ says as awx.awx takes it, and when AWX has it already."""
+"""What awx/ contains in the form that awx.awx takes, and when AWX has it already."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ SLACK = {"channels": ["#dba"], "token": ""}
         ({"channels": ["#dba"], "token": "$encrypted$"}, {**SLACK, "token": "t"}, False, {}),
         ({"channels": ["#dba"], "token": "$encrypted$"}, {**SLACK, "token": "t"}, True, {**SLACK, "token": "t"}),
         ({"channels": ["#dba"], "token": ""}, {**SLACK, "token": "t"}, False, {**SLACK, "token": "t"}),
-        # What is no secret is put right, and the secret stays.
+        # What is not a secret is corrected, and the secret stays.
         (
             {"channels": ["#x"], "token": "$encrypted$"},
             {**SLACK, "token": "t"},

@@ -233,11 +233,11 @@ def test_an_archiver_is_healthy_or_it_says_why_not(changes: dict[str, Any], heal
 def test_figures_of_the_archiver() -> None:
     found = archiver_result(ARCHIVE, 3)
     assert (found["behind_segments"], found["unarchived_bytes"], found["last_archived_age_seconds"]) == (0, 100, 60)
-    # A backup's history file is named after the file of the log that it began in.
+    # A backup's history file is named after the log file that the backup began in.
     backup = replace(ARCHIVE, last_archived_wal="000000010000000000000003.00000028.backup")
     assert backup.behind == 1
     assert replace(ARCHIVE, last_archived_wal="00000002.history").behind is None
-    # Names go on after 255 of these, not after 2^32.
+    # With files of this size, the last part of a name counts to 255, not to 2^32.
     assert ARCHIVE.number("0000000100000001000000FF") == 511
     assert replace(ARCHIVE, segment_bytes=1 << 30).number("000000010000000100000001") == 5
     assert set(no_archiver()) == set(found)
@@ -248,11 +248,11 @@ def test_figures_of_the_archiver() -> None:
     ("last", "changes", "reaches", "by"),
     [
         ("000000010000000000000004", {}, 950.0, "segment"),
-        # It is there no more; when it was archived is as good, if no try ever failed.
+        # The file is gone; the time of its archiving serves as well, if no try ever failed.
         ("000000010000000000000004", {"written": {}}, 1000.0, "archiver"),
         ("000000010000000000000004", {"written": {}, "failed_count": 1}, None, None),
         ("000000010000000000000003", {"written": {}}, None, None),
-        # A file of a later number is an old one that waits to be used again.
+        # A file with a later number is an old one that waits to be reused.
         ("000000010000000000000009", {}, None, None),
         ("000000010000000000000005", {"written": {"000000010000000000000005": 1050.0}}, None, None),
         (None, {}, None, None),

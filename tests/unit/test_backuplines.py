@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of backups: once for each database, before which moment, and what is not known as such."""
+"""What is said of backups: once for each database, before which moment, and what is unknown is reported as such."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_the_report_says_for_each_incident_what_precedes_it() -> None:
             {**answer(before_why="There is none."), "item": second},
         ]
     }
-    # Another host of the same database has the same.
+    # Another host of the same database has the same backups.
     assert incident_backup_lines(["db0", "db1", "db2"], [{}, asked, asked], HOUR)[2:] == [
         "db1: INC-2, opened 2026-11-25T03:00:00Z: the data from before it comes back from F0 (pgbackrest) and its log, "
         "up to that moment.",

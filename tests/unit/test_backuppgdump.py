@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists of contents and scripts of pg_dump: what they say of themselves, in pieces of any size."""
+"""Contents lists and scripts of pg_dump: what they say of themselves, in pieces of any size."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_script_is_told_by_its_beginning_and_its_end() -> None:
     assert is_ended(WHOLE[-200:], end)
     every = script_kind(BEGIN.replace(b"database dump", b"database cluster dump"))
     assert every == b"database cluster dump complete"
-    # That one of its databases is whole does not make all of it whole.
+    # One whole database does not make the whole cluster's dump whole.
     assert not is_ended(WHOLE, every)
     assert script_kind(b"-- SQL\n" + BEGIN) is None
     assert script_kind(b"") is None

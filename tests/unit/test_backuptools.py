@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is understood of pgBackRest, Barman and WAL-G. The first two printed this; of WAL-G it is what it documents."""
+"""What is read from pgBackRest, Barman and WAL-G. The first two printed these; WAL-G's follow its documentation."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_a_backup_of_barman() -> None:
 
 @pytest.mark.parametrize("status", ["WAITING_FOR_WALS", "FAILED", "STARTED", "EMPTY", "SYNCING", "RETRIEVING"])
 def test_a_backup_of_barman_that_is_not_done_is_none(status: str) -> None:
-    # Of those that failed the list tells no more than this.
+    # For failed backups the list says no more than this.
     for row in ({**LISTED, "status": status}, {"backup_id": "x", "status": status}):
         (one,) = barman.parse_list(json.dumps({"crm": [row]}), "crm", 0)
         assert one.usable is False
@@ -214,7 +214,7 @@ def test_what_barman_refuses() -> None:
         refusal("bad_answer", barman.parse_list, answer, "crm", 0)
 
 
-# WAL-G, by the structures that it documents
+# WAL-G, by the structures in its documentation
 FULL = {
     "backup_name": "base_000000010000000000000002",
     "time": "2026-11-26T21:22:14.000000001Z",
@@ -278,7 +278,7 @@ def test_wal_g_without_backups_or_sense() -> None:
     [
         ({}, "000000010000000000000009", True, False),
         ({"missing_segments": ["000000010000000000000005"], "status": "LOST_SEGMENTS"}, None, True, True),
-        # What is missing before the backup does not matter to it.
+        # Segments missing from before the backup do not matter to it.
         ({"missing_segments": ["000000010000000000000001"]}, "000000010000000000000009", True, False),
         ({"end_segment": "000000010000000000000001"}, "000000010000000000000001", False, False),
         ({"id": 2}, None, False, False),

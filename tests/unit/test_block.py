@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds a write block, and what holding or releasing it would do, whatever lies there."""
+"""Who holds a write block, and what holding or releasing it would do, whatever is stored there."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_what_a_result_cannot_show_is_set_aside(there: Seen, wish: Wish) -> None
 
 
 def slot(key: bytes) -> int:
-    """The hash slot of Redis Cluster, by its specification."""
+    """Return the hash slot of Redis Cluster, by its specification."""
     start = key.find(b"{")
     end = key.find(b"}", start + 1) if start >= 0 else -1
     checksum = 0
@@ -204,7 +204,7 @@ def test_keys_that_do_not_end_together(left: int, owner_left: int, uneven: bool)
 
 
 def test_an_expiry_that_is_longer_than_any_is_none() -> None:
-    """Redis would refuse it when it is written again."""
+    """Redis would refuse such an expiry when it is written again."""
     there = Seen(STRING, b"true", NONE, b"", 2**62, -2)
     step = plan(there, Wish("block", b"true", b"INC-1", ttl_ms=1000))
     assert (step.write, step.left_ms) == ("hold", 0)

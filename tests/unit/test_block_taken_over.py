@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which block was lost, which was released, which never was, and who is not missed where a Redis fails over."""
+"""Which block was lost, which was released, which never was, and which host is not missed when a Redis fails over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def on_redis(run_id: str | None, role: str = "master", **more: Any) -> Answer:
     ("read_back", "lost"),
     [
         (on_redis("two", held=False), True),
-        # Somebody released it, or it is there, or it is no master, or nothing is known of it.
+        # Somebody released it, or it is there, or this is not a master, or nothing is known about it.
         (on_redis("one", held=False), False),
         (on_redis("two", held=True), False),
         (on_redis("two", "replica", held=False), False),
@@ -45,7 +45,7 @@ def test_a_master_whose_replica_has_taken_over_with_the_block_is_not_missed() ->
     part = block_part(["redis1", "redis2"], first, [UNREACHABLE, took], [INCIDENT], "redis")
     assert part["holds"], part
     assert "redis1: no answer, and none is expected: redis2 has taken over with the write block" in part["lines"]
-    # One that took over without it, or that is a stranger's replica, speaks for nobody.
+    # A server that took over without the block, or that is a stranger's replica, stands in for nobody.
     for other in ({**took, "held": False}, UNREACHABLE):
         assert not block_part(["redis1", "redis2"], first, [UNREACHABLE, other], [INCIDENT], "redis")["holds"]
     strangers = [block(cluster="abc"), {**REDIS_REPLICA, "server": {"cluster": "xyz", "role": "replica"}}]
@@ -65,10 +65,10 @@ def test_a_host_that_went_silent_is_not_missed_where_sentinel_names_a_master_tha
     for wrong in ({"held": False}, {"failed": True}, {"server": server | {"writable": False}}):
         later = [UNREACHABLE, block() | {"server": server} | wrong]
         assert not block_part(["redis1", "redis2"], first, later, [INCIDENT], "redis")["holds"], wrong
-    # Who never answered may belong to others.
+    # A host that never answered may belong to others.
     later = [UNREACHABLE, block() | {"server": server}]
     assert not block_part(["redis1", "redis2"], [UNREACHABLE, first[1]], later, [INCIDENT], "redis")["holds"]
-    # Without Sentinels two masters are two.
+    # Without Sentinels, two masters are two separate ones.
     alone = block() | {"server": server | {"sentinel": None}}
     assert not block_part(["redis1", "redis2"], first, [UNREACHABLE, alone], [INCIDENT], "redis")["holds"]
 

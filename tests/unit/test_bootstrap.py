@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What bootstrap.yml sends in a password's place, and what it takes away again."""
+"""What bootstrap.yml sends instead of a password, and what it removes again."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_nobody_needs_it_when_every_database_said_so() -> None:
         (PRIMARY, {}, "no answer"),
         (PRIMARY, SKIPPED, "no answer"),
         ({**REPLICA, "open": [{"incident_id": "INC-1"}]}, SKIPPED, "Incidents are open in this ledger: INC-1"),
-        # Of an incident that no ledger knows.
+        # Prior values of an incident that no ledger knows.
         ({**PRIMARY, "prior_files": ["/s/INC-1.priors.jsonl"]}, {"changed": False}, "Prior values that no ledger has"),
         ({**REPLICA, "ledger": {"present": True, "usable": False}}, SKIPPED, "its ledger cannot be read as this role"),
     ],

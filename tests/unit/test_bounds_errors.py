@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that advances only when it is told to."""
 
     def __init__(self) -> None:
         self.now = 1000.0

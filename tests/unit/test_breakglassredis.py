@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines of the write block have every option that this inventory's Redis asks for, and never a password."""
+"""The lines of the write block have every option that this inventory's Redis needs, and never a password."""
 
 from __future__ import annotations
 

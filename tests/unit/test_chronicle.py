@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The summary of an incident: what its journals say, what they do not say, and what that comes to."""
+"""The summary of an incident: what its journals say, what they do not say, and what follows from that."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_host_without_an_answer_makes_a_sum_unknown_and_the_stop_not_whole() -
         "total": None, "on_before": None, "on_after": None, "switched_off": 120, "share": None, "complete": False,
     }  # fmt: skip
     assert (told["moments"]["contained"], told["state"], told["objective"]["met"]) == (None, "degraded", None)
-    # Typed again when the host is back: the clock runs from the first try.
+    # The command is typed again when the host is back: the clock runs from the first try.
     again = Story("scenario3", 60, "run-2").play(60, "1. Contain").task(61, "feature_flag", ON, {"database": "7/1"})
     again.task(62, "feature_flag", ON, {"database": "8/1"}, host="db2")
     assert summed(story, again.end(63, "contained"))["seconds"]["contain"] == 62.0
@@ -193,14 +193,14 @@ def test_a_plan_did_nothing_and_an_undo_takes_back() -> None:
 def test_what_was_validated_and_is_no_more(tmp_path: Path) -> None:
     later = Story("scenario3", 700, "run-3").task(705, "incident", {}, {"recorded": "data not validated"})
     assert summed(repaired(), later)["moments"]["data_validated"] is None
-    # What was validated is not known to be sound after an undo, or after another stop.
+    # After an undo, or after another stop, data that was validated is not known to be sound.
     rows = [{"table": "public.Tags", "deleted": 5}]
     undone = Story("scenario3", 2000, "run-3")
     undone.task(2009, "integrity_repair", {}, {"undone": True, "tables": rows}, role="recover")
     again, before = stopped(began=2000, run_id="run-3"), stopped(began=-900)
     for other, moment in ((undone, None), (again, None), (before, at(612))):
         assert summed(other, repaired())["moments"]["data_validated"] == moment
-    # The run that was copied counts once, and one of another incident does not count at all.
+    # A copied run counts once, and a run of another incident does not count at all.
     lay_down(tmp_path, repaired(), repaired(), stopped(incident="INC-2", run_id="run-9").end(9, "contained"))
     found = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)
     assert [run["run_id"] for run in found["summary"]["runs"]] == ["run-2"]
@@ -223,7 +223,7 @@ def test_a_run_whose_journal_lies_with_another_incident_is_found_by_its_id(tmp_p
 
     assert found("run-9") == ("INC-1", 120, ["The journal of run-9 lies with INC-1, so that is summed up."])
     assert found("run-99")[0] == "INC-2"
-    # Of its own, of none, and of one that only begins like another.
+    # Its own run, none, and an id that is only the beginning of another.
     assert found("run-2")[::2] == found("")[::2] == found("run-")[::2] == (INCIDENT, [])
 
 
@@ -257,9 +257,9 @@ def test_a_return_that_was_stopped_again_is_none() -> None:
     again = stopped(began=200, run_id="run-3").end(210, "contained")
     told = summed(stopped().end(9, "contained"), back.end(105, "restored"), again)
     assert (told["state"], told["moments"]["reenabled"]) == ("contained", None)
-    # The same companies a second time are not twice as many.
+    # The same companies, switched off a second time, are not twice as many.
     assert told["companies"]["switched_off"] == 120
-    # A stage, or the one who tries it, is not everybody.
+    # A stage, or a single tenant that tries it, is not everybody.
     stage = Story("reenable", 100, "run-2")
     stage.task(101, "feature_flag", {**ON, "enabled_after": 12}, {"stage": {"had_it": 120}}, role="reenable")
     told = summed(stopped().end(9, "contained"), stage.end(105, "restored"))

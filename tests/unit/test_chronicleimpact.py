@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom an incident affected: what the stop cured still was the impact, and nobody is counted twice."""
+"""Whom an incident affected: what the stop cured still counts as impact, and nobody is counted twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def kill(story: Story, when: float, before: int, changed: int, **more: Any) -> S
 
 
 def selective() -> Story:
-    """A scenario 2 up to the sweep, in which one company of the list had been written back."""
+    """Return a scenario 2 up to the sweep, in which one company of the list had been written back."""
     story = look(Story("scenario2"), 1, SICK).task(2, "feature_flag", LIST, HERE)
     again = {**LIST, "enabled_before": 0, "changed_count": 1}
     return story.task(4, "feature_flag", again, {**HERE, "sweep": {"settled": True, "switched_again": 1}})
@@ -50,22 +50,22 @@ def test_the_impact_is_that_of_before_the_stop_and_what_is_normal_that_of_after(
     assert (told["companies"]["on_before"], told["companies"]["switched_off"]) == (120, 14)
     after = about(look(selective(), 310, {**CURED, "affected_count": 3}))
     assert (after["affected"], after["normalised"]) == (14, 0.975)
-    # Nobody looked since, or read the frozen list again, which tells what was.
+    # Nobody has looked since, or somebody only read the frozen list again, which tells what was.
     assert about(selective())["normalised"] is None
     assert about(look(selective(), 310, {**SICK, "frozen": True}))["normalised"] is None
-    # A look between two stops is none after the last.
+    # A look between two stops is not a look after the last one.
     assert about(kill(look(selective(), 310, CURED), 320, 106, 106))["normalised"] is None
 
 
 def test_users_are_those_of_the_companies_that_were_switched_off() -> None:
     counted = selective().task(5, "incident_info", {"users_count": 2140}, HERE, role="communicate")
     assert summed(look(counted, 310, CURED))["users"] == {"affected": 2140}
-    # Then everybody was switched off: of those it is not known until they are counted.
+    # Then everybody was switched off: their users are not known until they are counted.
     everybody = kill(counted, 400, 106, 106)
     assert summed(everybody)["users"] == {"affected": None}
     everybody.task(410, "incident_info", {"users_count": 9000}, HERE, role="communicate")
     assert summed(kill(everybody, 420, 0, 0))["users"] == {"affected": 9000}
-    # Of an impact that nobody measured before the stop, a look after it tells nothing.
+    # A look after the stop tells nothing about an impact that nobody measured before it.
     late = look(kill(Story("scenario1"), 1, 120, 120), 400, {**CURED, "on_count": 0})
     told = summed(late)
     assert (told["users"]["affected"], told["errors"]["affected_companies"]) == (None, None)
@@ -75,9 +75,9 @@ def test_users_are_those_of_the_companies_that_were_switched_off() -> None:
 @pytest.mark.parametrize(
     ("stops", "off"),
     [
-        # The sweep switched again who was written back, and so did the same command again.
+        # The sweep switched those off again that had been written back, and so did the same command typed again.
         (((120, 120), (0, 3), (3, 3)), 120),
-        # Those who were held at first are new.
+        # Those that were held at first are new.
         (((120, 117), (3, 3)), 120),
         (((120, 117),), 117),
     ],
@@ -92,7 +92,7 @@ def test_who_is_switched_again_is_not_one_more(stops: tuple[tuple[int, int], ...
 
 @pytest.mark.parametrize(("lists", "off"), [(("a", "b"), 28), (("a", "a"), 14), (("", ""), 14)])
 def test_two_lists_of_one_size_are_two(lists: tuple[str, str], off: int) -> None:
-    """One that was frozen is over after a day, and the next may name as many."""
+    """A frozen list expires after a day, and the next one may name as many."""
     story = look(Story("scenario2"), 1, SICK)
     for number, name in enumerate(lists, 2):
         story.task(number, "feature_flag", LIST, {**HERE, **({"list": name * 16} if name else {})})

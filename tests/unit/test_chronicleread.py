@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the journals of an incident: what is cut, changed or of another one, and that it is bounded."""
+"""Reading the journals of an incident: those that are cut, changed or another incident's, and that it is bounded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_journals_that_are_cut_changed_or_of_another_incident(tmp_path: Path) ->
     found = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)
     notes = {note["journal"]: note["what"] for note in found["summary"]["notes"]}
     assert notes == {"journal-1.jsonl": "journal_cut", "journal-2.jsonl": "journal_broken"}
-    # Nothing behind the change is believed.
+    # Nothing after the change is believed.
     assert found["summary"]["records"] == []
     assert len(found["warnings"]) == 2
     assert read_summary(str(tmp_path), "INC-NONE", {}, 30)["found"] is False

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What time it is, wherever the controller is, and that no task asks in a way that is right in UTC alone."""
+"""What time it is, wherever the controller is; and no task asks for it in a way that is right in UTC alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_moment_is_the_same_in_every_zone(monkeypatch: pytest.MonkeyPatch, zon
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        # Half past two in UTC is no local time in the last of them on that night.
+        # On that night, half past two (in UTC) does not exist as a local time in the last of these zones.
         night = datetime(2026, 3, 29, 1, 30, tzinfo=UTC).replace(tzinfo=None)
         assert epoch(night + timedelta(hours=1)) - epoch(night) == 3600
         assert epoch(datetime.now(UTC).replace(tzinfo=None)) == pytest.approx(time.time(), abs=5)

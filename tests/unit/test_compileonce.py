@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _compileonce
 
-# Prints how often each file was compiled, and where it says that it is.
+# Prints how often each file was compiled, by the path that its module says it has.
 _IMPORT = """
 import collections, json, sys
 sys.path.insert(0, sys.argv[1])

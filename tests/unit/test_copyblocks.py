@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows out of scripts, however they are cut into pieces."""
+"""Rows read out of scripts, however the scripts are cut into pieces."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ WHOLE = 62.7
 
 def test_one_wait_is_allowed_whether_others_work_meanwhile_or_not() -> None:
     assert too_much(WHOLE, WHOLE - 0.4, [CONNECT_SECONDS + 1.4]) == []
-    # Nobody else had anything to do meanwhile, and the machine became slower by a fifth.
+    # The others had nothing to do meanwhile, and the machine became slower by a fifth.
     assert too_much(WHOLE, WHOLE * 1.2 + CONNECT_SECONDS, [CONNECT_SECONDS + 1.4]) == []
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of docs/decisions.md are what the code decides by, row for row."""
+"""The tables of docs/decisions.md say how the code decides, row for row."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links of the documentation lead somewhere, on GitHub and in the site; and what it names as shown by a test is."""
+"""Links of the documentation lead somewhere, on GitHub and in the site, and the tests that it names exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHERE = f"{REPOSITORY}/blob/main"
         ("docs/one.md", "![a](a.svg) [`b`](on/call.md)", "![a](a.svg) [`b`](on/call.md)"),
         ("docs/one.md", "[a](../README.md)\n[b]: ../roles/x", f"[a](index.md)\n[b]: {REPOSITORY}/tree/main/roles/x"),
         ("docs/on/call.md", '[a](../one.md) <a href="../../LICENSE">', f'[a](../one.md) <a href="{WHERE}/LICENSE">'),
-        # What is an address already, a place in the same page, and code.
+        # An address, a place in the same page, and code stay as they are.
         *(
             ("docs/one.md", text, text)
             for text in (

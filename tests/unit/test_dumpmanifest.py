@@ -55,7 +55,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert {name: value for name, value in found.items() if name != "sha256"} == content
     manifests.check_files(tmp_path / "a", found)
     assert (tmp_path / "a" / "manifest.json").stat().st_mode & 0o777 == 0o600
-    # Anew, over the first one and over what a killed run left of a second.
+    # Written again, over the first one and over what a killed run left of a second.
     (tmp_path / "a" / ".manifest.json.new").write_text("{")
     manifests.check_files(tmp_path / "a", found)
     manifests.check_files(tmp_path / "a", found, contents=False)
@@ -111,7 +111,7 @@ def test_the_dump_before(tmp_path: Path) -> None:
     found = manifests.previous_dump(tmp_path / "z", "7/1")
     assert found is not None
     assert (found["path"], found["bytes"], found["incident_id"]) == (str(tmp_path / "a"), 8, "INC-Ação")
-    # Another database's, in the same directory, is nothing to come back to.
+    # Another database's dump in the same directory is not the previous one.
     assert manifests.previous_dump(tmp_path / "z", "7/2") is None
     before = manifests.previous_dump(tmp_path / "a", "7/1")
     assert before is not None
@@ -133,7 +133,7 @@ def test_one_at_a_time_and_dead_ones_are_removed(tmp_path: Path) -> None:
         assert str(os.getpid()) in caught.value.what
         with place.claimed(dest.with_name("other"), Deadline(0.2)):
             pass
-    # What dead runs left of this dump, of another one, and what only looks so.
+    # What dead runs left of this dump, of another one, and a name that only looks like it.
     for name in (".dump.partial-1", ".dump.scratch-2", ".other.partial-3", "dump.partial-4"):
         (dest.parent / name).mkdir()
         (dest.parent / name / "file").touch()
@@ -146,7 +146,7 @@ def test_a_child_that_lives_on_keeps_the_claim(tmp_path: Path) -> None:
     dest = tmp_path / "dump"
     with place.claimed(dest, Deadline(1)) as claim:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[claim.lock])
-        # As after a SIGKILL: the file is closed, and not removed.
+        # As after a SIGKILL: the file is closed but not removed.
         os.link(tmp_path / ".dump.lock", tmp_path / "again")
     os.rename(tmp_path / "again", tmp_path / ".dump.lock")
     try:

@@ -187,7 +187,7 @@ def test_other_contents_than_asked_for(listing: bytes, leaves: dict[int, str], f
         ),
         (
             1,
-            # A server that speaks Portuguese: the words of pg_dump itself are English still.
+            # A server that speaks Portuguese: pg_dump's own words are still English.
             "pg_dump: error: query failed: ERRO:  cancelando comando por causa do tempo de espera do bloqueio\n"
             "pg_dump: detail: Query was: LOCK TABLE public.other IN ACCESS SHARE MODE\n",
             "lock_timeout",

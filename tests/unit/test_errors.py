@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors of modules and refusals of playbooks lead to a section of docs/errors.md each, and every section to one.
+"""Each error of a module and refusal of a playbook leads to a section of docs/errors.md, and each section to one.
 
-The page in Portuguese has the same sections, in which what people type and where they are led is the same.
+The page in Portuguese has the same sections, with the same text to type and the same links.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 ENGLISH, PORTUGUESE = DOCS / "errors.md", DOCS / "pt_BR" / "errors.md"
 ERRORS = ENGLISH.read_text(encoding="utf-8")
-# Of a section no more than a tired person reads.
+# A section is no longer than a tired person reads.
 _MOST_LINES = 6
 _LINK = re.compile(r"\]\(([\w./-]*)(?:#([\w-]+))?\)")
 _CODE = re.compile(r"`+([^`]+)`+")
 
 
 def told_by_tasks() -> set[str]:
-    """Return the codes of which tasks give the page."""
+    """Return the codes whose page is given by tasks."""
     found = [
         re.findall(r"'(\w+)' \| chatia\.kanban_rollback\.error_page", path.read_text(encoding="utf-8"))
         for place in ("roles", "playbooks")
@@ -61,7 +61,7 @@ def sections(page: Path) -> list[tuple[str, str]]:
 
 
 def led_to(page: Path, body: str) -> list[tuple[str, int]]:
-    """Return the pages that a text's links lead to, whatever their language, and which heading there."""
+    """Return the pages that a text's links lead to, whatever their language, and the position of the heading there."""
     found = []
     for path, anchor in _LINK.findall(body):
         file = (page.parent / (path or page.name)).resolve()
@@ -79,7 +79,7 @@ def test_each_code_has_a_section_and_each_section_a_code() -> None:
     codes |= told_by_tasks()
     heads = re.findall(r"^### (.+)$", ERRORS, re.MULTILINE)
     assert sorted(heads) == sorted(codes)
-    # The same anchor on GitHub and in the documentation that Sphinx makes: neither changes letters, digits and _.
+    # Its anchor is the same on GitHub and in what Sphinx makes: neither changes letters, digits and _.
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", head) for head in heads)
 
 
@@ -119,7 +119,7 @@ def test_each_section_is_short_and_its_links_lead_somewhere(page: Path) -> None:
 
 def test_both_languages_have_the_same_codes_commands_and_links_in_the_same_order() -> None:
     english, portuguese = sections(ENGLISH), sections(PORTUGUESE)
-    # A heading that is a code is the same word for word; one of a group has its words in each language.
+    # A heading that is a code is the same word for word; a group's heading has its words in each language.
     kinds = [
         [head if head[:4] == "### " else head.split()[0] for head, _body in page] for page in (english, portuguese)
     ]
@@ -157,7 +157,7 @@ def test_a_result_has_the_page_and_its_message_ends_with_it() -> None:
     assert without_page(str(result["msg"])) == ("It is a replica. It writes nothing. Act on the primary.", page)
     assert with_page("It is a replica.", "read_only_server") == f"It is a replica. See {page}"
     assert with_page("NOT DONE: a replica", "read_only_server") == f"NOT DONE: a replica. See {page}"
-    # Text of anybody else's stays as it is.
+    # Anybody else's text stays as it is.
     assert without_page("See https://example.com/errors.md#x") == ("See https://example.com/errors.md#x", "")
 
 
@@ -173,6 +173,6 @@ def test_a_screen_has_each_page_once_at_the_end_of_its_line() -> None:
         "db4: well",
     ]
     assert as_screen(lines[1:2], "yaml") == f"db2: NOT ACCOUNTED FOR: Held. See {page}"
-    # A line that is cut does not end in half an address, and what is no error of ours has none.
+    # A line that is cut does not end in half an address, and an error that is not ours has none.
     assert one_line(answer["msg"]) == "Held. So on. End it."
     assert paged("db1: gone", {"unreachable": True, "msg": "no route"}) == "db1: gone"

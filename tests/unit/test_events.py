@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hash chain of an incident's events: whatever is changed afterwards shows."""
+"""The hash chain of an incident's events: any later change shows."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_any_other_data_is_another_hash(data: dict[str, Any], other: dict[str, A
     assert broken_links(links) == []
     event = replace(links[place][0], data=other)
     links[place] = (event, links[place][1])
-    # 1, 1.0 and True are equal in Python and are three things in JSON.
+    # 1, 1.0 and True are equal in Python, but three different things in JSON.
     assert (broken_links(links) == []) == (repr(_sorted(data)) == repr(_sorted(other)))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A collection on disk: private, never written over, bounded, with an index that comes last and tells the truth."""
+"""A collection on disk: private, never overwritten, bounded, with an index that comes last and tells the truth."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @as_root
 def test_a_disk_that_fills_up_on_the_way_keeps_what_was_written(small_disk: Path) -> None:
     def fill(folder: Folder) -> None:
-        # Other programs take the space, all but a page for the index.
+        # Other programs take all the space but a page for the index.
         (small_disk / "filler").write_bytes(b"x" * (4 * 1024 * 1024 - 5 * 4096))
 
     directory, index = made(Place(small_disk), lines("a", 10), ("fill", fill), lines("b", 400), lines("c", 1))
@@ -212,7 +212,7 @@ def test_a_link_in_the_files_place_is_not_followed(place: Place, tmp_path: Path)
 
 
 def test_what_yields_the_chunks_is_closed_before_the_part_goes_on(place: Place) -> None:
-    """It may hold a cursor, whose transaction the part ends next."""
+    """The generator may hold a cursor, and the part ends the cursor's transaction next."""
     seen: list[str] = []
 
     def chunks() -> Iterator[bytes]:

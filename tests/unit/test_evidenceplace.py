@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where evidence lies: in a directory of this user alone, found again, never written over."""
+"""Where evidence is kept: in a directory that only this user may enter, found again, never overwritten."""
 
 from __future__ import annotations
 

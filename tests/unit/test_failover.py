@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another server has taken over since the kill: what is lost, whose word counts, and what is said of it."""
+"""Another server has taken over since the kill: what is lost, whose answer counts, and what is said about it."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_what_the_log_lost_is_told_from_where_it_was_left_on() -> None:
     assert (found["forked_at"], found["lost_bytes"], found["lost_priors"]) == ("0/3000000", 256, 0)
     assert since(promotion={"lsn": "0/3000200", "at": None})["lost_bytes"] == 0
     assert since(recorded=298)["lost_priors"] == 2
-    # More may be on there than were: that somebody switched them off was lost.
+    # More may have been on there than before, because somebody's switching them off was lost.
     assert since(recorded=302)["lost_priors"] == 0
 
 
 def test_what_is_not_told_is_not_known_and_never_nothing() -> None:
     unknown = since(promotion={"lsn": None, "at": None}, recorded=None)
     assert (unknown["forked_at"], unknown["lost_bytes"], unknown["lost_priors"]) == (None, None, None)
-    # Its own promotion was the second: where the first primary's log was left it cannot tell, but its history can.
+    # Its own promotion was the second: it cannot tell where the first primary's log was left, but its history can.
     assert since(timeline=THIRD)["forked_at"] is None
     assert since(timeline=THIRD, left={FIRST: "0/3000080", SECOND: "0/4000000"})["lost_bytes"] == 128
 
@@ -83,7 +83,7 @@ def test_where_a_kill_was_committed_is_read_from_answers() -> None:
     fences: list[Answer] = [{"timeline": FIRST, "lsn": "0/30"}, {}, {}, {}]
     (found,) = killed_on(names, kills, [{}, swept(**at(FIRST, "0/20")), {}, {}][:1], fences)
     assert (found["host"], found["timeline"], found["lsn"], found["switched"]) == ("db1", FIRST, "0/30", 300)
-    # Once one has taken over, it is the one whose log counts, with what its ledger has by now.
+    # Once a server has taken over, its log is the one that counts, with what its ledger has by now.
     again = killed_on(names, kills, [UNREACHABLE, taken_over(since(recorded=298))], fences)
     assert [(one["host"], one["timeline"], one["switched"]) for one in again] == [
         ("db1", FIRST, 300),
@@ -101,7 +101,7 @@ def test_where_a_kill_was_committed_is_read_from_answers() -> None:
         (answer(**at(None)), answer(**at(FIRST)), False),
         (replica(), replica(), False),
         (UNREACHABLE, answer(**at(FIRST)), False),
-        # The kill itself failed there, and that is told as what it is.
+        # The kill itself failed there, and is reported as that.
         (answer(**at(SECOND)), UNREACHABLE, False),
     ],
 )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be said of a fence, and whom the drain waits for: rather too little and too many than the other way."""
+"""What may be claimed of a fence and whom the drain waits for: if in doubt, claim too little and wait for too many."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_rows_trigger_is_proven_by_the_catalog() -> None:
     tried = {key: text for key, text in REFUSED.items() if key[1] == "DELETE"}
     verdict = judge(found(fence(scope), scope=scope), tried, {}, False)
     assert (verdict.status, verdict.proof) == ("proven", {"UPDATE": "catalog", "DELETE": "canary"})
-    # A statement's fence that covers it has to be tried.
+    # A fence by statements that covers it has to be tried.
     wider = fence(Scope(("UPDATE", "DELETE"), ("lane",)))
     assert judge(found(wider, scope=scope), tried, {}, False).status == "unproven"
 
@@ -220,7 +220,7 @@ def holder(transaction: str, *relations: int, pid: int = 5, began: float | None 
     ],
 )
 def test_whom_the_drain_waits_for(one: Holder, waited_for: bool) -> None:
-    """Relation 1 was raised by this run, when 1/1 held a lock; relation 2 by an earlier one, before moment 110."""
+    """This run fenced relation 1 while 1/1 held a lock; an earlier one fenced relation 2, before moment 110."""
     assert may_still_write([one], {"1/1"}, {1}, {2: 110.0}) == ([one] if waited_for else [])
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the option ``tables`` to what is refused, and whether what is installed covers what is asked."""
+"""From the option ``tables`` to what is refused, and whether what is installed covers what is asked for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SCOPES = st.builds(
 
 
 def refuses(scope: Scope) -> set[tuple[str, ...]]:
-    """What a fence refuses, one by one: an UPDATE names columns of three, and changes some of those or none."""
+    """Return all that a fence refuses: an UPDATE names some of three columns, and changes some of those or none."""
     found: set[tuple[str, ...]] = {(name,) for name in scope.operations if name != "UPDATE"}
     columns = (*COLUMNS, "text")
     for named in product((False, True), repeat=3):
@@ -115,7 +115,7 @@ def test_a_fence_covers_what_it_refuses(installed: Scope, asked: Scope) -> None:
 @given(SCOPES, SCOPES, SCOPES)
 def test_several_fences_cover_together(one: Scope, other: Scope, asked: Scope) -> None:
     if covers([one, other], asked):
-        # By each operation: of UPDATE, a fence that judges by rows covers nothing that is asked by statements.
+        # By operation: for UPDATE, a fence that judges by rows covers nothing that is asked for by statements.
         assert refuses(one) | refuses(other) >= {row for row in refuses(asked) if len(row) == 1}
     assert covers([one, other], one)
     assert covers([], asked) is False

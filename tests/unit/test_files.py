@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Journals and plans between a controller's disk and the ledgers, and runs that only a ledger tells of."""
+"""Journals and plans between a controller's disk and the ledgers, and runs that are known from a ledger alone."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_what_is_elsewhere_comes_here_and_nothing_is_written_over(tmp_path: Path
     journal = tmp_path / INCIDENT / JOURNAL
     assert (journal.read_text(), journal.stat().st_mode & 0o777) == ("a\nb\n", 0o600)
     assert not folder(tmp_path, *known)["changed"]
-    # It went on elsewhere, then it is another one's, then it goes on here.
+    # It continues elsewhere; then that is another journal of the same name; then it continues here.
     assert folder(tmp_path, kept(JOURNAL, "a\nb\nc\n"))["written"] == [JOURNAL]
     assert folder(tmp_path, kept(JOURNAL, "x\nb\nc\nd\n"), kept(PLAN, "other"))["written"] == []
     journal.write_text("a\nb\nc\nd\nhalf a li")
@@ -110,10 +110,10 @@ def test_what_lies_here_alone_is_to_be_kept(tmp_path: Path, monkeypatch: pytest.
     (directory / "words.md").write_text("people's own")
     (directory / "journal-link.jsonl").symlink_to(directory / JOURNAL)
     os.utime(directory / PLAN, (1, 1))
-    # Newest first, and of a line that is being written nothing.
+    # Newest first, and without a line that is still being written.
     assert folder(tmp_path)["keep"] == [{"name": JOURNAL, "text": "a\nb\n"}, {"name": PLAN, "text": "{}"}]
     assert [one["name"] for one in folder(tmp_path, since=100.0)["keep"]] == [JOURNAL]
-    # By how long it is there it is known what is new; of two ledgers the one that has less counts.
+    # The length that a ledger has tells what is new; of two ledgers the one that has less counts.
     there = [{"name": JOURNAL, "length": 4}, {"name": PLAN, "length": 2}]
     assert folder(tmp_path, *there)["keep"] == []
     assert [one["name"] for one in folder(tmp_path, *there, {"name": JOURNAL, "length": 2})["keep"]] == [JOURNAL]
@@ -149,7 +149,7 @@ def test_one_that_nobody_reads_at_once_keeps_the_others_from_nothing(
     huge.write_text("a line of 20 bytes\n" * 9)
     plan.write_text("{}")
     other.write_text("x" * 51)
-    # What a ledger has of it is its beginning, and not more.
+    # A ledger has its beginning, and no more.
     known = [{**kept(JOURNAL, "a line of 20 bytes\n"), "length": 19}]
     found = folder_of(FolderRequest(str(tmp_path), INCIDENT, known), check_mode=False)
     texts = {one["name"]: one["text"] for one in found["keep"]}
@@ -191,7 +191,7 @@ def test_runs_without_a_journal_are_told_by_the_ledger_and_nothing_is_made_up() 
     assert summary["records"] == [{"table": "public.Tags", "repaired": 0, "deleted": 5, "restored": 0}]
     assert [one["approved_by"] for one in summary["approvals"]] == ["ana"]
     assert (summary["moments"]["data_validated"], summary["moments"]["released"]) == (at(4), at(9))
-    # When it began is not known, so neither is how long it took.
+    # When it began is not known, so how long it took is not known either.
     assert (summary["moments"]["began"], summary["objective"]["met"], summary["seconds"]["contain"]) == (
         None,
         None,

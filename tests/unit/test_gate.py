@@ -30,7 +30,7 @@ LIMIT: dict[str, Any] = {"max": 0.1, "unit": "%"}
 
 
 def sample(value: Value, host: str = "app1", metric: str = "rate", at: float | None = None) -> dict[str, Any]:
-    """A sample; a text in a value's place is the code of why there is none."""
+    """Return a sample; a text in place of a value is the code of the reason why there is none."""
     made: dict[str, Any] = {"metric": metric, "host": host, "value": value, "at": at}
     return {**made, "value": None, "code": value, "error": value} if isinstance(value, str) or value is None else made
 
@@ -65,7 +65,7 @@ def gate(given: list[dict[str, Any]], window: int = 30, delay: float = 0, **thre
         ("gbggggggbggg", UNSTABLE),
         ("gngnggg", UNSTABLE),
         ("gnggg", OK),
-        # One beyond critical decides alone, as long as nothing better follows.
+        # A single value beyond critical decides alone, as long as nothing better follows.
         ("gggc", DEGRADED),
         ("cgg", UNSTABLE),
         ("cggg", OK),
@@ -75,7 +75,7 @@ def gate(given: list[dict[str, Any]], window: int = 30, delay: float = 0, **thre
         ("gnn", OK),
         ("gnnn", NO_DATA),
         ("nng", OK),
-        # Silence is no improvement, and does not part what is bad.
+        # Silence is not an improvement, and does not interrupt a series of bad ones.
         ("bbbnnn", DEGRADED),
         ("gcnnn", DEGRADED),
         ("bnbnb", DEGRADED),
@@ -100,7 +100,7 @@ SIGNS = st.text("gbcn", max_size=40)
 @given(SIGNS, st.integers(1, 6))
 def test_what_holds_for_every_series(signs: str, consecutive: int) -> None:
     verdict = of_signs(signs, consecutive)
-    # N bad ones in a row never pass, nor does silence for as long.
+    # N bad ones in a row never pass, and neither does silence for as long.
     assert of_signs(signs + "b" * consecutive, consecutive) == DEGRADED
     assert of_signs(signs + "n" * consecutive, consecutive) in (NO_DATA, DEGRADED)
     assert of_signs(signs + "c", consecutive) == DEGRADED
@@ -141,13 +141,13 @@ def test_a_metric_that_may_be_silent_and_falls_silent_keeps_nothing_from_being_s
     """At night nobody moves a card: one good figure, and none after it."""
     quiet = [gate(tries(0.0, *["idle"] * count), no_data="ignore") for count in range(4)]
     assert [(one["verdict"], one["settled"]) for one in quiet] == [(OK, False), (OK, False), (OK, True), (OK, True)]
-    # What was bad last stays so: silence is no improvement.
+    # What was bad last stays bad: silence is not an improvement.
     silences: list[list[Value]] = [[9.0, "idle", "idle", "idle"], [9.0, 0.0, "idle", "idle", "idle"]]
     for values in silences:
         found = gate(tries(*values), no_data="ignore")
         assert (found["verdict"], found["settled"]) == (UNSTABLE, False)
     assert not gate(tries(0.0, "idle", 9.0), no_data="ignore")["settled"]
-    # One that must not be silent is not settled by it.
+    # Silence does not settle a metric that must not be silent.
     assert not gate(tries(0.0, None, None, None))["settled"]
 
 
@@ -165,7 +165,7 @@ def test_the_initial_delay_forgives_what_is_bad_and_counts_what_is_good() -> Non
     assert gate(tries(9, 9, 9, 9), delay=30)["verdict"] == UNSTABLE
     assert gate(tries(9, 9, 9, 9), delay=20)["verdict"] == UNSTABLE
     assert gate(tries(9, 9, 9, 9), delay=10)["verdict"] == DEGRADED
-    # Nothing has counted yet, which is no pass.
+    # Nothing has counted yet, which is not a pass.
     assert gate(tries(9, 9), delay=30)["verdict"] == NO_DATA
 
 
@@ -176,9 +176,9 @@ def test_the_initial_delay_forgives_what_is_bad_and_counts_what_is_good() -> Non
         ("degraded", [None, None, None], DEGRADED),
         ("degraded", [0, "refused"], UNSTABLE),
         ("ignore", [0, "idle", "idle", "idle"], OK),
-        # A gate in which nobody says anything is no pass, whatever the policy.
+        # A gate in which nobody says anything is not a pass, whatever the policy.
         ("ignore", ["idle", "idle", "idle"], NO_DATA),
-        # A source that is dead is no idle one.
+        # A dead source is not an idle one.
         *[("ignore", [0, code, code, code], NO_DATA) for code in ("status", "refused", "timeout", "not_json", None)],
         ("ignore", [0, "status", "status", "idle"], OK),
     ],
@@ -188,7 +188,7 @@ def test_policies_for_no_data(policy: str, values: list[Value], verdict: str) ->
 
 
 def beside_a_good_one(*codes: str) -> dict[str, Any]:
-    """Judge a metric that may be silent, and has these reasons to be, beside one that is good."""
+    """Judge a metric that may be silent, and is so for these reasons, beside one that is good."""
     silent = tries(*codes, metric="dnd")
     for one in silent:
         one["samples"].append(sample(0.0))
@@ -209,7 +209,7 @@ def test_ignore_forgives_no_source_that_does_not_answer(code: str) -> None:
     for number in (1, 3, 30):
         found = beside_a_good_one(*[code] * number)
         assert (found["verdict"], found["settled"], found["metrics"][0]["ignored"]) == (NO_DATA, False, False)
-    # It answers again, and nobody works: after so many tries that is forgotten, and not after one.
+    # It answers again, and nobody works: after that many tries the failure is forgotten, but not after one.
     assert beside_a_good_one(code, "idle")["verdict"] == NO_DATA
     assert beside_a_good_one(code, "idle", "idle", "idle")["metrics"][0]["ignored"]
 
