@@ -21,7 +21,7 @@ def test_a_point_keeps_what_has_left_the_window() -> None:
         one["samples"][0]["line"] = line.as_sample()
     found = gate(given, max=20, growth="percent", no_data="ignore")
     assert (found["verdict"], found["metrics"][0]["value"]) == (DEGRADED, pytest.approx(60))
-    # What began late is seen by the window alone.
+    # Growth that began late shows in the window alone.
     late: list[Value] = [max(100.0, 2 * number - 220) for number in range(180)]
     given, line = tries(*late), Line()
     for one, value in zip(given, late, strict=True):
@@ -34,12 +34,12 @@ def test_growth_is_that_of_the_line_through_the_window() -> None:
     steady = tries(*[100 + number for number in range(8)])
     found = gate(steady, max=5, growth="percent", consecutive=1)
     (host,) = found["metrics"][0]["hosts"]
-    # 7 more on 100 in 70 s; before the sixth sample nothing is said.
+    # 7 more on 100 in 70 s; nothing is judged before the sixth sample.
     assert (found["verdict"], host["value"], host["signs"]) == (DEGRADED, pytest.approx(7), "gbb")
     found = gate(steady, max=6, growth="per_minute", consecutive=1)
     assert (found["verdict"], found["metrics"][0]["value"]) == (OK, pytest.approx(6))
     assert gate(tries(100, 101), max=5, growth="percent")["verdict"] == NO_DATA
-    # A process that was started again is no growth.
+    # A process that was restarted is not growth.
     assert gate(tries(100, 100, 100, 10, 10, 10, 10), max=5, growth="percent")["verdict"] == OK
     assert gate(tries(*[0.0] * 8), max=5, growth="percent")["verdict"] == NO_DATA
 

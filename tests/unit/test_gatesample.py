@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A latency whose answer never came is at least what was waited, and is judged so where that decides."""
+"""A latency whose answer never came is at least the time that was waited, and is judged as that if it decides."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAITED = {"value": None, "code": "timeout", "error": "no answer within 200 ms", 
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections and never says a word."""
+    """Yield the address of a server that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
@@ -48,7 +48,7 @@ def test_who_waited_in_vain_knows_that_it_takes_longer(silent: str) -> None:
     assert told(take(source="socketio", url=silent)) == WAITED
     assert told(take(url=silent, measure="milliseconds")) == WAITED
     assert take(url=silent, measure="milliseconds", scale=0.001)["at_least"] == pytest.approx(0.2)
-    # A figure that is no time is not known, however long nobody gave it.
+    # A figure that is not a time is not known, however long no answer came.
     assert "at_least" not in take(url=silent, path="rate")
 
 
@@ -80,7 +80,7 @@ def test_it_is_bad_where_what_was_waited_is_too_long_already() -> None:
         shown = f"m 200 ms DEGRADED (at most {limit} ms; app1: no answer within 200 ms)"
         assert metric_text(judged["metrics"][0]) == shown
     assert gate(sample(), times=1, max=100, critical=150)["verdict"] == DEGRADED
-    # A longer answer might have been good enough, or it is another figure that is judged.
+    # A longer time might have been good enough, or another figure is judged.
     for threshold in ({"max": 201}, {"min": 100}, {"max": 100, "growth": "percent"}):
         assert gate(sample(), **threshold)["verdict"] == NO_DATA
     assert gate(sample(at_least=None), max=100)["verdict"] == NO_DATA

@@ -23,7 +23,7 @@ LIMITS = {"rate": threshold_from("rate", {"max": 0.1})}
 
 
 def watched(values: list[float | str], window: int = 30, delay: float = 0.0) -> list[Any]:
-    """The spells of a watch with a try every 10 s, of which a window is looked at."""
+    """Return the spells of a watch with a try every 10 s, of which a window is looked at."""
     tries: list[dict[str, Any]] = []
     spells: list[Any] = []
     for number, value in enumerate(values, 1):
@@ -41,11 +41,11 @@ def times(spells: list[Any]) -> list[tuple[str, float, float]]:
 def test_a_watch_that_flapped_for_25_of_30_minutes_is_not_steady() -> None:
     flapping: list[float | str] = [5.0 if number % 6 < 2 and number < 150 else 0.0 for number in range(181)]
     spells = watched(flapping)
-    # Twice away and back, and then no more good until that has left the window.
+    # Twice bad and back, and then not good again until that has left the window.
     assert times(spells) == [("unstable", 0, 30), ("unstable", 60, 90), ("unstable", 120, 1660)]
     assert not steady(spells, 1800)
     assert spells_text(spells).endswith("unstable from 02:00 to 27:40")
-    # Ten minutes of it are long enough ago, and said all the same.
+    # Ten minutes of it are long enough ago, but are reported all the same.
     early = watched([*flapping[:60], *[0.0] * 121])
     assert times(early)[-1] == ("unstable", 120, 760)
     assert steady(early, 1800)

@@ -31,7 +31,7 @@ def test_a_watch_goes_on_where_it_stopped_and_a_pause_was_not_watched() -> None:
     assert tries.moment_of([], 0, 0, 10) == tries.Moment(1, 1, 0, 0, False)
     assert tries.moment_of(before, 2, 11, 10) == tries.Moment(1, 3, 21, 10, False)
     assert tries.moment_of(before, 0, 400, 10) == tries.Moment(1, 3, 40, 10, True)
-    # Nobody went on with it: the next is another watch.
+    # Nobody continued it: the next try begins another watch.
     assert tries.moment_of(before, 0, 901, 10) == tries.Moment(2, 1, 0, 0, False)
     assert tries.moment_of(before, 0, 1500, 600).watch == 1
     # A clock that went back.
@@ -47,15 +47,15 @@ def test_what_caller_and_ledger_know_counts_once_and_older_watches_not_at_all() 
 
 
 def test_a_watch_that_the_caller_is_in_is_never_given_up_for_another() -> None:
-    """Begun while the ledger was not reached: what it kept of earlier watches is none of this one's."""
+    """It began while the ledger could not be reached: the earlier watches that are kept there are not part of it."""
     kept = [one(number, watch=4) for number in range(1, 6)]
     for watch, number in ((1, 5), (4, 5), (9, 9)):
         mine = {**one(1, watch=watch), "began": 7777.0}
         assert tries.merge([mine], kept) == [{**mine, "watch": number}]
-        # Kept under that number, here or in another ledger, it keeps it.
+        # Once it is kept under that number, here or in another ledger, it keeps the number.
         again = [*kept, {**mine, "watch": number}]
         assert [row["watch"] for row in tries.merge([mine, {**mine, "try": 2}], again)] == [number, number]
-    # Its own tries count, those of its number that began at another time do not.
+    # Its own tries count; tries of the same number that began at another time do not.
     both = tries.merge([one(6, watch=4)], [*kept, {**one(9, watch=4), "began": 1.0}])
     assert [row["try"] for row in both] == [1, 2, 3, 4, 5, 6]
 
@@ -67,7 +67,7 @@ def test_a_sample_keeps_the_line_through_all_of_its_series() -> None:
         (made,) = tries.lined([sample], before[-30:], {"memory"})
         before.append(one(number, samples=[made]))
     assert made["line"]["count"] == 60
-    # A try without a value does not lose it, and one that is given back has it.
+    # A try without a value does not lose the line, and a try that is given back has it.
     (silent,) = tries.lined([{**sample, "value": None}], before[-30:], {"memory"})
     assert silent["line"] == made["line"]
     assert tries.tries_from([before[-1]]) == [before[-1]]
@@ -130,7 +130,7 @@ def test_a_result_is_bounded_and_keeps_only_the_counters_that_are_needed() -> No
 
 @given(st.recursive(st.floats(allow_nan=False, allow_infinity=False), lambda inner: st.lists(inner, max_size=3)))
 def test_what_is_stored_comes_back_as_it_was(data: Any) -> None:
-    """PostgreSQL writes numbers out: without an exponent, and an integer without a point where it had one."""
+    """PostgreSQL writes numbers out: without an exponent, and an integer without a point even if it had one."""
 
     def written_out(value: Any) -> Any:
         if isinstance(value, list):

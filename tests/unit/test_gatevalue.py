@@ -76,7 +76,7 @@ def test_values_sums_and_labels() -> None:
     assert take(name="http_requests_total", labels={"status": "503"}) == {"value": 1.0}
     assert take(name="http_requests_total", match={"status": "5.."}, how="sum") == {"value": 4.0}
     assert take(name="http_requests_total", labels={"path": '/a "b"\\c\n'}) == {"value": 6.0}
-    # A regular expression matches from begin to end.
+    # A regular expression must match from beginning to end.
     assert code_of(name="http_requests_total", match={"status": "5"}) == "no_series"
 
 
@@ -99,7 +99,7 @@ def test_a_share_of_requests_between_two_scrapes() -> None:
     first = take(**selector, **whole)["raw"]
     later = take(TEXT.replace('"} 90', '"} 186').replace(",} 3", ",} 7"), **selector, **whole)["raw"]
     assert difference(first, {**later, "scale": 100}) == pytest.approx(4.0)
-    # No error yet has no series, which is none as long as its name is there.
+    # Without any error so far there is no such series, which means none as long as the name is there.
     quiet = 'http_requests_total{status="200"} 5\n'
     assert take(quiet, **selector, **whole)["raw"]["count"] == 0
     assert code_of(name="http_errors_total", how="ratio", **whole) == "no_series"
@@ -124,7 +124,7 @@ def test_a_quantile_of_what_was_observed_between_two_scrapes() -> None:
     assert first["buckets"] == [[0.1, 50.0], [0.5, 90.0], [None, 100.0]]
     grown = TEXT.replace('"0.1"} 50', '"0.1"} 60').replace('"0.5"} 90', '"0.5"} 110').replace('Inf"} 100', 'Inf"} 120')
     later = take(grown, **selector)["raw"]
-    # 10 under 0.1, 10 more under 0.5: the 19th of 20 is nine tenths on the way there.
+    # 10 under 0.1, 10 more under 0.5: the 19th of 20 is nine tenths of the way there.
     assert difference(first, {**later, "scale": 1000}) == pytest.approx(460)
     fewer = {**first, "buckets": first["buckets"][1:]}
     with pytest.raises(NoSample) as caught:
@@ -136,7 +136,7 @@ def test_interpolation() -> None:
     bounds = [0.1, 0.5, 1.0, None]
     assert interpolate(0.95, bounds, [50, 90, 100, 100]) == pytest.approx(0.75)
     assert interpolate(0.5, bounds, [50, 90, 100, 100]) == pytest.approx(0.1)
-    # Beyond the last bound, the bound is what is known.
+    # Beyond the last bound, only the bound is known.
     assert interpolate(0.99, bounds, [1, 1, 1, 100]) == 1.0
     for wrong in ([0.1, 0.5], [None]):
         with pytest.raises(NoSample):

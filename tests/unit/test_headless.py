@@ -15,7 +15,7 @@ from tests.unit.answers import UNREACHABLE, Answer, answer, database, judge, rep
 
 
 def ranked(cluster: str = "7001/5", affected: int = 1, **more: Any) -> Answer:
-    """What affected_tenants_info says on a primary."""
+    """Return what affected_tenants_info answers on a primary."""
     found: Answer = {
         "measured": True,
         "database": database(cluster),
@@ -32,7 +32,7 @@ def ranked(cluster: str = "7001/5", affected: int = 1, **more: Any) -> Answer:
 
 
 def passed_over(cluster: str = "7001/5") -> Answer:
-    """What it says on a replica that is skipped."""
+    """Return what it answers on a replica that is skipped."""
     return {"skipped": True, "measured": False, "tenants": [], "database": database(cluster, writable=False)}
 
 
@@ -82,7 +82,7 @@ def test_a_primary_that_said_no_is_not_said_to_be_silent_for_its_replica_either(
 
 
 def test_what_ansible_or_a_role_refused_is_not_said_to_be_silence() -> None:
-    """As where no incident is open: the role's own refusal has a page, and no code."""
+    """As when no incident is open: the role's own refusal has a page, but no code."""
     page = {"failed": True, "msg": "No incident is open in any ledger that answered.", "error": {"page": "p"}}
     assert judge({"db1": page}, what="restore")["headline"].startswith("NOT RESTORED: 1 of 1 hosts could not do it.")
     wrong = {"failed": True, "msg": "value of ssl_mode must be one of: allow, disable, got: prefr"}

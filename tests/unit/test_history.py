@@ -28,7 +28,7 @@ from tests.unit.reports import report
 
 
 def timings(root: Path, name: str, **more: Any) -> None:
-    """Lay down the timings of one rehearsal."""
+    """Write the timings of one rehearsal."""
     told = {
         "schema": 1, "incident_id": name, "rehearsal": True, "began": "2027-01-10T08:00:00.000000Z",
         "scenario": "scenario3", "severity": "P0 critical", "environment": "staging", "version": "0.1.0",
@@ -44,7 +44,7 @@ def test_the_index_has_every_run_and_each_steps_trend(tmp_path: Path) -> None:
     for number, took in enumerate((3.0, 5.0, 4.0)):
         began = f"2027-01-1{number}T08:00:00.000000Z"
         timings(tmp_path, f"R{number}", began=began, seconds={"disable": took, "verify": None, "total": None})
-    # Newer, and no green rehearsal: an incident, and a rehearsal that took too long.
+    # Newer, but not green rehearsals: an incident, and a rehearsal that took too long.
     timings(tmp_path, "I", began="2027-01-19T08:00:00.000000Z", scenario="", rehearsal=False)
     timings(tmp_path, "L", began="2027-01-18T08:00:00.000000Z", scenario="", green=False)
     (tmp_path / "broken").mkdir()
@@ -95,7 +95,7 @@ def test_records_that_name_people_go_and_timings_stay(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert over(80) == over(None) == []
     assert over(100, names=[INCIDENT]) == over(100, silent=["db2: gone"]) == over(100, closed=[]) == []
-    # One ledger has it closed for long, another for a day.
+    # One ledger says that it was closed long ago, another that it was a day ago.
     young = [{"incidents": [incident(INCIDENT, 100)]}, {"incidents": [incident(INCIDENT, 1)]}]
     assert records_over(answer, known, young, 90, NOW) == []
 
@@ -138,7 +138,7 @@ def test_what_people_may_have_written_in_goes_when_a_ledger_has_it(tmp_path: Pat
         assert bool(records_over(answer, *asked, kept)) is bool(journals_over(answer, *asked, kept)) is gone
         amiss = journal_screen(answer, known, [], False, *asked[1:], kept)["amiss"]
         assert [line.startswith(f"NOT REMOVED: {INCIDENT}: what people wrote") for line in amiss] == [True] * (not gone)
-    # Where there is nothing that people write in, nothing is waited for.
+    # If there is no file that people write in, there is nothing to wait for.
     bare = {**answer, "records": [{"folder": INCIDENT, "paths": [f"{tmp_path}/{INCIDENT}/messages"]}]}
     assert (words_over(bare, *asked), bool(records_over(bare, *asked, []))) == ([], True)
 
@@ -160,7 +160,7 @@ def test_preflight_warns_of_a_stale_rehearsal_and_of_the_review(
     asked = {"version": "0.1.0", "days": 7, "reviewed_on": reviewed, "now": NOW}
     items = history_items({"last_green": green}, **asked)  # type: ignore[arg-type]
     assert [text in item.line for item, text in zip(items, said, strict=True)] == [True] * len(said)
-    # It warns, and never keeps anybody from being ready.
+    # It warns, but never keeps anybody from being ready.
     assert not any(item.must for item in items)
     (unknown, *_rest) = history_items({"failed": True, "msg": "no"}, **asked)  # type: ignore[arg-type]
     assert unknown.ok is None
@@ -178,7 +178,7 @@ def test_a_rehearsal_is_green_when_it_held_in_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("playbook", "exits", "green"),
     [
-        # The scenario's word comes first, and the rehearsal's own after all was put back.
+        # The scenario's verdict comes first, and the rehearsal's own after everything was put back.
         ("rehearse", [{"kanban_verdict": "contained", "kanban_rehearsed": "rehearsed"}], True),
         ("rehearse", [{"kanban_verdict": "contained"}], False),
         (
@@ -194,7 +194,7 @@ def test_a_rehearsal_that_was_killed_is_not_green(
     tmp_path: Path, playbook: str, exits: list[dict[str, str]], green: bool
 ) -> None:
     first = stopped(playbook, writes=True, facts={"rehearsal": True})
-    # Handed on by a task: of a run that was killed there is no line at the end.
+    # Passed on by a task: a run that was killed has no line at its end.
     runs = [first, *(Story(playbook, 100.0 * number, f"later-{number}") for number in range(1, len(exits)))]
     for story, told in zip(runs, exits, strict=True):
         story.task(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is refused before anything is asked, and answers that are none: against sockets on loopback."""
+"""What is refused before anything is asked, and answers that are not valid: against sockets on loopback."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_headers_that_http_does_not_allow_are_refused(headers: dict[str, str]) -
 
 @contextmanager
 def answering(*pieces: bytes, pause: float = 0, hang: float = 0) -> Iterator[Request]:
-    """A socket that takes one connection after another and answers each with these pieces."""
+    """Serve on a socket that takes one connection after another and answers each with these pieces."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         over = threading.Event()
 
@@ -112,7 +112,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: "
 @pytest.mark.parametrize("hang", [0, 3])
 def test_a_whole_answer_is_returned_at_once(pieces: list[bytes], hang: float) -> None:
     if b"HTTP/1.0" in pieces[0]:
-        hang = 0  # Only the end of the connection says that it is whole.
+        hang = 0  # Only the end of the connection shows that it is whole.
     with answering(*pieces, pause=0.02, hang=hang) as request:
         started = time.monotonic()
         reply = ask(request, 5)

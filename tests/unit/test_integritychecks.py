@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What checks come to together: nothing that was not counted is ever taken for good."""
+"""What several checks say together: nothing that was not counted ever passes as good."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_maps_and_lists_become_what_a_check_has() -> None:
 
 
 def test_the_options_of_a_check_are_those_of_its_spec() -> None:
-    """A field without an option could not be given, and an option without a field would be given for nothing."""
+    """A field without an option could not be given, and an option without a field would have no effect."""
     assert {field.name for field in fields(Check)} == set(CHECK) - {"repair"}
     for name, made in (("references", Reference), ("lanes", Lanes), ("against", Against)):
         assert {field.name for field in fields(made)} == set(CHECK[name]["options"]), name

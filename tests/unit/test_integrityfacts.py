@@ -78,7 +78,7 @@ def test_only_what_is_critical_decides_and_the_rest_is_noted() -> None:
     assert facts == {"status": "ok", "counts": {"a": 0}, "noted": {"high_x": 7}, "not_applicable": ["low_z"], "why": ""}
     corrupt = integrity_facts(["db1"], [answer(a=1, high_x=3)])
     assert (corrupt["status"], corrupt["counts"], corrupt["noted"]) == ("corrupt", {"a": 1}, {"high_x": 3})
-    # One that ran out of time holds nobody up, and is not taken for good either.
+    # A check that ran out of time holds nobody up, but does not pass as good either.
     for answers in (
         [answer(a=0, high_x=None), answer("8/1", a=0, high_x=4)],
         [answer(a=0, high_x=4), answer("8/1", a=0, high_x=None)],

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One document of what every tier said: bounded, the same for the same answers, and nobody's silence is lost in it."""
+"""One document of what every tier said: bounded, the same for the same answers, and no silent host gets lost in it."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_every_section_has_what_was_found() -> None:
 def test_the_last_screens_lines_say_the_worst_and_whom_to_end() -> None:
     lines = report()["lines"]
     assert lines[0].startswith("db1: 62% of the time in 10 s, mean 35.0 ms: SELECT * FROM")
-    # Ending somebody in the middle of a chain helps nobody.
+    # Ending a session in the middle of a chain helps nobody.
     assert lines[1] == "db1: 1 sessions wait for locks; to end who holds them: SELECT pg_terminate_backend(99)"
     assert "1,234 operations per second, has 45.0 MB (45% of its limit), evicts 2.0 keys" in lines[2]
     assert lines[3:] == [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run's journal: whose it is, that its chain tells what was changed, and that no disk or load disturbs the run."""
+"""A run's journal: whose it is, that its chain shows what was changed, and that no disk or load disturbs the run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KNOWN = {"names": ["INC-1"], "closed": ["INC-2"], "prior_files": [], "silent": [
 
 
 def recorder(root: Path, given: bool = False, playbook: str = "scenario3", check_mode: bool = False) -> Recorder:
-    """Return one whose run has its name, in its first play."""
+    """Return a recorder whose run has its name, in its first play."""
     made = Recorder(NOW, playbook, {"check_mode": check_mode})
     made.about(str(root), {"operator": "rui"})
     made.name(Named("run-1", "INC-1", given))
@@ -76,7 +76,7 @@ def test_lines_wait_for_the_incident_that_a_ledger_names(tmp_path: Path) -> None
     made.task_ended(task("db0", failed=True, result={"error": {"code": "no_ledger", "what": "x"}, "msg": "secret"}))
     assert list(tmp_path.iterdir()) == []
     made.task_ended(task(result=joined("INC 9/ção")))
-    # What another ledger says later changes nothing: a file is one incident's.
+    # What another ledger says later changes nothing: a file belongs to one incident.
     made.task_ended(task(result=joined("INC-OTHER")))
     assert made.end(NOW + 9, END) == ""
     (path,) = tmp_path.rglob("*.jsonl")
@@ -98,7 +98,7 @@ def test_lines_wait_for_the_incident_that_a_ledger_names(tmp_path: Path) -> None
 def test_a_run_without_an_incident_leaves_nothing(tmp_path: Path) -> None:
     looked = recorder(tmp_path, playbook="triage")
     looked.task_ended(task(module="integrity_info", role="triage"))
-    # A plan makes no directory, whoever tells it the incident.
+    # A plan makes no directory, whoever tells it the incident's id.
     planned = recorder(tmp_path, check_mode=True)
     planned.task_ended(task(result=joined()))
     nameless = Recorder(NOW, "preflight", {})
@@ -107,12 +107,12 @@ def test_a_run_without_an_incident_leaves_nothing(tmp_path: Path) -> None:
     assert [made.end(NOW, END) for made in (looked, planned, nameless)] == ["", "", ""]
     assert list(tmp_path.iterdir()) == []
     assert nameless._waiting == []
-    # Where no ledger answers, what was tried is recorded under the run's own name, when its play has ended.
+    # If no ledger answers, what was tried is recorded under the run's own name once its play has ended.
     tried = recorder(tmp_path)
     tried.task_ended(task(unreachable=True))
     tried.play_began(NOW + 2, "2. Stopped")
     assert tried.path == tmp_path / "INC-1/journal-run-1.jsonl"
-    # Two runs of one id, and what lies there already, are never written over.
+    # Two runs of one id never overwrite each other, or what is there already.
     other = recorder(tmp_path, given=True)
     assert (other.end(NOW, END), tried.end(NOW, END)) == ("", "")
     assert other.path == tmp_path / "INC-1/journal-run-1-2.jsonl"
@@ -120,7 +120,7 @@ def test_a_run_without_an_incident_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_ranked_is_of_the_incident_that_the_kill_joins(tmp_path: Path) -> None:
-    """The ranking asks no ledger whose it is, and plays lie between it and the kill."""
+    """The ranking asks no ledger which incident it belongs to, and other plays come between it and the kill."""
     ranked = task(module="affected_tenants_info", role="selective")
     made = recorder(tmp_path, playbook="scenario2")
     made.task_ended(ranked)
@@ -128,7 +128,7 @@ def test_what_is_ranked_is_of_the_incident_that_the_kill_joins(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
     made.task_ended(task(result=joined("INC-OPEN")))
     assert made.path == tmp_path / "INC-OPEN/journal-run-1.jsonl"
-    # Where nothing came of it, it is recorded as the run was named; a look of triage is not.
+    # If nothing came of it, it is recorded under the run's own name; a look of triage is not recorded.
     asked, looked = recorder(tmp_path, playbook="scenario2"), recorder(tmp_path, playbook="triage")
     for one in (asked, looked):
         one.task_ended(ranked)
@@ -150,7 +150,7 @@ def test_a_change_anywhere_is_told_and_a_cut_is_told_from_it(tmp_path: Path) -> 
             assert read_journal(less).broken_at == f"run-1/{place + 1}: missing"
     cut = read_journal([*whole[:-1], whole[-1][:-9]])
     assert (cut.holds, cut.cut, cut.ended, cut.lines) == (True, True, False, len(whole) - 1)
-    # In the middle, or with an end of line, it is no cut.
+    # In the middle, or with an end of line, it is not a cut.
     assert not read_journal([*whole[:2], whole[2][:-9] + b"\n", *whole[3:]]).holds
     assert not read_journal([*whole, b"[]\n"]).holds
     assert not read_journal([whole[0].replace(b'"seq":1', b'"seq":true')]).holds
@@ -214,14 +214,14 @@ def test_the_directory_is_read_and_told(tmp_path: Path) -> None:
     assert journals_over(answer, {**KNOWN, "silent": ["db1"]}, closed, 90, later) == []
     assert journals_over(answer, {**KNOWN, "names": ["INC-1", "INC-2"]}, closed, 90, later) == []
     assert [journals_over(answer, KNOWN, closed, days, later) for days in (0, -1)] == [[], []]
-    # However old they are: nobody says when it was closed.
+    # They stay however old they are, because no ledger says when the incident was closed.
     assert journals_over(answer, KNOWN, [], 90, later) == []
     assert journal_screen({"msg": "gone"}, KNOWN, [], False)["amiss"] == ["JOURNALS NOT VERIFIED: gone"]
 
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow over 4 KiB, as on a disk that is full. No fixture: pytest writes its own files in between."""
+    """Let no file grow over 4 KiB, as on a full disk. Not a fixture, because pytest writes its own files in between."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
@@ -262,7 +262,7 @@ def test_ten_thousand_hosts_cost_little_each_and_wait_in_bounds(tmp_path: Path) 
     made = recorder(tmp_path)
     most, began = 0.0, time.perf_counter()
     for number in range(10_000):
-        # The ledger is heard late: the first ones wait, and go without it when they are too many.
+        # The ledger is heard late: the first events wait, and are written without it when they are too many.
         at = time.perf_counter()
         made.task_ended(task(f"db{number}", result={"total": number, "changed_count": 1, "elapsed_ms": 12}))
         most = max(most, time.perf_counter() - at)

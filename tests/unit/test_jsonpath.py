@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Paths into JSON answers: where they lead, and what is said of those that lead nowhere."""
+"""Paths into JSON answers: where they lead, and what is said about those that lead nowhere."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_removed_takes_the_member_alone(text: str, path: list[str], without: str
         "0x10",
         "-",
         "1_000",
-        "٣",  # A digit, and none that JSON knows.
+        "٣",  # A digit, but not one that JSON knows.
         "True",
         "undefined",
         "/* */ {}",
@@ -148,7 +148,7 @@ def test_deep_nesting_is_read_or_refused_and_never_a_crash(kind: str, depth: int
     try:
         assert replaced(text, ["a"], "false") == text[:-5] + "false}"
     except NotJson:
-        # A plain depth that PostgreSQL takes too must be read.
+        # A moderate depth, which PostgreSQL takes too, must be read.
         assert depth > 900
 
 
@@ -178,12 +178,12 @@ def test_what_is_replaced_is_the_place_and_not_a_letter_more(
         return
     point = deepest(node, path)
     if point.is_object:
-        # A member comes in right behind one brace; with it taken out again the text is the old one to the letter.
+        # A member is inserted right after a brace; without it the text is exactly the old one.
         added = len(new) - len(text)
         spots = [at + 1 for at, sign in enumerate(text) if sign == "{"]
         assert any(text[:at] == new[:at] and text[at:] == new[at + added :] for at in spots)
     else:
-        # Something that is no object makes way, and all around it stays.
+        # Anything that is not an object is replaced, and everything around it stays.
         rest = text.split(point.text)
         assert any(
             new.startswith(point.text.join(rest[:i])) and new.endswith(point.text.join(rest[i:]))

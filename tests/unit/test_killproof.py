@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When looks at application processes are a proof: V1 twice, by who lives at the end, and nothing else since."""
+"""When looks at application processes are a proof: V1 twice from all that live at the end, and nothing else since."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_one_that_has_gone_is_not_waited_for_unless_it_is_known_to_live() -> Non
     assert shared(events, 2)["proven"]
     (row,) = shared(events, 2, alive=(3,))["unproven"]
     assert (row["pid"], row["error"]) == (3, "it says v2")
-    # It may just be slow: after a moment nobody calls it gone.
+    # It may just be slow: after so short a time it does not count as gone.
     soon = [(0, V2, 3), *[(0.1 + moment / 100, V1, pid) for moment in range(60) for pid in (1, 2)]]
     assert not shared(soon, 2)["proven"]
 

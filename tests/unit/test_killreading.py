@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an answer of an application process says about the flag: V1 is what was named for it, and nothing else."""
+"""What an answer of an application process says about the flag: V1 is only what was named as V1."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_tenant_in_the_path_is_a_step_and_never_a_path() -> None:
     assert said({"t": {"a.b": 0, "7": 0}, "pid": 7}, **given).serves == V1
     assert said({"t": {"a.b": 0, "7": 3}, "pid": 7}, **given).why == "it serves V2 for tenant 7"
     assert said({"t": {"a.b": 0}, "pid": 7}, **given).serves == UNKNOWN
-    # One that is on weighs more than one that is not known.
+    # A tenant that is on outweighs one that is not known.
     assert said({"t": {"7": 3}, "pid": 7}, **given).serves == V2
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By which id an incident was opened, where the ledger gave it a number: what bears that id may be given back by it."""
+"""Which id an incident was opened under, if the ledger gave it a number: it may give back what bears that id."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CLOSED, OPEN = True, False
     [
         ([("INC-7", CLOSED), ("INC-7-2", OPEN)], {"INC-7-2": "INC-7"}),
         ([("INC-7", CLOSED), ("INC-7-2", CLOSED), ("INC-7-3", OPEN)], {"INC-7-3": "INC-7"}),
-        # What bears INC-7 is INC-7-2's, that is open; who typed INC-7-3 did not ask for INC-7.
+        # What bears INC-7 belongs to INC-7-2, which is open; whoever typed INC-7-3 did not ask for INC-7.
         ([("INC-7", CLOSED), ("INC-7-2", OPEN), ("INC-7-3", OPEN)], {"INC-7-2": "INC-7"}),
         ([("INC-7", OPEN), ("INC-7-2", OPEN)], {}),
         ([("INC-7-2", CLOSED), ("INC-7-2-2", OPEN)], {"INC-7-2-2": "INC-7-2"}),
@@ -86,7 +86,7 @@ def test_a_repair_finds_the_fence_by_what_its_incident_was_opened_as_and_repairs
 def test_the_write_block_of_an_incident_with_a_number_has_the_id_that_was_asked_for() -> None:
     answer: dict[str, Any] = {"incidents": [{"incident_id": "INC-7-2", "aliases": [], "opened_as": "INC-7"}]}
     assert incident_names([answer], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2"]
-    # What the closed one of this id was known by besides is none of its names; one that is open elsewhere is the same.
+    # Other names of the closed incident of this id are not its names; one that is open elsewhere is the same incident.
     first = {"incident_id": "INC-7", "aliases": ["INC-A"], "opened_as": "INC-7"}
     answer["incidents"].append({**first, "closed_at": "2026-11-20T03:00:00Z"})
     assert incident_names([answer], {"incident_id": "INC-7-2"}) == ["INC-7", "INC-7-2"]

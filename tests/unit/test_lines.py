@@ -146,7 +146,7 @@ def test_the_headline_does_not_count_who_follows_the_default_among_those_who_are
     headline = judge({"db1": answer(), "db2": answer("2/1", global_default=default)})["headline"]
     assert headline.startswith("CONTAINED: Kanban V2 is off for all 2,000 tenants (600 were switched off now)")
     assert ("; whoever has no row of their own may still have it, for the default of all is on." in headline) is said
-    # Who was named has a row.
+    # A tenant that was named has a row.
     assert "default" not in judge({"db1": answer(global_default=default)}, named=True)["headline"]
 
 
@@ -225,14 +225,14 @@ def test_what_holds_is_told_beside_what_does_not_and_the_way_back_too() -> None:
     assert result["headline"].endswith(" Also: the fence is proven. NOT WELL: no evidence of app1.")
     undo = "ansible-playbook chatia.kanban_rollback.reenable -e kanban_reenable=all -e kanban_incident_id="
     assert f"If this was a misfire:\n{undo}" in text(result)
-    # Each on a line of its own, what does not hold first.
+    # Each has a line of its own, and what does not hold comes first.
     assert result["lines"][1:3] == ["NOT WELL: no evidence of app1.", "Also: the fence is proven."]
-    # Where nothing was done, or may have been, there is nothing to take back.
+    # If nothing was done or may have been done, there is nothing to take back.
     assert "misfire" not in text(judge({"db1": UNREACHABLE}))
 
 
 def part(kind: str, bad: str = "", **more: object) -> Answer:
-    """A part as the filters judge it."""
+    """Return a part as the filters judge it."""
     wrong = [bad] if bad else []
     return {"kind": kind, "holds": not bad, "good": kind, "bad": wrong, "lines": [f"{kind} line"], **more}
 
@@ -246,9 +246,9 @@ def test_an_objective_that_counts_until_validated_is_met_by_nothing_less() -> No
     assert good == "Time: validated after 31.0 s, within the objective of 300 s. Contained after 3.0 s."
     bad = clock(part("validate", "the V1 walk failed on app1"))
     assert bad == "Time: NOT VALIDATED after 31.0 s, and the objective is 300 s. Contained after 3.0 s."
-    # The watch comes after it.
+    # The watch comes after the validation.
     assert "validated after" in clock(part("validate"), part("watch", "the metrics are degraded"))
-    # And what is kept for later is about another question.
+    # What is kept for later is a different question.
     assert "Time: validated after" in clock(part("validate"), part("preserve", "no evidence of redis2"))
 
 

@@ -107,7 +107,7 @@ def test_a_step_is_one_line_with_its_figure_below_the_heading() -> None:
         "00:04  Switch it off [db1]: 50 of 50 tenants off, 9 switched now",
     ]
     assert made.incident == "INC-1"
-    # Said once.
+    # The database and the incident are printed once.
     assert texts(made.ended(step(task="t2", result=KILL)))[0].startswith("00:04  Switch it off")
 
 
@@ -165,7 +165,7 @@ def test_what_is_slow_is_said_with_its_limit() -> None:
     made.host_began(AT + 2, step(task="t2", name="Other"), None)
     assert made.status(AT + 12).endswith("[db1, db2], and 1 more")
     assert texts([*made.ended(step(at=AT + 6)), *made.task_began(AT + 6)])[-1].endswith("[db1]: took 00:06")
-    # As a line that stays, below its heading where there is none yet.
+    # As a line that stays, below its heading if that is not there yet.
     assert texts(made.slow(AT + 12))[-1].startswith("00:12 / 02:00  for 00:12, at most 00:35: Switch it off [db2]")
     made.play_began(AT + 13, "2. Next", "scenario3", False)
     assert made.slow(AT + 14) == []
@@ -188,11 +188,11 @@ def test_a_job_is_known_again_by_its_id() -> None:
     begun = {"ansible_job_id": "j1.2", "started": 1, "finished": 0}
     assert "begun; it goes on" in texts(made.ended(step(module="pg_dump", result=begun)))[-1]
     done = {"ansible_job_id": "j1.2", "finished": 1, "rows": 5, "bytes": 2e6, "tables": [{}], "verified": "toc"}
-    # Also one that was there already, so that nothing was changed.
+    # Also a dump that was there already, so that nothing was changed.
     for changed in (True, False):
         asked = step(task="t2", module="ansible.builtin.async_status", ours=False, changed=changed, result=done)
         assert "5 rows of 1 table, 2.0 MB, proven" in texts(made.ended(asked))[-1]
-    # As the collection's own module asks it, on another host of the same play.
+    # The same when the collection's own module asks, on another host of the same play.
     other = step(host="db2", module="integrity_repair", result=begun)
     assert "begun; it goes on" in texts(made.ended(other))[-1]
     mended = {**begun, "finished": 1, "repair_id": 1, "quarantined": 7, "plan": {"total_rows": 7}}

@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livetermin
 
 @pytest.fixture
 def descriptors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
-    """A terminal on which something may be drawn, redrawn soon: the side that reads, and the one that writes."""
+    """Yield a terminal to draw on, redrawn soon: the side that reads, and the one that writes."""
     monkeypatch.setattr(_liveterminal, "REDRAWN_SECONDS", 0.02)
     monkeypatch.setenv("TERM", "xterm")
     for name in ("CI", "JOB_ID"):
@@ -32,7 +32,7 @@ def descriptors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
 
 
 def read(descriptor: int) -> bytes:
-    """Return what is there to read, within two seconds."""
+    """Return what there is to read, within two seconds."""
     assert select.select([descriptor], [], [], 2)[0], "nothing was written"
     return os.read(descriptor, 1000)
 

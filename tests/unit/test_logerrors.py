@@ -23,7 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._logerrors 
 
 NOW = datetime.datetime(2026, 11, 25, 3, 20, 0, tzinfo=datetime.UTC).timestamp()
 
-# As node prints one error, and the process ends of it.
+# The way node prints an error that ends the process.
 UNCAUGHT = b"""/srv/app/error.js:12
     throw new Error('boom 1');
     ^
@@ -132,10 +132,10 @@ def test_fresh_errors_count_in_any_zone_whatever_was_written_after_them(hours: f
 
 
 def test_old_errors_are_old_in_every_zone_that_there_is() -> None:
-    # The file was written to 50 minutes after them: no zone in the world makes them newer than that.
+    # The file was written to 50 minutes after these lines: no zone in the world makes them newer than that.
     lines = f"{at(3000)}: error\n".encode() * 9 + b"more\n"
     assert figures(wanted(), Tail(lines, NOW))["error_lines_since"] == 0
-    # After two hours one does; nothing says that it is not this application's.
+    # For two hours there is such a zone, and nothing says that it is not this application's.
     lines = f"{at(7300)}: error\n".encode() * 9 + b"more\n"
     found = figures(wanted(), Tail(lines, NOW))
     assert (found["error_lines_since"], found["since_by"]) == (9, "local_timestamps")
@@ -157,7 +157,7 @@ def test_a_clock_that_was_set_back_hides_nothing() -> None:
 def test_lines_without_a_timestamp_are_as_old_as_the_next_one_at_the_least() -> None:
     between = f"{at(900)}: fine\nerror a\n{at(700)}: fine\nerror b\n".encode()
     found = figures(wanted(), Tail(between, NOW))
-    # The one at the end may be as new as the file: it counts, for nothing says that it is old.
+    # The one at the end may be as new as the file: it counts, because nothing says that it is old.
     assert (found["error_lines_since"], found["error_lines_in_last"]) == (1, 2)
 
 
@@ -171,9 +171,9 @@ def test_what_was_there_at_an_earlier_look_is_not_newer_than_that() -> None:
     tail = Tail(b"error\nerror\nerror\n", NOW, known=12, known_at=NOW - 700)
     found = figures(wanted(), tail)
     assert (found["error_lines_since"], found["since_by"]) == (1, "position")
-    # A line that was not whole then counts as new.
+    # A line that was incomplete at that look counts as new.
     assert figures(wanted(), Tail(b"error\nerror\n", NOW, known=11, known_at=NOW - 700))["error_lines_since"] == 1
-    # The end of a long file begins far behind its beginning.
+    # The end of a long file begins far after its beginning.
     cut = Tail(b"x\nerror\nerror\n", NOW, cut=True, start=1000, known=1008, known_at=NOW - 700)
     assert figures(wanted(), cut)["error_lines_since"] == 1
 

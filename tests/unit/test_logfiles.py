@@ -77,7 +77,7 @@ def test_rotated_files_are_read_as_far_back_as_needed(logs: Path) -> None:
         "api-error.log.2.gz",
     ]
     assert found.complete
-    # Enough lines, and nothing that is young enough behind them.
+    # There are enough lines, and beyond them only what is young enough is read.
     assert len(read(log, since=250, last=1).rotated) == 2
     assert read(log, since=0.01, last=1).rotated == []
 
@@ -108,11 +108,11 @@ def test_what_lacks_counts_only_where_it_could_be_new_and_among_the_last(logs: P
     log.touch()
     found = read(log)
     assert (counts(found)[1], found.complete, found.recent) == (0, False, False)
-    # It was last written before the moment, so nothing in it is new.
+    # It was last written before that moment, so nothing in it is new.
     aged(packed, 900)
     found = read(log)
     assert (found.complete, found.recent) == (False, True)
-    # There are enough lines behind which nothing is looked for.
+    # There are enough lines, so nothing beyond them is looked for.
     aged(packed, 0)
     log.write_text("fine\n" * 100)
     found = read(log)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What libpq is told: nothing that an old one does not know, unless the user says so."""
+"""What libpq is given: nothing that an old one does not know, unless the user asks for it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lines as they may be shown: without colours, control characters and secrets, and alike where they mean the same."""
+"""Lines as they may be shown: without colours, control characters and secrets, and alike if they mean the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._logtext im
     text_of,
 )
 
-# Without digits: a secret whose digits alone were taken out would be found nowhere.
+# Without digits: a secret of which only the digits were taken out would not be found in any output.
 SECRET = "troubador"
 
 

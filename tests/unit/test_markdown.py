@@ -42,7 +42,7 @@ def test_code_within_a_line_cannot_be_ended_from_inside(text: str) -> None:
         assert shown == "–"
         assert not clean(text, 120)
     else:
-        # A run of backticks ends the code only where it is as long as the one that begins it.
+        # A run of backticks ends the code only if it is as long as the one that begins it.
         assert len(found[1]) not in {len(run) for run in re.findall("`+", found[2])}
 
 

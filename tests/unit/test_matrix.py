@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each row of scenario 2's matrix, and that only what is known goes on by itself."""
+"""Each row of scenario 2's matrix, and that a run continues by itself only on what is known."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def decide(facts: Any, escalate: str = "ask", **options: Any) -> Facts:
         ("most", {"before": MANY, "gate": gate("ok")}, "escalate", "ask"),
         ("most", {"before": FEW, "gate": gate("ok"), "after": MANY}, "escalate", "ask"),
         ("nobody", {"before": NOBODY}, "unknown", "unknown"),
-        # Those of the list are what was on, and the same command again goes on with them.
+        # The list has those that were on, and the same command, typed again, continues with them.
         ("ranked", {"before": {**NOBODY, "tenants": [{"tenant": "7"}]}}, "go_on", "go_on"),
         ("nobody", {"before": FEW, "gate": gate("degraded"), "after": NOBODY}, "unknown", "unknown"),
         ("nobody", {"before": NOBODY, "gate": gate("degraded")}, "unknown", "unknown"),

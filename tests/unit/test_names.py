@@ -57,7 +57,7 @@ def test_the_exact_name_comes_first_and_then_the_folded_one(wanted: str, there: 
 def test_the_search_path_decides_between_schemas_as_in_sql() -> None:
     there = tables("public.companies", "app.companies", path=("app", "public"))
     assert str(resolve_table("companies", there)) == "app.companies"
-    # An exact name far back in the path is meant before a folded one in front.
+    # An exact name late in the path takes precedence over a folded one in front.
     there = tables("public.Companies", "app.companies", path=("app", "public"))
     assert str(resolve_table("Companies", there)) == "public.Companies"
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may hold a secret is never shown, and what is none takes no figure out of a result."""
+"""What may hold a secret is never shown, and what is not a secret takes no figure out of a result."""
 
 from __future__ import annotations
 
