@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is bold and what is foreign in a message, what is due in an outbox, and what the last screen says of it."""
+"""What is bold and what is foreign in a message, what is due in an outbox, and what the last screen says about it."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_later_stop_goes_on_with_what_is_open_on_the_page_or_has_its_own(there
 def test_what_a_ledger_tells_of_a_message_goes_beside_what_is_here() -> None:
     early, late = "2026-11-25T03:00:00.000000Z", "2026-11-25T04:00:00.000000Z"
     ways = [
-        # Here, in the ledger, and what counts.
+        # The status here, the one in the ledger, and the one that counts.
         ((SENT, early), (FAILED, late), SENT),
         ((FAILED, late), (SENT, early), SENT),
         ((FAILED, early), (UNKNOWN, late), UNKNOWN),
@@ -179,7 +179,7 @@ def test_what_a_ledger_tells_of_a_message_goes_beside_what_is_here() -> None:
         }  # fmt: skip
         assert found.text == ("here" if here in (SENT, UNKNOWN) else "there")
     assert recalled(None, other) == other
-    # What a ledger gives is read as what it is, and told in its order.
+    # What a ledger gives is read only if it is a message, and told in order.
     documents = documents_of([message("b", Route("slack:#a", SENT)), message("dry", Route("slack:#a", DRY))], [])
     assert [one["name"] for one in documents] == ["messages/b"]
     given: list[dict[str, Any]] = [{**documents[0], "at": "1", "earlier": []}, {**documents[0], "name": "messages/c"}]
@@ -231,7 +231,7 @@ def test_a_route_is_told_in_order_and_a_pager_does_not_ring_after_the_end() -> N
     assert not overtaken(first, first.routes[0], [first, last])
     over = last.with_route(Route("pagerduty", SENT))
     assert overtaken(first, first.routes[0], [first, over])
-    # An alarm from after that end is another.
+    # An alarm from after that end is a new one.
     assert not overtaken(replace(first, at="2026-3"), first.routes[0], [first, over])
 
 
@@ -239,7 +239,7 @@ def test_who_has_it_is_not_told_again_and_what_is_old_is_not_told() -> None:
     some = message("some", Route("mail:executives", FAILED, left=("b@x.example",)))
     again = message_of(json.loads(json.dumps(some.as_json())))
     assert again == some
-    # Those who have it had that text, so the others get the same.
+    # Those who have the message got that text, so the others get the same.
     assert merged(some, message("some", Route("mail:executives"), text="Another")).text == some.text
     assert due_by_route([some], False, "2026-11-25T03:00:00.000000Z") == {"mail:executives": ["some"]}
     assert due_by_route([some], False, "2026-11-25T03:00:00.000001Z") == {}
@@ -254,10 +254,10 @@ def test_what_was_told_stays_as_it_was_told() -> None:
     assert (both.subject, [(route.route, route.status) for route in both.routes]) == (
         "Off", [("slack:#a", SENT), ("slack:#c", PENDING), ("slack:#b", FAILED)],
     )  # fmt: skip
-    # Nobody has it yet: the newer words, in the place of the older ones.
+    # Nobody has it yet: it gets the newer words, and keeps the place of the older ones.
     fresh = merged(replace(told, routes=told.routes[1:]), new)
     assert (fresh.subject, fresh.at) == ("Other", told.at)
-    # In earnest after a dry run.
+    # A real message after a dry run.
     dry = message("one", Route("slack:#a", DRY))
     assert merged(dry, new).routes[0].status == PENDING
     assert merged(dry, dry).routes[0].status == DRY
@@ -278,10 +278,10 @@ def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
     assert first == "Messages: 0 sent"
     assert "1 it is not known whether they arrived (mail executives: no answer in time)" in second
     assert "kanban_notify_again=true" in second
-    # What may be sent twice is sent again by itself.
+    # A message that may be sent twice is sent again by itself.
     (pager,) = screen(Route("pagerduty", UNKNOWN, error="no answer in time"))
     assert pager.startswith("Messages: 0 sent, 1 not (pagerduty: no answer in time); report.yml")
-    # A channel that may not be made is none of those that are missing, and is told all the same.
+    # A channel that may not be made does not count as missing, but is reported all the same.
     made = Route("slack:#new", FAILED, error="the channel could not be made: missing_scope", final=True)
     assert screen(made) == [
         "Messages: 0 sent",

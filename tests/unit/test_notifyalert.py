@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The message of what a triage by an alert has found: to whom, once, and in no other message's way."""
+"""The message about what a triage started by an alert has found: to whom, once, and in no other message's way."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_the_beginning_of_scenario_3_calls_everybody_once_and_in_one_channel() -
     assert announce["about"]["channel"] == "#incident-20261125-2358"
     assert found["scenario3-user-notice"]["component_status"] == "under_maintenance"
     assert found["scenario3-initial-stakeholders"]["routes"] == []
-    # Nobody else calls everybody, and without a channel of its own nothing is said there.
+    # No other scenario calls everybody, and without a channel of the incident's own nothing is said in one.
     assert planned(summary(), "scenario2", "begin")["scenario2-announce"]["mention"] == ""
     assert planned(summary(), "scenario3", "begin")["scenario3-initial-oncall"]["routes"] == ["pagerduty"]
 
@@ -91,14 +91,14 @@ def test_a_key_is_told_once_and_another_stop_is_another() -> None:
     assert list(again) == list(one)
     another = planned(summary(), "scenario3", "begin", kept=kept(*one), started=LATER, changed=True)
     assert next(iter(another)) == "scenario3-announce-2"
-    # The same run's own end finds what its beginning was called.
+    # The end of the same run finds what its beginning was called.
     so_far = [*kept(*one), *kept(*another, at="2026-11-27T00:00:00.000000Z")]
     assert list(planned(summary(), "scenario3", "begin", kept=so_far, started=LATER, changed=True)) == list(another)
     assert (
         next(iter(planned(summary(), "scenario3", "resolved", kept=so_far, started=LATER + 1e6)))
         == "scenario3-scenario3-2"
     )
-    # A roll-out that was paused had no stop.
+    # Pausing a roll-out was not a stop.
     paused = kept("scenario2-update-paused")
     assert "scenario2-announce" in planned(summary(), "scenario2", "begin", kept=paused, started=LATER, changed=True)
 
@@ -115,7 +115,7 @@ def test_writes_that_are_refused_again_after_the_end_are_another_stop() -> None:
     ):
         found = planned(summary(), "scenario3", "begin", kept=told, started=LATER, refused=refused)
         assert next(iter(found)) == first, told
-    # Before the release the whole of scenario 1 is over with its end: it refuses no writes.
+    # Scenario 1 is over with its end, without a release, because it refuses no writes.
     over = kept("scenario1-announce", "scenario1-scenario1")
     assert next(iter(planned(summary(), "scenario1", "begin", kept=over, started=LATER))) == "scenario1-announce"
 
@@ -133,9 +133,9 @@ def test_what_is_repaired_and_validated_is_news_though_everybody_was_off_before(
     assert keys("contained", True, *told, records=rows) == "scenario3-update-recovered"
     assert keys("contained_not_well", True, *told, records=rows) == "scenario3-update-recovered-not-well"
     assert keys("undone", False, *told, "scenario3-update-recovered") == "scenario3-update-undone"
-    # Where it is not stopped that is what people hear of.
+    # If V2 is not stopped, that is what people hear.
     assert keys("degraded", True, *told) == "scenario3-update-degraded"
-    # Once more repaired after its undo.
+    # Repaired once more after the undo.
     again = keys("contained", True, *told, "scenario3-update-recovered", "scenario3-update-undone", records=rows)
     assert again == "scenario3-update-recovered-again2"
 
@@ -177,7 +177,7 @@ def test_whatever_holds_another_time_is_told_another_time() -> None:
         "scenario3-update-degraded-again2",
     ]
     assert "scenario3-announce-degraded" in planned(summary(), "scenario3", "begin", verdict="degraded")
-    # A stage that was taken back is no success of it, and what comes after is told.
+    # A stage that was taken back is not a success of that stage, and what comes after it is told.
     stages = [
         next(
             iter(planned(summary(), "", "return", step="stage 50", verdict=verdict, kept=kept(*before), started=LATER))
@@ -195,7 +195,7 @@ def test_a_return_of_everybody_is_the_end_where_nobody_was_told_of_one() -> None
     assert found["scenario3-scenario3"]["routes"] == ["slack:#incidents", "pagerduty"]
     assert (found["scenario3-scenario3"]["pager"], found["scenario3-user-resolved"]["resolves"]) == ("resolve", True)
     assert found["scenario3-user-resolved"]["about"]["verdict"] == "restored"
-    # The last stage is one, an earlier one is none, nor is what did not go well or came after no stop.
+    # The last stage is the end; an earlier one is not, and neither is one that did not go well or followed no stop.
     assert "scenario3-user-resolved" in planned(given, "", "return", verdict="reenabled", step="stage 100 %")
     some = summary(run("scenario3"), stages=[{"host": "db1", "on_after": 10, "had_it": 50}])
     for one, verdict in ((some, "reenabled"), (given, "degraded"), ({**given, "scenario": ""}, "restored")):
@@ -208,7 +208,7 @@ def test_the_end_tells_the_beginning_as_it_began() -> None:
     assert found["scenario3-announce"]["about"]["verdict"] == "contained"
     assert list(found)[-2:] == ["scenario3-update-degraded", "scenario3-user-update-degraded"]
     assert "scenario3-announce" in planned(summary(), "scenario3", ["begin", "update"], verdict="recovered")
-    # Users of scenario 2 have no notice that there could be more of.
+    # Users have no notice of scenario 2 that could be followed by more.
     assert list(planned(summary(), "scenario2", "update")) == ["scenario2-update-contained"]
 
 
@@ -234,10 +234,10 @@ def test_figures_that_only_messages_have_and_none_that_was_not_measured() -> Non
     given = summary(errors={"affected_companies": 1, "affected_after": 2}, records=rows)
     about = planned(given, "scenario2", "begin")["scenario2-announce"]["about"]
     assert (about["affected"], about["normalised"], about["rows"], about["recovered_from"]) == (1, 0.96, 9, "both")
-    # What was counted before the stop says nothing of what it made good.
+    # A count from before the stop says nothing about what the stop made good.
     early = summary(errors={"affected_companies": 0, "affected_after": None})
     assert planned(early, "scenario2", "begin")["scenario2-announce"]["about"]["normalised"] is None
-    # Each stage counts its own; each database has a last one.
+    # Each stage counts only its own tenants; of each database the last stage counts.
     rows = [
         {"host": "db1", "on_after": 2, "before": 0, "had_it": 20},
         {"host": "db1", "on_after": 18, "before": 2, "had_it": 20},

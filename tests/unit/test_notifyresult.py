@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What report.yml says of messages that were sent again, and a subject that is one line."""
+"""What report.yml says about messages that were sent again, and a subject that is one line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a message was told without is told later, to whom it was told, and once."""
+"""What a message lacked when it was sent is told later, to those who got the message, and once."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_words_that_were_left_out_go_by_the_same_channels_and_lists_and_nothing_
         ("slack:#incidents", "pending"),
         ("mail:executives", "pending"),
     ]
-    # Once, and nothing where nothing was written, all were told of it since, or nobody was told.
+    # Once; and nothing if nothing was written, if all have been told since, or if nobody was told.
     assert left_words([TOLD, more], WORDS, LATER, False) == []
     assert left_words([TOLD], {"prevention": "x"}, LATER, False) == []
     since = replace(TOLD, key="scenario3-scenario3", at=LATER, text=f"{more.text} and more", without=())
     assert left_words([TOLD, since], WORDS, LATER, False) == []
     assert left_words([replace(since, text="other"), TOLD], WORDS, LATER, False) == [more]
-    # A channel hears one thing once, however many messages lack it.
+    # A channel hears the same thing once, however many messages lack it.
     channels = (Route("slack:#incidents", SENT), Route("slack:#engineering", SENT))
     two = [TOLD, replace(TOLD, key="other", routes=channels)]
     assert [[route.route for route in one.routes] for one in left_words(two, WORDS, LATER, False)] == [
@@ -62,10 +62,10 @@ def test_a_dry_run_and_a_run_without_a_service_take_nothing_from_one_that_tells(
     (more,) = left_words([TOLD, dry], WORDS, LATER, False)
     assert [route.status for route in more.routes] == ["pending", "pending"]
     assert [route.status for route in merged(dry, more).routes] == ["pending", "pending"]
-    # What only a dry run was to tell is told by one.
+    # If a message was only a dry run, its words are told by a dry run, too.
     rehearsed = replace(TOLD, routes=tuple(replace(route, status=DRY) for route in TOLD.routes))
     assert without([rehearsed, dry])["words"] == []
-    # No service led anywhere, and then that of mail does.
+    # At first no service has a route, and then mail has one.
     nowhere, by_mail = replace(more, routes=()), replace(more, routes=(Route("mail:executives", SENT),))
     assert without([TOLD, nowhere])["words"] == [TOLD.key]
     assert left_words([TOLD, nowhere], WORDS, LATER, False) == [more]
@@ -80,7 +80,7 @@ def test_what_was_told_later_is_no_other_telling_and_what_is_left_out_is_known()
     assert key_of("scenario3 update", "contained", 1, [TOLD.key, more.key]) == TOLD.key
     assert without([TOLD]) == {"words": [TOLD.key], "figures": [TOLD.key]}
     assert without([TOLD, more]) == {"words": [], "figures": [TOLD.key]}
-    # Nobody tells a status page of words later, so nobody says that it is told.
+    # A status page gets no words later, so they do not count as missing there.
     assert without([replace(TOLD, routes=(Route("status_page", SENT),))]) == {"words": [], "figures": [TOLD.key]}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages for who is on call have the runbook's headings, and say and show the same in both languages."""
+"""The pages for the person on call have the runbook's headings, and say and show the same in both languages."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ENGLISH, PORTUGUESE = DOCS / "oncall", DOCS / "pt_BR" / "oncall"
 PAGES = ["going-back.md", "index.md", "scenario1.md", "scenario2.md", "scenario3.md", "triage.md"]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w+)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<page>[^)#:]*)(?:#(?P<heading>[^)]+))?\)")
-# What people type or read on a screen is the contract's, in either language.
+# What people type or read on a screen is part of the contract, and the same in either language.
 CODE = re.compile(r"`([^`\n]+)`")
 
 
 def fences(page: Path, kind: str) -> list[str]:
-    """What stands between fences of a kind, a line each, in the order of the page."""
+    """Return what stands between fences of a kind, one line each, in the order of the page."""
     found = [part["text"] for part in FENCE.finditer(page.read_text(encoding="utf-8")) if part["kind"] == kind]
     return [line.strip() for text in found for line in text.splitlines() if line.strip()]
 
@@ -36,7 +36,7 @@ def headings(page: Path) -> list[str]:
 
 
 def screens(page: Path) -> list[str]:
-    """Code in sentences and tables, sorted: languages have an order of their own."""
+    """Return the code in sentences and tables, sorted, because each language has an order of its own."""
     return sorted(CODE.findall(prose(page)))
 
 
@@ -68,7 +68,7 @@ def test_links_between_these_pages_lead_to_headings_that_are_there(folder: Path,
             assert not link["heading"] or link["heading"] in anchors(target.read_text(encoding="utf-8")), link[0]
 
 
-# As people know them from the runbook that these pages take the place of.
+# As people know them from the runbook that these pages replace.
 FIRST = "Trigger, Impact, RTO, Immediate Actions"
 PLANNED = {
     "scenario1.md": f"{FIRST}, Validation, Communication, Follow-up",
@@ -82,5 +82,5 @@ PLANNED = {
 def test_the_headings_are_those_of_the_runbook_in_its_order(name: str) -> None:
     for page in (ENGLISH / name, PORTUGUESE / name):
         titles = re.findall(r"^## (.+)$", prose(page), re.MULTILINE)
-        # In Portuguese the runbook's own word stands behind, in brackets.
+        # In Portuguese the runbook's own word follows, in brackets.
         assert ", ".join(re.sub(r".*\((.+)\)", r"\1", title) for title in titles) == PLANNED[name]

@@ -45,7 +45,7 @@ def test_a_plan_counts_one_database_once() -> None:
     assert "900 of 1,000 tenants would change" in result["headline"]
 
 
-# _flagvalues: a container that we made, or that stood there as something else, is not put back ("text" is lost).
+# _flagvalues: a container that we made, or that was something else before, is not put back ("text" is lost).
 @pytest.mark.parametrize("prior", ['{"a": "text", "x": 1}', '{"a": null, "x": 1}', '{"x": 1}'])
 def test_only_the_flag_goes_back_where_its_container_was_missing(prior: str) -> None:
     flag = Flag("jsonb", "t", "i", "c", path=("a", "b"), absent_is_on=True)
@@ -54,7 +54,7 @@ def test_only_the_flag_goes_back_where_its_container_was_missing(prior: str) -> 
     assert back == PutBack("restored", replaced(prior, ["x"], "2"))
 
 
-# _priorfile.retire: the second file that is taken over overwrites the first, "kept as evidence".
+# _priorfile.retire: the second file that is taken over overwrites the first one, which was "kept as evidence".
 def test_evidence_of_two_imports_is_kept(tmp_path: Path) -> None:
     kept = []
     for number in (1, 2):
@@ -63,7 +63,7 @@ def test_evidence_of_two_imports_is_kept(tmp_path: Path) -> None:
     assert [read_file(path) for path in kept] == [[batch(1)], [batch(2)]]
 
 
-# PriorFile.append: once a place was used no other is tried, although reading searches all.
+# PriorFile.append: once a place was used, no other is tried, although reading searches all.
 def test_a_disk_that_fills_up_in_the_middle_sends_the_rest_to_the_next_place(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     file = PriorFile(NAME, [one, two])
@@ -111,7 +111,7 @@ def test_no_depth_is_a_crash(kind: str) -> None:
         assert read_document(f'{{"k": {nest(kind, depth)}}}', flag) in (Document(True), Document(False, False))
 
 
-# explain_connect: of several addresses the first one's line is shown under the other one's code.
+# explain_connect: of several addresses, the line of the first is shown under the code of the other.
 def test_the_line_that_decided_is_the_line_that_is_shown() -> None:
     said = (
         'connection to server at "localhost" (::1), port 5432 failed: Connection refused\n\tIs the server running?\n'
@@ -121,7 +121,7 @@ def test_the_line_that_decided_is_the_line_that_is_shown() -> None:
     assert "password authentication failed" in explain_connect(said, "h").what
 
 
-# One line: a database's name, a ledger's incident id, an error's "what" (it lists tenant ids as they are).
+# One line: for a database's name, a ledger's incident id, an error's "what" (it lists tenant ids as they are).
 @pytest.mark.parametrize("case", ["name", "incident", "what", "environment"])
 def test_every_line_is_one(case: str) -> None:
     given = {
@@ -142,12 +142,12 @@ def test_blank_settings_between_two_kills(prior: str) -> None:
     assert put_back_document(written, prior, mark_of(written), "false", flag, " \n").outcome == "restored"
 
 
-# first_line: the severity is cut wherever it stands.
+# first_line: the severity is cut off wherever it stands.
 def test_a_name_that_looks_like_a_severity_stays() -> None:
     assert first_line('relation "ERROR:x" does not exist') == 'relation "ERROR:x" does not exist.'
 
 
-# verdict(): answers that are fewer than names drop hosts without a word: CONTAINED over a host that nobody heard.
+# verdict(): if there are fewer answers than names, hosts are dropped silently: CONTAINED over a host nobody heard.
 def test_a_host_without_an_answer_is_never_dropped() -> None:
     result = verdict(["db1", "db2"], [answer()], [{}], what="contain", run={"incident_id": "I"}, seconds=1, objective=9)
     assert result["failed"]

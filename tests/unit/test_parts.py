@@ -80,7 +80,7 @@ def test_the_drain_is_what_counts_in_the_end() -> None:
     assert "SELECT pg_terminate_backend(42)" in whole(part)
     assert fence_part(["db1"], [answer()], [draining], [fence()])["holds"]
     assert not fence_part(["db1"], [answer()], [fence()], [draining])["holds"]
-    # A drain that gave no answer changes nothing for the better.
+    # A drain that gave no answer improves nothing.
     assert not fence_part(["db1"], [answer()], [draining], [UNREACHABLE])["holds"]
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cache counts as purged only when every master says that all its keys were gone over."""
+"""The cache counts as purged only when every master says that it has gone through all its keys."""
 
 from __future__ import annotations
 

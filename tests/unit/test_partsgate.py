@@ -34,7 +34,7 @@ LIMITS = {
 
 
 def result(*values: tuple[float | str, float | str], **more: Any) -> dict[str, Any]:
-    """A watch of two metrics on app1; a text in a value's place is the reason for none."""
+    """Return a watch of two metrics on app1; a text in place of a value is the reason why there is none."""
     tries = [
         {
             "try": number,
@@ -78,7 +78,7 @@ def test_who_is_asked_what() -> None:
     ]
     assert gate_unmeasured(METRICS, {"error_rate": {}, "dnd_p95": {}, "tags": {}}) == ["dnd_p95", "tags"]
     assert gate_unmeasured(METRICS, {"dnd_p95": {}}, ["error_rate", "query"]) == ["query"]
-    # Nobody is asked for what stands in a word that is none of the three.
+    # If ``where`` is none of the three words, nobody is asked for the metric.
     odd = {"error_rate": {"url": "u", "where": "apps"}}
     assert gate_metrics(odd, ["app", "db", "controller"]) == []
     assert gate_unmeasured(odd, {"error_rate": {}}) == ["error_rate"]
@@ -101,7 +101,7 @@ def test_who_gives_no_sample_has_one_without_a_value_and_a_replica_has_none() ->
         ("error_rate", "app2", None, "unreachable"),
         ("error_rate", "app3", None, "failed"),
         ("error_rate", "app4", None, "failed"),
-        # --limit names others, or it has left the play.
+        # --limit leaves it out, or it has left the play.
         ("error_rate", "app5", None, "not_asked"),
         ("errors", "db2", None, "unreachable"),
         ("public", "localhost", 9.0, None),
@@ -180,7 +180,7 @@ def test_a_watch_that_was_unstable_says_so_and_passes_only_if_it_was_steady_at_i
     assert not gate_steady({**whole, "spells": late}, 300)
     part = gate_part({**whole, "spells": late, "steady": False, "passed": False})
     assert part["bad"] == ["the metrics of scenario1 are not steady: good in the end, but unstable from 00:10 to 04:50"]
-    # A watch that waits for the first ok began with what was bad.
+    # A watch that waits for the first ok begins with what was bad.
     assert not any("was unstable" in line for line in gate_part({**whole, "end": "first_ok"})["lines"])
 
 
@@ -201,7 +201,7 @@ def test_hosts_that_are_not_asked_are_not_waited_for_and_never_good() -> None:
     assert gate_settled(after(0, 0, second=skipped))
     assert after(0, 0, second=skipped)["verdict"] == "no_data"
     assert not gate_settled(after(0, 3, second=skipped))
-    # One that could not be reached just now may be back at the next try.
+    # A host that could not be reached just now may be back at the next try.
     assert not gate_settled(after(0, 0, second={"unreachable": True, "msg": "no route"}))
     samples = gate_samples({"app": ["app1"]}, {"app1": skipped}, metrics)
     everybody = judge([{"try": 1, "seconds": 0.0, "samples": samples}], limits, 30)
@@ -222,7 +222,7 @@ def test_a_metric_that_there_is_nobody_to_ask_for_is_not_waited_for_and_never_go
     assert not gate_settled(after(0), there)
     assert (gate_settled(after(0, 0), there), after(0, 0)["verdict"]) == (True, "no_data")
     assert not gate_settled(after(0, 3), there)
-    # All databases may wait to be promoted: then there is somebody to ask, who has no figure now.
+    # All databases may be waiting to be promoted: then there is somebody to ask, but without a figure now.
     assert not gate_settled(after(0, 0), ["error_rate", "loop_lag"])
     assert not gate_settled(after(0, 0))
     nobody = judge([{"try": 1, "seconds": 0.0, "samples": []}], limits, 30)
@@ -244,7 +244,7 @@ def test_who_may_have_no_figure_is_waited_for_until_somebody_had_one() -> None:
     assert not gate_settled(after(None), ["queue"])
     assert not gate_settled(after(None, None, None), ["queue"])
     assert gate_settled(after(1, 1), ["queue"])
-    # Good twice at the end, and not to be relied on.
+    # Good twice at the end, but not reliable.
     flapping = after(9, 1, 9, 1, 9, 1, 1)
     assert [metric["verdict"] for metric in flapping["metrics"]] == ["no_data", "unstable"]
     assert not gate_settled(flapping, ["queue"])

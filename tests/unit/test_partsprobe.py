@@ -50,7 +50,7 @@ def test_a_proof_says_how_many_and_how_long_after_the_commit() -> None:
     assert named["good"] == "every application process serves V1 to those of the list"
     part = proof_part(["app1", "app2"], [proof(), proof(max_seconds=2)], [1.7, 2.2])
     assert (part["kind"], part["holds"]) == ("validate", True)
-    # Half a second went by on the way to app2, which its module could not know.
+    # Half a second passed before app2 was asked, which its module could not know.
     assert part["lines"] == [
         "app1: 1 of 1 processes serve V1, at most 0.3 s (median) and 0.9 s (slowest) after the commit",
         "app2: 1 of 1 processes serve V1, at most 0.8 s (median) and 2.5 s (slowest) after the commit",
@@ -110,7 +110,7 @@ def test_a_number_that_is_out_of_date_is_held_against_the_list_of_pm2() -> None:
     ]
     dead = [*living(1, 2), *living(3, 4, alive=False)]
     assert proof_part(["app1"], [asked], [2.0], listed=[{"processes": dead}])["holds"]
-    # One that was started again since is no more than there were.
+    # A process that was restarted since is not an additional one.
     assert proof_part(["app1"], [asked], [2.0], listed=[{"processes": living(1, 9)}])["holds"]
     # Two addresses of one process are one process.
     twice = proof(processes=[process(1), {**process(2), "pid": 101}])
@@ -123,7 +123,7 @@ def test_other_processes_of_pm2_are_named_and_not_held_against_the_proof() -> No
     part = proof_part(["app1"], [asked], [2.0], listed=[listed])
     assert part["holds"]
     assert part["lines"][1:] == ["app1: pm2 also lists mail ner, not asked which board it serves"]
-    # Where no id is found again, nobody can tell which of them are which.
+    # If no id is found again, nobody can tell which process is which.
     nameless = proof(processes=[{**process(1), "pid": None}, {**process(2), "pid": None}])
     part = proof_part(["app1"], [nameless], [2.0], listed=[listed])
     assert "4 living processes of api, mail ner, 2 were asked" in part["bad"][0]
@@ -148,7 +148,7 @@ def test_a_host_that_could_not_be_asked_is_named(judged: Any, nothing: Answer) -
     assert "app2: " in whole(part)
     assert "NOT ACCOUNTED FOR" in whole(part)
     assert not any("app1" in bad for bad in part["bad"])
-    # One that no answer came of at all counts as well.
+    # A host without any answer counts as well.
     assert not judged(["app1", "app2"], [good])["holds"]
 
 
@@ -225,12 +225,12 @@ def test_the_commit_is_what_was_noted_less_what_went_by_since() -> None:
     flag, fence = answer(), {"elapsed_ms": 500}
     assert commit_moment([1000.0], [flag], [fence]) == pytest.approx(999.47)
     assert commit_moment([1000.0], [flag], [{}]) == pytest.approx(999.97)
-    # The last of several counts; replicas and hosts that said nothing are none of them.
+    # The last of several counts; replicas and hosts that said nothing do not.
     several = commit_moment([990.0, 1000.0, 1010.0, 0, 1020.0], [flag, flag, replica(), flag, UNREACHABLE], [fence] * 5)
     assert several == pytest.approx(999.47)
     assert commit_moment([1000.0], [UNREACHABLE], [{}]) == 0
     assert commit_moment([], [], []) == 0
-    # The kill raised the fence besides; or it tried, and the task did it.
+    # The kill raised the fence as well; or it tried to, and the task did it.
     told = answer(fence={"elapsed_ms": 500, "holds": True}, fence_ms=510)
     assert commit_moment([1000.0], [told], [fence]) == pytest.approx(999.46)
     tried = answer(fence=None, fence_ms=6000)
@@ -244,10 +244,10 @@ def killed(count: int = 0, ago: float | None = None) -> Answer:
 
 
 def test_errors_count_since_the_kill_that_switched_somebody_and_not_since_one_that_found_nobody() -> None:
-    # This run switched somebody off: since its processes turned.
+    # This run switched somebody off: errors count from when its processes turned.
     assert v1_moment(1005.0, [1000.0], [killed(60)], 30) == 1005
     assert v1_moment(1005.0, [1000.0, 1001.0], [killed(0, 900), killed(3)], 30) == 1005
-    # An earlier one did, a quarter of an hour ago; its processes had their time.
+    # An earlier run did, a quarter of an hour ago, and its processes had their time.
     assert v1_moment(1005.0, [1000.0], [killed(0, 900)], 30) == 130
     assert v1_moment(1005.0, [1000.0, 1001.0], [killed(0, 900), killed(0, 601)], 30) == 430
     # It was seconds ago, and this run has seen them turn.
@@ -265,6 +265,6 @@ def test_the_way_past_a_host_that_is_gone_is_a_line_to_type() -> None:
     gone = {"unreachable": True, "msg": "no route to host"}
     past = proof_part(["app1", "app2"], [proof(), gone])["next"]
     assert past == ["To go on without app2, with the same command: -e 'kanban_app_hosts=app:!app2'"]
-    # Nobody to go on with, or one that answered and is not well.
+    # Nobody is left to go on with, or the other host answered and is not well.
     assert "next" not in proof_part(["app1"], [gone])
     assert "next" not in proof_part(["app1", "app2"], [proof(), {"failed": True, "msg": "broken"}])

@@ -95,7 +95,7 @@ def test_a_log_that_does_not_go_as_far_back_as_errors_count_is_no_log_without_er
     part = processes_part(["app1"], [gone], LIMITS)
     assert (part["holds"], part["bad"]) == (False, [far])
     assert "app1: /l/e.log: e.log.1.gz: the archive is damaged" in part["lines"]
-    # All that can be both new and among the last lines was read; the older ones are not asked for.
+    # All that can be both new and among the last lines was read; the older ones are not needed.
     busy = host(complete=False)
     assert processes_part(["app1"], [busy], LIMITS)["holds"]
     assert processes_part(["app1"], [busy], {"error_lines_since": 5})["bad"] == [far]

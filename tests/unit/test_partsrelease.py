@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An undo: writes are given back everywhere, and the incident is closed, or it is said where not."""
+"""An undo: writes are given back everywhere and the incident is closed, or the screen says where they are not."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_writes_are_given_back_everywhere_or_it_is_said_where_not() -> None:
     released = {"changed": True, "held": False, "server": {"cluster": "abc"}}
     assert fence_lowered_part(["db1"], [answer()], [lowered])["holds"]
     assert not fence_lowered_part(["db1"], [answer()], [FAILED])["holds"]
-    # Where no database knows the incident nobody has looked at a fence, which may be up for another one.
+    # If no database knows the incident, nobody has looked at a fence, which may be up for another incident.
     assert fence_lowered_part(["db1"], [{"database": answer()["database"]}], [{}])["good"] == ""
     assert block_released_part(["r1", "r2"], [released, REDIS_REPLICA], "redis")["holds"]
     assert not block_released_part(["r1"], [{"changed": False, "held": True}], "redis")["holds"]
     assert block_released_part(["r2"], [REDIS_REPLICA], "redis")["bad"] == ["the master of r2 was not asked"]
     assert not block_released_part(["r1"], [UNREACHABLE], "redis")["holds"]
-    # What Redis does not tell of a replica is no reason to hold its master for asked.
+    # If Redis says too little about a replica, that is no reason to count its master as asked.
     assert not block_released_part(["r2"], [{**REDIS_REPLICA, "server": {"cluster": None}}], "redis")["holds"]
 
 
@@ -63,7 +63,7 @@ def test_an_undo_over_data_that_is_not_validated_says_so_and_how_to_stop_again(v
     assert part["holds"], "it is what was asked for"
     assert ("NOT VALIDATED" in whole(part)) is not sound
     assert ("ansible-playbook chatia.kanban_rollback.scenario3 -i hosts" in part.get("next", [])) is not sound
-    # Where no fence was up there was nothing to validate.
+    # If no fence was up, there was nothing to validate.
     assert "next" not in fence_lowered_part(["db1"], [answer()], [{**lowered, "changed": False}], False, [{"x": 1}])
 
 

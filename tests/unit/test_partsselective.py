@@ -21,7 +21,7 @@ from .answers import UNREACHABLE, Answer, answer, database, judge, swept, text
 
 READ = {"enabled": 0, "unreadable_count": 0}
 SKIPPED: Answer = {"skipped": True, "measured": False, "tenants": []}
-# A task that a rescued block never came to.
+# A task that a rescued block never reached.
 NEVER: Answer = {"skipped": True, "skip_reason": "Conditional result was False"}
 
 
@@ -44,7 +44,7 @@ def rank_part(*answers: Answer, verified: Answer | None = None, why: str = "", *
 
 
 def watched(verdict: str = "ok", *, passed: bool = True, **more: Any) -> Answer:
-    """What the role observe leaves of a watch."""
+    """Return what the role observe leaves of a watch."""
     metric = {"name": "error_rate", "verdict": verdict, "settled": True, "ignored": False, "value": 0.0, "hosts": []}
     facts = {"gate": "scenario2", "try": 4, "watched_seconds": 300.0, "seconds": 300.0, "interval": 10.0}
     limit = {"threshold": {"max": 0.1, "unit": "%", "consecutive": 3}}
@@ -73,7 +73,7 @@ def test_a_list_holds_when_the_same_ids_were_read_again_and_are_off() -> None:
 def test_a_tenant_that_was_deleted_since_is_named_and_fails_nothing() -> None:
     part = rank_part(ranked("7", "9", gone=["9"]), verified=READ)
     assert (part["holds"], part["lines"][2]) == (True, "  9 (company 9): 40 errors, one every 1.5 s; it exists no more")
-    # With nobody left there is nobody to ask for again.
+    # If nobody is left, there is nobody to ask for again.
     part = rank_part(ranked("7", gone=["7"]))
     assert (part["holds"], part["good"]) == (True, "the list is ranked")
 
@@ -139,7 +139,7 @@ def test_a_decision_holds_unless_a_person_is_needed() -> None:
     screen = text(judge({"db1": answer(total=1, changed=1)}, parts=[asks], named=True))
     assert "Next: ansible-playbook chatia.kanban_rollback.scenario1" in screen
     assert "If this was a misfire" in screen
-    # One thing is next, and it is not to type the same again.
+    # There is one next step, and it is not to type the same again.
     assert "Next: mend" not in screen
     assert decision_part({})["bad"] == decision_part(None)["bad"] == ["nothing was decided"]
 
@@ -201,7 +201,7 @@ def test_a_watch_that_was_left_out_on_purpose_is_no_failure() -> None:
 def test_a_watch_that_was_to_be_and_was_not_is_a_failure_with_its_reason() -> None:
     assert watch_part({}, 5)["bad"] == ["nothing was watched, for what is above does not hold"]
     assert watch_part({"problem": "no metric"}, 5, decided=True)["holds"] is False
-    # Also where an earlier try of this run left something.
+    # Also if an earlier try of this run left something.
     for result in ({}, watched()):
         part = watch_part(result, 5, decided=True, why="no metric has\na source")
         assert (part["bad"], part["lines"]) == (["the metrics were not watched"], ["No watch: no metric has a source"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What docs/plan-mapping.md names is there: modules, playbooks, variables, checks, templates, tests."""
+"""What docs/plan-mapping.md names exists: modules, playbooks, variables, checks, templates, tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "plan-mapping.md").read_text(encoding="utf-8")
 AS_WRITTEN = ROOT / "tests/integration/test_plan_as_written.py"
-# Words in code that are the plan's, PostgreSQL's or Redis' and none of ours.
+# Words in code that are the plan's, PostgreSQL's or Redis' and not ours.
 OF_OTHERS = {"kanban_emergency", "jsonb_set", "pg_stat_statements", "total_time", "used_memory_human"}
 
 
@@ -60,7 +60,7 @@ def test_variables_and_checks_are_there() -> None:
 
 
 def test_no_other_name_is_left() -> None:
-    """One that is misspelt as nothing of the above would be seen by none of the others."""
+    """A name so misspelt that it looks like none of the above would be seen by none of the other tests."""
     modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
     options = {"plan_hash"}
     alone = {text for text in code() if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", text) and not text.startswith("test_")}

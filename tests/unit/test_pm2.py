@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is kept of pm2's answer, and how pm2 is run: nothing that could be secret, and no daemon that did not run."""
+"""What is kept of pm2's answer, and how pm2 is run: nothing that could be secret, and no daemon is started by it."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_pm2_is_run_as_the_owner_of_its_home_with_an_environment_of_its_own(
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A home of pm2 whose daemon is this test: it listens, and has a pid."""
+    """Yield a home of pm2 whose daemon is this test: it listens, and has a pid."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="kanban-") as name, socket.socket(socket.AF_UNIX) as server:
         (Path(name) / "pm2.pid").write_text(str(os.getpid()))
         server.bind(f"{name}/rpc.sock")
@@ -175,7 +175,7 @@ def test_where_node_is_missing_that_is_said(home: Path) -> None:
 
 
 def test_a_program_that_lies_beside_the_node_of_the_daemon_is_found(home: Path) -> None:
-    """Where nvm is, pm2 is on nobody's PATH; here node is a copy of sleep."""
+    """With nvm, pm2 is on nobody's PATH; here node is a copy of sleep."""
     bin_directory = home / "nvm"
     bin_directory.mkdir()
     shutil.copy("/bin/sleep", bin_directory / "node")
@@ -192,7 +192,7 @@ def test_a_program_that_lies_beside_the_node_of_the_daemon_is_found(home: Path) 
 
 
 def test_another_home_is_an_error_that_names_those_with_a_daemon(tmp_path: Path) -> None:
-    # Several of one home, as containers on this host have them, are one home.
+    # Several daemons of one home, as in containers on this host, count as one home.
     homes = [*["/home/app/.pm2"] * 6, "/home/deploy/.pm2"]
     commands = [["bash", "-c", f'exec -a "PM2 v7.0.4: God Daemon ({each})" sleep 60'] for each in homes]
     with contextlib.ExitStack() as stack:
@@ -211,7 +211,7 @@ def test_another_home_is_an_error_that_names_those_with_a_daemon(tmp_path: Path)
 
 
 def _says_daemon(title: Path) -> bool:
-    # At the start: until bash has become it, the title is bash's, which has these words further on.
+    # At the beginning: until bash has become it, the title is bash's, which has these words further on.
     return title.read_bytes().startswith(b"PM2 v")
 
 

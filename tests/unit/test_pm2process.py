@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a process of pm2's list runs, by what the kernel says, and how its memory goes."""
+"""Whether a process of pm2's list runs, by what the kernel says, and how its memory changes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_process_that_is_no_child_is_known_by_when_it_began() -> None:
     assert judged(row(), [process(parent=1, uptime=58)], CONTEXT, {})["alive"]
     assert judged(row(), [process(parent=1, uptime=58)], Context(NOW, None, 0), {})["alive"]
     assert not judged(row(pm_uptime=None), [process(parent=1)], CONTEXT, {})["alive"]
-    # The clock was set an hour ahead since: the daemon's child stays its child.
+    # The clock has been set an hour ahead since: the daemon's child stays its child.
     assert judged(row(), [process()], Context(NOW + 3600, 50, 5), {})["alive"]
 
 

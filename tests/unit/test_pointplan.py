@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a scratch instance of a point in time is told, and what is understood of what it says."""
+"""How a scratch instance of a point in time is started, and how its messages are read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointerrors import choose, recovery_failed
 
 STANZA = plan.Stanza("/usr/bin/pgbackrest", "main", "/etc/it's 100%.conf", None, 2, "20261127-020000F")
-# As pg_controldata of PostgreSQL 17 prints it.
+# As printed by pg_controldata of PostgreSQL 17.
 CONTROL = """Database system identifier:           7712669012737754833
 max_connections setting:              100
 max_worker_processes setting:         8
@@ -168,7 +168,7 @@ def test_only_what_a_dead_run_left_is_swept(tmp_path: Path) -> None:
             (directory / "data").mkdir(parents=True)
         began = text.replace('"began": "', '"began": "9')
         (dead / place.MARKER).write_text(began)
-        # The same process, by its id and when it began, without its lock; and what says nothing of ours.
+        # The same process, by its id and start time, but without its lock; and a marker that is not one of ours.
         (other / place.MARKER).write_text(text)
         (strange / place.MARKER).write_text('{"pid": 1}')
         (tmp_path / "else" / place.MARKER).write_text(began)
@@ -190,7 +190,7 @@ def test_only_what_a_dead_run_left_is_swept(tmp_path: Path) -> None:
 
 @pytest.fixture
 def short() -> Iterator[Path]:
-    """A directory whose path leaves room for a socket's, which pytest's own does not always."""
+    """Yield a directory whose path leaves room for a socket's, which pytest's own does not always."""
     with tempfile.TemporaryDirectory() as made:
         yield Path(made)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each answer of the application's hosts comes to: a line for what is missing, and none for V2."""
+"""What each answer of the application's hosts leads to: a line for what is missing, and none for V2."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_figures_without_a_source_or_a_threshold_are_named() -> None:
     assert (item.must, "not measured: dropped, other" in item.what) == (False, True)
     item = only(metrics(good, {"error_rate": {"max": 1}}))
     assert (item.must, "not judged: odd" in item.what) == (False, True)
-    # As an inventory drops one of the profile's.
+    # This is how an inventory drops one of the profile's metrics.
     assert metrics(good, {**LIMITS, "dropped": None, "other": None}) == []
     assert "not judged: odd" in only(metrics(good, {**LIMITS, "odd": None})).what
     wrong, nothing, *_rest = metrics(good, {"error_rate": {}})
@@ -130,7 +130,7 @@ def test_figures_without_a_source_or_a_threshold_are_named() -> None:
     assert (nothing.must, "both a source" in nothing.what) == (True, True)
     odd, *_rest = metrics(good, None, {"error_rate": {"url": "u", "where": "apps"}})
     assert (odd.must, "both a source" in odd.what) == (True, True)
-    # So are the limits of a profile whose name is misspelt.
+    # The same holds for the limits of a profile whose name is misspelt.
     profile, *_rest = metrics(good, {})
     assert (profile.must, "kanban_threshold_profile" in profile.todo) == (True, True)
 

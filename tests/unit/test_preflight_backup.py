@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No backup, an old one and a source that is silent are told, each once; where none is to be asked nothing is."""
+"""No backup, an old one and a silent source are reported, each once; if none is to be asked, nothing is."""
 
 from __future__ import annotations
 

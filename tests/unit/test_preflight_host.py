@@ -44,7 +44,7 @@ def test_a_place_below_one_that_nobody_may_write_is_missing(tmp_path: Path, monk
 
 def test_the_room_is_no_less_than_the_dump_itself_asks_for() -> None:
     assert host.room_for(100 * GIGABYTE, 1.2) == 120 * GIGABYTE
-    # What is small asks for what has to stay free.
+    # A small dump needs at least what has to stay free.
     assert host.room_for(0, 1.2) == GIGABYTE
     assert host.room_for(GIGABYTE, 1.2) == GIGABYTE + GIGABYTE // 2
     # The numbers are the module's own.
@@ -62,7 +62,7 @@ def test_where_a_dump_can_be_proven(
 ) -> None:
     for name in ("initdb", "postgres", "createdb"):
         (tmp_path / name).touch(mode=0o755)
-    # PostgreSQL lets no root make an instance.
+    # PostgreSQL does not let root make an instance.
     monkeypatch.setattr(os, "geteuid", lambda: user)
     programs = Programs(str(tmp_path), 17, "17.2")
     check = host.proof_check(programs, Source(SERVER, 17, "UTF8", may_create, ()))

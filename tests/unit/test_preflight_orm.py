@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Saves of whole rows are told from moves, by the text of the statement alone, as each ORM writes it."""
+"""Saves of whole rows are told apart from moves by the text of the statement alone, as each ORM writes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighto
 FENCED = ("laneId", "lane_id", "kanbanOrder")
 MOVE = 'UPDATE "Tickets" SET "laneId"=$1,"kanbanOrder"=$2,"updatedAt"=$3 WHERE "id" = $4'
 
-# Each save of a whole row, by who sends it; all of them to Tickets or tickets.
+# Each save of a whole row, by its sender; all of them to Tickets or tickets.
 SAVES = {
     "Sequelize save": 'UPDATE "Tickets" SET "id"=$1,"status"=$2,"companyId"=$3,"laneId"=$4,"kanbanOrder"=$5,'
     '"updatedAt"=$6 WHERE "id" = $7 RETURNING "id","status","companyId","laneId","kanbanOrder","updatedAt"',
@@ -105,7 +105,7 @@ def test_a_save_of_the_whole_row_is_seen_however_it_is_written(who: str) -> None
     "query",
     [
         MOVE,
-        # The column is only compared, given back, read or talked about.
+        # The column is only compared, returned, read or mentioned.
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,d=$4 WHERE "laneId" = $5',
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,d=$4 WHERE id=$5 RETURNING "laneId"',
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,d="laneId"',
@@ -113,7 +113,7 @@ def test_a_save_of_the_whole_row_is_seen_however_it_is_written(who: str) -> None
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,d=\'"laneId"=1, "laneId"=2\'',
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,d=$x$, "laneId"=1$x$ /* , "laneId"=$1 */ -- , "laneId"=$1',
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,d=$4 FROM "Lanes" AS "laneId" WHERE true',
-        # Another column, table or schema whose name is alike.
+        # Another column, table or schema with a similar name.
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,"laneIdOld"=$4',
         'UPDATE "Tickets" SET a=$1,b=$2,c=$3,laneId=$4',
         'UPDATE "TicketsArchive" SET a=$1,b=$2,c=$3,"laneId"=$4',
@@ -122,7 +122,7 @@ def test_a_save_of_the_whole_row_is_seen_however_it_is_written(who: str) -> None
         'UPDATE "Lanes" SET a=$1,b=$2,c=$3,"laneId"=$4 FROM "Tickets" WHERE true',
         'WITH x AS (UPDATE "Lanes" SET a=$1,b=$2,c=$3,"laneId"=$4 RETURNING *) INSERT INTO "Tickets" SELECT * FROM x',
         'INSERT INTO "Lanes" SELECT * FROM "Tickets" ON CONFLICT (id) DO UPDATE SET "laneId" = excluded."laneId"',
-        # No update of it.
+        # Not an update of it.
         'INSERT INTO "Tickets" ("laneId") VALUES ($1) ON CONFLICT (id) DO UPDATE SET a = excluded."laneId"',
         'INSERT INTO "Tickets" ("laneId") VALUES ($1) ON CONFLICT DO NOTHING',
         'SELECT "laneId" FROM "Tickets" WHERE a = \'UPDATE "Tickets" SET "laneId"=1\' FOR UPDATE',

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""READY is said only where everything was seen to be there; else a numbered list, the most important first."""
+"""READY appears only if everything was seen to be there; otherwise a numbered list, the most important first."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_wrong_value_is_told_once_with_the_hosts_that_have_it() -> None:
 
 @pytest.mark.parametrize(("forks", "told"), [(3, True), (4, False), (50, False), (0, False)])
 def test_fewer_forks_than_a_stop_has_hosts_are_told_and_keep_nothing_from_being_ready(forks: int, told: bool) -> None:
-    # Those that dead hosts keep waiting are databases and Redis alone, each once.
+    # Dead hosts keep only databases and Redis waiting, each counted once.
     caches = {"r1": cache(), "r2": cache(), "db2": {**db(), **cache()}}
     result = judge({"db1": db(), "db2": {**db(), **cache()}}, caches, forks=forks)
     assert [item["name"] for item in result["items"]] == ["forks"] * told
@@ -215,7 +215,7 @@ def test_contacts(contacts: list[Any]) -> None:
         ("1003.1 1000.0", 1001.0, "2.1"),
         ("997.9 1000.0", 1001.0, "2.1"),
         ("998.1 1000.0", 1001.0, None),
-        # It took long to ask: the host's time lies within.
+        # It took long to ask, and the host's time lies within that.
         ("1009.0 1000.0", 1010.0, None),
         # Without a fraction of a second.
         ("997 1000.0", 1001.0, None),

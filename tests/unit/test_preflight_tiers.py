@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tier without hosts: what somebody typed is missing, what nobody named need not be there."""
+"""A tier without hosts: one that somebody typed is missing, one that nobody named need not be there."""
 
 from __future__ import annotations
 

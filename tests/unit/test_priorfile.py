@@ -32,7 +32,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: another user
 
 
 def batch(number: int, letters: int = 0) -> Change:
-    """Return a batch with a number to know it by, and a prior value of so many letters."""
+    """Return a batch with a number to know it by, and a prior value of that many letters."""
     return Change("disabled", "false", 1, f'{{"{number}"}}', f'{{"{"x" * letters}"}}')
 
 
@@ -89,7 +89,7 @@ def test_a_torn_last_line_spoils_nothing_before_it(place: Path) -> None:
     last = text.splitlines(keepends=True)[-1]
     for cut in range(1, len(last) + 1):
         (place / NAME).write_bytes(text[:-cut])
-        # Without its newline alone, the line says all that it has to say.
+        # If only its newline is missing, the line is still complete.
         assert read_file(place / NAME) == [batch(number) for number in range(3 if cut == 1 else 2)]
 
 
@@ -104,7 +104,7 @@ def test_a_torn_last_line_does_not_swallow_the_next_one(place: Path) -> None:
 
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """No file grows past ``size``: the write that meets the end is done in part, as on a disk that fills up."""
+    """Let no file grow past ``size``: the write that meets it is done in part, as on a disk that fills up."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -278,7 +278,7 @@ def test_the_incident_of_a_kill_that_only_a_file_knows_of_is_found_by_its_name(t
     kill, back = (Change(action, "{}", 1, "{1}", "{true}") for action in ("disabled", "restored"))
     PriorFile(file_name("INC-1", "cluster", "flag"), [tmp_path]).append(kill)
     PriorFile(file_name("INC-2", "another cluster", "flag"), [tmp_path]).append(kill)
-    # A name that does not stand in the file's own.
+    # An id that is not in the name of its file.
     PriorFile(file_name("the one of Ana", "cluster", "flag"), [tmp_path]).append(kill)
     assert in_force([tmp_path], "cluster", "flag") == ("INC-1", tmp_path / file_name("INC-1", "cluster", "flag"))
     assert in_force([tmp_path], "cluster", "another flag") is None

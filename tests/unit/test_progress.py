@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a repair is, as it is told, and how far a job is, in words."""
+"""How far a repair is, as it reports that, and how far a job is, in words."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Redis' patterns mean here what they mean there: for each line of the tables a Redis was asked."""
+"""Redis' patterns mean the same here as in Redis: each line of the tables was checked with a Redis."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_example_fits_its_pattern(pattern: bytes) -> None:
 
 @pytest.mark.parametrize("stars", [40, 450])
 def test_no_pattern_takes_long(stars: int) -> None:
-    """Tried anew at each star, these would take longer than the universe is old."""
+    """Tried again at each star, these would take longer than the universe is old."""
     hostile = [b"a*" * stars + b"b", b"*a" * stars + b"b", b"*[^b]" * (stars // 3) + b"b", b"*?" * stars + b"b"]
     globs = globs_from("patterns", hostile)
     started = time.monotonic()

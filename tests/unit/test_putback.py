@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Undo is exact: a document comes back to the letter, or its flag alone where the rest has been changed since."""
+"""Undo is exact: a document comes back to the letter, or its flag alone if the rest has been changed since."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ flag = Flag("jsonb", "Companies", "id", "settings", path=("kanban",))
 
 
 def put_back(current: str | None, prior: str | None, of: Flag = flag, enabled: bool = False) -> PutBack:
-    """Put back one document as a restore does: what it knows is the prior, the mark and the value that was written."""
+    """Put back one document as a restore does, which knows the prior, the mark and the value that was written."""
     mark = mark_of(written_document(prior, of, enabled))
     return put_back_document(current, prior, mark, of.json_value(enabled), of)
 
@@ -226,5 +226,5 @@ def test_putting_back_twice_is_putting_back_once(content: Content, kept: Flag, a
     current = replaced(written_document(prior, kept, enabled=False), [OTHER], added.text)
     back = put_back(current, prior, kept)
     again = put_back(back.text if back.outcome == "restored" else current, prior, kept)
-    # The prior's own text bears the mark only where nothing had to be written at all.
+    # The prior's own text bears the mark only if nothing had to be written at all.
     assert again.outcome == "already" or again.text == back.text

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a ranking is asked for, what it tells and freezes, and its lines on a screen."""
+"""What a ranking is asked for, what it reports and freezes, and its lines on a screen."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_share(affected: int, on: int, part: float | None) -> None:
         (1800, 10, (1800, 5)),
         (300, 10, (300, 1)),
         (0, 10, (1, 1)),
-        # Who is affected is asked of now, and a watch of hours does not make it need hundreds of errors.
+        # The question is who is affected now, and a watch of hours does not make that need hundreds of errors.
         (36000, 10, (3600, 10)),
         (300, 0, (300, 0)),
         (300, 1200, (300, 100)),

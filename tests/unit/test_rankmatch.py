@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rankmatch 
 
 
 def found(wanted: str, text: str, ignore_case: bool = True) -> bool:
-    """Look as PostgreSQL will: its regular expressions agree with Python's for what is made here."""
+    """Search as PostgreSQL will: its regular expressions agree with Python's for those that are made here."""
     match = match_for(wanted, ignore_case)
     if match.kind == "all":
         return True

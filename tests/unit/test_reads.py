@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which columns are read, by the profile's maps: what a role gets, so one too many is one that it should not see."""
+"""Which columns are read, by the profile's maps: a role gets these, so one too many is one that it should not see."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_check_reads_its_columns_its_key_and_what_they_point_to() -> None:
     ]
     other = {**check, "references": {**lanes, "tenant": "owner"}}
     assert reads({}, {}, [other])[1]["columns"] == ["id", "owner"]
-    # Duplicates are told by what is the same in them.
+    # Duplicates are recognized by what is the same in them.
     twice = {"kind": "duplicate", "table": "Links", "columns": ["a", "b"], "column": "a", "references": lanes}
     assert reads({}, {}, [twice]) == [
         {"table": "Links", "columns": ["a", "b"], "key": False},
@@ -50,7 +50,7 @@ def test_each_kind_reads_what_its_options_name() -> None:
         {"table": "Tickets", "columns": ["id", "company"], "key": True},
         {"table": "Links", "columns": ["ticket", "tag"], "key": False},
         {"table": "Tags", "columns": ["id", "owner", "kanban"], "key": False},
-        # When it was is worth a look, and nothing that a check could not do without.
+        # The time is worth a look, but not a column that the check could not do without.
         {"table": "Tickets", "columns": ["at"], "key": False, "optional": True},
     ]
     foreign = reads({}, {}, [{**by_tag, "unless": "Lanes"}])
@@ -91,6 +91,6 @@ def test_what_repairs_change_and_nothing_for_what_is_only_judged() -> None:
         {"table": "TicketTags", "delete": True, "columns": []},
         {"table": "Tickets", "delete": False, "columns": ["kanbanLane"]},
         {"table": "Tickets", "delete": False, "columns": ["kanbanOrder"]},
-        # Nothing of it is done where that table is.
+        # None of it is done if that table exists.
         {"table": "TicketTags", "delete": True, "columns": [], "unless": "Lanes"},
     ]
