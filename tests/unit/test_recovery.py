@@ -64,7 +64,7 @@ def test_one_plan_is_approved_by_its_own_hash_and_several_by_one_of_all() -> Non
     two = plan_of_all([planned("1", "aa", 3), planned("2", "bb", 4)])
     assert two["rows"] == 7
     assert two["hash"] not in ("aa", "bb", "")
-    # Whichever is asked first.
+    # In whichever order they are asked.
     assert plan_of_all([planned("2", "bb", 4), planned("1", "aa", 3)]) == two
     assert plan_of_all([planned("1", "aa", 3), planned("2", "cc", 4)])["hash"] != two["hash"]
 
@@ -92,7 +92,7 @@ def test_an_override_that_came_as_a_text_is_said_with_the_line_that_would_do() -
     assert "is a text" in found[0]
     assert "-e '{kanban_break_glass: {what: [approval], reason: ...}}'" in found[0]
     assert any("may not approve" in text for text in found)
-    # Of which any part would be found in it, and none of which would be on record.
+    # Any of these words would be found in such a text, and none would be on record.
     for text in ("approval", "no approval", "approval dump"):
         found = why_not_to_recover(whole, whole["hash"], "ana", "ana", {"what": text, "reason": "x"}, False)
         assert found[0].startswith("what of kanban_break_glass is a text and overrides nothing: type -e '"), found
@@ -168,7 +168,7 @@ def test_a_plan_is_shown_with_the_line_that_applies_it() -> None:
         "-e kanban_approved_by='<who has looked at it>'"
     )
     assert "next" not in part_of(planned("1", "aa", 3), counted(check("a", 3)), recovers=True)
-    # Asked for a plan of the stop: by the time that it is done, the data has another.
+    # This is a plan of the stop: by the time that the stop is done, the data has another plan.
     assert "next" not in part_of(planned("1", "aa", 3), counted(check("a", 3)), recovers=False, check_mode=True)
 
 
@@ -238,7 +238,7 @@ def test_an_undo_with_something_in_the_way_names_it() -> None:
     part = recovery_part(["db1"], [failed], [], "undo", 0, [])
     assert part["bad"] == ["the data on db1 is not as before the repair"]
     assert part["lines"][1] == "db1: in the way: Tags: the key is in use again"
-    # A look in check mode does not fail, and is no word that nothing was there.
+    # A look in check mode does not fail, but does not say that nothing was there either.
     looked = {"changed": False, "undone": [7], "tables": [], "conflicts": [row], "conflicts_count": 1200}
     part = recovery_part(["db1"], [{**looked, "warnings": ["Of INC-1."]}], [], "undo", 0, [], plan=True)
     assert (part["holds"], part["bad"]) == (False, ["1,200 rows on db1 cannot come back"])

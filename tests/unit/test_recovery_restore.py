@@ -78,7 +78,7 @@ def test_what_is_missing_changed_and_newer_is_said_with_tenants_and_keys() -> No
     ):
         assert words in text, text
     assert (part["holds"], part["good"], part["kind"]) == (True, "the plan would bring 103 rows back", "recover")
-    # It is typed as it stands, but for who has looked at it.
+    # It can be typed as it stands, except for who has looked at it.
     assert shlex.split(part["next"][1])[2:-1] == [*APPLY, "-e", "kanban_plan_hash=aa", "-e"]
 
 
@@ -92,7 +92,7 @@ def test_nothing_to_type_where_it_is_applied_refused_a_look_or_nothing() -> None
     none = part_of(compared(0), file="/x/comparison.json")
     assert (none["holds"], none["good"]) == (True, "the backup has no row that would come back")
     assert none["lines"][-1] == "The comparison is in full in /x/comparison.json on the controller"
-    # What only the stop itself would raise is not missed by a look.
+    # A look does not miss what only the stop itself would raise.
     draft = compared(refused=[{"code": "not_fenced", "what": "No fence."}])
     assert (part_of(draft, check_mode=True)["holds"], part_of(draft)["holds"]) == (True, False)
 
@@ -177,7 +177,7 @@ def hours(name: str, at: str | None, kind: str = "timeline", status: str = "corr
             [hours("x", "2026-11-25T02:00:00Z"), hours("y", "2026-11-25T01:00:00Z", "mass_delete")],
             "", "2026-11-25T03:00:00Z", "2026-11-25T01:00:00Z", "the check y tells it",
         ),
-        # Times of rows are not those of hours, and what is as usual tells nothing.
+        # Times of rows are not times of hours, and an hour as usual tells nothing.
         ([hours("x", "2020-01-01T00:00:00Z", "orphan")], "", OPENED, OPENED, "opened then"),
         ([hours("x", "2020-01-01T00:00:00Z", status="ok")], "", OPENED, OPENED, "opened then"),
         ([hours("x", None)], "", "", "2026-11-25T03:05:00Z", "this run began then"),
@@ -190,7 +190,7 @@ def test_a_person_then_a_check_then_the_incident_says_since_when(
     assert found["at"] == at
     assert by in found["by"]
     silent = corrupt_since({"checks": checks}, given, opened, 1764039900 + 365 * 86400, "no route to host")
-    # Nobody knows how long before this run it was, where nothing else tells.
+    # If nothing else tells, nobody knows how long before this run it was.
     assert silent == (found if "this run" not in by else {**silent, "at": ""})
     assert ("no route to host" in silent["by"]) is ("this run" in by)
 
@@ -238,7 +238,7 @@ def test_rows_that_nothing_brings_back_are_no_sound_data_unless_somebody_approve
         [],
         ["public.TicketTags: 480 rows of the backup are gone and nothing brings them back, which nobody has approved"],
     )
-    # Who approves a plan has read which rows stay away. As of the restore: what the plan had may have changed by then.
+    # Those who approve a plan have read which rows stay away. The restore's count holds: the plan's may be outdated.
     some = compared(3, table("Tags", taken=1, reused=1))
     done = {**some, "plan": {**some["plan"], "tables": [table("Tags", taken=2)]}}
     judged = data_judgement(counted(check("a", 0)), point(), some, restored=done, approved=True)

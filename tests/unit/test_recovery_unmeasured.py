@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Data of which something was not measured does not pass, and is said to be not validated: not that it is bad."""
+"""Data of which something was not measured does not pass, and is reported as not validated, but not as bad."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_without_a_dump_it_says_so_and_why_there_is_none() -> None:
             f"db1: data NOT VALIDATED: {told}",
         ],
     )
-    # One that is kept, though it could not be restored for proof, is compared with.
+    # A dump that is kept, although it could not be restored for proof, is compared with.
     assert data_judgement(SOUND, point(), planned("1"), dump={"failed": True, "dest": "/srv/d"})["passed"]
-    # Nor is one looked for where none is to be.
+    # And no dump is looked for if none is to be made.
     assert data_judgement(SOUND, {}, planned("1"), dumped=False, dump={})["passed"]
 
 

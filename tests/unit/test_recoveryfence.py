@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps a table's writes since the fence from being told."""
+"""What keeps a table's writes since the fence from being known."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def test_what_was_noted_at_the_end_of_the_drain_holds() -> None:
 
 
 def test_what_logical_replication_deletes_is_not_said_to_be_from_before_the_fence() -> None:
-    """A subscription that was enabled since: its apply workers touch no part of the fence, and pass it."""
+    """A subscription was enabled since: its apply workers touch no part of the fence, and pass it."""
     (why,) = lacking(subscriptions=["moved"])
     assert why.startswith("It is written by logical replication (subscription moved)")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows read out of a script however it is cut, and what figures come to: what is not known is never a number."""
+"""Rows read out of a script however it is cut, and what figures add up to: what is not known is never a number."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def point(**given: Any) -> Point:
         ({"new": 2, "rows_now": 12}, 2, True),
         ({"gone": 1, "rows_now": 9}, 1, False),
         ({"since": Since(4, 0, False), "changed": 1}, 4, True),
-        # Our own undo's deletions that were counted late make fewer, not more.
+        # Deletions by our own undo that were counted late make the number smaller, not larger.
         ({"since": Since(0, -2, False)}, 0, True),
         ({"since": Since(0, 2, False)}, None, True),
         ({"since": Since(0, 2, True)}, 0, True),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what Redis, its driver and the network say, to the letter, to the error that a person reads."""
+"""How the exact words of Redis, its driver and the network become the error that a person reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply
 )
 
 WHERE = "redis-1:6379"
-# Kind and text as redis-py gives them: of the replies that it knows it takes the first word away.
+# Kind and text as redis-py gives them: it removes the first word of the replies that it knows.
 REPLIES = [
     ("AuthenticationError", "Authentication required.", "wrong_password", ServerError),
     ("AuthenticationError", "invalid username-password pair or user is disabled.", "wrong_password", ServerError),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures and rates of Redis from two readings; what it does not say is none."""
+"""Figures and rates of Redis from two readings; what it does not say has no figure."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_one_reading_has_sums_and_no_rates() -> None:
     assert (found["operations"]["per_second"], found["operations"]["total"]) == (None, 1500)
     assert (found["operations"]["cpu_share"], found["keyspace"]["hit_rate"]) == (None, None)
     assert [row["command"] for row in found["commands"]] == ["keys", "set", "get"]
-    # No line of a database is no key in it.
+    # No line for a database means that it has no key.
     assert found["keyspace"]["count"] == 0
 
 

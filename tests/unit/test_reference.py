@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What there is has its documentation: modules, playbooks and roles."""
+"""Whatever exists is documented: modules, playbooks and roles."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_readme_names_every_module_and_every_playbook() -> None:
     assert table("Playbooks") == {path.name for path in (ROOT / "playbooks").glob("*.yml") if path.stem not in PARTS}
 
 
-# The variables of the one are described by the other, which is there to check them.
+# The variables of kanban are described by profile, which exists to check them.
 APART = {"kanban", "profile"}
 ROLES = sorted({path.name for path in (ROOT / "roles").iterdir()} - APART)
 
@@ -46,7 +46,7 @@ def test_a_role_is_described_with_each_of_its_variables_and_checked_by_nobody(na
     role = ROOT / "roles" / name
     text = (role / "meta/argument_specs.yml").read_text(encoding="utf-8")
     entry, *more = re.findall(r"^  (\w+):$", text, re.MULTILINE)
-    # A stop does not wait for a check of arguments, which Ansible makes where a file of tasks has that name.
+    # A stop does not wait for the check of arguments that Ansible makes if a file of tasks has that name.
     assert not more
     assert entry not in {path.stem for path in (role / "tasks").glob("*.yml")}
     defaults = role / "defaults/main.yml"
@@ -63,5 +63,5 @@ def test_the_profile_is_described_and_a_role_that_a_stop_includes_has_little_to_
     there = set(re.findall(r"^(\w+):", defaults, re.MULTILINE))
     described = set(re.findall(r"^      (\w+):$", specs, re.MULTILINE))
     assert {one for one in there - described if not one.endswith("_default")} == set()
-    # Ansible copies a role's specs with each include, and those of the role that all depend on with all of them.
+    # Ansible copies a role's specs with each include, and with all of them those of the role that all depend on.
     assert (ROOT / "roles/kanban/meta/argument_specs.yml").stat().st_size < 1000

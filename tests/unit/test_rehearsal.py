@@ -67,7 +67,7 @@ def test_a_place_that_nobody_names_could_be_production() -> None:
 def test_it_begins_where_every_host_says_yes() -> None:
     found = decide()
     assert (found["goes"], found["puts_back"], found["refused"]) == (True, False, [])
-    # Who has no Redis and no application host says so.
+    # An inventory without Redis and application hosts says so.
     assert decide(names={**NAMES, "redis": [], "app": []}, patterns={"db": "db", "redis": "none", "app": "none"})[
         "goes"
     ]
@@ -126,7 +126,7 @@ def test_scenario_2_needs_errors_and_scenario_3_stops_without_corruption() -> No
 
 def test_what_an_earlier_one_left_comes_first() -> None:
     alive = {"database": {"now": NOW}, "events": [{"at": "2026-11-27T03:03:04.000000Z"}]}
-    # The block and the fence that it left are no reason against it.
+    # The block and the fence that it left do not speak against it.
     other: dict[str, Any] = {
         "info": info(open=[LEFT]),
         "fence": {"status": "proven"},
@@ -134,7 +134,7 @@ def test_what_an_earlier_one_left_comes_first() -> None:
     }
     found = decide(events=DEAD, **other)
     assert (found["goes"], found["puts_back"], found["refused"], found["left"]) == (False, True, [], {"db1": "INC-1"})
-    # Somebody who is at work is not put back, unless a person says so.
+    # If somebody is still at work on it, it is not put back, unless a person says so.
     found = decide(events=alive, **other)
     assert (found["goes"], found["puts_back"]) == (False, False)
     assert "its last line 61 s ago" in found["refused"][0]
@@ -159,10 +159,10 @@ def test_one_that_gave_no_answer_is_not_dead(events: Answer, why: str) -> None:
     (said,) = found["refused"]
     assert said.startswith(f"db1: a rehearsal is open, and whether it is at work still is NOT KNOWN: {why}"), said
     assert "-e kanban_rehearse=put_back" in said
-    # Who has none open was not to be asked.
+    # A database that has none open did not have to be asked.
     both: dict[str, Any] = {"names": {**NAMES, "db": ["db1", "db2"]}, "info": [info(open=[LEFT]), GOOD["info"]]}
     assert decide(**both, events=[DEAD, events])["puts_back"]
-    # A person may know it.
+    # A person may know that nobody is at work.
     assert decide("put_back", info=info(open=[LEFT]), events=events)["puts_back"]
 
 
@@ -171,7 +171,7 @@ def test_a_replica_shows_what_its_primary_has_open_and_nothing_is_put_back_there
     names = {**NAMES, "db": ["db1", "db2"]}
     found = decide("put_back", names=names, info=[info(open=[LEFT]), replica])
     assert (found["puts_back"], found["left"]) == (True, {"db1": "INC-1"})
-    # A moment after its primary has closed it, it may show it still.
+    # Just after its primary has closed it, the replica may still show it.
     both: dict[str, Any] = {"flag": [GOOD["flag"], {}], "events": [{}, {}]}
     late = decide(names=names, **both, info=[GOOD["info"], replica])
     assert (late["goes"], late["left"], left_over(replica)) == (True, {}, {})

@@ -83,7 +83,7 @@ def test_flag_writes_data_and_application_are_looked_at_again() -> None:
 
 
 def test_where_nobody_knows_what_was_planted_nothing_is_verified() -> None:
-    # Nothing grew, which would be well where nothing was asked for.
+    # Nothing grew, which would be right if nothing had been asked for.
     for answer, why in ((UNREACHABLE, "could not be reached"), ({}, "it was not asked"), ({"planted": []}, "")):
         (line,) = grown(counted(), counted(), CHECKS, KINDS, answer)
         assert line.startswith(f"what was planted is not known: {why}")
@@ -126,7 +126,7 @@ def test_a_replica_may_show_the_block_that_its_master_has_released() -> None:
     shows = block("true", False)
     assert released(block(None, True), shows) == released(block(None, None), shows) == []
     there = "the write block is not released: it is there"
-    # It says nothing of its master, where that did not answer, holds the block, or is another's.
+    # A replica says nothing about its master if that did not answer, holds the block, or is another's.
     assert released(shows) == [f"redis1: {there}"]
     assert f"redis2: {there}" in released(UNREACHABLE, shows)
     assert released(block("true", True), shows) == [f"redis1: {there}", f"redis2: {there}"]
@@ -136,7 +136,7 @@ def test_a_replica_may_show_the_block_that_its_master_has_released() -> None:
 
 def test_a_fence_that_nobody_knows_to_be_down_is_not_as_before() -> None:
     assert back(fence={"status": "lowered"}) == back(fence={"status": "absent"}) == back(fence={}, fenced=False) == []
-    # A host that is lost fails no task that would be remembered.
+    # A lost host has no failed task that would be remembered.
     assert "the fence is not known to be down: could not be reached" in back(fence=UNREACHABLE)[0]
     assert "the fence is not known to be down: it was not asked" in back(fence={})[0]
     assert back(fence={"status": "unproven"}) == ["db1: the fence is not known to be down: unproven"]
@@ -146,7 +146,7 @@ def test_a_fence_that_nobody_knows_to_be_down_is_not_as_before() -> None:
 def test_an_incident_that_nobody_knows_to_be_closed_is_not_as_before() -> None:
     assert back(closed={"incident_id": "INC-1", "latch_left": []}) == []
     assert "the incident is not known to be closed: could not be reached" in back(closed=UNREACHABLE)[0]
-    # Where something else is not as before it stays open on purpose.
+    # If something else is not as before, it stays open on purpose.
     assert back(closed={}, data={"removed": 3, "left": 2}) == [
         "db1: 2 planted rows stay, for rows of others lead to them"
     ]
@@ -158,7 +158,7 @@ NO: Answer = {"failed": True, "msg": "It lacks INSERT.", "error": {"code": "miss
 
 
 def opening(answer: Answer, **closed: Answer) -> list[str]:
-    """Return what is not as before where db2 was acted on and this is what db1 answered to the opening."""
+    """Return what is not as before if db2 was acted on and db1 gave this answer to the opening."""
     answers: dict[str, Any] = {"fence": {"status": "dormant"}, "flag": {"enabled_after": 3}, **closed}
     answers["data"] = {"removed": 5, "left": 0}
     found = {name: [one] for name, one in answers.items()}
@@ -170,7 +170,7 @@ def opening(answer: Answer, **closed: Answer) -> list[str]:
 def test_an_incident_that_may_be_open_is_not_as_before(answer: Answer) -> None:
     (line,) = opening(answer)
     assert line.startswith("db1: whether its incident was opened is not known: ")
-    # It hides nothing of a host whose incident was to be closed.
+    # That hides nothing about a host whose incident was to be closed.
     assert [one[:4] for one in opening(answer, closed=UNREACHABLE)] == ["db2:", "db1:"]
     assert opening(answer, closed={"latch_left": []}) == [line]
 
@@ -242,7 +242,7 @@ def test_who_was_changed_meanwhile_is_named() -> None:
 def test_other_ends() -> None:
     assert screen({**GOES, "goes": False, "refused": ["db1: no"]})[:2] == ("refused", True)
     left = {**GOES, "goes": False, "puts_back": True, "left": {"db1": "INC-1"}}
-    # Whoever asked for a scenario is not to take it for a rehearsal.
+    # Somebody who asked for a scenario must not take it for a rehearsal.
     assert (screen(left)[:2], screen(left, wanted="put_back")[:2]) == (("put_back", True), ("put_back", False))
     assert screen(left, back=["db1: y"])[:2] == ("failed", True)
     assert "PUT BACK IN PART" in screen(left, back=["db1: y"])[2]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether writes are given back, whether they stay so, and what the last screen says of it."""
+"""Whether writes are given back, whether they stay so, and what the last screen says about it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_primary_that_was_taken_over_from_has_nothing_to_say_and_what_was_lost
     assert (found["goes"], found["acts"]) == (True, ["db2"])
     assert "db1: no answer, and none is expected: db2 has taken over from it" in found["lines"]
     assert any(line.startswith("db2: 2 PRIOR VALUES WERE LOST") for line in found["lines"])
-    # Not by the word of one that is itself a replica by now, nor of somebody else's failover.
+    # Not on the word of a server that is itself a replica by now, and not by another host's failover.
     replica = decide(UNREACHABLE, info(failovers=[FAILOVER], writable=False))
     assert any("whether the data of db1 is validated is not known" in text for text in replica["unvalidated"])
     assert not decide(UNREACHABLE, info(failovers=[{**FAILOVER, "host": "db9"}]))["goes"]
@@ -117,7 +117,7 @@ def test_a_host_that_says_nothing_stands_in_the_way_unless_it_is_overridden(answ
     assert silent["refused"][0].startswith("whether the data of db2 is validated is not known: ")
     forced = decide(info(), answer, break_glass=GLASS)
     assert (forced["goes"], forced["overridden"], forced["acts"]) == (True, True, ["db1"])
-    # What nobody could ask may still refuse.
+    # A database that nobody could ask may still refuse writes.
     assert "degraded True" in screen(forced)
 
 
@@ -147,7 +147,7 @@ def test_what_no_override_overrides() -> None:
     text = decide(info(None), break_glass="{what:")
     assert "type -e '{kanban_break_glass: {what: [validation], reason: ...}}'" in text["refused"][0]
     assert decide(info(), break_glass="{what:")["goes"]
-    # Nothing to override: what was given is not on record as an override.
+    # There is nothing to override, so what was given is not on record as an override.
     assert not decide(info(), break_glass=GLASS)["overridden"]
 
 
@@ -175,7 +175,7 @@ def test_what_failed_anywhere_or_could_be_tried_nowhere_is_refused_again(
 def test_a_later_stop_wins_and_one_that_nobody_can_tell_is_said() -> None:
     stopped = outcome(decide(info()), [GOOD], [GOOD], info(kills=2))
     assert (stopped["raise"], stopped["stopped"]) == (True, True)
-    # Nothing is tested then, which is not what is wrong.
+    # Nothing is tested then, but that is not what is wrong.
     assert outcome(decide(info()), [{}], [{}], info(kills=2), kept=[kept({})])["why"] == [
         "somebody stopped it again on db1, and the later stop wins", "writes could not be given back on db1"
     ]  # fmt: skip
@@ -192,11 +192,11 @@ WHOLE_LOOK = {"failed": True, "status": "unproven", "changed": False}
 @pytest.mark.parametrize(
     ("fence", "never"),
     [
-        # The lease was not to be had; or the module looked again, and had lowered nothing.
+        # The lease was not available; or the module looked again, and had lowered nothing.
         ({}, True),
         ({"skip_reason": "Conditional result was False"}, True),
         (WHOLE_LOOK, True),
-        # One of several was lowered; the lease failed after it; nobody heard how it ended.
+        # One of several was lowered; the lease failed after the lowering; nobody heard how it ended.
         ({**WHOLE_LOOK, "changed": True}, False),
         ({"status": "dormant", "changed": True}, False),
         ({"failed": True, "msg": "Timed out.", "timedout": {"period": 35}}, False),
@@ -213,7 +213,7 @@ def test_what_could_not_be_given_back_is_said_with_why_and_whether_it_ever_was(f
         assert "NOT RELEASED: writes could not be given back on db1; nothing had been lowered, its writes" in shown
         assert "its writes are refused as before." in shown
         assert f"\ndb1: the fence was never lowered there: {why}\n" in shown
-        # Nothing has changed that people would be told of; unless nobody knows it.
+        # Nothing has changed that people would have to hear of, unless nobody knows that.
         assert shown.startswith("refused True\n")
         assert screen(decide(info()), told, again=NOT_UP).startswith("raised_again True\n")
     else:
@@ -228,9 +228,9 @@ def test_of_two_databases_the_one_that_was_lowered_is_raised_again() -> None:
     shown = screen(decision, told, again=UP)
     assert "RAISED AGAIN: writes could not be given back on db1; its writes are refused again." in shown
     assert "db1: the fence was never lowered there: " in shown
-    # Somebody else's stop is what is to be read then.
+    # Then the screen has to name somebody else's stop.
     stop = outcome(decide(info()), [{}], [{}], info(kills=2), kept=[kept({})])
-    # Which the ledger has to have.
+    # The ledger has to have that on record.
     assert not stop["never"]
     assert "RAISED AGAIN: somebody stopped it again on db1" in screen(decide(info()), stop, again=UP)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a repair does by default, what its hash is of, and what speaks against it."""
+"""What a repair does by default, what its hash covers, and what speaks against it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHECKS = [{"name": "a", "kind": "orphan", "column": "b", "severity": "high", "re
 
 
 def plan(*parts: Part, **checks: int | None) -> Plan:
-    """Return a plan of parts and checks by name with their counts; each would be mended by a delete."""
+    """Return a plan of parts and of checks by name with their counts; each would be mended by a delete."""
     planned = [
         Planned(name, "orphan", Repair("delete"), status="corrupt" if count else "ok", count=count)
         for name, count in checks.items()
@@ -88,7 +88,7 @@ def test_the_hash_is_of_rows_and_checks_and_of_nothing_else() -> None:
     first = plan(T, U, a=14).hash(CHECKS, HERE)
     assert len(first) == 64
     assert plan(U, T, a=99).hash(CHECKS, HERE) == first
-    # What another version's options add, and how bad somebody thinks it is, change no row.
+    # Options that another version adds, and how bad somebody thinks it is, change no row.
     assert (
         plan(T, U).hash([{"name": "a", "kind": "orphan", "column": "b", "severity": "low", "new": None}], HERE) == first
     )

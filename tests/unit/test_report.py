@@ -32,7 +32,7 @@ def test_what_a_ledger_told_is_not_written_over_while_it_is_silent(tmp_path: Pat
     assert (told["changed"], told["keep"]) == (False, [])
     (warning,) = told["warnings"]
     assert warning.startswith("A ledger was not read (db1: no route), so record,")
-    # Where there is none yet, a part is better than nothing, and is said to be one.
+    # If there is no report yet, a part of one is better than nothing, and is reported as a part.
     (place / "incident.md").unlink()
     told = report(tmp_path, unread_ledgers=["db1: no route"])
     assert (place / "incident.md").exists()
@@ -59,14 +59,14 @@ def test_what_people_wrote_stays_and_only_what_differs_is_written(tmp_path: Path
     assert kept.endswith("\nMeu fim\n")
     assert "> It was &lt;b>me&lt;/b> &amp; `you`" in kept
     assert (place / "words.md").read_text() == "## Root cause\nIt was <b>me</b> & `you`\n"
-    # Markers that somebody broke: theirs is left alone, ours comes beside it, and that is said.
+    # Markers that somebody broke: their file is left alone, ours is written beside it, and that is reported.
     written.write_text(kept.replace("<!-- kanban:end head -->", ""), encoding="utf-8")
     broken = written.read_bytes()
     told = report(tmp_path)
     assert written.read_bytes() == broken
     assert "Causa raiz" in (place / "postmortem.new.md").read_text(encoding="utf-8")
     assert "postmortem.new.md" in told["warnings"][0]
-    # No text at all, a link elsewhere, a directory in the way: said, and the others are written.
+    # No text at all, a link elsewhere, a directory in the way: these are reported, and the others are written.
     written.write_bytes(b"\xff\xfe")
     (place / "timings.json").unlink()
     (place / "timings.json").mkdir()
@@ -87,7 +87,7 @@ def test_nothing_foreign_is_markup(tmp_path: Path) -> None:
     report(tmp_path, contacts=[{"role": HOSTILE}], dashboard_url=HOSTILE)
     for name in ("incident.md", "postmortem.md", "checklists.md"):
         text = (place / name).read_text(encoding="utf-8")
-        # What looks like an element stands in code, or is none.
+        # What looks like an element is in code, or is not one.
         for line in text.splitlines():
             assert "<script" not in re.sub(r"(`+).+?\1", "", line), (name, line[:200])
             assert len(line) < 12_000

@@ -47,12 +47,12 @@ def test_text_around_the_blocks_and_a_block_that_people_changed_stay() -> None:
     assert "My own end\n" in renewed
     assert "A missing index" in renewed
     assert "3 s" in renewed
-    # Nothing new for that block, so nothing is offered.
+    # There is nothing new for that block, so nothing is offered.
     assert "newer:" not in renewed
     offered = again(renewed, fact="3 s", cause="The journal says")
     assert (offered.count("newer:"), offered.count("A missing index"), offered.count("The journal says")) == (1, 1, 1)
     assert again(offered, fact="3 s", cause="The journal says") == offered
-    # What is offered is renewed itself, and where it was thrown away it does not come back.
+    # What is offered is renewed as well, and if it was thrown away it does not come back.
     assert again(offered, fact="3 s", cause="Even newer").count("newer:") == 1
     begin = offered.index("<!-- kanban:begin cause-newer")
     thrown = offered[:begin] + offered[offered.index("<!-- kanban:end cause-newer -->") + 31 :]
@@ -73,7 +73,7 @@ def test_what_people_wrote_ticked_or_took_out_is_told_from_what_we_wrote() -> No
         first.replace("- [ ] an item", "- [x] an item"),
         first[:begin] + first[end + 27 :],
         first[:-5],
-        # What is remembered of a tick counts, too, and so does what is offered beside what they changed.
+        # A remembered tick counts, too, and so does what is offered beside what they changed.
         ticked,
         again(again(first.replace("?", "A missing index")), cause="The journal says"),
     ):
@@ -97,18 +97,18 @@ def test_a_box_that_is_ticked_by_hand_stays_ticked_and_evidence_takes_over() -> 
         ticked = again(ticked, fact="3 s")
         assert "- [x] **Told** — nobody (by hand)" in ticked
         assert "- [ ] **Flag off** — 3 s" in ticked
-    # Evidence comes, and goes again: then it is as the evidence says.
+    # Evidence comes, and goes again: then the box is as the evidence says.
     seen = again(ticked, ticked="x")
     assert "- [x] **Flag off** — 2 s" in seen
     assert "by hand" not in seen.split("**Flag off**")[1].split("\n")[0]
     assert "- [ ] **Flag off**" in again(seen)
-    # A tick by evidence that a person takes away stays away, and the evidence is still named.
+    # A tick by evidence that a person removes stays removed, and the evidence is still named.
     unticked = again(seen.replace("- [x] **Flag off**", "- [ ] **Flag off**"), ticked="x")
     assert "- [ ] **Flag off** — 2 s (not by hand)" in unticked
     assert again(unticked, ticked="x") == unticked
     back = again(unticked.replace("- [ ] **Flag off**", "- [x] **Flag off**"), ticked="x")
     assert "- [x] **Flag off** — 2 s\n" in back
-    # A box without a name, as an action item, keeps its tick too.
+    # A box without a name, such as an action item, keeps its tick too.
     assert "- [x] an item" in again(first.replace("- [ ] an item", "- [x] an item"), fact="3 s")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checklists: boxes by evidence or open with what to do, whom to call, action items as people write them."""
+"""The checklists: boxes ticked by evidence or open with what to do, whom to call, action items as people write them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_boxes_are_ticked_by_evidence_or_open_with_the_reason(tmp_path: Path) ->
     message(place, "initial_oncall", "slack:#incident-20270115-0800", "dry_run")
     report(tmp_path, locale="en")
     assert "initial_oncall was a dry run" in boxes(place)["Incident channel created (#incident-YYYYMMDD-HHMM)"]
-    # In a scenario 2 nobody has to tell users, and it has no list for data.
+    # In a scenario 2 nobody has to tell users, and there is no list for data.
     other = lay_down(tmp_path / "two", stopped("scenario2").end(9, "contained"))
     report(tmp_path / "two", locale="en")
     assert boxes(other)["Users notified (if P0)"] == "- [x] **Users notified (if P0)** — not needed: P1"
@@ -60,7 +60,7 @@ def test_a_watch_is_as_stable_as_it_was_judged_itself(tmp_path: Path) -> None:
         report(tmp_path / name, locale="en")
         return boxes(place)["System stable for 30+ minutes"]
 
-    # The long watch was bad, and what is well by now was not watched for long.
+    # The long watch was bad, and what is good by now was not watched for long.
     assert "- [ ]" in box("short", (3600, "degraded"), (10, "ok"))
     assert "- [ ]" in box("bad", (3600, "ok"), (10, "degraded"))
     assert "- [x]" in box("well", (10, "degraded"), (3600, "ok"), (10, "ok"))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of a report: in the language that was asked for, and never lost where that lacks them."""
+"""The words of a report: in the language that was asked for, and never lost if that language lacks them."""
 
 from __future__ import annotations
 

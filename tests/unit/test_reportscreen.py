@@ -24,7 +24,7 @@ def test_which_incidents_are_reported_on() -> None:
     journals = {"journals": [{"incident_id": "INC-LOST", "mtime": NOW - DAY}, {"incident_id": "", "mtime": NOW}]}
     chosen = incidents_to_report([{"incidents": rows}, {}], journals, "", 7, NOW)
     assert chosen == {"incidents": ["INC-LATE", "INC-LOST", "INC-OPEN"], "left_out": 0}
-    # Named, it is that one however old, by its alias too.
+    # If one is named, it is that one, however old, also by its alias.
     assert incidents_to_report([{"incidents": rows}], {}, " INC-ALIAS ", 7, NOW)["incidents"] == ["INC-OLD"]
     many = [incident(f"INC-{number}") for number in range(30)]
     assert incidents_to_report([{"incidents": many}], {}, "", 7, NOW)["left_out"] == 30 - MOST
@@ -48,7 +48,7 @@ def test_which_incident_is_closed() -> None:
 
 
 def known(row: dict[str, Any], cluster: str, writable: bool = True, switched_off: int = 0) -> dict[str, Any]:
-    """Return what a ledger says that has one incident."""
+    """Return the answer of a ledger that has one incident."""
     still = [] if row["closed_at"] else [{**row, "switched_off": switched_off}]
     return {"incidents": [row], "open": still, "database": {"cluster": cluster, "writable": writable}}
 
@@ -63,7 +63,7 @@ def test_each_ledger_closes_its_own_incident_of_the_name_that_was_typed() -> Non
     assert [told.get("closes") for told in here] == [True, False, True, None]
     # Both are reported on.
     assert incidents_to_report(answers, {}, "INC-2", 7, NOW)["incidents"] == ["INC-1", "INC-2"]
-    # A closed one's id that was asked for again is the new one's.
+    # If a closed incident's id was asked for again, it is the new incident's.
     again = incident("INC-7-2", opened_as="INC-7")
     rows = {"incidents": [incident("INC-7", 3), again], "open": [again]}
     assert incident_to_close([rows], "INC-7", [])["here"][0]["incident_id"] == "INC-7-2"
@@ -86,7 +86,7 @@ def test_only_what_a_ledger_said_is_closed() -> None:
     assert closing_screen([first, skipped, third], *rows) == {"amiss": [], "lines": ["INC-1, INC-2 are closed"]}
     plan = closing_screen([first, skipped, third], *rows, check_mode=True)
     assert plan["lines"] == ["INC-1, INC-2 would be closed"]
-    # The primary of db2 is none of these hosts, or was not heard.
+    # The primary of db2 is not one of these hosts, or did not answer.
     told = closing_screen([first, skipped, {}], *rows)
     assert told == {
         "amiss": ["INC-2 IS NOT CLOSED EVERYWHERE: it is open on db2, db3, and no primary closed it"],
@@ -94,7 +94,7 @@ def test_only_what_a_ledger_said_is_closed() -> None:
     }
     (line,) = closing_screen([skipped], known(two, "7/2", writable=False))["amiss"]
     assert line == "INC-2 IS NOT CLOSED: it is open on db1, and no primary closed it"
-    # It was before, by what the replica has.
+    # It was closed before, as the replica shows.
     assert closing_screen([skipped], known(incident("INC-2", 1), "7/2", writable=False))["lines"] == ["INC-2 is closed"]
 
 
@@ -132,7 +132,7 @@ def test_a_ledger_that_was_asked_again_and_did_not_answer_is_named() -> None:
     other = {**info, "database": {"cluster": "7/2"}}
     assert ledgers_unread(hosts, [info, other], [told, lost], [took, {}], "INC-1") == ["db2: no route"]
     assert ledgers_unread(hosts, [info, other], [told, {}], [took, {}], "INC-1") == ["db2: no answer"]
-    # How long it took may stand there, too.
+    # How long it took may be in the ledger, too.
     failed = {"failed": True, "msg": "gone"}
     assert ledgers_unread(hosts, [info, other], [told, told], [took, failed], "INC-1") == ["db2: gone"]
     assert ledgers_unread(hosts, [info, other], [told, told], [took, took], "INC-2") == [

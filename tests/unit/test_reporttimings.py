@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seconds of each step in the timings of an incident: whose they are, and what has none."""
+"""The seconds of each step in the timings of an incident: whose they are, and which step has none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_step_takes_as_long_as_the_host_that_takes_longest() -> None:
 
 def test_what_goes_on_beside_the_kill_tells_its_own_time() -> None:
     story = Story().play(0, "1. Contain").task(3, "feature_flag", {**ON, "elapsed_ms": 80}, took=2.0)
-    # The fence was raised by the process of the kill: its task took no time, and asked no host.
+    # The process of the kill raised the fence: its task took no time, and asked no host.
     story.task(3.1, "write_fence", {"status": "proven", "elapsed_ms": 20}, took=0.1)
     assert steps_of_runs([story.record]) == {"kill": 0.08, "fence": 0.02}
 

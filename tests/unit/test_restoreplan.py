@@ -58,7 +58,7 @@ def test_whose_backup_it_is_as_far_as_it_tells() -> None:
     assert other_database(About("file", "plain", "/b"), "crm", "1/2") is None
     assert other_database(About("file", "custom", "/b", database="crm"), "crm", "1/2") is None
     assert other_database(About("file", "custom", "/b", database="old"), "crm", "1/2") is not None
-    # A dump of ours says it exactly; that it has the same name is not enough.
+    # One of our dumps says it exactly; the same name is not enough.
     assert other_database(About("dump", "directory", "/b", database="crm", cluster="1/3"), "crm", "1/2") is not None
     assert other_database(About("dump", "directory", "/b", database="crm", cluster="1/2"), "crm", "1/2") is None
 

@@ -22,7 +22,7 @@ from tests.unit.retained import DAYS, NOBODY, NOW, Place, entries
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """An empty place."""
+    """Return an empty place."""
     return Place(tmp_path)
 
 
@@ -71,7 +71,7 @@ def test_where_file_and_manifest_differ_about_the_age_the_younger_is_believed(pl
 )
 def test_of_an_open_incident_by_its_whole_name(place: Place, names: list[str], stays: bool) -> None:
     place.dump("newest", 1)
-    # The directory's name says nothing: another incident's, or none at all.
+    # The directory's name says nothing: it is another incident's, or none at all.
     dump, evidence = place.dump("INC-77-crm-7001-20260101T000000Z", 200, "INC-1"), place.evidence("INC-1", 200)
     gone = place.over({**NOBODY, "names": names})
     assert gone == ([] if stays else [dump, evidence])
@@ -81,7 +81,7 @@ def test_only_what_some_ledger_knows_as_closed_goes(place: Place) -> None:
     place.dump("newest", 1)
     dump, evidence = place.dump("a", 200, "INC-1"), place.evidence("INC-1", 200)
     by_hand = place.dump("b", 200, None)
-    # A ledger that was lost, or restored from before the incident, knows nothing of it; a name like it is another.
+    # A ledger that was lost, or restored from before the incident, does not know it; a similar name is another one.
     for closed in ([], ["INC-10", "INC-"]):
         assert place.over({**NOBODY, "closed": closed}) == [by_hand]
         why = place.why({**NOBODY, "closed": closed})
@@ -99,7 +99,7 @@ def test_a_dump_goes_only_when_a_newer_one_has_all_its_tables(place: Place) -> N
     replaced = place.dump("replaced", 500, tables=of("Tags"))
     older = place.dump("older", 600, tables=of("Tickets", "Tags"))
     place.dump("one", 100, tables=of("Tickets"))
-    # Two that together have all of them were made at two moments.
+    # Two dumps that together have all of them were made at two moments.
     place.dump("other", 200, tables=of("Tags"))
     place.dump("another-database", 1, tables=of("Tickets", "Tags"), database={"name": "crm", "cluster": "7002"})
     assert place.over() == sorted([older, replaced])
@@ -159,7 +159,7 @@ def test_a_dump_that_is_not_whole_is_kept_and_is_not_the_newest_proven_one(place
     torn, more, deeper = place.dump("torn", 110), place.dump("more", 105), place.dump("deeper", 101)
     linked = Path(place.dump("linked", 120))
     (linked / "toc.dat").unlink()
-    # As long as the file was.
+    # The link is as long as the file was.
     (linked / "toc.dat").symlink_to("contents")
     place.age(linked, 120)
     (Path(torn) / "toc.dat").write_bytes(b"con")
@@ -181,7 +181,7 @@ def test_only_what_lies_directly_in_the_directory_and_is_no_link(place: Place, t
     (place.dumps / "deep").mkdir()
     place.dump("deep/er", 400)
     found = place.found()
-    # Even where somebody followed a link.
+    # Even if somebody followed a link.
     found["dumps"] += entries(elsewhere.dumps, 2)
     over = what_is_over(found, NOBODY, DAYS, NOW)["over"]
     assert over == []
@@ -196,7 +196,7 @@ def test_what_dead_runs_left_goes_and_what_is_being_made_never_does(place: Place
     under_way = place.plain(".INC-3-crm.partial-4713", 0.9)
     assert place.over(days=1) == sorted([*gone, young])
     assert under_way not in place.over(days=1)
-    # A file of that name is none of a run's.
+    # A file of that name is not a run's.
     (place.dumps / ".a.partial-1").write_text("")
     os.utime(place.dumps / ".a.partial-1", (0, 0))
     assert str(place.dumps / ".a.partial-1") not in place.over()
@@ -218,7 +218,7 @@ def test_evidence_goes_by_its_age_and_only_from_its_place(place: Place) -> None:
     place.age(place.incidents / "evidence", 400)
     assert place.over() == [old]
     assert place.why() == {young: "it is not older than 90 days"}
-    # And from those in which it lies where its own could not be written.
+    # And from the places in which it lies if its own could not be written.
     found = place.found()
     beside = {**found["evidence"][0], "path": "/srv/other/INC-OLD/evidence", "mtime": 0}
     for roots, over in (([], [old]), (["/srv/other"], [beside["path"], old])):
@@ -239,7 +239,7 @@ def test_nothing_is_over_while_one_host_is_silent(place: Place) -> None:
     place.plain(".a.partial-1", 400)
     assert len(place.over()) == 3
     assert place.over({**NOBODY, "silent": ["db2: no answer"]}) == []
-    # Of a retention that is no number of days it is not known what is over.
+    # If the retention is not a number of days, nobody knows what is over.
     assert [place.over(days=days) for days in (0, -1)] == [[], []]
 
 

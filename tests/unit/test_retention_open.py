@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which incidents are open, and who left it unknown."""
+"""Which incidents are open, and which hosts leave that unknown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_closed_ones_with_their_aliases() -> None:
 
 
 def test_what_bears_the_id_that_an_open_incident_was_opened_as_stays() -> None:
-    """Its evidence lies beside that of the closed one of this id, and its journals do."""
+    """Its evidence and its journals lie beside those of the closed incident of this id."""
     closed = {"incident_id": "INC-7", "aliases": [], "closed_at": "2026-01-01T00:00:00Z", "opened_as": "INC-7"}
     is_open: dict[str, Any] = {"incident_id": "INC-7-2", "aliases": [], "closed_at": None, "opened_as": "INC-7"}
     found = open_incidents([{"open": [is_open], "incidents": [is_open, closed], "ledger": LEDGER}], ["db1"])
@@ -49,7 +49,7 @@ def test_a_ledger_with_more_open_ones_than_it_lists_is_silent() -> None:
     assert open_incidents([{"open": most[1:], "ledger": LEDGER}], ["db1"])["silent"] == []
     silent = open_incidents([{"open": most, "ledger": LEDGER}], ["db1"])["silent"]
     assert silent == ["db1: 100 incidents are open in its ledger, and no more are listed"]
-    # The number is the ledger's.
+    # The number is the ledger's limit.
     source = Path(_retention.__file__).with_name("_ledger.py").read_text(encoding="utf-8")
     assert f"only_open: bool = False, limit: int = {MOST_LISTED}\n" in source
 
@@ -79,9 +79,9 @@ def test_a_host_of_the_inventorys_group_that_was_not_asked_is_silent() -> None:
         "too; where they are gone for good, take them out of the group"
     ]
     assert open_incidents([answer] * 3, ["db1", "db2", "db3"], pattern="db", groups=groups, typed=True)["silent"] == []
-    # The inventory's own pattern is no narrower one, whoever else is called a database there.
+    # The inventory's own pattern is not a narrower one, whatever other hosts are in its group of databases.
     assert open_incidents([answer], ["db1"], pattern="kanban", groups={**groups, "kanban": ["db1"]})["silent"] == []
-    # One who is no member may be asked as well, and an inventory need not have the group.
+    # A host outside the group may be asked as well, and an inventory need not have the group.
     more = {"all": ["db1", "db4"], "db": ["db1"]}
     assert open_incidents([answer] * 2, ["db1", "db4"], pattern="db1,db4", groups=more, typed=True)["silent"] == []
     assert open_incidents([answer], ["db4"], pattern="db4", groups={"all": ["db4"]}, typed=True)["silent"] == []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last screen of a purge: what went, what stays and why, and no success that was none."""
+"""The last screen of a purge: what went, what stays and why, and no success that was not one."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_who_was_lost_on_the_way_is_never_nothing_to_do() -> None:
         "db1: NOT REMOVED: /d/old: no route",
         "db2: NOT PURGED TO THE END: lost",
     ]
-    # What is said of each is not said again of all.
+    # What is reported of each is not reported again of all.
     failing = answer(done(changed=False, failed=True, msg="denied"), over=[OVER])
     assert len(retention_screen(["db1"], [{**failing, "error": "items failed"}], KNOWN, 90)["lines"]) == 2
 

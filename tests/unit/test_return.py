@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A return in stages is read from the ledgers: what refuses it, what is to come, and what was begun is gone on with."""
+"""A return in stages is read from the ledgers: what refuses it, what is to come, and what was begun is continued."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_of_several_ledgers_the_one_that_is_behind_counts() -> None:
     made = plan(ledger(row("passed", 10), row("passed", 50, 10)), ledger(row("passed", 10)))
     assert todo(made) == [(50, 10, False), (100, 50, False)]
     assert [one["name"] for one in made["passed"]] == ["stage 10 %"]
-    # Recorded as passed on one alone before the terminal was lost.
+    # It was recorded as passed in one ledger only before the terminal was lost.
     assert todo(plan(ledger(row("passed", 10)), ledger(row("begun", 10))))[0] == (10, 0, True)
 
 
@@ -127,7 +127,7 @@ def test_what_refuses_a_return_is_said_and_nothing_is_to_come(changes: dict[str,
     made = plan(ledger(), **changes)
     assert why in " ".join(made["why"])
     assert made["todo"] == []
-    # What is not known is not known to be refused.
+    # If it is not known, writes are not known to be refused.
     assert made["writes"] == (" up for " in why or " held for " in why)
 
 
@@ -153,7 +153,7 @@ def test_a_fence_that_nobody_asked_about_for_want_of_a_lease_is_not_said_to_be_u
     assert made["why"][:1] == ["db1: permission denied for table leases. Grant it."]
     assert made["why"][1].startswith("db1: whether the fence is up is not known: it was not asked")
     assert made["writes"] is False
-    # One that is known to be up is, whatever else is not known.
+    # A block that is known to be held counts, whatever else is not known.
     assert plan(lacks, blocks={"redis1": {"held": True, "owner": "INC-1"}}, fence={"db1": {}})["writes"] is True
 
 

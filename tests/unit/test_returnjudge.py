@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stage passes only where everything says so, and what could not be told is never a pass."""
+"""A stage passes only if everything says so, and what could not be determined is never a pass."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_what_was_so_before_the_stage_does_not_count_against_it() -> None:
     assert verdict({"lost": 0, "odd": 3}, data=data)["passed"]
     assert verdict({"lost": 0, "odd": 4}, data=data)["passed"]
     assert not verdict({"lost": 0, "odd": 2}, data=data)["passed"]
-    # What was not known then cannot be said not to have got worse.
+    # If a count was not known then, nobody can say that it did not get worse.
     assert not verdict({"lost": 0, "odd": None}, data=data)["passed"]
 
 
@@ -182,7 +182,7 @@ def test_a_refusal_points_at_what_lowers_fence_and_block() -> None:
     refused = with_page("REFUSED: nobody was switched, and nothing was changed.", "return_refused")
     assert (made["verdict"], made["lines"][0]) == ("failed", refused)
     assert "ansible-playbook chatia.kanban_rollback.release -i hosts -e kanban_incident_id=INC-1" in made["lines"]
-    # What undoes a misfire would give writes back to data that nobody has looked at.
+    # The undo of a misfire would give writes back to data that nobody has looked at.
     assert not [line for line in made["lines"] if "kanban_reenable=all" in line]
     other = shown([], {"why": ["db1: INC-1 is closed."]})
     assert other["lines"][-1] == "Next: mend what is named above and type the same command again."

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The runbooks that bootstrap.yml lays down on hosts say and show the same in both languages."""
+"""The runbooks that bootstrap.yml writes to hosts say and show the same in both languages."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 ROLE = Path(__file__).parents[2] / "roles" / "bootstrap"
 PAGES = ["scenario1", "scenario2", "scenario3", "triage"]
 ENGLISH, PORTUGUESE = ".md", ".pt_BR.md"
-# What people type or read on a screen is the contract's, in either language; what comes from the profile, too.
+# What people type or read on a screen is part of the contract, in either language; so is what the profile gives.
 CODE = re.compile(r"`([^`\n]+)`")
 JINJA = re.compile(r"\{\{.+?\}\}|\{%.+?%\}")
 COMMAND = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
-# Of what a page is made: headings with their depth, rows of tables with their columns, points, commands.
+# What a page is made of: headings with their depth, rows of tables with their columns, points, commands.
 SHAPES = (
     ("heading", re.compile(r"#+ ")),
     ("row", re.compile(r"\|.*\|$")),
@@ -33,7 +33,7 @@ def text(name: str, language: str) -> str:
 
 
 def shape(page: str) -> list[tuple[str, int]]:
-    """Return what each line is that is not prose, in the order of the page."""
+    """Return the kind and size of each line that is not prose, in the order of the page."""
     found = []
     for line in page.splitlines():
         for kind, begins in SHAPES:
@@ -58,7 +58,7 @@ def test_commands_screens_and_what_the_profile_says_are_the_same(name: str) -> N
     assert shape(english) == shape(portuguese)
     assert COMMAND.findall(english), "a page without a command is no page for on call"
     assert COMMAND.findall(english) == COMMAND.findall(portuguese)
-    # Languages have an order of their own in a sentence.
+    # Each language has an order of its own in a sentence.
     assert sorted(CODE.findall(english)) == sorted(CODE.findall(portuguese))
     assert sorted(JINJA.findall(english)) == sorted(JINJA.findall(portuguese))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what PostgreSQL and libpq say, to the letter, to the error that a person reads."""
+"""How the exact words of PostgreSQL and libpq become the error that a person reads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures of statements: the columns by the names that the view has, what passed between readings, and who is worst."""
+"""Figures of statements: the columns by the view's own names, what passed between readings, and which is worst."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ WISH = Wish(incident="INC-1", name="Closed", status="identified", body="Words", 
 
 
 def opened(wish: Wish, *components: Component) -> Seen:
-    """Return what is there once a page has done as planned, from components as they are before."""
+    """Return what is there once a page has carried out the plan, from components as they were before."""
     (step,) = plan(wish, Seen(components)).steps
     return after(Seen(components), plan(wish, Seen(components)), Incident("i", "Closed", str(step.fields["status"])))
 
@@ -82,7 +82,7 @@ def test_what_was_done_is_not_done_again_whatever_came_between() -> None:
     assert (step.what, step.target, step.fields["components"]) == ("update", "i", {"k": "major_outage"})
     assert "name" not in step.fields
     seen = after(seen, plan(other, seen), seen.incident or Incident("", "", ""))
-    # How it was before is the first; the words from before are known still.
+    # The first state is the one from before; the earlier words are still known.
     assert memory_of(seen.incident, "INC-1").before == {"k": UP}
     assert plan(replace(WISH, component_status=None), seen).steps == []
     assert plan(replace(WISH, body=None, status=None, component_status=None), seen).steps == []

@@ -46,8 +46,8 @@ hangs:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of its own, whose stages are those above."""
-    # That of the run that these tests are part of.
+    """Return a project of its own, with the stages above."""
+    # It belongs to the run that these tests are part of.
     monkeypatch.delenv(BEGAN, raising=False)
     (tmp_path / "tools").mkdir()
     for name in ("__init__.py", "gates.py", "summary.py"):
@@ -80,7 +80,7 @@ def run(place: Path, *lanes: str, before: str = "pass") -> tuple[int, list[str]]
 def test_lists_run_side_by_side_and_their_stages_one_after_the_other(place: Path) -> None:
     status, lines = run(place, "first,second", "beside", before="summary.HEARTBEAT = 0.1")
     assert (status, lines[-1]) == (0, "3 passed, 0 failed"), lines
-    # Each in one piece.
+    # The output of each is in one piece.
     assert lines[lines.index("one of first") + 1] == "two of first"
     assert lines[lines.index("one of beside") + 1] == "two of beside"
     assert "first      0 min: one of first" in lines
@@ -102,7 +102,7 @@ def test_whatever_goes_wrong_is_counted_and_the_rest_runs(
     status, lines = run(place, *lanes)
     assert (status, lines[-1]) == (1, last), lines
     assert said in lines
-    # Those that failed are named where a long log ends.
+    # Failed tests are named where a long log ends.
     assert [line for line in lines[-9:] if line.startswith("failed:")] == ["failed: wrong: wrong::x"] * (
         "wrong" in str(lanes)
     )
@@ -130,7 +130,7 @@ def test_an_interruption_ends_all_and_counts_what_there_is(place: Path, way: sig
 
 
 def living(group: str) -> list[str]:
-    """Return the processes of a group that run; those that nobody has reaped yet do not."""
+    """Return the processes of a group that run; those that nobody has reaped yet do not count."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -30,7 +30,7 @@ TWENTY = [float(number) for number in range(20, 0, -1)]
     ("values", "share", "expected"),
     [
         (TWENTY, 0.5, 10.0),
-        # One of twenty is above it, and not none.
+        # One of twenty is above it, not none.
         (TWENTY, 0.95, 19.0),
         (TWENTY, 1.0, 20.0),
         ([*TWENTY, 21.0], 0.95, 20.0),
@@ -94,7 +94,7 @@ def test_what_the_p95_has_to_reach_fails() -> None:
     assert complaints(late, STOP, 2) == ["NOT REACHED: Time to disable feature flag: 15 s (p95)"]
     many = {**EVEN, "disabled": [3.0, 6.1]}
     assert complaints(many, STOP, 2) == ["NOT REACHED: Time to disable feature flag: 3 x ping (p95)"]
-    # An objective is every run's, and what is to be reached the p95's: one of twenty may be above it.
+    # An objective holds for every run, and what is to be reached for the p95: one of twenty may be above it.
     twenty = {"ping": [2.0] * 20, "disabled": [5.0] * 19 + [16.0], "misfire": [7.0] * 20}
     assert complaints(twenty, STOP, 20) == []
     assert complaints({**EVEN, "misfire": [7.0, 60.1]}, STOP, 2) == [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be timed: each case has the profile's objectives, breaks what can be put back, and counts itself alone."""
+"""What can be timed: each case has the profile's objectives, breaks what can be put back, and counts only itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.timed.cases import Case, cases
 from tests.timed.figures import WORDS
 
 CASES = cases({"scenario1": 301, "scenario2": 1801, "scenario3": 121, "misfire": 61})
-# What the application can be told that spoils rows, or stays when everybody is off.
+# Orders to the application that spoil rows, or that stay in effect when everybody is off.
 SPOILS = {
     "duplicate_tags",
     "orphan_tags",
@@ -68,5 +68,5 @@ def test_a_run_counts_where_it_came_to_the_scenario_that_is_timed() -> None:
     assert case.strayed(Timings("scenario2", "run-1", 1.0, 2.0, 3.0)) == (
         "triage came to scenario2, and scenario1 is timed"
     )
-    # It ended well, and switched nobody off: no second of it is a rollback's.
+    # It ended well, but switched nobody off: no second of it belongs to a rollback.
     assert case.strayed(None) == "triage came to nothing that it stopped, and scenario1 is timed"

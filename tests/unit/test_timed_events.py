@@ -104,7 +104,7 @@ def test_the_clock_starts_with_the_command(tmp_path: Path) -> None:
     lines, _path = journal(tmp_path, RUN)
     found = timings_of(lines)
     assert found is not None
-    # A fence that failed has not stopped anything, and what is hidden may have.
+    # A fence that failed has not stopped anything, but a task whose result is hidden may have.
     assert (found.disabled, found.total) == (5.5, 6.0)
 
 

@@ -26,7 +26,7 @@ def test_all_known_and_good_is_no_incident() -> None:
     [("corruption", "scenario3", "P0"), ("down", "scenario1", "P0"), ("security", "scenario1", "P0")],
 )
 def test_what_a_person_declares_comes_first(what: str, scenario: str, severity: str) -> None:
-    # Nothing measured is asked, good or bad.
+    # Measurements are not considered, good or bad.
     for measured in (facts(), {}, facts(integrity={"status": "corrupt"})):
         result = decide({**measured, "declared": {"what": what, "reason": "a customer\ncalled"}})
         assert (result["scenario"], result["severity"]) == (scenario, severity)
@@ -92,7 +92,7 @@ def test_integrity_that_is_not_known_is_a_fork_of_its_own(integrity: Any) -> Non
     result = decide(given)
     assert (result["scenario"], result["unknown"]) == ("unknown", ["Is data corrupt?"])
     assert any(line.startswith("Look at: why the checks") for line in result["lines"])
-    # It keeps nobody from a scenario that is known.
+    # It does not prevent a scenario that is known.
     assert decide({**given, "performance": SLOW})["scenario"] == "scenario2"
     assert decide({**given, "health": {**GOOD["health"], **ALL_DOWN}})["scenario"] == "scenario1"
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What triage says of the profile's own metrics when their source is dead, or alive and without a figure."""
+"""What triage says about the profile's own metrics when their source is dead, or alive and without a figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsgate 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagefacts import gate_facts
 from tests.unit.measured import Facts, answers, decide, facts
 
-# The plan's, as the profile has them.
+# The plan's limits, as the profile has them.
 PLAN: dict[str, dict[str, Any]] = {
     "error_rate": {"max": 0.1, "unit": "%"},
     "socket_latency": {"max": 1000, "unit": "ms"},

@@ -54,7 +54,7 @@ def test_a_log_of_errors_that_is_not_there_is_nothing_to_ask_and_no_good_news() 
     facts = affected_facts(["db1"], [lacking])
     assert (facts["known"], facts["applies"]) == (False, False)
     assert facts["why"] == "db1: there is no table ErrorLogs"
-    # Where some have it, those that do not are a doubt.
+    # If some have it, those that do not are a doubt.
     facts = affected_facts(["db1", "db3"], [ranked(), lacking])
     assert (facts["known"], facts["applies"]) == (False, True)
 
@@ -162,7 +162,7 @@ def test_the_controller_is_one_place_however_it_asks() -> None:
     assert look(UNREACHABLE, outside={"localhost": BAD})["places"] == 1
     assert look(UNREACHABLE, outside={"localhost": BAD, "db1": BAD})["places"] == 2
     assert look(UNREACHABLE, outside={"db1": BAD, "db2": health()})["places"] == 3
-    # Who could not ask is no place.
+    # A host that could not ask is not a place.
     for silent in (UNREACHABLE, TIMED_OUT, {}, None, {"failed": True, "msg": "no python"}):
         assert look(UNREACHABLE, outside={"db1": silent})["places"] == 1
 
@@ -173,7 +173,7 @@ def test_who_can_resolve_trust_or_route_nothing_is_no_place_and_no_sign_that_use
     facts = look(UNREACHABLE, outside={"localhost": BAD, "db1": blind})
     assert facts["places"] == 1
     assert facts["users"]["why"] == ["localhost: it answered 503, not 200", "db1: it saw nothing"]
-    # A certificate that nobody trusts keeps users out, too: good is only what was seen to be.
+    # A certificate that nobody trusts keeps users out, too: only what was seen to be good is good.
     facts = look(health(), outside={"db1": blind})
     assert facts["users"] == {"asked": True, "served": False, "why": ["db1: it saw nothing"]}
     assert look(health(), outside={"db1": blind, "db2": health()})["users"]["served"] is True
@@ -222,7 +222,7 @@ def test_sockets_of_a_host_that_was_not_asked_are_not_known() -> None:
     gate = watch([sample("app1", None, "refused")])
     sockets = look(health(), UNREACHABLE, gate=gate)["sockets"]
     assert sockets == {"asked": 2, "connected": 0, "refused": 1, "unclear": 0, "unreachable": 1, "tries": 1}
-    # Asked from the controller, they are nobody's own.
+    # Sockets that are asked from the controller belong to no host.
     central = look(health(), health(), gate=watch([sample("localhost", 5.0)]))["sockets"]
     assert (central["asked"], central["unreachable"]) == (1, 0)
     for nothing in (None, {}, watch(), watch([])):
@@ -242,7 +242,7 @@ def test_where_it_was_recorded_is_said() -> None:
         f"{close}INC-1",
     ]
     assert (records["incidents"], records["bad"]) == (["INC-1"], [])
-    # The same again names it, too; an incident that is something else's is closed with that.
+    # The same command again names it, too; an incident of something else is closed with that.
     for scenario, odd, lines in (("p2", "it's over", 3), ("scenario2", "INC-2", 1)):
         row = {"incident_id": odd, "scenario": scenario}
         again = triage_records(["db1"], [{**made, "incident_id": odd, "opened_now": False, "open_before": [row]}], True)
@@ -260,7 +260,7 @@ def test_what_had_to_be_recorded_and_was_not_is_bad() -> None:
         records = triage_records(["db1"], [gone], needed=True)
         assert len(records["bad"]) == len(records["lines"]) == 1
         assert records["incidents"] == []
-    # Beside a decision that needs no record it is only said.
+    # If the decision needs no record, it is only reported.
     assert triage_records(["db1"], [{"failed": True, "msg": "no room"}])["bad"] == []
     skipped = {"skipped": True, "skip_reason": "Conditional result was False"}
     assert triage_records(["db2"], [skipped])["lines"] == []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Limits of an inventory that are no numbers: the plan's own count, and it is said."""
+"""Limits of an inventory that are not numbers: the plan's own count instead, and that is reported."""
 
 from __future__ import annotations
 

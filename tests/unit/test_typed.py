@@ -53,7 +53,7 @@ def test_where_quotes_would_be_escaped_a_sentence_keeps_its_words() -> None:
         ({"kind": "dump", "path": "/srv/a-b/INC-1"}, "{kind: dump, path: /srv/a-b/INC-1}"),
         ({"what": ["late_backup"], "rows": 3, "on_it": True}, "{what: [late_backup], rows: 3, on_it: true}"),
         ({"reason": "nobody else is awake"}, "{reason: nobody else is awake}"),
-        # What YAML would take for a moment, another type or another map keeps its quotes.
+        # A value that YAML would take for a moment, another type or another map keeps its quotes.
         ({"target": "2026-11-25T02:45:00Z"}, None),
         ({"path": "/srv/a b"}, None),
         ({"path": "Yes"}, None),

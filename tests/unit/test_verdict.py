@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who should have answered against who did: what holds is never better than what was seen."""
+"""Who should have answered compared with who did: what holds is never better than what was seen."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which host answers for which database: a replica for none, two hosts that lead to one for it once."""
+"""Which host answers for which database: a replica for none, two hosts that lead to the same one only once."""
 
 from __future__ import annotations
 
