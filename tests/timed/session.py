@@ -55,7 +55,7 @@ def what_is_left(estate: Estate, seconds: float = 30) -> str:
 
 
 class CannotPutBackError(Exception):
-    """Says why nothing more can be measured: what a run has changed could not be put back."""
+    """Nothing more can be measured, because what a run has changed is still so."""
 
 
 @dataclass

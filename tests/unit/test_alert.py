@@ -63,7 +63,7 @@ def test_an_alert_of_the_future_stops_nobody_who_was_let_go_today() -> None:
     found = decided(back, **ahead)
     assert (found["acts"], "a clock is wrong" in " ".join(found["lines"])) == ("triage", True)
     assert decided(database(closed=AFTER, on=5), **ahead)["acts"] == "triage"
-    # What people did a day before does not matter, and if they did nothing the alert stops.
+    # What people did a day before does not matter, and if they did nothing, V2 is stopped.
     yesterday = database(event("re-enable", "restored", "2026-11-26T03:59:00Z"), on=5)
     for one in (database(on=5), yesterday, database(closed="2026-11-26T03:50:00Z", on=5)):
         assert decided(one, **ahead)["acts"] == "scenario1"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pg_dump is told, how its table of contents is read, and what its last words mean."""
+"""How pg_dump is called, how its table of contents is read, and what its last words mean."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_a_share_of_requests_between_two_scrapes() -> None:
     first = take(**selector, **whole)["raw"]
     later = take(TEXT.replace('"} 90', '"} 186').replace(",} 3", ",} 7"), **selector, **whole)["raw"]
     assert difference(first, {**later, "scale": 100}) == pytest.approx(4.0)
-    # Without any error so far there is no such series, which means none as long as the name is there.
+    # Without an error so far there is no such series; that counts as none as long as its name is there.
     quiet = 'http_requests_total{status="200"} 5\n'
     assert take(quiet, **selector, **whole)["raw"]["count"] == 0
     assert code_of(name="http_errors_total", how="ratio", **whole) == "no_series"

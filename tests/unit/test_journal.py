@@ -98,7 +98,7 @@ def test_lines_wait_for_the_incident_that_a_ledger_names(tmp_path: Path) -> None
 def test_a_run_without_an_incident_leaves_nothing(tmp_path: Path) -> None:
     looked = recorder(tmp_path, playbook="triage")
     looked.task_ended(task(module="integrity_info", role="triage"))
-    # A plan makes no directory, whoever tells it the incident's id.
+    # A plan makes no directory, even if a result names the incident.
     planned = recorder(tmp_path, check_mode=True)
     planned.task_ended(task(result=joined()))
     nameless = Recorder(NOW, "preflight", {})

@@ -54,7 +54,7 @@ CLOSED, OPEN = True, False
     [
         ([("INC-7", CLOSED), ("INC-7-2", OPEN)], {"INC-7-2": "INC-7"}),
         ([("INC-7", CLOSED), ("INC-7-2", CLOSED), ("INC-7-3", OPEN)], {"INC-7-3": "INC-7"}),
-        # What bears INC-7 belongs to INC-7-2, which is open; whoever typed INC-7-3 did not ask for INC-7.
+        # What bears INC-7 belongs to INC-7-2, which is open; somebody who typed INC-7-3 did not ask for INC-7.
         ([("INC-7", CLOSED), ("INC-7-2", OPEN), ("INC-7-3", OPEN)], {"INC-7-2": "INC-7"}),
         ([("INC-7", OPEN), ("INC-7-2", OPEN)], {}),
         ([("INC-7-2", CLOSED), ("INC-7-2-2", OPEN)], {"INC-7-2-2": "INC-7-2"}),

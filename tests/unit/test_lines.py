@@ -227,7 +227,7 @@ def test_what_holds_is_told_beside_what_does_not_and_the_way_back_too() -> None:
     assert f"If this was a misfire:\n{undo}" in text(result)
     # Each has a line of its own, and what does not hold comes first.
     assert result["lines"][1:3] == ["NOT WELL: no evidence of app1.", "Also: the fence is proven."]
-    # If nothing was done or may have been done, there is nothing to take back.
+    # If nothing was done, and nothing can have been done, there is nothing to take back.
     assert "misfire" not in text(judge({"db1": UNREACHABLE}))
 
 

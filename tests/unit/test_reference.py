@@ -63,5 +63,5 @@ def test_the_profile_is_described_and_a_role_that_a_stop_includes_has_little_to_
     there = set(re.findall(r"^(\w+):", defaults, re.MULTILINE))
     described = set(re.findall(r"^      (\w+):$", specs, re.MULTILINE))
     assert {one for one in there - described if not one.endswith("_default")} == set()
-    # Ansible copies a role's specs with each include, and with all of them those of the role that all depend on.
+    # Ansible copies a role's specs with each include, and each time also those of the role that all depend on.
     assert (ROOT / "roles/kanban/meta/argument_specs.yml").stat().st_size < 1000
