@@ -55,7 +55,7 @@ class Helpdesk:
     directory: Path
 
     def __post_init__(self) -> None:
-        """Make the tables, a backup of them, and the application's answers."""
+        """Make the tables, a place for their backup, and the application's answers."""
         self.password = secrets.token_hex(8)
         for name in ("logs", "backups"):
             (self.directory / name).mkdir()

@@ -94,7 +94,7 @@ def application(directory: Path) -> Iterator[Application]:
 
 @contextlib.contextmanager
 def sockets(directory: Path, *options: str) -> Iterator[str]:
-    """Give the address of a Socket.IO server; for the options see ``socketserver``."""
+    """Give the address of a Socket.IO server; for the options see ``tests.integration.sockets``."""
     port = free_port()
     log = (directory / "sockets.log").open("wb")
     process = subprocess.Popen(

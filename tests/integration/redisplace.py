@@ -36,7 +36,7 @@ def over_tls(directory: Path, certificates: Certificates, **config: str) -> Iter
 
 @dataclass
 class RedisPlace:
-    """One Redis; ``extra`` are options for every module on it, which come before all others."""
+    """One Redis; ``extra`` are options for every module on it, which win over the usual ones."""
 
     # The keys that a user made by ``as_user`` reaches by default.
     reached: ClassVar[tuple[str, ...]] = ("~*",)

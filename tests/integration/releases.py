@@ -103,7 +103,7 @@ class Stopped:
         return fenced, self.block("GET", BLOCK) == "true"
 
     def events(self) -> list[tuple[str, str]]:
-        """What release.yml wrote into the ledger, and who did it for which reason."""
+        """What release.yml wrote into the ledger, and for which reason."""
         return self.db.rows("""SELECT event, coalesce(data ->> 'reason', data ->> 'why') FROM kanban_rollback.events
                                WHERE phase = 'release' ORDER BY at, seq""")
 

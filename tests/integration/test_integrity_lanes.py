@@ -55,7 +55,7 @@ CROSS: dict[str, Any] = {
 def schema(
     db: Database, quoted: bool = True, ids: str = "integer", keyed: bool = True, partitioned: bool = False
 ) -> None:
-    """Make the tables: two tenants (1, 2), each with tags 10x (of them 101 and 102 lanes) of its own number."""
+    """Make the empty tables. Tests fill in tenants 1 and 2, each with tags 10x (of them 101 and 102 lanes)."""
     tickets = "PARTITION BY HASH (id)" if partitioned else ""
     key = ", PRIMARY KEY (id)" if keyed else ""
     text = f"""

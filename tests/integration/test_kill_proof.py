@@ -87,7 +87,7 @@ def test_one_that_stays_on_v2_is_named_when_the_time_is_over(apps: Applications,
     ],
 )
 def test_what_is_no_clear_answer_is_never_v1(apps: Applications, ask: Modules, options: Any, why: str) -> None:
-    # They say V1, if one would only look closely enough; the one beside them is well and is not held up.
+    # They say V1, if one would only look closely enough.
     odd = apps.start([(0, "v1")])
     done = ask.ok("kill_proof_info", **{"urls": [odd.url], "deadline": 0.6, "timeout": 0.2, **options})
     assert (done["proven"], done["proven_count"], done["p50_seconds"], done["max_seconds"]) == (False, 0, None, None)

@@ -173,7 +173,7 @@ def test_without_a_ledger_that_can_be_used_history_is_enough_and_it_is_said(db: 
         third = attempt(where, 3.0, history=second["series"])
         assert (third["verdict"], third["try"], third["ledger_kept"], third["changed"]) == ("degraded", 3, False, False)
         assert text in str(third["warnings"])
-    # It was down for two tries, and knows of them when it is back.
+    # The ledger is down for the second try, and has all three when it is back.
     first = attempt(modules, 3.0)
     second = attempt(modules.having(login_port=1), 3.0, history=first["series"])
     third = attempt(modules, 3.0, history=second["series"])

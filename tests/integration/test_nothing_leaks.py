@@ -74,7 +74,7 @@ def watch_the_servers(db: Database, cache: Redis) -> dict[Path, int]:
 
 
 def search(directory: Path, words: set[str]) -> list[str]:
-    """Return who has which of the words, of all files below a directory; and how many were read, for the first line."""
+    """Return which files below a directory have which of the words."""
     found, read = [], 0
     for path in sorted(directory.rglob("*")):
         if path.is_file() and not path.is_symlink():

@@ -175,7 +175,7 @@ def test_a_dump_that_does_not_restore_is_kept_and_a_failure(db: Database, dest: 
 
 
 def test_a_dump_that_restores_other_rows_is_not_kept(db: Database, directory: Path, dest: Path) -> None:
-    """A pg_restore that leaves out a table stands for an archive that does."""
+    """A pg_restore that leaves out all rows stands for an archive that lacks them."""
     fill(db)
     fake = directory / "bin"
     fake.mkdir()

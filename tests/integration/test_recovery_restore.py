@@ -24,8 +24,8 @@ from tests.integration.test_recovery import TABLES, Place
 from tests.playbooks.runner import ZONE, Run
 from tests.playbooks.turns import EACH, killed_in_turn
 
-# What went wrong after the backup: tags are off cards, tickets are gone with theirs, cards are elsewhere; and what is
-# newer than it, which stays.
+# What went wrong after the backup: tags are off cards, tickets are gone with theirs, others have a new last message;
+# and what is newer than it, which stays.
 UNTAGGED, GONE, MOVED, NEWER = 40, 5, 7, 3
 DAMAGE = (
     f"""DELETE FROM "TicketTags" WHERE id IN (SELECT id FROM "TicketTags" ORDER BY id LIMIT {UNTAGGED})""",

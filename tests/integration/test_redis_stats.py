@@ -28,7 +28,7 @@ SECRET = "tr0ub4dor-and-3"
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Redis]:
-    """A Redis with a slow log of everything and a replica's patience."""
+    """A Redis with a slow log of everything."""
     settings = {"slowlog-log-slower-than": 0, "latency-monitor-threshold": 20, "appendonly": "yes"}
     with workspace() as directory, Redis(directory / "redis", settings) as server:
         yield server

@@ -27,7 +27,7 @@ _TABLES = (
 
 
 def board(db: Database, *more: str) -> None:
-    """Make companies and tags; 1 and 2 (and 0, the default of some) are orphans."""
+    """Make companies and tags; 1 and 2 are orphans, and 0, the default of some, is not."""
     for statement in (*_TABLES, 'UPDATE "Tags" SET "companyId" = 1 WHERE id = 0', *more):
         db.rows(statement)
 

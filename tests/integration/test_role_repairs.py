@@ -19,7 +19,8 @@ from tests.integration.restores import backup, compare, restore
 
 # As the profile fences it.
 LANES = {"name": "Tickets", "operations": ["UPDATE", "DELETE", "TRUNCATE"], "columns": ["kanbanLane", "kanbanOrder"]}
-# What both the repair and its undo need; this server lets only roles with a grant make temporary tables.
+# What the repair needs, and the first of them its undo too; this server lets only roles with a grant make temporary
+# tables.
 RIGHTS = (
     'UPDATE ("kanbanLane") ON public."Tickets"',
     "TEMPORARY ON DATABASE kanban",

@@ -81,7 +81,7 @@ class Run:
 
 @dataclass
 class Running:
-    """A playbook on its way. ``end`` it, or ``wait`` for it."""
+    """A running playbook: ``wait`` for it or ``kill`` it, then ``clear``."""
 
     argv: Sequence[str]
     log: Path

@@ -104,7 +104,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and keep; return 0 if every run went well and met its objective."""
+    """Measure, print and keep; return 0 if all runs met their objectives and the p95 its goals."""
     parser = argparse.ArgumentParser(prog="python -m tests.timed", description=__doc__)
     parser.add_argument("playbook", nargs="?", default="scenario3", choices=(*CASES,))
     parser.add_argument("-n", "--runs", type=int, default=20, help="how many runs (%(default)s)")

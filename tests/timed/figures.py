@@ -50,7 +50,7 @@ class Goal:
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the least value that at least this share of the values does not exceed. ``share``: above 0, at most 1."""
     ordered = sorted(values)
-    # Not a float's 0.95 * 20 = 19.000000000000004, which would give the twentieth.
+    # A product of floats may be a hair above a whole number (0.07 * 100), which would give the next value.
     return ordered[max(0, math.ceil(round(share * len(ordered), 9)) - 1)]
 
 

@@ -25,7 +25,7 @@ def _arms(settings: Settings) -> Iterator[Mapping[str, Arm]]:
     tenants = min(settings.tenants, TENANTS)
     with four_hosts(tenants) as hosts:
         # Looking at all tenants every 20 ms would keep a processor busy that the playbook needs. A batch of the kill is
-        # hundreds of adjacent tenants, so one in ten of those that were on is enough.
+        # hundreds of adjacent tenants, so one in thirty of those that were on is enough.
         were_on = list(range(10, tenants, 100))
 
         def anyone_off(cur: cursor) -> float | None:

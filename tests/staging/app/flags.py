@@ -23,7 +23,7 @@ SELECT id, COALESCE(jsonb_typeof(settings) = 'object' AND settings -> 'kanbanV2E
 class Flags:
     """The flag of every company, read again when it is older than a second.
 
-    ``keeps``: asked before each reading; if it returns true, what was read once is kept until the process ends.
+    ``keeps``: asked on each call; once it returns true, what was read last is kept until the process ends.
     """
 
     def __init__(self, database: Database, keeps: Callable[[], bool]) -> None:
