@@ -11,7 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Collection, Dict, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 
@@ -182,13 +182,16 @@ def size_mismatches(manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> li
     return sorted(name for name in {*wanted, *sizes} - {_NEW} if wanted.get(name) != sizes.get(name))
 
 
-def previous_dump(directory: Path, cluster: str, before: str | None = None) -> Manifest | None:
+def previous_dump(
+    directory: Path, cluster: str, before: str | None = None, tables: Collection[str] = ()
+) -> Manifest | None:
     """Return a database's newest proven dump beside ``directory`` (names and sizes are compared, contents are not).
 
     None if there is none: dumps of other databases may be there, too.
 
     :param cluster: which database it is, as ``identify`` returns it.
     :param before: only dumps that were whole before this time.
+    :param tables: only dumps of at least these, each as ``schema.name``.
 
     It has ``path``, ``incident_id``, ``ended_at``, ``age_seconds`` and ``bytes``.
     """
@@ -205,7 +208,10 @@ def previous_dump(directory: Path, cluster: str, before: str | None = None) -> M
             check_files(path, manifest, contents=False)
         except KanbanError:
             continue
-        if manifest["database"].get("cluster") == cluster and (before is None or manifest["ended_at"] < before):
+        names = {table["name"] for table in manifest["tables"]}
+        if manifest["database"].get("cluster") != cluster or not names >= {*tables}:
+            continue
+        if before is None or manifest["ended_at"] < before:
             found.append((manifest["ended_at"], str(path), manifest))
     if not found:
         return None

@@ -99,13 +99,17 @@ def preflight(login: Login, request: Request) -> dict[str, Any]:
 
 @dataclass
 class Look:
-    """One look; ``checks`` in the order in which the scenarios act, ``result`` the figures beside them."""
+    """One look; ``checks`` in the order in which the scenarios act, ``result`` the figures beside them.
+
+    ``dumped``: the tables of the dump that were found, as ``schema.name``.
+    """
 
     session: Session
     server: Server
     request: Request
     checks: list[checks.Check] = field(default_factory=list)
     result: dict[str, Any] = field(default_factory=dict)
+    dumped: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Look at everything; a look that fails becomes a check that says so, and the others go on."""
@@ -209,6 +213,7 @@ class Look:
             try:
                 with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                     table, _columns = find_table(cursor, name)
+                    self.dumped.append(str(table))
                     size += cursor.row(queries.SIZE, {"table": table.oid})[0]
                     statements.append(cursor.filled(sql.SQL(queries.CAN_READ).format(table=_name(table)), {}))
             except KanbanError as error:
@@ -236,7 +241,7 @@ class Look:
     def _host(self, needed: int) -> None:
         self.result["disk"] = host.disk(self.request.dump_dir, needed)
         self.checks.append(host.place_check(self.result["disk"]) or checks.disk_check(self.result["disk"]))
-        dump, archiver = host.newest_dump(self.request.dump_dir, self.server.cluster), self._archiver()
+        dump, archiver = host.newest_dump(self.request.dump_dir, self.server.cluster, self.dumped), self._archiver()
         self.result["backup"] = {"dump": dump, "archiver": archiver}
         self.checks.append(checks.backup_check(dump, archiver, self.request.backup_max_age))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Collection, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpclient import (
     Programs,
@@ -93,7 +93,10 @@ def place_check(found: Mapping[str, Any]) -> Check | None:
     )
 
 
-def newest_dump(dump_dir: str | None, cluster: str) -> dict[str, Any] | None:
-    """Return the newest proven dump of a database under ``dump_dir``, None without one."""
+def newest_dump(dump_dir: str | None, cluster: str, tables: Collection[str]) -> dict[str, Any] | None:
+    """Return a database's newest proven dump under ``dump_dir`` that has all these tables, None without one."""
+    if not dump_dir:
+        return None
     # It looks beside a dump, so name one that does not exist yet.
-    return previous_dump(Path(os.path.realpath(os.path.expanduser(dump_dir))) / ".next", cluster) if dump_dir else None
+    beside = Path(os.path.realpath(os.path.expanduser(dump_dir))) / ".next"
+    return previous_dump(beside, cluster, tables=tables)

@@ -72,8 +72,8 @@ options:
     default: 1.2
   backup_max_age:
     description:
-      - Seconds within which there must be a proven dump under O(dump_dir) or an archived WAL file. V(0) skips this
-        check, for backups that are proven elsewhere.
+      - Seconds within which there must be a proven dump of all O(dump_tables) under O(dump_dir), or an archived WAL
+        file. V(0) skips this check, for backups that are proven elsewhere.
     type: float
     default: 86400
   fence_tables:
@@ -287,9 +287,9 @@ disk:
   type: dict
 backup:
   description:
-    - C(dump), the newest proven dump (C(path), C(incident_id), C(ended_at), C(age_seconds), C(bytes)) or null;
-      C(archiver), the archiving of WAL (C(enabled), C(age_seconds), C(last_archived_time), C(failing),
-      C(last_failed_wal)) or null.
+    - C(dump), the newest proven dump of all O(dump_tables) (C(path), C(incident_id), C(ended_at), C(age_seconds),
+      C(bytes)) or null; C(archiver), the archiving of WAL (C(enabled), C(age_seconds), C(last_archived_time),
+      C(failing), C(last_failed_wal)) or null.
   returned: not on a replica
   type: dict
 orm_saves:

@@ -164,7 +164,9 @@ def test_no_backup_or_an_old_one(db: Database, directory: Path) -> None:
     assert missing(result) == {"backup": "must"}
     result = modules.ok("preflight_info", **{**options, "dump_dir": str(directory / "none"), "backup_max_age": 0})
     assert missing(result) == {}
-    # A dump that lost a file does not count.
+    # Nor does a newer one of fewer tables make up for one that lost a file.
+    db.modules().ok("pg_dump", tables=["tickets"], dest=str(directory / "dumps/second"), incident_id="INC-1")
+    assert modules.ok("preflight_info", **options)["backup"]["dump"]["incident_id"] == "INC-0"
     next((directory / "dumps/first").glob("*.dat*")).unlink()
     result = modules.ok("preflight_info", **options)
     assert missing(result) == {"backup": "must"}

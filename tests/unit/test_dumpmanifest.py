@@ -117,6 +117,13 @@ def test_the_dump_before(tmp_path: Path) -> None:
     assert before is not None
     assert before["path"] == str(tmp_path / "b")
     assert manifests.previous_dump(tmp_path / "z", "7/1", before="2026-11-25T03:50:00.000001Z") is None
+    # A newer dump of fewer tables is passed over.
+    dump(tmp_path / "d", "2026-11-25T02:50:00.000001Z", tables=[{"name": "public.Tags"}, {"name": "public.Tickets"}])
+    for tables, expected in ((["public.Tags"], "d"), ((), "a")):
+        found = manifests.previous_dump(tmp_path / "z", "7/1", tables=tables)
+        assert found is not None
+        assert found["path"] == str(tmp_path / expected)
+    assert manifests.previous_dump(tmp_path / "z", "7/1", tables=["public.Companies"]) is None
 
 
 def test_ages() -> None:
