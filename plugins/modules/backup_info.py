@@ -272,7 +272,7 @@ newest:
       type: dict
     reach_unknown:
       description: Why it is not known how far the log goes.
-      returned: where that is so
+      returned: if it is not known
       type: str
     type:
       description: What the tool calls its type, for instance V(full) or V(incr).
@@ -280,7 +280,7 @@ newest:
       type: str
     format:
       description: V(custom), V(directory), V(tar) or V(plain).
-      returned: for V(pg_dump), where it was read
+      returned: for V(pg_dump), if it was read
       type: str
     incident_id:
       description: The incident that it belongs to.

@@ -183,11 +183,11 @@ taken_over:
 users_count:
   description:
     - How many users the tenants have that the incident switched off. Null if they were not counted.
-  returned: with O(users_table) or O(users_query), where the ledger can be read
+  returned: with O(users_table) or O(users_query), if the ledger can be read
   type: int
 users_note:
   description: Why they were not counted; empty if they were.
-  returned: with O(users_table) or O(users_query), where the ledger can be read
+  returned: with O(users_table) or O(users_query), if the ledger can be read
   type: str
 lease:
   description: Who holds the recovery lease; null when nobody does.

@@ -192,7 +192,7 @@ commands:
       type: float
 slowlog:
   description: The newest entries of the slow log, the newest first.
-  returned: success; none where it may not be asked
+  returned: success; null if it may not be asked
   type: list
   elements: dict
   contains:
@@ -210,16 +210,16 @@ slowlog:
       type: int
 slowlog_threshold_us:
   description: Microseconds from which a command is slow; below 0 none is.
-  returned: success; none where it may not be asked
+  returned: success; null if it may not be asked
   type: int
 latency:
   description: What C(LATENCY LATEST) returns, each as C(event), C(at), C(latest_ms) and C(max_ms).
-  returned: success; none where it may not be asked
+  returned: success; null if it may not be asked
   type: list
   elements: dict
 latency_threshold_ms:
   description: Milliseconds from which an event is kept there; with 0 none is.
-  returned: success; none where it may not be asked
+  returned: success; null if it may not be asked
   type: int
 ping_ms:
   description: Milliseconds of the shortest of 5 round trips from the host that runs the module.

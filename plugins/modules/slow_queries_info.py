@@ -240,7 +240,7 @@ source:
 running:
   description:
     - At most 50 statements that have been running, or transactions that have been idle, for long; the longest first.
-  returned: success; none where it could not be read
+  returned: success; null if it could not be read
   type: list
   elements: dict
   contains:
@@ -285,15 +285,15 @@ running:
       type: str
 running_count:
   description: How many there are.
-  returned: success; none where it could not be read
+  returned: success; null if it could not be read
   type: int
 sessions_hidden_count:
   description: Sessions of other roles, of which this role sees only that they exist.
-  returned: success; none where it could not be read
+  returned: success; null if it could not be read
   type: int
 waiting:
   description: Sessions that wait for a lock, from at most 100 of them, the longest first.
-  returned: success; none where it could not be read
+  returned: success; null if it could not be read
   type: list
   elements: dict
   contains:
