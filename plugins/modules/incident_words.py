@@ -13,7 +13,7 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Creates C(words.md) in an incident's directory, with headings to write below, if it is missing, and reads it. What
-    people wrote there is never overwritten.
+    people wrote there and no ledger has is never overwritten (see O(known)).
   - Returns which of these words, and of people's changes to C(incident.md), C(postmortem.md) and C(checklists.md), a
     ledger does not have yet. What another controller has put into the ledger since is written to those files.
 options:
