@@ -209,9 +209,8 @@ def previous_dump(
         except KanbanError:
             continue
         names = {table["name"] for table in manifest["tables"]}
-        if manifest["database"].get("cluster") != cluster or not names >= {*tables}:
-            continue
-        if before is None or manifest["ended_at"] < before:
+        fits = manifest["database"].get("cluster") == cluster and names >= {*tables}
+        if fits and (before is None or manifest["ended_at"] < before):
             found.append((manifest["ended_at"], str(path), manifest))
     if not found:
         return None

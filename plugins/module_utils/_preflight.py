@@ -99,17 +99,13 @@ def preflight(login: Login, request: Request) -> dict[str, Any]:
 
 @dataclass
 class Look:
-    """One look; ``checks`` in the order in which the scenarios act, ``result`` the figures beside them.
-
-    ``dumped``: the tables of the dump that were found, as ``schema.name``.
-    """
+    """One look; ``checks`` in the order in which the scenarios act, ``result`` the figures beside them."""
 
     session: Session
     server: Server
     request: Request
     checks: list[checks.Check] = field(default_factory=list)
     result: dict[str, Any] = field(default_factory=dict)
-    dumped: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Look at everything; a look that fails becomes a check that says so, and the others go on."""
@@ -122,9 +118,9 @@ class Look:
         has_ledger = self._ledger()
         if target:
             self._stop(target, has_ledger)
-        needed = self._dump()
+        needed, dumped = self._dump()
         self._tools()
-        self._host(needed)
+        self._host(needed, dumped)
         self._orm()
         self._fence_triggers()
         asked = self.request
@@ -206,14 +202,14 @@ class Look:
         good = f"The server planned each of the {len(statements)} statements of break-glass.sql; none was run."
         self.checks.append(checks.of_error("break_glass", checks.MUST, problem, good))
 
-    def _dump(self) -> int:
-        """Look at what a dump reads; return the bytes that it may need."""
-        problem, size, statements = None, 0, []
+    def _dump(self) -> tuple[int, list[str]]:
+        """Look at what a dump reads; return the bytes that it may need, and the tables found, as ``schema.name``."""
+        problem, size, statements, found = None, 0, [], []
         for name in self.request.dump_tables:
             try:
                 with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                     table, _columns = find_table(cursor, name)
-                    self.dumped.append(str(table))
+                    found.append(str(table))
                     size += cursor.row(queries.SIZE, {"table": table.oid})[0]
                     statements.append(cursor.filled(sql.SQL(queries.CAN_READ).format(table=_name(table)), {}))
             except KanbanError as error:
@@ -226,7 +222,7 @@ class Look:
         if self.request.dump_tables:
             with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 self.checks.append(checks.unreadable_check([row[0] for row in cursor.rows(queries.UNREADABLE, {})]))
-        return host.room_for(size, self.request.disk_spare)
+        return host.room_for(size, self.request.disk_spare), found
 
     def _tools(self) -> None:
         asked, major = self.request, self.session.server_version // 10000
@@ -238,10 +234,10 @@ class Look:
                 encoding, may_create = cursor.row(ABOUT, {})
             self.checks.append(host.proof_check(found, Source(self.server, major, encoding, bool(may_create), ())))
 
-    def _host(self, needed: int) -> None:
+    def _host(self, needed: int, dumped: Sequence[str]) -> None:
         self.result["disk"] = host.disk(self.request.dump_dir, needed)
         self.checks.append(host.place_check(self.result["disk"]) or checks.disk_check(self.result["disk"]))
-        dump, archiver = host.newest_dump(self.request.dump_dir, self.server.cluster, self.dumped), self._archiver()
+        dump, archiver = host.newest_dump(self.request.dump_dir, self.server.cluster, dumped), self._archiver()
         self.result["backup"] = {"dump": dump, "archiver": archiver}
         self.checks.append(checks.backup_check(dump, archiver, self.request.backup_max_age))
 

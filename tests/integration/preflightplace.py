@@ -77,7 +77,8 @@ class Place:
         modules.ok("ledger", environment="staging")
         modules.ok("write_fence", state="dormant", tables=FENCED)
         (self.directory / "dumps").mkdir()
-        modules.ok("pg_dump", tables=["Tags"], dest=str(self.directory / "dumps/first"), incident_id="INC-0")
+        tables = ["Tags", "Tickets", "TicketTags"]
+        modules.ok("pg_dump", tables=tables, dest=str(self.directory / "dumps/first"), incident_id="INC-0")
 
     def run(
         self, *options: str, programs: Path | None = None, whole: bool = False, **around: str

@@ -164,7 +164,7 @@ def test_no_backup_or_an_old_one(db: Database, directory: Path) -> None:
     assert missing(result) == {"backup": "must"}
     result = modules.ok("preflight_info", **{**options, "dump_dir": str(directory / "none"), "backup_max_age": 0})
     assert missing(result) == {}
-    # Nor does a newer one of fewer tables make up for one that lost a file.
+    # A newer dump of fewer tables does not count, nor does one that lost a file.
     db.modules().ok("pg_dump", tables=["tickets"], dest=str(directory / "dumps/second"), incident_id="INC-1")
     assert modules.ok("preflight_info", **options)["backup"]["dump"]["incident_id"] == "INC-0"
     next((directory / "dumps/first").glob("*.dat*")).unlink()
@@ -179,7 +179,8 @@ def test_tables_that_the_dump_could_not_read(db: Database, directory: Path) -> N
     assert missing(result) == {"dump_schema": "must"}
     assert "public.secrets" in checks(result)["dump_schema"]["what"]
     result = modules.ok("preflight_info", **{**options, "dump_tables": ["companies", "secrets", "nothing"]})
-    assert missing(result) == {"dump_schema": "must", "dump_tables": "must"}
+    # Nor is there a dump that has the secrets.
+    assert missing(result) == {"dump_schema": "must", "dump_tables": "must", "backup": "must"}
 
 
 def test_ending_sessions_needs_its_privilege(db: Database, directory: Path) -> None:

@@ -137,8 +137,11 @@ def test_backups_are_asked_where_they_are(place: Place) -> None:
     """The collection's own dump lacks two of the tables; a whole one by pg_dump will do, while it is recent."""
     files = place.directory / "files"
     files.mkdir()
+    narrow = place.directory / "narrow"
+    narrow.mkdir()
+    place.db.modules().ok("pg_dump", tables=["Tags"], dest=str(narrow / "first"), incident_id="INC-0")
     place.variables["kanban_backup_sources"] = [
-        {"kind": "dumps", "path": str(place.directory / "dumps")},
+        {"kind": "dumps", "path": str(narrow)},
         {"kind": "pgbackrest", "stanza": "main", "program": str(files / "none")},
         {"kind": "pg_dump", "path": str(files)},
     ]
