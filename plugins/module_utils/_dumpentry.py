@@ -244,7 +244,9 @@ def _result(plan: Plan, manifest: dict[str, Any], changed: bool) -> dict[str, An
         "bytes": manifest.get("total_bytes"),
         **{name: manifest.get(name) for name in (*kept, "toc_entries", "needed_bytes")},
         "server_version": plan.source.server.version,
-        "previous": previous_dump(plan.dest, plan.source.server.cluster, manifest.get("ended_at")),
+        "previous": previous_dump(
+            plan.dest, plan.source.server.cluster, manifest.get("ended_at"), [table["name"] for table in tables]
+        ),
         "free_bytes_after": free,
         "database": plan.source.server.as_result(),
         "elapsed_ms": plan.deadline.elapsed_ms,

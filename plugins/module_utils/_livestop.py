@@ -70,7 +70,7 @@ def block_said(result: Result, plan: bool) -> str:
         return ""
     would, ends = "would be " if plan else "", result.get("ttl_seconds")
     if not result["held"]:
-        return f"block {would}released" if not plan else "block would be released"
+        return f"block {would}released"
     acked = result.get("replicas_acked")
     return joined(
         f"block {would}held {'until it is released' if ends is None else f'for {number(ends)} s'}",

@@ -242,7 +242,9 @@ needed_bytes:
   returned: success
   type: int
 previous:
-  description: The newest proven dump beside this one; null if there is none. Its files were checked by name and size.
+  description:
+    - The newest proven dump of the same database beside this one that has all its tables; null if there is none. Its
+      files were checked by name and size.
   returned: success
   type: dict
   contains:

@@ -138,6 +138,10 @@ def test_the_dump_before_is_named(db: Database, dest: Path) -> None:
     assert dumping(db, dest).ok("pg_dump")["previous"] is None
     (dest / "toc.dat").unlink()
     assert dumping(db, dest.with_name("third")).ok("pg_dump")["previous"]["incident_id"] == "INC-2"
+    # Nor does one that lacks a table, for those who ask for more; a wider one does for those who ask for less.
+    narrow = dumping(db, dest.with_name("narrow"), incident_id="INC-3", tables=["Tickets"]).ok("pg_dump")
+    assert narrow["previous"]["path"] == str(dest.with_name("third"))
+    assert dumping(db, dest.with_name("fourth")).ok("pg_dump")["previous"]["path"] == str(dest.with_name("third"))
 
 
 @pytest.mark.parametrize("name", [*NASTY, *(pytest.param(name, marks=pytest.mark.drill) for name in AS_NASTY)])
