@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import (
@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import Latch, raise_latch
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import Patience
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import TURN_SECONDS, Patience
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     Place,
     Request,
@@ -58,11 +58,12 @@ class Switch:
         self.result: dict[str, Any] = {}
         self._switched = 0
         self._switched_ago: float | None = None
+        self._latch = Latch(False, "the kill took too long")
 
     def run(self) -> KanbanError | None:
         """Switch, prove, then latch and sweep if requested; return the error that the module ends with, if any."""
         try:
-            outcome = self._switch(self._place.target, self._deadline)
+            outcome = self._switch(self._place.target, self._deadline, self._latch_at_once)
             self._tell(outcome)
             if outcome.counted:
                 self._beyond_the_tenants()
@@ -78,7 +79,7 @@ class Switch:
             self._place.warnings += self._watcher.warnings
         return self._verdict(outcome)
 
-    def _switch(self, target: Target, deadline: Deadline) -> Outcome:
+    def _switch(self, target: Target, deadline: Deadline, latch: Callable[[], None] | None = None) -> Outcome:
         keeper = keeper_for(self._place, self._request, target, self._joined)
         patience = Patience(
             self._place.session,
@@ -87,7 +88,7 @@ class Switch:
             terminate=self._request.on_blocked == "terminate",
             passage={PASSAGE: self.incident} if self._enabled else None,
         )
-        switcher = Switcher(patience, rows_of(target), keeper, deadline, enabled=self._enabled)
+        switcher = Switcher(patience, rows_of(target), keeper, deadline, enabled=self._enabled, latch=latch)
         tenants = None if target.global_default else self._place.tenants
         try:
             outcome = switcher.run(target.table, tenants)
@@ -146,17 +147,29 @@ class Switch:
         terminated = [*self.result.get("terminated", []), *[blocker.as_result() for blocker in outcome.terminated]]
         shown(self.result, "terminated", terminated)
 
+    def _latch_at_once(self) -> None:
+        """Raise the latch if nobody is in its way, so that what the count finds off does not come back on."""
+        if self._enabled or not self._request.latch:
+            return
+        self._latch = Latch(False, "it needs the ledger, which could not be used")
+        if self._joined:
+            try:
+                self._latch = raise_latch(self._place.session(), self._place.target, self.incident, TURN_SECONDS)
+            except ServerError as error:
+                # No new connection could be made, which the kill says by itself if it lasts.
+                self._latch = Latch(False, error.what)
+
     def _after_the_kill(self) -> None:
         """Keep the flag off: latch first, so that the sweep need not race with writes that the latch turns back."""
         if self._enabled:
             return
         if self._request.latch:
-            latch = Latch(False, "it needs the ledger, which could not be used")
-            if self._joined:
-                latch = raise_latch(self._place.session(), self._place.target, self.incident)
-            self.result["latch"] = latch.as_result()
-            if not latch.raised:
-                self._place.warnings.append(f"The latch is not up: {latch.reason}")
+            wait = self._request.latch_wait
+            if self._joined and wait and not self._latch.raised:
+                self._latch = raise_latch(self._place.session(), self._place.target, self.incident, wait)
+            self.result["latch"] = self._latch.as_result()
+            if wait and not self._latch.raised:
+                self._place.warnings.append(f"The latch is not up: {self._latch.reason}")
         if self._request.settle:
             settled = settle(self._place.session(), self._sweep, Deadline(self._request.settle))
             self.result["sweep"] = settled.as_result()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The latch: raised after the kill, lowered in an instant, dropped when the table is free."""
+"""The latch: raised with the kill, lowered in an instant, dropped when the table is free."""
 
 from __future__ import annotations
 
@@ -63,11 +63,14 @@ def _dormant_names(function: str) -> dict[str, sql.Composable]:
     return {"raises": identifier(f"raise_{function}"), "lowers": identifier(f"lower_{function}")}
 
 
-def raise_latch(session: Session, target: Target, incident_id: str) -> Latch:
-    """Put the latch in place. Never raises: without a latch there is still the sweep, and the result says so."""
+def raise_latch(session: Session, target: Target, incident_id: str, lock_seconds: float = LOCK_SECONDS) -> Latch:
+    """Put the latch in place. Never raises: without a latch there is still the sweep, and the result says so.
+
+    :param lock_seconds: how long to wait for the table, which one that is made on demand has to lock.
+    """
     names = _names(target)
     try:
-        with session.transaction(LOCK_SECONDS * 3, LOCK_SECONDS) as cursor:
+        with session.transaction(lock_seconds * 3, lock_seconds) as cursor:
             if _is_dormant(cursor, names):
                 if not _stands(cursor, target, names):
                     return Latch(False, "The dormant latch has no trigger that fires on the table; run bootstrap.yml.")

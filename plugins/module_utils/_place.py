@@ -46,6 +46,7 @@ class Request:
     on_blocked: str = "report"
     settle: float = 0.0
     latch: bool = False
+    latch_wait: float = 2.0
     global_default: bool = False
     on_replica: str = "fail"
     state_dir: str | None = None

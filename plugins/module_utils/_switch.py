@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kill: switch a flag for every tenant, or some, within a deadline, whoever holds rows.
 
-First, one pass over the whole table, committed in batches, waits for no row. The rows that it skips are then waited
+First, one pass over the whole table, committed in batches, waits for no row. The latch comes next, for it would make
+the pass twice as long. Rows that the pass skipped, or that were written back until the latch was up, are then waited
 for, tenant by tenant, in short turns until the deadline, while a second session watches who holds them.
 """
 
@@ -86,13 +87,22 @@ class Switcher:
     """Switches one flag in one database, with the given patience."""
 
     def __init__(
-        self, patience: Patience, rows: Rows, keeper: Keeper, deadline: Deadline, *, enabled: bool = False
+        self,
+        patience: Patience,
+        rows: Rows,
+        keeper: Keeper,
+        deadline: Deadline,
+        *,
+        enabled: bool = False,
+        latch: Callable[[], None] | None = None,
     ) -> None:
+        """``latch`` is called after the first pass, before anybody counts; it must not raise."""
         self._patience = patience
         self._rows = rows
         self._keeper = keeper
         self._deadline = deadline
         self._enabled = enabled
+        self._latch = latch
         self._late = False
         self.outcome = Outcome()
 
@@ -103,6 +113,8 @@ class Switcher:
             self._switch_several()
             self._first_pass(table, tenants)
             self._make_missing(tenants)
+            if self._latch and not self._deadline.over:
+                self._latch()
             self.outcome.after = self._count(whole)
             while not self._deadline.over and self._left_over(self.outcome.after) > len(self.outcome.refused):
                 self._wait_for(whole, table, tenants)

@@ -52,14 +52,23 @@ options:
     default: 0
   latch:
     description:
-      - Whether to put a row trigger on the table after the kill. While the incident is open, it turns a change from off
+      - Whether to put a row trigger on the table, with the kill. While the incident is open, it turns a change from off
         to on back to off, and records it. It never raises an error. It needs the ledger and the TRIGGER privilege.
         Without them a warning says so. O(state=restored) passes it, and takes it away again.
+      - It is raised after the first pass over the tenants, before they are counted, so that nobody whom the count finds
+        off comes back on. A writer that holds the table for longer than 0.25 seconds is not waited for there. One
+        that M(chatia.kanban_rollback.ledger) has installed needs no lock on the table.
       - There is one latch per flag. Even with O(tenants), it turns back the switching on of any tenant, and of the row
         without tenant of a key/value store.
       - O(state=paused) raises it regardless of this option.
     type: bool
     default: false
+  latch_wait:
+    description:
+      - Seconds to wait, after the kill, for whoever kept the table from O(latch). V(0) does not try again, and gives no
+        warning if the latch is not up.
+    type: float
+    default: 2
   share:
     description:
       - With O(state=restored) or V(disabled), acts on a stage of the tenants that had the feature when O(incident_id)
@@ -592,6 +601,7 @@ def main() -> None:
             "on_blocked": {"type": "str", "choices": ["report", "terminate"], "default": "report"},
             "settle": {"type": "float", "default": 0},
             "latch": {"type": "bool", "default": False},
+            "latch_wait": {"type": "float", "default": 2},
             "share": {"type": "float"},
             "share_above": {"type": "float", "default": 0},
             "share_first": {"type": "str"},
@@ -612,6 +622,7 @@ def main() -> None:
     def work() -> Outcome:
         check_seconds("deadline", params["deadline"], 1)
         check_seconds("settle", params["settle"], 0)
+        check_seconds("latch_wait", params["latch_wait"], 0)
         check_share(params["share"], params["share_above"], params["state"], params["withdrawn"])
         request = Request(
             flag=flag_from(params),
@@ -627,6 +638,7 @@ def main() -> None:
                     "on_blocked",
                     "settle",
                     "latch",
+                    "latch_wait",
                     "share",
                     "share_above",
                     "share_first",

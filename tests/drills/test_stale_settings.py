@@ -16,8 +16,8 @@ from tests.playbooks.place import IS_ON
 from tests.rehearsal.boards import versions
 
 _LATER_SECONDS = 3
-# Between the kill and the latch, which comes with the next play and switches off again what came back until then.
-_MOMENT_SECONDS = 3
+# What comes back before the latch is up, right after the kill, is switched off before anybody is told that it is.
+_MOMENT_SECONDS = 1
 _ON = f'SELECT id FROM "Companies" WHERE {IS_ON} AND id > 1 ORDER BY id'
 _CAUGHT = "SELECT count(*) > 0 FROM kanban_rollback.latched"
 

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The latch goes up before the kill counts: what an application writes back does not come on again for a moment."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.crowd import on, population
+from tests.integration.module import Modules
+from tests.integration.onscreen import seen
+from tests.integration.place import Database
+from tests.integration.test_dormant_latch import dormant
+from tests.integration.test_stays_off import SAVE, triggers
+
+AT_ONCE: dict[str, Any] = {"latch": True, "latch_wait": 0}
+
+
+@pytest.mark.parametrize("installed", [False, True], ids=["on demand", "dormant"])
+def test_nobody_who_is_counted_as_off_comes_on_again(db: Database, installed: bool) -> None:
+    modules = population(db)
+    modules = dormant(db) if installed else modules
+    for incident in ("INC-1", "INC-2", "INC-3"):
+        with db.connect("whaticket-api") as session, session.cursor() as cursor:
+            with modules.start("feature_flag", incident_id=incident, **AT_ONCE) as running:
+                # A page that many have open writes old settings back the whole time.
+                while running.runs:
+                    cursor.execute(SAVE)
+                done = running.result()
+            assert (done["latch"], done["enabled_after"]) == ({"raised": True, "reason": None}, 0), done
+            assert on(db) == [], "it came on again after the kill had counted nobody"
+        modules.restore(incident)
+        assert 3 in on(db)
+
+
+def test_a_writer_that_holds_the_table_is_left_to_the_sweep(db: Database) -> None:
+    modules = population(db)
+    with db.transaction("INSERT INTO companies VALUES (77, NULL)", application_name="import") as holder:
+        done = modules.disable(**AT_ONCE)
+        assert done["latch"]["raised"] is False
+        assert "lock timeout" in done["latch"]["reason"]
+        assert (done["enabled_after"], triggers(db)) == (0, [])
+        assert not [warning for warning in done["warnings"] if "latch" in warning], "the sweep tells that"
+        assert done["contained_ms"] < 2000
+        holder.commit()
+    swept = modules.disable(latch=True, settle=1)
+    assert swept["latch"] == {"raised": True, "reason": None}
+
+
+def test_it_is_waited_for_unless_that_is_left_to_the_sweep(db: Database) -> None:
+    modules = population(db)
+    with (
+        db.transaction("INSERT INTO companies VALUES (77, NULL)", application_name="import") as holder,
+        modules.start("feature_flag", incident_id="INC-1", latch=True, latch_wait=15) as running,
+    ):
+        time.sleep(2)
+        holder.commit()
+        done = running.result()
+    assert done["latch"] == {"raised": True, "reason": None}, done
+
+
+def test_without_a_ledger_the_kill_does_not_speak_of_the_latch(db: Database) -> None:
+    population(db)
+    role = db.role("ops", "SELECT, UPDATE ON companies")
+    modules: Modules = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
+    done = modules.disable(**AT_ONCE)
+    assert done["latch"] == {"raised": False, "reason": "it needs the ledger, which could not be used"}
+    assert not [warning for warning in done["warnings"] if "latch" in warning]
+    told = modules.disable(latch=True)
+    assert [warning for warning in told["warnings"] if "latch is not up" in warning]
+
+
+def test_the_flag_is_off_whatever_is_wrong_with_the_latch(db: Database, directory: Path) -> None:
+    population(db)
+    run = seen(db, directory, "scenario3", kanban_latch="perhaps")
+    assert (run.rc, on(db)) == (2, []), run.sent
+    assert re.search(r"Switch the flag off \[db1\]: 50 of 50 tenants off", " ".join(run.lines)), run.sent
