@@ -112,13 +112,19 @@ class DocumentRows:
         statement = self._sql.format(queries.KNOWN)
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
-    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
+    def switch_several(
+        self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None
+    ) -> tuple[int, Change | None]:
         """Switch the next tenants that have several rows, if that is possible at all."""
-        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled)
+        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled, refused)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Switch nothing: a document is a column of the tenant's own row, so none is missing."""
         return 0, None
+
+    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, limit: int) -> list[str]:
+        """Return nobody, for the same reason."""
+        return []
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; rows that are locked are skipped."""

@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import look_after
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import Latch, raise_latch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import Latch, raise_latch, standing_latch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import TURN_SECONDS, Patience
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     Place,
@@ -34,7 +34,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Cursor,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Outcome, Switcher
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Switcher
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
@@ -151,13 +152,14 @@ class Switch:
         """Raise the latch if nobody is in its way, so that what the count finds off does not come back on."""
         if self._enabled or not self._request.latch:
             return
-        self._latch = Latch(False, "it needs the ledger, which could not be used")
-        if self._joined:
-            try:
+        try:
+            if self._joined:
                 self._latch = raise_latch(self._place.session(), self._place.target, self.incident, TURN_SECONDS)
-            except ServerError as error:
-                # No new connection could be made, which the kill says by itself if it lasts.
-                self._latch = Latch(False, error.what)
+            else:
+                self._latch = standing_latch(self._place.session(), self._place.target)
+        except ServerError as error:
+            # No new connection could be made, which the kill says by itself if it lasts.
+            self._latch = Latch(False, error.what)
 
     def _after_the_kill(self) -> None:
         """Keep the flag off: latch first, so that the sweep need not race with writes that the latch turns back."""

@@ -128,9 +128,11 @@ class ServerRows:
         statement = self._sql.format(queries.KNOWN)
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
-    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
+    def switch_several(
+        self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None
+    ) -> tuple[int, Change | None]:
         """Switch the next tenants that have several rows, if that is possible at all."""
-        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled)
+        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled, refused)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Create the rows of tenants that have none in a key/value store; their prior is that there was no row."""
@@ -142,6 +144,12 @@ class ServerRows:
         if not number:
             return 0, None
         return number, Change("enabled" if enabled else "disabled", written, NO_ROW, made, None)
+
+    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, limit: int) -> list[str]:
+        """Return the first ``limit`` tenants that have no row in a key/value store."""
+        statement = self._sql.of_missing(queries.MISSING_NAMES, tenants is not None)
+        values = {**self._sql.params, "tenants": list(tenants or []), "limit": limit}
+        return [row[0] for row in cursor.rows(statement, values)]
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; locked rows are skipped."""

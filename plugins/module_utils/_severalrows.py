@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import array_text
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import (
     mark_of,
@@ -35,8 +36,11 @@ class SeveralRows:
     def __init__(self, statements: Statements) -> None:
         self._sql = statements
 
-    def switch(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows, none of them locked. Return how many, and their priors."""
+    def switch(self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None) -> tuple[int, Change | None]:
+        """Switch the next tenants that have several rows, none of them locked. Return how many, and their priors.
+
+        :param refused: gets tenants whose rows the server refuses to write, and why; without it, one of these ends all.
+        """
         target = self._sql.target
         statement = self._sql.format(
             queries.LOCK_SEVERAL,
@@ -55,7 +59,21 @@ class SeveralRows:
             turned = [row for row in rows if self._is_on(row) is (not enabled)]
             if not turned:
                 continue
-            after = self._write(cursor, turned, enabled, values)
+            if refused is None:
+                after = self._write(cursor, turned, enabled, values)
+            elif tenant in refused:
+                continue
+            else:
+                try:
+                    with cursor.savepoint():
+                        after = self._write(cursor, turned, enabled, values)
+                except Timeout:
+                    raise
+                except ServerError as error:
+                    if cursor.is_lost:
+                        raise
+                    refused[tenant] = error.what
+                    continue
             tenants.append(tenant)
             priors.append(json.dumps([row[3] for row in rows]))
             marks.append(mark_of(json.dumps([after.get(row[2], row[3]) for row in rows])))

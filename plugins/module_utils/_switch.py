@@ -3,16 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kill: switch a flag for every tenant, or some, within a deadline, whoever holds rows.
 
-First, one pass over the whole table, committed in batches, waits for no row. The latch comes next, for it would make
-the pass twice as long. Rows that the pass skipped, or that were written back until the latch was up, are then waited
-for, tenant by tenant, in short turns until the deadline, while a second session watches who holds them.
+First, one pass over the whole table, committed in batches, waits for no row. The rows that it skips are then waited
+for, tenant by tenant, in short turns until the deadline, while a second session watches who holds them. The latch, with
+which the pass would take twice as long, comes once nobody is on, and the last count after it.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Callable, Protocol, Sequence
+from functools import partial
+from typing import Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import pages_of
@@ -31,6 +31,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome, Rows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
 PAGES_AT_FIRST = 512
@@ -46,43 +47,6 @@ def _is_of_one_row(error: ServerError) -> bool:
     return str(error.details.get("sqlstate")).startswith(ROW_ERRORS)
 
 
-class Rows(Protocol):
-    """How a store counts and switches: ServerRows or DocumentRows."""
-
-    def count(self, cursor: Cursor, scope: Scope) -> Count:
-        """Count tenants and those that are on, without a lock."""
-
-    def to_switch(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
-        """Return the first of the tenants that are not yet as wanted."""
-
-    def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]:
-        """Switch one batch; return how many tenants, and what to keep of them."""
-
-    def switch_several(self, cursor: Cursor, enabled: bool) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows."""
-
-    def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
-        """Switch tenants that have no row of their own."""
-
-
-@dataclass
-class Outcome:
-    """The result of a switch.
-
-    ``blocked`` maps a tenant that could not be switched to who holds it, ``refused`` to why the server would not write
-    it; ``counted`` is False if the table was held, so that nobody knows how many are on.
-    """
-
-    switched: int = 0
-    after: Count = field(default_factory=lambda: Count(0, 0))
-    blocked: dict[str, list[Blocker]] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    table_blockers: list[Blocker] = field(default_factory=list)
-    terminated: list[Blocker] = field(default_factory=list)
-    reconnects: int = 0
-    counted: bool = True
-
-
 class Switcher:
     """Switches one flag in one database, with the given patience."""
 
@@ -96,7 +60,7 @@ class Switcher:
         enabled: bool = False,
         latch: Callable[[], None] | None = None,
     ) -> None:
-        """``latch`` is called after the first pass, before anybody counts; it must not raise."""
+        """``latch`` is called once nobody is on whom it could turn off without a prior value; it must not raise."""
         self._patience = patience
         self._rows = rows
         self._keeper = keeper
@@ -113,13 +77,7 @@ class Switcher:
             self._switch_several()
             self._first_pass(table, tenants)
             self._make_missing(tenants)
-            if self._latch and not self._deadline.over:
-                self._latch()
-            self.outcome.after = self._count(whole)
-            while not self._deadline.over and self._left_over(self.outcome.after) > len(self.outcome.refused):
-                self._wait_for(whole, table, tenants)
-                self._make_missing(tenants)
-                self.outcome.after = self._count(whole)
+            self._until_nobody_is_left(whole, table, tenants)
             self._name_what_is_left(whole)
         except Timeout:
             # The table itself is held: not even counting was possible.
@@ -129,6 +87,21 @@ class Switcher:
             self.outcome.terminated = self._patience.terminated
             self.outcome.reconnects = self._patience.reconnects
         return self.outcome
+
+    def _until_nobody_is_left(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> None:
+        all_switched = False
+        while True:
+            self.outcome.after = self._count(whole)
+            left = self._left_over(self.outcome.after)
+            if self._latch and not self._deadline.over and (all_switched or not left):
+                # Whoever is on now has been switched, so the prior value is kept, and has been written back since.
+                latch, self._latch = self._latch, None
+                latch()
+                continue
+            if self._deadline.over or left <= len(self.outcome.refused):
+                return
+            all_switched = self._wait_for(whole, table, tenants)
+            all_switched = self._make_missing(tenants) and all_switched
 
     def _count(self, scope: Scope) -> Count:
         found: Count = self._patience.asking(lambda cursor: self._rows.count(cursor, scope))
@@ -174,17 +147,17 @@ class Switcher:
                 raise
             # A constraint or trigger refuses some row; the others of the batch must not stay on because of it.
             found = self._held(scope)
-            self._switch_apart(found)
+            self._apart(found, lambda names: self._switch(Scope.tenants(names)))
             return None if found else time.monotonic() - started
         self.outcome.table_blockers = []
         return time.monotonic() - started
 
-    def _switch_apart(self, tenants: Sequence[str]) -> None:
+    def _apart(self, tenants: Sequence[str], switch: Callable[[Sequence[str]], bool]) -> None:
         """Switch tenants in halves until each one that the server refuses is isolated and named."""
         if not tenants or self._deadline.over:
             return
         try:
-            self._switch(Scope.tenants(tenants))
+            switch(tenants)
         except Timeout:
             return
         except ServerError as error:
@@ -194,47 +167,71 @@ class Switcher:
                 self.outcome.refused[tenants[0]] = error.what
                 return
             middle = len(tenants) // 2
-            self._switch_apart(tenants[:middle])
-            self._switch_apart(tenants[middle:])
+            self._apart(tenants[:middle], switch)
+            self._apart(tenants[middle:], switch)
 
-    def _wait_for(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> None:
-        """Run one round: switch at once what has come free, then wait a short turn for each tenant still held."""
+    def _wait_for(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> bool:
+        """Run one round: switch at once what has come free, then wait a short turn for each tenant still held.
+
+        Return whether each tenant that was on has been switched.
+        """
         free = self._held(whole)
         if len(free) >= WAITED_FOR and tenants is None:
             self._first_pass(table, tenants)  # More are held than a list should name: what came free may not be on it.
         if not free:
             time.sleep(LOOK_AGAIN_SECONDS)  # Rows have yet to be made, and somebody holds that up.
-            return
+            return False
         if self._batch(Scope.tenants(free)) is None:
-            return
+            return False
         held = self._held(whole)
         turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, min(IN_LINE, len(held))))))
         for tenant in held[:IN_LINE]:
             if self._deadline.over:
-                return
+                return False
             blockers = self._wait_in_line(Scope.tenants([tenant]), turn)
             if blockers:
                 self.outcome.blocked[tenant] = blockers
             else:
                 self.outcome.blocked.pop(tenant, None)
+        return len(held) <= IN_LINE and not set(held) & set(self.outcome.blocked) and not self.outcome.refused
 
     def _switch_several(self) -> None:
         """Switch tenants with several rows as a whole. If such a row is held, the first pass takes what is free."""
         before = -1
+        refused: dict[str, str] | None = None
         while before != self.outcome.switched and not self._deadline.over:
             before = self.outcome.switched
             try:
-                self._in_batch(lambda cursor: self._rows.switch_several(cursor, self._enabled))
+                self._in_batch(partial(self._rows.switch_several, enabled=self._enabled, refused=refused))
             except Timeout:
                 return
+            except ServerError as error:
+                if refused is not None or not _is_of_one_row(error):
+                    raise
+                # Again, each tenant by itself: the others must not stay on because of one.
+                refused, before = self.outcome.refused, -1
 
-    def _make_missing(self, tenants: Sequence[str] | None) -> None:
+    def _make_missing(self, tenants: Sequence[str] | None) -> bool:
+        """Make the rows of tenants that have none; return whether that is done."""
         try:
-            self._in_batch(lambda cursor: self._rows.switch_missing(cursor, self._enabled, tenants), watch=self._late)
+            return self._make(tenants)
         except Timeout:
             # The count tells what is missing, and the next round tries again and sees who is in the way.
             self.outcome.table_blockers = self._patience.seen
             self._late = True
+        except ServerError as error:
+            if not _is_of_one_row(error):
+                raise
+            # The application made one of the rows meanwhile, or the server refuses one.
+            limit = TENANTS_PER_BATCH + len(self.outcome.refused)
+            names = self._patience.asking(lambda cursor: self._rows.missing(cursor, tenants, limit))
+            self._apart([name for name in names if name not in self.outcome.refused], self._make)
+        return False
+
+    def _make(self, tenants: Sequence[str] | None) -> bool:
+        return self._in_batch(
+            lambda cursor: self._rows.switch_missing(cursor, self._enabled, tenants), watch=self._late
+        )
 
     def _held(self, whole: Scope) -> list[str]:
         """Return tenants that are not as wanted, except those that the server refuses to write."""

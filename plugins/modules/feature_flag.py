@@ -55,9 +55,12 @@ options:
       - Whether to put a row trigger on the table, with the kill. While the incident is open, it turns a change from off
         to on back to off, and records it. It never raises an error. It needs the ledger and the TRIGGER privilege.
         Without them a warning says so. O(state=restored) passes it, and takes it away again.
-      - It is raised after the first pass over the tenants, before they are counted, so that nobody whom the count finds
-        off comes back on. A writer that holds the table for longer than 0.25 seconds is not waited for there. One
-        that M(chatia.kanban_rollback.ledger) has installed needs no lock on the table.
+      - It is raised once nobody is on, and then they are counted again. From then on only a transaction can bring the
+        flag back that had written it and not committed; O(settle) waits for those. A writer that holds the table for
+        longer than 0.25 seconds is not waited for there. A latch that M(chatia.kanban_rollback.ledger) has installed
+        needs no lock on the table.
+      - A row that is inserted counts as switched on by that, unless the tenant has one that is on. So a save by
+        C(INSERT ... ON CONFLICT) leaves a tenant on, and one that deletes the row and inserts it again turns it off.
       - There is one latch per flag. Even with O(tenants), it turns back the switching on of any tenant, and of the row
         without tenant of a key/value store.
       - O(state=paused) raises it regardless of this option.
@@ -65,8 +68,8 @@ options:
     default: false
   latch_wait:
     description:
-      - Seconds to wait, after the kill, for whoever kept the table from O(latch). V(0) does not try again, and gives no
-        warning if the latch is not up.
+      - Seconds to wait, after the kill, for whoever kept the latch from the table. V(0) does not try again, and gives
+        no warning if the latch is not up.
     type: float
     default: 2
   share:

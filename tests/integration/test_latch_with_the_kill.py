@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The latch goes up before the kill counts: what an application writes back does not come on again for a moment."""
+"""The latch goes up with the kill: what an application writes back after that does not come on, not for a moment."""
 
 from __future__ import annotations
 
@@ -63,6 +63,30 @@ def test_it_is_waited_for_unless_that_is_left_to_the_sweep(db: Database) -> None
         holder.commit()
         done = running.result()
     assert done["latch"] == {"raised": True, "reason": None}, done
+
+
+def test_what_was_written_but_not_committed_is_the_sweeps(db: Database) -> None:
+    population(db)
+    modules = dormant(db)
+    modules.disable()
+    with db.transaction(SAVE) as stale:
+        done = modules.disable(**AT_ONCE)
+        assert (done["enabled_after"], done["latch"]["raised"]) == (0, True)
+        with modules.start("feature_flag", incident_id="INC-1", latch=True, settle=15) as running:
+            time.sleep(1)
+            stale.commit()
+            swept = running.result()
+    assert (swept["sweep"], on(db)) == ({"settled": True, "switched_again": 1, "waiting_for": []}, [])
+
+
+def test_a_sweep_without_a_ledger_knows_that_the_latch_is_up(db: Database) -> None:
+    modules = population(db)
+    assert modules.disable(**AT_ONCE)["latch"]["raised"]
+    with db.transaction("LOCK kanban_rollback.incidents"):
+        swept = modules.disable(latch=True, settle=1)
+    assert swept["latch"] == {"raised": True, "reason": None}, swept["warnings"]
+    db.rows(SAVE)
+    assert on(db) == []
 
 
 def test_without_a_ledger_the_kill_does_not_speak_of_the_latch(db: Database) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.crowd import FLAG, population
+from tests.integration.crowd import FLAG, population, wait_for, waiting_for_locks
 from tests.integration.place import Database
+from tests.integration.test_key_value import DOUBLED, make, values
 
 
 def test_one_row_that_cannot_be_written_keeps_no_other_on(db: Database) -> None:
@@ -19,6 +20,55 @@ def test_one_row_that_cannot_be_written_keeps_no_other_on(db: Database) -> None:
     assert [(row["tenant"], "no_seven" in row["refused"]) for row in result["blocked"]] == [("7", True)]
     # Nothing to wait for: the deadline is not used up.
     assert result["contained_ms"] < 8000
+
+
+def _refuse(db: Database, tenant: int) -> None:
+    db.rows(f"""CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN IF NEW."companyId" = {tenant} THEN RAISE 'frozen'; END IF; RETURN NEW; END$$""")  # fmt: skip
+    db.rows('CREATE TRIGGER no BEFORE INSERT OR UPDATE ON "Settings" FOR EACH ROW EXECUTE FUNCTION no()')
+
+
+def _on(db: Database) -> list[int | None]:
+    return [tenant for tenant, value in values(db) if value == "enabled" and tenant is not None]
+
+
+def test_a_tenant_with_several_rows_that_cannot_be_written_keeps_no_other_on(db: Database) -> None:
+    modules = make(db, rows=DOUBLED)
+    before = values(db)
+    assert len({tenant for tenant, _value in before}) > 2
+    _refuse(db, 3)
+    result = modules.fails("still_on", "feature_flag", incident_id="INC-1", deadline=10)
+    assert set(_on(db)) == {3}
+    assert [(row["tenant"], row["refused"]) for row in result["blocked"]] == [("3", "frozen.")]
+    assert result["contained_ms"] < 8000
+    modules.restore("INC-1")
+    assert values(db) == before
+
+
+def test_a_row_that_cannot_be_made_keeps_no_other_on(db: Database) -> None:
+    modules = make(db, tenants_table="Companies", absent_means="on")
+    db.rows('INSERT INTO "Companies" SELECT generate_series(10, 30)')
+    _refuse(db, 20)
+    result = modules.fails("still_on", "feature_flag", incident_id="INC-1", deadline=5)
+    assert (result["enabled_after"], _on(db)) == (1, [])
+    made = {tenant for tenant, _value in values(db) if tenant and tenant >= 10}
+    assert made == {*range(10, 31)} - {20}
+
+
+def test_a_row_that_the_application_makes_meanwhile_keeps_nobody_on(db: Database) -> None:
+    modules = make(db, tenants_table="Companies", absent_means="on")
+    db.rows('CREATE UNIQUE INDEX ON "Settings" ("companyId", key)')
+    db.rows('INSERT INTO "Companies" SELECT generate_series(10, 30)')
+    with (
+        db.transaction("""INSERT INTO "Settings" VALUES ('kanbanV2', 'enabled', 20, now(), now())""") as login,
+        modules.start("feature_flag", incident_id="INC-1") as running,
+    ):
+        wait_for(lambda: waiting_for_locks(db) > 0, "the kill to wait for that row")
+        login.commit()
+        done = running.result()
+    assert not done.get("failed"), done
+    assert (done["enabled_after"], _on(db)) == (0, [])
+    assert len([tenant for tenant, _value in values(db) if tenant and tenant >= 10]) == 21
 
 
 def test_an_undo_under_the_latch_of_another_role_spends_nothing(db: Database) -> None:

@@ -176,6 +176,12 @@ SELECT count(*)
 FROM {tenants_table} AS o
 WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
 """
+MISSING_NAMES = """
+SELECT o.{owner_id}::text
+FROM {tenants_table} AS o
+WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
+ORDER BY 1 LIMIT %(limit)s
+"""
 INSERT_MISSING = """
 WITH made AS (
   INSERT INTO {table} ({tenant_name}, {key_name}, {column_name}{more_names})

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a switch works with, the rows of a store, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
+
+
+class Rows(Protocol):
+    """How a store counts and switches: ServerRows or DocumentRows."""
+
+    def count(self, cursor: Cursor, scope: Scope) -> Count:
+        """Count tenants and those that are on, without a lock."""
+
+    def to_switch(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
+        """Return the first of the tenants that are not yet as wanted."""
+
+    def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]:
+        """Switch one batch; return how many tenants, and what to keep of them."""
+
+    def switch_several(
+        self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None
+    ) -> tuple[int, Change | None]:
+        """Switch the next tenants that have several rows; ``refused`` gets those that the server refuses, and why."""
+
+    def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
+        """Switch tenants that have no row of their own."""
+
+    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, limit: int) -> list[str]:
+        """Return the first of the tenants that have no row of their own."""
+
+
+@dataclass
+class Outcome:
+    """The result of a switch.
+
+    ``blocked`` maps a tenant that could not be switched to who holds it, ``refused`` to why the server would not write
+    it; ``counted`` is False if the table was held, so that nobody knows how many are on.
+    """
+
+    switched: int = 0
+    after: Count = field(default_factory=lambda: Count(0, 0))
+    blocked: dict[str, list[Blocker]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    table_blockers: list[Blocker] = field(default_factory=list)
+    terminated: list[Blocker] = field(default_factory=list)
+    reconnects: int = 0
+    counted: bool = True
