@@ -50,11 +50,16 @@ class DocumentRows:
         total = cursor.row(self._sql.format(queries.COUNT, scope.condition), self._values(scope))[0]
         on, unreadable = 0, 0
         sample: list[str] = []
+        # If nothing guarantees one row per tenant, rows are not tenants.
+        counted: set[str] | None = None if self._sql.target.one_row else set()
         for tenant, text in self._read(cursor, scope):
             document = read_document(text, self._flag)
-            on += document.on
-            if document.on and names_on is not None:
-                names_on.append(tenant)
+            if document.on and (counted is None or tenant not in counted):
+                on += 1
+                if counted is not None:
+                    counted.add(tenant)
+                if names_on is not None:
+                    names_on.append(tenant)
             if not document.readable:
                 unreadable += 1
                 sample += [tenant] if len(sample) < SAMPLE else []
@@ -64,7 +69,7 @@ class DocumentRows:
         """Return the first ``limit`` tenants that are not yet as wanted."""
         documents = ((tenant, read_document(text, self._flag)) for tenant, text in self._read(cursor, scope, enabled))
         wanted = (tenant for tenant, document in documents if document.readable and document.on != enabled)
-        return heapq.nsmallest(limit, wanted)
+        return heapq.nsmallest(limit, wanted if self._sql.target.one_row else set(wanted))
 
     def values(self, cursor: Cursor, scope: Scope) -> list[dict[str, Any]]:
         """Return the most frequent values of the flag with their number of tenants."""
@@ -112,11 +117,15 @@ class DocumentRows:
         statement = self._sql.format(queries.KNOWN)
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
+    def several(self, cursor: Cursor, enabled: bool, scope: Scope) -> dict[str, bool]:
+        """Return the tenants that have several rows, each with whether it may not yet be as wanted."""
+        return SeveralRows(self._sql).find(cursor, enabled, scope.condition, scope.params)
+
     def switch_several(
-        self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None
+        self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool
     ) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows, if that is possible at all."""
-        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled, refused)
+        """Switch tenants that have several rows."""
+        return SeveralRows(self._sql).switch(cursor, names, enabled, wait)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Switch nothing: a document is a column of the tenant's own row, so none is missing."""

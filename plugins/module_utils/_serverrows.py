@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any, Collection, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
@@ -35,6 +35,13 @@ class Scope:
     def pages(cls, first: int, last: int) -> Scope:
         """Return the scope of the rows in pages ``first`` up to, but not including, ``last``."""
         return cls(queries.SCOPE_PAGES, {"first": f"({first},0)", "last": f"({last},0)"})
+
+    def without(self, names: Collection[str]) -> Scope:
+        """Return the same scope without these tenants' rows."""
+        if not names:
+            return self
+        condition = queries.SCOPE_WITHOUT.replace("{scope}", self.condition)
+        return Scope(condition, {**self.params, "without": sorted(names)})
 
 
 @dataclass(frozen=True)
@@ -128,11 +135,15 @@ class ServerRows:
         statement = self._sql.format(queries.KNOWN)
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
+    def several(self, cursor: Cursor, enabled: bool, scope: Scope) -> dict[str, bool]:
+        """Return the tenants that have several rows, each with whether it is not yet as wanted."""
+        return SeveralRows(self._sql).find(cursor, enabled, scope.condition, scope.params)
+
     def switch_several(
-        self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None
+        self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool
     ) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows, if that is possible at all."""
-        return (0, None) if self._sql.target.one_row else SeveralRows(self._sql).switch(cursor, enabled, refused)
+        """Switch tenants that have several rows."""
+        return SeveralRows(self._sql).switch(cursor, names, enabled, wait)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Create the rows of tenants that have none in a key/value store; their prior is that there was no row."""

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import array_text
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import (
     mark_of,
@@ -27,7 +26,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
 SEVERAL = -2  # The depth of a prior that is a list of whole columns, one per row.
-AT_ONCE = 1000
 
 
 class SeveralRows:
@@ -35,68 +33,64 @@ class SeveralRows:
 
     def __init__(self, statements: Statements) -> None:
         self._sql = statements
+        # What a document says is found out here.
+        self._is_document = {"is_on": sql.SQL("NULL::boolean")} if statements.target.is_document else {}
 
-    def switch(self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows, none of them locked. Return how many, and their priors.
+    def find(self, cursor: Cursor, enabled: bool, scope: str, params: Mapping[str, Any]) -> dict[str, bool]:
+        """Return the tenants with several rows, each with whether it is not yet as wanted (True for a document)."""
+        if self._sql.target.one_row:
+            return {}
+        to_switch = sql.SQL("TRUE") if self._is_document else self._sql.to_switch(enabled)
+        statement = self._sql.format(queries.SEVERAL, scope, to_switch=to_switch)
+        return dict(cursor.rows(statement, {**self._sql.params, **params}))
 
-        :param refused: gets tenants whose rows the server refuses to write, and why; without it, one of these ends all.
+    def switch(self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool) -> tuple[int, Change | None]:
+        """Switch tenants, of one that somebody holds what is free, or wait for it. Return how many, and their priors.
+
+        A prior is all rows of a tenant, those that are held as they are before whoever holds them commits.
         """
-        target = self._sql.target
-        statement = self._sql.format(
-            queries.LOCK_SEVERAL,
-            to_switch=sql.SQL("TRUE") if target.is_document else self._sql.to_switch(enabled),
-            is_on=sql.SQL("NULL::boolean") if target.is_document else self._sql.fragments["is_on"],
-        )
-        written = target.written(enabled)
-        values = {**self._sql.params, "written": written, "limit": AT_ONCE}
+        locked = {row[1:3] for row in self._rows(cursor, names, queries.LOCK_ALL_ROWS, wait)}
+        values = {**self._sql.params, "written": self._sql.target.written(enabled)}
         tenants: list[str] = []
         priors: list[str] = []
         marks: list[str] = []
-        for tenant, found in groupby(cursor.rows(statement, values), key=lambda row: row[0]):
+        whole = 0
+        for tenant, found in groupby(self._rows(cursor, names, queries.ALL_ROWS), key=lambda row: row[0]):
             rows = list(found)
-            if len(rows) != rows[0][5]:
-                continue  # Somebody holds one of them; the first pass takes what is free.
-            turned = [row for row in rows if self._is_on(row) is (not enabled)]
+            turned = [row for row in rows if row[1:3] in locked and self._is_on(row) is (not enabled)]
             if not turned:
                 continue
-            if refused is None:
-                after = self._write(cursor, turned, enabled, values)
-            elif tenant in refused:
-                continue
-            else:
-                try:
-                    with cursor.savepoint():
-                        after = self._write(cursor, turned, enabled, values)
-                except Timeout:
-                    raise
-                except ServerError as error:
-                    if cursor.is_lost:
-                        raise
-                    refused[tenant] = error.what
-                    continue
+            after = self._write(cursor, turned, enabled, values)
+            # One of whom a row is held counts once that is switched as well.
+            whole += all(row[1:3] in locked for row in rows)
             tenants.append(tenant)
             priors.append(json.dumps([row[3] for row in rows]))
-            marks.append(mark_of(json.dumps([after.get(row[2], row[3]) for row in rows])))
+            marks.append(mark_of(json.dumps([after.get(row[1:3], row[3]) for row in rows])))
         if not tenants:
             return 0, None
         action = "enabled" if enabled else "disabled"
         lists = (array_text(tenants), array_text(priors), None, array_text(marks))
-        return len(tenants), Change(action, written, SEVERAL, *lists)
+        return whole, Change(action, self._sql.target.written(enabled), SEVERAL, *lists)
 
     def restore(self, cursor: Cursor, tenant: str, prior: str | None, mark: str | None) -> str | None:
         """Put one tenant's rows back; return ``restored``, ``already`` or ``changed_since``, None if one is locked."""
         before = json.loads(prior or "[]")
-        statement = self._sql.format(queries.LOCK_ALL_ROWS, queries.SCOPE_TENANTS)
-        rows = cursor.rows(statement, {**self._sql.params, "tenants": [tenant]})
+        locked = self._rows(cursor, [tenant], queries.LOCK_ALL_ROWS)
+        rows = self._rows(cursor, [tenant], queries.ALL_ROWS)
         now = [row[3] for row in rows]
         if now == before:
             return "already"
-        if len(now) < len(before):
+        if {row[1:3] for row in rows} != {row[1:3] for row in locked}:
             return None
         if mark_of(json.dumps(now)) != mark:
             return "changed_since"
         self._write_texts(cursor, rows, before)
         return "restored"
+
+    def _rows(self, cursor: Cursor, names: Sequence[str], statement: str, wait: bool = False) -> list[tuple[Any, ...]]:
+        waiting = {"waiting": sql.SQL("" if wait else "SKIP LOCKED")}
+        composed = self._sql.format(statement, queries.SCOPE_TENANTS, **self._is_document, **waiting)
+        return cursor.rows(composed, {**self._sql.params, "tenants": list(names)})
 
     def _is_on(self, row: tuple[Any, ...]) -> bool | None:
         """Return whether a row is on; None for unreadable text, which is left alone."""
@@ -107,17 +101,17 @@ class SeveralRows:
 
     def _write(
         self, cursor: Cursor, rows: Sequence[tuple[Any, ...]], enabled: bool, values: dict[str, Any]
-    ) -> dict[str, str]:
-        """Write the flag into rows of one tenant; return the columns' new text by place."""
+    ) -> dict[tuple[Any, ...], str]:
+        """Write the flag into rows of one tenant; return the columns' new text by leaf and place."""
         if self._sql.target.is_document:
             flag = self._sql.target.flag
             texts = [written_document(row[3], flag, enabled) for row in rows]
             self._write_texts(cursor, rows, texts)
-            return {row[2]: text for row, text in zip(rows, texts)}
+            return {row[1:3]: text for row, text in zip(rows, texts)}
         new = {}
         for row in rows:
             place = {**values, "leaf": row[1], "place": row[2]}
-            new[row[2]] = cursor.row(self._sql.format(queries.WRITE_ONE), place)[0]
+            new[row[1:3]] = cursor.row(self._sql.format(queries.WRITE_ONE), place)[0]
         return new
 
     def _write_texts(self, cursor: Cursor, rows: Sequence[tuple[Any, ...]], texts: Sequence[str | None]) -> None:

@@ -38,6 +38,7 @@ PAGES_AT_FIRST = 512
 PAGES_AT_LEAST = 16
 BATCH_SECONDS = (0.15, 0.6)  # A batch is grown below the first and shrunk above the second.
 TENANTS_PER_BATCH = 5000
+SEVERAL_PER_BATCH = 1000
 WAITED_FOR = 1000  # Tenants of one round of waiting.
 IN_LINE = 20  # How many of these are waited for in line before all are looked at again.
 ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")  # Classes of SQLSTATE that one row's content can cause.
@@ -68,13 +69,14 @@ class Switcher:
         self._enabled = enabled
         self._latch = latch
         self._late = False
+        self._several: set[str] = set()
         self.outcome = Outcome()
 
     def run(self, table: Table, tenants: Sequence[str] | None) -> Outcome:
         """Switch, wait for what is held, count. ``tenants`` None means every tenant of ``table``."""
         whole = Scope() if tenants is None else Scope.tenants(tenants)
         try:
-            self._switch_several()
+            self._take_several(whole)
             self._first_pass(table, tenants)
             self._make_missing(tenants)
             self._until_nobody_is_left(whole, table, tenants)
@@ -113,7 +115,7 @@ class Switcher:
     def _first_pass(self, table: Table, tenants: Sequence[str] | None) -> None:
         if tenants is not None:
             for start in range(0, len(tenants), TENANTS_PER_BATCH):
-                scope = Scope.tenants(tenants[start : start + TENANTS_PER_BATCH])
+                scope = Scope.tenants(tenants[start : start + TENANTS_PER_BATCH]).without(self._several)
                 while self._batch(scope) is None and not self._deadline.over:
                     pass  # _batch has waited its turn.
             return
@@ -122,7 +124,7 @@ class Switcher:
         pages = self._patience.asking(lambda cursor: pages_of(cursor, table))
         first, step = 0, PAGES_AT_FIRST
         while first < pages and not self._deadline.over:
-            took = self._batch(Scope.pages(first, min(first + step, pages)))
+            took = self._batch(Scope.pages(first, min(first + step, pages)).without(self._several))
             if took is None:
                 step = max(PAGES_AT_LEAST, step // 4)
                 continue
@@ -146,7 +148,7 @@ class Switcher:
             if not _is_of_one_row(error):
                 raise
             # A constraint or trigger refuses some row; the others of the batch must not stay on because of it.
-            found = self._held(scope)
+            found = [name for name in self._held(scope) if name not in self._several]
             self._apart(found, lambda names: self._switch(Scope.tenants(names)))
             return None if found else time.monotonic() - started
         self.outcome.table_blockers = []
@@ -181,35 +183,44 @@ class Switcher:
         if not free:
             time.sleep(LOOK_AGAIN_SECONDS)  # Rows have yet to be made, and somebody holds that up.
             return False
-        if self._batch(Scope.tenants(free)) is None:
+        self._switch_several([name for name in free if name in self._several])
+        single = [name for name in free if name not in self._several]
+        if single and self._batch(Scope.tenants(single)) is None:
             return False
         held = self._held(whole)
         turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, min(IN_LINE, len(held))))))
         for tenant in held[:IN_LINE]:
             if self._deadline.over:
                 return False
-            blockers = self._wait_in_line(Scope.tenants([tenant]), turn)
+            blockers = self._wait_in_line(Scope.tenants([tenant]), turn, tenant in self._several)
             if blockers:
                 self.outcome.blocked[tenant] = blockers
             else:
                 self.outcome.blocked.pop(tenant, None)
         return len(held) <= IN_LINE and not set(held) & set(self.outcome.blocked) and not self.outcome.refused
 
-    def _switch_several(self) -> None:
-        """Switch tenants with several rows as a whole. If such a row is held, the first pass takes what is free."""
-        before = -1
-        refused: dict[str, str] | None = None
-        while before != self.outcome.switched and not self._deadline.over:
-            before = self.outcome.switched
+    def _take_several(self, whole: Scope) -> None:
+        """Switch tenants with several rows, and leave them out from then on: one prior per row would not do."""
+        found = self._patience.asking(lambda cursor: self._rows.several(cursor, self._enabled, whole))
+        self._several = set(found)
+        self._switch_several([name for name, lacks in found.items() if lacks])
+
+    def _switch_several(self, tenants: Sequence[str]) -> None:
+        """Switch what is free of tenants with several rows."""
+        for start in range(0, len(tenants), SEVERAL_PER_BATCH):
+            names = tenants[start : start + SEVERAL_PER_BATCH]
             try:
-                self._in_batch(partial(self._rows.switch_several, enabled=self._enabled, refused=refused))
+                self._switch_named(names)
             except Timeout:
                 return
             except ServerError as error:
-                if refused is not None or not _is_of_one_row(error):
+                if not _is_of_one_row(error):
                     raise
-                # Again, each tenant by itself: the others must not stay on because of one.
-                refused, before = self.outcome.refused, -1
+                self._apart(names, self._switch_named)
+
+    def _switch_named(self, tenants: Sequence[str], wait: bool = False, turn: float = TURN_SECONDS) -> bool:
+        work = partial(self._rows.switch_several, names=tenants, enabled=self._enabled, wait=wait)
+        return self._in_batch(work, turn, watch=wait)
 
     def _make_missing(self, tenants: Sequence[str] | None) -> bool:
         """Make the rows of tenants that have none; return whether that is done."""
@@ -242,12 +253,21 @@ class Switcher:
     def _switch(self, scope: Scope, wait: bool = False, turn: float = TURN_SECONDS) -> bool:
         return self._in_batch(lambda cursor: self._rows.switch(cursor, scope, self._enabled, wait), turn, watch=wait)
 
-    def _wait_in_line(self, scope: Scope, turn: float = TURN_SECONDS) -> list[Blocker]:
+    def _wait_in_line(self, scope: Scope, turn: float = TURN_SECONDS, several: bool = False) -> list[Blocker]:
         """Wait for the rows of a scope as everybody does; return who was in the way, empty when they were switched."""
         try:
-            self._switch(scope, wait=True, turn=turn)
+            if several:
+                self._switch_named(scope.params["tenants"], wait=True, turn=turn)
+            else:
+                self._switch(scope, wait=True, turn=turn)
         except Timeout:
             return self._patience.seen
+        except ServerError as error:
+            if not _is_of_one_row(error):
+                raise
+            # Nobody holds it any more, and the server refuses it. A batch finds out by itself which row that is.
+            names = scope.params.get("tenants", ())
+            self.outcome.refused.update(dict.fromkeys(names, error.what) if len(names) == 1 else {})
         return []
 
     def _in_batch(

@@ -26,10 +26,13 @@ class Rows(Protocol):
     def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]:
         """Switch one batch; return how many tenants, and what to keep of them."""
 
+    def several(self, cursor: Cursor, enabled: bool, scope: Scope) -> dict[str, bool]:
+        """Return the tenants that have several rows, each with whether it is not yet as wanted."""
+
     def switch_several(
-        self, cursor: Cursor, enabled: bool, refused: dict[str, str] | None = None
+        self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool
     ) -> tuple[int, Change | None]:
-        """Switch the next tenants that have several rows; ``refused`` gets those that the server refuses, and why."""
+        """Switch tenants that have several rows, as a whole."""
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Switch tenants that have no row of their own."""

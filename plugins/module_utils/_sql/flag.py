@@ -68,6 +68,8 @@ SAME_LEAF = "(t.tableoid, t.ctid) IN (SELECT leaf, place FROM locked)"
 SCOPE_PAGES = "t.ctid >= %(first)s::tid AND t.ctid < %(last)s::tid"
 SCOPE_TENANTS = "{tenant} = ANY (%(tenants)s::text[]::{tenant_type}[])"
 SCOPE_ALL = "TRUE"
+# And not these tenants.
+SCOPE_WITHOUT = "{scope} AND ({tenant}::text = ANY (%(without)s::text[])) IS NOT TRUE"
 
 # json and text: the same rows, but the new text is made outside the server (see _jsontext for why).
 LOCK_DOCUMENTS = """
@@ -144,26 +146,21 @@ SELECT (SELECT array_agg(tenant) FROM restored WHERE took),
        (SELECT array_agg(tenant) FROM locked WHERE NOT already AND NOT unchanged)
 """
 
-# Tenants with more than one row. All rows of such a tenant are locked together, ordered by everything in the row except
-# the flag, so that the order is the same at the undo.
-LOCK_SEVERAL = """
-SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on}, several.rows
+# Tenants with more than one row, each with whether it is not yet as wanted.
+SEVERAL = """
+SELECT {tenant}::text, bool_or({to_switch})
 FROM {table} AS t
-JOIN (
-  SELECT {tenant} AS tenant, count(*) AS rows FROM {table} AS t WHERE {rows}
-  GROUP BY {tenant} HAVING count(*) > 1 AND bool_or({to_switch}) ORDER BY 1 LIMIT %(limit)s
-) AS several ON several.tenant = {tenant}
-WHERE {rows}
-ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
-FOR NO KEY UPDATE OF t SKIP LOCKED
+WHERE {rows} AND {scope} AND {tenant} IS NOT NULL
+GROUP BY 1 HAVING count(*) > 1
 """
-LOCK_ALL_ROWS = """
-SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text
+# All their rows, ordered by everything in the row except the flag, so that the order is the same at the undo.
+ALL_ROWS = """
+SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on}
 FROM {table} AS t
 WHERE {rows} AND {scope}
 ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
-FOR NO KEY UPDATE SKIP LOCKED
 """
+LOCK_ALL_ROWS = f"{ALL_ROWS} FOR NO KEY UPDATE OF t {{waiting}}"
 WRITE_ONE = """
 UPDATE {table} AS t SET {column_name} = {written}
 WHERE t.ctid = %(place)s::tid AND t.tableoid = %(leaf)s::regclass
