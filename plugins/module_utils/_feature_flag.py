@@ -64,7 +64,8 @@ class Switch:
     def run(self) -> KanbanError | None:
         """Switch, prove, then latch and sweep if requested; return the error that the module ends with, if any."""
         try:
-            outcome = self._switch(self._place.target, self._deadline, self._latch_at_once)
+            latch = self._latch_at_once if self._request.latch and not self._enabled else None
+            outcome = self._switch(self._place.target, self._deadline, latch)
             self._tell(outcome)
             if outcome.counted:
                 self._beyond_the_tenants()
@@ -150,8 +151,6 @@ class Switch:
 
     def _latch_at_once(self) -> None:
         """Raise the latch if nobody is in its way, so that what the count finds off does not come back on."""
-        if self._enabled or not self._request.latch:
-            return
         try:
             if self._joined:
                 self._latch = raise_latch(self._place.session(), self._place.target, self.incident, TURN_SECONDS)

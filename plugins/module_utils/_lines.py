@@ -57,14 +57,26 @@ class Host:
     def last(self) -> Answer:
         """The answer that says how it is now."""
         answer = self.later if "database" in self.later else self.first
-        again = self.still.get("on_again")
-        if not again:
+        what = self._since(answer) if "on_again" in self.still else ""
+        if not what:
             return answer
-        what = (
-            f"{again:,} tenants have it again, switched on after the sweep. Unless somebody undid this on purpose, "
-            "type the same command again"
-        )
-        return {**answer, "enabled_after": again, "failed": True, "error": {"what": what}}
+        now = {"enabled_after": self.still["on_again"], "global_default": self.still.get("global_default")}
+        return {**answer, **now, "failed": True, "error": {"what": what}}
+
+    def _since(self, answer: Answer) -> str:
+        """Return what the last look found that the stop had not left so."""
+        again, unreadable = self.still["on_again"], self.still.get("unreadable_count")
+        undone = "Unless somebody undid this on purpose, type the same command again"
+        if again:
+            return f"{again:,} tenants have it again, switched on after the sweep. {undone}"
+        if self.still.get("global_default") == "on" and answer.get("global_default") == "off":
+            return f"the default of all tenants is on again, since the sweep. {undone}"
+        if unreadable:
+            return (
+                f"the settings of {unreadable:,} tenants are no JSON since the sweep, so nobody can tell whether they "
+                "have it. Mend them in the application, then type the same command again"
+            )
+        return ""
 
     @property
     def answered(self) -> bool:

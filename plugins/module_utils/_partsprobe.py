@@ -22,7 +22,7 @@ def proof_part(
     names: Sequence[str],
     answers: Sequence[Answer],
     since_commit: Sequence[float] = (),
-    group: str = "app",
+    group: str | Sequence[str] = "app",
     plan: bool = False,
     listed: Sequence[Answer] = (),
     named: bool = False,
@@ -61,7 +61,9 @@ def proof_part(
     if slowest and not part.bad:
         part.good += f", the last at most {max(slowest):.1f} s after the commit"
     if gone and len(gone) < len(names):
-        left = ":".join([group, *(f"!{name}" for name in gone)])
+        # Where there is a comma, Ansible takes nothing else for a separator. A list is the same with commas.
+        given = group if isinstance(group, str) else ",".join(group)
+        left = ("," if "," in given else ":").join([given, *(f"!{name}" for name in gone)])
         part.next.append(f"To go on without {', '.join(gone)}, with the same command: -e 'kanban_app_hosts={left}'")
     return part.as_result()
 

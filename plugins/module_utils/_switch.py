@@ -208,6 +208,8 @@ class Switcher:
     def _switch_several(self, tenants: Sequence[str]) -> None:
         """Switch what is free of tenants with several rows."""
         for start in range(0, len(tenants), SEVERAL_PER_BATCH):
+            if self._deadline.over:
+                return
             names = tenants[start : start + SEVERAL_PER_BATCH]
             try:
                 self._switch_named(names)

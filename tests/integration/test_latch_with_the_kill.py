@@ -100,8 +100,15 @@ def test_without_a_ledger_the_kill_does_not_speak_of_the_latch(db: Database) -> 
     assert [warning for warning in told["warnings"] if "latch is not up" in warning]
 
 
-def test_the_flag_is_off_whatever_is_wrong_with_the_latch(db: Database, directory: Path) -> None:
+@pytest.mark.parametrize("odd", [None, "perhaps"], ids=["empty", "no word for it"])
+def test_a_stop_is_whole_whatever_is_wrong_with_its_times_and_its_latch(
+    db: Database, directory: Path, odd: str | None
+) -> None:
     population(db)
-    run = seen(db, directory, "scenario3", kanban_latch="perhaps")
-    assert (run.rc, on(db)) == (2, []), run.sent
-    assert re.search(r"Switch the flag off \[db1\]: 50 of 50 tenants off", " ".join(run.lines)), run.sent
+    wrong = dict.fromkeys(("kanban_latch", "kanban_deadline", "kanban_sweep_seconds", "kanban_drain_seconds"), odd)
+    run = seen(db, directory, "scenario3", **wrong, kanban_fence_tables=["tickets"])
+    said = " ".join(run.lines)
+    assert on(db) == [], run.sent
+    assert re.search(r"Switch the flag off \[db1\]: 50 of 50 tenants off in [0-9.]+ s, 50 switched now, latch up", said)
+    assert "CONTAINED: Kanban V2 is off for all 50 tenants" in said
+    assert re.search(r"the latch is up; every earlier transaction has ended", said)

@@ -265,6 +265,10 @@ def test_the_way_past_a_host_that_is_gone_is_a_line_to_type() -> None:
     gone = {"unreachable": True, "msg": "no route to host"}
     past = proof_part(["app1", "app2"], [proof(), gone])["next"]
     assert past == ["To go on without app2, with the same command: -e 'kanban_app_hosts=app:!app2'"]
+    # Ansible splits at commas alone where there is one.
+    for group in ("app1,app2", ["app1", "app2"]):
+        past = proof_part(["app1", "app2"], [proof(), gone], group=group)["next"]
+        assert past == ["To go on without app2, with the same command: -e 'kanban_app_hosts=app1,app2,!app2'"]
     # Nobody is left to go on with, or the other host answered and is not well.
     assert "next" not in proof_part(["app1"], [gone])
     assert "next" not in proof_part(["app1", "app2"], [proof(), {"failed": True, "msg": "broken"}])

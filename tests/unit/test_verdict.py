@@ -134,6 +134,23 @@ def test_a_flag_that_is_on_again_in_the_end_is_not_contained() -> None:
     assert calm["verdict"] == "contained"
 
 
+def test_settings_that_nobody_can_read_in_the_end_are_not_contained() -> None:
+    still = [{"database": database(), "enabled": 0, "on_again": 0, "unreadable_count": 2}]
+    result = judge({"db1": answer()}, {"db1": swept()}, still=still, final=True)
+    assert (result["verdict"], result["failed"], result["contained"]) == ("failed", True, False)
+    assert any("the settings of 2 tenants are no JSON since the sweep" in line for line in result["lines"])
+
+
+def test_a_default_that_is_on_again_in_the_end_is_told() -> None:
+    off = {"global_default": "off"}
+    still = [{"database": database(), "enabled": 0, "on_again": 0, "global_default": "on"}]
+    calm = judge({"db1": answer(**off)}, {"db1": swept(**off)}, still=[{**still[0], **off}], final=True)
+    result = judge({"db1": answer(**off)}, {"db1": swept(**off)}, still=still, final=True)
+    assert "default" not in f"{calm['headline']} {calm['lines']}"
+    assert "default" in f"{result['headline']} {result['lines']}"
+    assert (calm["failed"], result["failed"]) == (False, True)
+
+
 def test_unreadable_settings_fail_the_count_and_are_listed() -> None:
     more: Answer = {
         "unreadable_count": 1234,
