@@ -107,8 +107,8 @@ def test_a_stop_is_whole_whatever_is_wrong_with_its_times_and_its_latch(
     population(db)
     wrong = dict.fromkeys(("kanban_latch", "kanban_deadline", "kanban_sweep_seconds", "kanban_drain_seconds"), odd)
     run = seen(db, directory, "scenario3", **wrong, kanban_fence_tables=["tickets"])
-    said = " ".join(run.lines)
+    said = " ".join(" ".join(run.lines).split())
     assert on(db) == [], run.sent
-    assert re.search(r"Switch the flag off \[db1\]: 50 of 50 tenants off in [0-9.]+ s, 50 switched now, latch up", said)
+    assert re.search(r"Switch the flag off \[db1\]: 50 of 50 tenants off in [0-9.]+ s, 50 switched now, latch up", said), said
     assert "CONTAINED: Kanban V2 is off for all 50 tenants" in said
     assert re.search(r"the latch is up; every earlier transaction has ended", said)
