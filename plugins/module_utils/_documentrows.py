@@ -131,7 +131,7 @@ class DocumentRows:
         """Switch nothing: a document is a column of the tenant's own row, so none is missing."""
         return 0, None
 
-    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, limit: int) -> list[str]:
+    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, enabled: bool, limit: int) -> list[str]:
         """Return nobody, for the same reason."""
         return []
 

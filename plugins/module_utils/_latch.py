@@ -150,6 +150,8 @@ def _refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Comp
         # Also the row without a tenant: its value holds for every tenant that has no row.
         rows=statements.fragments["key_matches"],
         flag=sql.SQL("%(flag)s::text"),
+        # A tenant's own row is missing there, not a key in it.
+        absent_is_on=sql.SQL("TRUE" if target.owners and target.flag.absent_is_on else "FALSE"),
     )
     values = {
         **statements.params,

@@ -36,6 +36,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     identifier,
     sql,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import lacking_sequences
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._quarantinepurge import purge_ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrights import (
     Mends,
@@ -43,7 +44,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrigh
     grant_mends,
     revoke_mends,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, progress
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, privileges, progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import find_target
 
@@ -123,13 +124,23 @@ def _rights(cursor: Cursor, request: LedgerRequest, ever: bool = False) -> tuple
 
 def _grant_flag(cursor: Cursor, role: str, target: Target) -> bool:
     values = {"role": role, "table": target.table.oid, "column": target.column.name, "rows": target.owners is not None}
+    # Rows that are made may take their id from a sequence.
+    drawn = lacking_sequences(cursor, target.table.oid, role) if target.owners else []
+    for grant in drawn:
+        cursor.run(sql.SQL(grant.replace("%", "%%")), {})
     if cursor.row(queries.IS_FLAG_GRANTED, values)[0]:
-        return False
+        return bool(drawn)
     names = {**_names(role, target), "column": identifier(target.column.name)}
     cursor.run(sql.SQL(queries.GRANT_FLAG).format(**names), {})
     if target.owners:
         cursor.run(sql.SQL(queries.GRANT_ROWS).format(**names), {})
     return True
+
+
+def _revoke_sequences(cursor: Cursor, role: str, target: Target) -> None:
+    for name in cursor.rows(privileges.GRANTED_SEQUENCES, {"table": target.table.oid, "role": role}):
+        names = {"sequence": identifier(*name), "role": identifier(role)}
+        cursor.run(sql.SQL(privileges.REVOKE_SEQUENCE).format(**names), {})
 
 
 def _names(role: str, target: Target) -> dict[str, sql.Composable]:
@@ -173,6 +184,7 @@ def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: 
                 cursor.run(sql.SQL(queries.REVOKE_FLAG).format(**_names(role, target)), {})
                 if target.owners:
                     cursor.run(sql.SQL(queries.REVOKE_ROWS).format(**_names(role, target)), {})
+                    _revoke_sequences(cursor, role, target)
         facts.state = ledger.ledger_state(cursor)
     return {"changed": changed}
 

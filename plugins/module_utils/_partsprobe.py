@@ -254,7 +254,7 @@ def health_part(
     return part.as_result()
 
 
-def _nobody(part: Part, names: Sequence[str], group: str, bad: str) -> bool:
+def _nobody(part: Part, names: Sequence[str], group: str | Sequence[str], bad: str) -> bool:
     """Return whether there are no hosts, and note in the part whether that is on purpose or must be mended."""
     if group == NO_GROUP:
         part.kind, part.good = NOTHING, "the application was not asked (there are no application hosts)"

@@ -43,6 +43,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightf
     orm_saves,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighttrials import planned
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import lacking_sequences
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as script_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.dump import ABOUT
@@ -166,7 +167,9 @@ class Look:
             latch = latch_problem(cursor, target)
             triggers = [row[0] for row in cursor.rows(queries.OWN_TRIGGERS, {"table": target.table.oid})]
             may_end = cursor.row(queries.CAN_TERMINATE, {})[0]
-        self.checks.append(checks.kill_check(planned(self.session, kill), triggers))
+            # A plan asks for no right on a sequence.
+            drawn = lacking_sequences(cursor, target.table.oid) if target.owners else []
+        self.checks.append(checks.kill_check(planned(self.session, kill), triggers, drawn))
         problem = planned(self.session, [queries.BLOCKING_PIDS])
         self.checks.append(checks.of_error("blockers", checks.MUST, problem, "Who blocks can be asked."))
         self.checks.append(checks.terminate_check(self.request.on_blocked == "terminate", may_end))

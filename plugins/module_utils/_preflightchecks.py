@@ -96,8 +96,12 @@ def ledger_check(present: bool, usable: bool, creatable: bool, error: KanbanErro
     return Check("ledger", False, MUST, "There is no ledger, and this role may not make one.", why, grant)
 
 
-def kill_check(error: KanbanError | None, triggers: Sequence[str]) -> Check:
-    """Return whether this role may run the kill; ``triggers``: the table's own, which only a rehearsal tries."""
+def kill_check(error: KanbanError | None, triggers: Sequence[str], drawn: Sequence[str] = ()) -> Check:
+    """Return whether this role may run the kill; ``triggers``: the table's own; ``drawn``: grants for new rows' ids."""
+    if error is None and drawn:
+        what = "This role lacks USAGE on sequences that fill rows of the flag's table."
+        why = "Tenants without a row of their own would stay on."
+        return Check("kill", False, MUST, what, why, f"Grant it (bootstrap.yml does): {' '.join(drawn)}")
     good = "The server planned the kill's statements and checked this role's privileges; none was run."
     if triggers:
         good += f" The table's own triggers ({', '.join(triggers[:NAMED])}) fire on the day: a rehearsal tries them."

@@ -68,6 +68,12 @@ def refuse_lacking(cursor: Cursor, table: Table, words: Sequence[str], columns: 
         )
 
 
+def lacking_sequences(cursor: Cursor, table: int, role: str | None = None) -> list[str]:
+    """Return the lines that let a role (this one) insert rows whose columns are filled from sequences."""
+    rows = cursor.rows(queries.SEQUENCES, {"tables": [table], "words": ["USAGE"], "role": role})
+    return [grant for _schema, _name, missing, grant in rows if missing]
+
+
 def refuse_lacking_in_ledger(cursor: Cursor, name: str, words: Sequence[str], why: str) -> None:
     """Refuse the same for one of the ledger's own tables, which must exist; raises ServerError."""
     oid = cursor.row(queries.OF_THE_LEDGER, {"name": name})[0]

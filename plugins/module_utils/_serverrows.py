@@ -156,8 +156,10 @@ class ServerRows:
             return 0, None
         return number, Change("enabled" if enabled else "disabled", written, NO_ROW, made, None)
 
-    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, limit: int) -> list[str]:
-        """Return the first ``limit`` tenants that have no row in a key/value store."""
+    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, enabled: bool, limit: int) -> list[str]:
+        """Return the first ``limit`` tenants that have no row in a key/value store and should have one."""
+        if not self._sql.target.owners or (not enabled and not self._sql.target.flag.absent_is_on):
+            return []
         statement = self._sql.of_missing(queries.MISSING_NAMES, tenants is not None)
         values = {**self._sql.params, "tenants": list(tenants or []), "limit": limit}
         return [row[0] for row in cursor.rows(statement, values)]

@@ -80,7 +80,7 @@ class Switcher:
             self._first_pass(table, tenants)
             self._make_missing(tenants)
             self._until_nobody_is_left(whole, table, tenants)
-            self._name_what_is_left(whole)
+            self._name_what_is_left(whole, tenants)
         except Timeout:
             # The table itself is held: not even counting was possible.
             self.outcome.counted = False
@@ -154,23 +154,27 @@ class Switcher:
         self.outcome.table_blockers = []
         return time.monotonic() - started
 
-    def _apart(self, tenants: Sequence[str], switch: Callable[[Sequence[str]], bool]) -> None:
-        """Switch tenants in halves until each one that the server refuses is isolated and named."""
+    def _apart(self, tenants: Sequence[str], switch: Callable[[Sequence[str]], bool], waits: bool = False) -> None:
+        """Switch tenants in halves until each one that the server refuses, or that has to be waited for, is named."""
         if not tenants or self._deadline.over:
             return
         try:
             switch(tenants)
-        except Timeout:
             return
+        except Timeout:
+            if not waits:
+                return
+            if len(tenants) == 1:
+                self.outcome.blocked[tenants[0]] = self._patience.seen
         except ServerError as error:
             if not _is_of_one_row(error):
                 raise
             if len(tenants) == 1:
                 self.outcome.refused[tenants[0]] = error.what
-                return
+        if len(tenants) > 1:
             middle = len(tenants) // 2
-            self._apart(tenants[:middle], switch)
-            self._apart(tenants[middle:], switch)
+            self._apart(tenants[:middle], switch, waits)
+            self._apart(tenants[middle:], switch, waits)
 
     def _wait_for(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> bool:
         """Run one round: switch at once what has come free, then wait a short turn for each tenant still held.
@@ -229,22 +233,22 @@ class Switcher:
         try:
             return self._make(tenants)
         except Timeout:
-            # The count tells what is missing, and the next round tries again and sees who is in the way.
-            self.outcome.table_blockers = self._patience.seen
             self._late = True
         except ServerError as error:
             if not _is_of_one_row(error):
                 raise
-            # The application made one of the rows meanwhile, or the server refuses one.
-            limit = TENANTS_PER_BATCH + len(self.outcome.refused)
-            names = self._patience.asking(lambda cursor: self._rows.missing(cursor, tenants, limit))
-            self._apart([name for name in names if name not in self.outcome.refused], self._make)
+        # Somebody makes one of them, has made it meanwhile, or the server refuses one: the others are made.
+        self._apart(self._missing(tenants), self._make, waits=True)
         return False
 
     def _make(self, tenants: Sequence[str] | None) -> bool:
-        return self._in_batch(
-            lambda cursor: self._rows.switch_missing(cursor, self._enabled, tenants), watch=self._late
-        )
+        work = partial(self._rows.switch_missing, enabled=self._enabled, tenants=tenants)
+        return self._in_batch(work, watch=self._late)
+
+    def _missing(self, tenants: Sequence[str] | None) -> list[str]:
+        limit = WAITED_FOR + len(self.outcome.refused)
+        names = self._patience.asking(lambda cursor: self._rows.missing(cursor, tenants, self._enabled, limit))
+        return [name for name in names if name not in self.outcome.refused]
 
     def _held(self, whole: Scope) -> list[str]:
         """Return tenants that are not as wanted, except those that the server refuses to write."""
@@ -290,7 +294,7 @@ class Switcher:
             return False
         return True
 
-    def _name_what_is_left(self, whole: Scope) -> None:
-        left = self._held(whole) if self._left_over(self.outcome.after) else []
+    def _name_what_is_left(self, whole: Scope, tenants: Sequence[str] | None) -> None:
+        left = [*self._held(whole), *self._missing(tenants)] if self._left_over(self.outcome.after) else []
         seen = self.outcome.blocked
         self.outcome.blocked = {tenant: seen.get(tenant, self.outcome.table_blockers) for tenant in sorted(left)}

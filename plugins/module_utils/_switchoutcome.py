@@ -37,8 +37,8 @@ class Rows(Protocol):
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Switch tenants that have no row of their own."""
 
-    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, limit: int) -> list[str]:
-        """Return the first of the tenants that have no row of their own."""
+    def missing(self, cursor: Cursor, tenants: Sequence[str] | None, enabled: bool, limit: int) -> list[str]:
+        """Return the first of the tenants that have no row of their own and should have one."""
 
 
 @dataclass

@@ -119,8 +119,8 @@ def _check_values(cursor: Cursor, target: Target) -> None:
 
 
 def as_global_default(target: Target) -> Target:
-    """Return the same flag for the row without a tenant."""
-    return replace(target, global_default=True, owners=None)
+    """Return the same flag for the row without a tenant; to most indexes any number of NULLs is unique."""
+    return replace(target, global_default=True, owners=None, one_row=False)
 
 
 def known_tenants(cursor: Cursor, target: Target, tenants: Sequence[str]) -> dict[str, str]:

@@ -109,6 +109,8 @@ def test_a_stop_is_whole_whatever_is_wrong_with_its_times_and_its_latch(
     run = seen(db, directory, "scenario3", **wrong, kanban_fence_tables=["tickets"])
     said = " ".join(" ".join(run.lines).split())
     assert on(db) == [], run.sent
-    assert re.search(r"Switch the flag off \[db1\]: 50 of 50 tenants off in [0-9.]+ s, 50 switched now, latch up", said), said
+    assert re.search(
+        r"Switch the flag off \[db1\]: 50 of 50 tenants off in [0-9.]+ s, 50 switched now, latch up", said
+    ), said
     assert "CONTAINED: Kanban V2 is off for all 50 tenants" in said
     assert re.search(r"the latch is up; every earlier transaction has ended", said)

@@ -46,9 +46,11 @@ SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
 # Whether policies would hide rows from the role.
 HIDES_ROWS = "SELECT row_security_active(%(table)s::oid)"
 
-# One row per tenant is guaranteed only if an index says so.
+# One row per tenant is guaranteed only if an index says so, and none does for tables that inherit from this one.
 UNIQUE_ON = """
-SELECT EXISTS (
+SELECT NOT EXISTS (
+  SELECT FROM pg_inherits AS h JOIN pg_class AS c ON c.oid = h.inhparent WHERE c.oid = %(table)s AND c.relkind = 'r'
+) AND EXISTS (
   SELECT FROM pg_index AS i
   WHERE i.indrelid = %(table)s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
     AND (SELECT array_agg(a.attname::text) FROM pg_attribute AS a

@@ -193,15 +193,18 @@ SELECT count(*), array_agg(tenant)::text FROM made
 DELETE_MADE = """
 WITH wanted AS (
   SELECT * FROM unnest(%(tenants)s::text[], %(writtens)s::text[]) AS w(tenant, written)
+), locked AS (
+  SELECT t.tableoid AS leaf, t.ctid AS place, w.tenant, COALESCE({leaf} = {written_as_text}, false) AS ours
+  FROM wanted AS w
+  JOIN {table} AS t ON {rows} AND {tenant} = w.tenant::{tenant_type}
+  FOR UPDATE OF t SKIP LOCKED
 ), gone AS (
-  DELETE FROM {table} AS t USING wanted AS w
-  WHERE {rows} AND {tenant} = w.tenant::{tenant_type} AND {leaf} = {written_as_text}
+  DELETE FROM {table} AS t USING locked AS w
+  WHERE t.tableoid = w.leaf AND t.ctid = w.place AND w.ours
   RETURNING w.tenant
 )
 SELECT (SELECT array_agg(tenant) FROM gone),
        (SELECT array_agg(w.tenant) FROM wanted AS w
         WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = w.tenant::{tenant_type})),
-       (SELECT array_agg(DISTINCT w.tenant) FROM wanted AS w
-        JOIN {table} AS t ON {rows} AND {tenant} = w.tenant::{tenant_type}
-                         AND {leaf} IS DISTINCT FROM {written_as_text})
+       (SELECT array_agg(DISTINCT tenant) FROM locked WHERE NOT ours)
 """

@@ -10,7 +10,8 @@ LOCK = 118075163402607
 
 # The row is judged before and after: only a step from off to on is undone, so a tenant that was switched on again
 # through the passage stays on when the application saves its settings. A save by INSERT ... ON CONFLICT comes here as
-# an INSERT first, so the tenant's row that is there counts as the one before. Nothing here may raise: a customer's save
+# an INSERT first, so the tenant's row that is there counts as the one before, or that it has none where that means on.
+# Nothing here may raise: a customer's save
 # must succeed, and what cannot be judged (not JSON) is left to the sweep. The passage needs the setting and a role that
 # may raise the latch, because any role can make a setting.
 FUNCTION_BODY = """
@@ -33,6 +34,9 @@ BEGIN
                    WHERE {rows} AND {is_on} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
         OR EXISTS (SELECT FROM {table} AS t
                    WHERE {rows} AND {is_on} AND {tenant} IS NULL AND (SELECT {tenant} IS NULL FROM (SELECT NEW.*) AS t))
+        OR {absent_is_on}
+           AND NOT EXISTS (SELECT FROM {table} AS t
+                           WHERE {rows} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
       INTO was_on;
   END IF;
   IF was_on THEN

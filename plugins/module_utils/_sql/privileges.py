@@ -81,6 +81,16 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass A
   AND d.refobjid = ANY (%(tables)s::oid[])
 ORDER BY 1, 2
 """
+# Those of a table that were granted to a role itself.
+GRANTED_SEQUENCES = """
+SELECT n.nspname::text, s.relname::text
+FROM pg_depend AS d
+JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_namespace AS n ON n.oid = s.relnamespace
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+  AND d.refobjid = %(table)s
+  AND EXISTS (SELECT FROM aclexplode(s.relacl) AS g WHERE g.grantee = quote_ident(%(role)s)::regrole)
+"""
 REVOKE_SEQUENCE = "REVOKE ALL ON SEQUENCE {sequence} FROM {role}"
 REVOKE_MEND = "REVOKE ALL ON {table} FROM {role}"
 REVOKE_ON_DATABASE = "REVOKE {word} ON DATABASE {database} FROM {role}"
