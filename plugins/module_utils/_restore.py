@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Protocol, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline, array_text
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import Timeout
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change, read_file
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Prior, Restored
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as ledger_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import ROW_ERRORS
 
 BATCH = 5000
 # Up to this many tenants are asked for by name. The server would search a longer list for each prior, and would plan a
@@ -39,21 +40,18 @@ class Restorer(Protocol):
 
 @dataclass
 class Undone:
-    """The outcome of an undo. ``held`` tenants were locked until the deadline, ``gone`` ones no longer exist."""
+    """The outcome of an undo, of one flag or of several.
+
+    ``held`` tenants were locked until the deadline, ``gone`` ones no longer exist; ``refused`` says by tenant why the
+    server would not write it.
+    """
 
     restored: int = 0
     already: int = 0
     changed_since: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-
-    def add(self, other: Undone) -> None:
-        """Add another flag's outcome."""
-        self.restored += other.restored
-        self.already += other.already
-        self.changed_since += other.changed_since
-        self.held += other.held
-        self.gone += other.gone
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,55 +105,71 @@ def put_back(
     deadline: Deadline,
     tenants: Sequence[str] | None,
     passage: Mapping[str, str],
-) -> Undone:
+    outcome: Undone,
+) -> None:
     """Put every unspent prior back until all are done or the deadline is over; raises KanbanError.
 
     Each batch and the record that spends its priors are one transaction, so the same call again goes on where this one
-    stopped.
+    stopped, and ``outcome`` has what was put back before an error.
     """
-    outcome, waiting = Undone(), []
+    waiting: list[Prior] = []
     reader, writer = connect(), connect()
+    batches = _Batches(writer, rows, keeper, deadline, passage, outcome)
     try:
         with reader.transaction(deadline.slice(600.0, 5.0), mode="ISOLATION LEVEL REPEATABLE READ READ ONLY") as cursor:
             for batch in source.batches(cursor, tenants):
-                waiting += _one_batch(writer, rows, batch, keeper, deadline, passage, outcome)
+                waiting += batches.put_back(batch)
         if waiting:
             with writer.transaction(deadline.slice(30.0, 1.0), mode="READ ONLY") as cursor:
                 there = rows.there(cursor, [prior.tenant for prior in waiting])
-            outcome.gone = [prior.tenant for prior in waiting if prior.tenant not in there]
+            outcome.gone += [prior.tenant for prior in waiting if prior.tenant not in there]
             waiting = [prior for prior in waiting if prior.tenant in there]
         while waiting and not deadline.over:
             time.sleep(PAUSE_SECONDS)
-            waiting = _one_batch(writer, rows, waiting, keeper, deadline, passage, outcome)
+            waiting = batches.put_back(waiting)
     finally:
         reader.close()
         writer.close()
-    outcome.held = [prior.tenant for prior in waiting]
-    return outcome
+    outcome.held += [prior.tenant for prior in waiting]
 
 
-def _one_batch(
-    writer: Session,
-    rows: Restorer,
-    batch: Sequence[Prior],
-    keeper: Keeper,
-    deadline: Deadline,
-    passage: Mapping[str, str],
-    outcome: Undone,
-) -> list[Prior]:
-    """Put back what is not locked; return what was not put back (locked, gone, or no time left)."""
-    if deadline.over:
-        return list(batch)
-    try:
-        with writer.transaction(deadline.slice(30.0, 1.0), settings=passage) as cursor:
-            found = rows.restore(cursor, batch)
-            spent = [*found.restored, *found.already]
-            if spent:
-                keeper.keep(cursor, Change("restored", None, 0, array_text(spent), None))
-    except Timeout:
-        return list(batch)
-    outcome.restored += len(found.restored)
-    outcome.already += len(found.already)
-    outcome.changed_since += found.changed_since
-    seen = {*spent, *found.changed_since}
-    return [prior for prior in batch if prior.tenant not in seen]
+@dataclass(frozen=True)
+class _Batches:
+    """Puts one batch after the other back; ``outcome`` grows with each."""
+
+    writer: Session
+    rows: Restorer
+    keeper: Keeper
+    deadline: Deadline
+    passage: Mapping[str, str]
+    outcome: Undone
+
+    def put_back(self, batch: Sequence[Prior]) -> list[Prior]:
+        """Put back what is neither locked nor refused; return what may be tried again (locked, gone, no time left)."""
+        if self.deadline.over:
+            return list(batch)
+        try:
+            with self.writer.transaction(self.deadline.slice(30.0, 1.0), settings=self.passage) as cursor:
+                found = self.rows.restore(cursor, batch)
+                spent = [*found.restored, *found.already]
+                if spent:
+                    self.keeper.keep(cursor, Change("restored", None, 0, array_text(spent), None))
+        except Timeout:
+            return list(batch)
+        except ServerError as error:
+            if not str(error.details.get("sqlstate")).startswith(ROW_ERRORS):
+                raise
+            return self._apart(batch, error)
+        self.outcome.restored += len(found.restored)
+        self.outcome.already += len(found.already)
+        self.outcome.changed_since += found.changed_since
+        seen = {*spent, *found.changed_since}
+        return [prior for prior in batch if prior.tenant not in seen]
+
+    def _apart(self, batch: Sequence[Prior], error: ServerError) -> list[Prior]:
+        """Put back a batch in halves until each tenant that a constraint or trigger refuses is isolated and named."""
+        if len(batch) == 1:
+            self.outcome.refused[batch[0].tenant] = error.what
+            return []
+        middle = len(batch) // 2
+        return [*self.put_back(batch[:middle]), *self.put_back(batch[middle:])]

@@ -42,6 +42,7 @@ class Restore:
         self._request = request
         self._deadline = Deadline(request.deadline)
         self.result: dict[str, Any] = {}
+        self._stopped: KanbanError | None = None
         self._unlowered: KanbanError | None = None
         self.incident = request.who.incident_id
         self._in_ledger = False
@@ -98,24 +99,28 @@ class Restore:
         if self._in_ledger:
             with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 self.result["switched_off"] = switched_off(cursor, self.incident)
-        for target in targets:
-            self._put_back(target, undone)
-        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            after = count(cursor, self._place)
-        held = sorted(undone.held)
-        self.result.update(
-            changed=undone.restored > 0,
-            total=after.total,
-            enabled_before=before.on,
-            enabled_after=after.on,
-            changed_count=undone.restored,
-            already_count=undone.already,
-        )
+        try:
+            for target in targets:
+                self._put_back(target, undone)
+        except ServerError as error:
+            if not undone.restored and not undone.already:
+                raise
+            self._stopped = error  # What was put back before it stays so, and is reported.
+        self.result.update(changed=undone.restored > 0, changed_count=undone.restored, already_count=undone.already)
         shown(self.result, "changed_since", sorted(undone.changed_since))
         shown(self.result, "missing", sorted(undone.gone))
-        shown(self.result, "blocked", [{"tenant": tenant, "pid": None} for tenant in held])
+        blocked: list[dict[str, Any]] = [
+            {"tenant": tenant, "pid": None, "refused": why} for tenant, why in sorted(undone.refused.items())
+        ]
+        shown(self.result, "blocked", blocked + [{"tenant": tenant, "pid": None} for tenant in sorted(undone.held)])
+        try:
+            with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                after = count(cursor, self._place)
+        except ServerError as error:
+            return self._stopped or error
+        self.result.update(total=after.total, enabled_before=before.on, enabled_after=after.on)
         self._afterwards(undone)
-        return self._verdict(held)
+        return self._verdict(undone)
 
     def _refuse_other_latch(self) -> None:
         """Refuse if the latch of another incident would turn every row back; raises BadInput or ServerError."""
@@ -195,17 +200,19 @@ class Restore:
         for source, file in sources:
             in_ledger = self._in_ledger and file.path is None
             keeper = Keeper(self.incident, self._request.who.run_id, target.identity, file, in_ledger)
-            part = put_back(
-                self._place.connect,
-                rows_of(target),
-                source,
-                keeper,
-                self._deadline,
-                self._asked(target),
-                {PASSAGE: self.incident},
-            )
-            undone.add(part)
-            self._place.warnings += keeper.warnings
+            try:
+                put_back(
+                    self._place.connect,
+                    rows_of(target),
+                    source,
+                    keeper,
+                    self._deadline,
+                    self._asked(target),
+                    {PASSAGE: self.incident},
+                    undone,
+                )
+            finally:
+                self._place.warnings += keeper.warnings
 
     def _unknown_incident(self) -> BadInput:
         known: list[str] = []
@@ -223,7 +230,8 @@ class Restore:
         )
 
     def _afterwards(self, undone: Undone) -> None:
-        whole = self._request.tenants is None and self._request.share is None and not undone.held
+        left = undone.held or undone.refused or self._stopped
+        whole = self._request.tenants is None and self._request.share is None and not left
         try:
             if whole and self._in_ledger:
                 self.result["latch_left"] = lower_latches(self._place.session(), self._place.target)
@@ -258,12 +266,18 @@ class Restore:
             "open_before": [],
         }
 
-    def _verdict(self, held: list[str]) -> KanbanError | None:
-        if not held:
-            return self._unlowered
-        return KanbanError(
-            "still_off",
-            f"{len(held)} tenants could not be put back within {self._request.deadline:g} s: {held[:5]}.",
-            "Somebody holds their rows; all others are as they were before the incident.",
-            "Run the same command again: it goes on with these.",
-        )
+    def _verdict(self, undone: Undone) -> KanbanError | None:
+        held, refused = sorted(undone.held), sorted(undone.refused.items())
+        if self._stopped or not (held or refused):
+            return self._stopped or self._unlowered
+        what, why, todo = [], [], ["Run the same command again: it goes on with these."]
+        if refused:
+            named = "; ".join(f"{tenant}: {reason.rstrip('.')}" for tenant, reason in refused[:5])
+            what.append(f"{len(refused)} tenants could not be put back, because the server refuses it ({named}).")
+            why.append("A constraint or a trigger of the application does not let them have it.")
+            todo.insert(0, "Mend that rule, or the row.")
+        if held:
+            what.append(f"{len(held)} tenants could not be put back within {self._request.deadline:g} s: {held[:5]}.")
+            why.append("Somebody holds their rows, or there was too little time.")
+        why.append("All others are as they were before the incident.")
+        return KanbanError("still_off", " ".join(what), " ".join(why), " ".join(todo))

@@ -287,7 +287,8 @@ changed_count:
   sample: 385
 blocked:
   description:
-    - Up to 100 tenants that could not be switched, each with who holds its row. RV(blocked_count) is the total.
+    - Up to 100 tenants that could not be switched or put back, each with who holds its row. RV(blocked_count) is the
+      total.
   returned: when not in check mode
   type: list
   elements: dict
@@ -306,6 +307,9 @@ blocked:
       type: float
     to_end_it:
       description: The statement that ends it.
+      type: str
+    refused:
+      description: Why the server would not write the row, in its words; then nobody holds it.
       type: str
 blocked_count:
   description: Length of RV(blocked) before it was cut.
