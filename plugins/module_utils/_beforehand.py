@@ -11,19 +11,23 @@ from typing import Any
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper, take_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
     PriorFile,
     directories,
     file_name,
+    find_files,
     in_force,
+    retire,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 
 # How many tenants a plan names; below them it says how many more there are.
 SHOWN = 20
+# Of flags in jsonb, the priors of 300,000 tenants, and half a second of a kill; what is larger has to wait.
+TAKEN_OVER_BYTES = 4_000_000
 
 
 def open_incident(place: Place, request: Request) -> ledger.Joined | None:
@@ -90,7 +94,44 @@ def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Jo
     known_by = incident if joined and joined.unnamed else request.who.incident_id
     name = file_name(known_by, place.server.cluster, target.identity)
     file = PriorFile(name, directories(request.state_dir))
-    return Keeper(incident, request.who.run_id, target.identity, file, joined is not None)
+    left = _not_taken_over(place, request, target, joined) if joined else None
+    return Keeper(incident, request.who.run_id, target.identity, left or file, joined is not None and left is None)
+
+
+def _not_taken_over(place: Place, request: Request, target: Target, joined: ledger.Joined) -> PriorFile | None:
+    """Hand the ledger what runs without it kept of this incident; return the file that it cannot take now, if any.
+
+    An undo takes the first prior value of a tenant, in the ledger's order: the file's are older than what this run is
+    going to keep. So they come first, or what this run keeps goes to the file as well.
+    """
+    names = [joined.incident_id, *([request.who.incident_id] if joined.adopted else [])]
+    names += [alias for row in joined.open_before if row["incident_id"] == names[0] for alias in row["aliases"]]
+    places = directories(request.state_dir)
+    for name in dict.fromkeys(file_name(known_as, place.server.cluster, target.identity) for known_as in names):
+        for path in find_files(name, places):
+            why_not = _take_over_now(place, path, joined.incident_id, target)
+            if why_not:
+                warning = f"Prior values go on to {path}, which the undo takes over: {why_not}"
+                # A sweep comes here again and again.
+                place.warnings += [warning] if warning not in place.warnings else []
+                return PriorFile(name, places, path)
+    return None
+
+
+def _take_over_now(place: Place, path: Path, incident_id: str, target: Target) -> str:
+    """Move what a file kept into the ledger; return why that cannot be done now, empty if it was done."""
+    try:
+        if path.stat().st_size > TAKEN_OVER_BYTES:
+            return "it is too large to do that now."
+        with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+            # The file does not say which run kept it.
+            take_over(cursor, path, incident_id, None, target.identity)
+        retire(path)
+    except ServerError as error:
+        return error.what
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def plan(place: Place, request: Request) -> dict[str, Any]:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import add_change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerclosing import is_closed, reopen_incident
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change, PriorFile
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change, PriorFile, read_file
 
 
 class Keeper:
@@ -57,3 +58,9 @@ class Keeper:
             self.warnings.append(
                 f"No file could take the prior values ({error}); they are in this result only: save it."
             )
+
+
+def take_over(cursor: Cursor, path: Path, incident_id: str, run_id: str | None, flag: str) -> None:
+    """Record in the ledger what a file kept, in the file's order; raises ServerError. The caller then retires it."""
+    for change in read_file(path):
+        add_change(cursor, incident_id, run_id, flag, change)

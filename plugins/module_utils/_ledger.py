@@ -220,7 +220,7 @@ def switched_ago(cursor: Cursor, incident_id: str, flag: str, tenants: Sequence[
     return ago
 
 
-def add_change(cursor: Cursor, incident_id: str, run_id: str, flag: str, change: Change) -> None:
+def add_change(cursor: Cursor, incident_id: str, run_id: str | None, flag: str, change: Change) -> None:
     """Record one batch of switched tenants, in the transaction that switches them; raises ServerError."""
     cursor.run(queries.ADD_CHANGE, {"incident": incident_id, "run": run_id, "flag": flag, **vars(change)})
 

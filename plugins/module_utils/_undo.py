@@ -11,7 +11,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper, take_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holder, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerclosing import switched_off
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, rows_of, shown
@@ -21,7 +21,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     directories,
     file_name,
     find_files,
-    read_file,
     retire,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import PriorSource, Undone, put_back
@@ -186,8 +185,7 @@ class Restore:
                 with self._place.session().transaction(READ_SECONDS) as cursor:
                     if not self._in_ledger:
                         self.incident = ledger.join_incident(cursor, self._request.who, adopt=False).incident_id
-                    for change in read_file(path):
-                        ledger.add_change(cursor, self.incident, self._request.who.run_id, target.identity, change)
+                    take_over(cursor, path, self.incident, self._request.who.run_id, target.identity)
                 self._in_ledger = True
                 retire(path)
             except ServerError as error:

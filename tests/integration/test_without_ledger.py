@@ -81,23 +81,48 @@ def test_two_incidents_and_two_flags_have_a_file_each(db: Database, directory: P
     assert db.snapshot("companies").texts == before.texts
 
 
-def test_a_file_is_taken_over_by_a_ledger_that_was_made_since(db: Database, directory: Path) -> None:
+@pytest.mark.parametrize("again", [True, False], ids=["by the next kill", "by the undo"])
+def test_a_file_is_taken_over_by_a_ledger_that_was_made_since(db: Database, directory: Path, again: bool) -> None:
     population(db)
     before = db.snapshot("companies")
     modules = without_ledger(db, directory)
     modules.disable(tenants=[1, 2, 3])
     (path,) = files(directory)
     db.modules().ok("ledger", grant_to=[modules.options["login_user"]])
-    assert modules.disable()["priors"]["kept_in"] == "ledger"
-    assert modules.restore(check=True)["changed_count"] == 50
+    assert modules.restore(check=True)["changed_count"] == 3
+    assert modules.disable(check=True)["changed_count"] == 47
     assert path.exists(), "a plan took the file over"
+    if again:
+        assert modules.disable()["priors"]["kept_in"] == "ledger"
+        assert not path.exists()
     undone = modules.restore()
-    assert undone["changed_count"] == 50
+    assert undone["changed_count"] == (50 if again else 3)
     assert db.snapshot("companies").texts == before.texts
     assert not path.exists()
     assert [one.suffix for one in files(directory)] == [".imported"]
-    assert db.value("SELECT count(*) FROM kanban_rollback.flag_changes WHERE action = 'disabled'") == 2
+    assert db.value("SELECT count(*) FROM kanban_rollback.flag_changes WHERE action = 'disabled'") == 1 + again
     assert not modules.restore()["changed"]
+
+
+@pytest.mark.parametrize("kind", ["jsonb", "json"])
+@pytest.mark.parametrize("large", [False, True])
+def test_the_first_prior_wins_also_if_a_file_has_it(db: Database, directory: Path, kind: str, large: bool) -> None:
+    modules = population(db, 5, kind=kind)
+    db.rows("""UPDATE companies SET settings = '{"kanbanV2Enabled": "sim"}' WHERE id = 3""")
+    before = db.snapshot("companies")
+    without_ledger(db, directory).disable()
+    (path,) = files(directory)
+    if large:  # What is no line of it is left out, and is as long to read.
+        with path.open("a") as file:
+            file.write("x" * 5_000_000 + "\n")
+    # Somebody writes back what never stood there.
+    db.rows("""UPDATE companies SET settings = '{"kanbanV2Enabled": true}' WHERE id = 3""")
+    modules = modules.having(state_dir=str(directory / "state"))
+    again = modules.disable()
+    assert (again["changed_count"], again["priors"]["kept_in"]) == (1, "file" if large else "ledger")
+    assert [str(path) in warning for warning in again["warnings"]] == [True] * large
+    modules.restore()
+    assert db.snapshot("companies").texts == before.texts
 
 
 def test_a_run_that_finds_the_ledger_again_goes_on_with_the_incident_of_the_file(db: Database, directory: Path) -> None:
