@@ -24,6 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event, broken_links
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import taken_over_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchclosing import let_pass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
     READ_SECONDS,
@@ -116,10 +117,20 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
                 changed = ledger.make_ledger(cursor, request.who.environment)
                 result = _in_ledger(cursor, request)
         if request.state == "closed" or request.latch == "lowered":
-            result["latch_left"] = lower_latches(session, incident_id=result["incident_id"])
+            result["latch_left"] = _latch_left(session, request, result["incident_id"])
         return {**result, "changed": result["changed"] or changed, **facts.as_result()}
     finally:
         session.close()
+
+
+def _latch_left(session: Session, request: IncidentRequest, incident_id: str) -> list[str]:
+    """Lower what is up and drop what was made on demand; return what stayed."""
+    try:
+        return lower_latches(session, incident_id=incident_id)
+    except ServerError as error:
+        if request.state != "closed":
+            raise
+        return [error.what]  # Closing has made them let everything pass, so this keeps nobody off.
 
 
 def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[str, Any]]:
@@ -168,6 +179,7 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
         changed, recorded = True, request.event["event"]
     if request.state == "closed":
         changed = closing.close_incident(cursor, incident, who.operator, request.switched_off) or changed
+        let_pass(cursor, incident)
     kills = ledger.count_kills(cursor)
     told = {"event": recorded} if recorded else {}
     names = [name for row in ledger.list_incidents(cursor, incident) for name in (row["incident_id"], *row["aliases"])]

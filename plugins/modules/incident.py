@@ -18,7 +18,8 @@ description:
 options:
   state:
     description:
-      - V(open) opens the incident, or finds it again. V(closed) closes it and takes its latches away.
+      - V(open) opens the incident, or finds it again. V(closed) closes it and takes its latches away; it stays open if
+        this role may not lower them.
     type: str
     choices: [open, closed]
     default: open

@@ -164,3 +164,12 @@ WHERE p.proname LIKE 'latch\\_%%'
 """
 # How many writes were turned back under an incident.
 LATCHED = "SELECT count(*), count(DISTINCT tenant) FROM kanban_rollback.latched WHERE incident_id = %(incident)s"
+# What a role that may not lower a latch has to become, and, for a dormant one, what would grant it.
+LOWERED_BY = """
+SELECT p.proowner::regrole::text,
+       CASE WHEN l.oid IS NOT NULL
+            THEN format('GRANT EXECUTE ON FUNCTION %%s TO %%I;', l.oid::regprocedure, session_user) END
+FROM pg_proc AS p
+LEFT JOIN pg_proc AS l ON l.pronamespace = p.pronamespace AND l.proname = 'lower_' || p.proname
+WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
+"""
