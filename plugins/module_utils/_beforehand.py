@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper, take_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, global_default
@@ -127,7 +127,7 @@ def _take_over_now(place: Place, path: Path, incident_id: str, target: Target) -
             # The file does not say which run kept it.
             take_over(cursor, path, incident_id, None, target.identity)
         retire(path)
-    except ServerError as error:
+    except KanbanError as error:
         return error.what
     except OSError as error:
         return str(error)
