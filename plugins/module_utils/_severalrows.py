@@ -57,12 +57,13 @@ class SeveralRows:
         whole = 0
         for tenant, found in groupby(self._rows(cursor, names, queries.ALL_ROWS), key=lambda row: row[0]):
             rows = list(found)
-            turned = [row for row in rows if row[1:3] in locked and self._is_on(row) is (not enabled)]
+            lacking = [row for row in rows if self._is_on(row) is (not enabled)]
+            turned = [row for row in lacking if row[1:3] in locked]
             if not turned:
                 continue
             after = self._write(cursor, turned, enabled, values)
-            # One of whom a row is held counts once that is switched as well.
-            whole += all(row[1:3] in locked for row in rows)
+            # One of whom a row that must be switched is held counts once that is switched as well.
+            whole += len(turned) == len(lacking)
             tenants.append(tenant)
             priors.append(json.dumps([row[3] for row in rows]))
             marks.append(mark_of(json.dumps([after.get(row[1:3], row[3]) for row in rows])))

@@ -78,6 +78,15 @@ def test_a_row_that_stays_held_is_named_and_comes_back_as_it_was(db: Database) -
     assert settings(db).texts == before.texts
 
 
+def test_a_held_row_that_is_off_already_hides_no_figure(db: Database) -> None:
+    rows = [("kanbanV2", "enabled", 3), ("kanbanV2", "disabled", 3)]
+    modules = make(db, rows=rows)
+    with db.transaction("""SELECT * FROM "Settings" WHERE value = 'disabled' FOR UPDATE"""):
+        done = modules.disable(deadline=5)
+    assert (done["changed"], done["changed_count"], done["enabled_before"]) == (True, 1, 1)
+    assert (done["priors"]["kept_in"], _of(db, 3)) == ("ledger", ["disabled", "disabled"])
+
+
 @pytest.mark.parametrize("kind", ["text", "json"])
 def test_many_of_them(db: Database, kind: str) -> None:
     on, sim = ("enabled", "sim") if kind == "text" else ('"enabled"', '"sim"')
