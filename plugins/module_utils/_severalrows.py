@@ -65,8 +65,8 @@ class SeveralRows:
             # One of whom a row that must be switched is held counts once that is switched as well.
             whole += len(turned) == len(lacking)
             tenants.append(tenant)
-            priors.append(json.dumps([row[3] for row in rows]))
-            marks.append(mark_of(json.dumps([after.get(row[1:3], row[3]) for row in rows])))
+            priors.append(_list_text([row[3] for row in rows]))
+            marks.append(mark_of(_list_text([after.get(row[1:3], row[3]) for row in rows])))
         if not tenants:
             return 0, None
         action = "enabled" if enabled else "disabled"
@@ -83,7 +83,7 @@ class SeveralRows:
             return "already"
         if {row[1:3] for row in rows} != {row[1:3] for row in locked}:
             return None
-        if mark_of(json.dumps(now)) != mark:
+        if mark_of(_list_text(now)) != mark:
             return "changed_since"
         self._write_texts(cursor, rows, before)
         return "restored"
@@ -118,3 +118,8 @@ class SeveralRows:
     def _write_texts(self, cursor: Cursor, rows: Sequence[tuple[Any, ...]], texts: Sequence[str | None]) -> None:
         values = {"leaves": [row[1] for row in rows], "places": [row[2] for row in rows], "contents": list(texts)}
         cursor.run(self._sql.format(queries.WRITE_DOCUMENTS), {**self._sql.params, **values})
+
+
+def _list_text(texts: Sequence[str | None]) -> str:
+    """Return a list to the letter as jsonb shows it: break-glass.sql makes the same marks."""
+    return json.dumps(list(texts), ensure_ascii=False)
