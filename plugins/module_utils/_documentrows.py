@@ -139,6 +139,8 @@ class DocumentRows:
         """Put one batch of priors back; rows that are locked are skipped."""
         outcome = restore_several(self._sql, cursor, batch)
         wanted = {prior.tenant: prior for prior in batch if prior.depth != SEVERAL}
+        if not wanted:
+            return outcome
         scope = Scope.tenants(list(wanted))
         statement = self._sql.format(
             queries.LOCK_DOCUMENTS, scope.condition, waiting=sql.SQL("SKIP LOCKED"), may_matter=sql.SQL("TRUE")

@@ -78,11 +78,10 @@ class Restored:
 def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
     """Put back the tenants of a batch that have several rows."""
     outcome = Restored()
-    for prior in batch:
-        if prior.depth == SEVERAL:
-            what = SeveralRows(statements).restore(cursor, prior.tenant, prior.prior, prior.mark)
-            if what:
-                getattr(outcome, what).append(prior.tenant)
+    lists = {prior.tenant: (prior.prior, prior.mark) for prior in batch if prior.depth == SEVERAL}
+    if lists:
+        for tenant, what in SeveralRows(statements).restore(cursor, lists).items():
+            getattr(outcome, what).append(tenant)
     return outcome
 
 

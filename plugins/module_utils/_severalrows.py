@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import array_text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
@@ -28,8 +28,23 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 SEVERAL = -2  # The depth of a prior that is a list of whole columns, one per row.
 
 
+class Row(NamedTuple):
+    """A row of a tenant; ``on`` is None for a document, which is read here."""
+
+    tenant: str
+    leaf: str
+    place: str
+    text: str | None
+    on: bool | None
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """Where the row is; once it is locked, it stays there until we write it."""
+        return self.leaf, self.place
+
+
 class SeveralRows:
-    """Switches and restores tenants that have more than one row."""
+    """Switches and restores tenants that have more than one row, many with one statement."""
 
     def __init__(self, statements: Statements) -> None:
         self._sql = statements
@@ -49,77 +64,88 @@ class SeveralRows:
 
         A prior is all rows of a tenant, those that are held as they are before whoever holds them commits.
         """
-        locked = {row[1:3] for row in self._rows(cursor, names, queries.LOCK_ALL_ROWS, wait)}
-        values = {**self._sql.params, "written": self._sql.target.written(enabled)}
-        tenants: list[str] = []
-        priors: list[str] = []
-        marks: list[str] = []
-        whole = 0
-        for tenant, found in groupby(self._rows(cursor, names, queries.ALL_ROWS), key=lambda row: row[0]):
-            rows = list(found)
-            lacking = [row for row in rows if self._is_on(row) is (not enabled)]
-            turned = [row for row in lacking if row[1:3] in locked]
-            if not turned:
-                continue
-            after = self._write(cursor, turned, enabled, values)
-            # One of whom a row that must be switched is held counts once that is switched as well.
-            whole += len(turned) == len(lacking)
-            tenants.append(tenant)
-            priors.append(_list_text([row[3] for row in rows]))
-            marks.append(mark_of(_list_text([after.get(row[1:3], row[3]) for row in rows])))
+        locked = self._lock(cursor, names, wait)
+        found = dict(self._by_tenant(cursor, names))
+        lacking = {tenant: [row for row in rows if self._is_on(row) is (not enabled)] for tenant, rows in found.items()}
+        turned = {tenant: [row for row in rows if row.at in locked] for tenant, rows in lacking.items()}
+        tenants = [tenant for tenant in found if turned[tenant]]
         if not tenants:
             return 0, None
+        after = self._switch_rows(cursor, [row for tenant in tenants for row in turned[tenant]], enabled)
+        priors = [_list_text(row.text for row in found[tenant]) for tenant in tenants]
+        marks = [mark_of(_list_text(after.get(row.at, row.text) for row in found[tenant])) for tenant in tenants]
+        # One of whom a row that must be switched is held counts once that is switched as well.
+        whole = sum(len(turned[tenant]) == len(lacking[tenant]) for tenant in tenants)
         action = "enabled" if enabled else "disabled"
         lists = (array_text(tenants), array_text(priors), None, array_text(marks))
         return whole, Change(action, self._sql.target.written(enabled), SEVERAL, *lists)
 
-    def restore(self, cursor: Cursor, tenant: str, prior: str | None, mark: str | None) -> str | None:
-        """Put one tenant's rows back; return ``restored``, ``already`` or ``changed_since``, None if one is locked."""
-        before = json.loads(prior or "[]")
-        locked = self._rows(cursor, [tenant], queries.LOCK_ALL_ROWS)
-        rows = self._rows(cursor, [tenant], queries.ALL_ROWS)
-        now = [row[3] for row in rows]
-        if now == before:
-            return "already"
-        if {row[1:3] for row in rows} != {row[1:3] for row in locked}:
-            return None
-        if mark_of(_list_text(now)) != mark:
-            return "changed_since"
-        self._write_texts(cursor, rows, before)
-        return "restored"
+    def restore(self, cursor: Cursor, priors: Mapping[str, tuple[str | None, str | None]]) -> dict[str, str]:
+        """Put tenants' rows back, given lists and marks; return each as ``restored``, ``already`` or ``changed_since``.
 
-    def _rows(self, cursor: Cursor, names: Sequence[str], statement: str, wait: bool = False) -> list[tuple[Any, ...]]:
+        One of whom a row is held, or turned back by a trigger, is not among them, nor is one that is gone.
+        """
+        names = list(priors)
+        locked = self._lock(cursor, names)
+        outcome: dict[str, str] = {}
+        back: list[tuple[Row, str | None]] = []
+        for tenant, rows in self._by_tenant(cursor, names):
+            prior, mark = priors[tenant]
+            before, now = json.loads(prior or "[]"), [row.text for row in rows]
+            if now == before:
+                outcome[tenant] = "already"
+            elif not locked.issuperset(row.at for row in rows):
+                continue
+            elif len(now) != len(before) or mark_of(_list_text(now)) != mark:
+                outcome[tenant] = "changed_since"
+            else:
+                outcome[tenant] = "restored"
+                back += [(row, text) for row, text in zip(rows, before) if row.text != text]
+        after = self._write(cursor, queries.WRITE_TEXTS, [row for row, _text in back], [text for _row, text in back])
+        for row, text in back:
+            if row.at not in after or after[row.at] != text:
+                outcome.pop(row.tenant, None)
+        return outcome
+
+    def _lock(self, cursor: Cursor, names: Sequence[str], wait: bool = False) -> set[tuple[str, str]]:
+        """Lock the rows of tenants that are free, or wait for all; return where they are."""
+        return {row.at for row in self._rows(cursor, names, queries.LOCK_ALL_ROWS, wait)}
+
+    def _by_tenant(self, cursor: Cursor, names: Sequence[str]) -> Iterator[tuple[str, list[Row]]]:
+        for tenant, rows in groupby(self._rows(cursor, names, queries.ALL_ROWS), key=lambda row: row.tenant):
+            yield tenant, list(rows)
+
+    def _rows(self, cursor: Cursor, names: Sequence[str], statement: str, wait: bool = False) -> list[Row]:
         waiting = {"waiting": sql.SQL("" if wait else "SKIP LOCKED")}
         composed = self._sql.format(statement, queries.SCOPE_TENANTS, **self._is_document, **waiting)
-        return cursor.rows(composed, {**self._sql.params, "tenants": list(names)})
+        return [Row(*row) for row in cursor.rows(composed, {**self._sql.params, "tenants": list(names)})]
 
-    def _is_on(self, row: tuple[Any, ...]) -> bool | None:
+    def _is_on(self, row: Row) -> bool | None:
         """Return whether a row is on; None for unreadable text, which is left alone."""
         if not self._sql.target.is_document:
-            return bool(row[4])
-        document = read_document(row[3], self._sql.target.flag)
+            return bool(row.on)
+        document = read_document(row.text, self._sql.target.flag)
         return document.on if document.readable else None
 
+    def _switch_rows(self, cursor: Cursor, rows: Sequence[Row], enabled: bool) -> dict[tuple[str, str], str | None]:
+        """Write the flag into rows; return the columns' new texts by where the rows were."""
+        target = self._sql.target
+        if target.is_document:
+            texts = [written_document(row.text, target.flag, enabled) for row in rows]
+            return self._write(cursor, queries.WRITE_TEXTS, rows, texts)
+        return self._write(cursor, queries.WRITE_FLAG, rows, [None] * len(rows), written=target.written(enabled))
+
     def _write(
-        self, cursor: Cursor, rows: Sequence[tuple[Any, ...]], enabled: bool, values: dict[str, Any]
-    ) -> dict[tuple[Any, ...], str]:
-        """Write the flag into rows of one tenant; return the columns' new text by leaf and place."""
-        if self._sql.target.is_document:
-            flag = self._sql.target.flag
-            texts = [written_document(row[3], flag, enabled) for row in rows]
-            self._write_texts(cursor, rows, texts)
-            return {row[1:3]: text for row, text in zip(rows, texts)}
-        new = {}
-        for row in rows:
-            place = {**values, "leaf": row[1], "place": row[2]}
-            new[row[1:3]] = cursor.row(self._sql.format(queries.WRITE_ONE), place)[0]
-        return new
-
-    def _write_texts(self, cursor: Cursor, rows: Sequence[tuple[Any, ...]], texts: Sequence[str | None]) -> None:
-        values = {"leaves": [row[1] for row in rows], "places": [row[2] for row in rows], "contents": list(texts)}
-        cursor.run(self._sql.format(queries.WRITE_DOCUMENTS), {**self._sql.params, **values})
+        self, cursor: Cursor, statement: str, rows: Sequence[Row], texts: Sequence[str | None], **values: Any
+    ) -> dict[tuple[str, str], str | None]:
+        """Write locked rows; return the columns' new texts by where the rows were."""
+        if not rows:
+            return {}
+        places = {"leaves": [row.leaf for row in rows], "places": [row.place for row in rows], "contents": list(texts)}
+        found = cursor.rows(self._sql.format(statement), {**self._sql.params, **values, **places})
+        return {(leaf, place): text for leaf, place, text in found}
 
 
-def _list_text(texts: Sequence[str | None]) -> str:
+def _list_text(texts: Iterable[str | None]) -> str:
     """Return a list to the letter as jsonb shows it: break-glass.sql makes the same marks."""
     return json.dumps(list(texts), ensure_ascii=False)

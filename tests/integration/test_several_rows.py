@@ -117,3 +117,18 @@ def test_json_figures_count_tenants(db: Database) -> None:
     done = modules.disable()
     assert (done["total"], done["enabled_before"], done["changed_count"]) == (2, 1, 1)
     assert modules.restore()["enabled_after"] == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_the_undo_of_very_many_keeps_its_deadline_without_an_index(db: Database, kind: str) -> None:
+    modules = make(db, value_type=kind, rows=[])
+    db.rows(f"""INSERT INTO "Settings" SELECT 'kanbanV2', v::{kind}, n, '2024-01-01', '2024-01-01'
+                FROM generate_series(1, 12000) AS n, unnest(ARRAY['"enabled"', '"sim"']) AS v""")
+    before = settings(db)
+    modules.disable(deadline=60)
+    started = time.monotonic()
+    undone = modules.run("feature_flag", incident_id="INC-1", state="restored", deadline=10)
+    assert time.monotonic() - started < 20
+    # What there was no time for, the same call again goes on with.
+    assert undone["changed_count"] + modules.restore(deadline=60)["changed_count"] == 12_000
+    assert settings(db).texts == before.texts

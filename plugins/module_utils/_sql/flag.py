@@ -161,11 +161,16 @@ WHERE {rows} AND {scope}
 ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
 """
 LOCK_ALL_ROWS = f"{ALL_ROWS} FOR NO KEY UPDATE OF t {{waiting}}"
-WRITE_ONE = """
-UPDATE {table} AS t SET {column_name} = {written}
-WHERE t.ctid = %(place)s::tid AND t.tableoid = %(leaf)s::regclass
-RETURNING {column}::text
+# Many of them at once; they are locked by this transaction. What a row holds then comes back with where it was.
+_WRITE_ROWS = """
+UPDATE {table} AS t
+SET {column_name} = WRITTEN
+FROM unnest(%(leaves)s::text[], %(places)s::text[], %(contents)s::text[]) AS new(leaf, place, content)
+WHERE t.ctid = new.place::tid AND t.tableoid = new.leaf::regclass
+RETURNING new.leaf, new.place, {column}::text
 """
+WRITE_FLAG = _WRITE_ROWS.replace("WRITTEN", "{written}")
+WRITE_TEXTS = _WRITE_ROWS.replace("WRITTEN", "new.content::{column_type}")
 
 # Key/value only. Tenants of the tenants' table that have no row; under absent_means 'on' each of them is on.
 MISSING_COUNT = """
