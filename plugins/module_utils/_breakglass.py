@@ -14,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import NO_ROW
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglassseveral as several_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as trial_queries
 
@@ -84,11 +85,8 @@ class Script(Statements):
         scope = queries.ONE_TENANT if one and not self.target.global_default else queries.ALL_ROWS
         found = [self.switch(scope, False, wait=one)]
         if not self.target.one_row:
-            waiting = sql.SQL("" if one else "SKIP LOCKED")
-            several = self.format(
-                queries.SWITCH_SEVERAL, scope, waiting=waiting, written=self._written(), mark=_mark("content")
-            )
-            found.append(several)
+            more = {"waiting": sql.SQL("" if one else "SKIP LOCKED"), "written": self._written(), **_MARK_OF_SEVERAL}
+            found.append(self.format(several_queries.SWITCH_SEVERAL, scope, **more))
         return found
 
     def off_missing(self) -> list[sql.Composed]:
@@ -101,7 +99,7 @@ class Script(Statements):
         """Return what puts back everything that was kept."""
         found = [self._restore_documents() if self.target.is_document else self.restore()]
         if not self.target.one_row:
-            found.append(self.format(queries.RESTORE_SEVERAL, mark=_mark("content")))
+            found.append(self.format(several_queries.RESTORE_SEVERAL, flag_queries.SCOPE_ALL, **_MARK_OF_SEVERAL))
         if self.target.owners and self.target.flag.absent_is_on:
             found.append(self.delete_made())
         return found
@@ -159,6 +157,14 @@ class Script(Statements):
 def _mark(content: str | sql.Composable) -> sql.Composed:
     """Return the expression of the modules' mark for a document's text."""
     return sql.SQL(queries.MARK).format(content=sql.SQL(content) if isinstance(content, str) else content)
+
+
+# The two parts of the mark of several rows.
+_MARK_OF_SEVERAL = {
+    "told_apart": sql.SQL(several_queries.TOLD_APART),
+    "mark": _mark("content"),
+    "mark_of_rows": _mark("told_apart"),
+}
 
 
 def keep_table(target: Target) -> sql.Composable:

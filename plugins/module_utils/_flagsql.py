@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rowkey import RowKey
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
 
@@ -18,9 +19,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 class Target:
     """A flag whose names were found in the catalog.
 
-    ``one_row``: an index guarantees one row per tenant. ``global_default``: this is the key/value row without a
-    tenant, a flag of its own. ``owners``: the tenants' table beside a key/value store. ``must_fill``: the columns
-    that a new row must not leave out.
+    ``one_row``: an index guarantees one row per tenant; else ``row_key`` tells a tenant's rows apart.
+    ``global_default``: this is the key/value row without a tenant, a flag of its own. ``owners``: the tenants' table
+    beside a key/value store. ``must_fill``: the columns that a new row must not leave out.
     """
 
     flag: Flag
@@ -29,6 +30,7 @@ class Target:
     column: Column
     key: Column | None = None
     one_row: bool = True
+    row_key: RowKey = field(default_factory=RowKey)
     global_default: bool = False
     owners: Table | None = None
     owner_id: Column | None = None
@@ -80,7 +82,7 @@ class Statements:
             **{f"path_{i}": name for i, name in enumerate(flag.path)},
             "path": list(flag.path),
             "key": flag.key,
-            "column_key": target.column.name,
+            "passing": [target.column.name, *target.row_key.passing],
             "off_values": flag.json_off_values,
             "off": flag.scalar_value(False, target.column.kind),
             "needle": flag.path[-1] if flag.path else "",
@@ -98,7 +100,8 @@ class Statements:
             "own_tenant": self._own_tenant,
             "column": self._column,
             "column_name": identifier(target.column.name),
-            "column_key": sql.SQL("%(column_key)s::text"),
+            "row_key": target.row_key.key,
+            "row_rest": target.row_key.rest,
             "column_type": self._type,
             "key_matches": self._key_matches(),
             "rows": self._rows(),

@@ -4,8 +4,8 @@
 """Tenants with several rows of the flag, if no index forbids it: a key/value table without a primary key.
 
 Their rows are switched and put back together, as an ordered list, because one prior per tenant could not tell them
-apart. They are ordered by everything else in the row, so the order holds when rows move; rows that are equal in all
-else are interchangeable.
+apart. They are ordered by what lasts (``_rowkey``); rows that are equal in all else are interchangeable. The mark has
+two parts, the rows' contents and what told them apart, so that no value goes back into another row.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ SEVERAL = -2  # The depth of a prior that is a list of whole columns, one per ro
 
 
 class Row(NamedTuple):
-    """A row of a tenant; ``on`` is None for a document, which is read here."""
+    """A row of a tenant; ``on`` is None for a document, which is read here. For ``key`` and ``rest`` see _rowkey."""
 
     tenant: str
     leaf: str
     place: str
     text: str | None
     on: bool | None
+    key: str
+    rest: str
 
     @property
     def at(self) -> tuple[str, str]:
@@ -73,7 +75,7 @@ class SeveralRows:
             return 0, None
         after = self._switch_rows(cursor, [row for tenant in tenants for row in turned[tenant]], enabled)
         priors = [_list_text(row.text for row in found[tenant]) for tenant in tenants]
-        marks = [mark_of(_list_text(after.get(row.at, row.text) for row in found[tenant])) for tenant in tenants]
+        marks = [_mark([after.get(row.at, row) for row in found[tenant]]) for tenant in tenants]
         # One of whom a row that must be switched is held counts once that is switched as well.
         whole = sum(len(turned[tenant]) == len(lacking[tenant]) for tenant in tenants)
         action = "enabled" if enabled else "disabled"
@@ -91,19 +93,19 @@ class SeveralRows:
         back: list[tuple[Row, str | None]] = []
         for tenant, rows in self._by_tenant(cursor, names):
             prior, mark = priors[tenant]
-            before, now = json.loads(prior or "[]"), [row.text for row in rows]
-            if now == before:
+            before = json.loads(prior or "[]")
+            if [row.text for row in rows] == before:
                 outcome[tenant] = "already"
             elif not locked.issuperset(row.at for row in rows):
                 continue
-            elif len(now) != len(before) or mark_of(_list_text(now)) != mark:
+            elif not _are_as_left(rows, before, mark or ""):
                 outcome[tenant] = "changed_since"
             else:
                 outcome[tenant] = "restored"
                 back += [(row, text) for row, text in zip(rows, before) if row.text != text]
         after = self._write(cursor, queries.WRITE_TEXTS, [row for row, _text in back], [text for _row, text in back])
         for row, text in back:
-            if row.at not in after or after[row.at] != text:
+            if row.at not in after or after[row.at].text != text:
                 outcome.pop(row.tenant, None)
         return outcome
 
@@ -127,8 +129,8 @@ class SeveralRows:
         document = read_document(row.text, self._sql.target.flag)
         return document.on if document.readable else None
 
-    def _switch_rows(self, cursor: Cursor, rows: Sequence[Row], enabled: bool) -> dict[tuple[str, str], str | None]:
-        """Write the flag into rows; return the columns' new texts by where the rows were."""
+    def _switch_rows(self, cursor: Cursor, rows: Sequence[Row], enabled: bool) -> dict[tuple[str, str], Row]:
+        """Write the flag into rows; return them as they are then, by where they were."""
         target = self._sql.target
         if target.is_document:
             texts = [written_document(row.text, target.flag, enabled) for row in rows]
@@ -137,15 +139,33 @@ class SeveralRows:
 
     def _write(
         self, cursor: Cursor, statement: str, rows: Sequence[Row], texts: Sequence[str | None], **values: Any
-    ) -> dict[tuple[str, str], str | None]:
-        """Write locked rows; return the columns' new texts by where the rows were."""
+    ) -> dict[tuple[str, str], Row]:
+        """Write locked rows; return them as they are then, by where they were."""
         if not rows:
             return {}
         places = {"leaves": [row.leaf for row in rows], "places": [row.place for row in rows], "contents": list(texts)}
         found = cursor.rows(self._sql.format(statement), {**self._sql.params, **values, **places})
-        return {(leaf, place): text for leaf, place, text in found}
+        were = {row.at: row for row in rows}
+        return {
+            (leaf, place): were[leaf, place]._replace(text=text, key=key, rest=rest)
+            for leaf, place, text, key, rest in found
+        }
+
+
+def _mark(rows: Sequence[Row]) -> str:
+    """Return the mark of a tenant's rows; break-glass.sql makes the same (``MARK_OF_SEVERAL``)."""
+    keys = [row.key for row in rows]
+    told_apart = keys if len(set(keys)) == len(keys) else [row.rest for row in rows]
+    return f"{mark_of(_list_text(row.text for row in rows))}.{mark_of(_list_text(told_apart))}"
+
+
+def _are_as_left(rows: Sequence[Row], before: Sequence[str | None], mark: str) -> bool:
+    """Tell whether rows hold what we wrote, and whether each value can go back into the row that it came from."""
+    if len(rows) != len(before) or _mark(rows).partition(".")[0] != mark.partition(".")[0]:
+        return False
+    return len(set(before)) == 1 or len({row.rest for row in rows}) == 1 or _mark(rows) == mark
 
 
 def _list_text(texts: Iterable[str | None]) -> str:
-    """Return a list to the letter as jsonb shows it: break-glass.sql makes the same marks."""
+    """Return a list to the letter as jsonb shows it."""
     return json.dumps(list(texts), ensure_ascii=False)

@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges
     refuse_lacking,
     refuse_unreachable,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rowkey import find_row_key
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
@@ -61,6 +62,8 @@ def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
         )
     keys = [column.name for column in (target.tenant, target.key) if column]
     target = replace(target, one_row=is_unique_on(cursor, table, keys))
+    if not target.one_row:
+        target = replace(target, row_key=find_row_key(cursor, table, columns, target.column))
     _check_values(cursor, target)
     _check_privileges(cursor, target, writing)
     return target

@@ -134,38 +134,6 @@ SINGLE = """AND NOT EXISTS (
     SELECT FROM (SELECT {tenant} AS tenant FROM {table} AS t WHERE {rows} GROUP BY 1 HAVING count(*) > 1) AS several
     WHERE several.tenant = {tenant})"""
 
-# All rows of a tenant or none: they are kept as one list, ordered by everything else in the row.
-SWITCH_SEVERAL = """
-WITH several AS (
-  SELECT {tenant} AS tenant, count(*) AS rows FROM {table} AS t WHERE {rows} AND {scope}
-  GROUP BY 1 HAVING count(*) > 1 AND bool_or({to_switch}) {nothing}
-), locked AS (
-  SELECT t.tableoid AS leaf, t.ctid AS place, {tenant}::text AS tenant, {column}::text AS content, several.rows,
-         {to_switch} {can_write} AS turns, (to_jsonb(t) - {column_key})::text AS rest
-  FROM {table} AS t JOIN several ON several.tenant = {tenant}
-  WHERE {rows}
-  FOR NO KEY UPDATE OF t {waiting}
-), whole AS (
-  SELECT tenant FROM locked GROUP BY tenant HAVING count(*) = max(rows)
-), switched AS (
-  UPDATE {table} AS t
-  SET {column_name} = {written}
-  FROM locked AS w JOIN whole USING (tenant)
-  WHERE t.ctid = w.place AND t.tableoid = w.leaf AND w.turns
-  RETURNING w.leaf, w.place, {column}::text AS content
-), lists AS (
-  SELECT w.tenant, jsonb_agg(w.content ORDER BY w.rest, w.place)::text AS prior,
-         jsonb_agg(COALESCE(s.content, w.content) ORDER BY w.rest, w.place)::text AS content
-  FROM locked AS w JOIN whole USING (tenant) LEFT JOIN switched AS s USING (leaf, place)
-  GROUP BY w.tenant HAVING count(s.place) > 0
-)
-INSERT INTO {keep} (incident_id, flag, action, run_id, written, full_depth, tenants, priors, marks)
-SELECT {incident}, %(flag)s, 'disabled', 'break-glass', %(written)s, {several},
-       array_agg(tenant), array_agg(prior), array_agg({mark})
-FROM lists
-HAVING count(*) > 0
-"""
-
 # If absent means on, tenants without a row are on: a row is inserted, and what is kept says that there was none.
 INSERT_MISSING = """
 WITH made AS (
@@ -251,31 +219,6 @@ SELECT (SELECT count(*) FROM restored WHERE took) AS put_back,
        (SELECT count(*) FROM locked WHERE already) AS so_already,
        (SELECT count(*) FROM locked WHERE NOT already AND NOT unchanged) AS changed_since,
        (SELECT count(*) FROM wanted) - (SELECT count(*) FROM locked) AS held_or_gone
-"""
-RESTORE_SEVERAL = """
-WITH wanted (tenant, prior, depth, written, mark, last) AS (
-  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last) WHERE w.depth = {several} {nothing}
-), locked AS (
-  SELECT t.tableoid AS leaf, t.ctid AS place, w.tenant, w.prior, w.mark, {column}::text AS content,
-         (to_jsonb(t) - {column_key})::text AS rest
-  FROM wanted AS w JOIN {table} AS t ON {tenant} = w.tenant::{tenant_type} AND {rows}
-  FOR NO KEY UPDATE OF t SKIP LOCKED
-), numbered AS (
-  SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY rest, place) AS n FROM locked
-), lists AS (
-  SELECT tenant, jsonb_agg(content ORDER BY n)::text AS content, max(mark) AS mark FROM numbered GROUP BY tenant
-), restored AS (
-  UPDATE {table} AS t
-  SET {column_name} = (w.prior::jsonb ->> (w.n - 1)::int)::{column_type}
-  FROM numbered AS w JOIN (SELECT tenant FROM lists WHERE {mark} = mark) AS ours USING (tenant)
-  WHERE t.ctid = w.place AND t.tableoid = w.leaf
-  RETURNING w.tenant
-), noted AS (
-  INSERT INTO {keep} (incident_id, flag, action, run_id, tenants)
-  SELECT {incident}, %(flag)s, 'restored', 'break-glass', array_agg(DISTINCT tenant) FROM restored HAVING count(*) > 0
-)
-SELECT (SELECT count(DISTINCT tenant) FROM restored) AS put_back,
-       (SELECT count(*) FROM wanted) - (SELECT count(DISTINCT tenant) FROM restored) AS held_or_changed
 """
 DELETE_MADE = """
 WITH wanted (tenant, prior, depth, written, mark, last) AS (

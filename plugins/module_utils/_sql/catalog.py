@@ -46,6 +46,15 @@ SELECT GREATEST(pg_relation_size(%(table)s::oid::regclass),
 # Whether policies would hide rows from the role.
 HIDES_ROWS = "SELECT row_security_active(%(table)s::oid)"
 
+# The columns of the primary key, and those that are computed from others.
+ROW_KEY = """
+SELECT (SELECT array_agg(a.attname::text)
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+        WHERE i.indrelid = %(table)s AND i.indisprimary),
+       (SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = %(table)s AND attgenerated <> '')
+"""
+
 # One row per tenant is guaranteed only if an index says so, and none does for tables that inherit from this one.
 UNIQUE_ON = """
 SELECT NOT EXISTS (

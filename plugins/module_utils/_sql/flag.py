@@ -153,12 +153,13 @@ FROM {table} AS t
 WHERE {rows} AND {scope} AND {tenant} IS NOT NULL
 GROUP BY 1 HAVING count(*) > 1
 """
-# All their rows, ordered by everything in the row except the flag, so that the order is the same at the undo.
+# All their rows, ordered by what tells them apart, so that the order is the same at the undo (see _rowkey).
 ALL_ROWS = """
-SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on}
+SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on},
+       {row_key}, {row_rest}
 FROM {table} AS t
 WHERE {rows} AND {scope}
-ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
+ORDER BY 1, 6, 7, t.tableoid, t.ctid
 """
 LOCK_ALL_ROWS = f"{ALL_ROWS} FOR NO KEY UPDATE OF t {{waiting}}"
 # Many of them at once; they are locked by this transaction. What a row holds then comes back with where it was.
@@ -167,7 +168,7 @@ UPDATE {table} AS t
 SET {column_name} = WRITTEN
 FROM unnest(%(leaves)s::text[], %(places)s::text[], %(contents)s::text[]) AS new(leaf, place, content)
 WHERE t.ctid = new.place::tid AND t.tableoid = new.leaf::regclass
-RETURNING new.leaf, new.place, {column}::text
+RETURNING new.leaf, new.place, {column}::text, {row_key}, {row_rest}
 """
 WRITE_FLAG = _WRITE_ROWS.replace("WRITTEN", "{written}")
 WRITE_TEXTS = _WRITE_ROWS.replace("WRITTEN", "new.content::{column_type}")
