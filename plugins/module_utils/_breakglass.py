@@ -61,6 +61,7 @@ class Script(Statements):
             can_write=can_write,
             mark=_mark("content") if target.is_document else sql.SQL("NULL::text"),
             several=sql.Literal(SEVERAL),
+            one_mark=sql.SQL(several_queries.ONE_MARK),
             no_row=sql.Literal(NO_ROW),
             to_switch=self.to_switch(False),
         )

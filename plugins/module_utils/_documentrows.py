@@ -28,7 +28,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows
     Scope,
     restore_several,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL, SeveralRows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
 # Documents in memory at once while reading; a tenant's settings are a few kilobytes.
@@ -137,8 +137,8 @@ class DocumentRows:
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; rows that are locked are skipped."""
-        outcome = restore_several(self._sql, cursor, batch)
-        wanted = {prior.tenant: prior for prior in batch if prior.depth != SEVERAL}
+        outcome, others = restore_several(self._sql, cursor, batch)
+        wanted = {prior.tenant: prior for prior in others}
         if not wanted:
             return outcome
         scope = Scope.tenants(list(wanted))

@@ -12,7 +12,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL, SeveralRows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import (
+    SEVERAL,
+    SeveralRows,
+    is_of_several,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
 SAMPLE = 20
@@ -75,14 +79,18 @@ class Restored:
     changed_since: list[str] = field(default_factory=list)
 
 
-def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
-    """Put back the tenants of a batch that have several rows."""
-    outcome = Restored()
+def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> tuple[Restored, Sequence[Prior]]:
+    """Put back the tenants of a batch that have several rows; return their outcome, and the others.
+
+    One who had one row, and several when they were switched again, is changed since: nobody knows whose the prior is.
+    """
+    grown = [prior.tenant for prior in batch if prior.depth != SEVERAL and is_of_several(prior.mark)]
+    outcome = Restored(changed_since=grown)
     lists = {prior.tenant: (prior.prior, prior.mark) for prior in batch if prior.depth == SEVERAL}
     if lists:
         for tenant, what in SeveralRows(statements).restore(cursor, lists).items():
             getattr(outcome, what).append(tenant)
-    return outcome
+    return outcome, [prior for prior in batch if prior.depth != SEVERAL and not is_of_several(prior.mark)]
 
 
 class ServerRows:
@@ -165,9 +173,9 @@ class ServerRows:
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; locked rows are skipped."""
-        outcome = restore_several(self._sql, cursor, batch)
-        made = [prior for prior in batch if prior.depth == NO_ROW]
-        kept = [prior for prior in batch if prior.depth >= 0]
+        outcome, others = restore_several(self._sql, cursor, batch)
+        made = [prior for prior in others if prior.depth == NO_ROW]
+        kept = [prior for prior in others if prior.depth >= 0]
         for statement, priors in ((self._sql.restore(), kept), (self._sql.delete_made(), made)):
             if priors:
                 found = cursor.row(statement, self._of_priors(priors))

@@ -152,6 +152,11 @@ class SeveralRows:
         }
 
 
+def is_of_several(mark: str | None) -> bool:
+    """Tell whether a mark is that of several rows: only those have two parts."""
+    return "." in (mark or "")
+
+
 def _mark(rows: Sequence[Row]) -> str:
     """Return the mark of a tenant's rows; break-glass.sql makes the same (``MARK_OF_SEVERAL``)."""
     keys = [row.key for row in rows]

@@ -153,3 +153,32 @@ def test_a_row_more_that_was_switched_as_well_gets_no_value(
     stop.off(off_by)
     assert not stop.back(undo_by)
     assert values(db) == [(1, "disabled")] * 3
+
+
+@pytest.mark.parametrize("kind", ["text", "jsonb", "json"])
+@by_everybody
+def test_a_second_row_does_not_get_the_value_of_the_first(
+    db: Database, directory: Path, off_by: str, undo_by: str, kind: str
+) -> None:
+    on, sim = ("enabled", "sim") if kind == "text" else ('"enabled"', '"sim"')
+    modules = make(db, value_type=kind, rows=[("kanbanV2", on, 1), ("kanbanV2", on, 2)])
+    stop = Stop(db, modules, directory)
+    stop.off(off_by)
+    db.rows("""INSERT INTO "Settings" VALUES ('kanbanV2', %s, 1, now(), now())""", (sim,))
+    stop.off(off_by)
+    assert not stop.back(undo_by)
+    off = on.replace("enabled", "disabled")
+    assert values(db) == [(1, off), (1, off), (2, on)]
+
+
+@by_everybody
+def test_a_row_beside_one_that_was_made_is_not_deleted(
+    db: Database, directory: Path, off_by: str, undo_by: str
+) -> None:
+    modules = make(db, rows=[("kanbanV2", "enabled", 1)], tenants_table="Companies", absent_means="on")
+    stop = Stop(db, modules, directory)
+    stop.off(off_by)
+    db.rows("""INSERT INTO "Settings" VALUES ('kanbanV2', 'sim', 4, now(), now())""")
+    stop.off(off_by)
+    assert not stop.back(undo_by)
+    assert values(db) == [(1, "enabled"), (4, "disabled"), (4, "disabled")]

@@ -197,7 +197,8 @@ FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last)
 # The undo, and the record that spends what it put back, in one statement.
 RESTORE = """
 WITH wanted (tenant, prior, depth, written, mark, last) AS (
-  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last) WHERE w.depth >= 0 {nothing}
+  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last)
+  WHERE w.depth >= 0 {one_mark} {nothing}
 ), locked AS (
   SELECT t.tableoid AS leaf, t.ctid AS place, w.*, {already} AS already, {unchanged} AS unchanged
   FROM wanted AS w
@@ -222,7 +223,8 @@ SELECT (SELECT count(*) FROM restored WHERE took) AS put_back,
 """
 DELETE_MADE = """
 WITH wanted (tenant, prior, depth, written, mark, last) AS (
-  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last) WHERE w.depth = {no_row} {nothing}
+  SELECT * FROM ({wanted}) AS w (tenant, prior, depth, written, mark, last)
+  WHERE w.depth = {no_row} {one_mark} {nothing}
 ), gone AS (
   DELETE FROM {table} AS t USING wanted AS w
   WHERE {rows} AND {tenant} = w.tenant::{tenant_type} AND {leaf} = {written_as_text}

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+# Who had one row, and several when they were switched again: nobody knows whose the prior is, so it stays.
+ONE_MARK = "AND position('.' IN COALESCE(w.mark, '')) = 0"
 # What the second part of the mark of several rows is made of; the modules' _mark() does the same.
 TOLD_APART = """(CASE WHEN count(DISTINCT key) = count(*) THEN jsonb_agg(key ORDER BY n)
                       ELSE jsonb_agg(rest ORDER BY n) END)::text"""
