@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from dataclasses import replace
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import plan
@@ -25,6 +26,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
     look,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stageholders import had_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 
@@ -43,7 +46,11 @@ def change_flag(
     try:
         stage: dict[str, Any] = {}
         if request.share is not None and not place.server.in_recovery:
-            stage = {"stage": Restore(place, request).narrow_to_stage()}
+            of_stage = Restore(place, request)
+            stage = {"stage": of_stage.narrow_to_stage()}
+            if request.withdrawn and request.share == WHOLE:
+                request = replace(request, global_default=had_default(place, of_stage.incident))
+                stage["stage"]["default"] = request.global_default
         if place.server.in_recovery:
             result, error = _on_replica(place, request)
         elif request.state == "restored":

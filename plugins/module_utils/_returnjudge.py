@@ -132,6 +132,8 @@ def stage_withdrawn(answers: Hosts, leases: Hosts) -> dict[str, Any]:
     lines, off, holds = [], 0, True
     for name, answer in answers.items():
         lease = leases.get(name) or {}
+        # Tenants without a row of their own follow it, so with it on the stage is not off.
+        default = answer.get("global_default") if (answer.get("stage") or {}).get("default") else None
         if lease.get("error", {}).get("code") == "lease_held":
             holds = False
             lines.append(f"{name}: NOT switched off again, for another run is at work: {why_not(lease)}")
@@ -142,4 +144,9 @@ def stage_withdrawn(answers: Hosts, leases: Hosts) -> dict[str, Any]:
             lines.append(f"{name}: NOT KNOWN to be switched off again: {why_not(answer)}")
         else:
             off += answer.get("changed_count", 0)
+            if default == "on":
+                holds = False
+                lines.append(f"{name}: NOT switched off again: the default of all tenants, which is still on")
+            elif default:
+                lines.append(f"{name}: the default of all tenants is off again, too")
     return {"holds": holds, "off": off, "lines": lines}

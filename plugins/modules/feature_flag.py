@@ -78,7 +78,8 @@ options:
         first switched them off, whether or not they have it back by now. They are ordered by id (numbers as numbers,
         all else as text by code points), the same for every caller. The stage reaches up to this percentage of them,
         rounded up. Nobody has to send hundreds of thousands of ids.
-      - The latch stays raised, for the others. The row without tenant of a key/value store is restored with V(100).
+      - The latch stays raised, for the others. The row without tenant of a key/value store is restored with V(100),
+        and if O(withdrawn), switched off again with it, if the incident had switched it off.
       - Not with O(tenants). A tenant that was first switched on under the incident does not count as having had it.
     type: float
   share_above:
@@ -368,6 +369,10 @@ stage:
       description: How many belong to this stage, whether they still exist or not.
       type: int
       sample: 513
+    default:
+      description: Whether the row without tenant of a key/value store belongs to it: the incident switched it off.
+      returned: when O(withdrawn) is given with an O(share) of V(100)
+      type: bool
 priors:
   description: Where prior values were kept.
   returned: when switched

@@ -131,6 +131,20 @@ def test_a_stage_is_left_to_the_run_that_took_the_lease_and_to_nobody_else() -> 
     assert made["lines"] == ["db1: NOT KNOWN to be switched off again: could not be reached: gone"]
 
 
+def test_a_last_stage_is_off_only_with_the_default_that_came_back_with_it() -> None:
+    last = {"had_it": 20, "before": 2, "tenants": 18, "default": True}
+    made = stage_withdrawn({"db1": switched(stage=last, global_default="off")}, {})
+    assert (made["holds"], made["lines"]) == (True, ["db1: the default of all tenants is off again, too"])
+    made = stage_withdrawn({"db1": switched(stage=last, global_default="on")}, {})
+    assert (made["holds"], made["lines"]) == (
+        False,
+        ["db1: NOT switched off again: the default of all tenants, which is still on"],
+    )
+    # One that the incident never switched off is none of the stage's.
+    made = stage_withdrawn({"db1": switched(stage={**last, "default": False}, global_default="on")}, {})
+    assert (made["holds"], made["lines"]) == (True, [])
+
+
 def shown(results: list[dict[str, Any]], plan: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     counts = {"db1": switched(total=20, enabled_after=2, stage={"had_it": 20, "tenants": 20})}
     given: dict[str, Any] = {"mode": "staged", "seconds": SECONDS, "arguments": ["-i", "hosts"], **more}
