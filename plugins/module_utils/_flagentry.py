@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
     look,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Login
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stageholders import had_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stageholders import had_default, who_lacks_it
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
@@ -57,6 +57,8 @@ def change_flag(
             undo = Restore(place, request)
             result, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
             result["incident"] = undo.incident_result()
+            if stage and check_mode and result["incident"]["in_ledger"]:
+                result.update(who_lacks_it(place, undo.incident, result))
         elif request.state == "paused":
             pause = Pause(place, request)
             error = pause.run(check_mode)

@@ -9,7 +9,7 @@ Everything is read from the ledgers, so anybody's run goes on where another one 
 from __future__ import annotations
 
 import time
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
@@ -40,10 +40,10 @@ def return_plan(
     ``why``: the reasons against, empty if it may; ``writes``: whether writes are known to be refused; ``hosts``: those
     that act; ``kills`` of each one's ledger; ``passed`` stages, as the ledger has them; ``todo``: stages, each with
     ``name``, ``gate``, ``share`` and ``above`` or ``tenant``, ``first``, and of one that was begun, ``begun``,
-    ``began`` and ``counts``. ``notes``: what else a person has to know.
+    ``began`` and ``counts``, and of one that had passed, ``again``. ``notes``: what else a person has to know.
 
     :param looks: the answers of each database's host: ``found`` (the first look, which names them all), ``ledger`` (the
-        second, under the lease) and ``fence``.
+        second, under the lease), ``fence`` and ``lacking`` (who lacks it, for each stage that has passed).
     :param blocks: the answers of ``write_block_info``, by host.
     :param incident: the incident that all databases mean, from ``incident_to_undo``.
     :param mode: ``test`` or ``staged``.
@@ -61,6 +61,10 @@ def return_plan(
     plan["why"] += _not_there(answers, plan["hosts"], plan["incident_id"])
     ledgers = {name: answers[name].get("ledger") or {} for name in plan["hosts"]}
     plan["why"] += [text for name, ledger in ledgers.items() for text in _ledger_refuses(name, ledger, plan)]
+    # A test is of one tenant, whoever else lacks it.
+    asked = plan["hosts"] if mode == STAGED else []
+    lacking = {name: (answers[name].get("lacking") or {}).get("results") or [] for name in asked}
+    plan["why"] += [text for name, looked in lacking.items() for text in _lacking_refuses(name, looked)]
     refused = [*_fence_refuses(answers, plan["hosts"]), *_block_refuses(blocks, redis_group)]
     plan["writes"] = any(known for known, _text in refused)
     plan["why"] += [text for _known, text in refused]
@@ -80,7 +84,8 @@ def return_plan(
     plan["kills"] = {name: ledger.get("kills") for name, ledger in ledgers.items()}
     rows = [list(ledger.get("stages") or []) for ledger in ledgers.values()]
     stamp = time.strftime("%H:%M:%SZ", time.gmtime(time.time() if now is None else now))
-    coming = _test(rows, tenant) if mode == TEST else _staged(rows, shares, tenant)
+    lacks = {str(one["item"]["name"]) for looked in lacking.values() for one in looked if one.get("unreturned_count")}
+    coming = _test(rows, tenant) if mode == TEST else _staged(rows, shares, tenant, lacks)
     plan["todo"] = [{"gate": f"{one['name']} ({stamp})", **one} for one in coming] if not plan["why"] else []
     plan["passed"] = list(_passed(rows))
     return plan
@@ -123,6 +128,13 @@ def _ledger_refuses(name: str, answer: Answer, plan: Mapping[str, Any]) -> Itera
         yield f"{name}: another incident is open: {', '.join(others)}. V2 does not come back into that; close it first."
 
 
+def _lacking_refuses(name: str, looked: Sequence[Answer]) -> Iterator[str]:
+    """Yield the stages that have passed of which it is not known whether they still stand."""
+    for answer in looked:
+        if "unreturned_count" not in answer:
+            yield f"{name}: who of {one_line(answer['item']['name'])} lacks it is not known: {why_not(answer)}"
+
+
 def _fence_refuses(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]) -> Iterator[tuple[bool, str]]:
     """Yield the reasons against it, each with whether the fence is known to be up there."""
     for name in hosts:
@@ -159,7 +171,9 @@ def _test(rows: Sequence[Sequence[Row]], tenant: str) -> Iterator[dict[str, Any]
         yield {"name": name, "tenant": tenant, **_begun(newest)}
 
 
-def _staged(rows: Sequence[Sequence[Row]], shares: Sequence[float], tenant: str) -> Iterator[dict[str, Any]]:
+def _staged(
+    rows: Sequence[Sequence[Row]], shares: Sequence[float], tenant: str, lacks: Collection[str]
+) -> Iterator[dict[str, Any]]:
     newest = [[row for row in _newest(some).values() if row.get("share") is not None] for some in rows]
     done = min((_highest(some) for some in newest), default=0.0)
     # The first stage settles who comes first: with another tenant the stages would be of other tenants.
@@ -168,11 +182,26 @@ def _staged(rows: Sequence[Sequence[Row]], shares: Sequence[float], tenant: str)
     # A stage that was begun is continued as it was, whatever kanban_stages says by now.
     begun = max(going, key=lambda row: str(row["at"]), default=None)
     wanted = [share for share in shares if share > done and (begun is None or share > begun["share"])]
+    yield from _opened_again(newest, done, lacks)
     above = done
     for share in ([float(begun["share"])] if begun else []) + wanted:
         same = [row for row in going if begun and row["share"] == share]
         yield {"name": f"stage {share:g} %", "share": share, "above": above, "first": first, **_begun(same)}
         above = share
+
+
+def _opened_again(newest: Sequence[Sequence[Row]], done: float, lacks: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the stages below the share that has passed which are to be watched again.
+
+    Somebody of theirs lacks it by now, or has it back and the watch was not ended.
+    """
+    again: dict[float, list[Row]] = {}
+    for row in (row for some in newest for row in some if row["share"] <= done):
+        if row["event"] == "begun" or row["name"] in lacks:
+            again.setdefault(row["share"], []).append(row)
+    for _share, same in sorted(again.items()):
+        stage = {name: same[0][name] for name in ("name", "share", "above", "first") if name in same[0]}
+        yield {**stage, "again": True, **_begun(same)}
 
 
 def _passed(rows: Sequence[Sequence[Row]]) -> Iterator[Row]:

@@ -112,7 +112,9 @@ def _stage(result: Result, seconds: Mapping[str, float], check_mode: bool) -> It
     if check_mode:
         yield f"{name}: {tenants}{of}, {switched['switched']:,} would be switched on, and watched for {watched}."
     else:
-        gone_on = " (gone on with)" if stage["begun"] else ""
+        gone_on = (
+            " (gone on with)" if stage["begun"] else " (again, for somebody lacked it)" if "again" in stage else ""
+        )
         word = "PASSED" if result["passed"] else "DID NOT PASS"
         yield f"{name}{gone_on}: {word}; {tenants}{of}, {switched['switched']:,} switched on by this run."
     yield from switched["lines"]
@@ -154,6 +156,8 @@ def _next(
 
 
 def is_whole(plan: Mapping[str, Any], results: Sequence[Result]) -> bool:
-    """Return whether the last stage has passed, now or before, so that nobody has to be held off any more."""
+    """Return whether the last stage has passed, now or before, and none failed, so that nobody has to be held off."""
     passed = [one["stage"] for one in results if one["passed"]] + list(plan["passed"])
-    return not plan["why"] and any(stage.get("share") == WHOLE for stage in passed)
+    if plan["why"] or not all(one["passed"] for one in results):
+        return False
+    return any(stage.get("share") == WHOLE for stage in passed)

@@ -338,14 +338,31 @@ unknown_tenants:
   elements: str
 changed_since:
   description: Up to 100 tenants that O(state=restored) left alone because somebody changed their flag since.
-  returned: when O(state=restored)
+  returned: when O(state=restored), and in check mode only with O(share)
   type: list
   elements: str
 missing:
   description: Up to 100 tenants of the incident that no longer exist.
-  returned: when O(state=restored)
+  returned: when O(state=restored), and in check mode only with O(share)
   type: list
   elements: str
+lacking:
+  description:
+    - Up to 100 tenants of the stage that are off and are neither RV(missing) nor RV(changed_since). RV(lacking_count)
+      is the total.
+    - If more than 20,000 are off, nobody looks for the reason, and all of them are meant.
+  returned: when O(state=restored) with O(share), in check mode, and the ledger knows the incident
+  type: list
+  elements: str
+lacking_count:
+  description: Length of RV(lacking) before it was cut.
+  returned: when RV(lacking) is
+  type: int
+unreturned_count:
+  description:
+    - How many of RV(lacking) it would give the feature back to. The others had it back, and were switched off since.
+  returned: when RV(lacking) is
+  type: int
 switched_off:
   description:
     - How many tenants the incident had switched off in this ledger when O(state=restored) began to put them back. A

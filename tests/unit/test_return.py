@@ -37,8 +37,9 @@ def plan(*ledgers: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "found": {name: found(str(number)) for number, name in enumerate(names)},
         "ledger": dict(zip(names, ledgers, strict=True)),
         "fence": dict.fromkeys(names, DOWN),
+        "lacking": {},
     }
-    for name in ("found", "fence"):
+    for name in ("found", "fence", "lacking"):
         looks[name] = {**looks[name], **changes.pop(name, {})}
     given: dict[str, Any] = {
         "incident": {"agreed": True, "incident_id": "INC-1"}, "mode": "staged", "stages": [10, 50, 100],
@@ -91,6 +92,40 @@ def test_the_last_stage_ends_it() -> None:
     assert (todo(made), is_whole(made, [])) == ([], True)
     assert not is_whole(plan(ledger()), [])
     assert is_whole(plan(ledger()), [{"passed": True, "stage": {"share": 100.0}}])
+
+
+def test_a_return_is_not_over_with_a_test_that_failed() -> None:
+    made = plan(ledger(row("passed", 100)))
+    assert not is_whole(made, [{"passed": False, "stage": {"tenant": "99"}}])
+
+
+def lacking(**stages: int) -> dict[str, Any]:
+    return {"results": [{"item": {"name": f"stage {name[1:]} %"}, "unreturned_count": n} for name, n in stages.items()]}
+
+
+def test_a_stage_of_which_somebody_lacks_it_opens_again() -> None:
+    passed = row("passed", 10), row("passed", 50, 10), row("passed", 100, 50)
+    made = plan(ledger(*passed), lacking={"db1": lacking(s10=0, s50=1, s100=0)})
+    assert todo(made) == [(50, 10, False)]
+    assert (made["todo"][0]["name"], made["todo"][0]["again"]) == ("stage 50 %", True)
+    # Those that are not yet back come after it.
+    assert todo(plan(ledger(*passed[:2]), lacking={"db1": lacking(s10=1, s50=0)})) == [(10, 0, False), (100, 50, False)]
+    # It failed again, and is still the one that lacks somebody; the last one fails like any other.
+    assert todo(plan(ledger(*passed, row("failed", 50, 10)), lacking={"db1": lacking(s50=9)})) == [(50, 10, False)]
+    assert todo(plan(ledger(*passed, row("failed", 100, 50)), lacking={"db1": lacking(s100=9)})) == [(100, 50, False)]
+    # Its watch is gone on with, in which nobody of it lacks it.
+    assert todo(plan(ledger(*passed, row("begun", 50, 10)), lacking={"db1": lacking(s50=0)})) == [(50, 10, True)]
+
+
+def test_a_stage_of_which_nobody_knows_who_lacks_it_refuses_the_return() -> None:
+    silent = {"results": [{"item": {"name": "stage 10 %"}, "unreachable": True, "msg": "no route"}]}
+    made = plan(ledger(row("passed", 10)), lacking={"db1": silent})
+    assert made["why"] == ["db1: who of stage 10 % lacks it is not known: could not be reached: no route"]
+    assert made["todo"] == []
+    # A test does not ask.
+    skipped = {"results": [{"item": {"name": "stage 10 %"}, "skipped": True}]}
+    tried = plan(ledger(row("passed", 10)), lacking={"db1": skipped}, mode="test", tenant="7")
+    assert (tried["why"], [one["name"] for one in tried["todo"]]) == ([], ["test of 7"])
 
 
 def test_a_test_is_of_one_tenant_and_once_it_has_passed_is_not_made_again() -> None:

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""reenable.yml if a tenant loses the feature after its stage has passed: that is no whole return, and is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.crowd import on
+from tests.integration.metrics import application
+from tests.integration.place import Database
+from tests.integration.returns import ALL, Return
+from tests.integration.test_return_in_stages import screen
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+@pytest.fixture
+def back(db: Database, directory: Path) -> Iterator[Return]:
+    with application(directory / "answers") as app:
+        yield Return(db, app, directory)
+
+
+def is_open(back: Return) -> bool:
+    return bool(back.db.value("SELECT count(*) FROM kanban_rollback.incidents WHERE closed_at IS NULL"))
+
+
+def test_a_test_that_fails_after_its_stage_opens_that_stage_again_and_closes_nothing(back: Return) -> None:
+    run = back.run()
+    assert (run.rc, on(back.db)) == (0, ALL), run.output
+    back.app.says("metrics", {"errorRate": 7})
+    run = back.run(kanban_reenable="test", kanban_test_tenant="7", kanban_close=True)
+    assert run.rc != 0, run.output
+    assert "STOPPED: test of 7 did not pass. NOT WELL: the metrics of test of 7" in screen(run)
+    assert "somebody stopped it again" not in screen(run)
+    assert (7 in on(back.db), is_open(back)) == (False, True)
+
+    back.app.says("metrics", {"errorRate": 0.02})
+    plan = back.run("--check")
+    assert "PLAN, nothing was changed: stage 100 % would come; 19 of 20" in screen(plan), plan.output
+    run = back.run(kanban_close=True)
+    assert run.rc == 0, run.output
+    told = screen(run)
+    assert "stage 100 % (again, for somebody lacked it): PASSED; 18 tenants of 20, 1 switched on by this run." in told
+    assert "The incident is closed." in told
+    assert (on(back.db), is_open(back)) == (ALL, False)
+    assert back.db.snapshot("companies").texts == back.before
+    again = [("begun", "stage 100 %"), ("passed", "stage 100 %")]
+    assert back.stages[-3:] == [("failed", "test of 7"), *again]
