@@ -73,6 +73,30 @@ def stage_switched(answers: Hosts, stage: Mapping[str, Any]) -> dict[str, Any]:
     return {**total, "bad": bad, "lines": lines}
 
 
+def who_lacks(counts: Hosts) -> dict[str, Any]:
+    """Return who had it and is off, although nobody is known to have changed that: ``number``, ``names`` and ``lines``.
+
+    ``unreturned``: to how many of them the next run gives it back.
+
+    :param counts: what putting everybody back would find, by host; two hosts of one database count once.
+    """
+    found: dict[str, Any] = {"number": 0, "unreturned": 0, "names": [], "lines": []}
+    seen = set()
+    for name, answer in counts.items():
+        cluster = (answer.get("database") or {}).get("cluster")
+        if cluster in seen or not answer.get("lacking_count"):
+            continue
+        seen.add(cluster)
+        some = list(map(one_line, answer["lacking"][:SHOWN]))
+        more = answer["lacking_count"] - len(some)
+        found["number"] += answer["lacking_count"]
+        found["unreturned"] += answer["unreturned_count"]
+        found["names"] += some
+        listed = ", ".join(some) + (f" and {more:,} more" if more else "")
+        found["lines"].append(f"{name}: off, and nobody is known to have changed it: {listed}")
+    return found
+
+
 def stage_verdict(
     stage: Mapping[str, Any],
     *,

@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatewords import clock
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._return import TEST
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnjudge import stage_switched
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnjudge import stage_switched, who_lacks
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of, extra_vars
 
@@ -69,12 +69,20 @@ def return_screen(
         lines = [start, *(f"NOT WELL: {text}." for text in wrong), about, *plan["notes"], *before, *told, *next_lines]
         return _made("failed" if wrong else "restored", start, incident_id, lines)
     start = f"RETURNED {back} tenants that had Kanban V2."
+    # Until the last stage has passed, those of the next ones lack it, and of a test nothing is claimed about others.
+    lacking = None if stopped or mode == TEST else who_lacks(counts)
     if stopped:
         start += f" STOPPED: {one_line(stopped['stage']['name'])} did not pass."
+    elif lacking and lacking["number"]:
+        start += f" NOT WHOLE: {lacking['number']:,} that had it {'is' if lacking['number'] == 1 else 'are'} off."
     bad = [*(_stopped(stopped) if stopped else []), *everybody["bad"], *map(one_line, ending)]
-    lines = [start, *(f"NOT WELL: {text}." for text in bad), about, *before, *told, *everybody["lines"]]
-    lines += plan["notes"]
-    lines += _next(stopped, mode, again, named, stop, bad, closed)
+    bad += lacking["lines"] if lacking else []
+    noted = [line for line in everybody["lines"] if line not in told]
+    lines = [start, *(f"NOT WELL: {text}." for text in bad), about, *before, *told, *noted, *plan["notes"]]
+    if lacking and lacking["number"]:
+        lines += _next_for_lacking(lacking, again, stop)
+    else:
+        lines += _next(stopped, mode, again, named, stop, bad, closed)
     return _made("degraded" if bad or stopped else "restored", start, incident_id, lines)
 
 
@@ -155,9 +163,25 @@ def _next(
         yield command_of("reenable", [*named, "-e", "kanban_reenable=staged", *extra_vars({"kanban_close": "true"})])
 
 
-def is_whole(plan: Mapping[str, Any], results: Sequence[Result]) -> bool:
-    """Return whether the last stage has passed, now or before, and none failed, so that nobody has to be held off."""
+def _next_for_lacking(lacking: Mapping[str, Any], again: str, stop: Sequence[str]) -> Iterator[str]:
+    """Yield what to type for tenants that had it and are off although the last stage has passed."""
+    if lacking["unreturned"]:
+        yield "Next: the same command again. It gives it back to those who were switched off here and watches them:"
+        yield again
+    if lacking["unreturned"] < lacking["number"]:
+        yield "Next: ask who switched them off after they had it back. This gives it to one of them, who is watched:"
+        one = (lacking["names"] or ["<id of a tenant>"])[0]
+        yield command_of("reenable", [*stop, "-e", f"kanban_reenable={TEST}", *extra_vars({"kanban_test_tenant": one})])
+        yield "If all of them are to stay off, this closes the incident, and ends its latch, when it is over:"
+        yield command_of("report", [*stop, *extra_vars({"kanban_close": "true"})])
+
+
+def is_whole(plan: Mapping[str, Any], results: Sequence[Result], counts: Mapping[str, Answer]) -> bool:
+    """Return whether everybody has it back, so that nobody has to be held off any more.
+
+    The last stage has passed, now or before, and nobody has lost it since for no reason that is known.
+    """
     passed = [one["stage"] for one in results if one["passed"]] + list(plan["passed"])
-    if plan["why"] or not all(one["passed"] for one in results):
+    if plan["why"] or not all(one["passed"] for one in results) or stage_switched(counts, {})["bad"]:
         return False
-    return any(stage.get("share") == WHOLE for stage in passed)
+    return any(stage.get("share") == WHOLE for stage in passed) and not who_lacks(counts)["number"]

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.integration.crowd import on
+from tests.integration.flags import KEY
 from tests.integration.metrics import application
 from tests.integration.place import Database
 from tests.integration.returns import ALL, Return
 from tests.integration.test_return_in_stages import screen
 
 pytestmark = pytest.mark.timeout(1500)
+
+OFF = f"UPDATE companies SET settings = '{{\"{KEY}\": false}}' WHERE id = %s"
 
 
 @pytest.fixture
@@ -51,3 +54,38 @@ def test_a_test_that_fails_after_its_stage_opens_that_stage_again_and_closes_not
     assert back.db.snapshot("companies").texts == back.before
     again = [("begun", "stage 100 %"), ("passed", "stage 100 %")]
     assert back.stages[-3:] == [("failed", "test of 7"), *again]
+
+
+def test_a_return_that_somebody_fell_out_of_is_not_whole_until_that_one_is_back(back: Return) -> None:
+    back.variables["kanban_stages"] = [100]
+    assert back.run().rc == 0
+    back.db.rows(OFF, (9,))
+    run = back.run(kanban_close=True)
+    assert run.rc != 0, run.output
+    told = screen(run)
+    assert "RETURNED 19 of 20 tenants that had Kanban V2. NOT WHOLE: 1 that had it is off." in told
+    assert "NOT WELL: db1: off, and nobody is known to have changed it: 9." in told
+    assert "-e kanban_incident_id=INC-1 -e kanban_reenable=test -e kanban_test_tenant=9" in told
+    assert "ansible-playbook chatia.kanban_rollback.report -i" in told
+    assert "Everybody has it back" not in told
+    assert (is_open(back), back.is_free()) == (True, True)
+
+    run = back.run(kanban_reenable="test", kanban_test_tenant="9")
+    assert (run.rc, on(back.db)) == (0, ALL), run.output
+    run = back.run(kanban_close=True)
+    assert (run.rc, is_open(back)) == (0, False), run.output
+
+
+def test_who_was_changed_by_somebody_since_or_is_gone_keeps_no_return_from_being_whole(back: Return) -> None:
+    back.variables["kanban_stages"] = [100]
+    back.db.modules().ok("incident", incident_id="INC-1", latch="lowered")
+    back.db.rows("UPDATE companies SET settings = '{}' WHERE id = 3")
+    back.db.rows('DELETE FROM tickets WHERE "companyId" = 5')
+    back.db.rows("DELETE FROM companies WHERE id = 5")
+    for close in (False, True):
+        run = back.run(kanban_close=close)
+        assert run.rc == 0, run.output
+        assert "RETURNED 18 of 20 tenants that had Kanban V2. Incident" in screen(run)
+        assert screen(run).count("db1: 1 tenants were changed since and left alone: 3") == 1
+        assert screen(run).count("db1: 1 tenants no longer exist: 5") == 1
+    assert not is_open(back)

@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._returnscre
 OPEN = {"incident_id": "INC-1", "aliases": []}
 DOWN = {"status": "dormant", "incident_id": None}
 FREE = {"redis1": {"held": False}}
+COUNTS: dict[str, Any] = {"db1": {"database": {"cluster": "1"}, "total": 20, "enabled_after": 20, "lacking_count": 0}}
 
 
 def found(cluster: str = "1", writable: bool = True, **more: Any) -> dict[str, Any]:
@@ -89,14 +90,19 @@ def test_of_several_ledgers_the_one_that_is_behind_counts() -> None:
 
 def test_the_last_stage_ends_it() -> None:
     made = plan(ledger(row("passed", 100)))
-    assert (todo(made), is_whole(made, [])) == ([], True)
-    assert not is_whole(plan(ledger()), [])
-    assert is_whole(plan(ledger()), [{"passed": True, "stage": {"share": 100.0}}])
+    assert (todo(made), is_whole(made, [], COUNTS)) == ([], True)
+    assert not is_whole(plan(ledger()), [], COUNTS)
+    assert is_whole(plan(ledger()), [{"passed": True, "stage": {"share": 100.0}}], COUNTS)
 
 
-def test_a_return_is_not_over_with_a_test_that_failed() -> None:
+def test_a_return_is_over_only_with_everybody_back_and_no_test_that_failed() -> None:
     made = plan(ledger(row("passed", 100)))
-    assert not is_whole(made, [{"passed": False, "stage": {"tenant": "99"}}])
+    one = {"lacking": ["7"], "lacking_count": 1, "unreturned_count": 0}
+    assert not is_whole(made, [], {"db1": {**COUNTS["db1"], **one}})
+    assert not is_whole(made, [], {"db1": {"failed": True, "msg": "gone"}})
+    by_hand = {"changed_since": ["7"], "changed_since_count": 1, "missing": ["8"], "missing_count": 1}
+    assert is_whole(made, [], {"db1": {**COUNTS["db1"], **by_hand, "enabled_after": 18}})
+    assert not is_whole(made, [{"passed": False, "stage": {"tenant": "99"}}], COUNTS)
 
 
 def lacking(**stages: int) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def test_a_last_stage_is_off_only_with_the_default_that_came_back_with_it() -> N
 
 
 def shown(results: list[dict[str, Any]], plan: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    counts = {"db1": switched(total=20, enabled_after=2, stage={"had_it": 20, "tenants": 20})}
+    counts = more.pop("counts", {"db1": switched(total=20, enabled_after=2, stage={"had_it": 20, "tenants": 20})})
     given: dict[str, Any] = {"mode": "staged", "seconds": SECONDS, "arguments": ["-i", "hosts"], **more}
     return return_screen({**PLAN, **(plan or {})}, results, counts, **given)
 
@@ -174,6 +174,39 @@ def test_the_last_screen_leads_with_who_has_it_and_what_stopped_it() -> None:
     good = shown([result(passed=True)])
     assert (good["verdict"], good["failed"]) == ("restored", False)
     assert "stage 10 %: PASSED; 2 tenants of 20, 2 switched on by this run." in good["lines"]
+
+
+def counted_back(unreturned: int, *lacking: str, **more: Any) -> dict[str, Any]:
+    figures = {"lacking": list(lacking), "lacking_count": len(lacking), "unreturned_count": unreturned}
+    stage = {"had_it": 20, "tenants": 20}
+    return {"db1": switched(total=20, enabled_after=20 - len(lacking), stage=stage, **figures, **more)}
+
+
+def test_an_end_with_somebody_off_says_who_and_what_to_type() -> None:
+    command = "ansible-playbook chatia.kanban_rollback.{} -i hosts -e kanban_incident_id=INC-1 -e {}"
+    made = shown([result(passed=True)], counts=counted_back(0, "7"), closed=True)
+    assert (made["verdict"], made["failed"]) == ("degraded", True)
+    assert made["headline"] == "RETURNED 19 of 20 tenants that had Kanban V2. NOT WHOLE: 1 that had it is off."
+    assert made["lines"][1] == "NOT WELL: db1: off, and nobody is known to have changed it: 7."
+    assert command.format("reenable", "kanban_reenable=test -e kanban_test_tenant=7") in made["lines"]
+    assert made["lines"][-1] == command.format("report", "kanban_close=true")
+    assert not [line for line in made["lines"] if "Everybody has it back" in line or "is closed" in line]
+    many = counted_back(9, *map(str, range(9)))
+    made = shown([result(passed=True)], counts={**many, "db2": many["db1"]})
+    assert made["headline"].endswith("NOT WHOLE: 9 that had it are off.")
+    assert made["lines"][1].endswith("0, 1, 2, 3, 4 and 4 more.")
+    assert made["lines"][-1] == command.format("reenable", "kanban_reenable=staged")
+
+
+def test_who_is_off_for_a_reason_that_is_named_is_no_fault_of_a_return() -> None:
+    named = {"changed_since": ["7"], "changed_since_count": 1, "missing": ["8"], "missing_count": 1}
+    made = shown([result(passed=True)], counts=counted_back(0, **named))
+    assert (made["verdict"], made["lines"][-2][:27]) == ("restored", "Everybody has it back and t")
+    assert "db1: 1 tenants were changed since and left alone: 7" in made["lines"]
+    # Neither is who is off while one tenant tries it, or before the stage of theirs.
+    assert not shown([result(passed=True)], counts=counted_back(19, *map(str, range(19))), mode="test")["failed"]
+    stopped = shown([result(passed=False)], counts=counted_back(18, *map(str, range(18))))
+    assert "NOT WHOLE" not in stopped["headline"]
 
 
 def test_the_line_to_type_names_the_tenant_that_tries_it() -> None:
