@@ -86,7 +86,7 @@ class Script(Statements):
         scope = queries.ONE_TENANT if one and not self.target.global_default else queries.ALL_ROWS
         found = [self.switch(scope, False, wait=one)]
         if not self.target.one_row:
-            more = {"waiting": sql.SQL("" if one else "SKIP LOCKED"), "written": self._written(), **_MARK_OF_SEVERAL}
+            more = {"waiting": sql.SQL("" if one else "SKIP LOCKED"), "written": self._written(), **_mark_of_several()}
             found.append(self.format(several_queries.SWITCH_SEVERAL, scope, **more))
         return found
 
@@ -100,7 +100,7 @@ class Script(Statements):
         """Return what puts back everything that was kept."""
         found = [self._restore_documents() if self.target.is_document else self.restore()]
         if not self.target.one_row:
-            found.append(self.format(several_queries.RESTORE_SEVERAL, flag_queries.SCOPE_ALL, **_MARK_OF_SEVERAL))
+            found.append(self.format(several_queries.RESTORE_SEVERAL, flag_queries.SCOPE_ALL, **_mark_of_several()))
         if self.target.owners and self.target.flag.absent_is_on:
             found.append(self.delete_made())
         return found
@@ -160,12 +160,10 @@ def _mark(content: str | sql.Composable) -> sql.Composed:
     return sql.SQL(queries.MARK).format(content=sql.SQL(content) if isinstance(content, str) else content)
 
 
-# The two parts of the mark of several rows.
-_MARK_OF_SEVERAL = {
-    "told_apart": sql.SQL(several_queries.TOLD_APART),
-    "mark": _mark("content"),
-    "mark_of_rows": _mark("told_apart"),
-}
+def _mark_of_several() -> dict[str, sql.Composable]:
+    """Return the two parts of the mark of several rows, and what the second is made of."""
+    told_apart = sql.SQL(several_queries.TOLD_APART)
+    return {"told_apart": told_apart, "mark": _mark("content"), "mark_of_rows": _mark("told_apart")}
 
 
 def keep_table(target: Target) -> sql.Composable:

@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 TIMES = ("date", "timestamp", "timestamptz")
 # All that should last: %(passing)s names the flag's column, those computed from others, and times.
-_LASTING = sql.SQL("to_jsonb(t) - %(passing)s::text[]")
+_LASTING = "to_jsonb(t) - %(passing)s::text[]"
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class RowKey:
     @property
     def key(self) -> sql.Composable:
         """What rows are ordered by first."""
-        return _as_text([_zoneless(column) for column in self.primary] or [_LASTING])
+        return _as_text([_zoneless(column) for column in self.primary] or [sql.SQL(_LASTING)])
 
     @property
     def rest(self) -> sql.Composable:
         """Everything but the flag: rows that are equal in this may change places."""
-        return _as_text([_LASTING, *[_zoneless(column) for column in self.times]])
+        return _as_text([sql.SQL(_LASTING), *[_zoneless(column) for column in self.times]])
 
 
 def find_row_key(cursor: Cursor, table: Table, columns: Sequence[Column], flag_column: Column) -> RowKey:

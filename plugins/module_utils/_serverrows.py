@@ -79,18 +79,27 @@ class Restored:
     changed_since: list[str] = field(default_factory=list)
 
 
-def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> tuple[Restored, Sequence[Prior]]:
-    """Put back the tenants of a batch that have several rows; return their outcome, and the others.
+def apart(
+    batch: Sequence[Prior],
+) -> tuple[dict[str, tuple[str | None, str | None]], list[Prior], list[str]]:
+    """Return the priors of tenants with several rows (list and mark), those of others, and who is changed since.
 
-    One who had one row, and several when they were switched again, is changed since: nobody knows whose the prior is.
+    The last had one row, and several when they were switched again: nobody knows whose the prior is.
     """
-    grown = [prior.tenant for prior in batch if prior.depth != SEVERAL and is_of_several(prior.mark)]
-    outcome = Restored(changed_since=grown)
     lists = {prior.tenant: (prior.prior, prior.mark) for prior in batch if prior.depth == SEVERAL}
+    others = [prior for prior in batch if prior.depth != SEVERAL]
+    grown = [prior.tenant for prior in others if is_of_several(prior.mark)]
+    return lists, [prior for prior in others if not is_of_several(prior.mark)], grown
+
+
+def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> tuple[Restored, Sequence[Prior]]:
+    """Put back the tenants of a batch that have several rows; return their outcome, and the others."""
+    lists, others, grown = apart(batch)
+    outcome = Restored(changed_since=grown)
     if lists:
         for tenant, what in SeveralRows(statements).restore(cursor, lists).items():
             getattr(outcome, what).append(tenant)
-    return outcome, [prior for prior in batch if prior.depth != SEVERAL and not is_of_several(prior.mark)]
+    return outcome, others
 
 
 class ServerRows:

@@ -82,6 +82,14 @@ class SeveralRows:
         lists = (array_text(tenants), array_text(priors), None, array_text(marks))
         return whole, Change(action, self._sql.target.written(enabled), SEVERAL, *lists)
 
+    def changed(self, cursor: Cursor, priors: Mapping[str, tuple[str | None, str | None]]) -> set[str]:
+        """Return the tenants that ``restore`` would call changed since, given the same; reads only."""
+        return {
+            tenant
+            for tenant, rows in self._by_tenant(cursor, list(priors))
+            if not _are_as_left(rows, json.loads(priors[tenant][0] or "[]"), priors[tenant][1] or "")
+        }
+
     def restore(self, cursor: Cursor, priors: Mapping[str, tuple[str | None, str | None]]) -> dict[str, str]:
         """Put tenants' rows back, given lists and marks; return each as ``restored``, ``already`` or ``changed_since``.
 

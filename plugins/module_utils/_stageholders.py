@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import json
-from itertools import groupby
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import mark_of, put_back_document
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import put_back_document
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import SHOWN, Place, shown
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Cursor, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import BATCH, PriorSource
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Prior, Scope
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Prior, Scope, apart
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import stageholders as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
@@ -78,7 +76,7 @@ def _off(cursor: Cursor, place: Place, tenants: Sequence[str]) -> tuple[list[str
     # Whoever has several rows is on with one that is.
     on = set(place.rows.to_switch(cursor, scope, False, len(tenants)))
     if place.target.owners and place.target.flag.absent_is_on:
-        on.update(place.rows.missing(cursor, tenants, len(tenants)))
+        on.update(place.rows.missing(cursor, tenants, False, len(tenants)))
     off = [tenant for tenant in tenants if tenant not in on]
     there = place.rows.there(cursor, off) if off else set()
     return [tenant for tenant in off if tenant in there], [tenant for tenant in off if tenant not in there]
@@ -95,24 +93,21 @@ def _unspent(cursor: Cursor, place: Place, incident_id: str, tenants: Sequence[s
 def _changed(cursor: Cursor, target: Target, priors: Sequence[Prior]) -> Iterator[str]:
     """Yield the tenants that an undo would leave alone, because somebody has changed their flag since."""
     statements = Statements(target)
-    several = {prior.tenant: prior for prior in priors if prior.depth == SEVERAL}
-    single = {prior.tenant: prior for prior in priors if prior.depth != SEVERAL}
+    several, single, grown = apart(priors)
+    yield from grown
     if several:
-        statement = statements.format(queries.ALL_ROWS, flag_queries.SCOPE_TENANTS)
-        rows = cursor.rows(statement, {**statements.params, "tenants": list(several)})
-        for tenant, texts in groupby(rows, key=lambda row: str(row[0])):
-            if mark_of(json.dumps([row[1] for row in texts])) != several[tenant].mark:
-                yield tenant
+        yield from SeveralRows(statements).changed(cursor, several)
     if single and target.is_document:
         statement = statements.format(
             flag_queries.READ_DOCUMENTS, flag_queries.SCOPE_TENANTS, may_matter=sql.SQL("TRUE")
         )
-        for tenant, text in cursor.rows(statement, {**statements.params, "tenants": list(single)}):
-            if _document_changed(target, single[tenant], text):
+        alone = {prior.tenant: prior for prior in single}
+        for tenant, text in cursor.rows(statement, {**statements.params, "tenants": list(alone)}):
+            if _document_changed(target, alone[tenant], text):
                 yield tenant
     elif single:
         kind = sql.SQL("jsonb") if target.is_jsonb else statements.fragments["column_type"]
-        values = {"tenants": list(single), "writtens": [prior.written for prior in single.values()]}
+        values = {"tenants": [prior.tenant for prior in single], "writtens": [prior.written for prior in single]}
         statement = statements.format(queries.CHANGED, written_type=kind)
         yield from (row[0] for row in cursor.rows(statement, {**statements.params, **values}))
 

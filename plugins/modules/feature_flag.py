@@ -387,7 +387,7 @@ stage:
       type: int
       sample: 513
     default:
-      description: Whether the row without tenant of a key/value store belongs to it: the incident switched it off.
+      description: Whether the row without tenant of a key/value store belongs to it, as the incident switched it off.
       returned: when O(withdrawn) is given with an O(share) of V(100)
       type: bool
 priors:

@@ -177,7 +177,7 @@ def test_the_last_screen_leads_with_who_has_it_and_what_stopped_it() -> None:
 
 
 def counted_back(unreturned: int, *lacking: str, **more: Any) -> dict[str, Any]:
-    figures = {"lacking": list(lacking), "lacking_count": len(lacking), "unreturned_count": unreturned}
+    figures: dict[str, Any] = {"lacking": list(lacking), "lacking_count": len(lacking), "unreturned_count": unreturned}
     stage = {"had_it": 20, "tenants": 20}
     return {"db1": switched(total=20, enabled_after=20 - len(lacking), stage=stage, **figures, **more)}
 

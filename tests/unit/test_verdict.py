@@ -142,7 +142,7 @@ def test_settings_that_nobody_can_read_in_the_end_are_not_contained() -> None:
 
 
 def test_a_default_that_is_on_again_in_the_end_is_told() -> None:
-    off = {"global_default": "off"}
+    off: dict[str, Any] = {"global_default": "off"}
     still = [{"database": database(), "enabled": 0, "on_again": 0, "global_default": "on"}]
     calm = judge({"db1": answer(**off)}, {"db1": swept(**off)}, still=[{**still[0], **off}], final=True)
     result = judge({"db1": answer(**off)}, {"db1": swept(**off)}, still=still, final=True)

@@ -12,11 +12,3 @@ FROM unnest(%(tenants)s::text[], %(writtens)s::text[]) AS w(tenant, written)
 JOIN {table} AS t ON {tenant} = w.tenant::{tenant_type} AND {rows}
 WHERE {leaf} IS DISTINCT FROM w.written::{written_type}::text
 """
-
-# All rows of tenants that have several, in the order in which they were kept.
-ALL_ROWS = """
-SELECT {tenant}::text, {column}::text
-FROM {table} AS t
-WHERE {rows} AND {scope}
-ORDER BY 1, (to_jsonb(t) - {column_key})::text, t.ctid
-"""
