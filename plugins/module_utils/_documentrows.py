@@ -40,6 +40,7 @@ class DocumentRows:
 
     def __init__(self, statements: Statements) -> None:
         self._sql = statements
+        self.several = SeveralRows(statements)
         self._flag = statements.target.flag
 
     def count(self, cursor: Cursor, scope: Scope, names_on: list[str] | None = None) -> Count:
@@ -117,16 +118,6 @@ class DocumentRows:
         statement = self._sql.format(queries.KNOWN)
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
-    def several(self, cursor: Cursor, enabled: bool, scope: Scope) -> dict[str, bool]:
-        """Return the tenants that have several rows, each with whether it may not yet be as wanted."""
-        return SeveralRows(self._sql).find(cursor, enabled, scope.condition, scope.params)
-
-    def switch_several(
-        self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool
-    ) -> tuple[int, Change | None]:
-        """Switch tenants that have several rows."""
-        return SeveralRows(self._sql).switch(cursor, names, enabled, wait)
-
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Switch nothing: a document is a column of the tenant's own row, so none is missing."""
         return 0, None
@@ -137,7 +128,7 @@ class DocumentRows:
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; rows that are locked are skipped."""
-        outcome, others = restore_several(self._sql, cursor, batch)
+        outcome, others = restore_several(self.several, cursor, batch)
         wanted = {prior.tenant: prior for prior in others}
         if not wanted:
             return outcome

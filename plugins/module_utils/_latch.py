@@ -223,6 +223,14 @@ def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str,
     return holder, may_pass, owner, grant
 
 
+def let_through(cursor: Cursor, function: str, dormant: bool) -> None:
+    """Make one latch let everything pass; raises ServerError, for instance if its function belongs to another role."""
+    if dormant:
+        cursor.run(sql.SQL(queries.LOWER).format(**_dormant_names(function)), {})
+    else:
+        _replace_body(cursor, function, queries.NO_OP_BODY)
+
+
 def lower_latches(
     session: Session, target: Target | None = None, incident_id: str | None = None, purge: bool = False
 ) -> list[str]:
@@ -239,10 +247,7 @@ def lower_latches(
         found = [row for row in found if target is None or row[0] == _names(target).function]
         found = [row for row in found if incident_id is None or row[4] in (None, incident_id)]
         for function, dormant in sorted({(row[0], row[5]) for row in found}):
-            if dormant:
-                cursor.run(sql.SQL(queries.LOWER).format(**_dormant_names(function)), {})
-            else:
-                _replace_body(cursor, function, queries.NO_OP_BODY)
+            let_through(cursor, function, dormant)
     left = []
     for function, trigger, schema, table, _incident, dormant in found:
         if dormant and not purge:

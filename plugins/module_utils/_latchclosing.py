@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import let_through
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import latch as queries
 
 
@@ -16,21 +17,11 @@ def let_pass(cursor: Cursor, incident_id: str) -> None:
     for function, dormant in sorted(up):
         try:
             with cursor.savepoint():
-                _lower(cursor, function, dormant)
+                let_through(cursor, function, dormant)
         except ServerError as error:
             if error.code != "missing_privilege":
                 raise
             raise _may_not(cursor, incident_id, function, error) from error
-
-
-def _lower(cursor: Cursor, function: str, dormant: bool) -> None:
-    if dormant:
-        cursor.run(sql.SQL(queries.LOWER).format(lowers=identifier(f"lower_{function}")), {})
-        return
-    body = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
-    cursor.run(body, {"body": queries.NO_OP_BODY})
-    named = sql.SQL(queries.NAME_HOLDER).format(function=identifier(function), incident=sql.SQL("NULL"))
-    cursor.run(named, {})
 
 
 def _may_not(cursor: Cursor, incident_id: str, function: str, error: ServerError) -> ServerError:

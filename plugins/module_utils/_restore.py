@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Prior, Restored
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as ledger_queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import ROW_ERRORS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import is_of_one_row
 
 BATCH = 5000
 # Up to this many tenants are asked for by name. The server would search a longer list for each prior, and would plan a
@@ -157,7 +157,7 @@ class _Batches:
         except Timeout:
             return list(batch)
         except ServerError as error:
-            if not str(error.details.get("sqlstate")).startswith(ROW_ERRORS):
+            if not is_of_one_row(error):
                 raise
             return self._apart(batch, error)
         self.outcome.restored += len(found.restored)

@@ -92,12 +92,12 @@ def apart(
     return lists, [prior for prior in others if not is_of_several(prior.mark)], grown
 
 
-def restore_several(statements: Statements, cursor: Cursor, batch: Sequence[Prior]) -> tuple[Restored, Sequence[Prior]]:
+def restore_several(several: SeveralRows, cursor: Cursor, batch: Sequence[Prior]) -> tuple[Restored, Sequence[Prior]]:
     """Put back the tenants of a batch that have several rows; return their outcome, and the others."""
     lists, others, grown = apart(batch)
     outcome = Restored(changed_since=grown)
     if lists:
-        for tenant, what in SeveralRows(statements).restore(cursor, lists).items():
+        for tenant, what in several.restore(cursor, lists).items():
             getattr(outcome, what).append(tenant)
     return outcome, others
 
@@ -107,6 +107,7 @@ class ServerRows:
 
     def __init__(self, statements: Statements) -> None:
         self._sql = statements
+        self.several = SeveralRows(statements)
 
     def count(self, cursor: Cursor, scope: Scope) -> Count:
         """Count tenants and those that are on; takes no row locks."""
@@ -151,16 +152,6 @@ class ServerRows:
         statement = self._sql.format(queries.KNOWN)
         return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
 
-    def several(self, cursor: Cursor, enabled: bool, scope: Scope) -> dict[str, bool]:
-        """Return the tenants that have several rows, each with whether it is not yet as wanted."""
-        return SeveralRows(self._sql).find(cursor, enabled, scope.condition, scope.params)
-
-    def switch_several(
-        self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool
-    ) -> tuple[int, Change | None]:
-        """Switch tenants that have several rows."""
-        return SeveralRows(self._sql).switch(cursor, names, enabled, wait)
-
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Create the rows of tenants that have none in a key/value store; their prior is that there was no row."""
         if not self._sql.target.owners or (not enabled and not self._sql.target.flag.absent_is_on):
@@ -182,7 +173,7 @@ class ServerRows:
 
     def restore(self, cursor: Cursor, batch: Sequence[Prior]) -> Restored:
         """Put one batch of priors back; locked rows are skipped."""
-        outcome, others = restore_several(self._sql, cursor, batch)
+        outcome, others = restore_several(self.several, cursor, batch)
         made = [prior for prior in others if prior.depth == NO_ROW]
         kept = [prior for prior in others if prior.depth >= 0]
         for statement, priors in ((self._sql.restore(), kept), (self._sql.delete_made(), made)):

@@ -13,6 +13,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     Timeout,
 )
 
+# Classes of SQLSTATE that one row's content can cause.
+_ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")
 # SQLSTATE -> (code, why it matters, what to do). The server's own message is the "what".
 _STATES = {
     "28P01": (
@@ -172,3 +174,8 @@ def explain_connect(message: str, where: str) -> ServerError:
         "Check kanban_postgresql_host and _port and that the server runs; the other hosts were not kept waiting.",
         sqlstate=None,
     )
+
+
+def is_of_one_row(error: ServerError) -> bool:
+    """Tell whether a constraint, a trigger or the like refuses one row: the others can be written without it."""
+    return str(error.details.get("sqlstate")).startswith(_ROW_ERRORS)

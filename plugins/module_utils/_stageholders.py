@@ -75,8 +75,7 @@ def _off(cursor: Cursor, place: Place, tenants: Sequence[str]) -> tuple[list[str
     scope = Scope.tenants(tenants)
     # Whoever has several rows is on with one that is.
     on = set(place.rows.to_switch(cursor, scope, False, len(tenants)))
-    if place.target.owners and place.target.flag.absent_is_on:
-        on.update(place.rows.missing(cursor, tenants, False, len(tenants)))
+    on.update(place.rows.missing(cursor, tenants, False, len(tenants)))
     off = [tenant for tenant in tenants if tenant not in on]
     there = place.rows.there(cursor, off) if off else set()
     return [tenant for tenant in off if tenant in there], [tenant for tenant in off if tenant not in there]

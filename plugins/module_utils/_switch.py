@@ -31,6 +31,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import is_of_one_row
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome, Rows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
@@ -41,11 +42,6 @@ TENANTS_PER_BATCH = 5000
 SEVERAL_PER_BATCH = 1000
 WAITED_FOR = 1000  # Tenants of one round of waiting.
 IN_LINE = 20  # How many of these are waited for in line before all are looked at again.
-ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")  # Classes of SQLSTATE that one row's content can cause.
-
-
-def _is_of_one_row(error: ServerError) -> bool:
-    return str(error.details.get("sqlstate")).startswith(ROW_ERRORS)
 
 
 class Switcher:
@@ -145,7 +141,7 @@ class Switcher:
             self.outcome.table_blockers = self._wait_in_line(scope)
             return None
         except ServerError as error:
-            if not _is_of_one_row(error):
+            if not is_of_one_row(error):
                 raise
             # A constraint or trigger refuses some row; the others of the batch must not stay on because of it.
             found = [name for name in self._held(scope) if name not in self._several]
@@ -167,7 +163,7 @@ class Switcher:
             if len(tenants) == 1:
                 self.outcome.blocked[tenants[0]] = self._patience.seen
         except ServerError as error:
-            if not _is_of_one_row(error):
+            if not is_of_one_row(error):
                 raise
             if len(tenants) == 1:
                 self.outcome.refused[tenants[0]] = error.what
@@ -205,7 +201,8 @@ class Switcher:
 
     def _take_several(self, whole: Scope) -> None:
         """Switch tenants with several rows, and leave them out from then on: one prior per row would not do."""
-        found = self._patience.asking(lambda cursor: self._rows.several(cursor, self._enabled, whole))
+        find = self._rows.several.find
+        found = self._patience.asking(lambda cursor: find(cursor, self._enabled, whole.condition, whole.params))
         self._several = set(found)
         self._switch_several([name for name, lacks in found.items() if lacks])
 
@@ -220,12 +217,12 @@ class Switcher:
             except Timeout:
                 return
             except ServerError as error:
-                if not _is_of_one_row(error):
+                if not is_of_one_row(error):
                     raise
                 self._apart(names, self._switch_named)
 
     def _switch_named(self, tenants: Sequence[str], wait: bool = False, turn: float = TURN_SECONDS) -> bool:
-        work = partial(self._rows.switch_several, names=tenants, enabled=self._enabled, wait=wait)
+        work = partial(self._rows.several.switch, names=tenants, enabled=self._enabled, wait=wait)
         return self._in_batch(work, turn, watch=wait)
 
     def _make_missing(self, tenants: Sequence[str] | None) -> bool:
@@ -235,7 +232,7 @@ class Switcher:
         except Timeout:
             self._late = True
         except ServerError as error:
-            if not _is_of_one_row(error):
+            if not is_of_one_row(error):
                 raise
         # Somebody makes one of them, has made it meanwhile, or the server refuses one: the others are made.
         self._apart(self._missing(tenants), self._make, waits=True)
@@ -269,7 +266,7 @@ class Switcher:
         except Timeout:
             return self._patience.seen
         except ServerError as error:
-            if not _is_of_one_row(error):
+            if not is_of_one_row(error):
                 raise
             # Nobody holds it any more, and the server refuses it. A batch finds out by itself which row that is.
             names = scope.params.get("tenants", ())

@@ -11,11 +11,14 @@ from typing import Protocol, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
 
 class Rows(Protocol):
     """How a store counts and switches: ServerRows or DocumentRows."""
+
+    several: SeveralRows
 
     def count(self, cursor: Cursor, scope: Scope) -> Count:
         """Count tenants and those that are on, without a lock."""
@@ -25,14 +28,6 @@ class Rows(Protocol):
 
     def switch(self, cursor: Cursor, scope: Scope, enabled: bool, wait: bool) -> tuple[int, Change | None]:
         """Switch one batch; return how many tenants, and what to keep of them."""
-
-    def several(self, cursor: Cursor, enabled: bool, scope: Scope) -> dict[str, bool]:
-        """Return the tenants that have several rows, each with whether it is not yet as wanted."""
-
-    def switch_several(
-        self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool
-    ) -> tuple[int, Change | None]:
-        """Switch tenants that have several rows, as a whole."""
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Switch tenants that have no row of their own."""
