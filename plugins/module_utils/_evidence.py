@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Sequence, Union
 
@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceap
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, collect
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import (
     INDEX,
+    Moment,
     Place,
     await_end,
     check_names,
@@ -46,10 +47,9 @@ Source = Union[PostgresSource, RedisSource, ApplicationSource]
 class Request:
     """What is requested; the fields are the module's options."""
 
-    incident_id: str
+    moment: Moment
     sources: Sequence[str]
     dest: str | None = None
-    label: str = "t0"
     seconds: float = 10.0
     max_bytes: int = 32 * 1024 * 1024
     wait: float = 0.0
@@ -71,8 +71,8 @@ class _Task:
 def take(login: Login, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
     """Return the module's result and the error that it ends with, if any; raises KanbanError."""
     started = time.monotonic()
-    check_names(request.incident_id, request.label)
-    where = places(request.dest, request.incident_id)
+    check_names(request.moment.incident_id, request.moment.label)
+    where = places(request.dest, request.moment.incident_id)
     tasks = [_Task(_source(name, login, request)) for name in dict.fromkeys(request.sources)]
     _look(tasks, where, request)
     to_collect = [task for task in tasks if not task.was_there]
@@ -94,7 +94,7 @@ def _look(tasks: Sequence[_Task], where: Sequence[Place], request: Request) -> N
     """Find what is there; wait for collections under way, for all of them together no longer than requested."""
     patience = Deadline(request.wait)
     for task in tasks:
-        found = await_end(where, request.label, task.source.directory_name, request.incident_id, patience)
+        found = await_end(where, request.moment, task.source.directory_name, patience)
         if found:
             task.directory, task.index, task.was_there = found.directory, found.index, True
 
@@ -111,13 +111,12 @@ def _collect(tasks: Sequence[_Task], where: Sequence[Place], request: Request) -
 
 def _one(task: _Task, where: Sequence[Place], request: Request) -> None:
     facts = {
-        "incident_id": request.incident_id,
-        "label": request.label,
+        **asdict(request.moment),
         "source": task.source.name,
         "taken": "later" if request.wait else "on_request",
     }
     try:
-        task.directory = claim(where, request.label, task.source.directory_name)
+        task.directory = claim(where, request.moment.label, task.source.directory_name)
         folder = Folder(task.directory, request.max_bytes // len(request.sources))
         task.index = collect(folder, task.source.parts, facts, request.seconds)
     except OSError as error:
@@ -129,7 +128,7 @@ def _result(tasks: Sequence[_Task], where: Sequence[Place], request: Request) ->
     files, missing, unfinished, warnings = [], [], [], []
     for task in tasks:
         name = task.source.name
-        for one in find(where, request.label, task.source.directory_name, request.incident_id):
+        for one in find(where, request.moment, task.source.directory_name):
             if one.directory != task.directory:
                 unfinished.append(str(one.directory))
         if task.directory and task.index:
@@ -141,7 +140,7 @@ def _result(tasks: Sequence[_Task], where: Sequence[Place], request: Request) ->
     directories = [task.directory.parent for task in there if task.directory]
     first = where[0].directory
     return {
-        "path": str(directories[0] if directories else where[0].directory / request.label),
+        "path": str(directories[0] if directories else where[0].directory / request.moment.label),
         # Directories that were used because the incident's own could not be.
         "elsewhere": [str(one) for one in dict.fromkeys(directories) if first not in one.parents],
         "taken": max((task.index["taken"] for task in there), key=TAKEN.index, default=None),

@@ -13,10 +13,17 @@ import json
 import os
 import signal
 import socket
+from dataclasses import asdict
 from typing import Any, Callable, NoReturn
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, collect
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import best, claim, find, places
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import (
+    Moment,
+    best,
+    claim,
+    find,
+    places,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepostgres import (
     PostgresSource,
     source_name,
@@ -24,7 +31,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._forked import give_way, let_go
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Login
 
-LABEL = "t0"
 BESIDE = "beside_containment"
 SECONDS = 10.0
 MAX_BYTES = 32 * 1024 * 1024
@@ -74,7 +80,7 @@ class Beside:
             return {"reason": "its process ended at once"}
 
 
-def start_beside(login: Login, incident_id: str, dest: str | None) -> Beside:
+def start_beside(login: Login, moment: Moment, dest: str | None) -> Beside:
     """Start collecting PostgreSQL's evidence in a process of its own, if ``dest`` is given; never raises."""
     if not dest:
         return Beside()
@@ -83,7 +89,7 @@ def start_beside(login: Login, incident_id: str, dest: str | None) -> Beside:
         with theirs:
             pid = os.fork()
             if pid == 0:
-                _fork_again(theirs, lambda channel: _collect(login, incident_id, dest, channel))
+                _fork_again(theirs, lambda channel: _collect(login, moment, dest, channel))
         _pid, status = os.waitpid(pid, 0)
     except OSError as error:
         return Beside(reason=f"no process could be started: {error.strerror or error}")
@@ -122,23 +128,23 @@ def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> 
         os._exit(0)
 
 
-def _collect(login: Login, incident_id: str, dest: str, channel: socket.socket) -> None:
+def _collect(login: Login, moment: Moment, dest: str, channel: socket.socket) -> None:
     """Report where the evidence goes, wait until the kill has its connection, then collect."""
-    where, source = places(dest, incident_id), source_name(login)
-    found = find(where, LABEL, source, incident_id)
+    where, source = places(dest, moment.incident_id), source_name(login)
+    found = find(where, moment, source)
     there = best(found) or next((one for one in found if one.under_way), None)
     if there:
         _tell(channel, started=True, path=str(there.directory), reason="it is there already")
         return
     try:
-        directory = claim(where, LABEL, source)
+        directory = claim(where, moment.label, source)
     except OSError as error:
         _tell(channel, reason=str(error))
         return
     folder = Folder(directory, MAX_BYTES)
     _tell(channel, started=True, path=str(directory))
     _wait_for_go(channel)
-    facts = {"incident_id": incident_id, "label": LABEL, "source": PostgresSource.name, "taken": BESIDE}
+    facts = {**asdict(moment), "source": PostgresSource.name, "taken": BESIDE}
     collect(folder, PostgresSource(login).parts, facts, SECONDS)
 
 

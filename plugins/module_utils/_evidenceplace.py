@@ -4,7 +4,8 @@
 """Where evidence lies on its host, and which collections are there. Neither Ansible nor a driver.
 
 ``<directory of the incident>/<label>/<source>/index.json``. A second attempt at the same source and label gets a
-directory of its own beside the first (``<source>-2``), so nothing is ever overwritten.
+directory of its own beside the first (``<source>-2``), so nothing is ever overwritten. So does another stop of the same
+incident: what was going on when the first one began tells nothing of the second.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import DIRECTORIES
 
 INDEX = "index.json"
-# Collections of one source under one label; an unfinished one is not overwritten but followed by the next.
-ATTEMPTS = 5
+# Collections of one source under one label: of each stop, and another try where one was not finished.
+ATTEMPTS = 12
 # Evidence takes at most one n-th of the free space: the database may be on the same disk.
 FREE_PART = 10
 LEAST_BYTES = 256 * 1024
@@ -47,6 +48,21 @@ class Place:
         return self.root.joinpath(*self.below)
 
 
+@dataclass(frozen=True)
+class Moment:
+    """A stop, which is witnessed; ``run_id`` and ``scenario`` tell those of one incident apart. Empty: any of them."""
+
+    incident_id: str
+    label: str = "t0"
+    run_id: str = ""
+    scenario: str = ""
+
+    def is_of(self, index: Mapping[str, Any]) -> bool:
+        """Tell whether a collection with this index was taken of this stop."""
+        given = {"run_id": self.run_id, "scenario": self.scenario}
+        return all(index.get(name) == value for name, value in given.items() if value)
+
+
 @dataclass
 class Collection:
     """One directory of a source: its index if it was finished, and whether it is still being written."""
@@ -54,6 +70,7 @@ class Collection:
     directory: Path
     index: dict[str, Any] = field(default_factory=dict)
     under_way: bool = False
+    of_this_stop: bool = True
 
     @property
     def useful(self) -> bool:
@@ -155,12 +172,12 @@ def _names(source: str) -> Iterator[str]:
     return (source if number == 1 else f"{source}-{number}" for number in range(1, ATTEMPTS + 1))
 
 
-def find(where: Sequence[Place], label: str, source: str, incident_id: str) -> list[Collection]:
+def find(where: Sequence[Place], moment: Moment, source: str) -> list[Collection]:
     """Return this user's collections of one source, in reading order, without those of other incidents."""
     found = []
     for place in where:
         for name in _names(source):
-            directory = place.directory / label / name
+            directory = place.directory / moment.label / name
             try:
                 status = directory.lstat()
             except OSError:
@@ -168,26 +185,25 @@ def find(where: Sequence[Place], label: str, source: str, incident_id: str) -> l
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
                 continue
             index = read_index(directory)
-            if not index or index.get("incident_id") == incident_id:
-                found.append(Collection(directory, index, not index and is_locked(directory)))
+            if not index or index.get("incident_id") == moment.incident_id:
+                under_way = not index and is_locked(directory)
+                found.append(Collection(directory, index, under_way, moment.is_of(index)))
     return found
 
 
 def best(found: Sequence[Collection]) -> Collection | None:
-    """Return the first that is complete, or the last useful one if no further attempt is allowed."""
-    complete = [one for one in found if one.complete]
+    """Return the first of this stop that is complete, or the last useful one if no further attempt is allowed."""
+    complete = [one for one in found if one.complete and one.of_this_stop]
     useful = [one for one in found if one.useful]
     if complete:
         return complete[0]
     return useful[-1] if useful and len(found) >= ATTEMPTS else None
 
 
-def await_end(
-    where: Sequence[Place], label: str, source: str, incident_id: str, patience: Deadline
-) -> Collection | None:
+def await_end(where: Sequence[Place], moment: Moment, source: str, patience: Deadline) -> Collection | None:
     """Return the collection that is there; wait for one that is under way, no longer than ``patience``."""
     while True:
-        found = find(where, label, source, incident_id)
+        found = find(where, moment, source)
         chosen = best(found)
         if chosen or patience.over or not any(one.under_way for one in found):
             return chosen

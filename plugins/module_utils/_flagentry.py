@@ -14,6 +14,7 @@ from typing import Any, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import plan
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencebeside import start_beside
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import Moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencewithkill import raise_with_kill
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pause import Pause
@@ -40,7 +41,9 @@ def change_flag(
     """Do what ``feature_flag`` was asked to do; return its result and final error, if any. Raises KanbanError."""
     started = time.monotonic()
     wanted = evidence_dir if request.state == "disabled" and not check_mode else None
-    evidence = start_beside(login, request.who.incident_id, wanted)
+    who = request.who
+    moment = Moment(who.incident_id, run_id=who.run_id, scenario=who.scenario or "")
+    evidence = start_beside(login, moment, wanted)
     place = look(login, request)
     evidence.go()
     try:

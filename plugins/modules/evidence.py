@@ -48,9 +48,20 @@ options:
   label:
     description:
       - Name of the moment, for instance V(t0) or V(after-recovery), and of the directory in O(dest). Complete evidence
-        that exists under the same label is returned, not collected again.
+        that exists under the same label is returned, not collected again, unless O(run_id) or O(scenario) say that it
+        is of another stop.
     type: str
     default: t0
+  run_id:
+    description:
+      - Id of this run of a playbook. If given, evidence of other runs does not count, because a run may stop anew what
+        an earlier one of the same incident had stopped. After 12 collections the last one counts, whoever took it.
+    type: str
+    default: ''
+  scenario:
+    description: Scenario that the run plays. If given, evidence of other scenarios does not count; as O(run_id).
+    type: str
+    default: ''
   wait:
     description:
       - Seconds to wait for a collection that is under way under the same label. If it does not end in that time, has
@@ -319,6 +330,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, params_of, run
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidence import Request, take
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceapplication import Application
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import Moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redislogin import (
     REDIS,
     redis_login_from,
@@ -342,6 +354,8 @@ def main() -> None:
             },
             "dest": {"type": "path"},
             "label": {"type": "str", "default": "t0"},
+            "run_id": {"type": "str", "default": ""},
+            "scenario": {"type": "str", "default": ""},
             "wait": {"type": "float", "default": 0},
             "seconds": {"type": "float", "default": 10},
             "max_bytes": {"type": "int", "default": 32 * 1024 * 1024},
@@ -362,11 +376,11 @@ def main() -> None:
     def work() -> Outcome:
         check_seconds("seconds", params["seconds"], 1)
         check_seconds("wait", params["wait"], 0)
-        shared = ("sources", "dest", "label", "wait", "seconds", "max_bytes")
+        shared = ("sources", "dest", "wait", "seconds", "max_bytes")
         local = ("pm2", "pm2_home", "log_files", "log_bytes", "max_log_files", "urls", "validate_certs")
         application = Application(**{name: params[name] for name in local})
         request = Request(
-            params["incident_id"].strip(),
+            Moment(params["incident_id"].strip(), **{name: params[name] for name in ("label", "run_id", "scenario")}),
             redis=redis_login_from(params["redis"]),
             application=application,
             **{name: params[name] for name in shared},

@@ -21,6 +21,7 @@ from ansible.release import __version__ as ansible_version
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _evidenceplace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidence import Request, take
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceapplication import Application
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import Moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._login import Login
 from tests.integration.module import ROOT, Modules, Result
 from tests.support import web
@@ -81,7 +82,7 @@ def test_where_the_directory_cannot_be_written_the_other_one_is_told(
     monkeypatch.setattr(_evidenceplace, "DIRECTORIES", (str(directory / "other"),))
     log = directory / "app.log"
     log.write_text("hello\n")
-    asked: dict[str, Any] = {"incident_id": "INC-1", "sources": ["application"]}
+    asked: dict[str, Any] = {"moment": Moment("INC-1"), "sources": ["application"]}
     asked["application"] = Application(pm2="", log_files=[str(log)])
     told, error = take(Login(), Request(dest=f"{log}/evidence", **asked), False)
     place = str(directory / "other/incidents/INC-1/evidence/t0")
@@ -89,7 +90,8 @@ def test_where_the_directory_cannot_be_written_the_other_one_is_told(
     # The same again finds it there, and says so.
     again, _error = take(Login(), Request(dest=f"{log}/evidence", **asked), False)
     assert (again["changed"], again["elsewhere"]) == (False, [place])
-    first, _error = take(Login(), Request(dest=str(directory / "first"), label="t1", **asked), False)
+    asked["moment"] = Moment("INC-1", "t1")
+    first, _error = take(Login(), Request(dest=str(directory / "first"), **asked), False)
     assert first["elsewhere"] == []
 
 

@@ -43,9 +43,9 @@ def collected(db: Database, evidence: Path, wait: float = 10) -> Result:
     return db.modules().ok("evidence", dest=str(evidence), incident_id="INC-1", wait=wait)
 
 
-def killed(modules: Modules, evidence: Path) -> Result:
+def killed(modules: Modules, evidence: Path, run: str = "run 1", scenario: str = "scenario2") -> Result:
     """Kill, and wait a second for a transaction that is held: by then the evidence has reported where it is."""
-    return modules.disable(evidence_dir=str(evidence), settle=1)
+    return modules.disable(evidence_dir=str(evidence), settle=1, run_id=run, scenario=scenario)
 
 
 def test_a_kill_with_evidence_and_what_returns_it(db: Database, evidence: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_kill_with_evidence_and_what_returns_it(db: Database, evidence: Path) 
     assert "chatia.kanban_rollback" in names
 
 
-def test_the_same_kill_again_leaves_the_evidence_of_t0(db: Database, evidence: Path) -> None:
+def test_the_same_kill_again_in_a_run_leaves_the_evidence_of_t0(db: Database, evidence: Path) -> None:
     modules = population(db)
     with db.transaction("SELECT txid_current()"):
         first = killed(modules, evidence)["evidence"]
@@ -77,6 +77,30 @@ def test_the_same_kill_again_leaves_the_evidence_of_t0(db: Database, evidence: P
     gone(again["pid"])
     assert (again["started"], again["path"], again["reason"]) == (True, first["path"], "it is there already")
     assert {**collected(db, evidence), "elapsed_ms": 0} == {**found, "elapsed_ms": 0}
+
+
+@pytest.mark.parametrize(("run", "scenario"), [("run 1", "scenario1"), ("run 2", "scenario2")])
+def test_another_stop_of_the_incident_has_evidence_of_its_own(
+    db: Database, evidence: Path, run: str, scenario: str
+) -> None:
+    """A run that goes on to stop everybody, or the same id typed again: what is going on by then is not what was."""
+    modules = population(db)
+    with db.transaction("SELECT txid_current()"):
+        first = killed(modules, evidence)["evidence"]
+        before = collected(db, evidence)
+        second = killed(modules, evidence, run, scenario)["evidence"]
+        gone(second["pid"])
+        asked = {"dest": str(evidence), "incident_id": "INC-1", "wait": 10, "run_id": run, "scenario": scenario}
+        found = db.modules().ok("evidence", **asked)
+    assert second["reason"] is None
+    assert second["path"] == first["path"] + "-2"
+    assert (found["changed"], found["taken"]) == (False, "beside_containment")
+    assert {str(Path(file["path"]).parent) for file in found["files"]} == {second["path"]}
+    assert {**collected(db, evidence), "elapsed_ms": 0, "unfinished": []} == {
+        **before,
+        "elapsed_ms": 0,
+        "unfinished": [],
+    }
 
 
 @pytest.mark.parametrize("how", ["check", "enabled", "restored", "not asked"])

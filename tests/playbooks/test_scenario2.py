@@ -16,6 +16,7 @@ from tests.hosts.host import Host
 from tests.playbooks.application import Application, running
 from tests.playbooks.place import IS_ON, ON, Site
 from tests.playbooks.runner import Run
+from tests.playbooks.test_evidence_of_stops import taken
 from tests.staging.local import ask
 
 # Short times: a watch of five minutes is tested elsewhere, where time is cheap.
@@ -170,6 +171,8 @@ def test_still_degraded_asks_for_scenario_1_or_goes_on_to_it(
         assert "CONTAINED: Kanban V2 is off for all 200 tenants" in run.screen
         assert on(site) == set()
         assert site.incidents() == [run.incident] == [asked.incident]
+        # What was going on when everybody was switched off, beside what was going on when some were.
+        assert [scenario for _run, scenario in taken(site, "db1")] == ["scenario2", "scenario2", "scenario1"]
         assert stats(run) == {
             "kanban_decision": "escalate", "kanban_incident_id": run.incident, "kanban_verdict": "contained"
         }  # fmt: skip

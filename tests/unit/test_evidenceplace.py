@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, collect
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import (
     ATTEMPTS,
+    Moment,
     Place,
     await_end,
     best,
@@ -27,6 +28,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepl
     safe_name,
 )
 from tests.unit.test_evidencefolder import FACTS, MUCH, as_root, fails, lines, made
+
+STOP = Moment("INC-1")
 
 
 @pytest.fixture
@@ -70,9 +73,10 @@ def test_a_directory_that_is_not_ours_alone_is_passed_over(
 
 def test_nothing_is_written_over_and_attempts_have_an_end(place: Place) -> None:
     directories = [made(place, lines("a", number))[0] for number in range(ATTEMPTS)]
-    assert [directory.name for directory in directories] == ["postgresql-db", *[f"postgresql-db-{n}" for n in "2345"]]
-    assert [(directory / "a").stat().st_size for directory in directories] == [0, 100, 200, 300, 400]
-    with pytest.raises(FileExistsError, match="5 collections are there already"):
+    numbered = [f"postgresql-db-{number}" for number in range(2, ATTEMPTS + 1)]
+    assert [directory.name for directory in directories] == ["postgresql-db", *numbered]
+    assert [(directory / "a").stat().st_size for directory in directories] == [100 * n for n in range(ATTEMPTS)]
+    with pytest.raises(FileExistsError, match=f"{ATTEMPTS} collections are there already"):
         claim([place, Place(place.root.with_name("other"))], "t0", "postgresql-db")
     assert not place.root.with_name("other").exists()
 
@@ -80,33 +84,61 @@ def test_nothing_is_written_over_and_attempts_have_an_end(place: Place) -> None:
 def test_the_first_complete_one_is_found_wherever_it_lies(tmp_path: Path, place: Place) -> None:
     other = Place(tmp_path / "other")
     where = [place, other]
-    assert best(find(where, "t0", "postgresql-db", "INC-1")) is None
+    assert best(find(where, STOP, "postgresql-db")) is None
     lost = LostConnection("lost_connection", "It was lost.", "why", "todo")
     made(place, lines("a", 1), fails("b", lost))
     made(place, fails("b", KanbanError("code", "what", "why", "todo")))
-    assert best(find(where, "t0", "postgresql-db", "INC-1")) is None, "incomplete, or without a file"
+    assert best(find(where, STOP, "postgresql-db")) is None, "incomplete, or without a file"
     directory, _index = made(other, lines("a", 1))
-    found = best(find(where, "t0", "postgresql-db", "INC-1"))
+    found = best(find(where, STOP, "postgresql-db"))
     assert found
     assert found.directory == directory
-    assert best(find(where, "t0", "postgresql-db", "INC-2")) is None
-    assert best(find(where, "t1", "postgresql-db", "INC-1")) is None
-    assert best(find(where, "t0", "postgresql-other", "INC-1")) is None
+    assert best(find(where, Moment("INC-2"), "postgresql-db")) is None
+    assert best(find(where, Moment("INC-1", "t1"), "postgresql-db")) is None
+    assert best(find(where, STOP, "postgresql-other")) is None
 
 
 def test_when_no_attempt_is_left_the_last_useful_one_is_returned(place: Place) -> None:
     lost = LostConnection("lost_connection", "It was lost.", "why", "todo")
     for number in range(ATTEMPTS):
-        assert best(find([place], "t0", "postgresql-db", "INC-1")) is None
+        assert best(find([place], STOP, "postgresql-db")) is None
         made(place, lines("a", number), fails("b", lost))
-    found = best(find([place], "t0", "postgresql-db", "INC-1"))
+    found = best(find([place], STOP, "postgresql-db"))
     assert found
-    assert found.directory.name == "postgresql-db-5"
+    assert found.directory.name == f"postgresql-db-{ATTEMPTS}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_of_it"),
+    [
+        (Moment("INC-1"), True),
+        (Moment("INC-1", run_id="1"), True),
+        (Moment("INC-1", run_id="1", scenario="scenario2"), True),
+        (Moment("INC-1", run_id="1", scenario="scenario1"), False),
+        (Moment("INC-1", run_id="2", scenario="scenario2"), False),
+    ],
+    ids=["any", "run", "run and scenario", "another scenario", "another run"],
+)
+def test_evidence_of_another_stop_does_not_count_while_attempts_are_left(
+    place: Place, asked: Moment, is_of_it: bool
+) -> None:
+    def taken() -> Path:
+        folder = Folder(claim([place], "t0", "postgresql-db"), MUCH)
+        collect(folder, [lines("a", 1)], {**FACTS, "run_id": "1", "scenario": "scenario2"}, 5)
+        return folder.directory
+
+    first = taken()
+    found = best(find([place], asked, "postgresql-db"))
+    assert (found.directory if found else None) == (first if is_of_it else None)
+    last = [taken() for _ in range(ATTEMPTS - 1)][-1]
+    found = best(find([place], asked, "postgresql-db"))
+    assert found
+    assert found.directory == (first if is_of_it else last)
 
 
 def test_one_under_way_is_waited_for_and_a_dead_one_is_not(place: Place) -> None:
     directory = claim([place], "t0", "postgresql-db")
-    asked = ([place], "t0", "postgresql-db", "INC-1")
+    asked = ([place], STOP, "postgresql-db")
     started = time.monotonic()
     assert await_end(*asked, Deadline(10)) is None, "nobody is at it"
     folder = Folder(directory, MUCH)
@@ -126,7 +158,7 @@ def test_one_under_way_is_waited_for_and_a_dead_one_is_not(place: Place) -> None
 def test_an_index_that_cannot_be_read_is_none(place: Place, text: str) -> None:
     directory = claim([place], "t0", "postgresql-db")
     (directory / "index.json").write_text(text)
-    assert best(find([place], "t0", "postgresql-db", "INC-1")) is None
+    assert best(find([place], STOP, "postgresql-db")) is None
 
 
 def test_the_users_choice_of_place_comes_first_and_once() -> None:
