@@ -139,7 +139,7 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
     enabled = request.state == "enabled"
     with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         now = count(cursor, place)
-        names = place.rows.to_switch(cursor, place.scope, enabled, SHOWN)
+        names = place.rows.named(cursor, place.scope, enabled, SHOWN)
         default = global_default(cursor, place.target)
     joined = _foreseen(place, request)
     to_change = now.total - now.on - now.unreadable if enabled else now.on

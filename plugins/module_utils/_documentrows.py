@@ -72,6 +72,9 @@ class DocumentRows:
         wanted = (tenant for tenant, document in documents if document.readable and document.on != enabled)
         return heapq.nsmallest(limit, wanted if self._sql.target.one_row else set(wanted))
 
+    # A document is a column of the tenant's own row.
+    named = to_switch
+
     def values(self, cursor: Cursor, scope: Scope) -> list[dict[str, Any]]:
         """Return the most frequent values of the flag with their number of tenants."""
         seen: Counter[str | None] = Counter()

@@ -107,14 +107,14 @@ def read_flag(login: Login, request: Request, names: int, share: float | None = 
                 "unreadable": now.unreadable_sample,
                 "unreadable_count": now.unreadable,
                 "flag_values": place.rows.values(cursor, place.scope),
-                "tenants_on": place.rows.to_switch(cursor, place.scope, False, names) if names else [],
+                "tenants_on": place.rows.named(cursor, place.scope, False, names) if names else [],
                 "global_default": global_default(cursor, place.target),
             }
             if not place.server.in_recovery:
                 result["position"] = position_of(cursor)
             if share is not None:
                 lack = min(_MOST_LACKING, max(0, math.ceil(now.total * share) - now.on))
-                result["tenants_lacking"] = place.rows.to_switch(cursor, place.scope, True, lack) if lack else []
+                result["tenants_lacking"] = place.rows.named(cursor, place.scope, True, lack) if lack else []
     finally:
         place.close()
     return {**result, **_common(place, started)}

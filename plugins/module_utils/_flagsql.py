@@ -156,21 +156,23 @@ class Statements:
             put_back=put_back,
         )
 
-    def of_missing(self, statement: str, listed: bool) -> sql.Composed:
+    def of_missing(self, statement: str, listed: bool, **more: sql.Composable) -> sql.Composed:
         """Return a statement about tenants that have no row in a key/value store; ``listed``: only those requested."""
         owner_id = identifier(self.target.owner_id.name) if self.target.owner_id else sql.SQL("")
-        scope = sql.SQL("o.{}::text = ANY (%(tenants)s::text[])").format(owner_id) if listed else sql.SQL("TRUE")
-        owners, key, more = self.target.owners, self.target.key, self.target.must_fill
+        among = sql.SQL("o.{}::text = ANY (%(tenants)s::text[])").format(owner_id) if listed else sql.SQL("TRUE")
+        owners, key, must_fill = self.target.owners, self.target.key, self.target.must_fill
         return self.format(
             statement,
+            queries.SCOPE_TENANTS if listed else queries.SCOPE_ALL,
             tenants_table=identifier(owners.schema, owners.name) if owners else sql.SQL(""),
             owner_id=owner_id,
-            owner_scope=scope,
+            owner_scope=among,
             tenant_name=identifier(self.target.tenant.name),
             key_name=identifier(key.name) if key else sql.SQL(""),
-            more_names=sql.Composed([sql.SQL(", ") + identifier(column.name) for column in more]),
+            more_names=sql.Composed([sql.SQL(", ") + identifier(column.name) for column in must_fill]),
             # The other columns that such a table requires are its bookkeeping: createdAt and updatedAt.
-            more_values=sql.Composed([sql.SQL(", now()") for _column in more]),
+            more_values=sql.Composed([sql.SQL(", now()") for _column in must_fill]),
+            **more,
         )
 
     def delete_made(self) -> sql.Composed:

@@ -123,6 +123,14 @@ class ServerRows:
         statement = self._sql.format(queries.TENANTS, scope.condition, to_switch=self._sql.to_switch(enabled))
         return [row[0] for row in cursor.rows(statement, {**self._values(scope), "limit": limit})]
 
+    def named(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
+        """Return the first ``limit`` tenants that are not yet as wanted, with or without a row; only for a reader."""
+        if not self._lacks_rows(enabled):
+            return self.to_switch(cursor, scope, enabled, limit)
+        listed, to_switch = "tenants" in scope.params, self._sql.to_switch(enabled)
+        statement = self._sql.of_missing(queries.TENANTS_OR_MISSING, listed, to_switch=to_switch)
+        return [row[0] for row in cursor.rows(statement, {**self._values(scope), "limit": limit})]
+
     def values(self, cursor: Cursor, scope: Scope) -> list[dict[str, Any]]:
         """Return the most frequent values of the flag with their number of tenants."""
         statement = self._sql.format(queries.VALUES, scope.condition)
@@ -183,6 +191,10 @@ class ServerRows:
                 outcome.already += found[1] or []
                 outcome.changed_since += found[2] or []
         return outcome
+
+    def _lacks_rows(self, enabled: bool) -> bool:
+        """Tell whether tenants without a row are not as wanted."""
+        return self._sql.target.owners is not None and self._sql.target.flag.absent_is_on is not enabled
 
     def _of_priors(self, batch: Sequence[Prior]) -> dict[str, Any]:
         values = {

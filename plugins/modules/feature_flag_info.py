@@ -63,12 +63,12 @@ enabled:
   type: int
   sample: 385
 tenants_on:
-  description: The first O(names) of them.
+  description: The first O(names) of them by id, also those that are on without a row of their own.
   returned: success
   type: list
   elements: str
 tenants_lacking:
-  description: Tenants that are off, the first by id, as many as O(share) lacks.
+  description: Tenants that are off, the first by id, as many as O(share) lacks, also those without a row of their own.
   returned: when O(share) is given
   type: list
   elements: str

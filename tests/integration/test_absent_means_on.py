@@ -28,6 +28,28 @@ def test_one_row_that_somebody_makes_keeps_no_other_on(db: Database) -> None:
     assert [tenant for tenant, value in values(db) if value == "disabled"] == [1, 2, 3, 5]
 
 
+def test_who_is_on_without_a_row_is_named_like_all_others(db: Database) -> None:
+    modules = _store(db)
+    assert modules.ok("feature_flag_info")["tenants_on"] == ["1", "2", "3", "4", "5"]
+    assert modules.ok("feature_flag_info", names=3)["tenants_on"] == ["1", "2", "3"]
+    assert modules.ok("feature_flag_info", tenants=["4", "1"])["tenants_on"] == ["1", "4"]
+    plan = modules.disable(check=True)
+    assert (plan["changed_count"], plan["enabled_after"]) == (5, 0)
+    assert plan["diff"]["after"]["tenants_changed"] == ["1", "2", "3", "4", "5"]
+    assert modules.disable()["changed_count"] == 5
+    assert modules.ok("feature_flag_info")["tenants_on"] == []
+    db.rows("""INSERT INTO "Companies" SELECT generate_series(10, 30)""")
+    assert modules.disable(check=True)["diff"]["after"]["tenants_changed"][-2:] == ["29", "and 1 more"]
+
+
+def test_who_is_off_without_a_row_is_named_as_lacking(db: Database) -> None:
+    modules = make(db, rows=[("kanbanV2", "enabled", 3), ("kanbanV2", "disabled", 4)], tenants_table="Companies")
+    assert modules.ok("feature_flag_info", share=0.6)["tenants_lacking"] == ["1", "2"]
+    plan = modules.enable(check=True)
+    assert (plan["changed_count"], plan["diff"]["after"]["tenants_changed"]) == (4, ["1", "2", "4", "5"])
+    assert modules.enable()["changed_count"] == 4
+
+
 def test_one_row_that_was_made_and_is_held_holds_up_no_other(db: Database) -> None:
     modules = _store(db)
     modules.disable()

@@ -185,6 +185,8 @@ FROM {tenants_table} AS o
 WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
 ORDER BY 1 LIMIT %(limit)s
 """
+# For a reader, together with those that have a row, in one order: a switch makes the rows of the others.
+TENANTS_OR_MISSING = f"({TENANTS}) UNION ALL ({MISSING_NAMES}) ORDER BY 1 LIMIT %(limit)s"
 INSERT_MISSING = """
 WITH made AS (
   INSERT INTO {table} ({tenant_name}, {key_name}, {column_name}{more_names})
