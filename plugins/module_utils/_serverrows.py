@@ -162,7 +162,7 @@ class ServerRows:
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Create the rows of tenants that have none in a key/value store; their prior is that there was no row."""
-        if not self._sql.target.owners or (not enabled and not self._sql.target.flag.absent_is_on):
+        if not self._lacks_rows(enabled):
             return 0, None
         written = self._sql.target.written(enabled)
         values = {**self._sql.params, "written": written, "tenants": list(tenants or [])}
@@ -173,7 +173,7 @@ class ServerRows:
 
     def missing(self, cursor: Cursor, tenants: Sequence[str] | None, enabled: bool, limit: int) -> list[str]:
         """Return the first ``limit`` tenants that have no row in a key/value store and should have one."""
-        if not self._sql.target.owners or (not enabled and not self._sql.target.flag.absent_is_on):
+        if not self._lacks_rows(enabled):
             return []
         statement = self._sql.of_missing(queries.MISSING_NAMES, tenants is not None)
         values = {**self._sql.params, "tenants": list(tenants or []), "limit": limit}

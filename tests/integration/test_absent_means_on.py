@@ -50,6 +50,16 @@ def test_who_is_off_without_a_row_is_named_as_lacking(db: Database) -> None:
     assert modules.enable()["changed_count"] == 4
 
 
+def test_switching_on_makes_no_row_for_who_is_on_without_one(db: Database) -> None:
+    modules = _store(db)
+    modules.disable(tenants=["1"])
+    plan = modules.enable("INC-2", check=True)
+    done = modules.enable("INC-2")
+    for figure in ("changed_count", "enabled_before", "enabled_after"):
+        assert plan[figure] == done[figure]
+    assert (done["changed_count"], values(db)) == (1, [(1, "enabled")])
+
+
 def test_one_row_that_was_made_and_is_held_holds_up_no_other(db: Database) -> None:
     modules = _store(db)
     modules.disable()
