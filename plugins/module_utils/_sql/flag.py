@@ -179,10 +179,15 @@ SELECT count(*)
 FROM {tenants_table} AS o
 WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
 """
+# OFFSET 0 hides the limit from the planner: to find few of them it would read a table that has just grown, of which it
+# believes that it has next to no rows, again for each tenant.
 MISSING_NAMES = """
-SELECT o.{owner_id}::text
-FROM {tenants_table} AS o
-WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
+SELECT tenant FROM (
+  SELECT o.{owner_id}::text AS tenant
+  FROM {tenants_table} AS o
+  WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id})
+  OFFSET 0
+) AS missing
 ORDER BY 1 LIMIT %(limit)s
 """
 # For a reader, together with those that have a row, in one order: a switch makes the rows of the others.
