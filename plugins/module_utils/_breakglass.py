@@ -14,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import NO_ROW
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglassmissing as missing_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglassseveral as several_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as trial_queries
@@ -76,6 +77,11 @@ class Script(Statements):
             statement = _INSERT_KEPT.sub("", statement)
         return super().format(statement, scope, **more)
 
+    @property
+    def _makes_rows(self) -> bool:
+        """True if tenants without a row are on."""
+        return self.target.owners is not None and self.target.flag.absent_is_on
+
     def _written(self) -> sql.Composable:
         if self.target.is_document:
             return sql.SQL("{}({}::text)::{}").format(self._off_of, self._column, self._type)
@@ -91,17 +97,40 @@ class Script(Statements):
         return found
 
     def off_missing(self) -> list[sql.Composed]:
-        """Return what makes rows for tenants that have none, if that means on."""
-        if not self.target.owners or not self.target.flag.absent_is_on:
-            return []
-        return [self.of_missing(queries.INSERT_MISSING, listed=False)]
+        """Return what makes the rows of tenants that have none, if that means on."""
+        return [self._make_missing("TRUE", "TRUE")] if self._makes_rows else []
+
+    def off_missing_some(self) -> list[sql.Composed]:
+        """Return the same for the tenants of one parameter."""
+        chunk = missing_queries.OWNERS_OF_CHUNK, missing_queries.ROWS_OF_CHUNK
+        return [self._make_missing(*chunk)] if self._makes_rows else []
+
+    def each_chunk(self, name: str, size: int) -> sql.Composed:
+        """Return what runs the prepared statement ``name`` for all that are on without a row, ``size`` at a time."""
+        return self._of_missing(missing_queries.EACH_CHUNK, name=sql.SQL(name), size=sql.Literal(size))
+
+    def who_is_still_on(self) -> sql.Composed:
+        """Return what shows some of the tenants that are on, with or without a row."""
+        if not self._makes_rows:
+            return self.format(queries.WHO_IS_STILL_ON)
+        with_rows = self.format(queries.WHO_IS_STILL_ON)
+        return self._of_missing(missing_queries.WHO_IS_ON_WITH_OR_WITHOUT, with_rows=with_rows)
+
+    def _make_missing(self, owners: str, rows: str) -> sql.Composed:
+        owners_meant, rows_meant = self._of_missing(owners), self._of_missing(rows)
+        return self._of_missing(missing_queries.INSERT_MISSING, owners_meant=owners_meant, rows_meant=rows_meant)
+
+    def _of_missing(self, statement: str, **more: sql.Composable) -> sql.Composed:
+        owner = self.target.owner_id
+        kind = sql.SQL(owner.cast_name.replace("%", "%%") if owner else "text")
+        return self.of_missing(statement, listed=False, owner_type=kind, **more)
 
     def back(self) -> list[sql.Composed]:
         """Return what puts back everything that was kept."""
         found = [self._restore_documents() if self.target.is_document else self.restore()]
         if not self.target.one_row:
             found.append(self.format(several_queries.RESTORE_SEVERAL, flag_queries.SCOPE_ALL, **_mark_of_several()))
-        if self.target.owners and self.target.flag.absent_is_on:
+        if self._makes_rows:
             found.append(self.delete_made())
         return found
 
@@ -119,7 +148,7 @@ class Script(Statements):
     def count_statement(self) -> sql.Composed:
         """Return the count that decides: all tenants, how many are on, whether none is; with tenants without a row."""
         count = self.format(flag_queries.COUNT)
-        if self.target.owners and self.target.flag.absent_is_on:
+        if self._makes_rows:
             missing = self.of_missing(flag_queries.MISSING_COUNT, listed=False)
             whole = "SELECT c.total + m.n, c.enabled + m.n FROM ({}) AS c (total, enabled), ({}) AS m (n)"
             count = sql.SQL(whole).format(count, missing)
@@ -184,7 +213,9 @@ def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fenc
     for target in targets:
         script = Script(target, keep, trying=True)
         statements = [*script.off(one=False), *script.off_missing(), *script.off(one=True), *script.back()]
-        statements.append(script.format(queries.WHO_IS_STILL_ON))
+        if script.off_missing_some():
+            statements += [*script.off_missing_some(), script.each_chunk("kanban_make_1", 1)]
+        statements.append(script.who_is_still_on())
         statements.append(script.format(queries.LEFT_OVER, name=sql.SQL("kanban_off_1")))
         found += [script.text(cursor, statement) for statement in statements]
     return found

@@ -17,9 +17,20 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass
     keep_table,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglassredis import block_text
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasswords import (
+    ABOUT_DOCUMENTS,
+    AFTERWARDS,
+    WORDS,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import ROW_ERRORS, TIMEOUTS
+
+# Rows of tenants that have none are made all at once, which is fastest. One that is refused, or that somebody makes,
+# ends this for all, so they are made in chunks of these sizes then; smaller ones after the fence, for they take time.
+_TOGETHER, _APART = (5000,), (250, 15, 1)
+_OF_ONE_ROW = "^(" + "|".join([*ROW_ERRORS, *TIMEOUTS]) + ")"
 
 # A line that raises: with ON_ERROR_STOP psql then ends with status 3.
 _STOP = "DO 'BEGIN RAISE EXCEPTION USING MESSAGE = {message}; END';"
@@ -42,29 +53,6 @@ class Surroundings:
         return block_text(self.block_key, self.redis_hosts) if self.block_key else []
 
 
-_WORDS = (
-    "Run it on the primary and not through a pooler, as the table's owner, a superuser, or the playbooks' role. psql",
-    "asks for the password, or reads ~/.pgpass. -v incident=INC-... acts under an incident of your choice,",
-    "-v no_fence=1 leaves the fence as it is.",
-    "",
-    "Exit status 0: every tenant is off. 3: something is still on, and the end of the output says what, and who holds",
-    "it. Type it again then: what is off is left alone, and what was kept first stays the prior value.",
-    "",
-    "In this order: what is free is switched off, the write block is shown as a line for another terminal, the fence",
-    "is raised, and only then is each tenant that somebody holds waited for.",
-    "",
-    "Every preflight has the server plan each statement, which checks names and privileges, and runs none. The whole",
-    "script is run on rehearsal hosts only. It needs psql 11 or newer.",
-    "",
-    "What each tenant had is kept by the statement that switches it, in the ledger where there is one (then",
-    "reenable.yml can undo it as well), else",
-)
-_ABOUT_DOCUMENTS = (
-    "It is switched off by one more member at the end of the text: of two members of one name the last counts. What",
-    "is no JSON is left to the letter, counts as on, and fails the script.",
-)
-
-
 def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around: Surroundings) -> str:
     """Return the whole script; its first target is the tenants' flag."""
     keep = sql.SQL(":keep")
@@ -81,7 +69,7 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
         "\\else",
         # Containment first, and no part of it depends on another: one refused row fails the statement for all.
         "\\set ON_ERROR_STOP off",
-        *[line for script in scripts for line in _off(cursor, script)],
+        *[line for number, script in enumerate(scripts, 1) for line in _off(cursor, script, number)],
         *_block(around),
         _say("The fence: Kanban writes are refused from here on, where it is installed"),
         *_fence(queries.RAISE_FENCE, "no_fence"),
@@ -89,7 +77,7 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
         "\\set ON_ERROR_STOP on",
         *_count(cursor, scripts),
         "\\endif",
-        _AFTERWARDS,
+        AFTERWARDS,
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -120,11 +108,11 @@ def _head(login: Login, target: Target, around: Surroundings) -> str:
         f"Off:   psql -X {words} -f THIS_FILE",
         f"Undo:  psql -X {words} -v undo=1 -f THIS_FILE",
         "",
-        *_WORDS,
+        *WORDS,
         f"in the table {target.table.schema}.{KEEP_TABLE}.",
     ]
     if target.is_document:
-        lines += ["", f"The flag is inside of a document of type {target.column.type_name}.", *_ABOUT_DOCUMENTS]
+        lines += ["", f"The flag is inside of a document of type {target.column.type_name}.", *ABOUT_DOCUMENTS]
     if around.block:
         lines += ["", "The write block, in a shell:", *around.block]
     return _comment(*lines)
@@ -196,11 +184,31 @@ def _keep(cursor: Cursor, script: Script) -> list[str]:
     ]
 
 
-def _off(cursor: Cursor, script: Script) -> list[str]:
+def _off(cursor: Cursor, script: Script, number: int) -> list[str]:
     """Switch off whatever is free of one flag."""
     which = "the default of all tenants" if script.target.global_default else "every tenant whose row is free"
-    statements = [*script.off(one=False), *script.off_missing()]
-    return [_say(f"Off: {which}"), *[f"{script.text(cursor, statement)};" for statement in statements]]
+    parts = [_say(f"Off: {which}"), *[f"{script.text(cursor, statement)};" for statement in script.off(one=False)]]
+    for whole, some in zip(script.off_missing(), script.off_missing_some()):
+        parts += [
+            f"{script.text(cursor, whole)};",
+            f"SELECT :'SQLSTATE' ~ '{_OF_ONE_ROW}' AS kanban_apart_{number} \\gset",
+            f"\\if :kanban_apart_{number}",
+            _say("Off: those who are on without a row, in chunks, because one of the rows cannot be made"),
+            "SET lock_timeout = '250ms';",
+            # A plan for any chunk would not know how few they are.
+            "SET plan_cache_mode = force_custom_plan;",
+            f"PREPARE kanban_make_{number} (text[]) AS\n{script.text(cursor, some)};",
+            *_each_chunk(cursor, script, number, _TOGETHER),
+            "SET lock_timeout = '2s';",
+            "\\endif",
+        ]
+    return parts
+
+
+def _each_chunk(cursor: Cursor, script: Script, number: int, sizes: Sequence[int]) -> list[str]:
+    """Return what makes the rows of whoever still has none, in chunks of each size in turn."""
+    chunks = [script.each_chunk(f"kanban_make_{number}", size) for size in sizes]
+    return [f"{script.text(cursor, chunk)}\n\\gexec" for chunk in chunks]
 
 
 def _block(around: Surroundings) -> list[str]:
@@ -218,9 +226,14 @@ def _off_held(cursor: Cursor, script: Script, number: int) -> list[str]:
         script.text(cursor, script.format(queries.LEFT_OVER, name=sql.SQL(f"{name}_{i}"))) + "\n\\gexec"
         for i in range(1, len(one) + 1)
     ]
+    apart = []
+    if script.off_missing():
+        # First, because a row that somebody has made meanwhile may be on.
+        apart = [f"\\if :kanban_apart_{number}", *_each_chunk(cursor, script, number, _APART), "\\endif"]
     return [
         _say("Off: what was held, one by one; each waits a quarter of a second"),
         "SET lock_timeout = '250ms';",
+        *apart,
         *[f"PREPARE {name}_{i} (text) AS\n{script.text(cursor, statement)};" for i, statement in enumerate(one, 1)],
         *left,
         "SET lock_timeout = '2s';",
@@ -240,7 +253,7 @@ def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
             f"{still} \\gset",
             "SELECT :total AS total, :still_on AS still_on;",
             "\\if :all_off\n\\else",
-            f"{script.text(cursor, script.format(queries.WHO_IS_STILL_ON))};",
+            f"{script.text(cursor, script.who_is_still_on())};",
             _say("Who holds the table and its rows, with the statement that ends it"),
             f"{holders};",
             "\\set ON_ERROR_STOP on",
@@ -284,13 +297,3 @@ def _all_back(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
             "\\endif",
         ]
     return parts
-
-
-_AFTERWARDS = """\
--- When Ansible works again and there was no ledger on the day: make it (bootstrap.yml), and hand over what was kept:
---   INSERT INTO kanban_rollback.incidents (incident_id, scenario) VALUES ('BREAK-GLASS', 'break-glass');
---   INSERT INTO kanban_rollback.flag_changes
---     (incident_id, flag, action, at, run_id, written, full_depth, tenants, priors, depths, marks)
---   SELECT incident_id, flag, action, at, run_id, written, full_depth, tenants, priors, depths, marks
---   FROM (the table named above) ORDER BY seq;
--- Then: reenable.yml -e kanban_reenable=all -e kanban_incident_id=BREAK-GLASS, and drop the table."""

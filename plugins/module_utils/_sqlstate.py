@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 )
 
 # Classes of SQLSTATE that one row's content can cause.
-_ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")
+ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")
 # SQLSTATE -> (code, why it matters, what to do). The server's own message is the "what".
 _STATES = {
     "28P01": (
@@ -59,7 +59,7 @@ _STATES = {
         "Run the same command again in a few seconds.",
     ),
 }
-_TIMEOUTS = {
+TIMEOUTS = {
     "55P03": "lock_timeout",  # lock_not_available
     "57014": "statement_timeout",  # query_canceled
     "40P01": "deadlock",
@@ -118,9 +118,9 @@ def explain(sqlstate: str | None, message: str, hint: str | None = None) -> Serv
             "Run the same command again: it goes on where this one stopped.",
             sqlstate=sqlstate,
         )
-    if sqlstate in _TIMEOUTS:
+    if sqlstate in TIMEOUTS:
         return Timeout(
-            _TIMEOUTS[sqlstate],
+            TIMEOUTS[sqlstate],
             f"PostgreSQL gave up waiting: {what}",
             "The statement was rolled back; what had been committed before holds.",
             "See who blocks (the result lists them), then run the same command again.",
@@ -178,4 +178,4 @@ def explain_connect(message: str, where: str) -> ServerError:
 
 def is_of_one_row(error: ServerError) -> bool:
     """Tell whether a constraint, a trigger or the like refuses one row: the others can be written without it."""
-    return str(error.details.get("sqlstate")).startswith(_ROW_ERRORS)
+    return str(error.details.get("sqlstate")).startswith(ROW_ERRORS)

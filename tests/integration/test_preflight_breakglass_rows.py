@@ -101,6 +101,55 @@ def test_tenants_without_a_row_get_one_where_absent_means_on_and_lose_it_again(d
     assert settings(db).texts == before.texts
 
 
+def _without_rows(db: Database, directory: Path, tenants: int) -> Path:
+    """Write the script for a store in which only tenant 1 has a row, and all others are on without one."""
+    modules = make(db, rows=[("kanbanV2", "enabled", 1)], absent_means="on", tenants_table="Companies")
+    db.rows('INSERT INTO "Companies" SELECT generate_series(6, %s)', (tenants,))
+    db.rows('CREATE UNIQUE INDEX ON "Settings" ("companyId", key)')
+    return script_of(db, directory, **modules.options)
+
+
+REFUSALS = {
+    "a constraint": ["""ALTER TABLE "Settings" ADD CHECK ("companyId" NOT IN (4, 11990))"""],
+    "a trigger": [
+        """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'""",
+        """CREATE TRIGGER refuse BEFORE INSERT ON "Settings" FOR EACH ROW WHEN (NEW."companyId" IN (4, 11990))
+        EXECUTE FUNCTION refuse()""",
+    ],
+}
+
+
+@pytest.mark.parametrize("by", REFUSALS)
+def test_a_row_that_cannot_be_made_keeps_nobody_else_on(db: Database, directory: Path, by: str) -> None:
+    script = _without_rows(db, directory, 12_000)
+    before = settings(db)
+    for statement in REFUSALS[by]:
+        db.rows(statement)
+    done = psql(db, script)
+    assert done.rc == 3
+    still_on = done.text[done.text.index("What holds") :]
+    assert [line.split("|")[0].strip() for line in still_on.splitlines() if "(no row:" in line] == ["11990", "4"]
+    off = [tenant for tenant, value in values(db) if value == "disabled"]
+    assert off == [tenant for tenant in range(1, 12_001) if tenant not in (4, 11990)]
+    assert psql(db, script, "-v", "undo=1").rc == 0
+    assert settings(db).texts == before.texts
+
+
+def test_a_row_that_somebody_is_making_keeps_nobody_else_on(db: Database, directory: Path) -> None:
+    script = _without_rows(db, directory, 6_000)
+    before = settings(db)
+    with db.transaction("""INSERT INTO "Settings" VALUES ('kanbanV2', 'enabled', 4, now(), now())""") as making:
+        done = psql(db, script)
+        assert done.rc == 3
+        assert f"SELECT pg_terminate_backend({making.info.backend_pid});" in done.text
+        assert len(values(db)) == 5_999
+        assert {value for _tenant, value in values(db)} == {"disabled"}
+    assert psql(db, script).rc == 0
+    assert len(values(db)) == 6_000
+    assert psql(db, script, "-v", "undo=1").rc == 0
+    assert settings(db).texts == before.texts
+
+
 @pytest.mark.parametrize("kind", ["jsonb", "json"])
 def test_names_that_would_be_something_else_in_sql_or_psql(db: Database, directory: Path, kind: str) -> None:
     here = quoted(db, NASTY)

@@ -22,7 +22,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 _LOOKED_UP: Mapping[tuple[str, str], set[str]] = {
     ("_dumpfailure", "code"): {cause[1] for cause in _dumpfailure._CAUSES},
     ("_sqlstate", "code"): {code for code, _why, _todo in _sqlstate._STATES.values()} | {"server_error"},
-    ("_sqlstate", "_TIMEOUTS[sqlstate]"): set(_sqlstate._TIMEOUTS.values()),
+    ("_sqlstate", "TIMEOUTS[sqlstate]"): set(_sqlstate.TIMEOUTS.values()),
     ("_statuspageclient", "code"): {code for code, _what, _todo in _statuspageclient._REFUSED.values()} | {"refused"},
     ("_statuspagetext", "f'empty_{what}'"): {"empty_name", "empty_body"},
     ("_statuspagetext", "f'{what}_too_long'"): {"name_too_long", "body_too_long"},

@@ -134,21 +134,6 @@ SINGLE = """AND NOT EXISTS (
     SELECT FROM (SELECT {tenant} AS tenant FROM {table} AS t WHERE {rows} GROUP BY 1 HAVING count(*) > 1) AS several
     WHERE several.tenant = {tenant})"""
 
-# If absent means on, tenants without a row are on: a row is inserted, and what is kept says that there was none.
-INSERT_MISSING = """
-WITH made AS (
-  INSERT INTO {table} ({tenant_name}, {key_name}, {column_name}{more_names})
-  SELECT o.{owner_id}, %(key)s, {written}{more_values}
-  FROM {tenants_table} AS o
-  WHERE {owner_scope} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = o.{owner_id}) {nothing}
-  RETURNING {tenant_name}::text AS tenant
-)
-INSERT INTO {keep} (incident_id, flag, action, run_id, written, full_depth, tenants)
-SELECT {incident}, %(flag)s, 'disabled', 'break-glass', %(written)s, {no_row}, array_agg(tenant)
-FROM made
-HAVING count(*) > 0
-"""
-
 # Tenants that are still on, one statement for each, so that a row that is held or refused does not stop the others.
 LEFT_OVER = """
 SELECT format('EXECUTE {name} (%%L)', tenant)
