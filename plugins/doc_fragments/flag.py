@@ -53,7 +53,9 @@ options:
     type: raw
     default: true
   disabled_value:
-    description: Value that the application writes when the flag is off.
+    description:
+      - Value that the application writes when the flag is off. V(null) is SQL NULL, or JSON C(null) in a document. NULL
+        is refused for O(store=column) with O(absent_means=on), because it means on there.
     type: raw
     default: false
   tenants_table:

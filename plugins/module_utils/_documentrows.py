@@ -143,7 +143,7 @@ class DocumentRows:
         for at_leaf, place, tenant, text in cursor.rows(statement, self._values(scope)):
             prior = wanted[tenant]
             again = None if prior.last == prior.prior else prior.last
-            back = put_back_document(text, prior.prior, prior.mark or "", prior.written, self._flag, again)
+            back = put_back_document(text, prior.prior, prior.mark or "", prior.written or "", self._flag, again)
             getattr(outcome, back.outcome).append(tenant)
             if back.outcome == "restored":
                 leaves.append(at_leaf)

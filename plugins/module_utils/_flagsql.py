@@ -63,8 +63,13 @@ class Target:
             return f"{where} [{flag.key_column} = {flag.key}{whose}]"
         return where
 
-    def written(self, enabled: bool) -> str:
-        """Return what we write as text: JSON inside a document, else the column's own form."""
+    @property
+    def null_is_on(self) -> bool:
+        """True if SQL NULL counts as on: in a column of its own it is the flag that a tenant does not have."""
+        return self.flag.absent_is_on and self.flag.store == "column"
+
+    def written(self, enabled: bool) -> str | None:
+        """Return what we write as text: JSON inside a document, else the column's own form, None for NULL."""
         if self.is_jsonb or self.is_document:
             return self.flag.json_value(enabled)
         return self.flag.scalar_value(enabled, self.column.kind)
@@ -84,7 +89,7 @@ class Statements:
             "key": flag.key,
             "passing": [target.column.name, *target.row_key.passing],
             "off_values": flag.json_off_values,
-            "off": flag.scalar_value(False, target.column.kind),
+            "off": flag.scalar_off(target.column.kind),
             "needle": flag.path[-1] if flag.path else "",
         }
         self._column = _of_t(target.column.name)
@@ -138,7 +143,7 @@ class Statements:
 
     def restore(self) -> sql.Composed:
         """Return the statement that puts one batch of priors back."""
-        unchanged = sql.SQL("COALESCE({leaf} = {written}, FALSE)")
+        unchanged = sql.SQL("({leaf} IS NOT DISTINCT FROM {written})")
         leaf: sql.Composable
         written: sql.Composable
         if self.target.is_jsonb:
@@ -215,8 +220,10 @@ class Statements:
             )
         if target.is_document:
             return sql.SQL("NULL")
-        null_is_on = target.flag.absent_is_on and target.flag.store == "column"
-        return sql.SQL("COALESCE({} <> %(off)s::{}, {})").format(self._column, self._type, sql.Literal(null_is_on))
+        if self.params["off"] is None:
+            return sql.SQL("({} IS NOT NULL)").format(self._column)
+        null_is_on = sql.Literal(target.null_is_on)
+        return sql.SQL("COALESCE({} <> %(off)s::{}, {})").format(self._column, self._type, null_is_on)
 
     def _may_matter(self) -> sql.Composable:
         """Match documents worth reading: a key may be spelled with escapes; text that is not JSON must be reported."""

@@ -70,14 +70,19 @@ class Flag:
         """Return the JSON text that is written inside a document."""
         return json.dumps(self.enabled_value if enabled else self.disabled_value)
 
-    def scalar_value(self, enabled: bool, kind: str) -> str:
-        """Return the text that is written into a column of base type ``kind``; PostgreSQL casts it."""
+    def scalar_value(self, enabled: bool, kind: str) -> str | None:
+        """Return the text that is written into a column of base type ``kind``; PostgreSQL casts it. None is NULL."""
         value = self.enabled_value if enabled else self.disabled_value
         if isinstance(value, bool):
             return str(int(value)) if kind in _NUMERIC else str(value).lower()
         if kind in ("jsonb", "json"):
             return json.dumps(value)
-        return value if isinstance(value, str) else json.dumps(value)
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    def scalar_off(self, kind: str) -> str | None:
+        """Return the text that means off in a column of base type ``kind``; None if only NULL does."""
+        false_too = self.disabled_value is None and kind == "bool" and self.enabled_value is not False
+        return "false" if false_too else self.scalar_value(False, kind)
 
 
 def _incomplete(option: str, why: str) -> BadInput:

@@ -65,7 +65,7 @@ class Prior:
     tenant: str
     prior: str | None
     depth: int
-    written: str
+    written: str | None
     mark: str | None
     last: str | None
 

@@ -113,5 +113,5 @@ def _changed(cursor: Cursor, target: Target, priors: Sequence[Prior]) -> Iterato
 
 def _document_changed(target: Target, prior: Prior, text: str | None) -> bool:
     again = None if prior.last == prior.prior else prior.last
-    back = put_back_document(text, prior.prior, prior.mark or "", prior.written, target.flag, again)
+    back = put_back_document(text, prior.prior, prior.mark or "", prior.written or "", target.flag, again)
     return back.outcome == "changed_since"

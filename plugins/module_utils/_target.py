@@ -102,6 +102,13 @@ def _check_values(cursor: Cursor, target: Target) -> None:
     """Refuse values that the column could not hold, before anything is written."""
     if target.is_jsonb or target.is_document:
         return
+    if target.null_is_on and target.written(False) is None:
+        raise BadInput(
+            "wrong_flag_value",
+            "disabled_value is null, and with absent_means 'on' a tenant whose column is NULL has the feature.",
+            f"Switching {target.table}.{target.column.name} off would leave it on. Nothing was changed.",
+            "Correct absent_means or disabled_value of kanban_flag.",
+        )
     kind = sql.SQL(target.column.type_name.replace("%", "%%"))
     for enabled in (True, False):
         value = target.written(enabled)

@@ -135,7 +135,10 @@ def documents(kind: str, *, quoted: bool, uuids: bool, absent_means: str = "off"
 def column(type_name: str, values: Mapping[str | None, bool], enabled: Any, disabled: Any, **more: Any) -> Case:
     """Return a flag in a column of its own; ``values`` says for each value whether it is on."""
     names = {str(i): value for i, value in enumerate(values, 1)}
-    words = {value: str(value).lower() if isinstance(value, bool) else str(value) for value in (enabled, disabled)}
+    words: dict[Any, str | None] = {
+        value: str(value).lower() if isinstance(value, bool) else str(value) for value in (enabled, disabled)
+    }
+    words[None] = None
     return Case(
         ddl=[
             "CREATE TYPE kanban_mode AS ENUM ('legacy', 'v2', 'Other One')",

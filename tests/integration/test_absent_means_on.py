@@ -60,6 +60,15 @@ def test_switching_on_makes_no_row_for_who_is_on_without_one(db: Database) -> No
     assert (done["changed_count"], values(db)) == (1, [(1, "enabled")])
 
 
+def test_where_off_is_null_rows_that_are_made_hold_it_and_are_deleted_again(db: Database) -> None:
+    modules = _store(db).having(disabled_value=None)
+    modules.disable()
+    assert values(db) == [(tenant, None) for tenant in range(1, 6)]
+    db.rows("""UPDATE "Settings" SET value = 'sim' WHERE "companyId" = 2""")
+    undone = modules.restore()
+    assert (undone["changed_since"], values(db)) == (["2"], [(1, "enabled"), (2, "sim")])
+
+
 def test_one_row_that_was_made_and_is_held_holds_up_no_other(db: Database) -> None:
     modules = _store(db)
     modules.disable()

@@ -211,6 +211,11 @@ def test_a_character_that_postgresql_has_not(db: Database, option: str) -> None:
         ("not_a_document", ["id", "integer"], {"column": "id"}),
         ("wrong_flag_value", ["mode"], COLUMN),
         ("wrong_flag_value", ["on"], {**COLUMN, "enabled_value": "on", "disabled_value": "off"}),
+        (
+            "wrong_flag_value",
+            ["absent_means", "NULL"],
+            {**COLUMN, "enabled_value": "v2", "disabled_value": None, "absent_means": "on"},
+        ),
         ("no_incident", ["incident_id"], {"incident_id": "  "}),
     ],
 )

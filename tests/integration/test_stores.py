@@ -35,6 +35,11 @@ CASES: dict[str, Case] = {
     ),
     "enum": column("kanban_mode", {"v2": True, "legacy": False, "Other One": True, None: False}, "v2", "legacy"),
     "domain": column("onoff", {"enabled": True, "disabled": False, "sim": True, None: False}, "enabled", "disabled"),
+    "text, off is NULL": column("text", {"enabled": True, "null": True, "": True, None: False}, "enabled", None),
+    "boolean, off is NULL": column("boolean", {"true": True, "false": False, None: False}, True, None),
+    "text, on is NULL": column(
+        "text", {"off": False, "null": True, "": True, None: True}, None, "off", absent_means="on"
+    ),
     "varchar(8)": column("varchar(8)", {"enabled": True, "disabled": False, None: False}, "enabled", "disabled"),
 }
 

@@ -207,7 +207,7 @@ DELETE_MADE = """
 WITH wanted AS (
   SELECT * FROM unnest(%(tenants)s::text[], %(writtens)s::text[]) AS w(tenant, written)
 ), locked AS (
-  SELECT t.tableoid AS leaf, t.ctid AS place, w.tenant, COALESCE({leaf} = {written_as_text}, false) AS ours
+  SELECT t.tableoid AS leaf, t.ctid AS place, w.tenant, {leaf} IS NOT DISTINCT FROM {written_as_text} AS ours
   FROM wanted AS w
   JOIN {table} AS t ON {rows} AND {tenant} = w.tenant::{tenant_type}
   FOR UPDATE OF t SKIP LOCKED
