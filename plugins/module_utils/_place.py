@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
@@ -112,7 +112,11 @@ def look(login: Login, request: Request) -> Place:
         state = _ledger_state(cursor, needed=request.state not in ("disabled", "enabled", "paused", "read"))
         ledger.check_environment(state, request.who.environment)
         known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
-    tenants = None if known is None else sorted(set(known.values()))
+        spelled = set(known.values()) if known else set()
+        if known and target.owners and request.state == "restored":
+            # The ledger spells them as their rows do, and not as the tenants' table.
+            spelled.update(known_tenants(cursor, replace(target, owners=None), list(known)).values())
+    tenants = None if known is None else sorted(spelled)
     unknown = sorted(set(request.tenants or []) - set(known or []))
     return Place(login, server, target, state, tenants, unknown, list(server.warnings), session)
 

@@ -1,11 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stores as few applications have them: NULL is a value of the flag."""
+"""Stores as few applications have them: NULL is a value of the flag, and an id is spelled in more than one way."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
 
 from tests.integration.module import Modules
 from tests.integration.place import Database
@@ -36,3 +38,57 @@ def test_where_off_is_null_the_latch_writes_it(db: Database) -> None:
     assert modes(db) == {"1": None, "2": None, "3": None}
     modules.restore()
     assert modes(db) == {"1": "on", "2": "null", "3": None}
+
+
+SPELLED: dict[str | None, Any] = {"Acme": "on", "beta": "sim", "gama": "off"}
+
+
+@pytest.mark.parametrize("asked", [["ACME", "BETA"], ["acme", "ACME", "Beta"]])
+def test_a_tenant_that_is_asked_for_in_other_letters_comes_back(db: Database, asked: list[str]) -> None:
+    modules = tenants(db, "citext PRIMARY KEY", SPELLED)
+    done = modules.disable(tenants=asked)
+    assert (done["total"], done["changed_count"], done["unknown_tenants"]) == (2, 2, [])
+    assert modes(db) == {"Acme": "off", "beta": "off", "gama": "off"}
+    assert modules.restore(tenants=asked, check=True)["changed_count"] == 2
+    undone = modules.restore(tenants=asked)
+    assert (undone["changed_count"], undone["enabled_after"], modes(db)) == (2, 2, SPELLED)
+
+
+def test_a_tenant_that_two_tables_spell_differently_comes_back(db: Database) -> None:
+    db.rows("CREATE EXTENSION citext")
+    db.rows("CREATE TABLE companies (id citext PRIMARY KEY)")
+    db.rows("CREATE TABLE settings (company citext REFERENCES companies, key text, value text, UNIQUE (company, key))")
+    db.rows("INSERT INTO companies VALUES ('Acme'), ('Beta')")
+    db.rows("INSERT INTO settings VALUES ('aCME', 'v2', 'on')")
+    options = {"table": "settings", "tenant_column": "company", "column": "value", "key_column": "key", "key": "v2"}
+    options |= {"tenants_table": "companies", "absent_means": "on"}
+    modules = db.modules(**{**COLUMN, **options, "store": "key_value"})
+    done = modules.disable(tenants=["ACME", "BETA"])
+    assert (done["total"], done["changed_count"], done["enabled_after"]) == (2, 2, 0)
+    undone = modules.restore(tenants=["ACME", "BETA"])
+    assert (undone["total"], undone["changed_count"], undone["enabled_after"]) == (2, 2, 2)
+    assert db.rows("SELECT company::text, value FROM settings") == [("aCME", "on")]
+
+
+@pytest.mark.parametrize("kind", ["text", "jsonb", "json"])
+def test_stages_and_a_test_tenant_take_an_id_in_any_letters(db: Database, kind: str) -> None:
+    value = "on" if kind == "text" else '{"on": true}'
+    rows: dict[str | None, Any] = {}
+    rows |= dict.fromkeys(("Acme", "beta", "Gama", "delta"), value)
+    modules = tenants(db, "citext PRIMARY KEY", rows, kind=kind)
+    modules.disable(tenants=["ACME", "BETA", "GAMA"])
+    stage: dict[str, Any] = {"share": 30, "share_first": "BETA"}
+    told = modules.restore(check=True, **stage)
+    assert (told["lacking"], told["unreturned_count"]) == (["beta"], 1)
+    assert modules.restore(**stage)["enabled_after"] == 1
+    assert modules.restore(check=True, **stage)["lacking"] == []
+    assert modules.disable(withdrawn=True, **stage)["changed_count"] == 1
+    modules.restore(share=100)
+    assert modes(db) == rows
+
+
+def test_a_number_is_the_same_tenant_with_and_without_its_zeros(db: Database) -> None:
+    modules = tenants(db, "numeric PRIMARY KEY", {"1.0": "on", "2.50": "on"})
+    modules.disable(tenants=["1", "2.5"])
+    modules.restore(tenants=["1", "2.5"])
+    assert modes(db) == {"1.0": "on", "2.50": "on"}

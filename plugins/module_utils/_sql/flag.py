@@ -34,11 +34,12 @@ ORDER BY 2 DESC, 1
 LIMIT %(limit)s
 """
 
-# Which of the requested tenants exist, as requested and as the database spells them (a uuid's case).
+# Which of the requested tenants exist, as requested and as their rows spell them, and with them the ledger: citext
+# keeps its letters, and numeric its zeros.
 KNOWN = """
-SELECT w.asked, w.asked::{tenant_type}::text
+SELECT w.asked, {tenant}::text
 FROM unnest(%(tenants)s::text[]) AS w(asked)
-WHERE EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = w.asked::{tenant_type})
+JOIN {table} AS t ON {rows} AND {tenant} = w.asked::{tenant_type}
 """
 
 # One batch of the kill. NO KEY UPDATE, because an open ticket INSERT holds KEY SHARE on its tenant and must not hide
