@@ -27,6 +27,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows
     Restored,
     Scope,
     restore_several,
+    those_there,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
@@ -70,7 +71,7 @@ class DocumentRows:
         """Return the first ``limit`` tenants that are not yet as wanted."""
         documents = ((tenant, read_document(text, self._flag)) for tenant, text in self._read(cursor, scope, enabled))
         wanted = (tenant for tenant, document in documents if document.readable and document.on != enabled)
-        return heapq.nsmallest(limit, wanted if self._sql.target.one_row else set(wanted))
+        return heapq.nsmallest(limit, wanted if self._sql.target.one_row else set(wanted), key=str)
 
     # A document is a column of the tenant's own row.
     named = to_switch
@@ -118,8 +119,7 @@ class DocumentRows:
 
     def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]:
         """Return those of the tenants that have a row."""
-        statement = self._sql.format(queries.KNOWN)
-        return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
+        return those_there(self._sql, cursor, tenants)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Switch nothing: a document is a column of the tenant's own row, so none is missing."""

@@ -141,14 +141,12 @@ class Statements:
             same_leaf=sql.SQL(queries.SAME_LEAF if self.target.table.partitioned else "TRUE"),
         )
 
-    def restore(self) -> sql.Composed:
+    def restore(self, whose: str = queries.OF_TENANT) -> sql.Composed:
         """Return the statement that puts one batch of priors back."""
-        unchanged = sql.SQL("({leaf} IS NOT DISTINCT FROM {written})")
         leaf: sql.Composable
         written: sql.Composable
         if self.target.is_jsonb:
-            leaf, prior = self._json_leaf(), sql.SQL("w.prior::jsonb")
-            written = sql.SQL("w.written::jsonb")
+            leaf, prior, written = self._json_leaf(), sql.SQL("w.prior::jsonb"), sql.SQL("w.written::jsonb")
             before = sql.SQL("CASE WHEN w.depth = {} THEN {} END").format(self.fragments["full_depth"], prior)
             put_back = sql.SQL("({})::{}").format(self._put_back_json(), self._type)
         else:
@@ -156,8 +154,9 @@ class Statements:
             written, put_back = sql.SQL("w.written::{}").format(self._type), before
         return self.format(
             queries.RESTORE,
+            whose,
             already=sql.SQL("({} IS NOT DISTINCT FROM {})").format(leaf, before),
-            unchanged=unchanged.format(leaf=leaf, written=written),
+            unchanged=sql.SQL("({} IS NOT DISTINCT FROM {})").format(leaf, written),
             put_back=put_back,
         )
 
@@ -200,8 +199,9 @@ class Statements:
         return sql.SQL("({} AND {} {})").format(self._key_matches(), self._own_tenant, whose)
 
     def _count(self) -> sql.Composable:
-        # If nothing guarantees one row per tenant, rows are not tenants.
-        return sql.SQL("count(*)") if self.target.one_row else sql.SQL("count(DISTINCT {}::text)").format(self._tenant)
+        # If nothing guarantees one row per tenant, rows are not tenants. Only a text is counted, and NULL is none.
+        tenant = "{}::text" if self.target.key else "COALESCE({}::text, '')"
+        return sql.SQL("count(*)" if self.target.one_row else f"count(DISTINCT {tenant})").format(self._tenant)
 
     def _leaf(self) -> sql.Composable:
         leaf = self._json_leaf() if self._by_server else self._column
@@ -222,8 +222,8 @@ class Statements:
             return sql.SQL("NULL")
         if self.params["off"] is None:
             return sql.SQL("({} IS NOT NULL)").format(self._column)
-        null_is_on = sql.Literal(target.null_is_on)
-        return sql.SQL("COALESCE({} <> %(off)s::{}, {})").format(self._column, self._type, null_is_on)
+        null = sql.Literal(target.null_is_on)
+        return sql.SQL("COALESCE({} <> %(off)s::{}, {})").format(self._column, self._type, null)
 
     def _may_matter(self) -> sql.Composable:
         """Match documents worth reading: a key may be spelled with escapes; text that is not JSON must be reported."""

@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsgate 
 
 # The severity that counts among checks that decide nothing by themselves: more than before the stage is V2's doing.
 _COMPARED = "high"
+_NOBODY = "the row without a tenant"
 Hosts = Mapping[str, Answer]
 
 
@@ -36,6 +37,10 @@ def stage_data(answers: Hosts) -> dict[str, Any]:
     return {"bad": bad, "counts": {**facts["counts"], **noted}, "checks": checks}
 
 
+def _named(tenant: str | None) -> str:
+    return _NOBODY if tenant is None else one_line(tenant)
+
+
 def stage_switched(answers: Hosts, stage: Mapping[str, Any]) -> dict[str, Any]:
     """Return the size of a stage (``had_it``, ``tenants``, ``back``), what is ``bad``, and ``lines``, by database.
 
@@ -51,7 +56,7 @@ def stage_switched(answers: Hosts, stage: Mapping[str, Any]) -> dict[str, Any]:
         total["switched"] += answer.get("changed_count", 0)
         for what, text in (("missing", "no longer exist"), ("changed_since", "were changed since and left alone")):
             if answer.get(f"{what}_count"):
-                some = ", ".join(map(one_line, answer[what][:SHOWN]))
+                some = ", ".join(map(_named, answer[what][:SHOWN]))
                 lines.append(f"{name}: {answer[f'{what}_count']:,} tenants {text}: {some}")
         cluster = answer["database"]["cluster"]
         if cluster in seen:
@@ -87,11 +92,11 @@ def who_lacks(counts: Hosts) -> dict[str, Any]:
         if cluster in seen or not answer.get("lacking_count"):
             continue
         seen.add(cluster)
-        some = list(map(one_line, answer["lacking"][:SHOWN]))
+        some = list(map(_named, answer["lacking"][:SHOWN]))
         more = answer["lacking_count"] - len(some)
         found["number"] += answer["lacking_count"]
         found["unreturned"] += answer["unreturned_count"]
-        found["names"] += some
+        found["names"] += [name for name in some if name != _NOBODY]
         listed = ", ".join(some) + (f" and {more:,} more" if more else "")
         found["lines"].append(f"{name}: off, and nobody is known to have changed it: {listed}")
     return found

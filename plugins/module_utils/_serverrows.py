@@ -32,8 +32,9 @@ class Scope:
 
     @classmethod
     def tenants(cls, names: Sequence[str]) -> Scope:
-        """Return the scope of these tenants' rows."""
-        return cls(queries.SCOPE_TENANTS, {"tenants": list(names)})
+        """Return the scope of these tenants' rows; None is the row without a tenant."""
+        condition = queries.SCOPE_TENANTS_AND_NOBODY if None in names else queries.SCOPE_TENANTS
+        return cls(condition, {"tenants": list(names)})
 
     @classmethod
     def pages(cls, first: int, last: int) -> Scope:
@@ -60,7 +61,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Prior:
-    """What to put back for one tenant; see ``_sql/flag.PRIORS``."""
+    """What to put back for one tenant, or for the row without one (None); see ``_sql/flag.PRIORS``."""
 
     tenant: str
     prior: str | None
@@ -79,22 +80,36 @@ class Restored:
     changed_since: list[str] = field(default_factory=list)
 
 
+def whose(tenants: Sequence[str]) -> list[str]:
+    """Return how the rows of tenants are found in a join, one scope per statement."""
+    return [queries.OF_TENANT, queries.OF_NOBODY] if None in tenants else [queries.OF_TENANT]
+
+
+def those_there(statements: Statements, cursor: Cursor, tenants: Sequence[str]) -> set[str]:
+    """Return those of the tenants that have a row."""
+    values = {**statements.params, "tenants": list(tenants)}
+    composed = [statements.format(queries.KNOWN, scope) for scope in whose(tenants)]
+    return {row[0] for statement in composed for row in cursor.rows(statement, values)}
+
+
 def apart(
-    batch: Sequence[Prior],
+    several: SeveralRows, cursor: Cursor, batch: Sequence[Prior]
 ) -> tuple[dict[str, tuple[str | None, str | None]], list[Prior], list[str]]:
     """Return the priors of tenants with several rows (list and mark), those of others, and who is changed since.
 
-    The last had one row, and several when they were switched again: nobody knows whose the prior is.
+    The last had one row, and several when they were switched again: nobody knows whose the prior is. It is the same if
+    several rows have no tenant.
     """
+    nobody = any(prior.tenant is None for prior in batch) and several.without_tenant(cursor)
     lists = {prior.tenant: (prior.prior, prior.mark) for prior in batch if prior.depth == SEVERAL}
     others = [prior for prior in batch if prior.depth != SEVERAL]
-    grown = [prior.tenant for prior in others if is_of_several(prior.mark)]
-    return lists, [prior for prior in others if not is_of_several(prior.mark)], grown
+    grown = {prior.tenant for prior in others if is_of_several(prior.mark) or (nobody and prior.tenant is None)}
+    return lists, [prior for prior in others if prior.tenant not in grown], list(grown)
 
 
 def restore_several(several: SeveralRows, cursor: Cursor, batch: Sequence[Prior]) -> tuple[Restored, Sequence[Prior]]:
     """Put back the tenants of a batch that have several rows; return their outcome, and the others."""
-    lists, others, grown = apart(batch)
+    lists, others, grown = apart(several, cursor, batch)
     outcome = Restored(changed_since=grown)
     if lists:
         for tenant, what in several.restore(cursor, lists).items():
@@ -157,8 +172,7 @@ class ServerRows:
 
     def there(self, cursor: Cursor, tenants: Sequence[str]) -> set[str]:
         """Return those of the tenants that have a row."""
-        statement = self._sql.format(queries.KNOWN)
-        return {row[0] for row in cursor.rows(statement, {**self._sql.params, "tenants": list(tenants)})}
+        return those_there(self._sql, cursor, tenants)
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Create the rows of tenants that have none in a key/value store; their prior is that there was no row."""
@@ -184,7 +198,8 @@ class ServerRows:
         outcome, others = restore_several(self.several, cursor, batch)
         made = [prior for prior in others if prior.depth == NO_ROW]
         kept = [prior for prior in others if prior.depth >= 0]
-        for statement, priors in ((self._sql.restore(), kept), (self._sql.delete_made(), made)):
+        put_back = [(self._sql.restore(scope), kept) for scope in whose([prior.tenant for prior in kept])]
+        for statement, priors in (*put_back, (self._sql.delete_made(), made)):
             if priors:
                 found = cursor.row(statement, self._of_priors(priors))
                 outcome.restored += found[0] or []

@@ -82,6 +82,11 @@ class SeveralRows:
         lists = (array_text(tenants), array_text(priors), None, array_text(marks))
         return whole, Change(action, self._sql.target.written(enabled), SEVERAL, *lists)
 
+    def without_tenant(self, cursor: Cursor) -> bool:
+        """Tell whether several rows have no tenant."""
+        found: int = cursor.row(self._sql.format(queries.WITHOUT_TENANT), self._sql.params)[0]
+        return found > 1
+
     def changed(self, cursor: Cursor, priors: Mapping[str, tuple[str | None, str | None]]) -> set[str]:
         """Return the tenants that ``restore`` would call changed since, given the same; reads only."""
         return {

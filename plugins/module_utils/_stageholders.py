@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import SHOWN, Place, shown
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Cursor, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import BATCH, PriorSource
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Prior, Scope, apart
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Prior, Scope, apart, whose
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import stageholders as queries
@@ -64,8 +64,8 @@ def who_lacks_it(place: Place, incident_id: str, plan: Mapping[str, Any]) -> dic
             changed += _changed(cursor, place.target, priors[start : start + BATCH])
     found: dict[str, Any] = {"unreturned_count": len(priors) - len(changed)}
     by_somebody = set(changed)
-    shown(found, "missing", sorted(missing))
-    shown(found, "changed_since", sorted(changed))
+    shown(found, "missing", sorted(missing, key=str))
+    shown(found, "changed_since", sorted(changed, key=str))
     shown(found, "lacking", [tenant for tenant in lacking if tenant not in by_somebody])
     return found
 
@@ -92,23 +92,25 @@ def _unspent(cursor: Cursor, place: Place, incident_id: str, tenants: Sequence[s
 def _changed(cursor: Cursor, target: Target, priors: Sequence[Prior]) -> Iterator[str]:
     """Yield the tenants that an undo would leave alone, because somebody has changed their flag since."""
     statements = Statements(target)
-    several, single, grown = apart(priors)
+    rows = SeveralRows(statements)
+    several, single, grown = apart(rows, cursor, priors)
     yield from grown
     if several:
-        yield from SeveralRows(statements).changed(cursor, several)
+        yield from rows.changed(cursor, several)
     if single and target.is_document:
-        statement = statements.format(
-            flag_queries.READ_DOCUMENTS, flag_queries.SCOPE_TENANTS, may_matter=sql.SQL("TRUE")
-        )
         alone = {prior.tenant: prior for prior in single}
-        for tenant, text in cursor.rows(statement, {**statements.params, "tenants": list(alone)}):
+        scope = Scope.tenants(list(alone))
+        statement = statements.format(flag_queries.READ_DOCUMENTS, scope.condition, may_matter=sql.SQL("TRUE"))
+        for tenant, text in cursor.rows(statement, {**statements.params, **scope.params}):
             if _document_changed(target, alone[tenant], text):
                 yield tenant
     elif single:
         kind = sql.SQL("jsonb") if target.is_jsonb else statements.fragments["column_type"]
-        values = {"tenants": [prior.tenant for prior in single], "writtens": [prior.written for prior in single]}
-        statement = statements.format(queries.CHANGED, written_type=kind)
-        yield from (row[0] for row in cursor.rows(statement, {**statements.params, **values}))
+        tenants = [prior.tenant for prior in single]
+        values = {"tenants": tenants, "writtens": [prior.written for prior in single]}
+        for scope_of in whose(tenants):
+            statement = statements.format(queries.CHANGED, scope_of, written_type=kind)
+            yield from (row[0] for row in cursor.rows(statement, {**statements.params, **values}))
 
 
 def _document_changed(target: Target, prior: Prior, text: str | None) -> bool:

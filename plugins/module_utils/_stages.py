@@ -56,11 +56,12 @@ def stage_of(
 def in_order(tenants: Iterable[str], first: str | None = None, numbers: bool = False) -> list[str]:
     """Return tenants in the order of the stages.
 
-    Text is ordered by code points: a collation's order may change with the server's library, between two stages.
+    Text is ordered by code points: a collation's order may change with the server's library, between two stages. None,
+    the row without a tenant, comes last.
     """
     wanted = (first or "").strip().lower()
     key: Any = Decimal if numbers else str
-    return sorted(tenants, key=lambda tenant: (tenant.lower() != wanted, key(tenant)))
+    return sorted(tenants, key=lambda tenant: (tenant is None, (tenant or "").lower() != wanted, key(tenant or 0)))
 
 
 def shares_from(given: Any) -> list[float]:

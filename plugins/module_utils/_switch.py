@@ -293,5 +293,6 @@ class Switcher:
 
     def _name_what_is_left(self, whole: Scope, tenants: Sequence[str] | None) -> None:
         left = [*self._held(whole), *self._missing(tenants)] if self._left_over(self.outcome.after) else []
+        left.sort(key=str)  # The row without a tenant is None.
         seen = self.outcome.blocked
-        self.outcome.blocked = {tenant: seen.get(tenant, self.outcome.table_blockers) for tenant in sorted(left)}
+        self.outcome.blocked = {tenant: seen.get(tenant, self.outcome.table_blockers) for tenant in left}

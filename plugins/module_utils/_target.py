@@ -142,7 +142,7 @@ def known_tenants(cursor: Cursor, target: Target, tenants: Sequence[str]) -> dic
     values = {**statements.params, "tenants": list(tenants)}
     try:
         with cursor.savepoint():
-            return dict(cursor.rows(statements.format(queries.KNOWN), values))
+            return dict(cursor.rows(statements.format(queries.KNOWN, queries.OF_TENANT), values))
     except ServerError as error:
         if not str(error.details.get("sqlstate")).startswith(DATA_EXCEPTION):
             raise

@@ -106,12 +106,12 @@ class Restore:
                 raise
             self._stopped = error  # What was put back before it stays so, and is reported.
         self.result.update(changed=undone.restored > 0, changed_count=undone.restored, already_count=undone.already)
-        shown(self.result, "changed_since", sorted(undone.changed_since))
-        shown(self.result, "missing", sorted(undone.gone))
-        blocked: list[dict[str, Any]] = [
-            {"tenant": tenant, "pid": None, "refused": why} for tenant, why in sorted(undone.refused.items())
-        ]
-        shown(self.result, "blocked", blocked + [{"tenant": tenant, "pid": None} for tenant in sorted(undone.held)])
+        shown(self.result, "changed_since", sorted(undone.changed_since, key=str))
+        shown(self.result, "missing", sorted(undone.gone, key=str))
+        # The row without a tenant is None.
+        held, refused = sorted(undone.held, key=str), sorted(undone.refused.items(), key=str)
+        blocked: list[dict[str, Any]] = [{"tenant": tenant, "pid": None, "refused": why} for tenant, why in refused]
+        shown(self.result, "blocked", blocked + [{"tenant": tenant, "pid": None} for tenant in held])
         try:
             with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 after = count(cursor, self._place)
@@ -265,7 +265,7 @@ class Restore:
         }
 
     def _verdict(self, undone: Undone) -> KanbanError | None:
-        held, refused = sorted(undone.held), sorted(undone.refused.items())
+        held, refused = sorted(undone.held, key=str), sorted(undone.refused.items(), key=str)
         if self._stopped or not (held or refused):
             return self._stopped or self._unlowered
         what, why, todo = [], [], ["Run the same command again: it goes on with these."]

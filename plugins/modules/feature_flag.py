@@ -25,6 +25,8 @@ options:
     description:
       - V(disabled) switches off, V(enabled) switches on, V(restored) puts back what O(incident_id) changed.
       - V(restored) leaves alone, and lists, tenants whose flag somebody else has changed since.
+      - A row whose tenant is NULL (null in lists of tenants) is switched off and put back as all others are, unless
+        O(store=key_value). If there are several, nobody knows whose a value was, so they count as changed since.
       - V(paused) switches nobody and raises the latch, see O(latch). While the incident is open, tenants that are on
         stay on, even when their settings are saved. Only this module, under the same incident, can switch on anybody
         else, new tenants included. V(restored) for all tenants ends the pause, and so does closing the incident. The

@@ -218,6 +218,13 @@ def test_the_line_to_type_names_the_tenant_that_tries_it() -> None:
     assert f"{command} -e kanban_test_tenant=7 -e kanban_reenable=test" in made["lines"]
 
 
+def test_a_row_without_a_tenant_is_called_that_and_is_not_proposed_for_a_try() -> None:
+    lacking: list[Any] = [None, "7"]
+    lines = shown([result(passed=True)], counts=counted_back(0, *lacking))["lines"]
+    assert "NOT WELL: db1: off, and nobody is known to have changed it: the row without a tenant, 7." in lines
+    assert [line for line in lines if line.endswith("kanban_test_tenant=7")]
+
+
 def test_a_plan_says_what_would_come_and_for_how_long() -> None:
     made = shown([result(passed=True)], check_mode=True)
     assert made["headline"] == "PLAN, nothing was changed: stage 10 % would come; 2 of 20 tenants have Kanban V2."

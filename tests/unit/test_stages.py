@@ -59,6 +59,13 @@ def test_the_test_tenant_comes_first_where_it_had_the_feature_however_it_is_spel
     assert in_order(["2", "1"], "8", numbers=True) == ["1", "2"]
 
 
+@pytest.mark.parametrize("numbers", [False, True])
+def test_the_row_without_a_tenant_comes_last(numbers: bool) -> None:
+    tenants: list[Any] = ["2", None, "1", "-1"]
+    assert in_order(tenants, numbers=numbers) == ["-1", "1", "2", None]
+    assert in_order(tenants, "2", numbers=numbers) == ["2", "-1", "1", None]
+
+
 @pytest.mark.parametrize(
     ("number", "share", "expected"),
     [

@@ -37,10 +37,13 @@ LIMIT %(limit)s
 # Which of the requested tenants exist, as requested and as their rows spell them, and with them the ledger: citext
 # keeps its letters, and numeric its zeros.
 KNOWN = """
-SELECT w.asked, {tenant}::text
-FROM unnest(%(tenants)s::text[]) AS w(asked)
-JOIN {table} AS t ON {rows} AND {tenant} = w.asked::{tenant_type}
+SELECT w.tenant, {tenant}::text
+FROM unnest(%(tenants)s::text[]) AS w(tenant)
+JOIN {table} AS t ON {rows} AND {scope}
 """
+# How the rows of wanted tenants are found. NULL equals nothing, and a join that allowed for it could use no index.
+OF_TENANT = "{tenant} = w.tenant::{tenant_type}"
+OF_NOBODY = "{tenant} IS NULL AND w.tenant IS NULL"
 
 # One batch of the kill. NO KEY UPDATE, because an open ticket INSERT holds KEY SHARE on its tenant and must not hide
 # it. The rows are written by a list of places: a join by place takes a seventh longer. Both counts come back, because a
@@ -68,6 +71,7 @@ SAME_LEAF = "(t.tableoid, t.ctid) IN (SELECT leaf, place FROM locked)"
 # A page range works for any table, with or without a primary key, and needs no index and no sort.
 SCOPE_PAGES = "t.ctid >= %(first)s::tid AND t.ctid < %(last)s::tid"
 SCOPE_TENANTS = "{tenant} = ANY (%(tenants)s::text[]::{tenant_type}[])"
+SCOPE_TENANTS_AND_NOBODY = f"({SCOPE_TENANTS} OR {{tenant}} IS NULL)"
 SCOPE_ALL = "TRUE"
 # And not these tenants.
 SCOPE_WITHOUT = "{scope} AND ({tenant}::text = ANY (%(without)s::text[])) IS NOT TRUE"
@@ -96,7 +100,7 @@ WHERE t.ctid = new.place::tid AND t.tableoid = new.leaf::regclass
 
 # What to put back, one row per tenant: the first prior that no restore has spent, what we wrote last, and what stood
 # there before that (other settings may have been saved between two switches).
-# Entries are the ledger's or those of the file that stood in for it.
+# Entries are the ledger's or those of the file that stood in for it. NULL, the row without a tenant, equals nothing.
 PRIORS = """
 WITH entry AS (
   SELECT e.seq, e.action, e.written, u.tenant, u.prior, COALESCE(u.depth, e.full_depth) AS depth, u.mark
@@ -110,8 +114,10 @@ SELECT tenant, (array_agg(entry.prior ORDER BY entry.seq))[1], (array_agg(entry.
        (array_agg(entry.prior ORDER BY entry.seq DESC))[1]
 FROM entry
 LEFT JOIN spent USING (tenant)
-WHERE entry.action <> 'restored' AND entry.seq > COALESCE(spent.seq, 0)
-  AND (%(tenants)s::text[] IS NULL OR tenant = ANY (%(tenants)s::text[]))
+WHERE entry.action <> 'restored'
+  AND entry.seq > COALESCE(spent.seq, CASE WHEN tenant IS NULL THEN (SELECT seq FROM spent WHERE tenant IS NULL) END, 0)
+  AND (%(tenants)s::text[] IS NULL OR tenant = ANY (%(tenants)s::text[])
+       OR tenant IS NULL AND array_position(%(tenants)s::text[], NULL) IS NOT NULL)
 GROUP BY tenant
 ORDER BY tenant
 """
@@ -133,7 +139,7 @@ WITH wanted AS (
 ), locked AS (
   SELECT t.tableoid AS leaf, t.ctid AS place, w.*, {already} AS already, {unchanged} AS unchanged
   FROM wanted AS w
-  JOIN {table} AS t ON {tenant} = w.tenant::{tenant_type} AND {rows}
+  JOIN {table} AS t ON {scope} AND {rows}
   FOR NO KEY UPDATE OF t SKIP LOCKED
 ), restored AS (
   UPDATE {table} AS t
@@ -154,6 +160,8 @@ FROM {table} AS t
 WHERE {rows} AND {scope} AND {tenant} IS NOT NULL
 GROUP BY 1 HAVING count(*) > 1
 """
+# More than one of these, and nobody knows whose a prior is.
+WITHOUT_TENANT = "SELECT count(*) FROM {table} AS t WHERE {rows} AND {tenant} IS NULL"
 # All their rows, ordered by what tells them apart, so that the order is the same at the undo (see _rowkey).
 ALL_ROWS = """
 SELECT {tenant}::text, t.tableoid::regclass::text, t.ctid::text, {column}::text, {is_on},

@@ -9,6 +9,6 @@ from __future__ import annotations
 CHANGED = """
 SELECT DISTINCT w.tenant
 FROM unnest(%(tenants)s::text[], %(writtens)s::text[]) AS w(tenant, written)
-JOIN {table} AS t ON {tenant} = w.tenant::{tenant_type} AND {rows}
+JOIN {table} AS t ON {scope} AND {rows}
 WHERE {leaf} IS DISTINCT FROM w.written::{written_type}::text
 """
