@@ -204,8 +204,7 @@ class Statements:
         return sql.SQL("count(*)" if self.target.one_row else f"count(DISTINCT {tenant})").format(self._tenant)
 
     def _leaf(self) -> sql.Composable:
-        leaf = self._json_leaf() if self._by_server else self._column
-        return sql.SQL("({})::text").format(leaf)
+        return sql.SQL("({})::text").format(self._json_leaf() if self._by_server else self._column)
 
     def _json_leaf(self, steps: int | None = None) -> sql.Composable:
         """Return ``t.settings -> 'a' -> 'b'``: NULL if a container is absent or not an object."""

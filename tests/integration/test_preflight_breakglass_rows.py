@@ -85,8 +85,11 @@ def test_texts_that_jsonb_refuses_and_texts_that_would_not_fit(db: Database, dir
     assert db.snapshot("companies").texts == before.texts
 
 
-def test_tenants_without_a_row_get_one_where_absent_means_on_and_lose_it_again(db: Database, directory: Path) -> None:
-    modules = make(db, absent_means="on", tenants_table="Companies")
+@pytest.mark.parametrize("off", ["disabled", None])
+def test_tenants_without_a_row_get_one_where_absent_means_on_and_lose_it_again(
+    db: Database, directory: Path, off: str | None
+) -> None:
+    modules = make(db, absent_means="on", tenants_table="Companies").having(disabled_value=off)
     before = settings(db)
     modules.disable("INC-module")
     by_module = values(db)

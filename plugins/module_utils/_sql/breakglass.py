@@ -212,7 +212,7 @@ WITH wanted (tenant, prior, depth, written, mark, last) AS (
   WHERE w.depth = {no_row} {one_mark} {nothing}
 ), gone AS (
   DELETE FROM {table} AS t USING wanted AS w
-  WHERE {rows} AND {tenant} = w.tenant::{tenant_type} AND {leaf} = {written_as_text}
+  WHERE {rows} AND {tenant} = w.tenant::{tenant_type} AND {leaf} IS NOT DISTINCT FROM {written_as_text}
   RETURNING w.tenant
 ), noted AS (
   INSERT INTO {keep} (incident_id, flag, action, run_id, tenants)
