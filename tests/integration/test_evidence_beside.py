@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,8 +40,8 @@ def gone(pid: int) -> None:
     assert processes.gone([pid], 15), "the process that collects did not end"
 
 
-def collected(db: Database, evidence: Path, wait: float = 10) -> Result:
-    return db.modules().ok("evidence", dest=str(evidence), incident_id="INC-1", wait=wait)
+def collected(db: Database, evidence: Path, wait: float = 10, **stop: Any) -> Result:
+    return db.modules().ok("evidence", dest=str(evidence), incident_id="INC-1", wait=wait, **stop)
 
 
 def killed(modules: Modules, evidence: Path, run: str = "run 1", scenario: str = "scenario2") -> Result:
@@ -90,8 +91,7 @@ def test_another_stop_of_the_incident_has_evidence_of_its_own(
         before = collected(db, evidence)
         second = killed(modules, evidence, run, scenario)["evidence"]
         gone(second["pid"])
-        asked = {"dest": str(evidence), "incident_id": "INC-1", "wait": 10, "run_id": run, "scenario": scenario}
-        found = db.modules().ok("evidence", **asked)
+        found = collected(db, evidence, run_id=run, scenario=scenario)
     assert second["reason"] is None
     assert second["path"] == first["path"] + "-2"
     assert (found["changed"], found["taken"]) == (False, "beside_containment")
