@@ -20,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceap
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, collect
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import (
+    ATTEMPTS,
     INDEX,
     Moment,
     Place,
@@ -65,6 +66,7 @@ class _Task:
     directory: Path | None = None
     index: dict[str, Any] = field(default_factory=dict)
     was_there: bool = False
+    of_another_stop: bool = False
     error: str = ""
 
 
@@ -97,6 +99,7 @@ def _look(tasks: Sequence[_Task], where: Sequence[Place], request: Request) -> N
         found = await_end(where, request.moment, task.source.directory_name, patience)
         if found:
             task.directory, task.index, task.was_there = found.directory, found.index, True
+            task.of_another_stop = not found.of_this_stop
 
 
 def _collect(tasks: Sequence[_Task], where: Sequence[Place], request: Request) -> None:
@@ -129,12 +132,16 @@ def _result(tasks: Sequence[_Task], where: Sequence[Place], request: Request) ->
     for task in tasks:
         name = task.source.name
         for one in find(where, request.moment, task.source.directory_name):
-            if one.directory != task.directory:
+            if one.directory != task.directory and not one.complete:
                 unfinished.append(str(one.directory))
         if task.directory and task.index:
             files += _files(name, task.directory, task.index)
             missing += [{"source": name, **one} for one in task.index["missing"]]
             warnings += [f"Evidence of {name}: {note}" for note in task.index["notes"]]
+            if task.of_another_stop:
+                warnings.append(
+                    f"Evidence of {name} is that of another stop: {ATTEMPTS} collections are there already."
+                )
         elif task.error:
             missing.append({"source": name, "part": "all", "reason": task.error})
     directories = [task.directory.parent for task in there if task.directory]

@@ -18,6 +18,7 @@ from typing import Any, Callable, NoReturn
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, collect
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import (
+    ATTEMPTS,
     Moment,
     best,
     claim,
@@ -131,10 +132,11 @@ def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> 
 def _collect(login: Login, moment: Moment, dest: str, channel: socket.socket) -> None:
     """Report where the evidence goes, wait until the kill has its connection, then collect."""
     where, source = places(dest, moment.incident_id), source_name(login)
-    found = find(where, moment, source)
-    there = best(found) or next((one for one in found if one.under_way), None)
+    # One that is under way has not said yet of which stop it is, so it does not count.
+    there = best(find(where, moment, source))
     if there:
-        _tell(channel, started=True, path=str(there.directory), reason="it is there already")
+        reason = "it is there already" if there.of_this_stop else f"there are {ATTEMPTS} collections already"
+        _tell(channel, started=True, path=str(there.directory), reason=reason)
         return
     try:
         directory = claim(where, moment.label, source)

@@ -27,7 +27,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 
 INDEX = "index.json"
 # Collections of one source under one label: of each stop, and another try where one was not finished.
-ATTEMPTS = 12
+ATTEMPTS = 50
 # Evidence takes at most one n-th of the free space: the database may be on the same disk.
 FREE_PART = 10
 LEAST_BYTES = 256 * 1024
@@ -192,12 +192,11 @@ def find(where: Sequence[Place], moment: Moment, source: str) -> list[Collection
 
 
 def best(found: Sequence[Collection]) -> Collection | None:
-    """Return the first of this stop that is complete, or the last useful one if no further attempt is allowed."""
-    complete = [one for one in found if one.complete and one.of_this_stop]
-    useful = [one for one in found if one.useful]
-    if complete:
-        return complete[0]
-    return useful[-1] if useful and len(found) >= ATTEMPTS else None
+    """Return the newest of this stop that is complete, or the newest useful one if no further attempt is allowed."""
+    chosen = [one for one in found if one.complete and one.of_this_stop]
+    if not chosen and len(found) >= ATTEMPTS:
+        chosen = [one for one in found if one.useful]
+    return max(chosen, key=lambda one: str(one.index.get("taken_at", "")), default=None)
 
 
 def await_end(where: Sequence[Place], moment: Moment, source: str, patience: Deadline) -> Collection | None:

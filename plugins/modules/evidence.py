@@ -55,7 +55,7 @@ options:
   run_id:
     description:
       - Id of this run of a playbook. If given, evidence of other runs does not count, because a run may stop anew what
-        an earlier one of the same incident had stopped. After 12 collections the last one counts, whoever took it.
+        an earlier one of the same incident had stopped. After 50 collections the newest counts, whoever took it.
     type: str
     default: ''
   scenario:
@@ -289,7 +289,7 @@ missing:
       description: Why, in one line.
       type: str
 unfinished:
-  description: Directories of other collections of the same sources and label, for instance of one whose process died.
+  description: Directories of incomplete collections of these sources and this label, as of one whose process died.
   returned: success
   type: list
   elements: str

@@ -109,31 +109,32 @@ def test_when_no_attempt_is_left_the_last_useful_one_is_returned(place: Place) -
 
 
 @pytest.mark.parametrize(
-    ("asked", "is_of_it"),
+    ("asked", "expected"),
     [
-        (Moment("INC-1"), True),
-        (Moment("INC-1", run_id="1"), True),
-        (Moment("INC-1", run_id="1", scenario="scenario2"), True),
-        (Moment("INC-1", run_id="1", scenario="scenario1"), False),
-        (Moment("INC-1", run_id="2", scenario="scenario2"), False),
+        (Moment("INC-1"), 1),
+        (Moment("INC-1", run_id="1"), 0),
+        (Moment("INC-1", scenario="scenario2"), 0),
+        (Moment("INC-1", run_id="2", scenario="scenario1"), 1),
+        (Moment("INC-1", run_id="1", scenario="scenario1"), None),
+        (Moment("INC-1", run_id="3"), None),
     ],
-    ids=["any", "run", "run and scenario", "another scenario", "another run"],
+    ids=["any", "run", "scenario", "run and scenario", "another scenario", "another run"],
 )
 def test_evidence_of_another_stop_does_not_count_while_attempts_are_left(
-    place: Place, asked: Moment, is_of_it: bool
+    place: Place, asked: Moment, expected: int | None
 ) -> None:
-    def taken() -> Path:
+    def taken(run_id: str, scenario: str) -> Path:
         folder = Folder(claim([place], "t0", "postgresql-db"), MUCH)
-        collect(folder, [lines("a", 1)], {**FACTS, "run_id": "1", "scenario": "scenario2"}, 5)
+        collect(folder, [lines("a", 1)], {**FACTS, "run_id": run_id, "scenario": scenario}, 5)
         return folder.directory
 
-    first = taken()
+    there = [taken("1", "scenario2"), taken("2", "scenario1")]
     found = best(find([place], asked, "postgresql-db"))
-    assert (found.directory if found else None) == (first if is_of_it else None)
-    last = [taken() for _ in range(ATTEMPTS - 1)][-1]
-    found = best(find([place], asked, "postgresql-db"))
+    assert (found and found.directory) == (None if expected is None else there[expected])
+    last = [taken("9", "scenario3") for _ in range(ATTEMPTS - 2)][-1]
+    found = best(find([place], Moment("INC-1", run_id="3"), "postgresql-db"))
     assert found
-    assert found.directory == (first if is_of_it else last)
+    assert (found.directory, found.of_this_stop) == (last, False)
 
 
 def test_one_under_way_is_waited_for_and_a_dead_one_is_not(place: Place) -> None:
