@@ -16,21 +16,21 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass
     Script,
     keep_table,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglassmissing import (
+    make_missing,
+    make_missing_again,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglassredis import block_text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasswords import (
     ABOUT_DOCUMENTS,
     AFTERWARDS,
     WORDS,
+    flat,
+    say,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Login, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import ROW_ERRORS, TIMEOUTS
-
-# Rows of tenants that have none are made all at once, which is fastest. One that is refused, or that somebody makes,
-# ends this for all, so they are made in chunks of these sizes then; smaller ones after the fence, for they take time.
-_TOGETHER, _APART = (5000,), (250, 15, 1)
-_OF_ONE_ROW = "^(" + "|".join([*ROW_ERRORS, *TIMEOUTS]) + ")"
 
 # A line that raises: with ON_ERROR_STOP psql then ends with status 3.
 _STOP = "DO 'BEGIN RAISE EXCEPTION USING MESSAGE = {message}; END';"
@@ -71,7 +71,7 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
         "\\set ON_ERROR_STOP off",
         *[line for number, script in enumerate(scripts, 1) for line in _off(cursor, script, number)],
         *_block(around),
-        _say("The fence: Kanban writes are refused from here on, where it is installed"),
+        say("The fence: Kanban writes are refused from here on, where it is installed"),
         *_fence(queries.RAISE_FENCE, "no_fence"),
         *[line for number, script in enumerate(scripts, 1) for line in _off_held(cursor, script, number)],
         "\\set ON_ERROR_STOP on",
@@ -82,20 +82,9 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
     return "\n\n".join(parts) + "\n"
 
 
-def _flat(text: str) -> str:
-    """Return a text as one line, uncut: a command that is cut is another command."""
-    return " ".join(text.splitlines())
-
-
 def _comment(*lines: str) -> str:
     """Return a comment; a name from a catalog that holds a line break must not end it."""
-    return "\n".join(f"-- {_flat(line)}".rstrip() for line in lines)
-
-
-def _say(text: str) -> str:
-    """Return the line that prints a text; within quotes, psql knows escapes and no variables."""
-    text = _flat(text).replace("\\", "\\\\").replace("'", "''")
-    return f"\\echo '{text}'"
+    return "\n".join(f"-- {flat(line)}".rstrip() for line in lines)
 
 
 def _head(login: Login, target: Target, around: Surroundings) -> str:
@@ -187,35 +176,15 @@ def _keep(cursor: Cursor, script: Script) -> list[str]:
 def _off(cursor: Cursor, script: Script, number: int) -> list[str]:
     """Switch off whatever is free of one flag."""
     which = "the default of all tenants" if script.target.global_default else "every tenant whose row is free"
-    parts = [_say(f"Off: {which}"), *[f"{script.text(cursor, statement)};" for statement in script.off(one=False)]]
-    for whole, some in zip(script.off_missing(), script.off_missing_some()):
-        parts += [
-            f"{script.text(cursor, whole)};",
-            f"SELECT :'SQLSTATE' ~ '{_OF_ONE_ROW}' AS kanban_apart_{number} \\gset",
-            f"\\if :kanban_apart_{number}",
-            _say("Off: those who are on without a row, in chunks, because one of the rows cannot be made"),
-            "SET lock_timeout = '250ms';",
-            # A plan for any chunk would not know how few they are.
-            "SET plan_cache_mode = force_custom_plan;",
-            f"PREPARE kanban_make_{number} (text[]) AS\n{script.text(cursor, some)};",
-            *_each_chunk(cursor, script, number, _TOGETHER),
-            "SET lock_timeout = '2s';",
-            "\\endif",
-        ]
-    return parts
-
-
-def _each_chunk(cursor: Cursor, script: Script, number: int, sizes: Sequence[int]) -> list[str]:
-    """Return what makes the rows of whoever still has none, in chunks of each size in turn."""
-    chunks = [script.each_chunk(f"kanban_make_{number}", size) for size in sizes]
-    return [f"{script.text(cursor, chunk)}\n\\gexec" for chunk in chunks]
+    parts = [say(f"Off: {which}"), *[f"{script.text(cursor, statement)};" for statement in script.off(one=False)]]
+    return [*parts, *make_missing(cursor, script, number)]
 
 
 def _block(around: Surroundings) -> list[str]:
     """Return what a person types for the block meanwhile: psql cannot reach Redis."""
     if not around.block:
         return []
-    return ["\n".join(_say(line) for line in ["The write block: now, in another terminal", *around.block])]
+    return ["\n".join(say(line) for line in ["The write block: now, in another terminal", *around.block])]
 
 
 def _off_held(cursor: Cursor, script: Script, number: int) -> list[str]:
@@ -226,23 +195,21 @@ def _off_held(cursor: Cursor, script: Script, number: int) -> list[str]:
         script.text(cursor, script.format(queries.LEFT_OVER, name=sql.SQL(f"{name}_{i}"))) + "\n\\gexec"
         for i in range(1, len(one) + 1)
     ]
-    apart = []
-    if script.off_missing():
-        # First, because a row that somebody has made meanwhile may be on.
-        apart = [f"\\if :kanban_apart_{number}", *_each_chunk(cursor, script, number, _APART), "\\endif"]
+    apart, last = make_missing_again(cursor, script, number)
     return [
-        _say("Off: what was held, one by one; each waits a quarter of a second"),
+        say("Off: what was held, one by one; each waits a quarter of a second"),
         "SET lock_timeout = '250ms';",
         *apart,
         *[f"PREPARE {name}_{i} (text) AS\n{script.text(cursor, statement)};" for i, statement in enumerate(one, 1)],
         *left,
+        *last,
         "SET lock_timeout = '2s';",
     ]
 
 
 def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
     """Show what holds now; anything that is still on ends the script with an error."""
-    parts = [_say("What holds"), "SET lock_timeout = '1s';"]
+    parts = [say("What holds"), "SET lock_timeout = '1s';"]
     for script in scripts:
         name = cursor.filled(identifier(script.target.table.schema, script.target.table.name), {})
         holders = cursor.filled(sql.SQL(queries.HOLDERS), {"name": name}).strip()
@@ -254,13 +221,13 @@ def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
             "SELECT :total AS total, :still_on AS still_on;",
             "\\if :all_off\n\\else",
             f"{script.text(cursor, script.who_is_still_on())};",
-            _say("Who holds the table and its rows, with the statement that ends it"),
+            say("Who holds the table and its rows, with the statement that ends it"),
             f"{holders};",
             "\\set ON_ERROR_STOP on",
             _STOP.format(message="''STILL ON: see the tenants above. End who holds them, and run this again.''"),
             "\\endif",
         ]
-    return [*parts, "\\set ON_ERROR_STOP on", _say("All off.")]
+    return [*parts, "\\set ON_ERROR_STOP on", say("All off.")]
 
 
 def _fence(statement: str, unless: str) -> list[str]:
@@ -270,7 +237,7 @@ def _fence(statement: str, unless: str) -> list[str]:
         f"\\if :{{?{unless}}}\n\\elif :has_fence",
         f"{statement.strip()};",
         "\\else",
-        _say("No fence that this role may move is installed (bootstrap.yml installs it)."),
+        say("No fence that this role may move is installed (bootstrap.yml installs it)."),
         "\\endif",
     ]
 
@@ -278,7 +245,7 @@ def _fence(statement: str, unless: str) -> list[str]:
 def _undo(cursor: Cursor, script: Script) -> list[str]:
     """Put back what was kept for one flag."""
     return [
-        _say("Undo: every tenant as it was before"),
+        say("Undo: every tenant as it was before"),
         f"SELECT set_config('kanban_rollback.passage', {queries.INCIDENT}, false) AS passage;",
         *[f"{script.text(cursor, statement)};" for statement in script.back()],
         f"{script.text(cursor, script.count_statement())};",

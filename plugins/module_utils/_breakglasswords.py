@@ -34,3 +34,14 @@ AFTERWARDS = """\
 --   SELECT incident_id, flag, action, at, run_id, written, full_depth, tenants, priors, depths, marks
 --   FROM (the table named above) ORDER BY seq;
 -- Then: reenable.yml -e kanban_reenable=all -e kanban_incident_id=BREAK-GLASS, and drop the table."""
+
+
+def flat(text: str) -> str:
+    """Return a text as one line, uncut: a command that is cut is another command."""
+    return " ".join(text.splitlines())
+
+
+def say(text: str) -> str:
+    """Return the line that prints a text; within quotes, psql knows escapes and no variables."""
+    text = flat(text).replace("\\", "\\\\").replace("'", "''")
+    return f"\\echo '{text}'"

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.integration.crowd import population
+from tests.integration.crowd import population, wait_for
 from tests.integration.flags import Case, at
 from tests.integration.place import Database
 from tests.integration.test_key_value import DOUBLED, make, settings, values
@@ -151,6 +152,21 @@ def test_a_row_that_somebody_is_making_keeps_nobody_else_on(db: Database, direct
     assert len(values(db)) == 6_000
     assert psql(db, script, "-v", "undo=1").rc == 0
     assert settings(db).texts == before.texts
+
+
+def test_a_table_that_is_held_at_the_beginning_keeps_nobody_on_without_a_row(db: Database, directory: Path) -> None:
+    script = _without_rows(db, directory, 1_000)
+
+    def prepares() -> bool:
+        return bool(db.rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'PREPARE kanban_make_1 %'"))
+
+    with ThreadPoolExecutor() as pool:
+        with db.transaction('LOCK TABLE "Settings"'):
+            running = pool.submit(psql, db, script)
+            wait_for(prepares, "the statement that cannot be prepared")
+            wait_for(lambda: not prepares(), "it to be given up")
+        done = running.result()
+    assert (done.rc, len(values(db))) == (0, 1_000), done.text
 
 
 @pytest.mark.parametrize("kind", ["jsonb", "json"])

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of ``break-glass.sql`` that makes rows for tenants that are on without one: all at once, or in chunks."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import Script
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasswords import say
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import ROW_ERRORS, TIMEOUTS
+
+# Rows of tenants that have none are made all at once, which is fastest. One that is refused, or that somebody makes,
+# ends this for all, so they are made in chunks of these sizes then: the first before the fence, the next before those
+# that are held, the others after these, for they take time. Each size runs at most a thousand statements.
+_TOGETHER, _APART, _LAST = (5000,), (250,), (15, 15, 15, 1)
+_OF_ONE_ROW = "^(" + "|".join([*ROW_ERRORS, *TIMEOUTS]) + ")"
+
+
+def make_missing(cursor: Cursor, script: Script, number: int) -> list[str]:
+    """Return what makes the rows of one flag, if a tenant without one has it."""
+    parts = []
+    for whole, some in zip(script.off_missing(), script.off_missing_some()):
+        parts += [
+            f"{script.text(cursor, whole)};",
+            f"SELECT :'SQLSTATE' ~ '{_OF_ONE_ROW}' AS kanban_apart_{number} \\gset",
+            f"\\if :kanban_apart_{number}",
+            say("Off: those who are on without a row, in chunks, because one of the rows cannot be made"),
+            "SET lock_timeout = '250ms';",
+            # A plan for any chunk would not know how few they are.
+            "SET plan_cache_mode = force_custom_plan;",
+            f"PREPARE kanban_make_{number} (text[]) AS\n{script.text(cursor, some)};",
+            *_each_chunk(cursor, script, f"kanban_make_{number}", _TOGETHER),
+            "SET lock_timeout = '2s';",
+            "\\endif",
+        ]
+    return parts
+
+
+def make_missing_again(cursor: Cursor, script: Script, number: int) -> tuple[list[str], list[str]]:
+    """Return what makes the rows that are left, before and after those that somebody holds are switched."""
+    before: list[str] = []
+    after: list[str] = []
+    for whole, some in zip(script.off_missing(), script.off_missing_some()):
+        again, only_if = f"kanban_make_again_{number}", f"\\if :kanban_apart_{number}"
+        # First, because a row that somebody has made meanwhile may be on. And from the beginning, because whoever had
+        # locked the whole table kept the statement from being prepared as well.
+        before += [
+            only_if,
+            f"{script.text(cursor, whole)};",
+            f"PREPARE {again} (text[]) AS\n{script.text(cursor, some)};",
+            *_each_chunk(cursor, script, again, _APART),
+            "\\endif",
+        ]
+        after += [only_if, *_each_chunk(cursor, script, again, _LAST), "\\endif"]
+    return before, after
+
+
+def _each_chunk(cursor: Cursor, script: Script, name: str, sizes: Sequence[int]) -> list[str]:
+    """Return what makes the rows of whoever still has none, in chunks of each size in turn."""
+    chunks = [script.each_chunk(name, size) for size in sizes]
+    return [f"{script.text(cursor, chunk)}\n\\gexec" for chunk in chunks]
