@@ -55,7 +55,8 @@ options:
   disabled_value:
     description:
       - Value that the application writes when the flag is off. V(null) is SQL NULL, or JSON C(null) in a document. NULL
-        is refused for O(store=column) with O(absent_means=on), because it means on there.
+        is refused for O(store=column) with O(absent_means=on), because it means on there, and for a column that may
+        not be NULL.
     type: raw
     default: false
   tenants_table:

@@ -40,13 +40,15 @@ class Column:
     """A column of the catalog.
 
     ``type_name`` is the type as SQL text, ready for a cast (PostgreSQL's ``format_type``); ``kind`` is the base type's
-    name in ``pg_type`` (a domain's base), and ``fills_itself`` says whether an INSERT may leave the column out.
+    name in ``pg_type`` (a domain's base), ``fills_itself`` says whether an INSERT may leave the column out, and
+    ``holds_null`` whether it may be NULL.
     """
 
     name: str
     type_name: str
     kind: str
     fills_itself: bool
+    holds_null: bool = True
 
     @property
     def cast_name(self) -> str:

@@ -102,10 +102,11 @@ def _check_values(cursor: Cursor, target: Target) -> None:
     """Refuse values that the column could not hold, before anything is written."""
     if target.is_jsonb or target.is_document:
         return
-    if target.null_is_on and target.written(False) is None:
+    if target.written(False) is None and (target.null_is_on or not target.column.holds_null):
+        why = "with absent_means 'on' a tenant whose column is NULL has the feature"
         raise BadInput(
             "wrong_flag_value",
-            "disabled_value is null, and with absent_means 'on' a tenant whose column is NULL has the feature.",
+            f"disabled_value is null, and {why if target.null_is_on else 'the column may not be NULL'}.",
             f"Switching {target.table}.{target.column.name} off would leave it on. Nothing was changed.",
             "Correct absent_means or disabled_value of kanban_flag.",
         )

@@ -40,6 +40,16 @@ def test_where_off_is_null_the_latch_writes_it(db: Database) -> None:
     assert modes(db) == {"1": "on", "2": "null", "3": None}
 
 
+@pytest.mark.parametrize("kind", ["text NOT NULL", "never_null"])
+def test_where_off_is_null_a_column_that_may_not_be_null_is_refused(db: Database, kind: str) -> None:
+    db.rows("CREATE DOMAIN never_null AS text NOT NULL")
+    db.rows(f"CREATE TABLE tenants (id integer PRIMARY KEY, mode {kind})")
+    db.rows("INSERT INTO tenants VALUES (1, 'on')")
+    modules = db.modules(**COLUMN, incident_id="INC-1").having(disabled_value=None)
+    error = modules.fails("wrong_flag_value", "feature_flag")["error"]
+    assert "may not be NULL" in error["what"]
+
+
 SPELLED: dict[str | None, Any] = {"Acme": "on", "beta": "sim", "gama": "off"}
 
 

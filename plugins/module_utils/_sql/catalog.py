@@ -24,7 +24,8 @@ LIMIT 20000
 COLUMNS = """
 SELECT a.attname::text, format_type(a.atttypid, a.atttypmod),
        COALESCE(base.typname, t.typname)::text,
-       (NOT a.attnotnull OR a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '')
+       (NOT a.attnotnull OR a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> ''),
+       NOT (a.attnotnull OR t.typnotnull)
 FROM pg_attribute AS a
 JOIN pg_type AS t ON t.oid = a.atttypid
 LEFT JOIN pg_type AS base ON base.oid = t.typbasetype AND t.typtype = 'd'
