@@ -232,7 +232,7 @@ class Switch:
         if left:
             return self._still(left)
         if outcome.after.unreadable:
-            sample = ", ".join(outcome.after.unreadable_sample[:5])
+            sample = ", ".join(map(str, outcome.after.unreadable_sample[:5]))
             return KanbanError(
                 "unreadable_settings",
                 f"The settings of {outcome.after.unreadable} tenants are no JSON (for instance {sample}).",

@@ -261,7 +261,7 @@ def unreadable_settings_check(number: int, sample: Sequence[str]) -> Check:
         "settings",
         False,
         SHOULD,
-        f"The settings of {number:,} tenants are no JSON ({', '.join(sample[:NAMED])}).",
+        f"The settings of {number:,} tenants are no JSON ({', '.join(map(str, sample[:NAMED]))}).",
         "Nobody can tell whether their flag is on, so they are left and fail the kill.",
         "Mend them in the application.",
     )

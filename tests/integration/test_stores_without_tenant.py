@@ -110,3 +110,9 @@ def test_one_that_somebody_holds_is_waited_for(db: Database, id_type: str, kind:
         assert ([row["tenant"] for row in undone["blocked"]], undone["missing"]) == (["3", None], [])
     modules.restore()
     assert modes(db) == before
+
+
+def test_one_that_is_no_json_fails_the_kill_by_its_name(db: Database) -> None:
+    modules = tenants(db, "integer UNIQUE", {"1": '{"on": true}', None: "oops"}, kind="varchar")
+    result = modules.fails("unreadable_settings", "feature_flag", incident_id="INC-1")
+    assert (result["changed_count"], result["unreadable"]) == (1, [None])
