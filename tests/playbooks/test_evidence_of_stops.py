@@ -49,7 +49,7 @@ def test_a_stop_after_an_undo_is_witnessed_anew_and_the_same_again_is_not(site: 
 
     # Writes were let through since, and are refused again: another stop, though nobody was on.
     released = site.run("release", whole=True, extra={**TYPED, "kanban_app_hosts": "none"})
-    assert released.rc == 0, released.output
+    assert "RELEASED, NOT TESTED" in released.screen, released.output
     third = site.run("scenario3", whole=True, extra=STOP)
     assert third.rc == 0, third.output
     assert "(0 were switched off now)" in third.screen
