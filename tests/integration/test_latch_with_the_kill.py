@@ -89,14 +89,14 @@ def test_a_sweep_without_a_ledger_knows_that_the_latch_is_up(db: Database) -> No
     assert on(db) == []
 
 
-def test_without_a_ledger_the_kill_does_not_speak_of_the_latch(db: Database) -> None:
+def test_without_a_ledger_the_kill_does_not_speak_of_the_latch(db: Database, directory: Path) -> None:
     population(db)
     role = db.role("ops", "SELECT, UPDATE ON companies")
     modules: Modules = db.modules(role, table="companies", column="settings", path=["kanbanV2Enabled"])
-    done = modules.disable(**AT_ONCE)
+    done = modules.disable(**AT_ONCE, state_dir=str(directory))
     assert done["latch"] == {"raised": False, "reason": "it needs the ledger, which could not be used"}
     assert not [warning for warning in done["warnings"] if "latch" in warning]
-    told = modules.disable(latch=True)
+    told = modules.disable(latch=True, state_dir=str(directory))
     assert [warning for warning in told["warnings"] if "latch is not up" in warning]
 
 
