@@ -78,7 +78,7 @@ class Script(Statements):
         return super().format(statement, scope, **more)
 
     @property
-    def _makes_rows(self) -> bool:
+    def makes_rows(self) -> bool:
         """True if tenants without a row are on."""
         return self.target.owners is not None and self.target.flag.absent_is_on
 
@@ -96,14 +96,13 @@ class Script(Statements):
             found.append(self.format(several_queries.SWITCH_SEVERAL, scope, **more))
         return found
 
-    def off_missing(self) -> list[sql.Composed]:
-        """Return what makes the rows of tenants that have none, if that means on."""
-        return [self._make_missing("TRUE", "TRUE")] if self._makes_rows else []
+    def off_missing(self) -> sql.Composed:
+        """Return what makes the rows of tenants that have none, where that means on."""
+        return self._make_missing("TRUE", "TRUE")
 
-    def off_missing_some(self) -> list[sql.Composed]:
+    def off_missing_some(self) -> sql.Composed:
         """Return the same for the tenants of one parameter."""
-        chunk = missing_queries.OWNERS_OF_CHUNK, missing_queries.ROWS_OF_CHUNK
-        return [self._make_missing(*chunk)] if self._makes_rows else []
+        return self._make_missing(missing_queries.OWNERS_OF_CHUNK, missing_queries.ROWS_OF_CHUNK)
 
     def each_chunk(self, name: str, size: int) -> sql.Composed:
         """Return what runs the prepared statement ``name`` for all that are on without a row, ``size`` at a time."""
@@ -111,9 +110,9 @@ class Script(Statements):
 
     def who_is_still_on(self) -> sql.Composed:
         """Return what shows some of the tenants that are on, with or without a row."""
-        if not self._makes_rows:
-            return self.format(queries.WHO_IS_STILL_ON)
         with_rows = self.format(queries.WHO_IS_STILL_ON)
+        if not self.makes_rows:
+            return with_rows
         return self._of_missing(missing_queries.WHO_IS_ON_WITH_OR_WITHOUT, with_rows=with_rows)
 
     def _make_missing(self, owners: str, rows: str) -> sql.Composed:
@@ -130,7 +129,7 @@ class Script(Statements):
         found = [self._restore_documents() if self.target.is_document else self.restore()]
         if not self.target.one_row:
             found.append(self.format(several_queries.RESTORE_SEVERAL, flag_queries.SCOPE_ALL, **_mark_of_several()))
-        if self._makes_rows:
+        if self.makes_rows:
             found.append(self.delete_made())
         return found
 
@@ -148,7 +147,7 @@ class Script(Statements):
     def count_statement(self) -> sql.Composed:
         """Return the count that decides: all tenants, how many are on, whether none is; with tenants without a row."""
         count = self.format(flag_queries.COUNT)
-        if self._makes_rows:
+        if self.makes_rows:
             missing = self.of_missing(flag_queries.MISSING_COUNT, listed=False)
             whole = "SELECT c.total + m.n, c.enabled + m.n FROM ({}) AS c (total, enabled), ({}) AS m (n)"
             count = sql.SQL(whole).format(count, missing)
@@ -212,9 +211,9 @@ def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fenc
         found.append(trial_queries.TRY_FENCE)
     for target in targets:
         script = Script(target, keep, trying=True)
-        statements = [*script.off(one=False), *script.off_missing(), *script.off(one=True), *script.back()]
-        if script.off_missing_some():
-            statements += [*script.off_missing_some(), script.each_chunk("kanban_make_1", 1)]
+        statements = [*script.off(one=False), *script.off(one=True), *script.back()]
+        if script.makes_rows:
+            statements += [script.off_missing(), script.off_missing_some(), script.each_chunk("kanban_make_1", 1)]
         statements.append(script.who_is_still_on())
         statements.append(script.format(queries.LEFT_OVER, name=sql.SQL("kanban_off_1")))
         found += [script.text(cursor, statement) for statement in statements]

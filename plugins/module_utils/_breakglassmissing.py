@@ -21,41 +21,42 @@ _OF_ONE_ROW = "^(" + "|".join([*ROW_ERRORS, *TIMEOUTS]) + ")"
 
 def make_missing(cursor: Cursor, script: Script, number: int) -> list[str]:
     """Return what makes the rows of one flag, if a tenant without one has it."""
-    parts = []
-    for whole, some in zip(script.off_missing(), script.off_missing_some()):
-        parts += [
-            f"{script.text(cursor, whole)};",
-            f"SELECT :'SQLSTATE' ~ '{_OF_ONE_ROW}' AS kanban_apart_{number} \\gset",
-            f"\\if :kanban_apart_{number}",
-            say("Off: those who are on without a row, in chunks, because one of the rows cannot be made"),
-            "SET lock_timeout = '250ms';",
-            # A plan for any chunk would not know how few they are.
-            "SET plan_cache_mode = force_custom_plan;",
-            f"PREPARE kanban_make_{number} (text[]) AS\n{script.text(cursor, some)};",
-            *_each_chunk(cursor, script, f"kanban_make_{number}", _TOGETHER),
-            "SET lock_timeout = '2s';",
-            "\\endif",
-        ]
-    return parts
+    if not script.makes_rows:
+        return []
+    name = f"kanban_make_{number}"
+    return [
+        f"{script.text(cursor, script.off_missing())};",
+        f"SELECT :'SQLSTATE' ~ '{_OF_ONE_ROW}' AS kanban_apart_{number} \\gset",
+        f"\\if :kanban_apart_{number}",
+        say("Off: those who are on without a row, in chunks, because one of the rows cannot be made"),
+        "SET lock_timeout = '250ms';",
+        # A plan for any chunk would not know how few they are.
+        "SET plan_cache_mode = force_custom_plan;",
+        _prepare(cursor, script, name),
+        *_each_chunk(cursor, script, name, _TOGETHER),
+        "SET lock_timeout = '2s';",
+        "\\endif",
+    ]
 
 
 def make_missing_again(cursor: Cursor, script: Script, number: int) -> tuple[list[str], list[str]]:
     """Return what makes the rows that are left, before and after those that somebody holds are switched."""
-    before: list[str] = []
-    after: list[str] = []
-    for whole, some in zip(script.off_missing(), script.off_missing_some()):
-        again, only_if = f"kanban_make_again_{number}", f"\\if :kanban_apart_{number}"
-        # First, because a row that somebody has made meanwhile may be on. And from the beginning, because whoever had
-        # locked the whole table kept the statement from being prepared as well.
-        before += [
-            only_if,
-            f"{script.text(cursor, whole)};",
-            f"PREPARE {again} (text[]) AS\n{script.text(cursor, some)};",
-            *_each_chunk(cursor, script, again, _APART),
-            "\\endif",
-        ]
-        after += [only_if, *_each_chunk(cursor, script, again, _LAST), "\\endif"]
-    return before, after
+    if not script.makes_rows:
+        return [], []
+    name, only_if = f"kanban_make_again_{number}", f"\\if :kanban_apart_{number}"
+    # First, because a row that somebody has made meanwhile may be on. And from the beginning, because whoever had
+    # locked the whole table kept the statement from being prepared as well.
+    before = [
+        f"{script.text(cursor, script.off_missing())};",
+        _prepare(cursor, script, name),
+        *_each_chunk(cursor, script, name, _APART),
+    ]
+    after = _each_chunk(cursor, script, name, _LAST)
+    return [only_if, *before, "\\endif"], [only_if, *after, "\\endif"]
+
+
+def _prepare(cursor: Cursor, script: Script, name: str) -> str:
+    return f"PREPARE {name} (text[]) AS\n{script.text(cursor, script.off_missing_some())};"
 
 
 def _each_chunk(cursor: Cursor, script: Script, name: str, sizes: Sequence[int]) -> list[str]:
