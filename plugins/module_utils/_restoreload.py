@@ -38,11 +38,9 @@ def free_space(cursor: Cursor, login: Login) -> int | None:
 
 def look_at_space(cursor: Cursor, login: Login, source: Source, tables: Sequence[Backed]) -> dict[str, int | None]:
     """Return roughly how many bytes the backup's rows take, and how many are free; raises ServerError if too few."""
-    names = [table.oid for table in tables]
-    leaves = cursor.row(queries.SIZE, {"tables": names})[0]
-    # An emptied table does not tell how large it was; for one table the whole backup's size does, at most.
-    alone = source.about.bytes if len(tables) == 1 else 0
-    needed, free = int(max(leaves * _MARGIN, alone)), free_space(cursor, login)
+    # An emptied table does not tell how large it was.
+    sizes = [max(table.bytes, source.about.sizes.get((table.schema, table.table), 0)) for table in tables]
+    needed, free = int(sum(sizes) * _MARGIN), free_space(cursor, login)
     if free is not None and free < needed:
         raise no_space(f"The backup's rows take about {needed >> 20} MB, and {free >> 20} MB are free for them.")
     return {"needed_bytes": needed, "free_bytes": free}

@@ -48,8 +48,9 @@ _PACKED = {b"\x28\xb5\x2f\xfd": "zstd -d", b"\x04\x22\x4d\x18": "lz4 -d", b"BZh"
 class About:
     """Where rows are from. ``taken_at``: the moment that they show, None if unknown.
 
-    ``cluster`` and ``database`` are None if unknown; ``rows``: how many a table has, if that was proven.
-    ``exclusive``: changes at ``taken_at`` itself are not included; ``facts``: what else results show.
+    ``cluster`` and ``database`` are None if unknown; ``rows``: how many a table has, if that was proven; ``sizes``: how
+    many bytes they took in the database, if the source tells it. ``exclusive``: changes at ``taken_at`` itself are not
+    included; ``facts``: what else results show.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class About:
     cluster: str | None = None
     bytes: int = 0
     rows: Mapping[Name, int] = field(default_factory=dict)
+    sizes: Mapping[Name, int] = field(default_factory=dict)
     exclusive: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
 
@@ -146,6 +148,7 @@ def open_dump(path: Path, pg_restore: str, encoding: str, look: Look) -> Dump:
         database.get("cluster"),
         int(manifest["total_bytes"]),
         {(table["schema"], table["table"]): int(table["rows"]) for table in manifest["tables"]},
+        {(table["schema"], table["table"]): int(table["bytes"]) for table in manifest["tables"]},
     )
     return Dump(about, pg_restore, encoding, _relations(manifest))
 

@@ -38,6 +38,7 @@ _MOST_NAMING = 4
 class Backed(InSchema, HasCompared):
     """A table that is compared. ``leaves``: where its rows lie, the table itself unless it is partitioned.
 
+    ``bytes``: its size now, TOAST included.
     ``columns``: those that an INSERT may fill, with their alias in the backup's temporary table; ``given``: the names
     that all pieces of the backup have; ``dropped``: names in the backup that the table no longer has.
     """
@@ -50,6 +51,7 @@ class Backed(InSchema, HasCompared):
     columns: Sequence[Column]
     key: Sequence[str]
     leaves: Sequence[Name] = ()
+    bytes: int = 0
     tenant: str | None = None
     created: str | None = None
     given: set[str] | None = None
@@ -162,6 +164,7 @@ def find_backed(cursor: Cursor, number: int, asked: Asked) -> Backed:
         [column for column in columns if column.name in stored],
         key if keys and len(key) == len(keys[0][0]) else [],
         [(row[2], row[3]) for row in leaves],
+        sum(row[5] for row in leaves),
     )
     for option in ("tenant", "created"):
         wanted = getattr(asked, option)

@@ -221,7 +221,8 @@ def small_disk(directory: Path) -> Iterator[Path]:
 def test_no_space_for_the_rows(db: Database, directory: Path, small_disk: Path) -> None:
     make(db, "CREATE TABLE noise (id integer PRIMARY KEY, x text)")
     make(db, "INSERT INTO noise SELECT g, repeat(md5(g::text), 8) FROM generate_series(1, 40000) AS g")
-    source = backup(db, directory, "custom", "noise")
+    make(db, "CREATE TABLE little (id integer PRIMARY KEY)", "INSERT INTO little VALUES (1)")
+    source, dumped = (backup(db, directory, kind, "noise", "little") for kind in ("plain", "dump"))
     owner = os.stat(db.value("SHOW data_directory"))
     os.chown(small_disk, owner.st_uid, owner.st_gid)
     db.rows(f"CREATE TABLESPACE {db.name}_small LOCATION '{small_disk}'")
@@ -231,11 +232,16 @@ def test_no_space_for_the_rows(db: Database, directory: Path, small_disk: Path) 
         given: dict[str, Any] = {"source": source, "tables": ["noise"]}
         told = modules.fails("no_space", "pg_restore_tables", True, **given)
         assert "are free" in told["error"]["what"]
-        # An emptied table gives no estimate, so the lack of space only shows in the middle.
+        # A small table is not refused because the file holds a large one as well.
+        assert figures(compare(modules, source, "little"), "little") == {}
+        # An emptied table tells nothing, and a file does not either, so the lack of space only shows in the middle.
         make(db, "SET temp_tablespaces = ''", "DELETE FROM noise WHERE id > 10", "VACUUM FULL noise")
         told = modules.fails("no_space", "pg_restore_tables", True, **given)
         assert "disk is full" in told["error"]["what"]
         nothing_left(db, source["path"])
+        # A dump's manifest does.
+        told = modules.fails("no_space", "pg_restore_tables", True, **{**given, "source": dumped})
+        assert "are free" in told["error"]["what"]
         make(db, f"ALTER DATABASE {db.name} RESET temp_tablespaces")
         assert figures(compare(modules, source, "noise"), "noise") == {"missing": 39990}
         assert db.value("SELECT count(*) FROM noise") == 10

@@ -223,6 +223,3 @@ SELECT pg_database_size(current_database()),
        ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer,
        extract(epoch FROM clock_timestamp())::float8
 """
-SIZE = """
-SELECT COALESCE(sum(pg_table_size(t.oid)), 0)::bigint FROM unnest(%(tables)s::oid[]) AS t(oid)
-"""
