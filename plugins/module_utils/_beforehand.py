@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
+    Left,
     PriorFile,
     directories,
     file_name,
@@ -49,11 +50,11 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
             ledger.make_ledger(cursor, request.who.environment)
-            joined = ledger.join_incident(cursor, request.who, request.adopt, left and left[0])
+            joined = ledger.join_incident(cursor, request.who, request.adopt, left)
     except ServerError as error:
         place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")
         return None
-    _say_left(place, joined, left)
+    _say_left(place, joined)
     if joined.unnamed:
         helps = " bootstrap.yml grants what is lacking." if joined.unnamed.code == "missing_privilege" else ""
         place.warnings.append(
@@ -63,8 +64,8 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
     return joined
 
 
-def _left_in_a_file(place: Place, request: Request) -> tuple[str, Path] | None:
-    """Return the incident that an earlier run could not open in the ledger, and the file with its priors.
+def _left_in_a_file(place: Place, request: Request) -> Left | None:
+    """Return what an earlier run left that could not open its incident in the ledger.
 
     This run goes on with it if nothing is open. Otherwise it would open another, and an undo of that would find none of
     the priors. Only for an id that was made by the controller.
@@ -79,11 +80,11 @@ def _left_in_a_file(place: Place, request: Request) -> tuple[str, Path] | None:
     return None
 
 
-def _say_left(place: Place, joined: ledger.Joined, left: tuple[str, Path] | None) -> None:
-    if left and joined.opened_now and joined.incident_id == left[0]:
+def _say_left(place: Place, joined: ledger.Joined) -> None:
+    if joined.left:
         place.warnings.append(
-            f"The ledger could not be used when {left[0]} began: its prior values lie in {left[1]}. "
-            "This goes on with it."
+            f"The ledger could not be used when {joined.left.incident_id} began: its prior values lie in "
+            f"{joined.left.path}. This goes on with it."
         )
 
 
@@ -106,6 +107,7 @@ def _not_taken_over(place: Place, request: Request, target: Target, joined: ledg
     """
     names = [joined.incident_id, *([request.who.incident_id] if joined.adopted else [])]
     names += [alias for row in joined.open_before if row["incident_id"] == names[0] for alias in row["aliases"]]
+    names += [joined.left.incident_id] if joined.left else []
     places = directories(request.state_dir)
     for name in dict.fromkeys(file_name(known_as, place.server.cluster, target.identity) for known_as in names):
         for path in find_files(name, places):
@@ -190,9 +192,9 @@ def _foreseen(place: Place, request: Request) -> ledger.Joined | None:
     left = _left_in_a_file(place, request)
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
-            joined = ledger.foresee_incident(cursor, request.who, request.adopt, left and left[0])
+            joined = ledger.foresee_incident(cursor, request.who, request.adopt, left)
     except ServerError as error:
         place.warnings.append(f"The ledger cannot be read ({error.what}).")
         return None
-    _say_left(place, joined, left)
+    _say_left(place, joined)
     return joined

@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change, Left
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, progress, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 
@@ -104,6 +104,7 @@ class Joined:
     """The incident that the ledger knows for the given id; ``adopted``: that id is new to it.
 
     ``unnamed``: why it could not note that id; it is the same incident anyway, but nobody finds it by that id.
+    ``left``: what it goes on with, of a run that could not open it.
     """
 
     incident_id: str
@@ -111,15 +112,16 @@ class Joined:
     open_before: list[dict[str, Any]]
     adopted: bool = False
     unnamed: ServerError | None = None
+    left: Left | None = None
 
 
-def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
+def join_incident(cursor: Cursor, who: Who, adopt: bool, left: Left | None = None) -> Joined:
     """Open the incident, or find it again. Never refuses: a closed incident's id gets a number for a new incident.
 
     :param adopt: the id was made by the controller, not given by a person: then an incident that is already open is
         the same one, and the new id becomes its alias.
-    :param left: an incident that could not be opened when it began: with ``adopt``, it is continued if none is open
-        and the ledger does not know it.
+    :param left: what an incident left that could not be opened when it began: with ``adopt``, it is continued if none
+        is open.
     """
     cursor.run(queries.LOCK, {})  # Two controllers that start at once must not open two incidents.
     joined = foresee_incident(cursor, who, adopt, left)
@@ -135,7 +137,7 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None
     return joined
 
 
-def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = None) -> Joined:
+def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: Left | None = None) -> Joined:
     """Return what ``join_incident`` would return, and change nothing."""
     is_open = list_incidents(cursor, only_open=True)
     found = cursor.rows(queries.CANONICAL, {"incident": who.incident_id})
@@ -143,8 +145,9 @@ def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: str | None = N
         return Joined(found[0][0], False, is_open)
     if adopt and is_open:
         return Joined(is_open[0]["incident_id"], False, is_open, adopted=True)
-    if adopt and left and left != who.incident_id and not cursor.rows(queries.CANONICAL, {"incident": left}):
-        return Joined(left, True, is_open, adopted=True)
+    continued = naming.continued_as(cursor, left) if adopt and left else None
+    if left and continued:
+        return Joined(continued, True, is_open, adopted=left.incident_id != who.incident_id, left=left)
     *_older, (name, closed) = naming.namesakes(cursor, who.incident_id)
     return Joined(name, closed is None, is_open)
 

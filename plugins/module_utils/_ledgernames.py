@@ -9,6 +9,7 @@ import re
 from typing import Iterable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Left
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 
 # A name with such a number; the group is the id that was asked for, if the number is the ledger's.
@@ -31,6 +32,16 @@ def namesakes(cursor: Cursor, incident_id: str) -> list[tuple[str, bool | None]]
 def known_as(cursor: Cursor, incident_id: str) -> list[str]:
     """Return all incidents that an id or alias has stood for, oldest first: the closed ones, then the current one."""
     return [name for name, closed in namesakes(cursor, incident_id) if closed is not None]
+
+
+def continued_as(cursor: Cursor, left: Left) -> str | None:
+    """Return the name by which an incident goes on that could not be opened; None if it was closed after it was left.
+
+    Ids of controllers come again within 86 seconds, so it may have the id of one that had been closed before.
+    """
+    *closed, (name, _closed) = namesakes(cursor, left.incident_id)
+    closed_ago = cursor.row(queries.CLOSED_AGO, {"incident": closed[-1][0]})[0] if closed else None
+    return name if closed_ago is None or left.age < closed_ago else None
 
 
 def opened_as(cursor: Cursor, incidents: Iterable[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -174,8 +175,17 @@ def list_files(places: Sequence[Path], limit: int = 100) -> list[Path]:
     return [path for _time, path in sorted(ours, reverse=True)[:limit]]
 
 
-def in_force(places: Sequence[Path], cluster: str, flag: str) -> tuple[str, Path] | None:
-    """Return the incident of the newest prior file of this flag and database that ends with a kill, and the file.
+@dataclass(frozen=True)
+class Left:
+    """What a run without the ledger left: its incident, the file, and how long ago (seconds) that was last written."""
+
+    incident_id: str
+    path: Path
+    age: float
+
+
+def in_force(places: Sequence[Path], cluster: str, flag: str) -> Left | None:
+    """Return the newest prior file of this flag and database that ends with a kill, with its incident.
 
     This finds only ids that a controller made: other ids cannot be read back from a file's name.
     """
@@ -184,9 +194,9 @@ def in_force(places: Sequence[Path], cluster: str, flag: str) -> tuple[str, Path
         if path.name != file_name(incident, cluster, flag):
             continue
         try:
-            changes = read_file(path)
+            changes, age = read_file(path), time.time() - path.stat().st_mtime
         except OSError:
             continue
         if changes and changes[-1].action == "disabled":
-            return incident, path
+            return Left(incident, path, age)
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
@@ -45,14 +46,14 @@ class Restore:
         self._unlowered: KanbanError | None = None
         self.incident = request.who.incident_id
         self._in_ledger = False
-        self._aliases: list[str] = []
+        self._names: list[str] = []
         if place.ledger_state.usable:
             with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
                 found = ledger.find_incident(cursor, request.who.incident_id)
                 rows = ledger.list_incidents(cursor, found) if found else []
             self._in_ledger = found is not None
             self.incident = found or self.incident
-            self._aliases = [name for row in rows for name in row["aliases"]]
+            self._names = [name for row in rows for name in ids_of(row)]
 
     def narrow_to_stage(self) -> dict[str, int]:
         """Restrict the undo to the tenants of the requested stage; return its figures. Raises BadInput."""
@@ -165,7 +166,7 @@ class Restore:
     def _files(self, target: Target) -> list[PriorFile]:
         """Return the files of this incident under each of its names: a run without a ledger knew only one of them."""
         found = []
-        for name in dict.fromkeys((self._request.who.incident_id, self.incident, *self._aliases)):
+        for name in dict.fromkeys((self._request.who.incident_id, self.incident, *self._names)):
             file = self._file_of(target, name)
             found += [PriorFile(file.name, file.places, path) for path in find_files(file.name, file.places)]
         return found

@@ -144,6 +144,49 @@ def test_a_run_that_finds_the_ledger_again_goes_on_with_the_incident_of_the_file
     assert modules.disable("INC-20261127-003")["incident"]["incident_id"] == "INC-20261127-003"
 
 
+@pytest.mark.parametrize("named", ["INC-20261127-001", "INC-20261127-002"], ids=["same", "next"])
+@pytest.mark.parametrize("large", [False, True])
+def test_the_incident_of_the_file_may_have_the_id_of_a_closed_one(
+    db: Database, directory: Path, named: str, large: bool
+) -> None:
+    """Ids of controllers come again within 86 seconds, aliases too: the ledger adds a number."""
+    population(db)
+    before = db.snapshot("companies")
+    modules = without_ledger(db, directory).having(incident_adopt=True)
+    db.modules().ok("ledger", grant_to=[modules.options["login_user"]])
+    modules.disable("INC-20261127-000")
+    modules.disable("INC-20261127-001")
+    modules.restore("INC-20261127-001")
+    db.modules().ok("incident", incident_id="INC-20261127-001", state="closed")
+    db.rows(f"REVOKE INSERT ON kanban_rollback.incidents FROM {modules.options['login_user']}")
+    assert modules.disable("INC-20261127-001")["priors"]["kept_in"] == "file"
+    (path,) = files(directory)
+    if large:
+        with path.open("a") as file:
+            file.write("x" * 5_000_000 + "\n")
+    db.rows(f"GRANT INSERT ON kanban_rollback.incidents TO {modules.options['login_user']}")
+    for told in (modules.disable(named, check=True), modules.disable(named)):
+        assert told["incident"]["incident_id"] == "INC-20261127-001-2"
+        assert any("This goes on with it" in warning for warning in told["warnings"])
+    assert path.exists() is large
+    assert modules.restore(named)["changed_count"] == 50
+    assert db.snapshot("companies").texts == before.texts
+    assert not path.exists()
+
+
+def test_a_file_that_was_left_before_its_incident_was_closed_is_gone_on_with_by_nobody(
+    db: Database, directory: Path
+) -> None:
+    population(db)
+    modules = without_ledger(db, directory).having(incident_adopt=True)
+    db.modules().ok("ledger", grant_to=[modules.options["login_user"]])
+    db.rows(f"REVOKE INSERT ON kanban_rollback.flag_changes FROM {modules.options['login_user']}")
+    assert modules.disable("INC-20261127-001")["priors"]["kept_in"] == "file"
+    db.rows(f"GRANT INSERT ON kanban_rollback.flag_changes TO {modules.options['login_user']}")
+    db.modules().ok("incident", incident_id="INC-20261127-001", state="closed")
+    assert modules.disable("INC-20261127-002")["incident"]["incident_id"] == "INC-20261127-002"
+
+
 def test_a_file_that_was_undone_is_gone_on_with_by_nobody(db: Database, directory: Path) -> None:
     population(db)
     modules = without_ledger(db, directory).having(incident_adopt=True)

@@ -280,7 +280,10 @@ def test_the_incident_of_a_kill_that_only_a_file_knows_of_is_found_by_its_name(t
     PriorFile(file_name("INC-2", "another cluster", "flag"), [tmp_path]).append(kill)
     # An id that is not in the name of its file.
     PriorFile(file_name("the one of Ana", "cluster", "flag"), [tmp_path]).append(kill)
-    assert in_force([tmp_path], "cluster", "flag") == ("INC-1", tmp_path / file_name("INC-1", "cluster", "flag"))
+    left = in_force([tmp_path], "cluster", "flag")
+    assert left is not None
+    assert (left.incident_id, left.path) == ("INC-1", tmp_path / file_name("INC-1", "cluster", "flag"))
+    assert 0 <= left.age < 60
     assert in_force([tmp_path], "cluster", "another flag") is None
     PriorFile(file_name("INC-1", "cluster", "flag"), [tmp_path]).append(back)
     assert in_force([tmp_path], "cluster", "flag") is None

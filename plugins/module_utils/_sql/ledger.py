@@ -163,6 +163,11 @@ WHERE i.incident_id = %(incident)s
 ORDER BY i.incident_id = %(incident)s DESC
 LIMIT 1
 """
+# Both moments by one clock: another host's may be off.
+CLOSED_AGO = """
+SELECT extract(epoch FROM clock_timestamp() - closed_at)::float8
+FROM kanban_rollback.incidents WHERE incident_id = %(incident)s
+"""
 OPEN_INCIDENT = """
 INSERT INTO kanban_rollback.incidents (incident_id, scenario, environment, operator, reason)
 VALUES (%(incident)s, %(scenario)s, %(environment)s, %(operator)s, %(reason)s)
