@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper, take_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgernames import kept_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
@@ -46,7 +48,7 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
             lacks, helps = "This role may not use the ledger", "grants it USAGE ON SCHEMA kanban_rollback"
         place.warnings.append(f"{lacks}: prior values go to a file on the host that ran this. bootstrap.yml {helps}.")
         return None
-    left = _left_in_a_file(place, request)
+    left = _left_in_files(place, request)
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
             ledger.make_ledger(cursor, request.who.environment)
@@ -64,20 +66,17 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
     return joined
 
 
-def _left_in_a_file(place: Place, request: Request) -> Left | None:
-    """Return what an earlier run left that could not open its incident in the ledger.
+def _left_in_files(place: Place, request: Request) -> list[Left]:
+    """Return what earlier runs left that could not open their incident in the ledger.
 
-    This run goes on with it if nothing is open. Otherwise it would open another, and an undo of that would find none of
-    the priors. Only for an id that was made by the controller.
+    This run goes on with one of them if nothing is open. Otherwise it would open another, and an undo of that would
+    find none of the priors. Only for an id that was made by the controller.
     """
     if not request.adopt:
-        return None
-    main = place.target
-    for target in [main, as_global_default(main)] if main.key else [main]:
-        found = in_force(directories(request.state_dir), place.server.cluster, target.identity)
-        if found:
-            return found
-    return None
+        return []
+    main, places = place.target, directories(request.state_dir)
+    targets = [main, as_global_default(main)] if main.key else [main]
+    return [left for target in targets for left in in_force(places, place.server.cluster, target.identity)]
 
 
 def _say_left(place: Place, joined: ledger.Joined) -> None:
@@ -105,30 +104,34 @@ def _not_taken_over(place: Place, request: Request, target: Target, joined: ledg
     An undo takes the first prior value of a tenant, in the ledger's order: the file's are older than what this run is
     going to keep. So they come first, or what this run keeps goes to the file as well.
     """
-    names = [joined.incident_id, *([request.who.incident_id] if joined.adopted else [])]
-    names += [alias for row in joined.open_before if row["incident_id"] == names[0] for alias in row["aliases"]]
-    names += [joined.left.incident_id] if joined.left else []
+    names = [joined.incident_id, request.who.incident_id, *([joined.left.incident_id] if joined.left else [])]
+    names += [name for row in joined.open_before if row["incident_id"] == names[0] for name in ids_of(row)]
     places = directories(request.state_dir)
-    for name in dict.fromkeys(file_name(known_as, place.server.cluster, target.identity) for known_as in names):
-        for path in find_files(name, places):
-            why_not = _take_over_now(place, path, joined.incident_id, target)
+    for name in dict.fromkeys(names):
+        file = file_name(name, place.server.cluster, target.identity)
+        for path in find_files(file, places):
+            why_not = _take_over_now(place, path, name, joined.incident_id, target)
             if why_not:
                 warning = f"Prior values go on to {path}, which the undo takes over: {why_not}"
                 # A sweep comes here again and again.
                 place.warnings += [warning] if warning not in place.warnings else []
-                return PriorFile(name, places, path)
+                return PriorFile(file, places, path)
     return None
 
 
-def _take_over_now(place: Place, path: Path, incident_id: str, target: Target) -> str:
-    """Move what a file kept into the ledger; return why that cannot be done now, empty if it was done."""
+def _take_over_now(place: Place, path: Path, name: str, incident_id: str, target: Target) -> str:
+    """Move what a file of a name kept into the ledger; return why that cannot be done now, empty if nothing is left."""
     try:
-        if path.stat().st_size > TAKEN_OVER_BYTES:
-            return "it is too large to do that now."
         with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+            since, file = kept_since(cursor, name, incident_id), path.stat()
+            if file.st_mtime < since:
+                return ""
+            if file.st_size > TAKEN_OVER_BYTES:
+                return "it is too large to do that now."
             # The file does not say which run kept it.
-            take_over(cursor, path, incident_id, None, target.identity)
-        retire(path)
+            taken = take_over(cursor, path, since, incident_id, None, target.identity)
+        if taken:
+            retire(path)
     except KanbanError as error:
         return error.what
     except OSError as error:
@@ -189,7 +192,7 @@ def _foreseen(place: Place, request: Request) -> ledger.Joined | None:
     """Return the incident that the run itself would be known as, so that its plan has the same name."""
     if not place.ledger_state.usable:
         return None
-    left = _left_in_a_file(place, request)
+    left = _left_in_files(place, request)
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
             joined = ledger.foresee_incident(cursor, request.who, request.adopt, left)

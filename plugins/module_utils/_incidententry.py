@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerclosing as closing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerprogress as progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedusers import UsersRequest, count_users
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import SOURCE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
@@ -182,7 +183,7 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
         let_pass(cursor, incident)
     kills = ledger.count_kills(cursor)
     told = {"event": recorded} if recorded else {}
-    names = [name for row in ledger.list_incidents(cursor, incident) for name in (row["incident_id"], *row["aliases"])]
+    names = [name for row in ledger.list_incidents(cursor, incident) for name in dict.fromkeys(ids_of(row))]
     return {
         "changed": changed,
         "incident_id": incident,

@@ -115,13 +115,13 @@ class Joined:
     left: Left | None = None
 
 
-def join_incident(cursor: Cursor, who: Who, adopt: bool, left: Left | None = None) -> Joined:
+def join_incident(cursor: Cursor, who: Who, adopt: bool, left: Sequence[Left] = ()) -> Joined:
     """Open the incident, or find it again. Never refuses: a closed incident's id gets a number for a new incident.
 
     :param adopt: the id was made by the controller, not given by a person: then an incident that is already open is
         the same one, and the new id becomes its alias.
-    :param left: what an incident left that could not be opened when it began: with ``adopt``, it is continued if none
-        is open.
+    :param left: what incidents left that could not be opened when they began: with ``adopt``, the first of them that
+        was not closed since is continued if none is open.
     """
     cursor.run(queries.LOCK, {})  # Two controllers that start at once must not open two incidents.
     joined = foresee_incident(cursor, who, adopt, left)
@@ -137,7 +137,7 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool, left: Left | None = Non
     return joined
 
 
-def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: Left | None = None) -> Joined:
+def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: Sequence[Left] = ()) -> Joined:
     """Return what ``join_incident`` would return, and change nothing."""
     is_open = list_incidents(cursor, only_open=True)
     found = cursor.rows(queries.CANONICAL, {"incident": who.incident_id})
@@ -145,9 +145,10 @@ def foresee_incident(cursor: Cursor, who: Who, adopt: bool, left: Left | None = 
         return Joined(found[0][0], False, is_open)
     if adopt and is_open:
         return Joined(is_open[0]["incident_id"], False, is_open, adopted=True)
-    continued = naming.continued_as(cursor, left) if adopt and left else None
-    if left and continued:
-        return Joined(continued, True, is_open, adopted=left.incident_id != who.incident_id, left=left)
+    found_left = naming.continued(cursor, left) if adopt else None
+    if found_left:
+        goes_on, name = found_left
+        return Joined(name, True, is_open, adopted=goes_on.incident_id != who.incident_id, left=goes_on)
     *_older, (name, closed) = naming.namesakes(cursor, who.incident_id)
     return Joined(name, closed is None, is_open)
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+import time
+from math import inf
 from typing import Iterable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
@@ -34,14 +36,32 @@ def known_as(cursor: Cursor, incident_id: str) -> list[str]:
     return [name for name, closed in namesakes(cursor, incident_id) if closed is not None]
 
 
-def continued_as(cursor: Cursor, left: Left) -> str | None:
-    """Return the name by which an incident goes on that could not be opened; None if it was closed after it was left.
+def closed_at(cursor: Cursor, incident_id: str) -> float:
+    """Return when an incident was closed, by this host's clock; infinity if it is open, again perhaps."""
+    # Both moments of it are the server's: this host's clock may be off.
+    ago: float | None = cursor.row(queries.CLOSED_AGO, {"incident": incident_id})[0]
+    return inf if ago is None else time.time() - ago
 
-    Ids of controllers come again within 86 seconds, so it may have the id of one that had been closed before.
+
+def kept_since(cursor: Cursor, name: str, incident_id: str) -> float:
+    """Return since when what a file of a name keeps is an incident's: when the one before it of that name was closed.
+
+    In seconds since 1970 by this host's clock; 0 if there was none before it, infinity if the name means another.
+    Ids of controllers come again within 86 seconds, and people give one twice.
     """
-    *closed, (name, _closed) = namesakes(cursor, left.incident_id)
-    closed_ago = cursor.row(queries.CLOSED_AGO, {"incident": closed[-1][0]})[0] if closed else None
-    return name if closed_ago is None or left.age < closed_ago else None
+    *before, last = known_as(cursor, name) or [incident_id]
+    if last != incident_id:
+        return inf
+    return closed_at(cursor, before[-1]) if before else 0.0
+
+
+def continued(cursor: Cursor, candidates: Iterable[Left]) -> tuple[Left, str] | None:
+    """Return which incident goes on that could not be opened, and its name; None if each was closed after that."""
+    for left in candidates:
+        *closed, (name, _none) = namesakes(cursor, left.incident_id)
+        if not closed or left.at >= closed_at(cursor, closed[-1][0]):
+            return left, name
+    return None
 
 
 def opened_as(cursor: Cursor, incidents: Iterable[str]) -> dict[str, str]:

@@ -4,7 +4,8 @@
 """Prior values in a file, for the day the ledger cannot take them. Neither Ansible nor a driver.
 
 One JSON line per batch, written and synced before the batch commits. A batch that never commits leaves its tenants
-on, and they get another line when they are switched: an extra line does no harm, and none is missing.
+on, and they get another line when they are switched: an extra line does no harm, and none is missing. A line before it
+has the time, because an id may stand for a closed incident and for a later one: readers that know of none pass it over.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import json
 import os
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISREG
-from typing import Sequence
+from typing import Any, Sequence
 
 # The first that can be written is used; all are searched when reading. Memory comes last: better than nothing.
 DIRECTORIES = (
@@ -26,11 +27,16 @@ DIRECTORIES = (
     "/var/tmp/kanban_rollback",  # noqa: S108 - 0700, see _private()  # nosec B108
     "/dev/shm/kanban_rollback",  # noqa: S108  # nosec B108
 )
+# A kill reads no more of them than this: a file that nobody needs any more may be the newest.
+MOST_LEFT = 3
 
 
 @dataclass(frozen=True)
 class Change:
-    """One batch of the ledger's ``flag_changes``; the arrays are PostgreSQL's text form, None if not needed."""
+    """One batch of the ledger's ``flag_changes``; the arrays are PostgreSQL's text form, None if not needed.
+
+    ``at``: when a file took it, in seconds since 1970 by its host's clock; None if no file has.
+    """
 
     action: str
     written: str | None
@@ -39,6 +45,11 @@ class Change:
     priors: str | None
     depths: str | None = None
     marks: str | None = None
+    at: float | None = field(default=None, compare=False)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what is kept of it."""
+        return {name: value for name, value in vars(self).items() if name != "at"}
 
 
 def file_name(incident_id: str, cluster: str, flag: str) -> str:
@@ -81,7 +92,7 @@ class PriorFile:
 
     def append(self, change: Change) -> None:
         """Write one batch and sync it to disk; raises OSError when no place takes it."""
-        line = (json.dumps(asdict(change)) + "\n").encode()
+        line = "".join(json.dumps(one) + "\n" for one in ({"at": round(time.time(), 3)}, change.as_row())).encode()
         tried = []
         for place in [self.path.parent, *self.places] if self.path else self.places:
             try:
@@ -127,15 +138,22 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def read_file(path: Path) -> list[Change]:
-    """Return the batches of a prior file; a torn last line (the host died) is left out: its batch never committed."""
-    changes = []
+def read_file(path: Path, since: float = 0.0) -> list[Change]:
+    """Return the batches of a prior file, from a moment on; raises OSError.
+
+    A torn last line (the host died) is left out: its batch never committed. A batch without a time has the file's.
+    """
+    changes, at = [], path.stat().st_mtime
     for line in path.read_bytes().splitlines():
         try:
-            changes.append(Change(**json.loads(line)))
+            row = json.loads(line)
+            if list(row) == ["at"]:
+                at = float(row["at"])
+            else:
+                changes.append(replace(Change(**row), at=at))
         except (ValueError, TypeError):
             continue
-    return changes
+    return [change for change in changes if change.at is not None and change.at >= since]
 
 
 def find_files(name: str, places: Sequence[Path]) -> list[Path]:
@@ -177,26 +195,29 @@ def list_files(places: Sequence[Path], limit: int = 100) -> list[Path]:
 
 @dataclass(frozen=True)
 class Left:
-    """What a run without the ledger left: its incident, the file, and how long ago (seconds) that was last written."""
+    """What a run without the ledger left: its incident, the file, and when (see ``Change.at``) it kept the last."""
 
     incident_id: str
     path: Path
-    age: float
+    at: float
 
 
-def in_force(places: Sequence[Path], cluster: str, flag: str) -> Left | None:
-    """Return the newest prior file of this flag and database that ends with a kill, with its incident.
+def in_force(places: Sequence[Path], cluster: str, flag: str) -> list[Left]:
+    """Return the newest prior files of this flag and database that end with a kill, newest first.
 
     This finds only ids that a controller made: other ids cannot be read back from a file's name.
     """
+    found: list[Left] = []
     for path in list_files(places):
+        if len(found) == MOST_LEFT:
+            break
         incident = re.sub(r"-[0-9a-f]{12}\.priors\.jsonl$", "", path.name)
         if path.name != file_name(incident, cluster, flag):
             continue
         try:
-            changes, age = read_file(path), time.time() - path.stat().st_mtime
+            changes = read_file(path)
         except OSError:
             continue
         if changes and changes[-1].action == "disabled":
-            return Left(incident, path, age)
-    return None
+            found.append(Left(incident, path, changes[-1].at or 0.0))
+    return found

@@ -13,10 +13,10 @@ import pytest
 from tests.integration.crowd import FLAG, ON, population
 from tests.integration.crowd import on as numbers_on
 from tests.integration.flags import KEY, UUID
+from tests.integration.ledgerless import without_ledger
 from tests.integration.metrics import application
 from tests.integration.module import Modules
 from tests.integration.place import Database
-from tests.integration.test_without_ledger import without_ledger
 
 # Ids in the order of the stages, by type: 9 comes before 10 as a number, and after it as text.
 IDS: dict[str, list[str]] = {

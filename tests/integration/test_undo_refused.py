@@ -12,10 +12,10 @@ import pytest
 
 from tests.integration.crowd import on, population
 from tests.integration.flags import KEY
+from tests.integration.ledgerless import without_ledger
 from tests.integration.place import Database
 from tests.integration.test_key_value import DOUBLED, make, values
 from tests.integration.test_stays_off import triggers
-from tests.integration.test_without_ledger import without_ledger
 
 RESTORED: dict[str, Any] = {"state": "restored", "incident_id": "INC-1"}
 

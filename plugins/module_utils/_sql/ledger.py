@@ -163,7 +163,6 @@ WHERE i.incident_id = %(incident)s
 ORDER BY i.incident_id = %(incident)s DESC
 LIMIT 1
 """
-# Both moments by one clock: another host's may be off.
 CLOSED_AGO = """
 SELECT extract(epoch FROM clock_timestamp() - closed_at)::float8
 FROM kanban_rollback.incidents WHERE incident_id = %(incident)s

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run without the ledger left in a file: of which incident, and since when."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
+    Change,
+    PriorFile,
+    file_name,
+    in_force,
+    read_file,
+)
+
+NAME = file_name("INC-1", "cluster", "flag")
+
+
+def batch(number: int) -> Change:
+    """Return a batch with a number to know it by."""
+    return Change("disabled", "false", 1, f'{{"{number}"}}', "{true}")
+
+
+def test_what_was_kept_before_a_moment_is_left_out(tmp_path: Path) -> None:
+    """By the time of each batch; of a file that an earlier version wrote, by the file's own."""
+    for number in (1, 2):
+        PriorFile(NAME, [tmp_path]).append(batch(number))
+    lines = (tmp_path / NAME).read_text().splitlines(keepends=True)
+    (tmp_path / NAME).write_text("".join(['{"at": 1000.0}\n', lines[1], '{"at": 2000.0}\n', lines[3]]))
+    assert read_file(tmp_path / NAME, 1500) == [batch(2)]
+    assert [change.at for change in read_file(tmp_path / NAME)] == [1000, 2000]
+    (tmp_path / NAME).write_text(lines[1] + lines[3])
+    os.utime(tmp_path / NAME, (1000, 1000))
+    assert read_file(tmp_path / NAME, 999) == [batch(1), batch(2)]
+    assert read_file(tmp_path / NAME, 1001) == []
+
+
+def test_a_version_that_knows_of_no_times_reads_all_batches(tmp_path: Path) -> None:
+    PriorFile(NAME, [tmp_path]).append(batch(1))
+    rows = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
+    fields = {"action", "written", "full_depth", "tenants", "priors", "depths", "marks"}
+    assert [set(row) for row in rows] == [{"at"}, fields]
+
+
+def test_a_kill_looks_at_few_of_the_files_that_nobody_needs(tmp_path: Path) -> None:
+    for number in range(5):
+        path = tmp_path / file_name(f"INC-{number}", "cluster", "flag")
+        PriorFile(path.name, [tmp_path]).append(batch(1))
+        os.utime(path, (number, number))
+    assert [left.incident_id for left in in_force([tmp_path], "cluster", "flag")] == ["INC-4", "INC-3", "INC-2"]
+
+
+def test_the_incident_of_a_kill_that_only_a_file_knows_of_is_found_by_its_name(tmp_path: Path) -> None:
+    kill, back = batch(1), replace(batch(1), action="restored")
+    PriorFile(file_name("INC-1", "cluster", "flag"), [tmp_path]).append(kill)
+    PriorFile(file_name("INC-2", "another cluster", "flag"), [tmp_path]).append(kill)
+    # An id that is not in the name of its file.
+    PriorFile(file_name("the one of Ana", "cluster", "flag"), [tmp_path]).append(kill)
+    (left,) = in_force([tmp_path], "cluster", "flag")
+    assert (left.incident_id, left.path) == ("INC-1", tmp_path / file_name("INC-1", "cluster", "flag"))
+    assert 0 <= time.time() - left.at < 60
+    assert in_force([tmp_path], "cluster", "another flag") == []
+    PriorFile(file_name("INC-1", "cluster", "flag"), [tmp_path]).append(back)
+    assert in_force([tmp_path], "cluster", "flag") == []
