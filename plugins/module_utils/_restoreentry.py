@@ -128,7 +128,7 @@ class Restore:
         tables = [find_backed(cursor, number, one) for number, one in enumerate(asked)]
         self.tables, waiting = in_order(cursor, tables)
         space = look_at_space(cursor, self.login, source, self.tables)
-        load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over), work.progress)
+        load(cursor, source, self.tables, Clock(work.deadline, planner.in_time, planner.not_over), work.progress, space)
         self.scratch.close()
         self._refuse_source(source)
         self._took("load")
@@ -139,7 +139,7 @@ class Restore:
         self._took("compare")
         planner.plan.seconds = work.deadline.elapsed_ms / 1000
         self._plan(cursor, planner, reasons, waiting)
-        return source, space
+        return source, space.as_result()
 
     def _report(
         self, cursor: Cursor, planner: Planner, passage: Passage, source: Source, space: Mapping[str, int | None]

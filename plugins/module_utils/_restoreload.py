@@ -22,28 +22,51 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 _MARGIN = 1.1
+# What stays free: by default the database itself is on that disk. Of a small one a quarter stays.
+_KEPT_FREE = 64 << 20
 
 
-def free_space(cursor: Cursor, login: Login) -> int | None:
-    """Return how many bytes are free for temporary tables; None if that cannot be known from here."""
-    if not login.unix_socket and login.host not in LOCAL_HOSTS and not login.host.startswith("/"):
-        return None
-    place = cursor.row(queries.TEMPORARY_PLACE, {})[0]
+@dataclass(frozen=True)
+class Space:
+    """Where temporary tables lie, None if that cannot be seen from here, and how many bytes of it have to stay free.
+
+    ``needed``: roughly how many the backup's rows take; ``free``: how many there were.
+    """
+
+    place: str | None
+    needed: int
+    free: int | None
+    kept: int
+
+    def as_result(self) -> dict[str, int | None]:
+        """Return it as results show it."""
+        return {"needed_bytes": self.needed, "free_bytes": self.free}
+
+    def look(self) -> None:
+        """Raise ServerError when too few bytes are left: nothing tells how large an emptied table in a file was."""
+        left = _free(self.place)
+        if left is not None and left < self.kept:
+            raise no_space(f"Only {left >> 20} of {(self.free or 0) >> 20} MB are left while its rows are loaded.")
+
+
+def look_at_space(cursor: Cursor, login: Login, source: Source, tables: Sequence[Backed]) -> Space:
+    """Return the space that there is for the backup's rows; raises ServerError if it is too small."""
+    local = login.unix_socket or login.host in LOCAL_HOSTS or login.host.startswith("/")
+    place = cursor.row(queries.TEMPORARY_PLACE, {})[0] if local else None
+    sizes = [source.about.sizes.get((table.schema, table.table), table.bytes) for table in tables]
+    needed, free = int(sum(sizes) * _MARGIN), _free(place)
+    space = Space(place, needed, free, min(_KEPT_FREE, (free or 0) // 4))
+    if free is not None and free - space.kept < needed:
+        raise no_space(f"The backup's rows take about {needed >> 20} MB, and {free >> 20} MB are free for them.")
+    return space
+
+
+def _free(place: str | None) -> int | None:
     try:
         disk = os.statvfs(place) if place else None
     except OSError:
         return None
     return disk.f_bavail * disk.f_frsize if disk else None
-
-
-def look_at_space(cursor: Cursor, login: Login, source: Source, tables: Sequence[Backed]) -> dict[str, int | None]:
-    """Return roughly how many bytes the backup's rows take, and how many are free; raises ServerError if too few."""
-    # An emptied table does not tell how large it was.
-    sizes = [max(table.bytes, source.about.sizes.get((table.schema, table.table), 0)) for table in tables]
-    needed, free = int(sum(sizes) * _MARGIN), free_space(cursor, login)
-    if free is not None and free < needed:
-        raise no_space(f"The backup's rows take about {needed >> 20} MB, and {free >> 20} MB are free for them.")
-    return {"needed_bytes": needed, "free_bytes": free}
 
 
 @dataclass(frozen=True)
@@ -55,7 +78,9 @@ class Clock:
     not_over: Callable[[], None]
 
 
-def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock, progress: Progress) -> None:
+def load(
+    cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock, progress: Progress, space: Space
+) -> None:
     """Fill the temporary tables; raises KanbanError if the backup is incomplete or does not fit."""
     by_name = {}
     for table in tables:
@@ -77,7 +102,7 @@ def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock,
             if table.number not in begun:
                 begun.add(table.number)
                 progress.next(str(table))
-            _take(cursor, table, header, _counted(pieces, progress), clock)
+            _take(cursor, table, header, _counted(pieces, progress, space), clock)
     except ServerError as error:
         if error.code == "disk_full":
             raise no_space(f"The server's disk is full: {error.what}") from error
@@ -88,9 +113,10 @@ def load(cursor: Cursor, source: Source, tables: Sequence[Backed], clock: Clock,
         cursor.run(sql.SQL(queries.ANALYZE).format(backup=table.backup), {})
 
 
-def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
-    """Pass rows on, one per line, and count them."""
+def _counted(pieces: Iterator[bytes], progress: Progress, space: Space) -> Iterator[bytes]:
+    """Pass rows on, one per line, and count them, as long as there is room."""
     for piece in pieces:
+        space.look()
         yield piece
         progress.rows(piece.count(b"\n"))
 

@@ -164,7 +164,8 @@ def find_backed(cursor: Cursor, number: int, asked: Asked) -> Backed:
         [column for column in columns if column.name in stored],
         key if keys and len(key) == len(keys[0][0]) else [],
         [(row[2], row[3]) for row in leaves],
-        sum(row[5] for row in leaves),
+        # Of a partition that was dropped since, there is none.
+        sum(row[5] or 0 for row in leaves),
     )
     for option in ("tenant", "created"):
         wanted = getattr(asked, option)

@@ -234,10 +234,11 @@ def test_no_space_for_the_rows(db: Database, directory: Path, small_disk: Path) 
         assert "are free" in told["error"]["what"]
         # A small table is not refused because the file holds a large one as well.
         assert figures(compare(modules, source, "little"), "little") == {}
-        # An emptied table tells nothing, and a file does not either, so the lack of space only shows in the middle.
+        # An emptied table tells nothing, and a file does not either, so the lack of space only shows in the middle. The
+        # database may be on that disk, so it is not filled.
         make(db, "SET temp_tablespaces = ''", "DELETE FROM noise WHERE id > 10", "VACUUM FULL noise")
         told = modules.fails("no_space", "pg_restore_tables", True, **given)
-        assert "disk is full" in told["error"]["what"]
+        assert "Only 0 of 3 MB are left" in told["error"]["what"]
         nothing_left(db, source["path"])
         # A dump's manifest does.
         told = modules.fails("no_space", "pg_restore_tables", True, **{**given, "source": dumped})
