@@ -49,6 +49,10 @@ def judge_stayed_off(on: int) -> None:
     assert not on, f"expected: off from the stop to the second run; found: {on} companies on again"
 
 
+class Lost(AssertionError):
+    """Something was lost: that is not played again in the hope that it goes better (``--rerun-except`` in Makefile)."""
+
+
 def judge_lost(
     report: Report,
     refused_messages: Sequence[Entry],
@@ -60,8 +64,22 @@ def judge_lost(
     """2. Nothing is lost: what people were told was done is there, and in the dump; who had the flag is known exactly.
 
     ``unanswered``: messages that nobody took at first, if the fault does not explain it. ``dumped``: the account
-    against the dump, if there is one. ``priors`` and ``had_it``: value by tenant.
+    against the dump, if there is one. ``priors`` and ``had_it``: value by tenant. Raises Lost.
     """
+    try:
+        _judge_kept(report, refused_messages, unanswered, dumped, priors, had_it)
+    except AssertionError as error:
+        raise Lost(*error.args) from None
+
+
+def _judge_kept(
+    report: Report,
+    refused_messages: Sequence[Entry],
+    unanswered: Sequence[Entry],
+    dumped: Report | None,
+    priors: Mapping[str, str],
+    had_it: Mapping[str, str],
+) -> None:
     assert report.acknowledged >= LEAST_WRITES, (
         f"expected: at least {LEAST_WRITES} acknowledged writes; found: {report.acknowledged}"
     )

@@ -75,6 +75,8 @@ def people(estate: Estate) -> list[str]:
             set_aside = spoilt(report, kept(session))
         messages = sum(thing.startswith("inbound ") for thing in report.missing)
         values = f"{report.checked} last values compared, {len(report.missing) - messages - len(set_aside)} missing"
+        if report.unexpected:
+            values += f", {len(report.unexpected)} tags there twice"
         if set_aside:
             values += f", {len(set_aside)} spoilt by the application and in the quarantine"
         inbound = (

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -35,16 +36,22 @@ from tools.gates import JUNIT, Result, write_junit
 
 # In the environment of everything that a rehearsal of this checkout starts; its value says where the estate is.
 MARK = "KANBAN_REHEARSAL"
+# The tests of molecule/ that say whether something was lost.
+_LOST = re.compile(r"^(?:FAILED|ERROR) \S*(?:/test_account|/test_dump|refused/test_controller)\.py::", re.MULTILINE)
 SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
 
 
 @dataclass
 class Played:
-    """How a scenario went; ``problem`` is empty when it went well. ``stages``: each one's name and seconds."""
+    """How a scenario went; ``problem`` is empty when it went well. ``stages``: each one's name and seconds.
+
+    ``lost``: whether something that people were told was done is missing.
+    """
 
     scenario: str
     seconds: float = 0.0
     problem: str = ""
+    lost: bool = False
     stages: list[tuple[str, float]] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -58,6 +65,11 @@ class Played:
         if recorded:
             told = [*table(Timings(*(recorded[name] for name in fields))), *recorded.get("findings", ())]
         return [f"{self.scenario} {how} in {self.seconds:.0f} s ({stages})", *(f"  {line}" for line in told)]
+
+
+def is_lost(output: str) -> bool:
+    """Whether pytest says in molecule's output that something was lost."""
+    return _LOST.search(output) is not None
 
 
 def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
@@ -96,7 +108,7 @@ def play(scenario: str, limits: Mapping[str, float] | None = None) -> Played:
         if not played.problem and (left := left_behind(STATE)):
             played.problem = f"left behind: {', '.join(left)}"
     finally:
-        played.seconds, played.stages = running.seconds, stages.ended
+        played.seconds, played.stages, played.lost = running.seconds, stages.ended, is_lost(running.output)
         running.clear()
         take_down(STATE)
         for path in (ANSIBLE / "tmp").glob("molecule.*"):
@@ -123,9 +135,12 @@ def left_behind(state: Path, seconds: float = 10) -> list[str]:
 
 
 def play_again(scenario: str, tries: int) -> list[Played]:
-    """Play a scenario until it goes well, at most ``tries`` times; the logs of failed tries are kept beside its log."""
+    """Play a scenario until it goes well, at most ``tries`` times, but never again once something was lost.
+
+    The logs of failed tries are kept beside its log.
+    """
     tried = [play(scenario)]
-    while tried[-1].problem and len(tried) < tries:
+    while tried[-1].problem and not tried[-1].lost and len(tried) < tries:
         # In the words of pytest-rerunfailures: the count of all tests reports what was tried twice.
         print(f"RERUN rehearse::{scenario}: {tried[-1].problem}", flush=True)
         with contextlib.suppress(FileNotFoundError):

@@ -16,11 +16,12 @@ import pytest
 
 from tests.hosts.files import fleet_id
 from tests.rehearsal import run
+from tests.rehearsal.estate import CHECKOUT
 from tests.rehearsal.run import Played
 from tools import gates
 from tools.summary import read_junit
 
-GOOD, BAD = "", "verify failed"
+GOOD, BAD, GONE = "", "verify failed", "verify failed (something is lost)"
 
 
 class Plays:
@@ -33,7 +34,8 @@ class Plays:
     def __call__(self, scenario: str) -> Played:
         self.played.append(scenario)
         (self.records / f"{scenario}.log").write_text(f"try {self.played.count(scenario)}")
-        return Played(scenario, 1.5, next(self.problems[scenario]))
+        problem = next(self.problems[scenario])
+        return Played(scenario, 1.5, problem, lost=problem == GONE)
 
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="rehearsals are root's, and so is their lock")
@@ -79,6 +81,28 @@ def test_one_that_never_goes_well_has_failed(
     assert (status, plays.played) == (1, ["scenario2"] * tries + ["scenario3"])
     counted = read_junit(records / "rehearse.xml")
     assert (counted.passed, counted.failed, counted.names) == (1, 1, ("rehearse::scenario2",))
+
+
+def test_one_that_lost_something_is_not_played_again(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, plays = play(records, monkeypatch, "--tries", "2", scenario1=(GONE, GOOD))
+    assert (status, plays.played) == (1, ["scenario1"])
+
+
+@pytest.mark.parametrize(
+    ("test", "lost"),
+    [
+        ("default/returned/test_account.py::test_no_acknowledged_write_and_no_message_is_missing[local]", True),
+        ("default/refused/test_dump.py::test_what_was_acknowledged_before_the_dump_is_in_it[local]", True),
+        ("default/refused/test_controller.py::test_no_write_of_the_board_is_acknowledged_any_more", True),
+        ("default/standing/test_controller.py::test_the_run_is_in_the_journal[local]", False),
+        ("default/off/test_databases.py::test_nobody_has_v2[ansible://db1]", False),
+    ],
+)
+def test_loss_is_known_by_the_test_that_found_it(test: str, lost: bool) -> None:
+    path = CHECKOUT / "molecule" / test.partition("::")[0]
+    assert path.exists() or not lost
+    output = f"INFO     ...\nFAILED ../{test}\nERROR    [scenario1 > verify] Executed: Failed\n"
+    assert run.is_lost(output) is lost
 
 
 def test_where_it_cannot_be_played_an_older_count_does_not_stand_for_it(

@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass
 class Report:
-    """The account against the database. ``missing``: acknowledged, but not so; ``unexpected``: there, but not noted.
+    """The account against the database. ``missing``: acknowledged, but not so; ``unexpected``: tags there twice.
 
     ``acknowledged``: number of writes; ``checked``: last values of lanes, tags and last messages that were compared;
     ``messages``: acknowledged messages that were looked for one by one (none in a dump, which has no such table).
@@ -239,7 +239,8 @@ def compare(
 
 
 def _compare_tag(report: Report, thing: str, allowed: list[bool], found: int) -> None:
-    if found > 1:
+    if bool(found) not in allowed:
+        # A removal that was acknowledged and is not so is lost like any other write.
+        report.missing.append(f"{thing}: acknowledged {allowed}, there {found} times")
+    elif found > 1:
         report.unexpected.append(f"{thing}: there {found} times")
-    elif bool(found) not in allowed:
-        (report.unexpected if found else report.missing).append(f"{thing}: there {found} times")

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import datetime
-
 from tests.rehearsal import estate, record
-from tests.rehearsal.timings import OBJECTIVES
+from tests.rehearsal.timings import OBJECTIVES, stopped_at
 from tests.staging.account import MESSAGE, acknowledged
 
 testinfra_hosts = ["local://"]
@@ -24,8 +22,8 @@ def test_contained_within_two_minutes() -> None:
 
 def test_no_write_of_the_board_is_acknowledged_any_more_and_messages_are() -> None:
     here = estate.find()
-    journal = record.read(record.journals(here)[0])
-    ended = datetime.datetime.fromisoformat(journal[-1]["at"]).timestamp()
+    stopped = stopped_at(record.read(record.journals(here)[0]))
+    assert stopped is not None
     for crowd in here.crowds:
-        since = [entry.operation for entry in acknowledged(crowd.path, since=ended)]
+        since = [entry.operation for entry in acknowledged(crowd.path, since=stopped)]
         assert set(since) == {MESSAGE}, crowd.name
