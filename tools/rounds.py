@@ -1,10 +1,11 @@
 """Run all drills several times: `python -m tools.rounds [--rounds 3] [--faults] [--resume] [pytest's arguments]`.
 
-A round runs tests/drills file by file on one estate, then everything else that is too long for a build (`--faults`
-leaves that out). Output is passed through; JUnit files are `.cache/junit/drills-<round>-*.xml`. The table at the end
-has a line for each drill, with its result and its seconds in each round. The exit status is 1 if a drill failed or was
-skipped, which is reported with the reason, or if a round ran none. `--resume` continues with the file in which an
-earlier call on the same commit was stopped, and runs what was skipped.
+A round runs tests/drills file by file on one estate, then everything else that is too long for a build, directory by
+directory (`--faults` leaves that out). Output is passed through; JUnit files are
+`.cache/junit/drills-<round>-*.xml`. The table at the end has a line for each drill, with its result and its seconds
+in each round. The exit status is 1 if a drill failed or was skipped, which is reported with the reason, or if a
+round ran none. `--resume` continues with the file in which an earlier call on the same commit was stopped, and runs
+what was skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from xml.etree import ElementTree
 from tools.gates import JUNIT, ROOT, run
 
 PASSED, FAILED, SKIPPED, ABSENT = "passed", "FAILED", "skipped", "-"
-# For one file, and for everything besides the faults, in seconds: a hang is a failure that somebody reads.
+# For one file of drills, or one directory of other tests, in seconds: a hang is a failure that somebody reads.
 FILE_SECONDS = 3 * 3600
 DRILLS = "tests/drills"
 _PYTEST = ["-m", "pytest", "-m", "drill"]
@@ -120,14 +121,16 @@ def named(output: str) -> dict[str, str]:
 
 
 def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return, by JUnit file, what a round has not run yet: a file for each of the drills', one for everything else.
+    """Return, by JUnit file, what a round has not run yet: one for each file of drills, and for each other directory.
 
     A skipped drill counts as not run, because somebody may have installed what it needs since.
     """
     played = {name for name, one in of_round(number).items() if one.state != SKIPPED}
     parts: dict[str, list[str]] = {}
     for asked in [asked for name, asked in drills.items() if name not in played]:
-        part = Path(asked.partition("::")[0]).stem if asked.startswith(f"{DRILLS}/") else "beside"
+        path = Path(asked.partition("::")[0])
+        # Tests of one directory share what they make.
+        part = path.stem if asked.startswith(f"{DRILLS}/") else path.parts[1]
         parts.setdefault(part, []).append(asked)
     # The files of an earlier call stay as they are.
     earlier = {part: len(list(JUNIT.glob(f"drills-{number}-{part}-*.xml"))) for part in parts}

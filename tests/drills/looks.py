@@ -118,6 +118,11 @@ def _blocked(place: Place, _run: Run) -> str:
 
 
 def _dumped(place: Place, _run: Run) -> str:
+    return not_whole(place)
+
+
+def not_whole(place: Place) -> str:
+    """Return what is wrong with the newest dump by its own manifest and its table of contents; empty if nothing is."""
     found = dumps(place)
     if not found:
         return "there is no dump"

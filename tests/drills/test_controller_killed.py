@@ -97,6 +97,10 @@ def test_controller_killed_over_and_over(drill: Drill) -> None:
         if not drill.crowd.at_work:
             drill.crowd.begin()
 
-    _done, killed = killed_in_turn(lambda: drill.start(extra=HASTY), left, moments=LATER, since="2. Stopped")
+    last, killed = killed_in_turn(lambda: drill.start(extra=HASTY), left, moments=LATER, since="2. Stopped")
     print(f"killed at {len(killed)} tasks: {killed}")
+    passed_over = {
+        task for task in done(last.output) if task.startswith(LATER) and not any(task in at for at in killed)
+    }
+    assert not passed_over, f"expected: killed at each of them; found: never at {passed_over}"
     drill.finish()

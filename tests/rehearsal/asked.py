@@ -12,6 +12,18 @@ from tests.rehearsal.estate import DATABASE
 
 # Where runs keep their files on a host, below the home of the user that they become there.
 KEPT = ".local/state/kanban_rollback"
+# By each collection's own index, which is written last: the files that are not what it says, and how many there are.
+_WHOLE = """
+import hashlib, json, pathlib, sys
+count, wrong = 0, []
+for index in pathlib.Path(sys.argv[1]).expanduser().rglob("index.json"):
+    for entry in json.loads(index.read_text())["files"]:
+        held = (index.parent / entry["name"]).read_bytes()
+        count += 1
+        if (len(held), hashlib.sha256(held).hexdigest()) != (entry["bytes"], entry["sha256"]):
+            wrong.append(str(index.parent / entry["name"]))
+print(json.dumps([count, wrong]))
+"""
 _GET = """
 import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())
@@ -42,6 +54,12 @@ def redis(host: Any, *command: str, port: int = 6379) -> str:
 def get(host: Any, port: int, path: str) -> Any:
     """Return what one process of the application answers on its host; fails if that is not a good answer."""
     return json.loads(host.check_output("python3 -c %s %s", _GET, f"http://127.0.0.1:{port}{path}"))
+
+
+def evidence_of(host: Any) -> tuple[int, list[str]]:
+    """Return how many files of evidence a host has, and those that are not what their index says."""
+    count, wrong = json.loads(host.check_output("python3 -c %s %s", _WHOLE, f"~/{KEPT}/evidence"))
+    return count, wrong
 
 
 def kept(host: Any, kind: str = "") -> list[tuple[str, str]]:

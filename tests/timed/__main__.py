@@ -39,7 +39,7 @@ from tests.timed.session import CannotPutBackError, Session, what_is_left
 
 STATE = TIMINGS / "estate"
 BASELINE = Path(__file__).with_name("baseline.json")
-# As in tests: hosts, application and people stay for the next session; `make hosts-down` removes the hosts.
+# As in tests: hosts, application and people stay for the next session; `make hosts-down` removes them.
 _KEEP = os.environ.get("KANBAN_HOSTS_KEEP") == "1"
 _PROFILE = yaml.safe_load((CHECKOUT / "roles" / "kanban" / "defaults" / "main.yml").read_text(encoding="utf-8"))
 CASES = cases(_PROFILE["kanban_rto_seconds_default"])
@@ -108,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.timed", description=__doc__)
     parser.add_argument("playbook", nargs="?", default="scenario3", choices=(*CASES,))
     parser.add_argument("-n", "--runs", type=int, default=20, help="how many runs (%(default)s)")
+    parser.add_argument("--clear", action="store_true", help="measure nothing: remove what a killed call has left")
     parser.add_argument("--record", action="store_true", help=f"put the ratios on record, in {BASELINE.name}")
     options = parser.parse_args(arguments)
     runs = max(1, options.runs)
@@ -122,6 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TIMINGS.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(Path("/run") / f"kanban-timed-{fleet_id(STATE)}.lock", timeout=10):
             end_what_is_left(STATE)
+            if options.clear:
+                take_down(STATE)
+                return 0
             session = _session(CASES[options.playbook], runs)
     except HostsError as error:
         print(f"error: {error}", file=sys.stderr)

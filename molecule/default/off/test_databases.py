@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.playbooks.place import IS_ON
-from tests.rehearsal.asked import kept, psql
+from tests.rehearsal.asked import evidence_of, kept, psql
 from tests.staging.settings import DATA
 
 testinfra_hosts = ["ansible://db"]
@@ -18,7 +18,10 @@ def test_nobody_has_v2(host: Any) -> None:
     assert psql(host, f'SELECT count(*) FILTER (WHERE {IS_ON}), count(*) FROM "Companies"') == f"0|{DATA.tenants}"
 
 
-def test_evidence_is_for_its_owner_alone(host: Any) -> None:
+def test_evidence_is_whole_and_for_its_owner_alone(host: Any) -> None:
     modes = {mode for mode, _path in kept(host)}
     assert modes <= {"d700", "f600"}
     assert "f600" in modes
+    count, wrong = evidence_of(host)
+    assert count > 3
+    assert wrong == []

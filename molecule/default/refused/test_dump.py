@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from tests.drills.kept import in_dump
-from tests.drills.looks import Place
+from tests.drills.looks import Place, not_whole
 from tests.rehearsal import estate
 from tests.rehearsal.quarantine import carried_off, lanes_beside
 
 testinfra_hosts = ["local://"]
+
+
+def test_the_dump_is_what_its_manifest_says() -> None:
+    assert not_whole(Place(estate.find())) == ""
 
 
 def test_what_was_acknowledged_before_the_dump_is_in_it() -> None:
