@@ -64,6 +64,7 @@ def drill(ground: Ground, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
             made.begin()
             yield made
         finally:
+            request.node.user_properties += made.figures.properties()
             made.clear()
     if request.node.stash.get(_PASSED, False):
         assert made.finished, "a drill ends with drill.finish(), which judges what it has left"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.drills import kept, looks
+from tests.drills.figures import Figures
 from tests.drills.ground import Ground
 from tests.drills.judge import (
     BOUND,
@@ -72,6 +73,7 @@ class Drill:
     """Between which moments a write may have been acknowledged that no server has any more."""
     undone: Run = field(init=False)
     """What the undo came to."""
+    figures: Figures = field(default_factory=Figures)
     finished: bool = False
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
@@ -114,11 +116,6 @@ class Drill:
     def mend(self) -> None:
         """Undo all faults now."""
         self.mending.close()
-
-    def let_names_differ(self) -> None:
-        """Wait until a run would make up another name than the last one did: each names a thousandth of the day."""
-        began = _thousandth(time.time() - self.running[-1].seconds)
-        until(lambda: _thousandth(time.time()) != began, "another thousandth of the day", timeout=90, pause=0.5)
 
     # --- The playbook
 
@@ -196,7 +193,9 @@ class Drill:
             time.sleep(EVERY_SECONDS)
         # The look that shows it may be one pause away.
         time.sleep(3 * EVERY_SECONDS)
-        judge_off(off(self.watch.looks, running.began, inf, most), bound, most, returns * patience())
+        seen = off(self.watch.looks, running.began, inf, most)
+        self.figures.off += [] if seen.after is None else [seen.after]
+        judge_off(seen, bound, most, returns * patience())
 
     def _judge_screen(self, run: Run, **how: Any) -> None:
         judge_said(run, **how, contradicted=looks.contradictions(self.place, run))
@@ -250,6 +249,7 @@ class Drill:
         self._judge_nobody_wrote()
         run = self.start("reenable", {"kanban_reenable": "all", **extra}).wait(timeout=RUN_SECONDS * patience())
         self.undone = run
+        self.figures.undone.append(run.seconds)
         after = {self.place.primary: self.place.psql(SETTINGS)}
         contradicted = looks.contradictions(self.place, run)
         judge_undone(run, self.settings, after, contradicted, UNDO_SECONDS * patience())
@@ -269,6 +269,7 @@ class Drill:
         self.crowd.end()
         with contextlib.closing(self.estate.site.connect(self.place.primary)) as session:
             report = self.crowd.verify(session, self.unheard)
+        self.figures.of(report)
         dumped = kept.in_dump(self.place, self.crowd, self.unheard)
         refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages()
         unexplained, had_it = [] if self.messages_wait else unanswered, kept.had_it(self.ground.settings)
@@ -294,7 +295,3 @@ class Drill:
             for run in self.running:
                 all_of_it.callback(run.clear)
             all_of_it.callback(self.mend)
-
-
-def _thousandth(at: float) -> int:
-    return int(at % 86400 / 86.4)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.drills.drill import HASTY, Drill
 from tests.drills.judge import BOUND, patience
+from tests.drills.names import let_names_differ
 from tests.hosts.host import Host, until
 from tests.playbooks.place import BLOCK
 
@@ -35,7 +36,7 @@ def test_database_cut_off(drill: Drill) -> None:
         bound=None,
     )
     # The block has a name that no ledger has, and the second run gets another one.
-    drill.let_names_differ()
+    let_names_differ(drill)
     drill.finish()
 
 

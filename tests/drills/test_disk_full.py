@@ -11,6 +11,7 @@ import pytest
 
 from tests.drills.disks import DATA, LOG, fill, fill_database, give_back, own_disk
 from tests.drills.drill import HASTY, Drill
+from tests.drills.names import let_names_differ
 from tests.drills.test_database_mute import SAYS
 from tests.hosts.host import Host, until
 from tests.hosts.machine import HostsError
@@ -104,5 +105,5 @@ def test_disk_full_of_log(drill: Drill) -> None:
         bound=None,
     )
     # The block has a name that no ledger has, and the second run gets another one.
-    drill.let_names_differ()
+    let_names_differ(drill)
     drill.finish()

@@ -38,6 +38,7 @@ from tests.drills.ground import Ground
 from tests.drills.judge import BOUND
 from tests.drills.leastrole import CLOSE, LEAST, MAKES, OPEN, STOP, UNDO, make_role, without
 from tests.drills.looks import Place
+from tests.drills.names import let_names_differ
 from tests.drills.test_row_held import HELD
 from tests.playbooks.runner import CHECKOUT, Running, beside
 from tests.rehearsal.estate import SETTINGS
@@ -89,7 +90,7 @@ def test_grant_missing_after_the_stop(least: Drill) -> None:
 def test_grant_to_join_missing(least: Drill) -> None:
     """The second stop of an incident cannot record the other name that the ledger knows it by."""
     least.stop(extra=STOP)
-    least.let_names_differ()
+    let_names_differ(least)
     with without(least, TO_JOIN):
         _stop(least, JOINED)
     least.finish(extra=LEAST, undo=UNDO)

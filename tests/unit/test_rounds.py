@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools import rounds
-from tools.rounds import Played, Round, held, read, skipped, table
+from tools.rounds import Played, Round, beyond, held, read, skipped, table
 
 JUNIT = """<testsuites><testsuite>
 <testcase classname="tests.drills.test_row" name="test_held" time="40.4"/>
@@ -31,6 +31,19 @@ def test_what_became_of_each_drill_is_read(tmp_path: Path) -> None:
     }
     (tmp_path / "drills-2.xml").write_text(JUNIT[:100])
     assert read(tmp_path / "drills-2.xml") == read(tmp_path / "drills-3.xml") == {}
+
+
+def test_what_passed_only_because_the_machine_was_loaded_is_said(tmp_path: Path) -> None:
+    slow = "off after 23.1 s, 20 s where nothing else loads the machine"
+    properties = f'<properties><property name="off" value="3 s"/><property name="beyond" value="{slow}"/></properties>'
+    case = f'<testcase classname="tests.drills.test_row" name="test_held" time="9">{properties}</testcase>'
+    (tmp_path / "drills-1.xml").write_text(f"<testsuite>{case}</testsuite>")
+    played = read(tmp_path / "drills-1.xml")
+    assert played == {"drills.test_row::test_held": Played("passed", 9.0, "", slow)}
+    assert beyond([ROW, played]) == [
+        f"PASSED BY A BOUND THAT GREW WITH THE LOAD, round 2: drills.test_row::test_held: {slow}"
+    ]
+    assert beyond([{"row": Played("FAILED", 9.0, "", slow)}]) == []
 
 
 def test_each_drill_has_a_line_and_each_round_a_column() -> None:
