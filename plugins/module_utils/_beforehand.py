@@ -89,11 +89,12 @@ def _say_left(place: Place, joined: ledger.Joined) -> None:
 
 def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Joined | None) -> Keeper:
     """Return what keeps the prior values of one flag."""
+    # The ledger's own id means this incident alone, also once it is closed and the one that was asked for comes again.
     incident = joined.incident_id if joined else request.who.incident_id
-    # Named by an id that an undo of this incident looks for.
-    known_by = incident if joined and joined.unnamed else request.who.incident_id
-    name = file_name(known_by, place.server.cluster, target.identity)
-    file = PriorFile(name, directories(request.state_dir))
+    file = PriorFile(
+        file_name(incident, place.server.cluster, target.identity),
+        directories(request.state_dir),
+    )
     left = _not_taken_over(place, request, target, joined) if joined else None
     return Keeper(incident, request.who.run_id, target.identity, left or file, joined is not None and left is None)
 
@@ -120,18 +121,17 @@ def _not_taken_over(place: Place, request: Request, target: Target, joined: ledg
 
 
 def _take_over_now(place: Place, path: Path, name: str, incident_id: str, target: Target) -> str:
-    """Move what a file of a name kept into the ledger; return why that cannot be done now, empty if nothing is left."""
+    """Move what a file of a name kept into the ledger; return why that cannot be done now, empty if it need not be."""
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
-            since, file = kept_since(cursor, name, incident_id), path.stat()
-            if file.st_mtime < since:
+            file = path.stat()
+            if file.st_mtime < kept_since(cursor, name, incident_id):
                 return ""
             if file.st_size > TAKEN_OVER_BYTES:
                 return "it is too large to do that now."
             # The file does not say which run kept it.
-            taken = take_over(cursor, path, since, incident_id, None, target.identity)
-        if taken:
-            retire(path)
+            take_over(cursor, path, incident_id, None, target.identity)
+        retire(path)
     except KanbanError as error:
         return error.what
     except OSError as error:

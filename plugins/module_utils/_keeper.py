@@ -53,19 +53,14 @@ class Keeper:
             self.file.append(change)
             self.kept_in = "file"
         except OSError as error:
-            self.unsaved.append(change.as_row())
+            self.unsaved.append(vars(change))
             self.kept_in = "result"
             self.warnings.append(
                 f"No file could take the prior values ({error}); they are in this result only: save it."
             )
 
 
-def take_over(cursor: Cursor, path: Path, since: float, incident_id: str, run_id: str | None, flag: str) -> bool:
-    """Record in the ledger what a file kept since a moment, in the file's order; raises ServerError or OSError.
-
-    Return whether it kept anything since; the caller then retires it.
-    """
-    changes = read_file(path, since)
-    for change in changes:
+def take_over(cursor: Cursor, path: Path, incident_id: str, run_id: str | None, flag: str) -> None:
+    """Record in the ledger what a file kept, in the file's order; raises ServerError. The caller then retires it."""
+    for change in read_file(path):
         add_change(cursor, incident_id, run_id, flag, change)
-    return bool(changes)

@@ -44,19 +44,19 @@ def closed_at(cursor: Cursor, incident_id: str) -> float:
 
 
 def kept_since(cursor: Cursor, name: str, incident_id: str) -> float:
-    """Return since when what a file of a name keeps is an incident's: when the one before it of that name was closed.
+    """Return since when a file of one of an incident's names is about it: since the one before it was closed.
 
-    In seconds since 1970 by this host's clock; 0 if there was none before it, infinity if the name means another.
-    Ids of controllers come again within 86 seconds, and people give one twice.
+    In seconds since 1970 by this host's clock; 0 if there was none before it.
     """
     *before, last = known_as(cursor, name) or [incident_id]
-    if last != incident_id:
-        return inf
-    return closed_at(cursor, before[-1]) if before else 0.0
+    return closed_at(cursor, before[-1]) if before and last == incident_id else 0.0
 
 
 def continued(cursor: Cursor, candidates: Iterable[Left]) -> tuple[Left, str] | None:
-    """Return which incident goes on that could not be opened, and its name; None if each was closed after that."""
+    """Return which incident goes on that could not be opened, and its name; None if each was closed after that.
+
+    It may have the id of one that had been closed before: those of controllers come again within 86 seconds.
+    """
     for left in candidates:
         *closed, (name, _none) = namesakes(cursor, left.incident_id)
         if not closed or left.at >= closed_at(cursor, closed[-1][0]):

@@ -4,8 +4,7 @@
 """Prior values in a file, for the day the ledger cannot take them. Neither Ansible nor a driver.
 
 One JSON line per batch, written and synced before the batch commits. A batch that never commits leaves its tenants
-on, and they get another line when they are switched: an extra line does no harm, and none is missing. A line before it
-has the time, because an id may stand for a closed incident and for a later one: readers that know of none pass it over.
+on, and they get another line when they are switched: an extra line does no harm, and none is missing.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ import hashlib
 import json
 import os
 import re
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, Sequence
+from typing import Sequence
 
 # The first that can be written is used; all are searched when reading. Memory comes last: better than nothing.
 DIRECTORIES = (
@@ -33,10 +31,7 @@ MOST_LEFT = 3
 
 @dataclass(frozen=True)
 class Change:
-    """One batch of the ledger's ``flag_changes``; the arrays are PostgreSQL's text form, None if not needed.
-
-    ``at``: when a file took it, in seconds since 1970 by its host's clock; None if no file has.
-    """
+    """One batch of the ledger's ``flag_changes``; the arrays are PostgreSQL's text form, None if not needed."""
 
     action: str
     written: str | None
@@ -45,11 +40,6 @@ class Change:
     priors: str | None
     depths: str | None = None
     marks: str | None = None
-    at: float | None = field(default=None, compare=False)
-
-    def as_row(self) -> dict[str, Any]:
-        """Return what is kept of it."""
-        return {name: value for name, value in vars(self).items() if name != "at"}
 
 
 def file_name(incident_id: str, cluster: str, flag: str) -> str:
@@ -92,7 +82,7 @@ class PriorFile:
 
     def append(self, change: Change) -> None:
         """Write one batch and sync it to disk; raises OSError when no place takes it."""
-        line = "".join(json.dumps(one) + "\n" for one in ({"at": round(time.time(), 3)}, change.as_row())).encode()
+        line = (json.dumps(asdict(change)) + "\n").encode()
         tried = []
         for place in [self.path.parent, *self.places] if self.path else self.places:
             try:
@@ -138,31 +128,35 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def read_file(path: Path, since: float = 0.0) -> list[Change]:
-    """Return the batches of a prior file, from a moment on; raises OSError.
+def read_file(path: Path) -> list[Change]:
+    """Return the batches of a prior file; a torn last line (the host died) is left out: its batch never committed.
 
-    A torn last line (the host died) is left out: its batch never committed. A batch without a time has the file's.
+    A file that another run has retired meanwhile has none any more. Raises OSError.
     """
-    changes, at = [], path.stat().st_mtime
-    for line in path.read_bytes().splitlines():
+    changes = []
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    for line in lines:
         try:
-            row = json.loads(line)
-            if list(row) == ["at"]:
-                at = float(row["at"])
-            else:
-                changes.append(replace(Change(**row), at=at))
+            changes.append(Change(**json.loads(line)))
         except (ValueError, TypeError):
             continue
-    return [change for change in changes if change.at is not None and change.at >= since]
+    return changes
 
 
-def find_files(name: str, places: Sequence[Path]) -> list[Path]:
-    """Return the prior files of that name that belong to this user, in reading order."""
+def find_files(name: str, places: Sequence[Path], since: float = 0.0) -> list[Path]:
+    """Return the prior files of that name that belong to this user, in reading order.
+
+    :param since: those that were written last before this moment are left out, in seconds since 1970.
+    """
     found = []
     for place in places:
         path = place / name
         try:
-            if path.is_file() and not path.is_symlink() and path.stat().st_uid == os.geteuid():
+            status = path.lstat()
+            if S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mtime >= since:
                 found.append(path)
         except OSError:
             continue
@@ -195,7 +189,7 @@ def list_files(places: Sequence[Path], limit: int = 100) -> list[Path]:
 
 @dataclass(frozen=True)
 class Left:
-    """What a run without the ledger left: its incident, the file, and when (see ``Change.at``) it kept the last."""
+    """What a run without the ledger left: its incident, the file, and when that was written last (since 1970)."""
 
     incident_id: str
     path: Path
@@ -215,9 +209,9 @@ def in_force(places: Sequence[Path], cluster: str, flag: str) -> list[Left]:
         if path.name != file_name(incident, cluster, flag):
             continue
         try:
-            changes = read_file(path)
+            changes, at = read_file(path), path.stat().st_mtime
         except OSError:
             continue
         if changes and changes[-1].action == "disabled":
-            found.append(Left(incident, path, changes[-1].at or 0.0))
+            found.append(Left(incident, path, at))
     return found

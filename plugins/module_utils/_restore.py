@@ -67,9 +67,9 @@ class PriorSource:
         return cls(ledger_queries.CHANGES, {"incident": incident_id, "flag": flag})
 
     @classmethod
-    def file(cls, path: Path, since: float) -> PriorSource:
-        """Return the source of the priors in the file that stood in for the ledger, from a moment on."""
-        changes = read_file(path, since)
+    def file(cls, path: Path) -> PriorSource:
+        """Return the source of the priors in the file that stood in for the ledger."""
+        changes = read_file(path)
         columns = {
             "actions": [change.action for change in changes],
             "writtens_by_us": [change.written for change in changes],

@@ -8,21 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper, take_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holder, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerclosing import switched_off
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgernames import kept_since
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, rows_of, shown
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import PASSAGE, READ_SECONDS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import PriorFile, retire
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
+    PriorFile,
+    directories,
+    file_name,
+    find_files,
+    retire,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import PriorSource, Undone, put_back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE, stage_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
     as_global_default,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undofiles import Meant
 
 # Base types whose values sort differently from their text.
 NUMBERS = ("int2", "int4", "int8", "numeric")
@@ -38,8 +45,17 @@ class Restore:
         self.result: dict[str, Any] = {}
         self._stopped: KanbanError | None = None
         self._unlowered: KanbanError | None = None
-        self._meant = Meant(place, request, self._targets())
-        self.incident, self._in_ledger = self._meant.incident, self._meant.in_ledger
+        self.incident = request.who.incident_id
+        self._in_ledger = False
+        # By each name of the incident: since when a file of it is about this incident. A run without a ledger knew one.
+        self._names = {self.incident: 0.0}
+        if place.ledger_state.usable:
+            with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
+                found = ledger.find_incident(cursor, request.who.incident_id)
+                if found:
+                    names = [name for row in ledger.list_incidents(cursor, found) for name in ids_of(row)]
+                    self._names = {name: kept_since(cursor, name, found) for name in (self.incident, *names)}
+                    self.incident, self._in_ledger = found, True
 
     def narrow_to_stage(self) -> dict[str, int]:
         """Restrict the undo to the tenants of the requested stage; return its figures. Raises BadInput."""
@@ -145,25 +161,36 @@ class Restore:
     def _asked(self, target: Target) -> list[str] | None:
         return None if target.global_default else self._place.tenants
 
+    def _file_of(self, target: Target, incident_id: str | None = None) -> PriorFile:
+        name = file_name(incident_id or self._request.who.incident_id, self._place.server.cluster, target.identity)
+        return PriorFile(name, directories(self._request.state_dir))
+
+    def _files(self, target: Target) -> list[PriorFile]:
+        """Return the files of this incident under each of its names: a run without a ledger knew only one of them."""
+        found = []
+        for name, since in self._names.items():
+            file = self._file_of(target, name)
+            found += [PriorFile(file.name, file.places, path) for path in find_files(file.name, file.places, since)]
+        return found
+
     def _sources(self, target: Target) -> list[tuple[PriorSource, PriorFile]]:
         """Return where priors are read from; what spends them is written to the same place."""
         in_ledger = PriorSource.ledger(self.incident, target.identity)
-        sources = [(in_ledger, self._meant.file_of(target))] if self._in_ledger else []
-        return sources + [(PriorSource.file(kept.path, kept.since), kept.file) for kept in self._meant.files(target)]
+        sources = [(in_ledger, self._file_of(target))] if self._in_ledger else []
+        return sources + [(PriorSource.file(file.path), file) for file in self._files(target) if file.path]
 
     def _take_over_file(self, target: Target) -> None:
         """Move what a file kept into the ledger, once there is one, so that there is one place to ask."""
         if not self._place.ledger_state.usable:
             return
-        for path, since in [(kept.path, kept.since) for kept in self._meant.files(target)]:
+        for path in [file.path for file in self._files(target) if file.path]:
             try:
                 with self._place.session().transaction(READ_SECONDS) as cursor:
                     if not self._in_ledger:
                         self.incident = ledger.join_incident(cursor, self._request.who, adopt=False).incident_id
-                    taken = take_over(cursor, path, since, self.incident, self._request.who.run_id, target.identity)
+                    take_over(cursor, path, self.incident, self._request.who.run_id, target.identity)
                 self._in_ledger = True
-                if taken:
-                    retire(path)
+                retire(path)
             except ServerError as error:
                 self._place.warnings.append(f"{path} stays the source of priors; the ledger took none: {error.what}")
 

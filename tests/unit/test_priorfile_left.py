@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import replace
@@ -15,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     Change,
     PriorFile,
     file_name,
+    find_files,
     in_force,
     read_file,
 )
@@ -27,25 +27,15 @@ def batch(number: int) -> Change:
     return Change("disabled", "false", 1, f'{{"{number}"}}', "{true}")
 
 
-def test_what_was_kept_before_a_moment_is_left_out(tmp_path: Path) -> None:
-    """By the time of each batch; of a file that an earlier version wrote, by the file's own."""
-    for number in (1, 2):
-        PriorFile(NAME, [tmp_path]).append(batch(number))
-    lines = (tmp_path / NAME).read_text().splitlines(keepends=True)
-    (tmp_path / NAME).write_text("".join(['{"at": 1000.0}\n', lines[1], '{"at": 2000.0}\n', lines[3]]))
-    assert read_file(tmp_path / NAME, 1500) == [batch(2)]
-    assert [change.at for change in read_file(tmp_path / NAME)] == [1000, 2000]
-    (tmp_path / NAME).write_text(lines[1] + lines[3])
-    os.utime(tmp_path / NAME, (1000, 1000))
-    assert read_file(tmp_path / NAME, 999) == [batch(1), batch(2)]
-    assert read_file(tmp_path / NAME, 1001) == []
-
-
-def test_a_version_that_knows_of_no_times_reads_all_batches(tmp_path: Path) -> None:
+def test_a_file_that_was_written_last_before_a_moment_is_left_out(tmp_path: Path) -> None:
     PriorFile(NAME, [tmp_path]).append(batch(1))
-    rows = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
-    fields = {"action", "written", "full_depth", "tenants", "priors", "depths", "marks"}
-    assert [set(row) for row in rows] == [{"at"}, fields]
+    os.utime(tmp_path / NAME, (1000, 1000))
+    assert find_files(NAME, [tmp_path], 1000) == [tmp_path / NAME]
+    assert find_files(NAME, [tmp_path], 1001) == []
+
+
+def test_a_file_that_another_run_took_over_meanwhile_has_nothing_any_more(tmp_path: Path) -> None:
+    assert read_file(tmp_path / NAME) == []
 
 
 def test_a_kill_looks_at_few_of_the_files_that_nobody_needs(tmp_path: Path) -> None:
