@@ -65,6 +65,7 @@ def test_one_is_rehearsed(target: str, scenario: str) -> None:
     assert re.search(rf"^{scenario} passed in \d+ s", told, re.MULTILINE), told[-5000:]
 
 
-def test_a_scenario_is_timed() -> None:
-    told = typed("make", "timings", "PLAYBOOK=scenario1", "N=5")
-    assert "scenario1: 5 runs under load on hosts over SSH" in told
+@pytest.mark.parametrize(("scenario", "runs"), [("scenario1", 5), ("scenario3", 8)])
+def test_a_scenario_is_timed_and_reaches_what_it_has_to(scenario: str, runs: int) -> None:
+    told = typed("make", "timings", f"PLAYBOOK={scenario}", f"N={runs}")
+    assert f"{scenario}: {runs} runs under load on hosts over SSH" in told
