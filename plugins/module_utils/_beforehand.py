@@ -91,10 +91,7 @@ def keeper_for(place: Place, request: Request, target: Target, joined: ledger.Jo
     """Return what keeps the prior values of one flag."""
     # The ledger's own id means this incident alone, also once it is closed and the one that was asked for comes again.
     incident = joined.incident_id if joined else request.who.incident_id
-    file = PriorFile(
-        file_name(incident, place.server.cluster, target.identity),
-        directories(request.state_dir),
-    )
+    file = PriorFile(file_name(incident, place.server.cluster, target.identity), directories(request.state_dir))
     left = _not_taken_over(place, request, target, joined) if joined else None
     return Keeper(incident, request.who.run_id, target.identity, left or file, joined is not None and left is None)
 

@@ -38,9 +38,9 @@ _MOST_NAMING = 4
 class Backed(InSchema, HasCompared):
     """A table that is compared. ``leaves``: where its rows lie, the table itself unless it is partitioned.
 
-    ``bytes``: its size now, TOAST included.
-    ``columns``: those that an INSERT may fill, with their alias in the backup's temporary table; ``given``: the names
-    that all pieces of the backup have; ``dropped``: names in the backup that the table no longer has.
+    ``bytes``: its size now, with TOAST. ``columns``: those that an INSERT may fill, with their alias in the backup's
+    temporary table; ``given``: the names that all pieces of the backup have; ``dropped``: names in the backup that the
+    table no longer has.
     """
 
     number: int
