@@ -16,7 +16,7 @@ KEPT = ".local/state/kanban_rollback"
 _WHOLE = """
 import hashlib, json, pathlib, sys
 count, wrong = 0, []
-for index in pathlib.Path(sys.argv[1]).expanduser().rglob("index.json"):
+for index in pathlib.Path(sys.argv[1]).rglob("index.json"):
     for entry in json.loads(index.read_text())["files"]:
         held = (index.parent / entry["name"]).read_bytes()
         count += 1
@@ -58,12 +58,16 @@ def get(host: Any, port: int, path: str) -> Any:
 
 def evidence_of(host: Any) -> tuple[int, list[str]]:
     """Return how many files of evidence a host has, and those that are not what their index says."""
-    count, wrong = json.loads(host.check_output("python3 -c %s %s", _WHOLE, f"~/{KEPT}/evidence"))
+    count, wrong = json.loads(host.check_output("python3 -c %s %s", _WHOLE, f"{_home(host)}/{KEPT}/incidents"))
     return count, wrong
 
 
 def kept(host: Any, kind: str = "") -> list[tuple[str, str]]:
     """Return type with mode, and path, of everything that runs have kept below one of their directories on a host."""
-    home = host.check_output("getent passwd $(id -u) | cut -d: -f6")
-    found = host.check_output("cd / && find %s -printf '%%y%%m %%p\\n'", f"{home}/{KEPT}/{kind}")
+    found = host.check_output("cd / && find %s -printf '%%y%%m %%p\\n'", f"{_home(host)}/{KEPT}/{kind}")
     return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in found.splitlines()]
+
+
+def _home(host: Any) -> str:
+    # Of whoever the inventory becomes there, while HOME may be that of whoever logged in.
+    return str(host.check_output("getent passwd $(id -u) | cut -d: -f6"))
