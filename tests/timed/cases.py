@@ -53,7 +53,7 @@ def cases(objectives: Mapping[str, float]) -> dict[str, Case]:
     # Measured from the triage command on: whoever types it does not know yet that it will be scenario 1.
     triaged = {"disabled": Goal(), "verified": Goal(objectives["scenario1"])}
     known = (
-        # Its validation has to see that sockets are served again. Crashing processes would not hear that they are to stop.
+        # Its validation has to see sockets served again. Processes that crash would not hear that they are to stop it.
         Case("scenario1", "scenario1", validated, broken={"refuse_sockets": True}),
         # Without errors it would list nobody, and so switch nobody off. Its watch sees that cards are no longer slow.
         Case(
