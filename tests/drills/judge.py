@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tests.drills.watch import Off
 from tests.playbooks.runner import Run
@@ -53,6 +54,15 @@ class Lost(AssertionError):
     """Something was lost: that is not played again in the hope that it goes better (``--rerun-except`` in Makefile)."""
 
 
+@contextlib.contextmanager
+def _as_loss() -> Iterator[None]:
+    try:
+        yield
+    except AssertionError as error:
+        raise Lost(*error.args) from None
+
+
+@_as_loss()
 def judge_lost(
     report: Report,
     refused_messages: Sequence[Entry],
@@ -66,20 +76,6 @@ def judge_lost(
     ``unanswered``: messages that nobody took at first, if the fault does not explain it. ``dumped``: the account
     against the dump, if there is one. ``priors`` and ``had_it``: value by tenant. Raises Lost.
     """
-    try:
-        _judge_kept(report, refused_messages, unanswered, dumped, priors, had_it)
-    except AssertionError as error:
-        raise Lost(*error.args) from None
-
-
-def _judge_kept(
-    report: Report,
-    refused_messages: Sequence[Entry],
-    unanswered: Sequence[Entry],
-    dumped: Report | None,
-    priors: Mapping[str, str],
-    had_it: Mapping[str, str],
-) -> None:
     assert report.acknowledged >= LEAST_WRITES, (
         f"expected: at least {LEAST_WRITES} acknowledged writes; found: {report.acknowledged}"
     )
