@@ -14,6 +14,7 @@ from tests.hosts.host import Host
 from tests.hosts.machine import HostsError
 from tests.playbooks.place import BLOCK, IS_ON
 from tests.playbooks.runner import Run
+from tests.rehearsal.checksums import COMPARE, compared
 from tests.rehearsal.estate import Estate
 from tests.rehearsal.steady import corruption
 
@@ -30,15 +31,6 @@ UPDATE "Companies" SET settings = '{{"kanbanV2Enabled": true}}' WHERE id = 2;
 SELECT {IS_ON} FROM "Companies" WHERE id = 2; ROLLBACK
 """
 _FENCE, _BLOCK, _DUMP = ": fence proven for", ": write block held by", ": dump of"
-# The dump's own list of files has the name, the size and the checksum of each.
-_WHOLE = """
-import hashlib, json, os, sys
-place = sys.argv[1]
-for entry in json.load(open(f"{place}/manifest.json"))["files"]:
-    held = open(f"{place}/{entry['name']}", "rb").read()
-    if (len(held), hashlib.sha256(held).hexdigest()) != (entry["bytes"], entry["sha256"]):
-        sys.exit(f"{entry['name']} is not what its manifest says")
-"""
 
 
 _Look = Callable[["Place", Run], str]
@@ -126,10 +118,13 @@ def not_whole(place: Place) -> str:
     found = dumps(place)
     if not found:
         return "there is no dump"
-    _said, broken = place.run("python3", "-c", _WHOLE, found[-1])
+    said, broken = place.run("python3", "-c", COMPARE, found[-1], "manifest.json")
+    count, wrong = compared(said) if said else (0, [])
+    if wrong or not count:
+        return broken or f"{', '.join(wrong) or 'it'} is not what its manifest says"
     listed, _complaint = place.run("pg_restore", "--list", found[-1])
     lacking = [table for table in WRITES if f"TABLE DATA public {table} " not in listed]
-    return broken or (f"{', '.join(lacking)} not in it" if lacking else "")
+    return f"{', '.join(lacking)} not in it" if lacking else ""
 
 
 def _at_primary(words: str, look: _Look) -> _Look:

@@ -8,22 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.rehearsal.checksums import COMPARE, compared
 from tests.rehearsal.estate import DATABASE
 
 # Where runs keep their files on a host, below the home of the user that they become there.
 KEPT = ".local/state/kanban_rollback"
-# By each collection's own index, which is written last: the files that are not what it says, and how many there are.
-_WHOLE = """
-import hashlib, json, pathlib, sys
-count, wrong = 0, []
-for index in pathlib.Path(sys.argv[1]).rglob("index.json"):
-    for entry in json.loads(index.read_text())["files"]:
-        held = (index.parent / entry["name"]).read_bytes()
-        count += 1
-        if (len(held), hashlib.sha256(held).hexdigest()) != (entry["bytes"], entry["sha256"]):
-            wrong.append(str(index.parent / entry["name"]))
-print(json.dumps([count, wrong]))
-"""
 _GET = """
 import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())
@@ -56,10 +45,15 @@ def get(host: Any, port: int, path: str) -> Any:
     return json.loads(host.check_output("python3 -c %s %s", _GET, f"http://127.0.0.1:{port}{path}"))
 
 
-def evidence_of(host: Any) -> tuple[int, list[str]]:
-    """Return how many files of evidence a host has, and those that are not what their index says."""
-    count, wrong = json.loads(host.check_output("python3 -c %s %s", _WHOLE, f"{_home(host)}/{KEPT}/incidents"))
-    return count, wrong
+def assert_evidence_is_whole(host: Any) -> None:
+    """Fail unless there is evidence on a host, for its owner alone, and each file is what its index says."""
+    modes = {mode for mode, _path in kept(host)}
+    assert modes <= {"d700", "f600"}
+    assert "f600" in modes
+    said = host.check_output("python3 -c %s %s index.json", COMPARE, f"{_home(host)}/{KEPT}/incidents")
+    count, wrong = compared(said)
+    assert count > 3
+    assert wrong == []
 
 
 def kept(host: Any, kind: str = "") -> list[tuple[str, str]]:

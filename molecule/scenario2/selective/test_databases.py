@@ -11,7 +11,7 @@ import pytest
 
 from tests.playbooks.place import IS_ON
 from tests.rehearsal import estate
-from tests.rehearsal.asked import evidence_of, is_fenced, kept, psql
+from tests.rehearsal.asked import assert_evidence_is_whole, is_fenced, psql
 from tests.staging.settings import DATA
 
 testinfra_hosts = ["ansible://db"]
@@ -30,9 +30,4 @@ def test_people_go_on_and_what_is_kept_is_for_its_owner_alone(host: Any) -> None
     if psql(host, "SELECT pg_is_in_recovery()") == "t":
         pytest.skip("nothing is refused by a replica, or kept of it")
     assert not any(is_fenced(host, table) for table in ("Tags", "TicketTags", "Tickets"))
-    modes = {mode for mode, _path in kept(host)}
-    assert modes <= {"d700", "f600"}
-    assert "f600" in modes
-    count, wrong = evidence_of(host)
-    assert count > 3
-    assert wrong == []
+    assert_evidence_is_whole(host)
