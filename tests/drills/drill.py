@@ -150,7 +150,7 @@ class Drill:
     ) -> Run:
         """Stop under the fault, and judge 1. the flag and 3. the last screen.
 
-        :param fails: whether it must end with a status other than 0; with 0, it must claim all of a stop that is not
+        :param fails: whether it must end with one of judge.FAILED; with 0, it must claim all of a stop that is not
             in ``never``.
         :param says: words of the last screen, as on one line; ``never``: words that must not be there.
         :param bound: seconds from Enter until the primary says that at most ``most`` companies are on; None if

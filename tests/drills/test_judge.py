@@ -121,7 +121,9 @@ def test_2_nothing_is_lost(changed: dict[str, Any], complaint: str) -> None:
     [
         (ended(), {"fails": False, "says": ["CONTAINED: "]}, ""),
         (ended(rc=2), {"fails": False}, "expected: status 0; found: 2"),
-        (ended(), {"fails": True}, "expected: a status that is not 0; found: 0"),
+        (ended(), {"fails": True}, "expected: status 2 or 4; found: 0"),
+        (ended(rc=250), {"fails": True}, "expected: status 2 or 4; found: 250"),
+        (ended(rc=2), {"fails": True}, ""),
         (Run(2, "Traceback", 1.0), {"fails": True}, "expected: a last screen; found: none"),
         (ended(), {"fails": False, "says": ["CONTAINED IN PART"]}, r"on the last screen: \['CONTAINED IN PART'\]"),
         (ended(), {"fails": False, "never": ["CONTAINED: "]}, r"not on the last screen: \['CONTAINED: '\]"),
