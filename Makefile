@@ -14,6 +14,7 @@ EARLY := tests/integration/test_[!q-z]*.py
 EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast)
 LATE_LANE := unit,servers-late$(if $(ROOT),$(comma)rehearse)
 PYTEST := .venv/bin/python -m pytest --durations=15
+# With CI set, a test that cannot have hosts fails: a drill that was not played must not look like one that passed.
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
 # Where byte code may not be kept, each of thousands of processes would compile its imports anew: a quarter of a playbook's
@@ -86,11 +87,11 @@ CELLS ?=
 matrix: venv ## try every PostgreSQL, Redis, Ansible and Python that docs/support.md lists, and write its table; CELLS="redis-7 core-2.18"
 	@nice -n 10 .venv/bin/python -m tools.matrix $(CELLS)
 
-drills: venv venv-awx venv-eda venv-rehearse ## play every drill: a fault, the real playbook, people at work; and what else is too long for test (hours)
-	@$(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml
+drills: venv venv-awx venv-eda venv-rehearse ## play every drill, as root: a fault, the real playbook, people at work; and what else is too long for test (hours)
+	@CI=1 $(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml
 
 drills-fast: venv ## play the few drills that fit into each build, as root
-	@$(PYTEST) $(AGAIN) --rerun-except='^Lost:' tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
+	@CI=1 $(PYTEST) $(AGAIN) --rerun-except='^Lost:' tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
 
 OPTIONS ?=
 drills-all: venv venv-awx venv-eda venv-rehearse ## play everything that is a drill three times, the four rehearsals too, and print who passed; OPTIONS="--faults --resume"
@@ -116,7 +117,7 @@ hosts-test: venv ## test the host fixture alone
 hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@for state in .cache/hosts* .cache/bench/hosts; do \
 	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
-	@test ! -d .cache/rehearsal || .venv/bin/python -m tests.rehearsal.run --clear
+	@test ! -d .cache/rehearsal || .venv-rehearse/bin/python -m tests.rehearsal.run --clear
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 	@test ! -d .cache/timings/estate || .venv-rehearse/bin/python -m tests.timed --clear
 

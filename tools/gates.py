@@ -106,6 +106,14 @@ def start(
     )
 
 
+def heed_signals() -> None:
+    """Do as Ctrl-C does on SIGTERM and on a lost terminal, so that what was begun is taken down."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup's wish: the terminal may go.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 def end(processes: Sequence[subprocess.Popen[str]], *, grace: float = 60) -> None:
     """End what is left of all commands at once: leaders get `grace` seconds to clean up, then groups are killed."""
     for process in processes:

@@ -1,18 +1,17 @@
-"""Run all drills several times: `python -m tools.rounds [--rounds 3] [--faults] [--resume] [pytest's arguments]`.
+"""Run all drills several times: `python -m tools.rounds [--rounds 3] [--faults] [--resume] [what to choose]`.
 
 A round runs tests/drills file by file on one estate, then everything else that is too long for a build, directory by
 directory (`--faults` leaves that out). Output is passed through; JUnit files are
 `.cache/junit/drills-<round>-*.xml`. The table at the end has a line for each drill, with its result and its seconds
 in each round. The exit status is 1 if a drill failed or was skipped, which is reported with the reason, or if a
-round ran none. `--resume` continues with the file in which an earlier call on the same commit was stopped, and runs
-what was skipped.
+round ran none. What to choose is said in pytest's words (`-k`, `--deselect`). `--resume` continues with the file in
+which an earlier call on the same commit was stopped, and runs what was skipped.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tools.gates import JUNIT, ROOT, run
+from tools.gates import JUNIT, ROOT, heed_signals, run
 
 PASSED, FAILED, SKIPPED, ABSENT = "passed", "FAILED", "skipped", "-"
 # For one file of drills, or one directory of other tests, in seconds: a hang is a failure that somebody reads.
@@ -123,7 +122,10 @@ def of_round(number: int) -> Round:
 def listed(arguments: Sequence[str]) -> dict[str, str]:
     """Return the drills that pytest finds, as ``named`` does."""
     argv = [sys.executable, *_PYTEST, "--collect-only", "-q", *arguments]
-    found = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603
+    found = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    # 5: it finds none.
+    if found.returncode not in (0, 5):
+        raise SystemExit(f"pytest {' '.join(arguments)} finds no drills:\n{found.stdout}{found.stderr}")
     return named(found.stdout)
 
 
@@ -190,10 +192,11 @@ def main() -> int:
     parser.add_argument("--faults", action="store_true", help=f"only {DRILLS}, and nothing else that takes long")
     parser.add_argument("--resume", action="store_true", help="go on where an earlier call of this commit was ended")
     options, more = parser.parse_known_args()
-    # As with Ctrl-C, so that a round ends what it has started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_signals()
     begin(options.resume)
     drills = listed([DRILLS, *more]) | ({} if options.faults else listed([*_BESIDE, *more]))
+    if not drills:
+        raise SystemExit(f"there is no drill that {' '.join(more)} chooses")
     numbers = range(1, options.rounds + 1)
     content = [play(number, drills) for number in numbers]
     rounds = [of_round(number) for number in numbers]

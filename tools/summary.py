@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools.gates import CACHE, JUNIT, end, start
+from tools.gates import CACHE, JUNIT, end, heed_signals, start
 
 # In seconds, for all stages: twice what they take on two cores that do nothing else, and room for slower ones. With
 # what is installed before them it is under an hour and a half: a stage that hangs still leaves time for the count.
@@ -180,8 +179,7 @@ def spent(began: float, now: float) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the stages, print the table and the count, return an exit status."""
-    # A terminated run takes down its fixtures as an interrupted one does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_signals()
     lanes = [Lane(argument.split(",")) for argument in arguments]
     run(lanes, TOTAL_TIMEOUT)
     print()

@@ -74,7 +74,9 @@ def question(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     kind = "multiselect" if many else "multiplechoice" if choices else _TYPES[spec["type"]]
     usual = spec.get("default")
     usual = {True: "true", False: "false"}.get(usual, usual) if isinstance(usual, bool) else usual
-    hint = "" if usual in (None, "", []) else f"Left open it is what the inventory says, or {usual}."
+    # What is read before any inventory says so in its description.
+    where = "" if "(extra vars)" in plain(described) else "what the inventory says, or "
+    hint = "" if usual in (None, "", []) else f"Left open it is {where}{usual}."
     found = {
         "question_name": title.rstrip("."),
         "question_description": " ".join(part for part in (more, hint, f"({name})") if part),

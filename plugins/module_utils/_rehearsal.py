@@ -23,15 +23,22 @@ NO_GROUP = "none"
 _HELD = ("proven", "draining", "unproven")
 
 
-def rehearsal_place(environment: str, wanted: str, recovery: str = "none") -> list[str]:
+def rehearsal_place(environment: str, wanted: str, recovery: str = "none", typed: str = "") -> list[str]:
     """Return why nothing may be rehearsed here, checked before any host is asked; empty if nothing speaks against it.
 
     :param recovery: what the scenario would do about corrupt rows; a repair also mends those from before.
+    :param typed: what is rehearsed by the command line alone, because Ansible chooses the scenario's playbook before it
+        has read an inventory.
     """
     if wanted not in (*SCENARIOS, PUT_BACK):
         return [
             f"kanban_rehearse is {one_line(wanted)!r}: what would be rehearsed is not known. "
             f"It is one of {', '.join((*SCENARIOS, PUT_BACK))}."
+        ]
+    if typed and typed != wanted:
+        return [
+            f"kanban_rehearse is {wanted} in the inventory, but Ansible chooses what to run before it reads that: "
+            f"{typed} would be run and recorded as {wanted}. Give it on the command line: -e kanban_rehearse={wanted}"
         ]
     if recovery != "none":
         return [

@@ -34,7 +34,14 @@ def grown(before: Answer, after: Answer, checks: Sequence[Answer], kinds: Sequen
     found = []
     for check in checks:
         then, now = ((answer.get("counts") or {}).get(check["name"]) for answer in (before, after))
-        if check["kind"] in _BY_TIME or then is None or now is None:
+        if then is None or now is None:
+            found += [
+                f"{check['name']} has counted none of the {rows} that were planted"
+                for kind, rows in planted
+                if rows and _is_about(check, kind)
+            ]
+            continue
+        if check["kind"] in _BY_TIME:
             continue
         due = sum(rows for kind, rows in planted if _is_about(check, kind))
         # A copy of a row that another check finds is found by it, too.

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+
+from tools.gates import heed_signals
 
 from .entries import ENTRIES
 from .entry import CHECKOUT, Settings
@@ -37,9 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     load = os.getloadavg()
     if load[0] > 0.5 * (os.cpu_count() or 1):
         print(f"The machine is busy (load {load[0]:.1f}): ratios will be spread more widely.", file=sys.stderr)
-    # A terminated run takes its servers and hosts down as an interrupted one does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    heed_signals()
     reports: list[Report] = []
     try:
         for entry in ENTRIES:
@@ -53,10 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\n{table(reports)}\n")
     print(f"Every single figure: {keep(reports, settings, load).relative_to(CHECKOUT)}")
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _positive(text: str) -> int:

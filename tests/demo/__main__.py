@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from types import FrameType
+
+from tools.gates import heed_signals
 
 from . import place
 
@@ -27,9 +27,7 @@ def main() -> int:
     commands.add_parser("down", help="remove every process and file of the demonstration")
     arguments = parser.parse_args()
 
-    # A closed terminal or an impatient `kill` must take the servers down as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    heed_signals()
     try:
         with place.locked():
             return _run(arguments)
@@ -39,10 +37,6 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ndemo: interrupted. `make demo-down` removes what is left.", file=sys.stderr)
         return 130
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _positive(text: str) -> int:

@@ -42,7 +42,7 @@ def test_stage_by_stage_by_molecule() -> None:
     page = (ROOT / "docs/rehearse-hosts.md").read_text()
     block = page.partition("for one stage at a time")[2].partition("### Podman or Docker")[0]
     export, *lines = [line.split("  #")[0].strip() for line in block.splitlines() if line.startswith("    ")]
-    create, plan, destroy, whole = lines
+    create, plan, destroy, whole, removed = lines
     tools = f"{ROOT}/.venv-rehearse/bin"
     assert export == "export PATH=$PWD/.venv-rehearse/bin:$PATH REHEARSAL_PYTHON=$PWD/.venv-rehearse/bin/python"
     around = {"PATH": f"{tools}:{os.environ['PATH']}", "REHEARSAL_PYTHON": f"{tools}/python", "NO_COLOR": "1"}
@@ -57,6 +57,8 @@ def test_stage_by_stage_by_molecule() -> None:
     assert "CONTAINED" in told
     # It leaves its hosts up, as it was told to.
     assert (STATE / "hosts").exists()
+    typed(*removed.split(), **around)
+    assert not STATE.exists()
 
 
 @pytest.mark.parametrize(("target", "scenario"), [*((n, f"scenario{n}") for n in "123"), ("triage", "triage")])

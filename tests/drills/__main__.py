@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from tests.drills.ground import STATE
+from tests.hosts.engine import what_is_missing
 from tests.hosts.machine import HostsError
 from tests.rehearsal.estate import take_down
 
@@ -18,7 +19,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.drills", description="The estate of the drills.")
     parser.add_argument("command", choices=["down"], help="remove hosts, people and files")
     parser.parse_args()
+    if not STATE.exists():
+        return 0
     try:
+        if missing := what_is_missing():
+            raise HostsError(missing)
         take_down(STATE)
     except HostsError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +33,7 @@ from tests.drills.leftovers import leftovers, of_runs
 from tests.drills.watch import EVERY_SECONDS, Watch, most_on, off
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError
-from tests.playbooks.runner import CHECKOUT, Run, Running, beside
+from tests.playbooks.runner import CHECKOUT, Run, Running, beside, extra_options
 from tests.rehearsal import record
 from tests.rehearsal.estate import SETTINGS, Estate
 from tests.rehearsal.people import Crowd
@@ -129,9 +128,8 @@ class Drill:
         argv = [beside("ansible-playbook"), "-i", str(self.estate.inventory)]
         # On a machine with other load, a host's evidence comes later than a run would wait for.
         given = {"kanban_evidence_seconds": round(EVIDENCE_SECONDS * patience()), **(extra or {})}
-        for name, value in given.items():
-            argv += ["-e", json.dumps({name: value})]
         log = self.directory / f"{len(self.running)}-{playbook}.log"
+        argv += extra_options(given, log.with_suffix(".json"))
         argv.append(str(CHECKOUT / "playbooks" / f"{playbook}.yml"))
         self.running.append(Running(argv, log, variables={"HOME": str(self.directory), **(around or {})}))
         return self.running[-1]

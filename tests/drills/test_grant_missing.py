@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ from tests.drills.leastrole import CLOSE, LEAST, MAKES, OPEN, STOP, UNDO, make_r
 from tests.drills.looks import Place
 from tests.drills.names import let_names_differ
 from tests.drills.test_row_held import HELD
-from tests.playbooks.runner import CHECKOUT, Running, beside
+from tests.playbooks.runner import CHECKOUT, Running, beside, extra_options
 from tests.rehearsal.estate import SETTINGS
 
 
@@ -152,7 +151,8 @@ def _named(place: Place, *grants: Collection[str]) -> set[str]:
 @pytest.mark.drill
 @pytest.mark.parametrize("made", [ENDS, BY_NAME], ids=["as-it-comes", "by-name"])
 def test_each_grant_has_its_turn_or_a_reason(place: Place, made: Mapping[str, Any], tmp_path: Path) -> None:
-    argv = [beside("ansible-playbook"), "-i", str(place.estate.inventory), "-e", json.dumps({**MAKES, **made})]
+    argv = [beside("ansible-playbook"), "-i", str(place.estate.inventory)]
+    argv += extra_options({**MAKES, **made}, tmp_path / "given.json")
     run = Running([*argv, str(CHECKOUT / "playbooks" / "bootstrap.yml")], tmp_path / "log").wait(timeout=300)
     assert run.rc == 0, run.output
     there, idle = granted(place), _named(place, IDLE)

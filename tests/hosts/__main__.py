@@ -1,18 +1,16 @@
 """The command line, in the checkout, as root: `python -m tests.hosts up|down|status|inventory|image|orphans`."""
 
 import argparse
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from tests.hosts import image
 from tests.hosts.composition import DEFAULT_STATE, OPTIONAL, composition
 from tests.hosts.engine import what_is_missing
 from tests.hosts.fleet import down, load, remove_orphans, up
 from tests.hosts.machine import HostsError
+from tools.gates import heed_signals
 
 
 def _up(state: Path, options: argparse.Namespace) -> int:
@@ -60,11 +58,6 @@ def _image(_state: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    # As Ctrl-C does: so that `up` takes down what it began.
-    raise KeyboardInterrupt
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 not as it should be (the reason on stderr)."""
     parser = argparse.ArgumentParser(prog="python -m tests.hosts", description="Real hosts for tests of playbooks.")
@@ -79,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     imaging = commands.add_parser("image", help="build the image of the hosts, if its recipe has changed")
     imaging.add_argument("--remove", action="store_true", help="remove it instead")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminated)
+    heed_signals()
     actions = {
         "up": _up,
         "down": _down,

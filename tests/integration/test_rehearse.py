@@ -250,13 +250,18 @@ def test_a_host_that_is_lost_for_one_task_is_not_as_before(place: Staging, after
         ("__rehearse_data", "__rehearse_opened", "and NOT all is as before."),
         ("__rehearse_opened", "__rehearse_enabled", "and all is as before."),
         ("__rehearse_asked", "__rehearse_planted", "and all is as before."),
+        # While the team's file breaks something.
+        ("__rehearse_planted", "__rehearse_there", "and all is as before."),
     ],
 )
 def test_a_host_that_is_lost_while_it_is_set_up_is_not_rehearsed_on(
     place: Staging, after: str, lost: str, end: str
 ) -> None:
     before = place.rows()
-    run = place.rehearse(**silent_where(f"{after} is defined and {lost} is not defined"))
+    task = {"name": "Break", "ansible.builtin.command": {"argv": ["true"]}}
+    (place.directory / "break.yml").write_text(json.dumps([task]))
+    nowhere = silent_where(f"{after} is defined and {lost} is not defined")
+    run = place.rehearse(**nowhere, kanban_rehearse_break=[str(place.directory / "break.yml")])
     assert run.rc == 2, run.output
     assert f"NOT GREEN: scenario3, {end}" in run.screen
     assert "NOT SET UP: db1: " in run.screen

@@ -178,7 +178,8 @@ class Application:
             f"ALTER ROLE {ROLE} PASSWORD '{self.database_password}';"
             f"CREATE DATABASE {self.site.database} TEMPLATE {TEMPLATE} OWNER {ROLE}"
         )
-        with tempfile.TemporaryDirectory() as name:
+        # A killed call leaves it where everything else of the site is removed.
+        with tempfile.TemporaryDirectory(dir=self.site.directory) as name:
             copied = Path(name) / "chatia"
             shutil.copytree(SOURCE / "app", copied / "app", ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copy(SOURCE / "server.py", copied)

@@ -21,7 +21,7 @@ from tests.hosts import files
 from tests.hosts.fleet import Fleet
 from tests.hosts.host import Host, until
 from tests.hosts.machine import call
-from tests.playbooks.runner import CHECKOUT, Run, Running, beside
+from tests.playbooks.runner import CHECKOUT, Run, Running, beside, extra_options
 
 TENANTS = 3_000
 ON = 1_000
@@ -185,12 +185,12 @@ class Site:
         given = hosts if isinstance(hosts, Mapping) else {name: {} for name in hosts}
         inventory = self.inventory(given, {**({} if whole else FLAG_ALONE), **(variables or {})})
         argv = [beside("ansible-playbook"), "-i", str(inventory), *options]
-        for name, value in {**({} if whole else NO_OTHER_TIER), **(extra or {})}.items():
-            argv += ["-e", json.dumps({name: value})]
+        log = self._log(playbook)
+        argv += extra_options({**({} if whole else NO_OTHER_TIER), **(extra or {})}, log.with_suffix(".json"))
         path = str(CHECKOUT / "playbooks" / f"{playbook}.yml")
         # What a run keeps on the controller goes with the test.
         around = {"HOME": str(self.directory), **(environment or {})}
-        running = Running([*argv, path], self._log(playbook), variables=around)
+        running = Running([*argv, path], log, variables=around)
         self.running.append(running)
         return running
 

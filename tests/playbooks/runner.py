@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,8 +16,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.documents.started import note
+from tests.hosts import files
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE = CHECKOUT / ".cache" / "ansible"
@@ -31,6 +34,15 @@ _MARK = "KANBAN_TEST_RUN"
 def beside(program: str) -> str:
     """Return a program of the environment that these tests run in."""
     return str(Path(sys.executable).with_name(program))
+
+
+def extra_options(given: Mapping[str, Any], secret: Path) -> list[str]:
+    """Return the options of a command line for variables, as a person gives them: passwords by the file ``secret``."""
+    hidden = {name: value for name, value in given.items() if name.endswith("_password")}
+    if hidden:
+        files.write(secret, json.dumps(hidden))
+    typed = [json.dumps({name: value}) for name, value in given.items() if name not in hidden]
+    return [word for value in [*([f"@{secret}"] if hidden else []), *typed] for word in ("-e", value)]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -20,8 +20,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from tests.hosts.engine import what_is_missing
 from tests.hosts.files import control_directory, fleet_id
@@ -32,12 +30,14 @@ from tests.rehearsal.estate import STATE, take_down
 from tests.rehearsal.record import RECORDS
 from tests.rehearsal.stages import LIMITS, Stages
 from tests.rehearsal.timings import Timings, table
-from tools.gates import JUNIT, Result, write_junit
+from tools.gates import JUNIT, Result, heed_signals, write_junit
 
 # In the environment of everything that a rehearsal of this checkout starts; its value says where the estate is.
 MARK = "KANBAN_REHEARSAL"
 # The tests of molecule/ that say whether something was lost.
 _LOST = re.compile(r"^(?:FAILED|ERROR) \S*(?:/test_account|/test_dump|refused/test_controller)\.py::", re.MULTILINE)
+# Two rehearsals in one checkout would take each other's hosts away.
+LOCK = Path("/run") / f"kanban-rehearsal-{fleet_id(STATE)}.lock"
 SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
 
 
@@ -170,11 +170,6 @@ def end_what_is_left(state: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    # Do as Ctrl-C does, so that what was begun is taken down.
-    raise KeyboardInterrupt
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play scenarios one after the other; return 1 if one did not go well."""
     parser = argparse.ArgumentParser(prog="python -m tests.rehearsal.run", description="Play scenarios of molecule/.")
@@ -184,15 +179,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.scenario) - set(SCENARIOS):
         parser.error(f"there is no {', '.join(sorted(unknown))}: there is {', '.join(SCENARIOS)}")
-    signal.signal(signal.SIGTERM, _terminated)
+    heed_signals()
     (JUNIT / "rehearse.xml").unlink(missing_ok=True)
     played: list[Played] = []
     try:
         if missing := what_is_missing():
             raise HostsError(missing)
         RECORDS.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Two rehearsals in one checkout would take each other's hosts away: the second waits.
-        with locked(Path("/run") / f"kanban-rehearsal-{fleet_id(STATE)}.lock", timeout=3600):
+        with locked(LOCK, timeout=3600):
             end_what_is_left(STATE)
             if options.clear:
                 take_down(STATE)

@@ -15,12 +15,9 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import yaml
 
@@ -36,6 +33,7 @@ from tests.timed.cases import Case, cases
 from tests.timed.figures import Ratios, complaints, ratios, table, uneven, unjudged
 from tests.timed.job import TIMINGS, Jobs
 from tests.timed.session import CannotPutBackError, Session, what_is_left
+from tools.gates import heed_signals
 
 STATE = TIMINGS / "estate"
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -99,10 +97,6 @@ def _session(case: Case, runs: int) -> Session:
             take_down(STATE)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and keep; return 0 if all runs met their objectives and the p95 its goals."""
     parser = argparse.ArgumentParser(prog="python -m tests.timed", description=__doc__)
@@ -115,8 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A person's own Ansible settings must have no effect, and runner passes on whatever is there.
     for name in [name for name in os.environ if name.startswith(("ANSIBLE_", "JOB_ID"))]:
         del os.environ[name]
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    heed_signals()
     try:
         if missing := what_is_missing():
             raise HostsError(missing)

@@ -39,6 +39,11 @@ class Case:
     errors: Sequence[int] = ()
     hurts: tuple[str, float] | None = None
 
+    def left_on(self, before: int) -> int:
+        """Return how many companies have the feature after the stop, of those who had it before."""
+        # Only scenario 2 leaves it to those who do not suffer.
+        return before - len(self.errors) if self.scenario == "scenario2" else 0
+
     def strayed(self, timings: Timings | None) -> str:
         """Say what a run led to, if that is not what is timed; empty if it is."""
         found = timings.scenario if timings else "nothing that it stopped"

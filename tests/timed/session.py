@@ -20,9 +20,10 @@ from tests.playbooks.place import BLOCK
 from tests.playbooks.runner import CHECKOUT
 from tests.rehearsal import errors
 from tests.rehearsal.estate import SETTINGS, Estate
-from tests.rehearsal.steady import assert_hurts
+from tests.rehearsal.steady import assert_hurts, on
 from tests.rehearsal.timings import timings_of, undone_after
 from tests.staging.app.misbehaviour import KEY, MEANINGS
+from tests.staging.settings import DATA
 from tests.timed.cases import Case
 from tests.timed.figures import PING
 from tests.timed.job import FACTS, TIMINGS, Job, Jobs
@@ -39,10 +40,11 @@ def what_is_left(estate: Estate, seconds: float = 30) -> str:
     ``seconds``: the time for the replica to catch up.
     """
     deadline = time.monotonic() + seconds
-    while estate.site.psql("db2", SETTINGS) != estate.kept_settings.strip():
-        if time.monotonic() > deadline:
-            return "somebody's settings are not what they were"
-        time.sleep(0.2)
+    for host in ("db1", "db2"):
+        while estate.site.psql(host, SETTINGS) != estate.kept_settings.strip():
+            if time.monotonic() > deadline:
+                return f"somebody's settings are not what they were at {host}"
+            time.sleep(0.2)
     if estate.site.redis("EXISTS", BLOCK) != "0":
         return "the write block is held"
     if estate.site.redis("EXISTS", KEY) != "0":
@@ -104,7 +106,10 @@ class Session:
         self._break()
         job = self._run(PLAYBOOKS / f"{self.case.playbook}.yml", number, "stop", **self.case.extra)
         timings = timings_of(job.lines)
-        if not self._count(job.problem or self.case.strayed(timings)) and timings is not None:
+        # Looked at past the collection, before anything is put back.
+        have, expected = on(self.jobs.estate, "db1"), self.case.left_on(DATA.expected_on())
+        unlike = "" if have == expected else f"run {number}: {have} companies are on, and {expected} should be"
+        if not self._count(job.problem or self.case.strayed(timings) or unlike) and timings is not None:
             for name in ("disabled", "verified", "total"):
                 value = getattr(timings, name)
                 if value is not None:

@@ -64,6 +64,13 @@ def test_a_place_that_nobody_names_could_be_production() -> None:
     assert [rehearsal_place("staging", one) for one in ("scenario1", "put_back")] == [[], []]
 
 
+def test_what_only_the_inventory_asks_for_is_refused_because_another_playbook_would_run() -> None:
+    assert rehearsal_place("staging", "scenario1", typed="scenario1") == []
+    (why,) = rehearsal_place("staging", "scenario1", typed="scenario3")
+    assert why.endswith("scenario3 would be run and recorded as scenario1. Give it on the command line: "
+                        "-e kanban_rehearse=scenario1")  # fmt: skip
+
+
 def test_it_begins_where_every_host_says_yes() -> None:
     found = decide()
     assert (found["goes"], found["puts_back"], found["refused"]) == (True, False, [])

@@ -116,7 +116,7 @@ def test_the_time_is_for_all_and_what_was_not_reached_has_failed(place: Path) ->
     assert (place / "hangs.cleared").exists()
 
 
-@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_ends_all_and_counts_what_there_is(place: Path, way: signal.Signals) -> None:
     with start(place, "hangs", "wrong") as process:
         wait_until((place / "hangs.pid").exists)
