@@ -9,7 +9,6 @@ from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import incident_to_undo, is_known
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import page_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import flag_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import as_screen, extra_vars
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdict import verdict
 
@@ -21,7 +20,6 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "error_page": page_of,
-            "flag_line": flag_line,
             "incident_to_undo": incident_to_undo,
             "is_known": is_known,
             "extra_vars": extra_vars,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import replace
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import plan
@@ -17,7 +16,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencebe
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import Moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencewithkill import raise_with_kill
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pause import Pause
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     SHOWN,
     Place,
@@ -27,9 +25,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place impo
     look,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS, Login
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stageholders import had_default, who_lacks_it
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 
 _MOST_LACKING = 10_000
@@ -47,25 +42,16 @@ def change_flag(
     place = look(login, request)
     evidence.go()
     try:
-        stage: dict[str, Any] = {}
-        if request.share is not None and not place.server.in_recovery:
-            of_stage = Restore(place, request)
-            stage = {"stage": of_stage.narrow_to_stage()}
-            if request.withdrawn and request.share == WHOLE:
-                request = replace(request, global_default=had_default(place, of_stage.incident))
-                stage["stage"]["default"] = request.global_default
         if place.server.in_recovery:
             result, error = _on_replica(place, request)
-        elif request.state == "restored":
-            undo = Restore(place, request)
-            result, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
-            result["incident"] = undo.incident_result()
-            if stage and check_mode and result["incident"]["in_ledger"]:
-                result.update(who_lacks_it(place, undo.incident, result))
-        elif request.state == "paused":
-            pause = Pause(place, request)
-            error = pause.run(check_mode)
-            result = {**pause.result, "incident": pause.incident_result()}
+        elif request.state in ("restored", "paused"):
+            # Not above: a kill would have to read and compile it, on each host.
+            from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagback import (  # noqa: PLC0415
+                pause,
+                put_back,
+            )
+
+            result, error = (put_back if request.state == "restored" else pause)(place, request, check_mode)
         elif check_mode:
             result, error = plan(place, request), None
         else:
@@ -75,7 +61,7 @@ def change_flag(
     finally:
         place.close()
     named = {"list_id": list_id(request.tenants)}
-    result = {**result, **stage, **named, **_common(place, started)}
+    result = {**result, **named, **_common(place, started)}
     if request.fence and request.state == "disabled" and not check_mode:
         result.update(raise_with_kill(login, request, result, time.monotonic() - started))
     return evidence.told(result), error

@@ -166,23 +166,6 @@ def warnings_of(answer: Answer) -> list[str]:
     return [text for text in told if not any(own in text for own in _ANSIBLES_OWN)]
 
 
-def flag_line(answer: Answer, name: str, plan: bool = False) -> str:
-    """Return one line about one host's kill, shown as soon as it is known; ``plan``: nothing was done."""
-    host = Host(name, answer, {})
-    if not host.answered:
-        return f"{name}: {host.why_not}"
-    if answer.get("failed") or "enabled_after" not in answer:
-        return f"{name}: {one_line(answer.get('error', {}).get('what') or answer.get('msg', ''))}"
-    if host.is_replica:
-        return f"{name}: a replica, it sees {answer['enabled_after']:,} of {answer['total']:,} tenants on"
-    if plan:
-        return f"{name}: {answer['changed_count']:,} of {answer['total']:,} tenants would be switched off"
-    took = f"in {answer.get('contained_ms', answer.get('elapsed_ms', 0)) / 1000:.2f} s"
-    where = one_line(f"{answer['database']['name']} at {answer['database']['address']}")
-    left = f"{answer['enabled_after']:,} of {answer['total']:,} left on"
-    return f"{name}, {where}: {answer['changed_count']:,} tenants switched off {took}, {left}"
-
-
 def database_line(host: Host, kind: str, plan: bool = False) -> str:
     """Return one line about the state of one database."""
     last, where = host.last, host.last["database"]

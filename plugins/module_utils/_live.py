@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._liverunnin
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livesteps import figure
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livetext import BAD, GOOD, HEADING, ODD, Line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import KEEP_OPEN
 
 OK, FAILED, UNREACHABLE = "ok", "failed", "unreachable"
 # At most so many databases are introduced one by one; a larger fleet is left to the screens.
@@ -74,6 +75,7 @@ class Live:
         self.running = Running()
         # Whether the play that is under way has shown a screen.
         self.has_screen = False
+        self._keep_open = False
         self._playbook, self._check_mode, self._said = playbook, check_mode, said
         self._began = self._clock_began = at
         self._objectives: Facts = {}
@@ -192,12 +194,11 @@ class Live:
             return lines
         if text.is_screen(message):
             self.has_screen = True
+            self._keep_open = self._keep_open or KEEP_OPEN in str(message)
             title = Line(clean(name, 200), HEADING)
             return [*lines, *self._under_heading(at, [Line(""), title, *text.screen(message)])]
         if role == "observe":
             self._watch = clean(message, text.LONGEST)
-            return lines
-        if role == "contain":
             return lines
         shown = f"{text.clock(at - self._clock_began)}  {clean(message, text.LONGEST)}"
         return [*lines, *self._under_heading(at, [Line(shown, text.PLAIN, 7)])]
@@ -234,6 +235,8 @@ class Live:
             lines += [Line(clean(failure, text.LONGEST), BAD)] if failure else []
         if place:
             lines.append(Line(f"Journal: {clean(place, text.LONGEST)}", text.PLAIN, None))
+        if self._keep_open:
+            return [*lines, Line(KEEP_OPEN, BAD)]
         return [*lines, Line(_LEFT) if failed else Line(_SAFE, GOOD)]
 
     def heading(self) -> list[Line]:

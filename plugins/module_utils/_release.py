@@ -127,16 +127,18 @@ def release_outcome(
 ) -> dict[str, Any]:
     """Return whether what was given back has to be refused again (``raise``), and ``why``.
 
-    Also ``tested``, whether somebody saw that the application works; ``stopped``, whether it was stopped meanwhile;
+    Also ``tested``, whether somebody moved a card and saw it moved; ``stopped``, whether it was stopped meanwhile;
     ``unknown``, where that is not known; ``kept``, lines about where writes could not be given back; ``never``, whether
     that was everywhere, before anything was lowered, and nobody stopped it.
 
-    :param tests: each with ``what`` it is called, whether it is ``wanted``, and ``answers`` of ``smoke_test``.
+    :param tests: each with ``what`` it is called, whether it is ``wanted``, whether it ``writes`` (the walk through V1
+        only reads, so it tests nothing of what was given back), and ``answers`` of ``smoke_test``.
     :param before: of ``incident_info`` at the beginning, for each database that acts; ``after``: the same as of now.
     :param kept: databases where writes could not be given back, so that nothing is tested: each one's ``host``, the
         ``answer`` that failed, and that of lowering its ``fence``, empty if nobody tried.
     """
-    results = [(str(test["what"]), *_passed(test["answers"])) for test in tests if test["wanted"]]
+    made = [test for test in tests if test["wanted"]]
+    results = [(str(test["what"]), *_passed(test["answers"])) for test in made]
     # Tests after one that failed were not tried.
     failed = [f"the {what} {wrong}" for what, _passed_it, wrong in results if wrong][:1]
     why, unknown = [], []
@@ -156,7 +158,7 @@ def release_outcome(
     return {
         "raise": bool(why),
         "why": why,
-        "tested": any(passed for _what, passed, _wrong in results) and not why,
+        "tested": any(test["writes"] and result[1] for test, result in zip(made, results)) and not why,
         "stopped": stopped,
         "unknown": unknown,
         "kept": [_kept_line(one, one["host"] in untouched) for one in kept],

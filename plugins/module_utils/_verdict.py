@@ -135,7 +135,18 @@ def verdict(
             undo = undo_of(one_line(incident_id), arguments)
             corrupt = any(part["kind"] == RECOVER for part in parts)
             joined = any(host.joined for host in standing.acted)
-            ends = next_lines(word, what, undo, check_mode, still_open, refused, decided, corrupt, joined)
+            ends = next_lines(
+                word,
+                what,
+                undo,
+                check_mode,
+                still_open,
+                refused,
+                decided,
+                corrupt,
+                joined,
+                unsaved=any(unsaved_lines(host) for host in (*standing.acted, *standing.replaced)),
+            )
             lines += [*to_mend, *ends, *to_do] if word in ("degraded", "failed") else [*to_do, *ends]
         if not reached and word == "degraded" and not check_mode:
             lines += [

@@ -10,6 +10,8 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of, id_to_type
 
+# Where nobody else could keep who had the flag.
+KEEP_OPEN = "Do NOT close this terminal before the lines after SAVE are saved."
 _MEND = "Next: mend what is named above and type the same command again; it goes on where this one stopped."
 
 
@@ -40,11 +42,14 @@ def next_lines(
     decided: bool,
     corrupt: bool,
     joined: bool,
+    unsaved: bool = False,
 ) -> list[str]:
     """Return what is to be done next.
 
     :param joined: whether the incident existed before this run, which may know little of what was found in it.
+    :param unsaved: whether this screen alone says who had the flag.
     """
+    ends = KEEP_OPEN if unsaved else "It is safe to close this terminal."
     # Undoing a misfire would give back writes, and the feature, over data that is corrupt.
     misfire = what == "contain" and not corrupt
     this = (
@@ -73,6 +78,6 @@ def next_lines(
                 else []
             ),
             *([f"Next, if {this}:", undo] if misfire else []),
-            "It is safe to close this terminal.",
+            ends,
         ]
-    return ["Next: look at one of these tenants in the application. It is safe to close this terminal."]
+    return [f"Next: look at one of these tenants in the application. {ends}"]

@@ -24,7 +24,6 @@ from tests.playbooks.turns import killed_in_turn, tasks
 # here.
 MOMENTS = (
     "contain : Switch the flag off",
-    "contain : Say what holds on this database",
     "contain : Raise the fence",
     "contain : Hold the write block",
     "contain : Note when containment was done here",

@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import NOT_ASKED
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, flag_line, one_line
-from tests.unit.answers import REFUSED, UNREACHABLE, Answer, answer, database, judge, replica, swept, text
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import KEEP_OPEN
+from tests.unit.answers import REFUSED, UNREACHABLE, Answer, answer, database, judge, swept, text
+
+UNSAVED: Answer = {
+    "kept_in": "result",
+    "path": None,
+    "file_name": "INC-1.priors.jsonl",
+    "unsaved": [{"action": "disabled"}],
+}
 
 
 @pytest.mark.parametrize("what", ["contain", "restore"])
@@ -162,21 +170,12 @@ def test_warnings_of_both_answers_are_told_once_each() -> None:
         ({"db1": answer()}, "restore", "It is safe to close this terminal."),
         ({"db1": UNREACHABLE}, "contain", "it goes on where this one stopped."),
         ({}, "contain", "it goes on where this one stopped."),
+        ({"db1": answer(priors=UNSAVED)}, "contain", KEEP_OPEN),
+        ({"db1": answer(priors=UNSAVED)}, "restore", KEEP_OPEN),
     ],
 )
 def test_the_last_line_says_what_to_do_next(hosts: dict[str, Answer], what: str, last: str) -> None:
     assert judge(hosts, what=what)["lines"][-1].endswith(last)
-
-
-def test_one_hosts_kill_is_told_as_soon_as_it_is_known() -> None:
-    told = flag_line(answer(), "db1")
-    assert "300 tenants switched off in 0.42 s, 0 of 1,000 left on" in told
-    assert flag_line(answer(on=2), "db1") == "db1: 2 tenants are still on."
-    assert flag_line(replica(on=300), "db2") == "db2: a replica, it sees 300 of 1,000 tenants on"
-    assert flag_line(REFUSED, "db2") == "db2: db2:5432/crm: password authentication failed."
-    assert flag_line({}, "db2").startswith("db2: was not asked")
-    cut_off = {"failed": True, "msg": "The deadline is over.", "database": replica()["database"]}
-    assert flag_line(cut_off, "db2") == "db2: The deadline is over."
 
 
 _odd = st.text(st.sampled_from('a{}%"\n\r\t\x0b\u2028\x1b '), min_size=1, max_size=30)

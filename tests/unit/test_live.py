@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _livetext as text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._live import FAILED, UNREACHABLE, Live, Step
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livetext import BAD, ODD, Line, clock, folded
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import visible
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._livetext import BAD, ODD, Line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import KEEP_OPEN
 
 AT = 1_795_759_224.0
 FACTS = {
@@ -128,7 +127,6 @@ def test_what_keeps_books_is_silent() -> None:
     made = live(apart=True)
     assert made.ended(step(ours=False, module="ansible.builtin.set_fact")) == []
     made.skipped("db1", "t1")
-    assert made.message(AT + 2, "Say what holds on this database", "contain", "db1: 9 tenants switched off") == []
     assert made.play_began(AT + 3, "2. Nothing", "scenario3", True) == []
     changed = made.ended(step(ours=False, module="ansible.builtin.copy", changed=True))
     assert texts(changed)[-1] == "00:04  Switch it off [db1]: done"
@@ -225,6 +223,15 @@ def test_last_lines(failure: str, verdict: str, check_mode: bool, word: str) -> 
     assert any(line.kind == BAD for line in lines) == bool(failure)
 
 
+def test_a_screen_that_alone_says_who_had_the_flag_keeps_the_terminal_open() -> None:
+    made = live()
+    made.message(
+        AT + 2, "What holds", "verdict", ["CONTAINED: everybody.", "db1: SAVE THE NEXT 1 LINES", "{}", KEEP_OPEN]
+    )
+    for failed in (False, True):
+        assert made.last(AT + 31, failed, "", "contained", "")[-1].text == KEEP_OPEN
+
+
 def test_the_incident_is_said_as_soon_as_it_is_known_and_not_twice() -> None:
     made = live(apart=True)
     assert texts(made.name("INC-7", False)) == ["Incident     INC-7, unless a ledger has one open"]
@@ -245,28 +252,6 @@ def test_in_ansible_s_own_words_only_clocks_and_first_lines_are_added() -> None:
     assert made.status(AT + 50) == ""
 
 
-def test_lines_are_folded_between_words_and_lines_to_copy_are_not() -> None:
-    line = text.step(4, "Keep the flag off", ["db1"], "400 of 400 tenants off, latch up", ODD)
-    assert folded(line, 40).split("\n") == [
-        "00:04  Keep the flag off [db1]: 400 of",
-        "       400 tenants off, latch up",
-    ]
-    assert folded(line, None) == line.text
-    assert all(len(part) <= 40 for part in folded(line, 40).split("\n"))
-    command = "ansible-playbook chatia.kanban_rollback.scenario3 -e kanban_incident_id=INC-1"
-    ends = "db1: to end it: SELECT pg_terminate_backend(4711) and then type the same again"
-    assert [folded(line, 30) for line in text.screen([command, ends])] == [command, ends]
-    assert folded(text.screen(["  a b c d e f g h i j k l m n"])[0], 20).split("\n") == [
-        "  a b c d e f g h i",
-        "    j k l m n",
-    ]
-
-
-def test_clocks_and_cleaning() -> None:
-    assert [clock(at) for at in (-1, 4.9, 3599, 3725)] == ["00:00", "00:04", "59:59", "1:02:05"]
-    assert visible("a\tb\x1b[0m\r\u2028é") == "a�b�[0m��é"
-
-
 def test_how_far_a_long_step_is_stands_before_its_name() -> None:
     made = live()
     made.host_began(AT + 2, step(), None)
@@ -283,13 +268,3 @@ def test_a_play_has_a_screen_once_it_has_said_one() -> None:
     assert made.has_screen
     made.play_began(AT + 3, "2. Next", "scenario3", False)
     assert not made.has_screen
-
-
-def test_of_files_in_a_result_only_the_length_is_shown() -> None:
-    long, told = "x" * 1234, "(1,234 characters, shown with -vvvv)"
-    carried = {"keep": [{"name": "words.md", "text": long}], "words": {"root_cause": long, "eta": "soon"}, "msg": long}
-    assert text.without_files(carried) == {
-        "keep": [{"name": "words.md", "text": told}], "words": {"root_cause": told, "eta": "soon"}, "msg": long,
-    }  # fmt: skip
-    failure = {"failed": True, "content": long}
-    assert text.without_files({"results": [failure, {"content": long}]}) == {"results": [failure, {"content": told}]}

@@ -42,8 +42,8 @@ def decide(*infos: Answer, failures: tuple[str, ...] = (), **more: Any) -> dict[
 
 def outcome(decision: Any, smoke: list[Answer], walk: list[Answer], now: Answer, **more: Any) -> dict[str, Any]:
     tests = [
-        {"what": "smoke test", "wanted": more.pop("wanted", True), "answers": smoke},
-        {"what": "V1 walk", "wanted": True, "answers": walk},
+        {"what": "smoke test", "wanted": more.pop("wanted", True), "writes": True, "answers": smoke},
+        {"what": "V1 walk", "wanted": True, "writes": False, "answers": walk},
     ]
     return release_outcome(decision, tests, [info()], [now], **more)
 

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``feature_flag`` does besides switching: an undo, whole or in stages, and a pause. A kill does without it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pause import Pause
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stageholders import had_default, who_lacks_it
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
+
+Done = tuple[dict[str, Any], "KanbanError | None"]
+
+
+def put_back(place: Place, request: Request, check_mode: bool) -> Done:
+    """Undo what an incident has switched off, for everybody or for a stage; return result and error, if any."""
+    stage: dict[str, Any] = {}
+    if request.share is not None:
+        of_stage = Restore(place, request)
+        stage = {"stage": of_stage.narrow_to_stage()}
+        if request.withdrawn and request.share == WHOLE:
+            request = replace(request, global_default=had_default(place, of_stage.incident))
+            stage["stage"]["default"] = request.global_default
+    undo = Restore(place, request)
+    result, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
+    result["incident"] = undo.incident_result()
+    if stage and check_mode and result["incident"]["in_ledger"]:
+        result.update(who_lacks_it(place, undo.incident, result))
+    return {**result, **stage}, error
+
+
+def pause(place: Place, request: Request, check_mode: bool) -> Done:
+    """Keep anybody else from getting the feature; return result and error, if any."""
+    begun = Pause(place, request)
+    error = begun.run(check_mode)
+    return {**begun.result, "incident": begun.incident_result()}, error
