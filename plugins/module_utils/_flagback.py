@@ -15,27 +15,28 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stageholde
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undo import Restore
 
-Done = tuple[dict[str, Any], "KanbanError | None"]
+
+def narrowed(place: Place, request: Request) -> tuple[Request, dict[str, Any]]:
+    """Narrow a place to the tenants of a stage; return the request for it, and the result's ``stage``."""
+    of_stage = Restore(place, request)
+    stage = of_stage.narrow_to_stage()
+    if request.withdrawn and request.share == WHOLE:
+        request = replace(request, global_default=had_default(place, of_stage.incident))
+        stage["default"] = request.global_default
+    return request, {"stage": stage}
 
 
-def put_back(place: Place, request: Request, check_mode: bool) -> Done:
-    """Undo what an incident has switched off, for everybody or for a stage; return result and error, if any."""
-    stage: dict[str, Any] = {}
-    if request.share is not None:
-        of_stage = Restore(place, request)
-        stage = {"stage": of_stage.narrow_to_stage()}
-        if request.withdrawn and request.share == WHOLE:
-            request = replace(request, global_default=had_default(place, of_stage.incident))
-            stage["stage"]["default"] = request.global_default
+def put_back(place: Place, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
+    """Undo what an incident has switched off; return result and error, if any."""
     undo = Restore(place, request)
     result, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
     result["incident"] = undo.incident_result()
-    if stage and check_mode and result["incident"]["in_ledger"]:
+    if request.share is not None and check_mode and result["incident"]["in_ledger"]:
         result.update(who_lacks_it(place, undo.incident, result))
-    return {**result, **stage}, error
+    return result, error
 
 
-def pause(place: Place, request: Request, check_mode: bool) -> Done:
+def pause(place: Place, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
     """Keep anybody else from getting the feature; return result and error, if any."""
     begun = Pause(place, request)
     error = begun.run(check_mode)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from types import ModuleType
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import plan
@@ -42,16 +43,15 @@ def change_flag(
     place = look(login, request)
     evidence.go()
     try:
+        stage: dict[str, Any] = {}
+        if request.share is not None and not place.server.in_recovery:
+            request, stage = _back().narrowed(place, request)
         if place.server.in_recovery:
             result, error = _on_replica(place, request)
-        elif request.state in ("restored", "paused"):
-            # Not above: a kill would have to read and compile it, on each host.
-            from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagback import (  # noqa: PLC0415
-                pause,
-                put_back,
-            )
-
-            result, error = (put_back if request.state == "restored" else pause)(place, request, check_mode)
+        elif request.state == "restored":
+            result, error = _back().put_back(place, request, check_mode)
+        elif request.state == "paused":
+            result, error = _back().pause(place, request, check_mode)
         elif check_mode:
             result, error = plan(place, request), None
         else:
@@ -61,10 +61,17 @@ def change_flag(
     finally:
         place.close()
     named = {"list_id": list_id(request.tenants)}
-    result = {**result, **named, **_common(place, started)}
+    result = {**result, **stage, **named, **_common(place, started)}
     if request.fence and request.state == "disabled" and not check_mode:
         result.update(raise_with_kill(login, request, result, time.monotonic() - started))
     return evidence.told(result), error
+
+
+def _back() -> ModuleType:
+    """Return what only an undo, a stage and a pause need: a kill would have to read and compile it, on each host."""
+    from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _flagback  # noqa: PLC0415
+
+    return _flagback
 
 
 def list_id(tenants: Sequence[str] | None) -> str | None:
