@@ -193,10 +193,10 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true", help="go on where an earlier call of this commit was ended")
     options, more = parser.parse_known_args()
     heed_signals()
-    begin(options.resume)
     drills = listed([DRILLS, *more]) | ({} if options.faults else listed([*_BESIDE, *more]))
     if not drills:
         raise SystemExit(f"there is no drill that {' '.join(more)} chooses")
+    begin(options.resume)
     numbers = range(1, options.rounds + 1)
     content = [play(number, drills) for number in numbers]
     rounds = [of_round(number) for number in numbers]
