@@ -14,7 +14,6 @@ EARLY := tests/integration/test_[!q-z]*.py
 EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast)
 LATE_LANE := unit,servers-late$(if $(ROOT),$(comma)rehearse)
 PYTEST := .venv/bin/python -m pytest --durations=15
-# With CI set, a test that cannot have hosts fails: a drill that was not played must not look like one that passed.
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
 # Where byte code may not be kept, each of thousands of processes would compile its imports anew: a quarter of a playbook's
@@ -87,6 +86,7 @@ CELLS ?=
 matrix: venv ## try every PostgreSQL, Redis, Ansible and Python that docs/support.md lists, and write its table; CELLS="redis-7 core-2.18"
 	@nice -n 10 .venv/bin/python -m tools.matrix $(CELLS)
 
+# With CI set, a test that cannot have hosts fails: a drill that was not played must not look like one that passed.
 drills: venv venv-awx venv-eda venv-rehearse ## play every drill, as root: a fault, the real playbook, people at work; and what else is too long for test (hours)
 	@CI=1 $(PYTEST) tests -m drill --ignore=tests/unit --junitxml=.cache/junit/drills.xml
 

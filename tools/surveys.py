@@ -64,7 +64,8 @@ def question(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     if spec.get("no_log"):
         raise ValueError(f"{name} is a secret: AWX shows extra variables, so it belongs to a credential")
     described = spec["description"] if isinstance(spec["description"], str) else " ".join(spec["description"])
-    title, _dot, more = plain(described).partition(". ")
+    described = plain(described)
+    title, _dot, more = described.partition(". ")
     choices = [str(choice) for choice in spec.get("choices", []) if choice != ""]
     many = spec["type"] == "list" and spec.get("elements") == "str" and choices
     if not many and spec["type"] not in _TYPES:
@@ -75,7 +76,7 @@ def question(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     usual = spec.get("default")
     usual = {True: "true", False: "false"}.get(usual, usual) if isinstance(usual, bool) else usual
     # What is read before any inventory says so in its description.
-    where = "" if "(extra vars)" in plain(described) else "what the inventory says, or "
+    where = "" if "(extra vars)" in described else "what the inventory says, or "
     hint = "" if usual in (None, "", []) else f"Left open it is {where}{usual}."
     found = {
         "question_name": title.rstrip("."),

@@ -105,6 +105,8 @@ def down(state: Path = DEFAULT_STATE) -> None:
 
     Touches only what carries the label of this state directory. Raises HostsError if something cannot be removed.
     """
+    if missing := what_is_missing():
+        raise HostsError(missing)
     state = state.resolve()
     with _lock(state):
         _remove(state)

@@ -29,8 +29,9 @@ def count(event, arguments):
 
 sys.addaudithook(count)
 from archived import _compileonce, beside, below
-assert [beside.VALUE, below.VALUE] == ["here", "below"]
-found = [_compileonce, beside, below]
+from archived.below import deep
+assert [beside.VALUE, below.VALUE, deep.VALUE] == ["here", "below", "deep"]
+found = [_compileonce, beside, below, deep]
 print(json.dumps({module.__file__: compiled[module.__file__] for module in found}))
 """
 
@@ -43,6 +44,7 @@ def archive(tmp_path: Path) -> Path:
         file.write(_compileonce.__file__, "archived/_compileonce.py")
         file.writestr("archived/beside.py", "VALUE = 'here'\n")
         file.writestr("archived/below/__init__.py", "VALUE = 'below'\n")
+        file.writestr("archived/below/deep.py", "VALUE = 'deep'\n")
     return path
 
 
@@ -53,7 +55,8 @@ def test_what_is_imported_after_it_is_compiled_once_and_says_where_it_is(archive
     compiled: dict[str, int] = json.loads(done.stdout)
     found = {str(Path(name).relative_to(archive / "archived")): count for name, count in compiled.items()}
     assert found["beside.py"] == 1
-    assert list(found) == ["_compileonce.py", "beside.py", "below/__init__.py"]
+    assert found["below/deep.py"] == 1
+    assert list(found) == ["_compileonce.py", "beside.py", "below/__init__.py", "below/deep.py"]
 
 
 def test_of_what_is_not_in_the_archive_it_knows_no_file(archive: Path) -> None:

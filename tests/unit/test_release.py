@@ -277,6 +277,9 @@ def test_the_screen_of_each_end() -> None:
     untested = screen(decide(info()), told, given=(*GIVEN, none))
     assert untested.startswith("degraded True\nRELEASED, NOT TESTED: ")
     assert "See for yourselves" in untested
+    # The walk only reads, so it says nothing about what was given back.
+    walked = outcome(decide(info()), [], [GOOD], info(), wanted=False)
+    assert screen(decide(info()), walked, given=(*GIVEN, none)).startswith("degraded True\nRELEASED, NOT TESTED: ")
     lost = {**GIVEN[0], "holds": False, "bad": ["the fence on db1 is not known"]}
     part = screen(decide(info()), given=(lost, TESTED))
     assert part.startswith("degraded True\nRELEASED IN PART: ")
