@@ -27,7 +27,7 @@ from tests.support import accounts, processes
 from tests.support.servers import workspace
 
 TENANTS, TICKETS = 400, 3_000
-PARTS = ("ansible.cfg", "galaxy.yml", "meta", "plugins", "roles", "playbooks", "inventories")
+PARTS = ("ansible.cfg", "galaxy.yml", "meta", "plugins", "roles", "playbooks", "inventories", "tools")
 PARTS_OF_TESTS = ("__init__.py", "support", "demo")
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="needs root to become another user")

@@ -20,8 +20,6 @@ from tests.playbooks.runner import Running
 from tests.staging.settings import DATA
 
 ON = DATA.expected_on()
-# The moment that counts in all of these: the kill is done, but what follows is not.
-KILLED = f"{ON} tenants switched off in"
 SAYS = (f"CONTAINED: Kanban V2 is off for all {DATA.tenants} tenants ({ON} were switched off now)",)
 KEPT = f"no prior value is missing: the kill had switched off {ON} on db1, and {ON} are recorded here"
 # The old primary is gone for good, and the person who types the command knows that by now.

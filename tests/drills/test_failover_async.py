@@ -13,6 +13,7 @@ import pytest
 
 from tests.drills.drill import HASTY, Drill
 from tests.drills.failovers import ON, ON_DB2, SAYS, ask_old_primary, cut_replication, fail_over, stopped_at
+from tests.playbooks.runner import SWITCHED_OFF
 from tests.rehearsal import record
 
 # Two who never had it are switched on after the replica stops listening: it does not know of them.
@@ -38,7 +39,7 @@ def test_failover_async(drill: Drill) -> None:
     drill.place.psql(_SWITCHED_ON)
     drill.estate.site.disconnect()
     running = drill.start(extra=HASTY)
-    with stopped_at(drill, running, f"{ON + 2} tenants switched off in"):
+    with stopped_at(drill, running, SWITCHED_OFF):
         fail_over(drill)
         assert drill.watch.looks[-1].on == ON, "the kill got across"
     left_at = drill.place.psql(_LEFT_AT)

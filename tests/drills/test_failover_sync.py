@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.drills.drill import HASTY, Drill
-from tests.drills.failovers import KEPT, KILLED, ON_DB2, SAYS, fail_over, make_synchronous, stopped_at
+from tests.drills.failovers import KEPT, ON_DB2, SAYS, fail_over, make_synchronous, stopped_at
+from tests.playbooks.runner import SWITCHED_OFF
 
 _FLAG = "the kill holds on the server that took over"
 
@@ -19,7 +20,7 @@ def test_failover_sync_once_the_flag_is_off(drill: Drill) -> None:
     drill.estate.site.disconnect()
     running = drill.start(extra=HASTY)
     # What is acknowledged from here on waits for the replica, and so does everything before it: the kill.
-    with stopped_at(drill, running, KILLED):
+    with stopped_at(drill, running, SWITCHED_OFF):
         fail_over(drill)
     # The evidence that was kept beside the kill is on the host that died.
     says = [*SAYS, _FLAG, KEPT, "NOT WELL: no evidence of db1"]

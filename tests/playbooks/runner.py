@@ -59,6 +59,10 @@ def one_line(text: str) -> str:
     return re.sub(r"(?<=\d),(?=\d{3}\b)", "", " ".join(text.split()).replace("''", "'"))
 
 
+# What Ansible says when the kill on db1 has answered: no task before it changes anything, and several come after it.
+SWITCHED_OFF = "changed: [db1]"
+
+
 @dataclass(frozen=True)
 class Run:
     """A playbook that has ended; ``seconds`` from Enter to the prompt."""

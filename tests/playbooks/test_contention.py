@@ -13,10 +13,10 @@ import psycopg2.extras
 import pytest
 from psycopg2.extensions import connection
 
-from tests.playbooks.place import ON, TENANTS, Site
+from tests.playbooks.place import TENANTS, Site
+from tests.playbooks.runner import SWITCHED_OFF
 
 SHORT = {"kanban_deadline": 2, "kanban_sweep_seconds": 1}
-SAID = f"{ON} tenants switched off in"
 
 
 def hold(session: connection) -> int:
@@ -65,7 +65,7 @@ def test_a_transaction_from_before_the_kill_cannot_bring_the_flag_back(site: Sit
         assert settings is not None
         assert settings[0]["kanbanV2Enabled"]
         running = site.start("scenario3")
-        running.says(SAID)
+        running.says(SWITCHED_OFF)
         # What an ORM does: it writes back all that it read, with the customer's change.
         settings[0]["timezone"] = "Asia/Tokyo"
         cursor.execute('UPDATE "Companies" SET settings = %s WHERE id = 3', (psycopg2.extras.Json(settings[0]),))

@@ -15,7 +15,7 @@ import pytest
 from tests.hosts.host import Host
 from tests.playbooks.application import Application
 from tests.playbooks.place import Site
-from tests.playbooks.runner import Run
+from tests.playbooks.runner import SWITCHED_OFF, Run
 from tests.staging.account import MESSAGE, acknowledged
 
 # Companies of the application, and those that have Kanban V2.
@@ -178,7 +178,7 @@ def test_processes_that_keep_the_flag_and_hosts_that_are_gone_are_named_and_neve
     site.disconnect()
     site.fault("app2", Host.blackhole)
     running = site.start("scenario1", whole=True, variables=variables)
-    contained = running.says(f"{ON} tenants switched off in")
+    contained = running.says(SWITCHED_OFF)
     run = running.wait(timeout=200)
     print(run.output)
     assert contained < SECONDS_TO_CONTAIN, run.output

@@ -15,7 +15,7 @@ import pytest
 from tests.hosts.host import Host
 from tests.playbooks.application import Application, running
 from tests.playbooks.place import IS_ON, ON, Site
-from tests.playbooks.runner import Run
+from tests.playbooks.runner import SWITCHED_OFF, Run
 from tests.playbooks.test_evidence_of_stops import taken
 from tests.staging.local import ask
 
@@ -114,7 +114,7 @@ def test_those_who_suffer_are_off_the_others_stay_on_and_it_holds(
         assert run.rc == 0, run.output
         assert "CONTAINED: Kanban V2 is off for the 3 tenants named (3 were switched off now)" in run.screen
         assert "HOLD: better" in run.screen
-        assert run.text.index("tenants that are on (5.0%) have more than 10 errors") < run.text.index("switched off in")
+        assert run.text.index("tenants that are on (5.0%) have more than 10 errors") < run.text.index(SWITCHED_OFF)
         assert sorted(on(site)) == before[3:]
         assert "app1: 2 of 2 processes serve V1" in run.screen
         for url in application.urls:

@@ -15,7 +15,7 @@ import pytest
 from tests.hosts.host import Host
 from tests.playbooks.bootstraps import CATALOG
 from tests.playbooks.place import BLOCK, ON, TENANTS, TICKETS, Site
-from tests.playbooks.runner import Run
+from tests.playbooks.runner import SWITCHED_OFF, Run
 
 ALL = {"kanban_reenable": "all"}
 HASTY = {"kanban_connect_timeout": 3, "kanban_drain_seconds": 2, "kanban_sweep_seconds": 2}
@@ -202,7 +202,7 @@ def test_a_redis_that_does_not_answer_neither_stops_nor_delays_the_rest(site: Si
     site.disconnect()
     site.fault("redis1", fault)
     running = site.start("scenario3", variables=HASTY, whole=True)
-    contained = running.says(f"{ON} tenants switched off in", timeout=30)
+    contained = running.says(SWITCHED_OFF, timeout=30)
     run = running.wait()
     assert contained < 10, run.output
     assert (run.rc != 0, site.on()) == (True, 0)

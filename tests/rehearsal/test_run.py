@@ -46,6 +46,7 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Use a separate place for records, lock and count, and pretend that this machine can make hosts."""
     monkeypatch.setattr(run, "RECORDS", tmp_path)
     monkeypatch.setattr(run, "STATE", tmp_path / "state")
+    monkeypatch.setattr(run, "LOCK", tmp_path / "lock")
     for module in (run, gates):
         monkeypatch.setattr(module, "JUNIT", tmp_path)
     monkeypatch.setattr(run, "what_is_missing", str)
