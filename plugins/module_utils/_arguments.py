@@ -108,7 +108,7 @@ def flag_from_dict(given: Mapping[str, Any]) -> Flag:
 
 
 def killed_on_spec() -> dict[str, Any]:
-    """Return the options for one server that a kill was committed on, as ``_failover.killed_on`` makes them."""
+    """Return the options for one server that a kill was committed on, as ``_failoverlines.killed_on`` makes them."""
     return {
         "host": {"type": "str", "required": True},
         "cluster": {"type": "str", "required": True},

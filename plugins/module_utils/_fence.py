@@ -31,8 +31,12 @@ PROOF_SECONDS, PROOF_LOCK_SECONDS = 5.0, 0.25
 
 def refresh(place: FencePlace) -> None:
     """Read the catalog again; problems noted for a table are kept."""
+    _adopt(place, place.patience.asking(lambda cursor: read_view(cursor, place.request.tables)))
+
+
+def _adopt(place: FencePlace, view: View) -> None:
     problems = {found.table.oid: found.problem for found in place.view.found}
-    place.view = place.patience.asking(lambda cursor: read_view(cursor, place.request.tables))
+    place.view = view
     for found in place.view.found:
         found.problem = found.problem or problems.get(found.table.oid)
 
@@ -171,20 +175,21 @@ class Raising:
         if not tables:
             return
 
-        def raise_new(cursor: Cursor) -> Any:
-            view: View = read_view(cursor, place.request.tables)
+        def raise_new(cursor: Cursor) -> tuple[View, dict[str, KanbanError]]:
+            view = read_view(cursor, place.request.tables)
             own = [found.own_fence() for found in view.found]
             new = [fence for fence in own if fence and not fence.raised]
-            return call(cursor, view, "fence_raise", new, self._request())
+            return view, call(cursor, view, "fence_raise", new, self._request())[1]
 
         try:
-            _done, failed = make_functions(place, tables, ON_DEMAND, raise_new)
+            view, failed = make_functions(place, tables, ON_DEMAND, raise_new)
             self._problems.update(failed)
         except ServerError as error:
             for found in tables:
                 found.problem = found.problem or error
             return
-        refresh(place)
+        # It has the functions, and only triggers are added from here on.
+        _adopt(place, view)
         self._changed = True
         made, problems = make_triggers(place, missing_triggers(place))
         self._problems.update(problems)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import read_view
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import read_fences
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import (
     Scope,
@@ -101,7 +101,7 @@ def make_functions(place: FencePlace, tables: list[Found], kind: str, then: Call
     def work(cursor: Cursor) -> Any:
         cursor.row(queries.LOCK, {})
         # Another operator may have made them while we waited.
-        now = {fence.name: fence for fence in read_view(cursor, place.request.tables).fences}
+        now = {fence.name: fence for fence in read_fences(cursor)}
         if not place.view.has_schema:
             cursor.row(LEDGER_LOCK, {})
             cursor.run(ddl.CREATE_SCHEMA, {})

@@ -65,7 +65,7 @@ class View:
 def read_view(cursor: Cursor, asked: Sequence[Asked] | None) -> View:
     """Return what there is for the requested tables, or for all that carry a fence if None; raises ServerError."""
     role, may_create, has_schema = cursor.row(queries.RIGHTS, {})
-    view = View(role, may_create, has_schema, _fences(cursor), _helpers(cursor))
+    view = View(role, may_create, has_schema, read_fences(cursor), _helpers(cursor))
     if asked is None:
         view.found = _fenced(cursor, view.fences)
     else:
@@ -74,7 +74,8 @@ def read_view(cursor: Cursor, asked: Sequence[Asked] | None) -> View:
     return view
 
 
-def _fences(cursor: Cursor) -> list[Fence]:
+def read_fences(cursor: Cursor) -> list[Fence]:
+    """Return all fences that there are; raises ServerError."""
     values = {"dormant": bodies.DORMANT_BODY, "refusal": bodies.REFUSING_BODY}
     return [
         Fence(

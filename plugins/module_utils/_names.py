@@ -9,7 +9,6 @@ exact name is tried first, then the folded one; anything else is an error that l
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Sequence
 
@@ -61,6 +60,9 @@ class Column:
 
 def near_names(wanted: str, names: Sequence[str]) -> list[str]:
     """Return up to five names that look like ``wanted``, best first; if there are none, the first five of all."""
+    # Only a name that is not there needs it, and a kill is to start soon.
+    import difflib  # noqa: PLC0415
+
     folded = {name.lower(): name for name in reversed(names)}
     close = difflib.get_close_matches(wanted.lower(), list(folded), n=NEAR_NAMES, cutoff=0.5)
     return [folded[name] for name in close] or sorted(names)[:NEAR_NAMES]

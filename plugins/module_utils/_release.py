@@ -10,7 +10,7 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
 
 NO_GROUP = "none"

@@ -14,7 +14,7 @@ from typing import Any, Collection, Iterator, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import shares_from
 

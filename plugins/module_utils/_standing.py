@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import together
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import earlier_lines, lost_by
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import earlier_lines, lost_by
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, Host
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, Part
 

@@ -10,7 +10,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import merged, said_no, whose_primary
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover import failover_lines, standby_lines
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import failover_lines, standby_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import (
     SHOWN,
     Answer,

@@ -15,8 +15,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failover i
     failover_since,
     furthest,
     kill_before,
-    killed_on,
     left_by_history,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import (
+    killed_on,
     lost_by,
     moved,
     standby_lines,
