@@ -45,6 +45,7 @@ MOMENTS = (
     "preserve : Gather processes, logs and metrics",
     "contain : Ask who leads, and who is on",
     "contain : Keep in mind who is on again",
+    "contain : Ask whether the fence is up",
 )
 # On a host nothing depends on these, so each run of one incident is killed at the next of them.
 LATER = ("verdict : ", "communicate : ", "assess : ", "recover : ", "validate : ")

@@ -14,8 +14,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
     block_part,
     dump_part,
     evidence_part,
-    fence_part,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsfence import fence_part
 from tests.unit.answers import UNREACHABLE, Answer, answer, judge, replica, text
 
 INCIDENT = "INC-20261125-001"
@@ -82,6 +82,17 @@ def test_the_drain_is_what_counts_in_the_end() -> None:
     assert not fence_part(["db1"], [answer()], [fence()], [draining])["holds"]
     # A drain that gave no answer improves nothing.
     assert not fence_part(["db1"], [answer()], [draining], [UNREACHABLE])["holds"]
+
+
+@pytest.mark.parametrize("status", ["absent", "dormant", "not_fenced"])
+def test_a_fence_that_somebody_lowered_since_is_not_said_to_be_proven(status: str) -> None:
+    part = fence_part(["db1"], [answer()], [fence()], [fence()], still=[{"status": status}])
+    assert part["bad"] == ["the fence on db1 is not up any more"]
+    assert "Kanban's writes pass" in part["lines"][0]
+    assert not [line for line in part["lines"] if "refuse Kanban's writes" in line]
+    # A look sends no canaries, so it calls what is up unproven; one that gave no answer says nothing against the proof.
+    for now in ({"status": "unproven"}, UNREACHABLE, {}):
+        assert fence_part(["db1"], [answer()], [fence()], [{}], still=[now])["holds"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import fence_part
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsfence import fence_part
 from tests.unit.answers import REFUSED, UNREACHABLE, Answer, answer, database, judge, replica, swept, text
 
 
