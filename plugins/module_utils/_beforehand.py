@@ -23,6 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     file_name,
     find_files,
     in_force,
+    in_hand,
     retire,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
@@ -120,15 +121,16 @@ def _not_taken_over(place: Place, request: Request, target: Target, joined: ledg
 def _take_over_now(place: Place, path: Path, name: str, incident_id: str, target: Target) -> str:
     """Move what a file of a name kept into the ledger; return why that cannot be done now, empty if it need not be."""
     try:
-        with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
-            file = path.stat()
-            if file.st_mtime < kept_since(cursor, name, incident_id):
-                return ""
-            if file.st_size > TAKEN_OVER_BYTES:
-                return "it is too large to do that now."
-            # The file does not say which run kept it.
-            take_over(cursor, path, incident_id, None, target.identity)
-        retire(path)
+        with in_hand(path):
+            with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+                file = path.stat()
+                if file.st_mtime < kept_since(cursor, name, incident_id):
+                    return ""
+                if file.st_size > TAKEN_OVER_BYTES:
+                    return "it is too large to do that now."
+                # The file does not say which run kept it.
+                take_over(cursor, path, incident_id, None, target.identity)
+            retire(path)
     except KanbanError as error:
         return error.what
     except OSError as error:

@@ -4,19 +4,26 @@
 """Prior values in a file, for the day the ledger cannot take them. Neither Ansible nor a driver.
 
 One JSON line per batch, written and synced before the batch commits. A batch that never commits leaves its tenants
-on, and they get another line when they are switched: an extra line does no harm, and none is missing.
+on, and they get another line when they are switched: an extra line does no harm, and none is missing. What an undo has
+spent is written after its batch: there an extra line would hide a prior value.
+
+Whoever writes to a file or takes it over locks it, so that nothing is added to one that is being put away.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
+import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
-from typing import Sequence
+from typing import Iterator, Sequence
 
 # The first that can be written is used; all are searched when reading. Memory comes last: better than nothing.
 DIRECTORIES = (
@@ -27,6 +34,9 @@ DIRECTORIES = (
 )
 # A kill reads no more of them than this: a file that nobody needs any more may be the newest.
 MOST_LEFT = 3
+# How long a kill waits for another run that has the file, before it takes the next place; and how long a run waits that
+# takes a file over.
+_APPEND_SECONDS, _TAKE_SECONDS = 0.2, 2.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,9 @@ def _append_synced(path: Path, line: bytes) -> None:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(path, flags, 0o600)
     try:
+        _lock(handle, _APPEND_SECONDS)
+        if not os.path.samestat(os.fstat(handle), path.stat()):
+            raise OSError(errno.ESTALE, "another run has taken over what it held")
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
             line = b"\n" + line  # A line that was torn by the host's death must not swallow this one.
@@ -115,6 +128,38 @@ def _append_synced(path: Path, line: bytes) -> None:
         except OSError:
             os.ftruncate(handle, size)  # Half a line on a full disk must not spoil the lines before it.
             raise
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, seconds: float) -> None:
+    """Lock an open file until it is closed; raises BlockingIOError. Where a file system has no locks, there is none."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+        except OSError:
+            return
+
+
+@contextmanager
+def in_hand(path: Path) -> Iterator[None]:
+    """Have a file alone while the block takes it over and retires it.
+
+    Raises OSError before that if another run keeps it, or if it could not be renamed: taken over and still there, it
+    would be taken over again and again.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _lock(handle, _TAKE_SECONDS)
+        if not os.access(path.parent, os.W_OK):
+            raise OSError(errno.EROFS, f"{path.parent} cannot be written")
+        yield
     finally:
         os.close(handle)
 

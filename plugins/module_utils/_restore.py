@@ -110,7 +110,8 @@ def put_back(
     """Put every unspent prior back until all are done or the deadline is over; raises KanbanError.
 
     Each batch and the record that spends its priors are one transaction, so the same call again goes on where this one
-    stopped, and ``outcome`` has what was put back before an error.
+    stopped, and ``outcome`` has what was put back before an error. A file gets that record after the commit: without it
+    the next call finds them back already.
     """
     waiting: list[Prior] = []
     reader, writer = connect(), connect()
@@ -152,14 +153,17 @@ class _Batches:
             with self.writer.transaction(self.deadline.slice(30.0, 1.0), settings=self.passage) as cursor:
                 found = self.rows.restore(cursor, batch)
                 spent = [*found.restored, *found.already]
-                if spent:
-                    self.keeper.keep(cursor, Change("restored", None, 0, array_text(spent), None))
+                change = Change("restored", None, 0, array_text(spent), None)
+                recorded = not spent or self.keeper.in_ledger(cursor, change)
         except Timeout:
             return list(batch)
         except ServerError as error:
             if not is_of_one_row(error):
                 raise
             return self._apart(batch, error)
+        if not recorded:
+            # A file knows no transaction: written before a commit that fails, this would spend what is not back.
+            self.keeper.in_file(change)
         self.outcome.restored += len(found.restored)
         self.outcome.already += len(found.already)
         self.outcome.changed_since += found.changed_since

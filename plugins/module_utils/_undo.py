@@ -23,13 +23,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     directories,
     file_name,
     find_files,
+    in_hand,
     retire,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import PriorSource, Undone, put_back
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE, stage_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
-    as_global_default,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undokept import read_kept
 
 # Base types whose values sort differently from their text.
 NUMBERS = ("int2", "int4", "int8", "numeric")
@@ -45,6 +45,7 @@ class Restore:
         self.result: dict[str, Any] = {}
         self._stopped: KanbanError | None = None
         self._unlowered: KanbanError | None = None
+        self._elsewhere: KanbanError | None = None
         self.incident = request.who.incident_id
         self._in_ledger = False
         # By each name of the incident: since when a file of it is about this incident. A run without a ledger knew one.
@@ -101,6 +102,11 @@ class Restore:
         if self._in_ledger:
             with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 self.result["switched_off"] = switched_off(cursor, self.incident)
+                kept = read_kept(cursor, self.incident)
+            if kept and not any(self._files(target) for target in targets):
+                kept.refuse_other_flag(self.incident, [target.identity for target in targets])
+                # A stage is a part of what there is; the last one, and an undo of everybody, are to have all of it.
+                self._elsewhere = kept.error() if self._whole else None
         try:
             for target in targets:
                 self._put_back(target, undone)
@@ -155,8 +161,11 @@ class Restore:
     def _targets(self) -> list[Target]:
         main = self._place.target
         # The default of all tenants goes with the last stage, because tenants without a row of their own follow it.
-        whole = self._request.tenants is None and self._request.share in (None, WHOLE)
-        return [main, as_global_default(main)] if main.key and whole else [main]
+        return [main, as_global_default(main)] if main.key and self._whole else [main]
+
+    @property
+    def _whole(self) -> bool:
+        return self._request.tenants is None and self._request.share in (None, WHOLE)
 
     def _asked(self, target: Target) -> list[str] | None:
         return None if target.global_default else self._place.tenants
@@ -185,14 +194,16 @@ class Restore:
             return
         for path in [file.path for file in self._files(target) if file.path]:
             try:
-                with self._place.session().transaction(READ_SECONDS) as cursor:
-                    if not self._in_ledger:
-                        self.incident = ledger.join_incident(cursor, self._request.who, adopt=False).incident_id
-                    take_over(cursor, path, self.incident, self._request.who.run_id, target.identity)
-                self._in_ledger = True
-                retire(path)
-            except ServerError as error:
-                self._place.warnings.append(f"{path} stays the source of priors; the ledger took none: {error.what}")
+                with in_hand(path):
+                    with self._place.session().transaction(READ_SECONDS) as cursor:
+                        if not self._in_ledger:
+                            self.incident = ledger.join_incident(cursor, self._request.who, adopt=False).incident_id
+                        take_over(cursor, path, self.incident, self._request.who.run_id, target.identity)
+                    self._in_ledger = True
+                    retire(path)
+            except (ServerError, OSError) as error:
+                why = error.what if isinstance(error, ServerError) else error
+                self._place.warnings.append(f"{path} stays a source of priors, the ledger did not take it over: {why}")
 
     def _put_back(self, target: Target, undone: Undone) -> None:
         sources = self._sources(target)
@@ -231,7 +242,7 @@ class Restore:
         )
 
     def _afterwards(self, undone: Undone) -> None:
-        left = undone.held or undone.refused or self._stopped
+        left = undone.held or undone.refused or self._stopped or self._elsewhere
         whole = self._request.tenants is None and self._request.share is None and not left
         try:
             if whole and self._in_ledger:
@@ -270,7 +281,7 @@ class Restore:
     def _verdict(self, undone: Undone) -> KanbanError | None:
         held, refused = sorted(undone.held, key=str), sorted(undone.refused.items(), key=str)
         if self._stopped or not (held or refused):
-            return self._stopped or self._unlowered
+            return self._stopped or self._unlowered or self._elsewhere
         what, why, todo = [], [], ["Run the same command again: it goes on with these."]
         if refused:
             named = "; ".join(f"{tenant}: {reason.rstrip('.')}" for tenant, reason in refused[:5])

@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     directories,
     file_name,
     find_files,
+    in_hand,
     list_files,
     read_file,
     retire,
@@ -271,3 +272,27 @@ def test_the_users_choice_of_place_comes_first() -> None:
     assert len(directories()) == len(DIRECTORIES)
     assert directories("~/here")[0] == Path.home() / "here"
     assert directories("~/here")[1:] == directories()
+
+
+def test_what_is_kept_while_a_file_is_taken_over_goes_to_the_next_place(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    file = PriorFile(NAME, [first, second])
+    file.append(batch(1))
+    with in_hand(first / NAME):
+        file.append(batch(2))
+        retire(first / NAME)
+    assert file.path == second / NAME
+    assert (read_file(second / NAME), read_file(first / NAME)) == ([batch(2)], [])
+
+
+def test_a_file_is_taken_over_by_one_run_at_a_time(place: Path) -> None:
+    PriorFile(NAME, [place]).append(batch(1))
+    with in_hand(place / NAME), pytest.raises(BlockingIOError), in_hand(place / NAME):
+        pass
+
+
+def test_a_file_that_could_not_be_renamed_is_not_taken_over(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PriorFile(NAME, [place]).append(batch(1))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(OSError, match="cannot be written"), in_hand(place / NAME):
+        pass
