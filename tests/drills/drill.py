@@ -13,7 +13,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from tests.drills import kept, looks
+from tests.drills import kept, keptfiles, looks
 from tests.drills.figures import Figures
 from tests.drills.ground import Ground
 from tests.drills.judge import (
@@ -21,8 +21,10 @@ from tests.drills.judge import (
     LEAST_DUMPED,
     UNDO_SECONDS,
     judge_again,
+    judge_kept,
     judge_left,
     judge_lost,
+    judge_nobody_wrote,
     judge_off,
     judge_said,
     judge_stayed_off,
@@ -77,6 +79,7 @@ class Drill:
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
     _off_since: float | None = None
+    _kept: keptfiles.Kept = field(default_factory=keptfiles.Kept)
 
     @property
     def estate(self) -> Estate:
@@ -169,6 +172,7 @@ class Drill:
                 self._off_since = self._off_since or time.monotonic()
         claims = [] if fails else [words.strip() for words in looks.WHOLE if words not in never]
         self._judge_screen(run, fails=fails, says=[*says, *claims], never=never)
+        self._kept.note(self.place, run)
         if looks.says_fenced(self.place, run):
             self._fenced_since = self._fenced_since or self._stopped_at(ended - run.seconds, ended)
         return run
@@ -234,6 +238,7 @@ class Drill:
         ended = time.time()
         self.judge_flag(running)
         judge_again(again, looks.WHOLE, looks.contradictions(self.place, again))
+        self._kept.note(self.place, again)
         self._fenced_since = self._fenced_since or self._stopped_at(ended - again.seconds, ended)
         if release:
             released = self.start("release").wait(timeout=RUN_SECONDS * patience())
@@ -257,8 +262,7 @@ class Drill:
     def _judge_nobody_wrote(self) -> None:
         """Check that nobody was told since the proof of the fence that a card was moved."""
         if self._fenced_since is not None:
-            wrote = acknowledged(self.crowd.path, since=self._fenced_since, kanban_only=True)
-            assert not wrote, f"expected: no write of the board acknowledged under the fence; found: {wrote[0]}"
+            judge_nobody_wrote(acknowledged(self.crowd.path, since=self._fenced_since, kanban_only=True))
 
     def _judge_lost(self) -> None:
         assert self.crowd.at_work, "expected: people at work to the end; found: they have gone home"
@@ -272,6 +276,7 @@ class Drill:
         refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages()
         unexplained, had_it = [] if self.messages_wait else unanswered, kept.had_it(self.ground.settings)
         judge_lost(report, refused, unexplained, dumped, self._priors, had_it)
+        judge_kept(self._kept.lost(self.place))
 
     def _judge_left(self) -> None:
         found: set[str] = set()

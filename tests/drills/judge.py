@@ -132,11 +132,29 @@ def judge_undone(
     """5. The misfire is undone to the letter, in time. ``after``: the settings by the host that was asked."""
     assert run.rc == 0, f"expected: the undo to end with status 0; found: {run.rc}:\n{run.output}"
     assert run.seconds <= bound, f"expected: undone within {bound:.0f} s; found: {run.seconds:.1f} s"
+    judge_settings(before, after)
+    assert not contradicted, f"expected: what is said is so; found: {'; '.join(contradicted)}\n{run.screen}"
+
+
+@_as_loss()
+def judge_settings(before: str, after: Mapping[str, str]) -> None:
+    """5. Who had the flag has it back to the letter; raises Lost. ``after``: the settings by the host."""
     for where, settings in after.items():
         pairs = zip(before.splitlines(), settings.splitlines(), strict=False)
         other = [f"{was} became {now}" for was, now in pairs if was != now]
         assert settings == before, f"expected: the settings as before at {where}; found: {_some(other) or settings}"
-    assert not contradicted, f"expected: what is said is so; found: {'; '.join(contradicted)}\n{run.screen}"
+
+
+@_as_loss()
+def judge_nobody_wrote(wrote: Sequence[Entry]) -> None:
+    """2. Nobody was told, since the proof of the fence, that a card was moved; raises Lost."""
+    assert not wrote, f"expected: no write of the board acknowledged under the fence; found: {wrote[0]}"
+
+
+@_as_loss()
+def judge_kept(lost: Sequence[str]) -> None:
+    """2. What the stops kept is whole to the end, beside what came later; raises Lost."""
+    assert not lost, f"expected: evidence and dumps of each stop as they were written; found: {_some(lost)}"
 
 
 def judge_left(before: Collection[str], after: Collection[str]) -> None:

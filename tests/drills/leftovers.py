@@ -27,8 +27,19 @@ SELECT 'lease ' || name || ' of ' || holder FROM kanban_rollback.leases WHERE ex
 _HAS_LEDGER = "SELECT to_regclass('kanban_rollback.leases') IS NOT NULL"
 _HOMES = ("/root", "/var/lib/postgresql", "/home/app")
 _PLACES = ("/tmp", "/var/tmp", *KEPT, *(f"{home}/{name}" for home in _HOMES for name in (".ansible", ".ansible_async")))  # noqa: S108
-_NAMES = ("AnsiballZ*", "ansible-tmp-*", "kanban_rollback.*", ".*.partial-*", ".*.scratch-*", "*.tmp", "j[0-9]*.[0-9]*")
-FIND = ["find", *_PLACES, "(", *[word for name in _NAMES for word in ("-o", "-name", name)][1:], ")"]
+# Where prior values lie until a ledger takes them over: whoever has undone an incident leaves none in force.
+_PRIORS = ("/var/lib/kanban_rollback", "/dev/shm/kanban_rollback")  # noqa: S108
+_NAMES = (
+    "*.priors.jsonl",
+    "AnsiballZ*",
+    "ansible-tmp-*",
+    "kanban_rollback.*",
+    ".*.partial-*",
+    ".*.scratch-*",
+    "*.tmp",
+    "j[0-9]*.[0-9]*",
+)
+FIND = ["find", *_PLACES, *_PRIORS, "(", *[word for name in _NAMES for word in ("-o", "-name", name)][1:], ")"]
 # Modules come through a pipe, so that most show only the interpreter.
 _PROCESS = re.compile(
     r"AnsiballZ|BECOME-SUCCESS|async_wrapper|ansible_async|\bpg_dump\b|\bpg_restore\b|kanban_rollback"

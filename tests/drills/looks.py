@@ -113,15 +113,22 @@ def _dumped(place: Place, _run: Run) -> str:
     return not_whole(place)
 
 
+def not_as_listed(host: Host, directory: str, index: str) -> str:
+    """Return what is wrong with the files of a directory by the lists in it; empty if nothing is."""
+    done = host.run(["python3", "-c", COMPARE, directory, index], check=False, timeout=60)
+    count, wrong = compared(done.stdout) if done.stdout else (0, [])
+    if wrong or not count:
+        return done.stderr.strip() or f"{', '.join(wrong) or directory} is not what {index} says"
+    return ""
+
+
 def not_whole(place: Place) -> str:
     """Return what is wrong with the newest dump by its own manifest and its table of contents; empty if nothing is."""
     found = dumps(place)
     if not found:
         return "there is no dump"
-    said, broken = place.run("python3", "-c", COMPARE, found[-1], "manifest.json")
-    count, wrong = compared(said) if said else (0, [])
-    if wrong or not count:
-        return broken or f"{', '.join(wrong) or 'it'} is not what its manifest says"
+    if wrong := not_as_listed(place.estate.fleet[place.primary], found[-1], "manifest.json"):
+        return wrong
     listed, _complaint = place.run("pg_restore", "--list", found[-1])
     lacking = [table for table in WRITES if f"TABLE DATA public {table} " not in listed]
     return f"{', '.join(lacking)} not in it" if lacking else ""
@@ -146,15 +153,20 @@ def _block_of(place: Place, host: Host) -> str:
 
 
 def _kept(place: Place, run: Run) -> str:
-    where, lacking = 0, []
-    for host in place.hosts:
-        for directory in re.findall(rf" {host.name}: \d+ files of evidence, .*? in (/[^,; ]+)", run.screen):
-            where += 1
-            found = host.run(["find", directory, "-name", "index.json", "-size", "+0"], check=False).stdout
-            lacking += [] if found.strip() else [f"{host.name}:{directory}"]
-    if not where:
+    found = evidence(place, run)
+    if not found:
         return "no line says where"
-    return f"there is no index in {', '.join(lacking)}" if lacking else ""
+    wrong = [not_as_listed(place.estate.fleet[name], directory, "index.json") for name, directory in found]
+    return "; ".join(text for text in wrong if text)
+
+
+def evidence(place: Place, run: Run) -> list[tuple[str, str]]:
+    """Return the directories of evidence that the last screen names: host and path."""
+    return [
+        (host.name, directory)
+        for host in place.hosts
+        for directory in re.findall(rf" {host.name}: \d+ files of evidence, .*? in (/[^,; ]+)", run.screen)
+    ]
 
 
 def _sound(place: Place, _run: Run) -> str:

@@ -17,9 +17,12 @@ import pytest
 from tests.drills import kept, looks
 from tests.drills.drill import Drill
 from tests.drills.judge import (
+    Lost,
     judge_again,
+    judge_kept,
     judge_left,
     judge_lost,
+    judge_nobody_wrote,
     judge_off,
     judge_said,
     judge_stayed_off,
@@ -159,6 +162,18 @@ def test_4_the_second_run(run: Run, contradicted: list[str], complaint: str) -> 
 )
 def test_5_the_undo(run: Run, after: str, complaint: str) -> None:
     goes_red(complaint, lambda: judge_undone(run, "4|{}\n7|", {"db1": after}, []))
+
+
+def test_what_is_lost_is_not_played_again() -> None:
+    wrote = Entry(1, 0.0, "move", 1, {"lane:1": 1}, ACKNOWLEDGED, 200, 1.0)
+    with pytest.raises(Lost):
+        judge_undone(ended(), "4|{}", {"db1": "4|"}, [])
+    with pytest.raises(Lost):
+        judge_nobody_wrote([wrote])
+    with pytest.raises(Lost):
+        judge_kept(["db1: /dumps/1/manifest.json is gone"])
+    judge_nobody_wrote([])
+    judge_kept([])
 
 
 def test_6_what_is_left() -> None:

@@ -29,6 +29,7 @@ def test_redis_full(drill: Drill) -> None:
             "the write block on redis1 is not known to be held",
             "when used memory > 'maxmemory'. Free memory or raise maxmemory",
             "the fence is proven",
+            "db1: dump of",
         ],
         never=["the write block is held", "it is gone"],
         extra=HASTY,

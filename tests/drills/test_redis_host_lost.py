@@ -21,7 +21,9 @@ def test_redis_host_lost_before_the_stop(drill: Drill) -> None:
     drill.redis_fails_over("redis2")
     # Nobody here can know whether the lost Redis still takes writes from somebody.
     gone = "redis1: write block NOT ACCOUNTED FOR: could not be reached"
-    drill.stop(running=running, fails=True, says=[gone, "redis2: write block held by", "the fence is proven"])
+    drill.stop(
+        running=running, fails=True, says=[gone, "redis2: write block held by", "the fence is proven", "db1: dump of"]
+    )
     assert drill.place.redis("GET", BLOCK) == "true"
     drill.finish()
 
@@ -35,6 +37,6 @@ def test_redis_host_lost_once_it_holds_the_block(drill: Drill) -> None:
     drill.fault("redis1", Host.kill)
     drill.redis_fails_over("redis2")
     assert running.alive, "it ended before Redis failed over: this shows nothing"
-    drill.stop(running=running, fails=True, says=["redis2: write block held by", "the fence is proven"])
+    drill.stop(running=running, fails=True, says=["redis2: write block held by", "the fence is proven", "db1: dump of"])
     assert drill.place.redis("GET", BLOCK) == "true"
     drill.finish()

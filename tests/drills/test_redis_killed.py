@@ -24,7 +24,12 @@ def test_redis_killed(drill: Drill) -> None:
         host.run(["systemctl", "stop", "redis-server"])
     drill.stop(
         fails=True,
-        says=["CONTAINED IN PART", "the write block on redis1 is not known to be held", "the fence is proven"],
+        says=[
+            "CONTAINED IN PART",
+            "the write block on redis1 is not known to be held",
+            "the fence is proven",
+            "db1: dump of",
+        ],
         never=["the write block is held"],
         extra=HASTY,
     )

@@ -26,6 +26,7 @@ def test_redis_noauth(drill: Drill) -> None:
             "the write block on redis1 is not known to be held",
             "Authentication required",
             "the fence is proven",
+            "db1: dump of",
         ],
         never=["the write block is held"],
         extra=HASTY,

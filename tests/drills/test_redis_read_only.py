@@ -30,6 +30,7 @@ def test_redis_read_only(drill: Drill) -> None:
             "the master of redis1 was not asked",
             "put it in the redis group, or give the Sentinels in kanban_redis_sentinels",
             "the fence is proven",
+            "db1: dump of",
         ],
         never=["the write block is held"],
         extra={**HASTY, **ALONE},

@@ -28,6 +28,7 @@ def test_row_held(drill: Drill) -> None:
                 f"SELECT pg_terminate_backend({pid})",
                 "db1: fence proven for",
                 "redis1: write block held by",
+                "db1: dump of",
             ],
             most=1,
             extra={**HASTY, "kanban_deadline": 6},

@@ -35,7 +35,11 @@ from tools.gates import JUNIT, Result, heed_signals, write_junit
 # In the environment of everything that a rehearsal of this checkout starts; its value says where the estate is.
 MARK = "KANBAN_REHEARSAL"
 # The tests of molecule/ that say whether something was lost.
-_LOST = re.compile(r"^(?:FAILED|ERROR) \S*(?:/test_account|/test_dump|refused/test_controller)\.py::", re.MULTILINE)
+_LOST = re.compile(
+    r"^(?:FAILED|ERROR) \S*(?:/test_account|/test_dump|refused/test_controller|(?:off|refused|returned)/test_databases)"
+    r"\.py::",
+    re.MULTILINE,
+)
 # Two rehearsals in one checkout would take each other's hosts away.
 LOCK = Path("/run") / f"kanban-rehearsal-{fleet_id(STATE)}.lock"
 SCENARIOS = ("scenario1", "scenario2", "scenario3", "triage")
