@@ -10,13 +10,13 @@ from typing import Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import Script
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasswords import say
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import ROW_ERRORS, TIMEOUTS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import NOT_OF_A_ROW, TIMEOUTS
 
 # Rows of tenants that have none are made all at once, which is fastest. One that is refused, or that somebody makes,
 # ends this for all, so they are made in chunks of these sizes then: the first before the fence, the next before those
 # that are held, the others after these, for they take time. Each size runs at most a thousand statements.
 _TOGETHER, _APART, _LAST = (5000,), (250,), (15, 15, 15, 1)
-_OF_ONE_ROW = "^(" + "|".join([*ROW_ERRORS, *TIMEOUTS]) + ")"
+_OF_ONE_ROW = "^(" + "|".join(TIMEOUTS) + "|(?!" + "|".join(NOT_OF_A_ROW) + "))"
 
 
 def make_missing(cursor: Cursor, script: Script, number: int) -> list[str]:

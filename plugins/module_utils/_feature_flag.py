@@ -41,6 +41,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
 
 SWEEP_SECONDS = 10.0
+# What a kill has at least, if it was asked for so much, however long it took to connect.
+KILL_SECONDS = 10.0
 # How long a question may take that only serves the reader, not the kill.
 _ASK_SECONDS = 1.0
 
@@ -52,13 +54,15 @@ class Switch:
         self._place = place
         self._request = request
         self._enabled = request.state == "enabled"
-        self._deadline = Deadline(request.deadline)
+        # Connecting may have taken nearly all of the time, and the flag is to be switched nonetheless.
+        self._deadline = Deadline(max(place.deadline.left, min(request.deadline, KILL_SECONDS)))
         self._joined = open_incident(place, request)
         self._watcher = Watcher(place.login, APPLICATION)
         self.incident = self._joined.incident_id if self._joined else request.who.incident_id
         self.result: dict[str, Any] = {}
         self._switched = 0
         self._switched_ago: float | None = None
+        self._counted = True
         self._latch = Latch(False, "the kill took too long")
 
     def run(self) -> KanbanError | None:
@@ -67,8 +71,10 @@ class Switch:
             latch = self._latch_at_once if self._request.latch and not self._enabled else None
             outcome = self._switch(self._place.target, self._deadline, latch)
             self._tell(outcome)
+            self._counted = outcome.counted
             if outcome.counted:
-                self._beyond_the_tenants()
+                self._switch_default(self._deadline)
+                self._read_default()
                 self._after_the_kill()
             self._close()
         except ServerError as error:
@@ -96,35 +102,33 @@ class Switch:
             outcome = switcher.run(target.table, tenants)
         finally:
             self._switched += switcher.outcome.switched
-            self._tell_priors(keeper, switcher.outcome)
+            name = "priors_of_default" if target.global_default else "priors"
+            self._tell_priors(name, keeper, switcher.outcome)
         return outcome
 
-    def _tell_priors(self, keeper: Keeper, outcome: Outcome) -> None:
+    def _tell_priors(self, name: str, keeper: Keeper, outcome: Outcome) -> None:
         self._place.warnings += keeper.warnings
-        if keeper.kept_in != "nothing yet" or "priors" not in self.result:
-            kept = keeper.kept_in if outcome.switched else "nothing to keep"
-            path = str(keeper.file.path) if keeper.file.path else None
-            self.result["priors"] = {
-                "kept_in": kept,
-                "path": path,
-                "unsaved": keeper.unsaved,
-                "file_name": keeper.file.name,
-            }
+        if keeper.kept_in != "nothing yet" or name not in self.result:
+            self.result[name] = keeper.as_result(outcome.switched > 0, self.result.get(name, {}).get("unsaved", []))
 
-    def _beyond_the_tenants(self) -> None:
-        """Read the default of all tenants, and switch it if requested."""
-        target = self._place.target
-        if target.key and self._request.global_default:
-            self.result["changed_count"] += self._switch(as_global_default(target), self._deadline).switched
-        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            self.result["global_default"] = global_default(cursor, target)
+    def _switch_default(self, deadline: Deadline) -> int:
+        """Switch the default of all tenants, if requested; return 1 if it was switched."""
+        if not (self._place.target.key and self._request.global_default):
+            return 0
+        switched = self._switch(as_global_default(self._place.target), deadline).switched
+        self.result["changed_count"] += switched
+        return switched
+
+    def _read_default(self) -> None:
+        self.result["global_default"] = None
+        if self._place.target.key:
+            with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                self.result["global_default"] = global_default(cursor, self._place.target)
 
     def _tell(self, outcome: Outcome) -> None:
         self.result.update(changed_count=outcome.switched, contained_ms=self._deadline.elapsed_ms)
         if not outcome.counted:
-            rows = [{"tenant": None, **blocker.as_result()} for blocker in outcome.table_blockers]
-            shown(self.result, "blocked", rows)
-            shown(self.result, "terminated", [blocker.as_result() for blocker in outcome.terminated])
+            self._tell_table_blocked(outcome)
             return
         before = outcome.after.on - outcome.switched if self._enabled else outcome.after.on + outcome.switched
         self.result.update(
@@ -136,6 +140,12 @@ class Switch:
             reconnects=outcome.reconnects,
         )
         self._tell_blocked(outcome)
+
+    def _tell_table_blocked(self, outcome: Outcome) -> None:
+        rows = [{"tenant": None, **blocker.as_result()} for blocker in outcome.table_blockers]
+        shown(self.result, "blocked", rows)
+        terminated = [*self.result.get("terminated", []), *[blocker.as_result() for blocker in outcome.terminated]]
+        shown(self.result, "terminated", terminated)
 
     def _tell_blocked(self, outcome: Outcome) -> None:
         blocked: list[dict[str, Any]] = [
@@ -174,20 +184,26 @@ class Switch:
         if self._request.settle:
             settled = settle(self._place.session(), self._sweep, Deadline(self._request.settle))
             self.result["sweep"] = settled.as_result()
+            self._read_default()
 
     def _sweep(self) -> int:
         outcome = self._switch(self._place.target, Deadline(SWEEP_SECONDS))
         self.result["changed_count"] += outcome.switched
+        self._counted = outcome.counted
+        if not outcome.counted:
+            # Nobody knows how many are on: what was counted before stands, and is not the last word.
+            self._tell_table_blocked(outcome)
+            return outcome.switched
         self.result["enabled_after"] = outcome.after.on
         self._tell_blocked(outcome)
-        return outcome.switched
+        return outcome.switched + self._switch_default(Deadline(SWEEP_SECONDS))
 
     def _close(self) -> None:
         """Write the event and read what else the reader wants to know; nothing here can undo what was done."""
         self.result["changed"] = self.result["changed_count"] > 0
         try:
             # A kill is recorded even if nothing was left to switch: an undo of an earlier one must see it.
-            is_kill = not self._enabled and not self._request.settle
+            is_kill = not self._enabled and not self._request.settle and not self._request.killed_on
             with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
                 self.result["position"] = position_of(cursor)
                 if self._joined and (is_kill or self.result["changed"] or self._joined.opened_now):
@@ -198,7 +214,7 @@ class Switch:
                     self._switched_ago = None if ago is None else round(ago, 3)
         except ServerError as error:
             self._place.warnings.append(f"The ledger's events could not be written or read: {error.what}")
-        if self._request.settle and not self._enabled and "position" in self.result:
+        if (self._request.settle or self._request.killed_on) and not self._enabled and "position" in self.result:
             known_as = self._joined.incident_id if self._joined else None
             told = look_after(
                 self._place, self._request, self.result["position"], known_as, self.result["priors"]["kept_in"]
@@ -211,6 +227,10 @@ class Switch:
         data.update(self.result["position"], flag=self._place.target.identity)
         data["operator"] = self._request.who.operator
         data["reason"] = self._request.who.reason
+        priors = self.result.get("priors", {})
+        if priors.get("kept_in") in ("file", "result"):
+            # An undo that does not find them has to say where they are.
+            data["priors"] = {"kept_in": priors["kept_in"], "path": priors["path"]}
         phase, event = "re-enable" if self._enabled else "contain", self._request.state
         if self._request.withdrawn:
             # Not a kill: a run that waits for somebody else's kill must not mistake a stage's own end for it.
@@ -224,7 +244,7 @@ class Switch:
         return {**found, "switched_seconds_ago": self._switched_ago}
 
     def _verdict(self, outcome: Outcome) -> KanbanError | None:
-        if not outcome.counted:
+        if not self._counted:
             return self._uncounted()
         left = self.result["enabled_after"]
         if self._enabled:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import add_change
@@ -33,22 +33,31 @@ class Keeper:
 
     def keep(self, cursor: Cursor, change: Change) -> None:
         """Keep one batch before it commits. Never raises because of the ledger or the disk: containment goes on."""
-        if self._use_ledger:
-            try:
-                with cursor.savepoint():
-                    add_change(cursor, self._incident, self._run, self._flag, change)
-                    # An undo looks for open incidents, and somebody may have closed this one since the run joined it.
-                    hidden = change.action == "disabled" and is_closed(cursor, self._incident)
-            except ServerError as error:
-                if cursor.is_lost:
-                    raise
-                self._use_ledger = False
-                self.warnings.append(f"The ledger refused the prior values ({error.what}); they go to a file.")
-            else:
-                self.kept_in = "ledger"
-                if hidden:
-                    self.warnings.append(reopen_incident(cursor, self._incident))
-                return
+        if not self.in_ledger(cursor, change):
+            self.in_file(change)
+
+    def in_ledger(self, cursor: Cursor, change: Change) -> bool:
+        """Record one batch in this transaction; False if the ledger does not take it. Raises LostConnection alone."""
+        if not self._use_ledger:
+            return False
+        try:
+            with cursor.savepoint():
+                add_change(cursor, self._incident, self._run, self._flag, change)
+                # An undo looks for open incidents, and somebody may have closed this one since the run joined it.
+                hidden = change.action == "disabled" and is_closed(cursor, self._incident)
+        except ServerError as error:
+            if cursor.is_lost:
+                raise
+            self._use_ledger = False
+            self.warnings.append(f"The ledger refused the prior values ({error.what}); they go to a file.")
+            return False
+        self.kept_in = "ledger"
+        if hidden:
+            self.warnings.append(reopen_incident(cursor, self._incident))
+        return True
+
+    def in_file(self, change: Change) -> None:
+        """Append one batch to the file or, where none takes it, to the result; never raises."""
         try:
             self.file.append(change)
             self.kept_in = "file"
@@ -58,6 +67,21 @@ class Keeper:
             self.warnings.append(
                 f"No file could take the prior values ({error}); they are in this result only: save it."
             )
+
+    def as_result(self, switched: bool, unsaved: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return what a module says of it.
+
+        :param switched: whether anything was switched that had to be kept.
+        :param unsaved: what neither ledger nor disk took of earlier switches: it stands nowhere but in the result.
+        """
+        unsaved = [*unsaved, *self.unsaved]
+        kept = self.kept_in if switched else "nothing to keep"
+        return {
+            "kept_in": "result" if unsaved else kept,
+            "path": str(self.file.path) if self.file.path else None,
+            "unsaved": unsaved,
+            "file_name": self.file.name,
+        }
 
 
 def take_over(cursor: Cursor, path: Path, incident_id: str, run_id: str | None, flag: str) -> None:

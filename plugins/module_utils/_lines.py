@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
     PAGE,
@@ -45,13 +45,14 @@ def paged(line: str, answer: Answer) -> str:
 class Host:
     """One host of the group: its first answer (the kill, or the undo), a later one (the sweep), and the last look.
 
-    Any of them may be missing.
+    Any of them may be missing. ``earlier``: answers of this run that these have replaced.
     """
 
     name: str
     first: Answer
     later: Answer
     still: Answer = field(default_factory=dict)
+    earlier: Sequence[Answer] = ()
 
     @property
     def last(self) -> Answer:
@@ -183,15 +184,10 @@ def database_line(host: Host, kind: str, plan: bool = False) -> str:
             text += f", {last['already_count']:,} were so already"
         return text
     text = f"{place}: {host.changed_count:,} tenants {would}switched off, {counted} {would}on"
-    kept = {answer.get("priors", {}).get("kept_in") for answer in (host.first, host.later)} & {
-        "ledger",
-        "file",
-        "result",
-    }
+    priors = _priors((host.first, host.later))
+    kept = {str(one.get("kept_in")) for one in priors} & {"ledger", "file", "result"}
     if kept:
-        paths = [
-            str(answer["priors"]["path"]) for answer in (host.first, host.later) if answer.get("priors", {}).get("path")
-        ]
+        paths = [str(one["path"]) for one in priors if one.get("path")]
         text += f"; who had it: {', '.join(sorted(kept))}" + (f" {paths[0]}" if paths else "")
     return text
 
@@ -220,11 +216,14 @@ def blocked_line(row: Answer) -> str:
     return f"{whose} is held by pid {row['pid']} ({name}{since}); to end it: {one_line(row['to_end_it'])}"
 
 
+def _priors(answers: Sequence[Answer]) -> list[Answer]:
+    return [answer.get(name) or {} for answer in answers for name in ("priors", "priors_of_default")]
+
+
 def unsaved_lines(host: Host) -> list[str]:
     """Return prior values that only this screen could take; there is no limit, because nothing else has them."""
     found = []
-    for answer in (host.first, host.later):
-        priors = answer.get("priors", {})
+    for priors in _priors((*host.earlier, host.first, host.later)):
         if priors.get("unsaved"):
             found.append(
                 f"{host.name}: SAVE THE NEXT {len(priors['unsaved'])} LINES, who had the flag stands nowhere else: as "

@@ -68,6 +68,7 @@ class Place:
     ledger_state: ledger.LedgerState
     tenants: list[str] | None
     unknown: list[str]
+    deadline: Deadline
     warnings: list[str] = field(default_factory=list)
     _session: Session | None = None
 
@@ -105,7 +106,8 @@ def rows_of(target: Target) -> ServerRows | DocumentRows:
 
 def look(login: Login, request: Request) -> Place:
     """Find out everything, read-only; raises BadInput or ServerError before anything is changed."""
-    session = open_session(login, APPLICATION, Deadline(request.deadline))
+    deadline = Deadline(request.deadline)
+    session = open_session(login, APPLICATION, deadline)
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         target = find_target(cursor, request.flag, writing=request.state not in ("read", "paused"))
@@ -118,7 +120,7 @@ def look(login: Login, request: Request) -> Place:
             spelled.update(known_tenants(cursor, replace(target, owners=None), list(known)).values())
     tenants = None if known is None else sorted(spelled)
     unknown = sorted(set(request.tenants or []) - set(known or []))
-    return Place(login, server, target, state, tenants, unknown, list(server.warnings), session)
+    return Place(login, server, target, state, tenants, unknown, deadline, list(server.warnings), session)
 
 
 def _ledger_state(cursor: Cursor, needed: bool) -> ledger.LedgerState:

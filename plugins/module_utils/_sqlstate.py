@@ -13,8 +13,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     Timeout,
 )
 
-# Classes of SQLSTATE that one row's content can cause.
-ROW_ERRORS = ("21", "22", "23", "44", "P0", "XX")
+# Classes of SQLSTATE that one row's content does not cause. All others may be: an application's trigger raises whatever
+# its authors chose (45000, A0001), and one in another language 38000.
+NOT_OF_A_ROW = (
+    "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "20", "24", "25", "26", "28", "2B", "2D", "34",
+    "3B", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "HV",
+)  # fmt: skip
 # SQLSTATE -> (code, why it matters, what to do). The server's own message is the "what".
 _STATES = {
     "28P01": (
@@ -178,4 +182,5 @@ def explain_connect(message: str, where: str) -> ServerError:
 
 def is_of_one_row(error: ServerError) -> bool:
     """Tell whether a constraint, a trigger or the like refuses one row: the others can be written without it."""
-    return str(error.details.get("sqlstate")).startswith(ROW_ERRORS)
+    state = error.details.get("sqlstate")
+    return bool(state) and not str(state).startswith(NOT_OF_A_ROW)

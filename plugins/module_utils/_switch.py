@@ -165,7 +165,8 @@ class Switcher:
         except ServerError as error:
             if not is_of_one_row(error):
                 raise
-            if len(tenants) == 1:
+            # Whose row somebody has made meanwhile is not refused: the next round switches it.
+            if len(tenants) == 1 and not (waits and not self._missing(tenants)):
                 self.outcome.refused[tenants[0]] = error.what
         if len(tenants) > 1:
             middle = len(tenants) // 2

@@ -64,6 +64,7 @@ def verdict(
     arguments: Sequence[str] = (),
     still: Sequence[Answer] = (),
     on_blocked: Sequence[str] = (),
+    earlier: Sequence[Sequence[Answer]] = (),
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
@@ -83,10 +84,11 @@ def verdict(
     :param still: the answers of the last look at each host, in the same order, if there was one.
     :param named: whether certain tenants were named to be switched off, instead of all.
     :param on_blocked: ``kanban_on_blocked`` of the hosts. An unknown word does not prevent a stop.
+    :param earlier: per host, answers of this run that those have replaced: only prior values are taken from them.
     """
     # A host without an answer must be counted, so the names lead.
-    answers: Iterator[tuple[Answer, Answer, Answer]] = zip_longest(first, later, still, fillvalue={})
-    standing = stand([Host(name, *next(answers, ({}, {}, {}))) for name in names])
+    answers: Iterator[tuple[Any, ...]] = zip_longest(first, later, still, earlier, fillvalue={})
+    standing = stand([Host(name, *next(answers, ({}, {}, {}, {}))) for name in names])
     parts = [*failover_part(standing), *parts]
     word = _word(standing, what, parts)
     incidents = [host.last["incident"] for host in standing.acted if "incident" in host.last]
@@ -114,7 +116,7 @@ def verdict(
     lines += [
         f"{host.name}: a replica whose primary {whose}: its tenants are NOT accounted for" for host in standing.headless
     ]
-    lines += [_silent_line(host) for host in standing.silent]
+    lines += [line for host in standing.silent for line in (_silent_line(host), *unsaved_lines(host))]
     lines += [line for host in standing.acted for line in notes(host)]
     # What does not hold comes before what does.
     ordered = sorted(parts, key=lambda part: bool(part["holds"]))
@@ -145,7 +147,7 @@ def verdict(
                 decided,
                 corrupt,
                 joined,
-                unsaved=any(unsaved_lines(host) for host in (*standing.acted, *standing.replaced)),
+                unsaved=any(unsaved_lines(host) for host in (*standing.acted, *standing.replaced, *standing.silent)),
             )
             lines += [*to_mend, *ends, *to_do] if word in ("degraded", "failed") else [*to_do, *ends]
         if not reached and word == "degraded" and not check_mode:

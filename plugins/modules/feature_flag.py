@@ -407,9 +407,15 @@ priors:
       description: The name that such a file has or would have.
       type: str
     unsaved:
-      description: The values themselves, when neither the ledger nor any file could take them. Save them.
+      description:
+        - The values themselves, the switch's and each sweep's, when neither the ledger nor any file could take them.
+          Save them.
       type: list
       elements: dict
+priors_of_default:
+  description: The same as RV(priors) for the row without tenant of a key/value store.
+  returned: when it was to be switched
+  type: dict
 incident:
   description: The incident that this was recorded under, whether it was opened now, and those that were open before.
   returned: success

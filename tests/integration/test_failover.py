@@ -185,6 +185,9 @@ def test_what_a_role_may_not_read_is_not_known_and_never_none(pair: Pair, direct
         assert (told["forked_at"], told["lost_bytes"], told["last_commit_at"]) == (None, None, None)
         assert db.modules(**FLAG).disable(killed_on=killed_on, **quick)["failover"]["lost_bytes"] > 0
         db.rows("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
+        # Whoever does not wait for earlier transactions sees a failover as well, and makes no kill of its sweep.
+        told = db.modules(**FLAG).disable(killed_on=killed_on, **{**quick, "settle": 0})
+        assert told["failover"]["lost_bytes"] > 0
         done = modules.disable(killed_on=killed_on, **quick)
         assert (done["position"], "failover" in done, done["enabled_after"]) == (
             {"timeline": None, "lsn": None},

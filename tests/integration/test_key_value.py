@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from tests.integration.crowd import wait_for
 from tests.integration.module import Modules
 from tests.integration.place import Database, Snapshot
 
@@ -101,6 +103,28 @@ def test_two_rows_of_one_tenant_go_back_exactly(db: Database) -> None:
     modules = make(db, rows=DOUBLED)
     before = settings(db)
     modules.disable()
+    modules.restore()
+    assert settings(db).texts == before.texts
+
+
+def test_a_default_that_is_written_back_after_the_kill_is_swept(db: Database) -> None:
+    modules = make(db)
+    before = settings(db)
+    with (
+        db.transaction('SELECT * FROM "Companies"') as stale,
+        modules.start("feature_flag", incident_id="INC-1", settle=20, global_default=True) as running,
+    ):
+        wait_for(lambda: values(db)[-1] == (None, "disabled"), "the kill")
+        time.sleep(0.5)
+        assert running.runs, "it did not wait for a transaction that was open before"
+        with stale.cursor() as cursor:
+            cursor.execute("""UPDATE "Settings" SET value = 'enabled' WHERE "companyId" IS NULL""")
+        stale.commit()
+        done = running.result()
+    assert not done.get("failed"), done
+    assert (done["global_default"], done["sweep"]["switched_again"]) == ("off", 1)
+    assert values(db)[-1] == (None, "disabled")
+    assert done["priors_of_default"]["kept_in"] == "ledger"
     modules.restore()
     assert settings(db).texts == before.texts
 

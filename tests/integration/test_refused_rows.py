@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from tests.integration.crowd import FLAG, population, wait_for, waiting_for_locks
 from tests.integration.place import Database
@@ -20,6 +24,17 @@ def test_one_row_that_cannot_be_written_keeps_no_other_on(db: Database) -> None:
     assert [(row["tenant"], "no_seven" in row["refused"]) for row in result["blocked"]] == [("7", True)]
     # Nothing to wait for: the deadline is not used up.
     assert result["contained_ms"] < 8000
+
+
+@pytest.mark.parametrize("state", ["45000", "A0001", "38000", "54001"])
+def test_one_row_that_a_trigger_refuses_with_its_own_code_keeps_no_other_on(db: Database, state: str) -> None:
+    modules = population(db)
+    db.rows(f"""CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN RAISE 'frozen' USING ERRCODE = '{state}'; END$$""")
+    db.rows("CREATE TRIGGER no BEFORE UPDATE ON companies FOR EACH ROW WHEN (NEW.id = 7) EXECUTE FUNCTION no()")
+    result = modules.fails("still_on", "feature_flag", incident_id="INC-1", deadline=10)
+    assert (result["enabled_after"], result["changed_count"]) == (1, 49)
+    assert [(row["tenant"], row["refused"]) for row in result["blocked"]] == [("7", "frozen.")]
 
 
 def test_a_row_that_is_held_and_then_refused_is_named(db: Database) -> None:
@@ -70,20 +85,26 @@ def test_a_row_that_cannot_be_made_keeps_no_other_on(db: Database) -> None:
     assert made == {*range(10, 31)} - {20}
 
 
-def test_a_row_that_the_application_makes_meanwhile_keeps_nobody_on(db: Database) -> None:
+@pytest.mark.parametrize(("others", "tenant"), [(range(10, 31), 20), ((), 4)], ids=["of many", "the only one"])
+def test_a_row_that_the_application_makes_meanwhile_keeps_nobody_on(
+    db: Database, others: Sequence[int], tenant: int
+) -> None:
     modules = make(db, tenants_table="Companies", absent_means="on")
     db.rows('CREATE UNIQUE INDEX ON "Settings" ("companyId", key)')
-    db.rows('INSERT INTO "Companies" SELECT generate_series(10, 30)')
+    for other in others:
+        db.rows(f'INSERT INTO "Companies" VALUES ({other})')
     with (
-        db.transaction("""INSERT INTO "Settings" VALUES ('kanbanV2', 'enabled', 20, now(), now())""") as login,
+        db.transaction(f"""INSERT INTO "Settings" VALUES ('kanbanV2', 'enabled', {tenant}, now(), now())""") as login,
         modules.start("feature_flag", incident_id="INC-1") as running,
     ):
         wait_for(lambda: waiting_for_locks(db) > 0, "the kill to wait for that row")
+        # Not in its first turn, which is for all rows, but in one that is for this row alone.
+        time.sleep(0.35)
         login.commit()
         done = running.result()
     assert not done.get("failed"), done
     assert (done["enabled_after"], _on(db)) == (0, [])
-    assert len([tenant for tenant, _value in values(db) if tenant and tenant >= 10]) == 21
+    assert len([one for one, _value in values(db) if one and one >= 10]) == len(others)
 
 
 def test_an_undo_under_the_latch_of_another_role_spends_nothing(db: Database) -> None:

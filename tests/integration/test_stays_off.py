@@ -71,6 +71,23 @@ def test_the_undo_of_a_swept_tenant_keeps_its_save(db: Database, kind: str) -> N
     assert (at(KEY)(saved), at("timezone")(saved)) == (True, "Asia/Tokyo")
 
 
+def test_a_sweep_that_could_not_count_does_not_say_that_all_are_off(db: Database) -> None:
+    modules = population(db)
+    with db.transaction("SELECT * FROM tickets") as open_before, db.connect() as migration:
+        with modules.start("feature_flag", incident_id="INC-1", settle=30) as running:
+            wait_for(lambda: on(db) == [], "the kill")
+            time.sleep(0.5)
+            assert running.runs, "it did not wait for a transaction that was open before"
+            with migration.cursor() as cursor:
+                cursor.execute("BEGIN; LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
+            open_before.commit()
+            told = running.result()
+        migration.rollback()
+    assert told["error"]["code"] == "table_held", told
+    assert [row["tenant"] for row in told["blocked"]] == [None]
+    assert told["changed_count"] == 50
+
+
 def test_settle_that_runs_out_says_who_is_still_open(db: Database) -> None:
     modules = population(db)
     with db.transaction(READ) as stale:

@@ -172,6 +172,7 @@ def test_warnings_of_both_answers_are_told_once_each() -> None:
         ({}, "contain", "it goes on where this one stopped."),
         ({"db1": answer(priors=UNSAVED)}, "contain", KEEP_OPEN),
         ({"db1": answer(priors=UNSAVED)}, "restore", KEEP_OPEN),
+        ({"db1": answer(priors_of_default=UNSAVED)}, "contain", KEEP_OPEN),
     ],
 )
 def test_the_last_line_says_what_to_do_next(hosts: dict[str, Answer], what: str, last: str) -> None:
