@@ -45,6 +45,6 @@ class Kept:
             now = host.run(["sha256sum", path], check=False).stdout.split()
             if not now or now[0] != checksum:
                 found.append(f"{name}: {path} is {'another one' if now else 'gone'}")
-            elif wrong := looks.not_as_listed(host, path.rpartition("/")[0], path.rpartition("/")[2]):
+            elif wrong := looks.not_as_listed(host, path.rpartition("/")[0], path.rpartition("/")[2], least=0):
                 found.append(f"{name}: {wrong}")
         return found

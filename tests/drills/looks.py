@@ -113,11 +113,14 @@ def _dumped(place: Place, _run: Run) -> str:
     return not_whole(place)
 
 
-def not_as_listed(host: Host, directory: str, index: str) -> str:
-    """Return what is wrong with the files of a directory by the lists in it; empty if nothing is."""
+def not_as_listed(host: Host, directory: str, index: str, least: int = 1) -> str:
+    """Return what is wrong with the files of a directory by the lists in it; empty if nothing is.
+
+    ``least``: how many files there have to be. Of a server that is down there is a list, and nothing on it.
+    """
     done = host.run(["python3", "-c", COMPARE, directory, index], check=False, timeout=60)
-    count, wrong = compared(done.stdout) if done.stdout else (0, [])
-    if wrong or not count:
+    count, wrong = compared(done.stdout) if done.stdout else (-1, [])
+    if wrong or count < least:
         return done.stderr.strip() or f"{', '.join(wrong) or directory} is not what {index} says"
     return ""
 
@@ -156,8 +159,13 @@ def _kept(place: Place, run: Run) -> str:
     found = evidence(place, run)
     if not found:
         return "no line says where"
-    wrong = [not_as_listed(place.estate.fleet[name], directory, "index.json") for name, directory in found]
-    return "; ".join(text for text in wrong if text)
+    lacking = []
+    for name, directory in found:
+        host = place.estate.fleet[name]
+        listed = host.run(["find", directory, "-name", "index.json", "-size", "+0"], check=False).stdout.strip()
+        lacking += [] if listed else [f"there is no index in {name}:{directory}"]
+        lacking.append(not_as_listed(host, directory, "index.json", least=0))
+    return "; ".join(text for text in lacking if text)
 
 
 def evidence(place: Place, run: Run) -> list[tuple[str, str]]:
