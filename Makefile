@@ -1,14 +1,15 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers servers-early servers-late around hosts integration oldest \
+.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers servers-early servers-late servers-last around hosts integration oldest \
   drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
 comma := ,
 ROOT := $(filter 0,$(shell id -u))
-# Tests with servers mostly wait for them as well. By a file's first letter each is in one of two parts.
-LATE := tests/integration/test_[q-z]*.py
-EARLY := tests/integration/test_[!q-z]*.py
+# Tests with servers mostly wait for them as well. By a file's first letter each is in one of three parts.
+NOT_EARLY := tests/integration/test_[q-z]*.py
+NOT_LATE := tests/integration/test_[!q-s]*.py
+NOT_LAST := tests/integration/test_[!t-z]*.py
 # With each part what only root can do, on hosts and networks of its own; the short stages lie where there is room: of the
 # three lists of `make test` none is much longer than another. While lint and sanity compute for minutes, the rehearsals mostly wait.
 EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast)
@@ -64,10 +65,13 @@ servers: venv venv-awx venv-eda ## test against real servers on this machine
 	@$(PYTEST) $(AGAIN) tests/integration --junitxml=.cache/junit/servers.xml
 
 servers-early: venv venv-awx venv-eda
-	@$(PYTEST) $(AGAIN) tests/integration --ignore-glob='$(LATE)' -o cache_dir=.cache/pytest-$@ --junitxml=.cache/junit/$@.xml
+	@$(PYTEST) $(AGAIN) tests/integration --ignore-glob='$(NOT_EARLY)' -o cache_dir=.cache/pytest-$@ --junitxml=.cache/junit/$@.xml
 
 servers-late: venv venv-awx venv-eda
-	@$(PYTEST) $(AGAIN) tests/integration --ignore-glob='$(EARLY)' -o cache_dir=.cache/pytest-$@ --junitxml=.cache/junit/$@.xml
+	@$(PYTEST) $(AGAIN) tests/integration --ignore-glob='$(NOT_LATE)' -o cache_dir=.cache/pytest-$@ --junitxml=.cache/junit/$@.xml
+
+servers-last: venv venv-awx venv-eda
+	@$(PYTEST) $(AGAIN) tests/integration --ignore-glob='$(NOT_LAST)' -o cache_dir=.cache/pytest-$@ --junitxml=.cache/junit/$@.xml
 
 around: venv ## test the demo, the benchmarks, the staging application and what tests themselves rest on
 	@$(PYTEST) $(AGAIN) tests --ignore=tests/unit --ignore=tests/integration $(ON_HOSTS:%=--ignore=%) \
@@ -123,7 +127,7 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 
 test: venv ## run all that a commit has to pass, rehearsals too, three stages side by side; the last line counts them
 	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)
-	@.venv/bin/python -m tools.summary hosts,lint,sanity,around $(EARLY_LANE) $(LATE_LANE)
+	@.venv/bin/python -m tools.summary hosts,lint,sanity,around,servers-last $(EARLY_LANE) $(LATE_LANE)
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up
