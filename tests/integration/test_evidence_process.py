@@ -143,25 +143,24 @@ def test_through_ansible_the_process_outlives_the_task(
 def test_nothing_of_the_module_is_held_open(db: Database, evidence: Path) -> None:
     """A reader of the module's output sees its end at once, and it leaves no zombie."""
     modules = population(db)
-    arguments = json.dumps(
-        {
-            "ANSIBLE_MODULE_ARGS": {
-                **modules.options, "state": "disabled", "incident_id": "INC-1", "evidence_dir": str(evidence)
-            }
-        }
-    )  # fmt: skip
     path = os.pathsep.join((str(ROOT), str(ROOT / ".ansible/collections")))
+
+    def kill(incident: str, extra: int) -> int | None:
+        asked = {**modules.options, "state": "disabled", "incident_id": incident, "evidence_dir": str(evidence)}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.integration.entry", "feature_flag"],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": asked}), cwd=ROOT, env={**os.environ, "PYTHONPATH": path},
+            capture_output=True, text=True, timeout=60, check=True, pass_fds=[extra],
+        )  # fmt: skip
+        pid: int | None = json.loads(done.stdout)["evidence"]["pid"]
+        return pid
+
     with db.transaction("LOCK TABLE pg_catalog.pg_extension"):
         # Pipes, which stay open for as long as any process holds them; and one more descriptor, as sshd might leave.
         extra = os.open(evidence.parent, os.O_RDONLY)
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.integration.entry", "feature_flag"],
-            input=arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
-            timeout=60, check=True, pass_fds=[extra],
-        )  # fmt: skip
+        # On a busy machine a kill has often ended before this has said who it is.
+        pid = next(pid for number in range(20) if (pid := kill(f"INC-{number}", extra)))
         os.close(extra)
-        told = json.loads(done.stdout)
-        pid = told["evidence"]["pid"]
         assert processes.alive(pid)
         held = sorted(os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir())
         assert held.count("/dev/null") == 3, held
