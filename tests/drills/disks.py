@@ -27,6 +27,14 @@ mv "$1.was" "$1"
 """
 # Ends when there is no room left, as intended.
 _FILL = 'cat /dev/zero > "$1/filler"; sync; test "$(df --output=avail "$1" | tail -n 1)" -eq 0'
+# For a minute at most: the run that is to make that path may never come to it.
+_FILL_LATER = """
+(for try in $(seq 12000); do
+   ls -d $2 > "$1/seen" 2> "$1/complaint" && break
+   sleep 0.005
+ done
+ fallocate -l "$(df -B1 --output=avail "$1" | tail -n 1)" "$1/filler") > "$1/said" 2>&1 &
+"""
 
 
 def own_disk(host: Host, directory: str, mebibytes: int = _MEBIBYTES) -> None:
@@ -45,6 +53,11 @@ def give_back(host: Host, directory: str) -> None:
 def fill(host: Host, directory: str) -> None:
     """Leave no byte free on the disk that a directory is on."""
     host.run(["sh", "-c", _FILL, "sh", directory], timeout=60)
+
+
+def fill_later(host: Host, directory: str, pattern: str) -> None:
+    """Leave no byte free on a directory's disk as soon as a path matches the pattern."""
+    host.run(["sh", "-c", _FILL_LATER, "sh", directory, pattern])
 
 
 def fill_database(drill: Drill, directory: str) -> None:

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from tests.drills.disks import DATA, LOG, fill, fill_database, give_back, own_disk
+from tests.drills.disks import DATA, LOG, fill, fill_database, fill_later, give_back, own_disk
 from tests.drills.drill import HASTY, Drill
 from tests.drills.names import let_names_differ
 from tests.drills.test_database_mute import SAYS
@@ -18,6 +18,8 @@ from tests.hosts.machine import HostsError
 from tests.playbooks.place import KEPT, LAID_DOWN
 
 _DUMPS = "/var/lib/postgresql/dumps"
+# More than what a dump leaves free, which is looked at before it begins.
+_ROOM_FOR_A_DUMP = 1100
 _IN_MEMORY = "/dev/shm/kanban_rollback"  # noqa: S108 - on a host
 # Without room in existing pages nothing at all can be written. An autovacuum makes such room, and removes the file that
 # a new session reads first, which then cannot be written: neither is left to chance here.
@@ -59,6 +61,26 @@ def test_disk_full_of_the_dump(drill: Drill) -> None:
         never=["the dump is proven", "NOT SOUND"],
         extra={**HASTY, "kanban_dump_dir": f"{_DUMPS}/here"},
     )
+    drill.finish()
+
+
+@pytest.mark.drill
+def test_disk_full_in_the_middle_of_the_dump(drill: Drill) -> None:
+    """There was room when it began; what had been written is gone at once, as the database may live on that disk."""
+    db1 = drill.estate.fleet["db1"]
+    drill.after(db1.run, ["rm", "-rf", _DUMPS])
+    db1.run(["install", "-d", "-o", "postgres", "-m", "0700", _DUMPS])
+    own_disk(db1, _DUMPS, _ROOM_FOR_A_DUMP)
+    drill.after(give_back, db1, _DUMPS)
+    fill_later(db1, _DUMPS, f"{_DUMPS}/here/.*.partial-*")
+    said = drill.stop(
+        fails=True,
+        says=["the fence is proven", "the write block is held", "NOT WELL: no proven dump of db1"],
+        never=["the dump is proven", "NOT SOUND"],
+        extra={**HASTY, "kanban_dump_dir": f"{_DUMPS}/here"},
+    )
+    assert re.search(r"bytes were left at \S+ while writing|No space left on device", said.screen), said.screen
+    assert db1.run(["find", _DUMPS, "-name", ".*.partial-*"]).stdout == ""
     drill.finish()
 
 
