@@ -48,13 +48,20 @@ def _full(drill: Drill, host: Host, directory: str) -> None:
     fill(host, directory)
 
 
-@pytest.mark.drill
-def test_disk_full_of_the_dump(drill: Drill) -> None:
-    """It is reported with what helps; the stop does not need that disk."""
+def _disk_for_dumps(drill: Drill, mebibytes: int) -> Host:
+    """Give the primary's dumps a disk of their own until the fault is mended; return their host."""
     db1 = drill.estate.fleet["db1"]
     drill.after(db1.run, ["rm", "-rf", _DUMPS])
     db1.run(["install", "-d", "-o", "postgres", "-m", "0700", _DUMPS])
-    _full(drill, db1, _DUMPS)
+    own_disk(db1, _DUMPS, mebibytes)
+    drill.after(give_back, db1, _DUMPS)
+    return db1
+
+
+@pytest.mark.drill
+def test_disk_full_of_the_dump(drill: Drill) -> None:
+    """It is reported with what helps; the stop does not need that disk."""
+    fill(_disk_for_dumps(drill, 1), _DUMPS)
     drill.stop(
         fails=True,
         says=["the fence is proven", "the write block is held", "NOT WELL: no proven dump of db1"],
@@ -67,11 +74,7 @@ def test_disk_full_of_the_dump(drill: Drill) -> None:
 @pytest.mark.drill
 def test_disk_full_in_the_middle_of_the_dump(drill: Drill) -> None:
     """There was room when it began; what had been written is gone at once, as the database may live on that disk."""
-    db1 = drill.estate.fleet["db1"]
-    drill.after(db1.run, ["rm", "-rf", _DUMPS])
-    db1.run(["install", "-d", "-o", "postgres", "-m", "0700", _DUMPS])
-    own_disk(db1, _DUMPS, _ROOM_FOR_A_DUMP)
-    drill.after(give_back, db1, _DUMPS)
+    db1 = _disk_for_dumps(drill, _ROOM_FOR_A_DUMP)
     fill_later(db1, _DUMPS, f"{_DUMPS}/here/.*.partial-*")
     said = drill.stop(
         fails=True,
