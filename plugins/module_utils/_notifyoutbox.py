@@ -9,7 +9,6 @@ its own while something is sent there, so two runs cannot send a message at the 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -21,6 +20,7 @@ from typing import Any, Iterator, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._filelock import taken
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import Message, merged, message_of
@@ -111,7 +111,7 @@ class Outbox:
     def route(self, name: str, deadline: Deadline) -> Iterator[bool]:
         """Hold a route; yields False if another run held it until the deadline."""
         with self._opened(safe_name(name)) as handle:
-            yield _taken(handle, deadline)
+            yield taken(handle, deadline, _LOOK_EVERY)
 
     def _there(self, key: str) -> Message | None:
         try:
@@ -122,7 +122,7 @@ class Outbox:
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         with self._opened(name) as handle:
-            if not _taken(handle, Deadline(self._seconds)):
+            if not taken(handle, Deadline(self._seconds), _LOOK_EVERY):
                 path = self.directory / f".lock-{name}"
                 raise KanbanError(
                     "outbox_held",
@@ -150,18 +150,6 @@ class Outbox:
             opened.flush()
             os.fsync(opened.fileno())
         before.replace(path)
-
-
-def _taken(handle: int, deadline: Deadline) -> bool:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if deadline.over:
-                return False
-            time.sleep(_LOOK_EVERY)
-        else:
-            return True
 
 
 def _read(path: Path) -> Message:

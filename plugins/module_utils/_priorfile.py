@@ -13,17 +13,18 @@ Whoever writes to a file or takes it over locks it, so that nothing is added to 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import re
-import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
 from typing import Iterator, Sequence
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._filelock import taken
 
 # The first that can be written is used; all are searched when reading. Memory comes last: better than nothing.
 DIRECTORIES = (
@@ -37,6 +38,7 @@ MOST_LEFT = 3
 # How long a kill waits for another run that has the file, before it takes the next place; and how long a run waits that
 # takes a file over.
 _APPEND_SECONDS, _TAKE_SECONDS = 0.2, 2.0
+_LOOK_EVERY = 0.01
 
 
 @dataclass(frozen=True)
@@ -134,17 +136,12 @@ def _append_synced(path: Path, line: bytes) -> None:
 
 def _lock(handle: int, seconds: float) -> None:
     """Lock an open file until it is closed; raises BlockingIOError. Where a file system has no locks, there is none."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        if taken(handle, Deadline(seconds), _LOOK_EVERY):
             return
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise
-            time.sleep(0.01)
-        except OSError:
-            return
+    except OSError:
+        return
+    raise BlockingIOError(errno.EWOULDBLOCK, "another run has it in hand")
 
 
 @contextmanager

@@ -102,7 +102,7 @@ class Restore:
         if self._in_ledger:
             with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 self.result["switched_off"] = switched_off(cursor, self.incident)
-                kept = read_kept(cursor, self.incident)
+                kept = read_kept(cursor, self.incident, self.result["switched_off"])
             if kept and not any(self._files(target) for target in targets):
                 kept.refuse_other_flag(self.incident, [target.identity for target in targets])
                 # A stage is a part of what there is; the last one, and an undo of everybody, are to have all of it.

@@ -52,13 +52,16 @@ class Kept:
         )
 
 
-def read_kept(cursor: Cursor, incident_id: str) -> Kept | None:
-    """Return what the ledger knows; None if this role may not read its events. Raises ServerError."""
+def read_kept(cursor: Cursor, incident_id: str, recorded: int) -> Kept | None:
+    """Return what the ledger knows; None if this role may not read its events. Raises ServerError.
+
+    :param recorded: of how many tenants it has prior values, counting repetitions.
+    """
     try:
         with cursor.savepoint():
-            elsewhere, paths, flags = cursor.row(queries.KEPT, {"incident": incident_id})
+            reported, paths, flags = cursor.row(queries.KEPT, {"incident": incident_id})
     except ServerError as error:
         if error.code != "missing_privilege":
             raise
         return None
-    return Kept(int(elsewhere), paths, flags)
+    return Kept(int(reported) - recorded, paths, flags)

@@ -36,8 +36,8 @@ from tools.gates import JUNIT, Result, heed_signals, write_junit
 MARK = "KANBAN_REHEARSAL"
 # The tests of molecule/ that say whether something was lost.
 _LOST = re.compile(
-    r"^(?:FAILED|ERROR) \S*(?:/test_account|/test_dump|refused/test_controller|(?:off|refused|returned)/test_databases)"
-    r"\.py::",
+    r"^(?:FAILED|ERROR) \S*(?:(?:/test_account|/test_dump|refused/test_controller|returned/test_databases)\.py::"
+    r"|/test_(?:databases|application)\.py::test_(?:evidence|the_dump)_is_whole)",
     re.MULTILINE,
 )
 # Two rehearsals in one checkout would take each other's hosts away.

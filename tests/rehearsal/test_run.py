@@ -98,7 +98,10 @@ def test_one_that_lost_something_is_not_played_again(records: Path, monkeypatch:
         ("default/refused/test_controller.py::test_no_write_of_the_board_is_acknowledged_any_more", True),
         ("default/standing/test_controller.py::test_the_run_is_in_the_journal[local]", False),
         ("default/returned/test_databases.py::test_every_company_has_its_settings_as_before[local]", True),
-        ("default/off/test_application.py::test_v1_is_served[ansible://app1]", False),
+        ("default/off/test_databases.py::test_nobody_has_v2[ansible://db1]", False),
+        ("default/off/test_databases.py::test_evidence_is_whole_and_for_its_owner_alone[ansible://db1]", True),
+        ("default/off/test_application.py::test_evidence_is_whole_and_for_its_owner_alone[ansible://app1]", True),
+        ("default/refused/test_databases.py::test_the_dump_is_whole_and_for_its_owner_alone[ansible://db1]", True),
     ],
 )
 def test_loss_is_known_by_the_test_that_found_it(test: str, lost: bool) -> None:
