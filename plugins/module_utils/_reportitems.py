@@ -162,8 +162,8 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
         "nenhuma execução observou, o que é um passo de scenario1.yml e scenario2.yml: acompanhe o painel e marque",
     ),
     "lack_audit": (
-        "not both counted, what is corrupt since and what was written after the fence: scenario3.yml, when it recovers",
-        "não contados ambos, corrompidos desde então e escritas após a barreira: scenario3.yml, quando recupera",
+        "corrupt rows since, writes after the fence, or both are not counted: scenario3.yml does that when it recovers",
+        "falta contar os corrompidos desde então, as escritas após a barreira, ou ambos: scenario3.yml faz isso ao recuperar",
     ),
     "not_contained": ("not everything was contained", "nem tudo foi contido"),
     "not_needed": ("not needed: {severity}", "não necessário: {severity}"),

@@ -101,7 +101,7 @@ def test_people_are_told_once_by_every_way_and_what_hangs_is_sent_again(
     assert not [post for post in posts if "<!here>" in post["text"] or "@channel" in post["text"]]
     # The figures of this very run, and no 0 for a figure that was not measured.
     (oncall,) = [post["text"] for post in posts if post["channel"].startswith("C")][:1]
-    assert "Companies desabilitadas: 50 de 50; ainda ligadas: 0" in oncall
+    assert "Companies com o V2 desligado: 50 de 50; com o V2 ainda ligado: 0" in oncall
     assert "Motivo: &lt;script&gt;{{ 7*7 }}&lt;/script&gt; **@\u2060channel** &lt;!here&gt;" in oncall
     letters = {to[0]: letter for to, letter in mail.mails if str(letter["Subject"]) == "Nossa equipe: 50"}
     assert set(letters) == {"lead@chatia.example", "ceo@chatia.example"}

@@ -89,7 +89,7 @@ def test_the_companies_of_the_list_are_told_with_their_figures_and_the_end_of_it
     ]
     assert [*heard[ENGINEERING], heard[INCIDENT][1]] == [ended] * 2
     assert lines(heard[INCIDENT][0])[4:6] == [
-        "Companies desabilitadas: 3 de 20; ainda ligadas: não medido",
+        "Companies com o V2 desligado: 3 de 20; com o V2 ainda ligado: não medido",
         "Usuários afetados: 9",
     ]
     assert "3 companies" in heard["tech_leads"][0]

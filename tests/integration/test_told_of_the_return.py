@@ -217,7 +217,7 @@ def test_a_repair_and_its_undo_are_told_with_their_rows(db: Database, directory:
     assert lines_of(told[INCIDENTS][1]) == [
         f"P0 critical ATUALIZAÇÃO: Kanban V2 contido, incidente {incident}",
         "Status: parado",
-        "Companies: desabilitadas: 50; ainda ligadas: 0",
+        "Companies: V2 desligado em: 50; ainda ligado em: 0",
         "Usuários afetados: 500",
         "Registros corrompidos encontrados: 2",
         f"A seguir: o plano de reparo {hash[:12]} aguarda aprovação",
@@ -236,7 +236,7 @@ def test_a_repair_and_its_undo_are_told_with_their_rows(db: Database, directory:
     assert lines_of(told[INCIDENTS][0]) == [
         f"P0 critical ATUALIZAÇÃO: Kanban V2 dados recuperados, incidente {incident}",
         "Status: dados validados",
-        "Companies: desabilitadas: 50; ainda ligadas: 0",
+        "Companies: V2 desligado em: 50; ainda ligado em: 0",
         "Usuários afetados: 500",
         "Registros corrompidos encontrados: 2",
         "Registros reparados ou recuperados: 2; corrompidos restantes: 0",
