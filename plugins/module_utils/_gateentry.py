@@ -60,6 +60,7 @@ class Request:
     interval: float = 10.0
     initial_delay: float = 0.0
     anew: bool = False
+    duration: float = 0.0
     incident_id: str | None = None
     run_id: str = ""
     environment: str | None = None
@@ -83,7 +84,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
             "Asking for them would itself be a load. Nothing was asked.",
             "Let Prometheus aggregate them, or watch fewer.",
         )
-    names = ("window", "interval", "initial_delay", "anew", "incident_id", "environment", "lease_seconds")
+    names = ("window", "interval", "initial_delay", "anew", "duration", "incident_id", "environment", "lease_seconds")
     return Request(
         gate=clean(params["gate"]) or "gate",
         host=clean(params["host"] or platform.node()),
@@ -188,7 +189,8 @@ def _one_try(
     now = round(time.time(), 3)
     if before and (since is None or any(kept[0][name] != before[-1][name] for name in ("watch", "try", "began"))):
         since = now - before[-1]["at"]
-    moment = tries.moment_of(before, len(request.history), since or 0.0, request.interval, request.anew)
+    anew = request.anew or tries.ended_badly(before, request.duration)
+    moment = tries.moment_of(before, len(request.history), since or 0.0, request.interval, anew)
     if moment.number == 1:
         before = []
     growing = {name for name, threshold in request.thresholds.items() if threshold.growth}

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Container, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import DEGRADED
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gategrowth import Line, line_from
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatespells import spells_from
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatespells import spells_from, steady
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatevalue import (
     NoSample,
     clean,
@@ -120,6 +121,22 @@ def moment_of(before: Sequence[Try], known: int, since: float, interval: float, 
     watched = float(last["seconds"])
     step = min(max(0.0, since), _PAUSE * interval)
     return Moment(int(last["watch"]), int(last["try"]) + 1, round(watched + step, 3), watched, not known)
+
+
+def ended_badly(before: Sequence[Try], duration: float) -> bool:
+    """Tell whether a watch that was to last this many seconds has ended without having passed.
+
+    It ends early only if it is degraded. What is tried after that is another watch: a single try would not change what
+    the one that has ended found.
+
+    :param before: the tries of the watch, in order, as merge() gives them.
+    :param duration: 0 if that is not known, and then nothing is known of its end.
+    """
+    if not before or duration <= 0:
+        return False
+    last = before[-1]
+    going = [spell["verdict"] for spell in last["spells"][-1:] if spell.get("open")]
+    return DEGRADED in going or (last["seconds"] >= duration and (bool(going) or not steady(last["spells"], duration)))
 
 
 def resolved(samples: Sequence[Mapping[str, Any]], before: Sequence[Try]) -> list[dict[str, Any]]:

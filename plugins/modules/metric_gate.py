@@ -156,6 +156,13 @@ options:
         then not continued, however recent it is.
     type: bool
     default: false
+  duration:
+    description:
+      - Seconds that a watch of this name lasts, unless it is degraded before. If the one that the ledger knows has lasted
+        that long and was not ok and steady in the end, or was degraded, it is over, and an empty O(history) begins another.
+        With 0 it is continued however it stands.
+    type: float
+    default: 0
   initial_delay:
     description: Seconds at the start of the watch in which bad and missing values do not count.
     type: float
@@ -464,6 +471,7 @@ def main() -> None:
             "interval": {"type": "float", "default": 10},
             "initial_delay": {"type": "float", "default": 0},
             "anew": {"type": "bool", "default": False},
+            "duration": {"type": "float", "default": 0},
             "incident_id": {"type": "str"},
             "lease_seconds": {"type": "float", "default": 0},
             "run_id": {"type": "str"},

@@ -128,6 +128,31 @@ def test_a_watch_remembers_when_it_was_not_ok_and_so_does_another_run(db: Databa
     assert found["verdict"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("values", "duration", "watch"),
+    [
+        pytest.param([0.0, 9.0, 9.0, 0.0], 30, 2, id="not-steady"),
+        pytest.param([0.0, None, None, None], 30, 2, id="no-data-in-the-end"),
+        pytest.param([9.0, 9.0, 9.0], 600, 2, id="degraded-ends-it"),
+        pytest.param([0.0, 9.0, 9.0, 0.0], 600, 1, id="interrupted"),
+        pytest.param([0.0, 0.0, 0.0, 0.0], 30, 1, id="passed"),
+        pytest.param([0.0, 9.0, 9.0, 0.0], 0, 1, id="of-no-known-end"),
+    ],
+)
+def test_a_watch_that_ended_badly_is_not_gone_on_with(
+    db: Database, modules: Modules, values: list[float | None], duration: float, watch: int
+) -> None:
+    history: list[Any] = []
+    for value in values:
+        found = attempt(modules, value, history=history, duration=duration, window=3)
+        history = found["series"]
+        age_samples(db, 10)
+    # Its own run is in the same watch to the end.
+    assert found["watch"] == 1
+    again = attempt(modules, 0.0, duration=duration, window=3)
+    assert (again["watch"], again["resumed"]) == (watch, watch == 1)
+
+
 def test_a_watch_that_nobody_went_on_with_is_over_and_a_pause_was_not_watched(db: Database, modules: Modules) -> None:
     attempt(modules, 9.0, interval=2)
     age_samples(db, 60)

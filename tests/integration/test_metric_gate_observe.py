@@ -245,7 +245,7 @@ def test_a_metric_that_may_be_silent_may_not_be_dead(watch: Watch) -> None:
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize(("seconds", "passed"), [(70, True), (51, False)])
+@pytest.mark.parametrize(("seconds", "passed"), [(70, True), (52, False)])
 def test_a_whole_watch_that_was_unstable_says_so_and_passes_only_if_its_end_was_steady(
     watch: Watch, seconds: int, passed: bool
 ) -> None:
@@ -264,6 +264,22 @@ def test_a_whole_watch_that_was_unstable_says_so_and_passes_only_if_its_end_was_
     assert (spell["verdict"], 20 <= spell["from"] < 30, 40 <= spell["to"] < 50) == ("unstable", True, True)
     assert "scenario1: was unstable from 00:2" in watch.output
     assert ("are not steady: good in the end, but unstable from" in watch.output) is not passed
+
+
+@pytest.mark.drill
+def test_the_same_command_after_a_watch_that_ended_badly_watches_again(watch: Watch) -> None:
+    """One more try would leave the first watch as bad as it was, and be all that was seen of the mended application."""
+    watch.app.says("metrics", HTML)
+    watch.variables.update(observe_end="whole", observe_seconds=4, observe_names=["error_rate"])
+    first = watch.run()
+    assert (first["ended"], first["passed"], first["verdict"]) == (True, False, "no_data")
+    watch.app.says("metrics", {"errorRate": 0.02})
+    again = watch.run()
+    assert (again["watch"], again["resumed"], again["passed"], again["spells"]) == (2, False, True, [])
+    assert again["watched_seconds"] >= 4
+    # One that has passed is not watched again.
+    same = watch.run()
+    assert (same["watch"], same["resumed"], same["passed"], same["try"]) == (2, True, True, again["try"] + 1)
 
 
 @pytest.mark.drill

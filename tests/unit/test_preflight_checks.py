@@ -106,6 +106,8 @@ def test_the_forecast() -> None:
 
 def test_ending_sessions_is_asked_of_those_only_who_want_it() -> None:
     assert checks.terminate_check(False, False).ok is True
+    assert "pg_signal_backend" in checks.terminate_check(False, False).what
+    assert "pg_signal_backend" not in checks.terminate_check(False, True).what
     assert complete(checks.terminate_check(True, False)).severity == "must"
     assert checks.terminate_check(True, True).ok is True
 
