@@ -12,7 +12,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, Part
 
-# What a look without canaries calls a fence that lets writes pass.
+# What a raised fence is called, whatever was proven of it, and what a look calls one that lets writes pass.
+_UP = ("proven", "draining", "unproven")
 _DOWN = ("absent", "dormant", "not_fenced")
 
 
@@ -46,10 +47,10 @@ def fence_part(
             tables = ", ".join(one_line(table["name"]) for table in answer.get("tables", []))
             part.lines.append(f"{name}: the fence {would} {tables}")
             continue
-        if now.get("status") in _DOWN:
+        if status in _UP and now.get("status") in _DOWN:
             part.bad.append(f"the fence on {name} is not up any more")
             part.lines.append(
-                f"{name}: since this run proved its fence, somebody has lowered it: Kanban's writes pass. Unless that "
+                f"{name}: since this run raised its fence, somebody has lowered it: Kanban's writes pass. Unless that "
                 "was on purpose, type the same command again"
             )
             continue

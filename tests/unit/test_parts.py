@@ -95,6 +95,16 @@ def test_a_fence_that_somebody_lowered_since_is_not_said_to_be_proven(status: st
         assert fence_part(["db1"], [answer()], [fence()], [{}], still=[now])["holds"]
 
 
+@pytest.mark.parametrize("status", ["absent", "dormant", "not_fenced"])
+def test_a_fence_that_could_not_be_raised_was_lowered_by_nobody(status: str) -> None:
+    """The last look finds what the raise has said already, and why."""
+    row = {"name": "public.Tags", "status": status, "reason": "may not call kanban_rollback.fence_raise()"}
+    raised = fence(status, tables=[row])
+    part = fence_part(["db1"], [answer()], [raised], [{}], still=[{"status": status}])
+    assert part["bad"] == [f"the fence on db1 is {status.replace('_', ' ')}"]
+    assert "may not call kanban_rollback.fence_raise()" in whole(part)
+
+
 @pytest.mark.parametrize(
     "raised", [fence(), {"skipped": True, "changed": False}], ids=["a name that moved", "a replica"]
 )
