@@ -54,6 +54,11 @@ class IncidentRequest:
     switched_off: int | None = None
     deadline: float = READ_SECONDS
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it is refused if somebody has stopped it since, which takes a look at who writes under it."""
+        return self.switched_off is not None and (self.state == "closed" or self.latch is not None)
+
 
 @dataclass
 class Facts:
@@ -111,7 +116,7 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
         refuse_replica(facts.server)
         if check_mode:
             return {"changed": False, "incident_id": request.who.incident_id, **facts.as_result()}
-        if request.state == "closed" and request.switched_off is not None:
+        if request.is_guarded:
             changed, result = _patiently(session, request)
         else:
             with session.transaction(request.deadline) as cursor:
@@ -119,6 +124,7 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
                 result = _in_ledger(cursor, request)
         if request.state == "closed" or request.latch == "lowered":
             result["latch_left"] = _latch_left(session, request, result["incident_id"])
+            _look_again(session, request, result["incident_id"])
         return {**result, "changed": result["changed"] or changed, **facts.as_result()}
     finally:
         session.close()
@@ -134,8 +140,17 @@ def _latch_left(session: Session, request: IncidentRequest, incident_id: str) ->
         return [error.what]  # Closing has made them let everything pass, so this keeps nobody off.
 
 
+def _look_again(session: Session, request: IncidentRequest, incident_id: str) -> None:
+    """Raise KanbanError if somebody stopped it while its latch was lowered, which may then be theirs."""
+    if request.state == "closed" or request.switched_off is None:
+        return  # A closed incident's latch is another's from the moment of its closing on.
+    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        what = f"The latch of {incident_id} was lowered in the same moment"
+        closing.refuse_if_stopped(cursor, incident_id, request.switched_off, what)
+
+
 def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[str, Any]]:
-    """Close the incident as soon as nobody writes under it, without blocking anybody meanwhile."""
+    """Close the incident, or begin to lower its latch, as soon as nobody writes under it, without blocking anybody."""
     give_up_at = time.monotonic() + closing.TRY_SECONDS
     while True:
         try:
@@ -146,7 +161,7 @@ def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[s
             if time.monotonic() > give_up_at:
                 raise KanbanError(
                     "busy",
-                    f"Incident {request.who.incident_id} is not closed: somebody writes under it, and has for "
+                    f"Incident {request.who.incident_id} is as before: somebody writes under it, and has for "
                     f"{closing.TRY_SECONDS:g} s. {error.what}",
                     "A stop, a repair or a restore may be under way. It is open as before.",
                     "Run the same command again once that has ended.",
@@ -157,7 +172,9 @@ def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[s
 def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
     who = request.who
     # A lease takes the incident as it is, closed or not: opening X again for it would hide the priors of X.
-    found = ledger.find_incident(cursor, who.incident_id) if request.state == "closed" or request.lease else None
+    # So does the end of a return.
+    as_it_is = request.state == "closed" or request.lease or request.latch
+    found = ledger.find_incident(cursor, who.incident_id) if as_it_is else None
     if request.state == "closed" or found:
         if found is None:
             raise _unknown(cursor, who.incident_id)
@@ -179,8 +196,14 @@ def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:
         ledger.add_event(cursor, incident, who.run_id, request.event["phase"], "incident", request.event["event"], data)
         changed, recorded = True, request.event["event"]
     if request.state == "closed":
+        if not request.lease_by_force:
+            closing.refuse_while_at_work(ledger.read_lease(cursor, LEASE), incident, who.run_id)
         changed = closing.close_incident(cursor, incident, who.operator, request.switched_off) or changed
         let_pass(cursor, incident)
+    elif request.latch and request.switched_off is not None:
+        closing.lock_incident(cursor, incident)
+        what = f"The latch of {incident} is not lowered"
+        closing.refuse_if_stopped(cursor, incident, request.switched_off, what)
     kills = ledger.count_kills(cursor)
     told = {"event": recorded} if recorded else {}
     names = [name for row in ledger.list_incidents(cursor, incident) for name in dict.fromkeys(ids_of(row))]

@@ -10,7 +10,7 @@ it waits and then finds the incident closed.
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
@@ -53,17 +53,49 @@ def close_incident(cursor: Cursor, incident_id: str, operator: str | None, known
         KanbanError is raised. Timeout is raised if somebody is writing under it.
     """
     if known is not None:
-        cursor.run(queries.LOCK_INCIDENT, {"incident": incident_id})
-        since = switched_off(cursor, incident_id) - known
-        if since > 0:
-            raise KanbanError(
-                "stopped_again",
-                f"Incident {incident_id} is not closed: somebody stopped it again and switched {since:,} tenants off.",
-                "Whoever is to put them back looks for what is open. It is open as before.",
-                "Ask who stopped it, and why, before it is undone.",
-            )
+        lock_incident(cursor, incident_id)
+        refuse_if_stopped(cursor, incident_id, known, f"Incident {incident_id} is not closed")
     cursor.run(queries.CLOSE_INCIDENT, {"incident": incident_id, "operator": operator})
     return cursor.rowcount > 0
+
+
+def lock_incident(cursor: Cursor, incident_id: str) -> None:
+    """Lock the incident's row until the transaction ends; raises Timeout if somebody is writing under it."""
+    cursor.run(queries.LOCK_INCIDENT, {"incident": incident_id})
+
+
+def refuse_if_stopped(cursor: Cursor, incident_id: str, known: int, what: str) -> None:
+    """Raise KanbanError if an incident has switched off more tenants than somebody knew.
+
+    :param what: what is not done, or has to be looked at; the message begins with it.
+    """
+    since = switched_off(cursor, incident_id) - known
+    if since > 0:
+        raise KanbanError(
+            "stopped_again",
+            f"{what}: somebody stopped it again and switched {since:,} tenants off.",
+            "Whoever is to put them back looks for what is open. The incident is open as before.",
+            "Ask who stopped it, and why, before it is undone.",
+        )
+
+
+def refuse_while_at_work(lease: Mapping[str, Any] | None, incident_id: str, run_id: str | None) -> None:
+    """Raise KanbanError if another run has the lease of an incident: what it records next would open another.
+
+    :param lease: who holds it, as the ledger has it; None for nobody.
+    """
+    another = lease is not None and lease["incident_id"] == incident_id and lease["run_id"] != run_id
+    if not lease or not another or lease["expires_in_seconds"] <= 0:
+        return
+    raise KanbanError(
+        "lease_held",
+        f"Incident {incident_id} is not closed: {lease['holder']} is at work on it since {lease['acquired_at']} "
+        f"(last sign of life {lease['heartbeat_seconds_ago']} s ago).",
+        "What that run switches or repairs next would be kept under another incident. It is open as before.",
+        "Run the same command again once that has ended: without a sign of life the lease ends in "
+        f"{lease['expires_in_seconds']} s.",
+        lease=dict(lease),
+    )
 
 
 def is_closed(cursor: Cursor, incident_id: str) -> bool:

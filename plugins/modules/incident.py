@@ -55,7 +55,8 @@ options:
   lease:
     description:
       - V(held) takes the lease, or renews the one of this O(run_id). If another run has it, the module fails and names
-        the holder. V(released) gives it back.
+        the holder. V(released) gives it back. An incident on which another run is at work is not closed either, unless
+        with O(lease_by_force).
     type: str
     choices: [held, released]
   latch:
@@ -69,7 +70,7 @@ options:
       - How many tenants the incident had switched off when somebody last looked, for instance as
         RV(chatia.kanban_rollback.feature_flag#module:switched_off) of the undo. With O(state=closed), if the incident
         has switched off more by now, it stays open and the module fails with C(stopped_again); if somebody goes on
-        writing under it for 5 seconds, with C(busy).
+        writing under it for 5 seconds, with C(busy). So it does with O(latch=lowered), and the latch stays.
       - Without it, the incident is closed no matter who is off.
     type: int
   lease_seconds:

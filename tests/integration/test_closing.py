@@ -87,6 +87,26 @@ def test_a_stop_since_the_undo_keeps_its_incident_open(db: Database) -> None:
     assert (modules.restore()["changed_count"], len(on(db))) == (2, 50)
 
 
+@pytest.mark.parametrize("looked", [{}, {"switched_off": 50}], ids=["as a report does", "as the undo does"])
+def test_nobody_closes_an_incident_on_which_another_run_is_at_work(db: Database, looked: dict[str, Any]) -> None:
+    """What that run records next would open another incident, under the same name."""
+    population(db).disable()
+    close = {"incident_id": "INC-1", "state": "closed", **looked}
+    db.modules().ok("incident", incident_id="INC-1", run_id="a", operator="ana", lease="held", lease_seconds=600)
+    refused = db.modules().fails("lease_held", "incident", run_id="b", **close)
+    assert "ana is at work on it" in refused["error"]["what"]
+    assert is_open(db)
+    # A run that has been lost holds nobody up for longer than its lease, and its own end is its own.
+    db.rows("UPDATE kanban_rollback.leases SET expires_at = clock_timestamp()")
+    assert db.modules().ok("incident", run_id="b", **close)["changed"]
+    db.modules().ok("incident", incident_id="INC-1", run_id="a", lease="held", lease_seconds=600)
+    db.rows("UPDATE kanban_rollback.incidents SET closed_at = NULL")
+    assert db.modules().ok("incident", run_id="a", **close)["changed"]
+    # Work on one is no reason to leave another open.
+    db.modules().ok("incident", incident_id="INC-2")
+    assert db.modules().ok("incident", run_id="b", incident_id="INC-2", state="closed")["changed"]
+
+
 def test_a_batch_that_is_being_committed_is_waited_for_and_seen(db: Database) -> None:
     modules, close = undone(db)
     db.rows(DAWDLES)

@@ -48,6 +48,31 @@ def test_an_incident_whose_latch_is_another_roles_stays_open(db: Database, looke
     assert not other.ok("incident", **CLOSED)["changed"]
 
 
+def test_a_stop_since_the_return_keeps_its_latch(db: Database) -> None:
+    modules = population(db)
+    modules.disable(latch=True)
+    known = modules.restore()["switched_off"]
+    modules.disable(latch=True, tenants=[3])
+    lower = {"incident_id": "INC-1", "latch": "lowered", "switched_off": known}
+    refused = db.modules().fails("stopped_again", "incident", **lower)
+    assert refused["error"]["what"].startswith("The latch of INC-1 is not lowered: somebody stopped it again")
+    assert (is_open(db), turned_back(db)) == (True, True)
+    # Whoever has seen that stop may lower it, once nobody writes under it.
+    seen = {**lower, "switched_off": known + 1}
+    with db.transaction("SELECT FROM kanban_rollback.incidents FOR KEY SHARE"):
+        assert "is as before" in db.modules().fails("busy", "incident", **seen)["error"]["what"]
+    assert db.modules().ok("incident", **seen)["latch_left"] == []
+    assert (is_open(db), turned_back(db)) == (True, False)
+
+
+def test_the_latch_of_a_closed_incident_is_lowered_without_opening_another(db: Database) -> None:
+    modules = population(db)
+    modules.disable()
+    db.modules().ok("incident", **CLOSED)
+    assert db.modules().ok("incident", incident_id="INC-1", latch="lowered")["incident_id"] == "INC-1"
+    assert db.rows("SELECT incident_id FROM kanban_rollback.incidents") == [("INC-1",)]
+
+
 def test_an_incident_stays_open_until_the_role_may_lower_its_dormant_latch(db: Database) -> None:
     population(db)
     dormant(db).disable(latch=True)

@@ -142,6 +142,22 @@ def test_what_overrides_needs_a_reason_and_is_on_record(stopped: Stopped) -> Non
 
 
 @pytest.mark.drill
+def test_a_release_after_another_stop_is_on_record_also_if_the_run_that_made_it_is_lost(stopped: Stopped) -> None:
+    stopped.validate()
+    assert stopped.release().rc == 0
+    stopped.stop()
+    stopped.validate()
+    # As a run leaves it that is killed before it has recorded it.
+    stopped.modules.ok("write_fence", state="absent", tables=TABLES)
+    stopped.block("DEL", BLOCK, f"{{{BLOCK}}}:owner")
+    again = stopped.release()
+    assert (again.rc, stopped.refuses) == (0, (False, False)), again.output
+    assert [event for event, _why in stopped.events()] == ["released", "released"]
+    assert stopped.release().rc == 0
+    assert len(stopped.events()) == 2
+
+
+@pytest.mark.drill
 @pytest.mark.parametrize(("when", "lowered"), [(BEFORE, 0), (MEANWHILE, 1)], ids=["before", "meanwhile"])
 def test_a_later_stop_wins(stopped: Stopped, when: str, lowered: int) -> None:
     stopped.validate()
