@@ -19,10 +19,12 @@ VALIDATED = "2026-11-25T01:00:00.000000Z"
 # What each language says of a stop that is whole, of data that was checked, and of the feature that is on somewhere.
 WORDS: dict[str, dict[str, list[str]]] = {
     "en": {
+        "on": ["still on", "switching", "could NOT"],
         "stopped": ["have switched", "go on working with the previous", "work with Kanban V1"],
         "checked": ["was checked", "Validated data integrity", "Data validated", "had to be recovered", "solved"],
     },
     "pt_BR": {
+        "on": ["ainda NÃO", "ainda está", "desligando", "sendo"],
         "stopped": ["desligamos o", "Nós o desligamos", "continuar trabalhando", "segue no Kanban V1"],
         "checked": ["foram verificados", "Validamos", "Dados validados", "foi necessário", "resolvido"],
     },
@@ -40,17 +42,20 @@ class Nothing(dict[str, Any]):
 def told(kind: str, locale: str, about: dict[str, Any], **facts: Any) -> str:
     """Return the text of a message as a run makes it; facts that are not given are null."""
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
-    environment.filters.update({f"chatia.kanban_rollback.{name}": one for name, one in FilterModule().filters().items()})
+    environment.filters.update(
+        {f"chatia.kanban_rollback.{name}": one for name, one in FilterModule().filters().items()}
+    )
     # What a run has that measured nothing.
     nothing = {name: Nothing() for name in ("companies", "users", "seconds", "integrity", "metrics", "moments")}
     figures: dict[str, Any] = {**nothing, "incident_id": "INC-1", "records": []}
     for name, values in facts.items():
         figures[name] = ChainMap(values, Nothing())
     whole = {"severity": "P0", "channel": "", "rows": None, "affected": None, "recovered_from": "", "refused": True}
+    whole["off"] = about["verdict"] == "contained"
     template = environment.from_string((TEMPLATES / locale / f"{kind}.md.j2").read_text(encoding="utf-8"))
     return template.render(
-        about={**whole, **about}, facts=figures, words=Nothing(), locale=locale, operator="ana", reason="", plan_hash="",
-        environment="production", dashboard="",
+        about={**whole, **about}, facts=figures, words=Nothing(), locale=locale, operator="ana", reason="",
+        plan_hash="", environment="production", dashboard="",
     )  # fmt: skip
 
 
@@ -70,6 +75,17 @@ def test_the_beginning_says_stopped_only_of_a_whole_stop(kind: str, scenario: st
         assert whole != told(kind, locale, {**about, "verdict": verdict})
         if kind == "user_notice":
             assert said(whole, locale, "stopped")
+
+
+@BOTH
+@pytest.mark.parametrize("kind", ["announce", "initial_oncall", "initial_stakeholders", "user_notice"])
+def test_nobody_is_told_that_v2_is_on_if_only_another_part_of_the_stop_is_missing(kind: str, locale: str) -> None:
+    about = {"scenario": "scenario3", "verdict": "degraded", "refused": False}
+    off, still = told(kind, locale, {**about, "off": True}), told(kind, locale, {**about, "off": False})
+    assert off != still
+    assert said(off, locale, "on") == []
+    if kind == "initial_oncall":
+        assert {"en": "NOT all", "pt_BR": "NEM toda"}[locale] in off
 
 
 @BOTH

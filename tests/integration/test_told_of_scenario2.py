@@ -198,7 +198,7 @@ def test_who_is_held_is_told_as_not_off_and_a_pause_switches_nobody(place: Place
     assert {who: texts for who, texts in new.items() if texts} == {
         ROLLOUT: [line], INCIDENT: [line], "tech_leads": [line],
     }  # fmt: skip
-    assert "ninguém novo recebe o Kanban V2; ninguém foi desabilitado" in everybody.heard[ROLLOUT][-1]
+    assert "nenhuma outra company recebe o Kanban V2; ele não foi desligado em nenhuma" in everybody.heard[ROLLOUT][-1]
 
 
 @pytest.mark.drill

@@ -81,6 +81,13 @@ def test_the_end_is_the_plans_own_text_and_ends_pager_and_page() -> None:
     assert (end["about"]["affected"], end["about"]["affected_seconds"]) == (50, 3600.0)
 
 
+def test_off_is_told_of_a_whole_stop_and_of_one_whose_flags_are_known_to_be_off() -> None:
+    for verdict, off, said in (("contained", False, True), ("degraded", True, True), ("degraded", False, False)):
+        found = planned(summary(), "scenario3", "begin", verdict=verdict, off=off)
+        assert {message["about"]["off"] for message in found.values()} == {said}
+        assert {message["about"]["verdict"] for message in found.values()} == {verdict}
+
+
 def kept(*keys: str, at: str = "2026-11-25T00:00:00.000000Z") -> list[dict[str, str]]:
     return [{"message": key, "at": at} for key in keys]
 
