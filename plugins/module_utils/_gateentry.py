@@ -134,8 +134,11 @@ def _judged(login: Login, request: Request, samples: Sequence[Mapping[str, Any]]
             found = _one_try(request, samples, kept, since)
             if not check_mode:
                 newest = found["series"][-1]
+                # Two names of the inventory can lead to one database: the other one's judgement is there already.
+                is_new = not any(tries.is_same(one, newest) for one in kept)
                 data = tries.storable({"gate": request.gate, "verdict": found["verdict"], **newest})
-                ledger.add_event(cursor, incident, request.run_id, PHASE, SOURCE, EVENT, data)
+                if is_new:
+                    ledger.add_event(cursor, incident, request.run_id, PHASE, SOURCE, EVENT, data)
                 if request.lease_seconds > 0:
                     found["lease"] = ledger.renew_lease(cursor, LEASE, request.run_id, request.lease_seconds)
                     found["kills"] = ledger.count_kills(cursor)
@@ -189,10 +192,28 @@ def _one_try(
     now = round(time.time(), 3)
     if before and (since is None or any(kept[0][name] != before[-1][name] for name in ("watch", "try", "began"))):
         since = now - before[-1]["at"]
-    anew = request.anew or tries.ended_badly(before, request.duration)
-    moment = tries.moment_of(before, len(request.history), since or 0.0, request.interval, anew)
-    if moment.number == 1:
-        before = []
+
+    if before and tries.is_of(before[-1], samples):
+        moment = tries.moment_again(before, len(request.history))
+        return _result(request, _judge(request, before), before, moment)
+
+    def tried(anew: bool) -> dict[str, Any]:
+        moment = tries.moment_of(before, len(request.history), since or 0.0, request.interval, anew)
+        return _new_try(request, samples, before if moment.number > 1 else [], moment, now)
+
+    found = tried(request.anew)
+    if found["resumed"] and tries.is_another(before, request.duration, found["verdict"], found["spells"]):
+        return tried(True)
+    return found
+
+
+def _new_try(
+    request: Request,
+    samples: Sequence[Mapping[str, Any]],
+    before: Sequence[tries.Try],
+    moment: tries.Moment,
+    now: float,
+) -> dict[str, Any]:
     growing = {name for name, threshold in request.thresholds.items() if threshold.growth}
     this = {
         "watch": moment.watch,
@@ -203,14 +224,24 @@ def _one_try(
         "samples": tries.lined(tries.resolved(samples, before), before, growing),
     }
     series = tries.bounded([*before, this][-request.window :])
-    judged = judge(series, request.thresholds, request.window, request.initial_delay)
+    judged = _judge(request, series)
     spells = added(before[-1]["spells"] if before else [], judged, moment.seconds)
-    series[-1] = {**series[-1], "spells": spells}
+    return _result(request, judged, [*series[:-1], {**series[-1], "spells": spells}], moment)
+
+
+def _judge(request: Request, series: Sequence[tries.Try]) -> dict[str, Any]:
+    return judge(series, request.thresholds, request.window, request.initial_delay)
+
+
+def _result(
+    request: Request, judged: Mapping[str, Any], series: Sequence[tries.Try], moment: tries.Moment
+) -> dict[str, Any]:
+    spells = series[-1]["spells"]
     return {
         **judged,
-        "samples": this["samples"],
+        "samples": series[-1]["samples"],
         "spells": [{name: spell[name] for name in ("verdict", "from", "to")} for spell in spells],
-        "series": series,
+        "series": list(series),
         "gate": request.gate,
         "watch": moment.watch,
         "try": moment.number,

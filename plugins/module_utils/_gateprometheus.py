@@ -98,7 +98,11 @@ def read(text: str, selector: Selector, clock: float) -> dict[str, Any]:
         return {"raw": {"how": how, "count": number(sum(found)), "clock": clock}}
     if how == "value" and len(found) > 1:
         raise NoSample("several_series", f"{len(found)} series fit: name labels, or choose sum or max")
-    return {"value": number(max(found) if how == "max" else sum(found))}
+    if how == "max":
+        # As in PromQL, a summary that was idle does not hide the others.
+        found = [value for value in found if not math.isnan(value)] or found
+        return {"value": number(max(found))}
+    return {"value": number(sum(found))}
 
 
 def _series(text: str, matcher: Matcher, may_be_none: bool = False) -> list[Series]:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Container, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import DEGRADED
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import OK
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gategrowth import Line, line_from
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatespells import spells_from, steady
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatespells import Spell, spells_from, steady
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatevalue import (
     NoSample,
     clean,
@@ -123,20 +123,42 @@ def moment_of(before: Sequence[Try], known: int, since: float, interval: float, 
     return Moment(int(last["watch"]), int(last["try"]) + 1, round(watched + step, 3), watched, not known)
 
 
-def ended_badly(before: Sequence[Try], duration: float) -> bool:
-    """Tell whether a watch that was to last this many seconds has ended without having passed.
+def moment_again(before: Sequence[Try], known: int) -> Moment:
+    """Return where the newest of these tries stands, which somebody else made of the same samples."""
+    last, earlier = before[-1], before[-2:-1]
+    watched = float(earlier[0]["seconds"]) if earlier else 0.0
+    resumed = not known and bool(earlier)
+    return Moment(int(last["watch"]), int(last["try"]), float(last["seconds"]), watched, resumed)
 
-    It ends early only if it is degraded. What is tried after that is another watch: a single try would not change what
-    the one that has ended found.
 
-    :param before: the tries of the watch, in order, as merge() gives them.
-    :param duration: 0 if that is not known, and then nothing is known of its end.
+def is_of(one: Try, samples: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether these are the samples of this try: no sample is taken twice of the same host at the same time."""
+
+    def taken(these: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+        return {(sample["metric"], sample["host"], sample.get("at")) for sample in these}
+
+    mine = taken(samples)
+    return any(at is not None for _metric, _host, at in mine) and mine == taken(one["samples"])
+
+
+def is_same(one: Try, other: Try) -> bool:
+    """Tell whether both are one try of one watch."""
+    return all(one[name] == other[name] for name in ("watch", "try", "began"))
+
+
+def is_another(before: Sequence[Try], duration: float, verdict: str, spells: Sequence[Spell]) -> bool:
+    """Tell whether a try that resumes a watch begins another instead, as that one was whole and does not pass with it.
+
+    One more try cannot mend a watch that has ended, and one that is not good is news after a watch that has passed. A
+    watch that was degraded before its end is resumed: whoever asks again to act on it must not wait for another.
+
+    :param before: the tries of the watch that would be resumed, in order.
+    :param duration: how long a watch is to last; 0 if that is not known, and then nothing is known of its end.
+    :param verdict: of that watch with the new try.
+    :param spells: likewise.
     """
-    if not before or duration <= 0:
-        return False
-    last = before[-1]
-    going = [spell["verdict"] for spell in last["spells"][-1:] if spell.get("open")]
-    return DEGRADED in going or (last["seconds"] >= duration and (bool(going) or not steady(last["spells"], duration)))
+    whole = bool(before) and 0 < duration <= before[-1]["seconds"]
+    return whole and not (verdict == OK and steady(spells, duration))
 
 
 def resolved(samples: Sequence[Mapping[str, Any]], before: Sequence[Try]) -> list[dict[str, Any]]:

@@ -112,8 +112,10 @@ def watch_part(
     part = Part(WATCH, "")
     if result and not why:
         judged = {**gate_part(result, plan), "kind": WATCH}
-        # A decision does not know of a watch that was good but too short to be sure, or of none at all.
-        if not decided or judged["holds"] or result.get("verdict", OK) == OK:
+        # A decision does not know of a watch that was good but too short to be sure, or of none at all; it does know of
+        # one that was not steady.
+        short = result.get("verdict", OK) == OK and result.get("steady", True)
+        if not decided or judged["holds"] or short:
             return judged
         return {**judged, "holds": True, "bad": [], "good": "the metrics were watched"}
     if why:

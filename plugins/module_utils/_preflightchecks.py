@@ -128,8 +128,9 @@ def fence_triggers_check(texts: Sequence[str]) -> Check:
 def terminate_check(asked: bool, may: bool) -> Check:
     """Return whether sessions that hold rows can be ended, if that is asked for."""
     if not asked:
-        how = "" if may else "; this role could not end them, as it is no member of pg_signal_backend"
-        return Check("terminate", True, SHOULD, f"Sessions that hold rows are named, not ended (on_blocked=report){how}.")
+        lacks = "" if may else "; this role could not end them, as it is no member of pg_signal_backend"
+        what = f"Sessions that hold rows are named, not ended (on_blocked=report){lacks}."
+        return Check("terminate", True, SHOULD, what)
     if may:
         return Check("terminate", True, MUST, "Sessions that hold rows can be ended.")
     return Check(

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ranking import (
     FIGURES,
+    ON_THE_WAY_SECONDS,
     RankRequest,
     of_now,
     since_switch,
@@ -128,6 +129,8 @@ def _since_switch(look: Look, frozen: dict[str, Any] | None) -> dict[str, Any]:
         look.warnings.append(f"Whether a clock is behind could not be seen: {error.what}")
     if late:
         found["doubt"] = words.late(late)
+    elif look.ahead > ON_THE_WAY_SECONDS:
+        found["doubt"] = words.early(look.ahead)
     elif found["note"] and late is None and not look.errors_of_others:
         found["doubt"] = words.silent(found["note"])
     return found

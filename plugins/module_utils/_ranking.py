@@ -19,7 +19,7 @@ FROZEN = "ranking frozen"
 MOST = 1000
 LONGEST_WINDOW = 366 * 86400
 # If the application's clock is right, an error's date and its arrival differ by less than this.
-_ON_THE_WAY_SECONDS = 5.0
+ON_THE_WAY_SECONDS = 5.0
 # A table up to this size is read whole in a tenth of a second.
 BIG_BYTES = 32 * 1024 * 1024
 
@@ -134,7 +134,7 @@ def written_late(now: int, frozen: Mapping[str, Any]) -> int:
     :param frozen: the ranking's figures.
     """
     late = now - int(frozen["errors_total"])
-    on_the_way = _ON_THE_WAY_SECONDS * int(frozen["errors_total"]) / float(frozen["window"])
+    on_the_way = ON_THE_WAY_SECONDS * int(frozen["errors_total"]) / float(frozen["window"])
     return late if late > on_the_way + 1 else 0
 
 

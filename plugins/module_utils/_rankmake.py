@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,6 +68,8 @@ class Look:
     # Beside what is shown: errors of a frozen list, and errors with other texts if none with this one was found.
     errors_listed: dict[str, int] = field(default_factory=dict)
     errors_of_others: int = 0
+    # Seconds by which the furthest error is dated after now.
+    ahead: float = 0.0
 
     def reading(self, mode: str = "READ ONLY") -> ContextManager[Cursor]:
         """Return a transaction that has what is left of the deadline."""
@@ -161,7 +164,7 @@ class Look:
         if of_nobody or unknown:
             self.warnings.append(words.nobody(of_nobody, unknown, request.more_than))
         if has_future:
-            self._beside(cursor, ranking.format(queries.FUTURE), values, words.future)
+            self._beside(cursor, ranking.format(queries.FUTURE), values, self._tell_future)
         if not errors:
             self._beside(cursor, ranking.format(queries.NOTHING), values, partial(self._tell_nothing, found))
         return found, names or []
@@ -189,6 +192,10 @@ class Look:
         except ServerError:
             if cursor.is_lost:
                 raise
+
+    def _tell_future(self, number: int, ahead: float | None) -> str:
+        self.ahead = math.inf if ahead is None else ahead
+        return words.future(number, ahead)
 
     def _tell_nothing(self, found: dict[str, Any], in_window: int, age: float | None) -> str:
         found["note"] = words.nothing(in_window, age, self.request.contains)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Mapping
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import Timeout
@@ -60,6 +61,15 @@ def late(number: int) -> str:
     return (
         f"{number} errors were written since the ranking and are dated before it: a clock is behind, so the errors "
         "since the switch cannot be told from those before it."
+    )
+
+
+def early(ahead: float) -> str:
+    """Say that errors are dated after now, so those from before the switch may be dated after it."""
+    far = f"by up to {span(ahead)}" if math.isfinite(ahead) else "of no date at all"
+    return (
+        f"Errors are dated after this server's now, {far}: a clock is ahead, so the errors since the switch cannot be "
+        "told from those before it."
     )
 
 

@@ -163,7 +163,7 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     ),
     "lack_audit": (
         "corrupt rows since, writes after the fence, or both are not counted: scenario3.yml does that when it recovers",
-        "falta contar os corrompidos desde então, as escritas após a barreira, ou ambos: scenario3.yml faz isso ao recuperar",
+        "falta contar corrompidos desde então, escritas após a barreira ou ambos: scenario3.yml conta ao recuperar",
     ),
     "not_contained": ("not everything was contained", "nem tudo foi contido"),
     "not_needed": ("not needed: {severity}", "não necessário: {severity}"),

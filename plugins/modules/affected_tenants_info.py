@@ -281,8 +281,9 @@ note:
 doubt:
   description:
     - Why the figures of O(since_switch) cannot be relied on; null if nothing speaks against them. Errors that were
-      written after the ranking but are dated before it come from a clock that is behind. If no error was found and no
-      ranking is frozen to compare with, nothing shows that errors would be found.
+      written after the ranking but are dated before it come from a clock that is behind, and those dated after the
+      server's now from one that is ahead. If no error was found and no ranking is frozen to compare with, nothing shows
+      that errors would be found.
   returned: success
   type: str
 frozen:

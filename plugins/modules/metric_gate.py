@@ -158,9 +158,9 @@ options:
     default: false
   duration:
     description:
-      - Seconds that a watch of this name lasts, unless it is degraded before. If the one that the ledger knows has lasted
-        that long and was not ok and steady in the end, or was degraded, it is over, and an empty O(history) begins another.
-        With 0 it is continued however it stands.
+      - Seconds that a watch of this name lasts. If O(history) is empty, and the one that the ledger knows has lasted
+        that long, it is continued only if it is ok and steady in its last third with this try as well; otherwise
+        another begins. With 0 it is continued however it stands.
     type: float
     default: 0
   initial_delay:

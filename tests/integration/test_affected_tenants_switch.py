@@ -94,6 +94,25 @@ def test_a_clock_that_is_behind_is_not_nobody(errors: Errors) -> None:
     assert (after(errors)["affected_on_count"], facts(after(errors))["known"]) == (1, False)
 
 
+def test_a_clock_that_is_ahead_is_not_everybody(errors: Errors) -> None:
+    """Nobody suffers any more; what was written before the switch is dated after it."""
+    switch(errors, ago=300)
+    for tenant in range(3, 9):
+        errors.log(tenant, 5, ago=-2400, every=60)
+    told = after(errors)
+    assert (told["affected_on_count"], "a clock is ahead" in told["doubt"]) == (6, True)
+    gate = {"verdict": "ok", "metrics": {"x": {"value": 1, "verdict": "ok"}}}
+    few = {"known": True, "affected_on": 2, "on": 10, "share": 0.2}
+    decided = scenario2_decision({"before": few, "after": facts(told), "gate": gate})
+    assert (decided["row"], decided["decision"]) == ("ok_not_counted", "hold")
+
+
+def test_two_clocks_that_differ_by_a_moment_are_no_reason_to_doubt(errors: Errors) -> None:
+    switch(errors, ago=300)
+    errors.log(3, 1, ago=-2)
+    assert after(errors)["doubt"] is None
+
+
 def test_better_is_known_where_nothing_was_written_since(errors: Errors) -> None:
     switch(errors, ago=300)
     told = after(errors)

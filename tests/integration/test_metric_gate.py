@@ -132,8 +132,9 @@ def test_a_watch_remembers_when_it_was_not_ok_and_so_does_another_run(db: Databa
     ("values", "duration", "watch"),
     [
         pytest.param([0.0, 9.0, 9.0, 0.0], 30, 2, id="not-steady"),
-        pytest.param([0.0, None, None, None], 30, 2, id="no-data-in-the-end"),
-        pytest.param([9.0, 9.0, 9.0], 600, 2, id="degraded-ends-it"),
+        pytest.param([0.0, *[None] * 6], 60, 2, id="no-data-in-the-end"),
+        # Whoever asks again to act on that waits for no other watch.
+        pytest.param([9.0, 9.0, 9.0], 600, 1, id="degraded-before-its-end"),
         pytest.param([0.0, 9.0, 9.0, 0.0], 600, 1, id="interrupted"),
         pytest.param([0.0, 0.0, 0.0, 0.0], 30, 1, id="passed"),
         pytest.param([0.0, 9.0, 9.0, 0.0], 0, 1, id="of-no-known-end"),
@@ -151,6 +152,32 @@ def test_a_watch_that_ended_badly_is_not_gone_on_with(
     assert found["watch"] == 1
     again = attempt(modules, 0.0, duration=duration, window=3)
     assert (again["watch"], again["resumed"]) == (watch, watch == 1)
+
+
+def test_what_is_bad_after_a_watch_that_has_passed_is_watched_and_not_one_try_of_it(
+    db: Database, modules: Modules
+) -> None:
+    history: list[Any] = []
+    for _time in range(4):
+        history = attempt(modules, 0.0, history=history, duration=30, window=3)["series"]
+        age_samples(db, 10)
+    again = attempt(modules, 9.0, duration=30, window=3)
+    assert (again["watch"], again["try"], again["resumed"]) == (2, 1, False)
+
+
+def test_two_names_of_one_database_make_one_try_of_one_sample(modules: Modules) -> None:
+    history: list[Any] = []
+    for number in (1, 2, 3):
+        sample = {"metric": "error_rate", "host": "app1", "value": 9.0, "at": 1000.0 + 10 * number}
+        given: dict[str, Any] = {"samples": [sample], "history": history, "lease_seconds": 60}
+        both = [attempt(modules, 0.0, **given) for _name in ("db1", "alias")]
+        for one in both:
+            assert (one["watch"], one["try"], one["resumed"], one["ledger_kept"]) == (1, number, False, True)
+            assert (one["lease"]["held"], one["kills"]) == (False, 0)
+        assert both[0]["series"][-1] == both[1]["series"][-1]
+        assert both[0]["verdict"] == ("degraded" if number == 3 else both[1]["verdict"])
+        history = both[0]["series"]
+    assert [event["data"]["try"] for event in events(modules)] == [1, 2, 3]
 
 
 def test_a_watch_that_nobody_went_on_with_is_over_and_a_pause_was_not_watched(db: Database, modules: Modules) -> None:

@@ -270,7 +270,7 @@ def test_a_whole_watch_that_was_unstable_says_so_and_passes_only_if_its_end_was_
 def test_the_same_command_after_a_watch_that_ended_badly_watches_again(watch: Watch) -> None:
     """One more try would leave the first watch as bad as it was, and be all that was seen of the mended application."""
     watch.app.says("metrics", HTML)
-    watch.variables.update(observe_end="whole", observe_seconds=4, observe_names=["error_rate"])
+    watch.variables.update(observe_end="whole", observe_seconds=4, observe_names=["error_rate"], observe_renews=True)
     first = watch.run()
     assert (first["ended"], first["passed"], first["verdict"]) == (True, False, "no_data")
     watch.app.says("metrics", {"errorRate": 0.02})

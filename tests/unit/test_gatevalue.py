@@ -80,6 +80,14 @@ def test_values_sums_and_labels() -> None:
     assert code_of(name="http_requests_total", match={"status": "5"}) == "no_series"
 
 
+def test_a_series_without_a_value_does_not_hide_the_highest() -> None:
+    """A summary that was idle has NaN, in whichever place."""
+    for lines in (("NaN", "9000", "3"), ("9000", "NaN", "3"), ("3", "9000", "NaN")):
+        text = "\n".join(f'p95{{route="{number}"}} {value}' for number, value in enumerate(lines))
+        assert take(text, name="p95", how="max") == {"value": 9000.0}
+    assert code_of('p95{a="1"} NaN\np95{a="2"} NaN', name="p95", how="max") == "nan"
+
+
 def test_what_gives_no_value() -> None:
     assert code_of(name="http_requests_total") == "several_series"
     assert code_of(name="http_requests") == "no_series"

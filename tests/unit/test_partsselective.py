@@ -182,6 +182,13 @@ def test_a_watch_that_a_decision_was_made_on_is_told_and_the_decision_judges(ver
     assert decided["good"] == "the metrics were watched"
 
 
+def test_a_watch_that_was_good_in_the_end_and_not_steady_is_decided_as_well() -> None:
+    """The decision is to pause, which is an end like any other."""
+    decided = watch_part({**watched(passed=False), "steady": False}, 5, decided=True)
+    assert (decided["holds"], decided["bad"]) == (True, [])
+    assert watch_part({**watched(passed=False), "steady": False}, 5)["holds"] is False
+
+
 def test_good_and_not_long_enough_holds_for_nobody() -> None:
     for decided in (False, True):
         part = watch_part(watched(passed=False), 5, decided=decided)
