@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``incident`` and ``incident_info`` do, from a login and a request to a result."""
+"""What ``incident`` does, from a login and a request to a result."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerclosing as closing
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerprogress as progress
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._affectedusers import UsersRequest, count_users
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents import SOURCE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
     BadInput,
     KanbanError,
     ServerError,
     Timeout,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event, broken_links
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import taken_over_since
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import count_latched, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchclosing import let_pass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -32,7 +27,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Login,
     Session,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import directories, list_files
 
 # A run's lease, and beside it the lease of the one module at work.
 LEASE, WORK = "recovery", "recovery work"
@@ -227,81 +221,3 @@ def _unknown(cursor: Any, incident_id: str) -> BadInput:
         f"The newest are {known}.",
         known_incidents=known,
     )
-
-
-def read_incidents(
-    login: Login,
-    incident_id: str | None,
-    environment: str | None,
-    events: int,
-    state_dir: str | None,
-    users: UsersRequest | None = None,
-) -> dict[str, Any]:
-    """Return what ``incident_info`` shows; raises KanbanError.
-
-    :param users: how to count users, too; None to count none.
-    """
-    session = Session(login, APPLICATION)
-    try:
-        facts = look_at_ledger(session, environment)
-        files = [str(path) for path in list_files(directories(state_dir))]
-        result: dict[str, Any] = {
-            "changed": False,
-            "incidents": [],
-            "open": [],
-            "prior_files": files,
-            "lease": None,
-            "known_as": None,
-            "kills": None,
-            "stages": [],
-            "validation": None,
-            "failovers": [],
-            "taken_over": None,
-        }
-        if facts.state.usable:
-            with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-                meant, read = _read(cursor, incident_id, events)
-                result.update(read)
-            if not facts.server.in_recovery and meant:
-                result["taken_over"] = taken_over_since(session, meant)
-            if users is not None and incident_id:
-                result.update(count_users(session, incident_id, users))
-        return {**result, **facts.as_result()}
-    finally:
-        session.close()
-
-
-def _shown(event: Event) -> dict[str, Any]:
-    """Return an event as results show it; of a document only the name: its text may be long and has its own module."""
-    names = ("run_id", "seq", "at", "phase", "source", "event", "data")
-    shown = {name: getattr(event, name) for name in names}
-    return {**shown, "data": {"name": event.data.get("name")}} if event.source == SOURCE else shown
-
-
-def _read(cursor: Any, incident_id: str | None, events: int) -> tuple[str | None, dict[str, Any]]:
-    """Return which incident is meant, if that is clear, and what the ledger has about it and about all."""
-    canonical = ledger.find_incident(cursor, incident_id) if incident_id else None
-    if incident_id and canonical is None:
-        incidents = []
-    else:
-        incidents = ledger.list_incidents(cursor, canonical)
-    result: dict[str, Any] = {
-        "known_as": canonical,
-        "incidents": incidents,
-        "open": ledger.list_incidents(cursor, only_open=True),
-        "lease": ledger.read_lease(cursor, LEASE),
-        "kills": ledger.count_kills(cursor),
-    }
-    closing.add_switched_off(cursor, result["open"])
-    if canonical:
-        chain = ledger.read_events(cursor, canonical, events)
-        result["events"] = [_shown(event) for event, _hash in chain]
-        result["chain_broken_at"] = broken_links(chain)
-        result["stages"] = progress.read_stages(cursor, canonical)
-        result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
-    # Without an id, people mean the only open incident.
-    alone = result["open"][0]["incident_id"] if len(result["open"]) == 1 and not incident_id else canonical
-    if alone:
-        result["validation"] = progress.read_validation(cursor, alone)
-        result["failovers"] = progress.read_failovers(cursor, alone)
-    return alone, result

@@ -221,7 +221,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._arguments 
     postgres_spec,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending import Outcome, run
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidententry import read_incidents
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidentread import read_incidents
 
 
 def main() -> None:
