@@ -11,8 +11,9 @@ from typing import Any, Callable, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import KEY_LETTERS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import TABLE, Progress
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import refusal
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import KINDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, now_of, unique_indexes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine, recoverypoint, undo
@@ -22,30 +23,27 @@ MOST_TENANTS = 100
 
 
 def compare(
-    cursor: Cursor,
-    tables: Sequence[Backed],
-    kinds: Sequence[str],
-    samples: int,
-    look: Callable[[], None],
-    progress: Progress,
+    planner: Planner, tables: Sequence[Backed], kinds: Sequence[str], taken_at: str | None
 ) -> list[dict[str, Any]]:
     """Compare tables, referenced ones first; return the reasons against bringing rows back.
 
+    :param planner: its transaction has the backup's rows, and limits each statement to what is left of the deadline.
     :param kinds: the kinds of rows that are to come back: missing, deleted, changed.
-    :param look: limits the next statement to what is left of the deadline.
+    :param taken_at: the moment that the backup shows, with its zone; None if unknown.
 
     Raises KanbanError.
     """
+    cursor, look, samples = planner.cursor, planner.in_time, planner.samples
     cursor.run(queries.CREATE_COMPARED, {})
     reasons: list[dict[str, Any]] = []
     has_quarantine = cursor.row(recoverypoint.HAS_QUARANTINE, {})[0]
-    for table in progress.each(tables, "compare", TABLE):
+    for table in planner.progress.each(tables, "compare", TABLE):
         look()
         _sides(cursor, table, samples)
         reasons += _twice(cursor, table)
         if has_quarantine:
             look()
-            reasons += _deleted(cursor, table, kinds)
+            reasons += _deleted(cursor, table, kinds, taken_at)
     cursor.run(queries.ANALYZE_COMPARED, {})
     stays_away(cursor, tables, kinds, look)
     for table in tables:
@@ -108,11 +106,12 @@ def _twice(cursor: Cursor, table: Backed) -> list[dict[str, Any]]:
     return [refusal("not_unique", what, table=str(table), rows=rows)]
 
 
-def _deleted(cursor: Cursor, table: Backed, kinds: Sequence[str]) -> list[dict[str, Any]]:
-    """Separate rows that a repair deleted from other missing rows."""
+def _deleted(cursor: Cursor, table: Backed, kinds: Sequence[str], taken_at: str | None) -> list[dict[str, Any]]:
+    """Separate rows that a repair deleted after the backup from other missing rows."""
     if "missing" not in dict(cursor.rows(queries.COUNTS, table.values)):
         return []
-    then = [list(row[0]) for row in cursor.rows(queries.DELETIONS, table.values)]
+    values = {**table.values, "taken_at": taken_at}
+    then = [list(row[0]) for row in cursor.rows(queries.DELETIONS, values)]
     if not then:
         return []
     if any(columns != list(cursor.row(quarantine.RELATION, table.values)[1]) for columns in then):
@@ -125,14 +124,22 @@ def _deleted(cursor: Cursor, table: Backed, kinds: Sequence[str]) -> list[dict[s
         return [refusal("deletions_unknown", what, table=str(table))]
     parts = {"backup": table.backup, "table": table.name}
     if table.key:
-        cursor.run(sql.SQL(queries.DELETED_BY_KEY).format(same=table.same_key("(q.r).{}"), **parts), table.values)
+        same = [table.same_key("(q.r).{}")]
+        # With another ``created`` it is another row that had the key.
+        same += [
+            sql.SQL(queries.SAME).format(then=table.then(column), now=now_of(column, "(q.r).{}"))
+            for column in table.both
+            if column.name == table.created
+        ]
+        statement = sql.SQL(queries.DELETED_BY_KEY).format(same=sql.SQL(" AND ").join(same), **parts)
+        cursor.run(statement, values)
     else:
         statement = sql.SQL(queries.DELETED_BY_ROW).format(
             gone=sql.SQL(", ").join([now_of(column, "(q.r).{}") for column in table.both]),
             then=table.all_then(),
             **parts,
         )
-        cursor.run(statement, table.values)
+        cursor.run(statement, values)
         cursor.run(queries.FORGET_NONE, {})
     return []
 

@@ -132,7 +132,7 @@ class Restore:
         self.scratch.close()
         self._refuse_source(source)
         self._took("load")
-        reasons = compare(cursor, self.tables, request.kinds, request.limit_samples, planner.in_time, work.progress)
+        reasons = compare(planner, self.tables, request.kinds, source.about.taken_at)
         for table in self.tables if "changed" in request.kinds else ():
             plan_changed(cursor, table)
         planner.look()

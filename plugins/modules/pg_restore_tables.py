@@ -197,7 +197,9 @@ notes:
     operator, or with a special one, are compared as text, character by character.
   - A column that the table no longer has stays in the backup. A column that was added since takes its default in rows
     that come back, and stays as it is in others. Generated columns are in no backup.
-  - The quarantine shows what a repair deleted; rows that retention has purged from it count as missing.
+  - The quarantine shows what a repair deleted; rows that retention has purged from it count as missing. So do rows that
+    only a repair of before the backup deleted, because the backup has them again; if a backup does not say when it was
+    made, every repair counts.
   - A row does not come back if its parent, by a foreign key, neither exists nor comes back, or if its parent's key
     belongs to another row by now (C(without_parent)). Neither does a row with a unique value that another row has by
     now (C(taken)).
@@ -326,7 +328,9 @@ plan:
           description: Rows that are not in the backup. They stay.
           type: int
         deleted:
-          description: Missing rows that an approved repair deleted. They come back with O(deleted=restore).
+          description:
+            - Missing rows that an approved repair deleted after the backup was made. They come back with
+              O(deleted=restore).
           type: int
         reused:
           description: Rows whose key belongs to another row by now. They never come back.

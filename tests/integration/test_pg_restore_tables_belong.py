@@ -256,36 +256,3 @@ def test_a_role_with_no_more_rights_than_it_takes(db: Database, directory: Path)
     make(db, f"GRANT DELETE ON t TO {role}")
     modules.ok("pg_restore_tables", state="undone")
     assert db.value("SELECT count(*) FROM t") == 7
-
-
-@pytest.mark.parametrize("key", [True, False], ids=["key", "no key"])
-def test_what_a_repair_deleted_is_told_from_what_is_lost(db: Database, directory: Path, key: bool) -> None:
-    make(db, f"CREATE TABLE links ({'id serial PRIMARY KEY, ' if key else ''}ticket integer, tag integer)")
-    make(db, "INSERT INTO links (ticket, tag) VALUES (1, 1), (1, 1), (1, 1), (2, 1), (2, 1), (3, 1)")
-    then = whole(db)
-    source = backup(db, directory, "dump", "links")
-    modules = ready(db)
-    planned = modules.ok("integrity_repair", True, checks=[TWICE])
-    modules.ok("integrity_repair", checks=[TWICE], plan_hash=planned["plan_hash"])
-    make(db, "DELETE FROM links WHERE ticket = 2")
-    found = compare(modules, source, "links", max_fraction=1.0)
-    assert figures(found, "links") == {"missing": 1, "deleted": 3}
-    restore(modules, source, "links", deleted="restore", max_fraction=1.0)
-    assert whole(db) == then
-    modules.ok("pg_restore_tables", state="undone")
-    # Both are undone: what the repair took away is back, and what was lost before is not.
-    expected = list(then["links"])
-    expected.remove("(4,2,1)" if key else "(2,1)")
-    assert whole(db)["links"] == expected
-
-
-def test_deletions_that_nobody_can_tell_any_more_are_refused(db: Database, directory: Path) -> None:
-    make(db, "CREATE TABLE links (id serial PRIMARY KEY, ticket integer, tag integer)")
-    make(db, "INSERT INTO links (ticket, tag) VALUES (1, 1), (1, 1), (2, 1)")
-    source = backup(db, directory, "dump", "links")
-    modules = ready(db)
-    planned = modules.ok("integrity_repair", True, checks=[TWICE])
-    modules.ok("integrity_repair", checks=[TWICE], plan_hash=planned["plan_hash"])
-    make(db, "ALTER TABLE links ADD more integer")
-    assert codes(compare(modules, source, "links")) == ["deletions_unknown"]
-    assert codes(compare(modules, source, "links", deleted="restore")) == []

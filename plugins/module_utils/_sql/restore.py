@@ -48,6 +48,7 @@ INSERT INTO pg_temp.kanban_newer
 SELECT %(relation)s, tenant, count(*) FROM joined WHERE kind = 'newer' GROUP BY tenant
 """
 DIFFERS = "{then} IS DISTINCT FROM {now}"
+SAME = "{then} IS NOT DISTINCT FROM {now}"
 NAMED = "CASE WHEN {differs} THEN {column_text} END"
 OF_EITHER = "COALESCE(t.{now}::text, b.{then}::text)"
 # Whole rows, as often as they occur. Of identical rows any one stands for all.
@@ -77,18 +78,24 @@ SELECT (SELECT count(*) FROM (
             GROUP BY v.leaf, v.place HAVING count(*) > 1) AS twice)
 """
 
-# Rows deleted by an approved repair that was not undone are missing on purpose.
-DELETIONS = """
-SELECT DISTINCT q.columns FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
-WHERE q.schema_name = %(schema)s AND q.table_name = %(name)s AND q.after IS NULL AND r.undone_at IS NULL
+# Rows deleted by an approved repair that was not undone are missing on purpose. A row that the backup shows was there
+# again after any repair that ended before the backup, so only later ones count: those that were under way too.
+_SINCE = """
+q.schema_name = %(schema)s AND q.table_name = %(name)s AND q.after IS NULL AND q.repair_id IN (
+  SELECT r.repair_id FROM kanban_rollback.repairs AS r
+  WHERE r.undone_at IS NULL
+    AND (%(taken_at)s::timestamptz IS NULL
+         OR GREATEST(r.at, (SELECT max(e.at)::timestamptz FROM kanban_rollback.events AS e
+                            WHERE e.incident_id = r.incident_id AND e.run_id = r.run_id AND e.event = 'repaired'
+                              AND e.data ->> 'repair_id' = r.repair_id::text)) > %(taken_at)s::timestamptz))
 """
+DELETIONS = """
+SELECT DISTINCT q.columns FROM kanban_rollback.quarantined AS q WHERE {since}
+""".replace("{since}", _SINCE)  # a constant into a constant  # nosec B608
 # OFFSET 0 keeps the text from being read once for each column.
 _DELETED = """
-(SELECT q.before::{table} AS r
- FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
- WHERE q.schema_name = %(schema)s AND q.table_name = %(name)s AND q.after IS NULL AND r.undone_at IS NULL
- OFFSET 0) AS q
-"""
+(SELECT q.before::{table} AS r FROM kanban_rollback.quarantined AS q WHERE {since} OFFSET 0) AS q
+""".replace("{since}", _SINCE)  # a constant into a constant  # nosec B608
 DELETED_BY_KEY = """
 UPDATE pg_temp.kanban_compared AS v SET kind = 'deleted' FROM {backup} AS b
 WHERE v.relation = %(relation)s AND v.kind = 'missing' AND b.ctid = v.back AND EXISTS (SELECT FROM {gone} WHERE {same})
