@@ -10,14 +10,15 @@ kept, and if they differ they are written once more with triggers left aside.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._circles import parents_first
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, literal, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import Progress
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairkept import Kept, rows_of_kept
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_paired
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import take_away
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairput import same_columns, take_away
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import bringback, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import undo as queries
@@ -44,7 +45,7 @@ class Back:
         """Bring everything back; return what to tell. Raises KanbanError: then all must be rolled back."""
         written = Written(self.cursor)
         self.progress.step("bring back", planned=sum(kept.deleted + kept.updated + kept.inserted for kept in kept_rows))
-        if any(kept.inserted for kept in kept_rows):
+        if any(kept.inserted or kept.deleted for kept in kept_rows):
             # Tables may refer to one another in a circle if their keys can wait.
             self.cursor.run(bringback.DEFERRED, {})
         for kept in kept_rows:
@@ -52,11 +53,10 @@ class Back:
                 self.in_time()
                 parked = park_paired(self.cursor, kept.name, kept.written, kept.values(self.repair))
                 written.expect(kept.oid, updated=parked)
-        for kept in kept_rows:
-            if kept.deleted:
-                self.progress.next(str(kept))
-                self._write(kept, queries.DELETED_ROWS, self._insert, written)
-                self.progress.rows(kept.deleted)
+        for kept in self._parents_first([kept for kept in kept_rows if kept.deleted]):
+            self.progress.next(str(kept))
+            self._write(kept, queries.DELETED_ROWS, self._insert, written)
+            self.progress.rows(kept.deleted)
         for kept in kept_rows:
             # In the reverse order of a restore: tables that refer to others come first.
             self.progress.next(str(kept))
@@ -64,8 +64,42 @@ class Back:
             for step in reversed(steps) if self._refers_to_itself(kept) else steps:
                 step(kept, written)
             self.progress.rows(kept.updated + kept.inserted)
-        self.cursor.run(quarantine.IMMEDIATE, {})
+        self._check_now()
         return [*self.told, *written.judge()]
+
+    def _parents_first(self, kept_rows: list[Kept]) -> list[Kept]:
+        """Return tables in an order that satisfies keys that cannot wait, if these rows have one."""
+        by_oid = {kept.oid: kept for kept in kept_rows}
+        keys = [
+            (by_oid[child], by_oid[parent], columns, parents)
+            for child, parent, columns, parents in self.cursor.rows(queries.CANNOT_WAIT, {"tables": list(by_oid)})
+        ]
+        order, left = parents_first(list(by_oid), {(child.oid, parent.oid) for child, parent, *_columns in keys})
+        if left:
+            # Tables may form a circle that these rows do not.
+            held = {(key[0].oid, key[1].oid) for key in keys if self._refer(*key)}
+            order, left = parents_first(list(by_oid), held)
+        return [by_oid[oid] for oid in order]
+
+    def _refer(self, child: Kept, parent: Kept, columns: Sequence[str], parents: Sequence[str]) -> bool:
+        self.in_time()
+        coming = sql.SQL(queries.COMING).format(
+            parents=parent.name,
+            schema=literal(parent.schema),
+            name=literal(parent.table),
+            same=same_columns("(b.p).{}", parents, "(q.r).{}", columns),
+        )
+        statement = sql.SQL(queries.REFER).format(rows=rows_of_kept(queries.DELETED_ROWS, child), coming=coming)
+        return bool(self.cursor.row(statement, child.values(self.repair))[0])
+
+    def _check_now(self) -> None:
+        """Check the keys that waited; raises ServerError."""
+        try:
+            self.cursor.run(quarantine.IMMEDIATE, {})
+        except ServerError as error:
+            if str(error.details.get("sqlstate")).startswith("23"):
+                raise _in_the_way(None, error) from error
+            raise
 
     def _refers_to_itself(self, kept: Kept) -> bool:
         values = {"table": kept.oid}
@@ -175,11 +209,11 @@ def _not_exact(kept: Kept, why: str, todo: str = "") -> ServerError:
     )
 
 
-def _in_the_way(kept: Kept, error: ServerError) -> ServerError:
+def _in_the_way(kept: Kept | None, error: ServerError) -> ServerError:
     return ServerError(
         "conflict",
-        f"Rows of {kept} cannot come back: {error.what}",
+        f"Rows{f' of {kept}' if kept else ''} cannot come back: {error.what}",
         "Bringing back some would mix what was with what is, so nothing was changed.",
         "Clear what is in the way, then run the same command again.",
-        table=str(kept),
+        table=str(kept) if kept else None,
     )

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._circles import in_circles
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import repair as queries
 
@@ -23,6 +24,7 @@ class ForeignKey:
 
     ``effect`` applies when a referenced row is deleted, ``on_update`` when its key changes.
     ``set_columns``: what SET NULL and SET DEFAULT set; ``not_null``: those of ``columns`` that cannot be NULL.
+    ``waits``: it is DEFERRABLE.
     """
 
     oid: int
@@ -38,6 +40,7 @@ class ForeignKey:
     set_columns: tuple[str, ...]
     not_null: tuple[str, ...]
     indexed: bool
+    waits: bool
 
     @property
     def place(self) -> str:
@@ -67,10 +70,10 @@ def read_foreign_keys(cursor: Cursor, tables: Sequence[int]) -> list[ForeignKey]
     """Return the foreign keys that refer to these tables; raises ServerError."""
     rows = cursor.rows(queries.FOREIGN_KEYS, {"tables": list(tables)})
     found = []
-    for oid, name, child, schema, table, parent, gone, moved, columns, parents, set_columns, not_null, indexed in rows:
-        lists = (tuple(columns), tuple(parents), tuple(set_columns), tuple(not_null))
+    for oid, name, child, schema, table, parent, gone, moved, *rest in rows:
+        lists = [tuple(names) for names in rest[:4]]
         found.append(
-            ForeignKey(oid, name, child, schema, table, parent, EFFECTS[gone], EFFECTS[moved], *lists, indexed)
+            ForeignKey(oid, name, child, schema, table, parent, EFFECTS[gone], EFFECTS[moved], *lists, *rest[4:])
         )
     return found
 
@@ -145,13 +148,42 @@ def following(cursor: Cursor, names: Mapping[int, sql.Composable]) -> list[tuple
     return found
 
 
+def circular(
+    cursor: Cursor, names: Mapping[int, sql.Composable], keys: Mapping[int, Sequence[ForeignKey]]
+) -> list[str]:
+    """Return the foreign keys by which rows to be deleted refer to one another in a circle, none of which can wait.
+
+    Such rows could go, but none of them could come back first.
+
+    :param names: the names of the tables with rows that are deleted, by oid.
+    """
+    held = [key for table in names for key in keys.get(table, ()) if key.child in names and not key.waits]
+    if in_circles({(key.child, key.parent) for key in held}):
+        # Tables may form a circle that these rows do not.
+        held = [key for key in held if _refer(cursor, key, names[key.parent])]
+    found = in_circles({(key.child, key.parent) for key in held})
+    return sorted(key.name for key in held if (key.child, key.parent) in found)
+
+
+def _refer(cursor: Cursor, key: ForeignKey, parents: sql.Composable) -> bool:
+    statement = sql.SQL(queries.REFER).format(parents=parents, table=key.relation, same=key.same())
+    return bool(cursor.row(statement, {"parent": key.parent})[0])
+
+
 def children_first(tables: Sequence[int], keys: Mapping[int, Sequence[ForeignKey]]) -> list[int]:
-    """Return tables with those that refer before those they refer to; within a cycle, in the given order."""
+    """Return tables with those that refer before those they refer to; within a cycle, in the given order.
+
+    In a cycle that ON DELETE CASCADE is a part of, it is what breaks it: rows that go by themselves need not go first.
+    """
     left, ordered = list(tables), []
     while left:
-        free = [
-            table for table in left if not any(key.child in left and key.child != table for key in keys.get(table, ()))
-        ]
-        ordered += free or left[:1]
+        free = [table for table in left if not _waiting(table, left, keys)]
+        broken = [table for table in left if not _waiting(table, left, keys, "CASCADE")]
+        ordered += free or broken[:1] or left[:1]
         left = [table for table in left if table not in ordered]
     return ordered
+
+
+def _waiting(table: int, left: Sequence[int], keys: Mapping[int, Sequence[ForeignKey]], without: str = "") -> bool:
+    """Return whether one of those that are left has to come before a table; ``without``: an effect to ignore."""
+    return any(key.child in left and key.child != table and key.effect != without for key in keys.get(table, ()))

@@ -239,6 +239,7 @@ _TODO = {
     "restricted": "Mend the rows that refer to them first, by a check of their own, or drop this repair.",
     "follows_update": "Mend the rows that refer to them by a check of their own, or delete them; or drop this repair.",
     "check_not_valid": "Mend such rows by hand with a copy of them, or drop that check until after this incident.",
+    "circular": "Make one of these keys DEFERRABLE (ALTER TABLE ... ALTER CONSTRAINT), or leave these rows out.",
     "not_nullable": "Give repair.value (a lane that every tenant has), or drop this repair.",
     "missing_privilege": "Grant it (bootstrap.yml: kanban_role_repairs or kanban_role_restores), or take another role.",
     "not_fenced": "Raise the fence again (scenario3.yml does), or go on without: kanban_break_glass, what: [unfenced].",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._circles import no_order
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import Check, Finding
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations, key_of
@@ -18,6 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repaircascade import (
     ForeignKey,
     children_first,
+    circular,
     follow,
     following,
     forbidding,
@@ -168,6 +170,8 @@ class Planner:
             self._comes_back(table)
         for key, rows in forbidding(self.cursor, names, self.keys):
             self.plan.refused.append(_forbidden(key, rows))
+        circle = circular(self.cursor, names, self.keys)
+        self.plan.refused += [no_order(circle)] if circle else []
         for key, rows in following(self.cursor, {oid: table.name for oid, table in tables.items() if table.updated}):
             self.plan.refused.append(_follows(key, rows))
         self.plan.unindexed = [

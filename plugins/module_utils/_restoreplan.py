@@ -10,7 +10,7 @@ from typing import Any, Collection, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._backup import moment_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import Part, refusal
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About
 
 # The kinds of rows, as results name them. Only the first three ever come back.
@@ -169,29 +169,3 @@ def other_database(about: About, name: str, cluster: str) -> BadInput | None:
         "Compared with it everything would be another row. Nothing was changed.",
         "Name a backup of this database.",
     )
-
-
-def no_order(names: Sequence[str]) -> dict[str, Any]:
-    """Return the refusal for tables that refer to one another in a circle."""
-    what = (
-        f"The foreign keys {', '.join(names)} lead in a circle, and not all of them can wait for the end of the "
-        "transaction, so there is no order in which the rows could come back."
-    )
-    return refusal("circular", what, via=list(names))
-
-
-def parents_first(tables: Sequence[int], edges: Collection[tuple[int, int]]) -> tuple[list[int], set[tuple[int, int]]]:
-    """Return tables with those that are referred to first, and the edges that this order does not satisfy.
-
-    :param edges: (child, parent); self-references do not matter, because one statement writes all rows of a table.
-    """
-    left, ordered = list(tables), []
-    while left:
-        free = [table for table in left if not any(child == table and parent in left for child, parent in _true(edges))]
-        ordered += free or left[:1]
-        left = [table for table in left if table not in ordered]
-    return ordered, {edge for edge in _true(edges) if ordered.index(edge[0]) < ordered.index(edge[1])}
-
-
-def _true(edges: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [(child, parent) for child, parent in edges if child != parent]

@@ -9,17 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._circles import no_order, parents_first
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import refuse_unreadable
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import InSchema
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import (
-    Asked,
-    Compared,
-    no_order,
-    parents_first,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import Asked, Compared
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import Name
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorewords import HasCompared
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import dump, undo

@@ -243,7 +243,7 @@ plan:
       description:
         - Why the plan could not be applied as it is, each with C(code) and C(what), for instance C(not_fenced),
           C(fence_draining), C(no_passage), C(too_many_rows), C(too_large_fraction), C(restricted),
-          C(follows_update), C(check_not_valid), C(not_nullable), C(missing_privilege), C(not_known),
+          C(follows_update), C(circular), C(check_not_valid), C(not_nullable), C(missing_privilege), C(not_known),
           C(no_open_incident).
       type: list
       elements: dict

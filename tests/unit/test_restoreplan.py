@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._circles import in_circles, parents_first
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import (
     Asked,
@@ -16,7 +17,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorepla
     asked_from,
     late_error,
     other_database,
-    parents_first,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresource import About
 
@@ -69,6 +69,11 @@ def test_those_that_are_referred_to_come_first() -> None:
     order, left = parents_first([1, 2, 3], {(1, 2), (2, 1), (3, 1)})
     assert order.index(1) < order.index(3)
     assert left == {(1, 2)}
+
+
+def test_edges_that_lead_nowhere_are_in_no_circle() -> None:
+    assert in_circles({(1, 2), (2, 3), (3, 3)}) == set()
+    assert in_circles({(1, 2), (2, 1), (3, 1), (2, 4)}) == {(1, 2), (2, 1)}
 
 
 def test_only_what_comes_back_is_a_part() -> None:

@@ -140,7 +140,8 @@ SELECT c.oid::bigint, c.conname::text, c.conrelid::bigint, n.nspname::text, r.re
              WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND a.attnotnull),
        EXISTS (SELECT FROM pg_index AS i
                WHERE i.indrelid = c.conrelid AND i.indisvalid AND i.indpred IS NULL
-                 AND (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey)
+                 AND (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey),
+       c.condeferrable
 FROM pg_constraint AS c
 JOIN pg_class AS r ON r.oid = c.conrelid
 JOIN pg_namespace AS n ON n.oid = r.relnamespace
@@ -177,6 +178,14 @@ JOIN {table} AS t ON {same}
 LEFT JOIN pg_temp.kanban_plan AS own ON own.leaf = t.tableoid AND own.place = t.ctid
 WHERE v.relation = %(parent)s AND v.action = 'delete'
   AND (own.action IS NULL OR (own.action = 'update' AND NOT own.changes ?| %(columns)s::text[]))
+"""
+# Whether rows to be deleted refer to others that are to be deleted.
+REFER = """
+SELECT EXISTS (SELECT FROM pg_temp.kanban_plan AS v
+               JOIN {parents} AS p ON p.tableoid = v.leaf AND p.ctid = v.place
+               JOIN {table} AS t ON {same}
+               JOIN pg_temp.kanban_plan AS own ON own.leaf = t.tableoid AND own.place = t.ctid
+               WHERE v.relation = %(parent)s AND v.action = 'delete' AND own.action = 'delete')
 """
 # Rows that a key would change by itself, because the plan changes what they refer to.
 FOLLOWING = """

@@ -84,6 +84,20 @@ SELECT FROM (SELECT (b.before::{parents}) AS p FROM kanban_rollback.quarantined 
              OFFSET 0) AS b
 WHERE {same}
 """
+# Foreign keys among tables that are checked at once, row by row.
+CANNOT_WAIT = """
+SELECT c.conrelid::bigint, c.confrelid::bigint,
+       ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k(number, place)
+             JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.number ORDER BY k.place),
+       ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY AS k(number, place)
+             JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.number ORDER BY k.place)
+FROM pg_constraint AS c
+WHERE c.contype = 'f' AND NOT c.condeferrable AND c.conrelid <> c.confrelid
+  AND c.conrelid = ANY (%(tables)s::oid[]) AND c.confrelid = ANY (%(tables)s::oid[])
+  AND NOT EXISTS (SELECT FROM pg_constraint AS above WHERE above.oid = c.conparentid AND above.conrelid = c.conrelid)
+ORDER BY c.conname
+"""
+REFER = "SELECT EXISTS (SELECT FROM {rows} WHERE EXISTS ({coming}))"
 INSERT = """
 WITH back AS (
   INSERT INTO {table} AS t ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {rows} RETURNING (t.*)::text AS text
