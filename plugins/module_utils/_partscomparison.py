@@ -24,6 +24,7 @@ _ABOUT_LOST = (
     "Next: what lacks what it belongs to comes back with that, where its table, too, stands in kanban_restore_tables. "
     "Where it is to stay away, release.yml takes kanban_break_glass with validation, and a reason."
 )
+_TO_STAY = "Or let somebody else look at the plan, and approve that it stays away:"
 _FIGURES = ("missing", "changed", "deleted", "newer")
 
 
@@ -71,7 +72,10 @@ def comparison_part(
         part.good = "the backup has no row that would come back"
         if lost:
             part.kind, part.good = RECOVER, f"{lost:,} rows of the backup are gone and nothing would bring them back"
-            part.next += [_ABOUT_LOST]
+            part.lines.append(f"Plan {whole['hash']}: they stay away")
+            part.next.append(_ABOUT_LOST)
+            if not applies and not check_mode:
+                part.next += [_TO_STAY, _approving(str(whole["hash"]), arguments)]
         part.lines += [f"The comparison is in full in {file} on the controller"] if file else []
     return part.as_result()
 
@@ -86,12 +90,16 @@ def _in_the_way(name: str, plan: Answer, check_mode: bool) -> Iterator[str]:
             yield f"the plan on {name} could not be applied: {one_line(reason['what'])}"
 
 
-def _to_apply(made: str, arguments: Sequence[str]) -> list[str]:
+def _approving(made: str, arguments: Sequence[str]) -> str:
     command = command_of("scenario3", [*arguments, "-e", f"kanban_plan_hash={made}"])
+    return f"{command} -e kanban_approved_by={APPROVER}"
+
+
+def _to_apply(made: str, arguments: Sequence[str]) -> list[str]:
     return [
         "Next: let somebody else look at the plan. What comes back is noted, and kanban_recovery=undo takes it away "
         "again. To apply it:",
-        f"{command} -e kanban_approved_by={APPROVER}",
+        _approving(made, arguments),
     ]
 
 

@@ -25,17 +25,18 @@ OF_A_PLAN = ("fence_draining", "no_open_incident", "no_passage", "not_fenced")
 
 
 def plan_of_all(answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return the plan of all databases: ``hash`` (empty if there is nothing to repair), ``rows`` and ``refused``.
+    """Return the plan of all databases: ``hash`` (empty if there is nothing to approve), ``rows`` and ``refused``.
 
-    If one database has something to repair, it is that one's own hash; if several have, it is made of theirs, so an
-    approval covers all of them or none. Two hosts that lead to one database count once.
+    If one database has something to repair, or rows of a backup that stay away, it is that one's own hash; if several
+    have, it is made of theirs, so an approval covers all of them or none. Two hosts that lead to one database count
+    once.
 
     :param answers: as ``integrity_repair`` gives them in check mode; one without a plan has nothing to approve.
     """
     made = {
         str(answer["database"]["cluster"]): (answer["plan_hash"], answer["plan"]["total_rows"])
         for answer in answers
-        if "plan" in (answer or {}) and answer["plan"]["total_rows"]
+        if "plan" in (answer or {}) and (answer["plan"]["total_rows"] or lost_rows(answer["plan"]))
     }
     own = sorted((cluster, made_of) for cluster, (made_of, _rows) in made.items())
     whole = own[0][1] if own else ""

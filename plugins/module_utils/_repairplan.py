@@ -128,11 +128,13 @@ class Where(NamedTuple):
 class Plan:
     """A plan as figures; the rows themselves stay in the server.
 
-    ``rows_of``: the row count of each touched table. ``refused``: why it could not be applied, as results show it.
+    ``lost``: rows of a backup that are gone for good. ``rows_of``: the row count of each touched table. ``refused``:
+    why it could not be applied, as results show it.
     """
 
     checks: list[Planned]
     parts: list[Part] = field(default_factory=list)
+    lost: list[Part] = field(default_factory=list)
     rows_of: dict[str, int] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
     unindexed: list[dict[str, Any]] = field(default_factory=list)
@@ -158,10 +160,11 @@ class Plan:
 
     def hash(self, checks: Sequence[Mapping[str, Any]], where: Where) -> str:
         """Return the plan's hash: of its place, of the checks as they were given, and of the content of every row."""
-        parts = sorted(
-            [part.check, part.table, part.action, part.via or "", part.rows, *part.sums] for part in self.parts
-        )
-        body = json.dumps([FORMAT, list(where), _essence(checks), parts], sort_keys=True, separators=(",", ":"))
+        lists = [
+            sorted([part.check, part.table, part.action, part.via or "", part.rows, *part.sums] for part in parts)
+            for parts in (self.parts, *([self.lost] if self.lost else []))
+        ]
+        body = json.dumps([FORMAT, list(where), _essence(checks), *lists], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(body.encode()).hexdigest()
 
     def as_result(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import refusal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import KINDS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import KINDS, LOST
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, now_of, unique_indexes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine, recoverypoint, undo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
@@ -224,7 +224,7 @@ def figures(cursor: Cursor, table: Backed, samples: int) -> None:
         if not table.key:
             shown["times"] = times
         compared.samples[kind].append(shown)
-    for kind in ("missing", "deleted"):
+    for kind in ("missing", "deleted", *LOST):
         if compared.counts.get(kind):
             statement = sql.SQL(queries.SUMS).format(then=table.all_then(), backup=table.backup)
             compared.sums[kind] = cursor.row(statement, {**table.values, "kind": kind})

@@ -164,16 +164,16 @@ class Restore:
 
     def _end_here(self, planner: Planner, only_look: bool) -> None:
         """Raise Look if nothing is to be written, or nothing may be."""
-        work, plan = self.work, planner.plan
+        work, plan, given = self.work, planner.plan, self.request.plan_hash
+        made = work.result["plan_hash"]
         unknown = [reason for reason in plan.refused if reason["code"] == "not_known"]
         if only_look or (not plan.total and not unknown):
             work.result["changed"] = bool(plan.total) and only_look
+            # Whoever approved another plan has not approved that these rows stay away.
+            work.error = hash_error(given, made) if given and given != made and plan.lost and not only_look else None
             raise Look
-        if plan.refused:
-            work.error = refused_error(plan.refused)
-            raise Look
-        if self.request.plan_hash != work.result["plan_hash"]:
-            work.error = hash_error(self.request.plan_hash, work.result["plan_hash"])
+        if plan.refused or given != made:
+            work.error = refused_error(plan.refused) if plan.refused else hash_error(given, made)
             raise Look
 
     def _took(self, step: str) -> None:
@@ -185,15 +185,11 @@ class Restore:
         path, session = Path(self.request.source["path"]), self.work.session
         encoding = python_encoding(cursor.row(recoverypoint.MOMENT, {})[3])
         kind = self.request.source["kind"]
-        program = ""
-        if kind == "dump" or format_of(path) not in ("plain", "gzip"):
+        ours, program = kind == "dump", ""
+        if ours or format_of(path) not in ("plain", "gzip"):
             major = session.server_version // 10000
             program = find_programs(self.request.bin_dir, major, self.work.facts.server.version).path("pg_restore")
-        source: Source
-        if kind == "dump":
-            source = open_dump(path, program, encoding, look)
-        else:
-            source = open_file(path, program, encoding)
+        source: Source = open_dump(path, program, encoding, look) if ours else open_file(path, program, encoding)
         # A script says what it is from only after it has been read.
         if source.about.taken_at or source.about.database:
             self._refuse_source(source)
@@ -217,6 +213,7 @@ class Restore:
         ]
         for table in self.tables:
             plan.parts += table.compared.parts(inserted)
+            plan.lost += table.compared.lost()
             plan.rows_of[str(table)] = max(table.compared.rows_now, table.compared.rows_in_backup)
             if str(table) in coming:
                 missing, grant = lacking(cursor, table.oid, BRINGS_BACK)

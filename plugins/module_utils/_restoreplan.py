@@ -103,6 +103,12 @@ class Compared:
             if self.counts.get(kind)
         ]
 
+    def lost(self) -> list[Part]:
+        """Return what is gone and stays away: whoever approves a plan approves that too."""
+        return [
+            Part(kind, self.table, "none", self.counts[kind], sums=self.sums[kind]) for kind in LOST if self.count(kind)
+        ]
+
     def as_result(self) -> dict[str, Any]:
         """Return it as results show it."""
         names = ("table", "by", "rows_in_backup", "rows_now")

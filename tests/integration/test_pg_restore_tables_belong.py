@@ -68,6 +68,33 @@ def test_without_its_parent_a_row_stays_away_and_so_does_what_belongs_to_it(db: 
     assert table(done, "tickets")["samples"]["without_parent"][0] == {"key": {"id": "4"}}
 
 
+def test_an_approval_covers_the_rows_that_stay_away(db: Database, directory: Path) -> None:
+    make(db, *TREE)
+    source = backup(db, directory, "dump", "companies", "tickets", "links")
+    make(db, "DELETE FROM links WHERE ticket < 4")
+    modules = ready(db)
+    given: dict[str, Any] = {"source": source, "tables": ["links"], "max_fraction": 1.0, "approved_by": "ana"}
+    approved = compare(modules, source, "links", max_fraction=1.0)["plan_hash"]
+    make(db, "DELETE FROM links WHERE ticket > 18", "DELETE FROM tickets WHERE id > 18")
+    some = compare(modules, source, "links", max_fraction=1.0)
+    assert figures(some, "links") == {"missing": 3, "without_parent": 2}
+    modules.fails("plan_changed", "pg_restore_tables", **given, plan_hash=approved)
+    # Other rows, as many, are other rows.
+    make(db, "INSERT INTO tickets (id, slug) VALUES (19, 's19')", "INSERT INTO links VALUES (19, 1)")
+    make(db, "DELETE FROM links WHERE ticket = 18", "UPDATE tickets SET parent = 1 WHERE parent > 16")
+    make(db, "DELETE FROM tickets WHERE id = 18")
+    other = compare(modules, source, "links", max_fraction=1.0)
+    assert (figures(other, "links"), other["plan_hash"] == some["plan_hash"]) == (figures(some, "links"), False)
+    # With nothing left to bring back, an approval of all that would have come back is still another one.
+    make(db, "UPDATE tickets SET parent = NULL", "DELETE FROM tickets WHERE id < 4")
+    before = whole(db)
+    gone = compare(modules, source, "links", max_fraction=1.0)
+    assert (figures(gone, "links"), gone["plan"]["total_rows"]) == ({"without_parent": 5}, 0)
+    modules.fails("plan_changed", "pg_restore_tables", **given, plan_hash=approved)
+    assert not modules.ok("pg_restore_tables", **given, plan_hash=gone["plan_hash"])["changed"]
+    assert whole(db) == before
+
+
 def test_a_key_that_another_row_took(db: Database, directory: Path) -> None:
     make(db, *TREE)
     source = backup(db, directory, "dump", "companies", "tickets", "links")

@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery i
     data_judgement,
     plan_document,
     plan_of_all,
+    why_not_to_recover,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recoverysource import (
     corrupt_since,
@@ -248,8 +249,19 @@ def test_rows_that_nothing_brings_back_are_no_sound_data_unless_somebody_approve
     )
 
 
+def test_rows_that_stay_away_are_approved_as_well() -> None:
+    gone = {**compared(0, table("TicketTags", without_parent=480)), "plan_hash": "cc"}
+    whole = plan_of_all([gone])
+    assert whole == {"hash": "cc", "rows": 0, "refused": []}
+    # What was approved when all of them would have come back says nothing of this.
+    assert "the plan is cc by now, and aa was approved" in why_not_to_recover(whole, "aa", "ana", "rui", {}, True)[0]
+    assert why_not_to_recover(whole, "cc", "ana", "rui", {}, True) == []
+    assert plan_of_all([{**compared(0, table("Tags", superseded=2)), "plan_hash": "cc"}])["hash"] == ""
+
+
 def test_a_comparison_that_brings_nothing_back_says_what_is_gone() -> None:
-    part = part_of(compared(0, table("TicketTags", without_parent=480), table("Tags", superseded=2), table("Tickets")))
+    gone = compared(0, table("TicketTags", without_parent=480), table("Tags", superseded=2), table("Tickets"))
+    part = part_of({**gone, "plan_hash": "cc"})
     text = "\n".join(part["lines"])
     assert part["kind"] == "recover"
     assert part["good"] == "480 rows of the backup are gone and nothing would bring them back"
@@ -257,4 +269,5 @@ def test_a_comparison_that_brings_nothing_back_says_what_is_gone() -> None:
     assert "Tags: 1,234 rows in the backup, 1,100 now: none would come back" in text
     assert "Tickets: 1,234 rows in the backup, 1,100 now: the same" in text
     assert "kanban_restore_tables" in part["next"][0]
+    assert "kanban_plan_hash=cc -e kanban_approved_by=" in part["next"][2]
     assert "next" not in part_of(compared(0, table("Tags", superseded=2)))
