@@ -15,7 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import refuse_lacking_in_ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import CHECK, TABLE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import grown, worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
@@ -91,9 +91,7 @@ def apply(planner: Planner, repair: int, checks: Sequence[Check], written: Writt
         progress.rows(table.deleted)
     planner.in_time()
     cursor.run(queries.IMMEDIATE, {})
-    told = written.judge()
-    _look_again(planner, checks)
-    return told
+    return [*written.judge(), *_look_again(planner, checks)]
 
 
 def values_of(cursor: Cursor, table: Touched, place: int, repair: int) -> dict[str, Any]:
@@ -136,7 +134,8 @@ def expect(table: object, planned: int, done: int, what: str) -> None:
         )
 
 
-def _look_again(planner: Planner, checks: Sequence[Check]) -> None:
+def _look_again(planner: Planner, checks: Sequence[Check]) -> list[str]:
+    """Count the checks again; return which of those that only inform count more. Raises KanbanError."""
     cursor, relations = planner.cursor, Relations(planner.cursor)
     touched = {table.oid for table in planner.touched}
     for check, planned in zip(planner.progress.each(checks, "count again", CHECK), planner.plan.checks):
@@ -147,14 +146,22 @@ def _look_again(planner: Planner, checks: Sequence[Check]) -> None:
             planner.in_time()
             relations.begin()
             planned.remaining = count(cursor, check, relations)
-    found = worse(planner.plan.checks, bool(touched), _emptied(planner, checks))
+    emptied, informs = _emptied(planner, checks), {check.name for check in checks if check.severity != DECIDES}
+    found = worse(planner.plan.checks, bool(touched), emptied, informs)
     if found:
         raise KanbanError(
             "post_condition",
             f"After the repair {'; '.join(found)}.",
             "It did not do what it was to do, so all of it was rolled back: the data is as it was.",
-            "Read the figures before and after in the result; mend what is left over by a check of its own.",
+            "Read the figures before and after in the result; mend what is left over by a check of its own. A check "
+            f"that may count more gets a severity below {DECIDES}: then that is only told.",
         )
+    return [
+        f"After the repair {text}: it only informs ({check.severity}), so the repair stands. Look at those rows."
+        for name, text in grown(planner.plan.checks, emptied)
+        for check in checks
+        if check.name == name
+    ]
 
 
 def _emptied(planner: Planner, checks: Sequence[Check]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Collection, Mapping, NamedTuple, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 
@@ -273,17 +273,27 @@ def hash_error(given: str | None, present: str) -> KanbanError:
     )
 
 
-def worse(before: Sequence[Planned], touched: bool, emptied: Mapping[str, int]) -> list[str]:
+def worse(
+    before: Sequence[Planned], touched: bool, emptied: Mapping[str, int], informs: Collection[str] = ()
+) -> list[str]:
     """Return the reasons not to commit: a mended check beyond what it tolerates, or any other check that grew.
 
     :param emptied: by how much a check may grow because the plan itself empties what the check looks for.
+    :param informs: the names of checks whose growth is no reason; ``grown`` tells of it.
     """
-    found = []
-    for check in before:
-        if check.remaining is None or check.count is None:
-            continue
-        if check.mends and touched and check.remaining > check.tolerate:
-            found.append(f"{check.name} still counts {check.remaining}")
-        elif not check.mends and check.remaining > check.count + emptied.get(check.name, 0):
-            found.append(f"{check.name} counts {check.remaining} after {check.count}")
-    return found
+    found = [
+        f"{check.name} still counts {check.remaining}"
+        for check in before
+        if check.mends and touched and check.remaining is not None and check.remaining > check.tolerate
+    ]
+    return found + [text for name, text in grown(before, emptied) if name not in informs]
+
+
+def grown(before: Sequence[Planned], emptied: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return the checks that nothing mends and that count more than before: name, and both figures."""
+    return [
+        (check.name, f"{check.name} counts {check.remaining} after {check.count}")
+        for check in before
+        if not (check.mends or check.remaining is None or check.count is None)
+        and check.remaining > check.count + emptied.get(check.name, 0)
+    ]

@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan
     Planned,
     Repair,
     Where,
+    grown,
     hash_error,
     refusals,
     refused_error,
@@ -147,6 +148,9 @@ def test_what_decides_between_commit_and_rollback() -> None:
     judged.remaining = 4
     assert worse(made.checks, True, {}) == ["b counts 1 after 0", "d counts 4 after 3"]
     assert worse(made.checks, True, {"b": 1}) == ["d counts 4 after 3"]
+    # What only informs is told, and takes nothing back.
+    assert worse(made.checks, True, {"b": 1}, {"d"}) == []
+    assert grown(made.checks, {"b": 1}) == [("d", "d counts 4 after 3")]
     judged.remaining = 2
     assert worse(made.checks, True, {}) == ["b counts 1 after 0"]
 
