@@ -16,7 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import PRESERVE, RECOVER, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrecovery import APPROVER, check_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrestore import away_lines, away_rows, named
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN, differing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoreplan import lost_rows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
@@ -57,6 +57,7 @@ def comparison_part(
             part.kind = RECOVER
         part.lines += [f"{name}: {line}" for line in (*check_lines(checks), *_lines(plan, since))]
         part.bad += _in_the_way(name, plan, check_mode)
+    part.bad += [f"the plan could not be applied: {one_line(text)}" for text in differing(compared)]
     if not names:
         part.bad.append("no data is compared, for no primary answered")
     if part.bad:

@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityc
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import NOTHING, PRESERVE, RECOVER, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsrestore import conflict_lines, restored_lines
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._recovery import OF_A_PLAN, differing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 
 APPROVER = "'<who has looked at it>'"
@@ -72,6 +72,7 @@ def assessment_part(
         elif "checks" in checks:
             part.bad.append(f"there is no plan for {name}")
             part.lines.append(why_line(f"{name}: plan NOT MADE", plan))
+    part.bad += [f"the plan could not be applied: {one_line(text)}" for text in differing(planned)]
     if not names:
         part.bad.append("no data is assessed, for no primary answered")
     if corrupt or whole["rows"]:

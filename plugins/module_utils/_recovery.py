@@ -29,21 +29,45 @@ def plan_of_all(answers: Sequence[Answer]) -> dict[str, Any]:
 
     If one database has something to repair, or rows of a backup that stay away, it is that one's own hash; if several
     have, it is made of theirs, so an approval covers all of them or none. Two hosts that lead to one database count
-    once.
+    once; if their plans differ, that is refused.
 
     :param answers: as ``integrity_repair`` gives them in check mode; one without a plan has nothing to approve.
     """
-    made = {
-        str(answer["database"]["cluster"]): (answer["plan_hash"], answer["plan"]["total_rows"])
-        for answer in answers
-        if "plan" in (answer or {}) and (answer["plan"]["total_rows"] or lost_rows(answer["plan"]))
-    }
-    own = sorted((cluster, made_of) for cluster, (made_of, _rows) in made.items())
+    made = _made(answers)
+    own = sorted(made)
     whole = own[0][1] if own else ""
     if len(own) > 1:
         whole = hashlib.sha256(json.dumps(own, separators=(",", ":")).encode()).hexdigest()
     refused = [reason["what"] for answer in answers for reason in (answer or {}).get("plan", {}).get("refused", [])]
-    return {"hash": whole, "rows": sum(rows for _hash, rows in made.values()), "refused": refused}
+    return {"hash": whole, "rows": sum(made.values()), "refused": [*differing(answers), *refused]}
+
+
+def differing(answers: Sequence[Answer]) -> list[str]:
+    """Return one reason for each database that hosts made different plans of: each would apply its own.
+
+    :param answers: as ``plan_of_all`` takes them.
+    """
+    clusters = [cluster for cluster, _made_of in _made(answers)]
+    names = {
+        str(answer["database"]["cluster"]): answer["database"].get("name")
+        for answer in answers
+        if "plan" in (answer or {})
+    }
+    return [
+        f"hosts of the inventory lead to one database ({names[cluster] or cluster}) and made different plans of it: "
+        "keep one of them, or give them the same checks and tables, then plan again"
+        for cluster in sorted(set(clusters))
+        if clusters.count(cluster) > 1
+    ]
+
+
+def _made(answers: Sequence[Answer]) -> dict[tuple[str, str], int]:
+    """Return how many rows there are to repair, by cluster and hash of each plan that there is to approve."""
+    return {
+        (str(answer["database"]["cluster"]), answer["plan_hash"]): answer["plan"]["total_rows"]
+        for answer in answers
+        if "plan" in (answer or {}) and (answer["plan"]["total_rows"] or lost_rows(answer["plan"]))
+    }
 
 
 def plan_document(answer: Answer) -> dict[str, Any]:

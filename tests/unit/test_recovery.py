@@ -59,32 +59,6 @@ def point(writes: int | None = 0, unmeasured: str = "", **table: Any) -> dict[st
     return {"recovery_point": measured, "tables": [{**figures, "accounted": True, "why": "", **table}]}
 
 
-def test_one_plan_is_approved_by_its_own_hash_and_several_by_one_of_all() -> None:
-    assert plan_of_all([planned("1", "aa", 3), planned("2")]) == {"hash": "aa", "rows": 3, "refused": []}
-    two = plan_of_all([planned("1", "aa", 3), planned("2", "bb", 4)])
-    assert two["rows"] == 7
-    assert two["hash"] not in ("aa", "bb", "")
-    # In whichever order they are asked.
-    assert plan_of_all([planned("2", "bb", 4), planned("1", "aa", 3)]) == two
-    assert plan_of_all([planned("1", "aa", 3), planned("2", "cc", 4)])["hash"] != two["hash"]
-
-
-def test_twins_count_once_and_who_has_no_plan_is_not_approved() -> None:
-    assert plan_of_all([planned("1", "aa", 3), planned("1", "aa", 3), GONE, {}]) == {
-        "hash": "aa",
-        "rows": 3,
-        "refused": [],
-    }
-    assert plan_of_all([]) == {"hash": "", "rows": 0, "refused": []}
-
-
-def test_one_database_that_would_refuse_refuses_for_all() -> None:
-    reason = {"code": "too_many_rows", "what": "It would touch 9 rows."}
-    whole = plan_of_all([planned("1", "aa", 3), planned("2", "bb", 9, refused=[reason])])
-    found = why_not_to_recover(whole, whole["hash"], "ana", "rui", {}, True)
-    assert found == ["the plan could not be applied: It would touch 9 rows."]
-
-
 def test_an_override_that_came_as_a_text_is_said_with_the_line_that_would_do() -> None:
     whole = plan_of_all([planned("1", "aa")])
     # What Ansible makes of -e kanban_break_glass={what: [approval], reason: ...}
