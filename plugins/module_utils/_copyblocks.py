@@ -19,6 +19,9 @@ _NAME = rb'(?:"(?:[^"]|"")*"|[^"\s.(),;]+)'
 _NAMES = _NAME + rb"(?:, " + _NAME + rb")*"
 _COPY = re.compile(rb"COPY (?:(" + _NAME + rb")\.)?(" + _NAME + rb")(?: \(((?:" + _NAMES + rb")?)\))? FROM stdin;\r?")
 _INSERT = re.compile(rb"INSERT INTO (?:(" + _NAME + rb")\.)?(" + _NAME + rb") ")
+_CREATE = re.compile(rb"CREATE (?:UNLOGGED )?TABLE (?:(" + _NAME + rb")\.)?(" + _NAME + rb") \(")
+_TWO = rb"(?:(" + _NAME + rb")\.)?(" + _NAME + rb")"
+_ATTACH = re.compile(rb"ALTER TABLE ONLY " + _TWO + rb" ATTACH PARTITION " + _TWO + rb" ")
 _PATH = re.compile(rb"SET search_path = (" + _NAME + rb")")
 _ENCODING = re.compile(rb"SET client_encoding = '([A-Za-z0-9_-]+)';")
 _CONNECT = re.compile(rb"\\connect (?:-reuse-previous=on )?(" + _NAME + rb")")
@@ -45,7 +48,8 @@ class Script:
     """A script that is read once. What it says besides rows is in its fields when ``blocks`` has come to its end.
 
     ``inserts``: (schema, table) of rows that are written as INSERT; ``truncated``: it ends within rows; ``complete``:
-    it has the line with which pg_dump ends; ``cluster``: it is from pg_dumpall, with several databases.
+    it has the line with which pg_dump ends; ``cluster``: it is from pg_dumpall, with several databases. ``created``:
+    the tables whose definition it has; ``attached``: the partitioned table of each partition.
     """
 
     pieces: Iterator[bytes]
@@ -56,6 +60,8 @@ class Script:
     cluster: bool = False
     truncated: bool = False
     inserts: set[tuple[str, str]] = field(default_factory=set)
+    created: set[tuple[str, str]] = field(default_factory=set)
+    attached: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     _schema: str = "public"
     _rest: bytes = b""
     _in_rows: bool = False
@@ -115,8 +121,9 @@ class Script:
         if line.startswith(b"INSERT INTO "):
             found = _INSERT.match(line)
             if found:
-                schema, table = found.groups()
-                self.inserts.add((self._name(schema) if schema else self._schema, self._name(table)))
+                self.inserts.add(self._place(*found.groups()))
+        elif line.startswith((b"CREATE ", b"ALTER TABLE ONLY ")):
+            self._look_at_definition(line)
         elif line.startswith(b"SET "):
             path, encoding = _PATH.match(line), _ENCODING.match(line)
             if path:
@@ -136,6 +143,14 @@ class Script:
             started = _STARTED.match(line)
             if started:
                 self.started = started.group(1).decode("ascii").strip()
+
+    def _look_at_definition(self, line: bytes) -> None:
+        created, attached = _CREATE.match(line), _ATTACH.match(line)
+        if created:
+            self.created.add(self._place(*created.groups()))
+        elif attached:
+            names = attached.groups()
+            self.attached[self._place(*names[2:])] = self._place(*names[:2])
 
     def _rows(self) -> Iterator[bytes]:
         """Yield the rows that follow, without the line that ends them; called again, it goes on where it stopped."""
@@ -157,6 +172,19 @@ class Script:
                 yield rows
             elif not self._more():
                 self._in_rows, self.truncated, self._rest = False, True, b""
+
+    def partitions(self) -> dict[tuple[str, str], set[tuple[str, str]]]:
+        """Return where the rows of each table lie whose definition is here: itself, or its partitions at the end."""
+        found = {table: {table} for table in self.created if table not in self.attached.values()}
+        for leaf in list(found):
+            above = self.attached.get(leaf)
+            while above in self.created:
+                found.setdefault(above, set()).add(leaf)
+                above = self.attached.get(above)
+        return found
+
+    def _place(self, schema: bytes | None, table: bytes) -> tuple[str, str]:
+        return self._name(schema) if schema else self._schema, self._name(table)
 
     def _text(self, name: bytes) -> str:
         return name.decode(python_encoding(self.encoding), "replace")

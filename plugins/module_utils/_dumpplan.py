@@ -186,6 +186,11 @@ def rows_argv(program: str, directory: str, schema: str, table: str, encoding: s
     return [program, "--data-only", *names, "--exit-on-error", "--file=-", directory]
 
 
+def definitions_argv(program: str, path: str) -> list[str | bytes]:
+    """Return the pg_restore command line that writes what is not rows to standard output, as SQL."""
+    return [program, "--schema-only", "--file=-", path]
+
+
 @dataclass(frozen=True)
 class Contents:
     """A table of contents. ``rows``: (relation's oid, entry's number); ``strange``: other entries that hold rows."""

@@ -195,6 +195,8 @@ def dump_argv(
 ) -> list[str | bytes]:
     """Return the pg_dump that writes the rows of relations to its standard output, in the format of COPY.
 
+    Without relations it writes the definitions of all of them instead.
+
     What a role or a database is set to load at each login is not loaded.
 
     :param encoding: Python's name of the database's encoding.
@@ -219,7 +221,8 @@ def dump_argv(
             "options": " ".join(f"-c {one}" for one in loaded),
         }
     )
-    given = ["--data-only", "--format=plain", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}"]
+    what = "--data-only" if relations else "--schema-only"
+    given = [what, "--format=plain", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}"]
     return [program, *given, f"--dbname={text}", *patterns]
 
 

@@ -130,15 +130,20 @@ class Point:
 
     def streams(self, relations: Collection[Name], look: Look) -> Iterator[tuple[Header, Iterator[bytes]]]:
         """Yield each relation's header with its rows, which have to be read before the next; raises KanbanError."""
-        argv = dump_argv(
-            self.program, self.socket, self.superuser, self.database, sorted(relations), self.major, self.encoding
-        )
+
+        def dump(wanted: Collection[Name]) -> list[str | bytes]:
+            named = (self.program, self.socket, self.superuser, self.database)
+            return dump_argv(*named, sorted(wanted), self.major, self.encoding)
 
         def looks() -> None:
             self.scratch.look()
             look()
 
-        script = Script(_read(argv, looks))
+        definitions = Script(_read(dump([]), looks))
+        for _header, _rows in definitions.blocks():
+            pass
+        self.about.partitions = definitions.partitions()
+        script = Script(_read(dump(relations), looks))
         yield from script.blocks(relations)
         if script.truncated:
             raise unreadable("what pg_dump wrote ends within rows")

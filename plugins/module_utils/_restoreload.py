@@ -20,6 +20,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoresou
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, no_space
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import restore as queries
 
+SHOWN = 20  # The most partitions that an error names.
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 _MARGIN = 1.1
 # What stays free: by default the database itself is on that disk. Of a small one a quarter stays.
@@ -98,6 +99,8 @@ def load(
     begun: set[int] = set()
     try:
         for header, pieces in source.streams(by_name, clock.not_over):
+            if not begun:
+                _refuse_gone(source, tables)
             table = by_name[header.schema, header.table]
             if table.number not in begun:
                 begun.add(table.number)
@@ -107,6 +110,7 @@ def load(
         if error.code == "disk_full":
             raise no_space(f"The server's disk is full: {error.what}") from error
         raise
+    _refuse_gone(source, tables)
     for table in tables:
         _refuse_lacking(source, table, [str(one) for one in tables])
         clock.in_time()
@@ -163,6 +167,26 @@ def _does_not_fit(table: Backed, error: ServerError) -> KanbanError:
         table=str(table),
         line=line,
     )
+
+
+def _refuse_gone(source: Source, tables: Sequence[Backed]) -> None:
+    """Refuse partitions that the table no longer has: their rows would not be read, and would not be missed."""
+    for table in tables:
+        then = source.about.partitions.get((table.schema, table.table))
+        table.compared.partitions_unknown = then is None and list(table.leaves) != [(table.schema, table.table)]
+        gone = sorted(".".join(name) for name in set(then or ()) - {(table.schema, table.table), *table.leaves})
+        if gone:
+            more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
+            raise KanbanError(
+                "partitions_gone",
+                f"The backup has partitions of {table} that are gone by now: {', '.join(gone[:SHOWN])}{more}.",
+                "Their rows would neither be compared nor missed, and all that is left would read as the same. "
+                "Nothing was changed.",
+                "If they were detached, attach them again; if they were dropped, make them again as they were (empty), "
+                "then run the same command again. If they went on purpose, use a backup from after that.",
+                table=str(table),
+                partitions=gone,
+            )
 
 
 def _refuse_lacking(source: Source, table: Backed, names: Sequence[str]) -> None:

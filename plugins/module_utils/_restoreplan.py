@@ -76,6 +76,7 @@ class Compared:
     """The outcome of a table's comparison. ``by``: key, or row: whole rows, as often as they occur.
 
     ``counts`` are rows by kind; ``sums``, by kind, tell whether what would come back is still the same.
+    ``partitions_unknown``: the backup does not say which partitions the table had.
     """
 
     table: str
@@ -90,6 +91,7 @@ class Compared:
     dropped: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     sums: dict[str, tuple[str, str]] = field(default_factory=dict)
+    partitions_unknown: bool = False
 
     def count(self, *kinds: str) -> int:
         """Return how many rows are of these kinds."""

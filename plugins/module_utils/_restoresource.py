@@ -25,7 +25,10 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanife
     check_files,
     read_manifest,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan import rows_argv
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan import (
+    definitions_argv,
+    rows_argv,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumprun import listing, read_child
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 
@@ -50,7 +53,8 @@ class About:
 
     ``cluster`` and ``database`` are None if unknown; ``rows``: how many a table has, if that was proven; ``sizes``: how
     many bytes they took in the database, if the source tells it. ``exclusive``: changes at ``taken_at`` itself are not
-    included; ``facts``: what else results show.
+    included; ``facts``: what else results show. ``partitions``: where the rows of each table lay then, as far as the
+    source tells it.
     """
 
     kind: str
@@ -64,6 +68,7 @@ class About:
     sizes: Mapping[Name, int] = field(default_factory=dict)
     exclusive: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
+    partitions: Mapping[Name, Collection[Name]] = field(default_factory=dict)
 
     def as_result(self) -> dict[str, object]:
         """Return it as results show it."""
@@ -106,6 +111,10 @@ class Archive:
 
     def streams(self, relations: Collection[Name], look: Look) -> Iterator[tuple[Header, Iterator[bytes]]]:
         """Yield rows as ``Source`` says."""
+        definitions = Script(_read(self.about.path, definitions_argv(self.program, self.about.path), look))
+        for _header, _rows in definitions.blocks():
+            pass
+        self.about.partitions = definitions.partitions()
         for schema, table in sorted(relations):
             # Schema, name and owner, separated by spaces; a name may contain one too.
             if any(entry.startswith(f"{schema} {table} ") for entry in self.contents):
@@ -122,7 +131,7 @@ class Plain:
         """Yield rows as ``Source`` says; the whole file is read, because its last line says that it is complete."""
         script = Script(_pieces(Path(self.about.path), look))
         yield from script.blocks(relations)
-        self.about.database = script.database
+        self.about.database, self.about.partitions = script.database, script.partitions()
         self.about.taken_at = _local(script.started) if script.started else None
         if script.cluster:
             raise _unreadable(self.about.path, "it is pg_dumpall's, of several databases whose tables may share names")
@@ -150,11 +159,15 @@ def open_dump(path: Path, pg_restore: str, encoding: str, look: Look) -> Dump:
         {(table["schema"], table["table"]): int(table["rows"]) for table in manifest["tables"]},
         {(table["schema"], table["table"]): int(table["bytes"]) for table in manifest["tables"]},
     )
-    return Dump(about, pg_restore, encoding, _relations(manifest))
+    about.partitions = _partitions(manifest)
+    return Dump(about, pg_restore, encoding, {leaf for leaves in about.partitions.values() for leaf in leaves})
 
 
-def _relations(manifest: Manifest) -> list[Name]:
-    return [(leaf["schema"], leaf["table"]) for table in manifest["tables"] for leaf in table["relations"]]
+def _partitions(manifest: Manifest) -> dict[Name, set[Name]]:
+    return {
+        (table["schema"], table["table"]): {(leaf["schema"], leaf["table"]) for leaf in table["relations"]}
+        for table in manifest["tables"]
+    }
 
 
 def format_of(path: Path) -> str:

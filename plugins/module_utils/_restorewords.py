@@ -43,6 +43,11 @@ def warnings_of(plan: Plan, tables: Sequence[HasCompared], about: About, space: 
         compared = table.compared
         if compared.dropped:
             found.append(f"{compared.table} has no {', '.join(compared.dropped)} any more: that stays in the backup.")
+        if compared.partitions_unknown:
+            found.append(
+                f"The backup does not say which partitions {compared.table} had then: rows of one that is gone would "
+                "not be missed."
+            )
         if compared.added:
             found.append(
                 f"The backup does not have {', '.join(compared.added)} of {compared.table} yet: rows that come back "

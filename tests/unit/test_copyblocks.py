@@ -111,3 +111,24 @@ def test_a_script_of_several_databases_is_told() -> None:
     conninfo = Script(iter([b"\\connect -reuse-previous=on \"dbname='it\\'s'\"\n"]))
     assert read(conninfo) == []
     assert conninfo.database == "it's"
+
+
+def test_where_rows_of_a_partitioned_table_lay_is_told_by_its_definitions() -> None:
+    text = (
+        'CREATE TABLE public."lo""gs" (\n    id integer\n)\nPARTITION BY RANGE (id);\n'
+        "CREATE TABLE public.middle (\n);\nCREATE TABLE parts.a (\n);\nCREATE UNLOGGED TABLE public.b (\n);\n"
+        'ALTER TABLE ONLY public."lo""gs" ATTACH PARTITION public.middle FOR VALUES FROM (1) TO (9);\n'
+        "ALTER TABLE ONLY public.middle ATTACH PARTITION parts.a FOR VALUES FROM (1) TO (5);\n"
+        'ALTER TABLE ONLY public."lo""gs" ATTACH PARTITION public.b DEFAULT;\n'
+        "ALTER INDEX public.logs_pkey ATTACH PARTITION public.b_pkey;\n"
+        "COPY parts.a (id) FROM stdin;\nCREATE TABLE public.no (\n\\.\n"
+    )
+    script = Script(cut(text.encode(), 16))
+    read(script)
+    leaves = {("parts", "a"), ("public", "b")}
+    assert script.partitions() == {
+        ("public", 'lo"gs'): leaves,
+        ("public", "middle"): {("parts", "a")},
+        ("parts", "a"): {("parts", "a")},
+        ("public", "b"): {("public", "b")},
+    }
