@@ -71,10 +71,10 @@ def read_foreign_keys(cursor: Cursor, tables: Sequence[int]) -> list[ForeignKey]
     rows = cursor.rows(queries.FOREIGN_KEYS, {"tables": list(tables)})
     found = []
     for oid, name, child, schema, table, parent, gone, moved, *rest in rows:
-        lists = [tuple(names) for names in rest[:4]]
-        found.append(
-            ForeignKey(oid, name, child, schema, table, parent, EFFECTS[gone], EFFECTS[moved], *lists, *rest[4:])
-        )
+        columns, parents, set_columns, not_null, indexed, waits = rest
+        lists = (tuple(columns), tuple(parents), tuple(set_columns), tuple(not_null))
+        effects = (EFFECTS[gone], EFFECTS[moved])
+        found.append(ForeignKey(oid, name, child, schema, table, parent, *effects, *lists, indexed, waits))
     return found
 
 
