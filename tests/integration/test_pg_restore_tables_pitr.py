@@ -174,3 +174,19 @@ def test_the_hour_of_departure_is_a_target_as_it_stands(point: Place) -> None:
         given = {"source": point.source(), "tables": ["Tickets"], "corrupt_since": moment}
         told = modules.fails("backup_too_late", "pg_restore_tables", check=True, **given)
         assert f"target is {moment[:13]}:00:00Z" in told["error"]["what"], told
+
+
+def test_a_partition_that_went_after_the_target_is_refused(point: Place) -> None:
+    modules = ready(point.db)
+    make(
+        point.db,
+        "CREATE TABLE logs (id integer, at date NOT NULL) PARTITION BY RANGE (at)",
+        "CREATE TABLE logs_05 PARTITION OF logs FOR VALUES FROM ('2026-05-01') TO ('2026-06-01')",
+        "CREATE TABLE logs_06 PARTITION OF logs FOR VALUES FROM ('2026-06-01') TO ('2026-07-01')",
+        "INSERT INTO logs SELECT g, '2026-05-01'::date + g FROM generate_series(1, 50) AS g",
+    )
+    given: dict[str, Any] = {"source": point.source(), "tables": ["logs"], "corrupt_since": point.go_on()}
+    make(point.db, "DROP TABLE logs_05")
+    found = modules.fails("partitions_gone", "pg_restore_tables", check=True, **given)
+    assert "public.logs_05" in found["error"]["what"]
+    assert point.clean(), point.left()
