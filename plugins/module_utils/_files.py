@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documents 
 LONGEST, MOST, MOST_OTHERS, MOST_AT_ONCE = 4194304, 400, 100, 16777216
 JOURNAL = "journal-"
 _NAME = re.compile(
-    r"(?:journal-[A-Za-z0-9._-]{1,200}\.jsonl|plan-[0-9a-f]{16}\.json|comparison\.json"
+    r"(?:journal-[A-Za-z0-9._-]{1,200}\.jsonl|plan-[0-9a-f]{16}\.json|comparison(?:-[0-9a-f]{16})?\.json"
     r"|investigation-[A-Za-z0-9._-]{1,200}\.(?:json|md))"
 )
 

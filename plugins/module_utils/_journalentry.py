@@ -26,7 +26,7 @@ _LOOK_EVERY = 1000
 # Files and directories of an incident that name people; its journals and its timings do not.
 RECORDS = (
     "incident*.md", "postmortem*.md", "checklists*.md", "report.html", "words*.md", "messages", "plan-*.json",
-    "comparison.json", "investigation-*",
+    "comparison*.json", "investigation-*",
     ".report.lock", ".documents.json",
 )  # fmt: skip
 

@@ -37,7 +37,7 @@ options:
     suboptions:
       name:
         description:
-          - C(journal-*.jsonl), C(plan-*.json), C(comparison.json), C(investigation-*.json) or C(investigation-*.md).
+          - C(journal-*.jsonl), C(plan-*.json), C(comparison-*.json), C(investigation-*.json) or C(investigation-*.md).
         type: str
         required: true
       text:

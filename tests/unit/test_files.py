@@ -31,6 +31,11 @@ def kept(name: str, text: str, when: str = "2026") -> dict[str, Any]:
     return {"name": name, "text": text, "at": when, "length": len(text)}
 
 
+def test_each_comparison_has_a_name_of_its_own() -> None:
+    assert all(_files.is_file(f"comparison{digest}.json") for digest in ("", f"-{'0' * 16}"))
+    assert not _files.is_file("comparison-1.json")
+
+
 @pytest.mark.parametrize(
     "name",
     [
