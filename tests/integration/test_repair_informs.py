@@ -25,14 +25,14 @@ def test_a_check_that_only_informs_takes_no_repair_back(db: Database) -> None:
     ):
         db.rows(statement)
     modules = ready(db, ["lanes"])
-    orphans = {
+    orphans: dict[str, Any] = {
         "name": "orphan_lanes",
         "kind": "orphan",
         "table": "lanes",
         "column": "company",
         "references": {"table": "companies", "column": "id"},
     }
-    cardless = {
+    cardless: dict[str, Any] = {
         "name": "without_card",
         "kind": "cardless_ticket",
         "table": "tickets",
