@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integritychecks import DECIDES
@@ -114,19 +114,27 @@ def stage_verdict(
     """Return whether a stage that was watched has ``passed``, what is ``bad``, and the ``lines`` that say it.
 
     :param stage: with ``counts``, what the checks of the data counted before it.
-    :param data: the present result of stage_data().
-    :param gate: what the role ``observe`` left; ``logs``: as ``processes_part`` judges them.
+    :param gate: what the role ``observe`` left. Only if it has passed is anything else asked, and counts here.
+    :param data: the present result of stage_data(); ``logs``: as ``processes_part`` judges them.
     :param renewals: the answers of ``incident`` for the lease, by host; ``kills``: how many there were when it began.
     """
-    bad = stage_stopped(renewals, kills)
-    if gate.get("interrupted") and not bad:
-        bad.append(f"the watch was ended: {one_line(gate['interrupted'])}")
     watched = gate_part(gate)
-    bad += watched["bad"] + list(logs["bad"]) + list(data["bad"]) + list(_worse(stage.get("counts") or {}, data))
-    lines = [*watched["lines"], *logs["lines"]]
+    bad, lines = list(watched["bad"]), list(watched["lines"])
+    if not gate.get("passed"):
+        if gate.get("interrupted"):
+            bad.insert(0, f"the watch was ended: {one_line(gate['interrupted'])}")
+        lines.append("Processes, logs and data were not looked at again: switching it off waits for none of them.")
+        return _judged(bad, lines)
+    worse = list(_worse(stage.get("counts") or {}, data))
+    bad = [*stage_stopped(renewals, kills), *bad, *logs["bad"], *data["bad"], *worse]
+    lines += logs["lines"]
     if not data["bad"]:
-        worse = "" if any(_worse(stage.get("counts") or {}, data)) else ", no worse than before the stage"
-        lines.append(f"Data: {data['checks']} checks that count, nothing is corrupt{worse}.")
+        no_worse = "" if worse else ", no worse than before the stage"
+        lines.append(f"Data: {data['checks']} checks that count, nothing is corrupt{no_worse}.")
+    return _judged(bad, lines)
+
+
+def _judged(bad: Sequence[str], lines: Sequence[str]) -> dict[str, Any]:
     return {"passed": not bad, "bad": list(dict.fromkeys(map(one_line, bad))), "lines": list(map(one_line, lines))}
 
 

@@ -90,6 +90,15 @@ def test_whatever_does_not_say_so_keeps_a_stage_from_passing(changes: dict[str, 
     assert why in "; ".join(made["bad"])
 
 
+def test_after_a_watch_that_did_not_pass_nothing_else_was_looked_at_and_nothing_is_said_of_it() -> None:
+    earlier = {"logs": {"bad": ["9 error lines on app1"], "lines": ["app1: gone"]}, "renewals": {"db1": {}}}
+    made = verdict(gate={**GATE, "verdict": "degraded", "passed": False}, data=stage_data({"db1": {}}), **earlier)
+    assert (made["passed"], len(made["bad"])) == (False, 1)
+    assert made["bad"][0].startswith("the metrics of stage 10 % are")
+    assert made["lines"][-1].startswith("Processes, logs and data were not looked at again")
+    assert "app1: gone" not in made["lines"]
+
+
 def test_what_was_so_before_the_stage_does_not_count_against_it() -> None:
     data = stage_data(counted(lost=("critical", 0), odd=("high", 3), strange=("low", 9)))
     assert data["counts"] == {"lost": 0, "odd": 3}
