@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagspent import other_values
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pause import Pause
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stageholders import had_default, who_lacks_it
@@ -33,6 +34,12 @@ def put_back(place: Place, request: Request, check_mode: bool) -> tuple[dict[str
     result["incident"] = undo.incident_result()
     if request.share is not None and check_mode and result["incident"]["in_ledger"]:
         result.update(who_lacks_it(place, undo.incident, result))
+    if request.spent and check_mode:
+        # Of what was put back before, nothing is left to do for those that have it.
+        result["changed_count"] = min(result["changed_count"], result["total"] - result["enabled_before"])
+        result["changed"] = result["changed_count"] > 0
+    elif request.spent and result["incident"]["in_ledger"]:
+        result["other_values"] = other_values(place, undo.incident, result["changed_since"])
     return result, error
 
 

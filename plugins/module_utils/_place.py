@@ -54,6 +54,7 @@ class Request:
     share_above: float = 0.0
     share_first: str | None = None
     withdrawn: bool = False
+    spent: bool = False
     killed_on: Sequence[Mapping[str, Any]] = ()
     fence: Mapping[str, Any] | None = None
 

@@ -56,10 +56,11 @@ class Undone:
 
 @dataclass(frozen=True)
 class PriorSource:
-    """Where priors are read from, as a relation for ``PRIORS`` and its values."""
+    """Where priors are read from, as a relation for ``PRIORS`` and its values; ``spent``: also what was put back."""
 
     relation: str
     values: Mapping[str, Any]
+    spent: bool = False
 
     @classmethod
     def ledger(cls, incident_id: str, flag: str) -> PriorSource:
@@ -89,7 +90,8 @@ class PriorSource:
 
     def batches(self, cursor: Cursor, tenants: Sequence[str] | None) -> Iterator[list[Prior]]:
         """Yield what is still to be put back, in batches."""
-        statement = sql.SQL(flag_queries.PRIORS).format(entries=sql.SQL(self.relation))
+        priors = flag_queries.PRIORS_AND_SPENT if self.spent else flag_queries.PRIORS
+        statement = sql.SQL(priors).format(entries=sql.SQL(self.relation))
         by_name = tenants is not None and len(tenants) <= ASKED_BY_NAME
         asked = None if tenants is None or by_name else frozenset(tenants)
         values = {**self.values, "tenants": list(tenants or ()) if by_name else None}

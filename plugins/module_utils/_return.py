@@ -43,7 +43,8 @@ def return_plan(
     ``began`` and ``counts``, and of one that had passed, ``again``. ``notes``: what else a person has to know.
 
     :param looks: the answers of each database's host: ``found`` (the first look, which names them all), ``ledger`` (the
-        second, under the lease), ``fence`` and ``lacking`` (who lacks it, for each stage that has passed).
+        second, under the lease), ``fence``, ``lacking`` (who lacks it, for each stage that has passed) and ``tried``
+        (whether the tenant whose test has passed has it).
     :param blocks: the answers of ``write_block_info``, by host.
     :param incident: the incident that all databases mean, from ``incident_to_undo``.
     :param mode: ``test`` or ``staged``.
@@ -85,7 +86,10 @@ def return_plan(
     rows = [list(ledger.get("stages") or []) for ledger in ledgers.values()]
     stamp = time.strftime("%H:%M:%SZ", time.gmtime(time.time() if now is None else now))
     lacks = {str(one["item"]["name"]) for looked in lacking.values() for one in looked if one.get("unreturned_count")}
-    coming = _test(rows, tenant) if mode == TEST else _staged(rows, shares, tenant, lacks)
+    tried = {name: answers[name].get("tried") or {} for name in plan["hosts"]}
+    if mode == TEST and _has_passed(rows, tenant):
+        plan["why"] += [text for name, answer in tried.items() for text in _tried_refuses(name, answer, tenant)]
+    coming = _test(rows, tenant, tried) if mode == TEST else _staged(rows, shares, tenant, lacks)
     plan["todo"] = [{"gate": f"{one['name']} ({stamp})", **one} for one in coming] if not plan["why"] else []
     plan["passed"] = list(_passed(rows))
     return plan
@@ -135,6 +139,12 @@ def _lacking_refuses(name: str, looked: Sequence[Answer]) -> Iterator[str]:
             yield f"{name}: who of {one_line(answer['item']['name'])} lacks it is not known: {why_not(answer)}"
 
 
+def _tried_refuses(name: str, answer: Answer, tenant: str) -> Iterator[str]:
+    """Yield why it is not known whether the tenant whose test has passed has it."""
+    if "enabled_after" not in answer:
+        yield f"{name}: whether {one_line(tenant)}, whose test has passed, still has it is not known: {why_not(answer)}"
+
+
 def _fence_refuses(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]) -> Iterator[tuple[bool, str]]:
     """Yield the reasons against it, each with whether the fence is known to be up there."""
     for name in hosts:
@@ -163,12 +173,23 @@ def _newest(rows: Sequence[Row]) -> dict[str, Row]:
     return {str(row.get("name")): row for row in rows}
 
 
-def _test(rows: Sequence[Sequence[Row]], tenant: str) -> Iterator[dict[str, Any]]:
-    name = f"test of {tenant}"
-    newest = [_newest(some).get(name, {}) for some in rows]
+def _tests(rows: Sequence[Sequence[Row]], tenant: str) -> list[Row]:
+    """Return the newest row of a tenant's test in each ledger, an empty one where it was not tested."""
+    return [_newest(some).get(f"test of {tenant}", {}) for some in rows]
+
+
+def _has_passed(rows: Sequence[Sequence[Row]], tenant: str) -> bool:
     # Of several databases one has the tenant; the others passed it by.
-    if not all(row.get("event") == "passed" for row in newest):
-        yield {"name": name, "tenant": tenant, **_begun(newest)}
+    return all(row.get("event") == "passed" for row in _tests(rows, tenant))
+
+
+def _test(rows: Sequence[Sequence[Row]], tenant: str, tried: Mapping[str, Answer]) -> Iterator[dict[str, Any]]:
+    test = {"name": f"test of {tenant}", "tenant": tenant, **_begun(_tests(rows, tenant))}
+    if not _has_passed(rows, tenant):
+        yield test
+    elif not any(answer.get("total") and answer["enabled_after"] == answer["total"] for answer in tried.values()):
+        # It was switched off since, by its stage that failed or by somebody.
+        yield {**test, "again": True}
 
 
 def _staged(

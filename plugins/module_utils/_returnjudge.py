@@ -53,6 +53,7 @@ def stage_switched(answers: Hosts, stage: Mapping[str, Any]) -> dict[str, Any]:
             bad.append(f"{name}: {why_not(answer)}")
         if "enabled_after" not in answer:
             continue
+        bad += [f"{name}: {text}" for text in _other_values(answer)]
         total["switched"] += answer.get("changed_count", 0)
         for what, text in (("missing", "no longer exist"), ("changed_since", "were changed since and left alone")):
             if answer.get(f"{what}_count"):
@@ -76,6 +77,16 @@ def stage_switched(answers: Hosts, stage: Mapping[str, Any]) -> dict[str, Any]:
     if stage.get("tenant") and not bad and not total["tenants"]:
         bad.append(f"no database has a tenant {one_line(stage['tenant'])}")
     return {**total, "bad": bad, "lines": lines}
+
+
+def _other_values(answer: Answer) -> Iterator[str]:
+    """Yield who was left alone because nothing that can be written here is what it had."""
+    for one in answer.get("other_values") or []:
+        had = "another value" if one["value"] is None else one_line(one["value"])
+        yield (
+            f"{_named(one['tenant'])} had {had}, which is not what switching on writes, and its flag was changed since."
+            " Give it in the application what it had; then type the same command again, which watches it"
+        )
 
 
 def who_lacks(counts: Hosts) -> dict[str, Any]:

@@ -120,9 +120,8 @@ def _stage(result: Result, seconds: Mapping[str, float], check_mode: bool) -> It
     if check_mode:
         yield f"{name}: {tenants}{of}, {switched['switched']:,} would be switched on, and watched for {watched}."
     else:
-        gone_on = (
-            " (gone on with)" if stage["begun"] else " (again, for somebody lacked it)" if "again" in stage else ""
-        )
+        again = f" (again, for {'it was off' if stage.get('tenant') else 'somebody lacked it'})"
+        gone_on = " (gone on with)" if stage["begun"] else again if "again" in stage else ""
         word = "PASSED" if result["passed"] else "DID NOT PASS"
         yield f"{name}{gone_on}: {word}; {tenants}{of}, {switched['switched']:,} switched on by this run."
     yield from switched["lines"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
@@ -186,7 +187,8 @@ class Restore:
         """Return where priors are read from; what spends them is written to the same place."""
         in_ledger = PriorSource.ledger(self.incident, target.identity)
         sources = [(in_ledger, self._file_of(target))] if self._in_ledger else []
-        return sources + [(PriorSource.file(file.path), file) for file in self._files(target) if file.path]
+        sources += [(PriorSource.file(file.path), file) for file in self._files(target) if file.path]
+        return [(replace(source, spent=self._request.spent), file) for source, file in sources]
 
     def _take_over_file(self, target: Target) -> None:
         """Move what a file kept into the ledger, once there is one, so that there is one place to ask."""

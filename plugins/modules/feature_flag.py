@@ -98,6 +98,13 @@ options:
         RV(chatia.kanban_rollback.incident_info#module:kills).
     type: bool
     default: false
+  spent:
+    description:
+      - With O(state=restored) and O(tenants), whether to put back also what the incident had put back before.
+      - So a tenant that somebody has switched off since gets the value again that it had, unless its flag says by now
+        something else than what the incident had written, see RV(changed_since) and RV(other_values).
+    type: bool
+    default: false
   global_default:
     description:
       - Whether to switch also the row without tenant of a key/value store, the default of all tenants. Its value is
@@ -343,6 +350,20 @@ changed_since:
   returned: when O(state=restored), and in check mode only with O(share)
   type: list
   elements: str
+other_values:
+  description:
+    - Those of RV(changed_since) that had the feature with another value than O(enabled_value), so that O(state=enabled)
+      would not be the same.
+  returned: when O(spent), not in check mode, and the ledger knows the incident
+  type: list
+  elements: dict
+  contains:
+    tenant:
+      description: The tenant's id.
+      type: str
+    value:
+      description: The value that it had, as text; null if it was absent, or if there were several.
+      type: str
 missing:
   description: Up to 100 tenants of the incident that no longer exist.
   returned: when O(state=restored), and in check mode only with O(share)
@@ -643,6 +664,7 @@ def main() -> None:
             "share_above": {"type": "float", "default": 0},
             "share_first": {"type": "str"},
             "withdrawn": {"type": "bool", "default": False},
+            "spent": {"type": "bool", "default": False},
             "global_default": {"type": "bool", "default": False},
             "incident_adopt": {"type": "bool", "default": False},
             "on_replica": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
@@ -652,6 +674,7 @@ def main() -> None:
             "fence": {"type": "dict", "options": fence_spec()},
         },
         mutually_exclusive=[("tenants", "share")],
+        required_if=[("spent", True, ("tenants",))],
         supports_check_mode=True,
     )
     params = module.params
@@ -680,6 +703,7 @@ def main() -> None:
                     "share_above",
                     "share_first",
                     "withdrawn",
+                    "spent",
                     "global_default",
                     "on_replica",
                     "state_dir",

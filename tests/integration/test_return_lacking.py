@@ -89,3 +89,27 @@ def test_who_was_changed_by_somebody_since_or_is_gone_keeps_no_return_from_being
         assert screen(run).count("db1: 1 tenants were changed since and left alone: 3") == 1
         assert screen(run).count("db1: 1 tenants no longer exist: 5") == 1
     assert not is_open(back)
+
+
+def test_a_test_is_made_again_if_its_tenant_is_off_and_gives_back_what_that_one_had(back: Return) -> None:
+    back.flag.restore()
+    back.db.rows(OFF.replace("false", '"trial"'), (7,))
+    settings = "SELECT settings::text FROM companies WHERE id = 7"
+    before = back.db.value(settings)
+    back.flag.disable(latch=True)
+    tried = {"kanban_reenable": "test", "kanban_test_tenant": "7"}
+    run = back.run(**tried)
+    assert (run.rc, back.stages[-1]) == (0, ("passed", "test of 7")), run.output
+
+    back.db.rows(OFF, (7,))
+    run = back.run(**tried)
+    assert run.rc == 0, run.output
+    assert "test of 7 (again, for it was off): PASSED; 1 tenant, 1 switched on by this run." in screen(run)
+    assert back.db.value(settings) == before
+    assert "test of 7: passed before" in screen(run)
+
+    back.db.rows("UPDATE companies SET settings = '{}' WHERE id = 7")
+    run = back.run(**tried)
+    assert run.rc != 0, run.output
+    assert 'NOT WELL: db1: 7 had \\"trial\\", which is not what switching on writes' in screen(run)
+    assert (back.stages[-1], on(back.db)) == (("failed", "test of 7"), [])

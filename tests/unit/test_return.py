@@ -39,8 +39,9 @@ def plan(*ledgers: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "ledger": dict(zip(names, ledgers, strict=True)),
         "fence": dict.fromkeys(names, DOWN),
         "lacking": {},
+        "tried": {},
     }
-    for name in ("found", "fence", "lacking"):
+    for name in ("found", "fence", "lacking", "tried"):
         looks[name] = {**looks[name], **changes.pop(name, {})}
     given: dict[str, Any] = {
         "incident": {"agreed": True, "incident_id": "INC-1"}, "mode": "staged", "stages": [10, 50, 100],
@@ -134,10 +135,21 @@ def test_a_stage_of_which_nobody_knows_who_lacks_it_refuses_the_return() -> None
     assert (tried["why"], [one["name"] for one in tried["todo"]]) == ([], ["test of 7"])
 
 
-def test_a_test_is_of_one_tenant_and_once_it_has_passed_is_not_made_again() -> None:
+def test_a_test_is_of_one_tenant_and_once_it_has_passed_is_not_made_again_while_that_one_is_on() -> None:
     assert plan(ledger(), mode="test", tenant="7")["todo"][0]["name"] == "test of 7"
     done = {"name": "test of 7", "tenant": "7", "event": "passed", "at": "1"}
-    assert plan(ledger(done), mode="test", tenant="7")["todo"] == []
+    has, lost = {"total": 1, "enabled_after": 1}, {"total": 1, "enabled_after": 0}
+    assert plan(ledger(done), mode="test", tenant="7", tried={"db1": has})["todo"] == []
+    again = plan(ledger(done), mode="test", tenant="7", tried={"db1": lost})["todo"]
+    assert [(one["name"], one["again"], one["begun"]) for one in again] == [("test of 7", True, False)]
+    # Of several databases one has the tenant.
+    elsewhere = {"db1": {"total": 0, "enabled_after": 0}, "db2": has}
+    assert plan(ledger(done), ledger(done), mode="test", tenant="7", tried=elsewhere)["todo"] == []
+    silent = plan(ledger(done), mode="test", tenant="7", tried={"db1": {"unreachable": True, "msg": "no route"}})
+    assert (silent["todo"], silent["why"]) == (
+        [],
+        ["db1: whether 7, whose test has passed, still has it is not known: could not be reached: no route"],
+    )
     assert plan(ledger(done), mode="test", tenant="8")["todo"][0]["tenant"] == "8"
     assert todo(plan(ledger(done)))[0] == (10, 0, False)
 

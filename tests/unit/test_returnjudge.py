@@ -125,6 +125,13 @@ def test_a_stage_is_counted_over_databases_each_once() -> None:
     assert made["lines"] == ["db1: 1 tenants no longer exist: 7"]
 
 
+def test_a_value_that_only_somebody_can_give_back_is_named_and_ends_the_stage() -> None:
+    other = switched(stage=None, total=1, enabled_after=0, other_values=[{"tenant": "7", "value": '"trial"'}])
+    (bad,) = stage_switched({"db1": other}, {"tenant": "7"})["bad"]
+    assert bad.startswith('db1: 7 had "trial", which is not what switching on writes')
+    assert "type the same command again" in bad
+
+
 def test_a_tenant_that_nobody_has_cannot_try_it() -> None:
     nobody = switched(total=0, enabled_after=0, changed_count=0, stage=None)
     assert stage_switched({"db1": nobody}, {"tenant": "7"})["bad"] == ["no database has a tenant 7"]

@@ -101,13 +101,13 @@ WHERE t.ctid = new.place::tid AND t.tableoid = new.leaf::regclass
 # What to put back, one row per tenant: the first prior that no restore has spent, what we wrote last, and what stood
 # there before that (other settings may have been saved between two switches).
 # Entries are the ledger's or those of the file that stood in for it. NULL, the row without a tenant, equals nothing.
-PRIORS = """
+_PRIORS = """
 WITH entry AS (
   SELECT e.seq, e.action, e.written, u.tenant, u.prior, COALESCE(u.depth, e.full_depth) AS depth, u.mark
   FROM {entries} AS e,
        unnest(e.tenants, e.priors, e.depths, e.marks) AS u(tenant, prior, depth, mark)
 ), spent AS (
-  SELECT tenant, max(seq) AS seq FROM entry WHERE action = 'restored' GROUP BY tenant
+  {spent}
 )
 SELECT tenant, (array_agg(entry.prior ORDER BY entry.seq))[1], (array_agg(entry.depth ORDER BY entry.seq))[1],
        (array_agg(entry.written ORDER BY entry.seq DESC))[1], (array_agg(entry.mark ORDER BY entry.seq DESC))[1],
@@ -121,6 +121,18 @@ WHERE entry.action <> 'restored'
 GROUP BY tenant
 ORDER BY tenant
 """
+PRIORS = _PRIORS.replace(
+    "{spent}", "SELECT tenant, max(seq) AS seq FROM entry WHERE action = 'restored' GROUP BY tenant"
+)
+# The same for tenants that have theirs back: what stood there when they were last switched, as if it were not spent.
+PRIORS_AND_SPENT = _PRIORS.replace(
+    "{spent}",
+    """SELECT tenant, max(entry.seq) AS seq
+  FROM entry JOIN (
+    SELECT tenant, max(seq) AS last FROM entry WHERE action <> 'restored' GROUP BY tenant
+  ) AS switched USING (tenant)
+  WHERE entry.action = 'restored' AND entry.seq < switched.last GROUP BY tenant""",
+)
 
 # Tenants that had the feature when the incident first touched them, spent or not: those first switched on had not.
 HAD_IT = """
