@@ -83,6 +83,23 @@ def test_prior_values_on_another_host_are_missed_and_named(db: Database, directo
     assert not modules.restore()["changed"]
 
 
+def test_stages_that_were_switched_off_again_do_not_hide_what_lies_elsewhere(db: Database, directory: Path) -> None:
+    """Their entries are in the ledger beside those of the kill, and are no prior values of the kill's."""
+    modules = population(db, 20).having(state_dir=str(directory / "state"))
+    modules.disable(tenants=list(range(1, 11)))
+    refused_records(db)
+    assert modules.disable()["priors"]["kept_in"] == "file"
+    db.rows("DROP TRIGGER full_up ON kanban_rollback.flag_changes")
+    (path,) = files(directory)
+    path.rename(directory / path.name)
+    for _time in range(2):
+        modules.run("feature_flag", **RESTORED, share=100)
+        assert len(on(db)) == 10
+        modules.disable(share=100, withdrawn=True)
+    told = modules.fails("priors_elsewhere", "feature_flag", **RESTORED)
+    assert "Of 10 tenants that this incident switched off" in told["error"]["what"]
+
+
 def test_an_undo_of_another_flag_is_refused(db: Database) -> None:
     modules = population(db, 5)
     modules.disable()

@@ -4,11 +4,12 @@
 """SQL of the undo, beside what the kill has as well (``flag``, ``ledger``)."""
 
 # How many tenants an incident's kills report, counting repetitions, and which files and flags these and its entries
-# name.
+# name. A stage of a return that was switched off again is in the entries as well, so it counts here, too.
 KEPT = """
 WITH kill AS (
   SELECT data FROM kanban_rollback.events
-  WHERE incident_id = %(incident)s AND phase = 'contain' AND source = 'feature_flag' AND event = 'disabled'
+  WHERE incident_id = %(incident)s AND source = 'feature_flag'
+    AND (phase, event) IN (('contain', 'disabled'), ('re-enable', 'withdrawn'))
 )
 SELECT (SELECT COALESCE(sum((data ->> 'changed_count')::bigint), 0) FROM kill),
        ARRAY(SELECT DISTINCT data #>> '{priors,path}' FROM kill WHERE data #>> '{priors,path}' IS NOT NULL LIMIT 5),
