@@ -40,7 +40,8 @@ def return_plan(
     ``why``: the reasons against, empty if it may; ``writes``: whether writes are known to be refused; ``hosts``: those
     that act; ``kills`` of each one's ledger; ``passed`` stages, as the ledger has them; ``todo``: stages, each with
     ``name``, ``gate``, ``share`` and ``above`` or ``tenant``, ``first``, and of one that was begun, ``begun``,
-    ``began`` and ``counts``, and of one that had passed, ``again``. ``notes``: what else a person has to know.
+    ``began`` and ``counts``, and of one that had passed, ``again``; ``unended``: those of any kind that were begun and
+    neither passed nor failed, whose tenants may be on without a watch. ``notes``: what else a person has to know.
 
     :param looks: the answers of each database's host: ``found`` (the first look, which names them all), ``ledger`` (the
         second, under the lease), ``fence``, ``lacking`` (who lacks it, for each stage that has passed) and ``tried``
@@ -52,6 +53,7 @@ def return_plan(
     :param now: seconds since 1970; a watch is named after it.
     """
     plan: dict[str, Any] = {"why": [], "writes": False, "hosts": [], "kills": {}, "passed": [], "todo": [], "notes": []}
+    plan["unended"] = []
     plan["incident_id"] = incident.get("incident_id", "")
     if not incident.get("agreed"):
         plan["why"] = [one_line(incident.get("why") or "No database said which incident is meant.")]
@@ -92,6 +94,7 @@ def return_plan(
     coming = _test(rows, tenant, tried) if mode == TEST else _staged(rows, shares, tenant, lacks)
     plan["todo"] = [{"gate": f"{one['name']} ({stamp})", **one} for one in coming] if not plan["why"] else []
     plan["passed"] = list(_passed(rows))
+    plan["unended"] = list(_unended(rows))
     return plan
 
 
@@ -203,12 +206,14 @@ def _staged(
     # A stage that was begun is continued as it was, whatever kanban_stages says by now.
     begun = max(going, key=lambda row: str(row["at"]), default=None)
     wanted = [share for share in shares if share > done and (begun is None or share > begun["share"])]
-    yield from _opened_again(newest, done, lacks)
-    above = done
+    coming, above = [], done
     for share in ([float(begun["share"])] if begun else []) + wanted:
         same = [row for row in going if begun and row["share"] == share]
-        yield {"name": f"stage {share:g} %", "share": share, "above": above, "first": first, **_begun(same)}
+        coming.append({"name": f"stage {share:g} %", "share": share, "above": above, "first": first, **_begun(same)})
         above = share
+    again = list(_opened_again(newest, done, lacks))
+    # Who is on without a watch is watched before anybody else is put back.
+    yield from sorted([*again, *coming], key=lambda stage: not stage["begun"])
 
 
 def _opened_again(newest: Sequence[Sequence[Row]], done: float, lacks: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -231,6 +236,13 @@ def _passed(rows: Sequence[Sequence[Row]]) -> Iterator[Row]:
     for name, row in others[0].items() if others else ():
         if all(other.get(name, {}).get("event") == "passed" for other in others):
             yield row
+
+
+def _unended(rows: Sequence[Sequence[Row]]) -> Iterator[dict[str, Any]]:
+    """Yield the stages and tests that any ledger has as begun, and that none has ended."""
+    begun = {name: row for some in rows for name, row in _newest(some).items() if row.get("event") == "begun"}
+    for row in begun.values():
+        yield {name: row[name] for name in ("name", "gate", "share", "above", "first", "tenant") if name in row}
 
 
 def _highest(rows: Sequence[Row]) -> float:

@@ -58,6 +58,7 @@ def return_screen(
     known = counts and not everybody["bad"]
     back = f"{everybody['back']:,} of {everybody['had_it']:,}" if known else "an unknown number of"
     told = [line for result in results for line in _stage(result, seconds, check_mode)]
+    told += _left_on(plan, results)
     before = [f"{one_line(row['name'])}: passed before, at {one_line(row['at'])}." for row in plan["passed"]]
     stopped = next((one for one in results if not one["passed"]), None)
     if check_mode:
@@ -86,16 +87,26 @@ def return_screen(
     return _made("degraded" if bad or stopped else "restored", start, incident_id, lines)
 
 
-def _still_on(stopped: Result) -> bool:
-    withdrawn = stopped.get("withdrawn")
-    return bool(withdrawn and not withdrawn["holds"])
+def _still_on(stopped: Result) -> list[str]:
+    """Return the names of the stages that are not known to be off again: this one, and any that was not ended."""
+    tried = [stopped, *stopped.get("unended", [])]
+    return [one_line(one["stage"]["name"]) for one in tried if one.get("withdrawn") and not one["withdrawn"]["holds"]]
 
 
 def _stopped(stopped: Result) -> Iterator[str]:
     """Yield what is wrong with the stage that did not pass, first of all that its tenants may still be on."""
     if _still_on(stopped):
-        yield f"the tenants of {one_line(stopped['stage']['name'])} are NOT KNOWN to be off again"
+        yield f"the tenants of {' and '.join(_still_on(stopped))} are NOT KNOWN to be off again"
     yield from stopped["bad"]
+
+
+def _left_on(plan: Mapping[str, Any], results: Sequence[Result]) -> Iterator[str]:
+    """Yield what earlier runs have begun that this one has neither watched nor switched off again."""
+    seen = {one["stage"]["name"] for result in results for one in (result, *result.get("unended", []))}
+    for name in (str(stage["name"]) for stage in plan.get("unended", []) if stage["name"] not in seen):
+        how = "the same command with kanban_reenable=staged" if name.startswith("stage") else "its own command"
+        what = "was begun and not ended, so its tenants may be on without a watch"
+        yield f"{one_line(name)}: {what}; {how} goes on with it."
 
 
 def _made(word: str, headline: str, incident_id: str, lines: Sequence[str]) -> dict[str, Any]:
@@ -126,11 +137,13 @@ def _stage(result: Result, seconds: Mapping[str, float], check_mode: bool) -> It
         yield f"{name}{gone_on}: {word}; {tenants}{of}, {switched['switched']:,} switched on by this run."
     yield from switched["lines"]
     yield from result["lines"]
-    withdrawn = result.get("withdrawn")
-    if withdrawn:
-        if withdrawn["holds"]:
-            yield f"{name}: its tenants are off again ({withdrawn['off']:,} were switched off)."
-        yield from withdrawn["lines"]
+    for one in (result, *result.get("unended", [])):
+        withdrawn, own = one.get("withdrawn"), one is result
+        if withdrawn and withdrawn["holds"]:
+            which = name if own else f"{one_line(one['stage']['name'])}, which was begun and not ended"
+            again = "off again" if own else "off again, too"
+            yield f"{which}: its tenants are {again} ({withdrawn['off']:,} were switched off)."
+        yield from withdrawn["lines"] if withdrawn else ()
 
 
 def _next(

@@ -41,3 +41,30 @@ def test_a_stage_whose_metrics_are_bad_is_off_before_anything_else_is_looked_at(
     assert "whether data is corrupt is not known" not in told
     assert "Processes, logs and data were not looked at again" in told
     assert (on(back.db), back.stages[-1]) == ([], ("failed", "stage 10 %"))
+
+
+def test_a_stage_that_was_begun_and_lost_is_off_with_a_test_that_does_not_pass(back: Return) -> None:
+    back.variables.update(kanban_stages=[10, 50, 100], kanban_watch_minutes={"test": 0.05, "stage": 0.3})
+    lost = back.start()
+    try:
+        assert wait_until(lambda: ("begun", "stage 50 %") in back.stages and len(on(back.db)) == 10, SECONDS), (
+            lost.output
+        )
+    finally:
+        lost.kill()
+    back.db.rows("UPDATE kanban_rollback.leases SET expires_at = now()")
+    # Nobody has the id 4711, which says nothing about the ten.
+    run = back.run(kanban_reenable="test", kanban_test_tenant="4711")
+    assert "stage 50 %: was begun and not ended, so its tenants may be on without a watch" in screen(run), run.output
+    assert len(on(back.db)) == 10
+
+    back.app.says("metrics", {"errorRate": 7})
+    run = back.run(kanban_reenable="test", kanban_test_tenant="1")
+    assert run.rc != 0, run.output
+    told = screen(run)
+    assert "STOPPED: test of 1 did not pass." in told
+    assert "test of 1: its tenants are off again (1 were switched off)." in told
+    assert "stage 50 %, which was begun and not ended: its tenants are off again, too (8 were switched off)." in told
+    assert (on(back.db), back.stages[-2:]) == ([2], [("failed", "test of 1"), ("failed", "stage 50 %")])
+    plan = back.run("--check")
+    assert "stage 10 %, then stage 50 %, then stage 100 % would come; 1 of 20" in screen(plan), plan.output

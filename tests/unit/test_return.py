@@ -124,6 +124,16 @@ def test_a_stage_of_which_somebody_lacks_it_opens_again() -> None:
     assert todo(plan(ledger(*passed, row("begun", 50, 10)), lacking={"db1": lacking(s50=0)})) == [(50, 10, True)]
 
 
+def test_who_is_on_without_a_watch_comes_before_a_stage_that_opens_again_and_is_named() -> None:
+    rows = row("passed", 10), row("begun", 50, 10), {"name": "test of 7", "tenant": "7", "event": "failed", "at": "2"}
+    made = plan(ledger(*rows), lacking={"db1": lacking(s10=1)})
+    assert todo(made) == [(50, 10, True), (10, 0, False), (100, 50, False)]
+    assert made["unended"] == [{"name": "stage 50 %", "gate": "gate 50", "share": 50, "above": 10, "first": ""}]
+    test = {"name": "test of 7", "tenant": "7", "gate": "g", "event": "begun", "at": "2"}
+    made = plan(ledger(row("passed", 10)), ledger(row("passed", 10), test))
+    assert made["unended"] == [{"name": "test of 7", "gate": "g", "tenant": "7"}]
+
+
 def test_a_stage_of_which_nobody_knows_who_lacks_it_refuses_the_return() -> None:
     silent = {"results": [{"item": {"name": "stage 10 %"}, "unreachable": True, "msg": "no route"}]}
     made = plan(ledger(row("passed", 10)), lacking={"db1": silent})

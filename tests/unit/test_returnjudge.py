@@ -91,7 +91,10 @@ def test_whatever_does_not_say_so_keeps_a_stage_from_passing(changes: dict[str, 
 
 
 def test_after_a_watch_that_did_not_pass_nothing_else_was_looked_at_and_nothing_is_said_of_it() -> None:
-    earlier = {"logs": {"bad": ["9 error lines on app1"], "lines": ["app1: gone"]}, "renewals": {"db1": {}}}
+    earlier: dict[str, Any] = {
+        "logs": {"bad": ["9 error lines on app1"], "lines": ["app1: gone"]},
+        "renewals": {"db1": {}},
+    }
     made = verdict(gate={**GATE, "verdict": "degraded", "passed": False}, data=stage_data({"db1": {}}), **earlier)
     assert (made["passed"], len(made["bad"])) == (False, 1)
     assert made["bad"][0].startswith("the metrics of stage 10 % are")
@@ -190,6 +193,19 @@ def test_the_last_screen_leads_with_who_has_it_and_what_stopped_it() -> None:
     good = shown([result(passed=True)])
     assert (good["verdict"], good["failed"]) == ("restored", False)
     assert "stage 10 %: PASSED; 2 tenants of 20, 2 switched on by this run." in good["lines"]
+
+
+def test_what_was_begun_and_not_ended_is_named_with_the_stage_that_did_not_pass() -> None:
+    off = {"holds": True, "off": 8, "lines": []}
+    other = {"stage": {**STAGE, "name": "stage 50 %"}, "withdrawn": off}
+    made = shown([result(passed=False, bad=["x"], withdrawn=off, unended=[other])])
+    told = "stage 50 %, which was begun and not ended: its tenants are off again, too (8 were switched off)."
+    assert told in made["lines"]
+    lost = {**other, "withdrawn": {"holds": False, "off": 0, "lines": ["db1: NOT KNOWN to be switched off again"]}}
+    made = shown([result(passed=False, bad=["x"], withdrawn=off, unended=[lost])])
+    assert made["lines"][1] == "NOT WELL: the tenants of stage 50 % are NOT KNOWN to be off again."
+    assert "chatia.kanban_rollback.scenario1" in made["lines"][-1]
+    assert not [line for line in made["lines"] if "chatia.kanban_rollback.reenable" in line]
 
 
 def counted_back(unreturned: int, *lacking: str, **more: Any) -> dict[str, Any]:
