@@ -269,7 +269,7 @@ options:
             description:
               - What to do. The default is V(delete) for V(duplicate), V(orphan) and V(two_lanes), V(set_null) for
                 V(invalid_reference), V(renumber) for V(ordering) and V(none) for the others. With V(none) the check
-                only tells whether a repair made anything worse: with the severity V(critical) that takes the repair
+                only tells whether a repair made anything worse. With the severity V(critical) that takes the repair
                 back, with a lower one it is a warning.
             type: str
             choices: [delete, none, renumber, set_null, set_value]

@@ -59,7 +59,7 @@ def messages_planned(
     changed: bool = False,
     refused: bool = False,
     refuses: bool = True,
-    off: bool = False,
+    all_off: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the messages of a point without their text: options of ``notify``, and ``about``, figures for the text.
 
@@ -76,7 +76,7 @@ def messages_planned(
     :param changed: whether this run switched anybody off.
     :param refused: whether it refused writes that had been let through.
     :param refuses: whether writes are refused by now, if the scenario refuses them.
-    :param off: whether every database's flag is known to be off, also if another part of the stop is missing.
+    :param all_off: whether every database's flag is known to be off, also if another part of the stop is missing.
     """
     known = scenario if scenario in SEVERITIES else summary.get("scenario") or "scenario3"
     name = incident_channel(summary, kept) if channel else ""
@@ -92,7 +92,7 @@ def messages_planned(
         about = about_of(summary, known, _state_of(one, verdict, began), step)
         if one == UPDATE and known == "scenario3":
             about["verdict"] = _of_the_data(about["verdict"], summary, about["recovered_from"])
-        about.update(channel=own.partition(":")[2], refused=refuses, off=off or about["verdict"] == "contained")
+        about.update(channel=own.partition(":")[2], refused=refuses, off=all_off or about["verdict"] == "contained")
         for kind in KINDS[one]:
             if kind == "user_update" and known == "scenario2":
                 # Its users got no notice that could be updated.

@@ -74,7 +74,7 @@ def test_the_end_is_the_plans_own_text_and_ends_pager_and_page() -> None:
 
 def test_off_is_told_of_a_whole_stop_and_of_one_whose_flags_are_known_to_be_off() -> None:
     for verdict, off, said in (("contained", False, True), ("degraded", True, True), ("degraded", False, False)):
-        found = planned(summary(), "scenario3", "begin", verdict=verdict, off=off)
+        found = planned(summary(), "scenario3", "begin", verdict=verdict, all_off=off)
         assert {(one["about"]["off"], one["about"]["verdict"]) for one in found.values()} == {(said, verdict)}
 
 
