@@ -17,11 +17,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan i
 
 _NAME = rb'(?:"(?:[^"]|"")*"|[^"\s.(),;]+)'
 _NAMES = _NAME + rb"(?:, " + _NAME + rb")*"
-_COPY = re.compile(rb"COPY (?:(" + _NAME + rb")\.)?(" + _NAME + rb")(?: \(((?:" + _NAMES + rb")?)\))? FROM stdin;\r?")
-_INSERT = re.compile(rb"INSERT INTO (?:(" + _NAME + rb")\.)?(" + _NAME + rb") ")
-_CREATE = re.compile(rb"CREATE (?:UNLOGGED )?TABLE (?:(" + _NAME + rb")\.)?(" + _NAME + rb") \(")
-_TWO = rb"(?:(" + _NAME + rb")\.)?(" + _NAME + rb")"
-_ATTACH = re.compile(rb"ALTER TABLE ONLY " + _TWO + rb" ATTACH PARTITION " + _TWO + rb" ")
+_PLACE = rb"(?:(" + _NAME + rb")\.)?(" + _NAME + rb")"
+_COPY = re.compile(rb"COPY " + _PLACE + rb"(?: \(((?:" + _NAMES + rb")?)\))? FROM stdin;\r?")
+_INSERT = re.compile(rb"INSERT INTO " + _PLACE + rb" ")
+_CREATE = re.compile(rb"CREATE (?:UNLOGGED )?TABLE " + _PLACE + rb" \(")
+_ATTACH = re.compile(rb"ALTER TABLE ONLY " + _PLACE + rb" ATTACH PARTITION " + _PLACE + rb" ")
 _PATH = re.compile(rb"SET search_path = (" + _NAME + rb")")
 _ENCODING = re.compile(rb"SET client_encoding = '([A-Za-z0-9_-]+)';")
 _CONNECT = re.compile(rb"\\connect (?:-reuse-previous=on )?(" + _NAME + rb")")

@@ -190,7 +190,7 @@ def _one_try(
 ) -> dict[str, Any]:
     before = tries.merge(request.history, [{k: v for k, v in one.items() if k != "since"} for one in kept])
     now = round(time.time(), 3)
-    if before and (since is None or any(kept[0][name] != before[-1][name] for name in ("watch", "try", "began"))):
+    if before and (since is None or not tries.is_same(kept[0], before[-1])):
         since = now - before[-1]["at"]
 
     if before and tries.is_of(before[-1], samples):

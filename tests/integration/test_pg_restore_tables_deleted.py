@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.place import Database
-from tests.integration.repairs import whole
+from tests.integration.repairs import repair, whole
 from tests.integration.restores import backup, codes, compare, figures, make, ready, restore
 
 TWICE: dict[str, Any] = {"name": "twice", "kind": "duplicate", "table": "links", "columns": ["ticket", "tag"]}
@@ -24,8 +24,7 @@ def test_what_a_repair_deleted_is_told_from_what_is_lost(db: Database, directory
     then = whole(db)
     source = backup(db, directory, "dump", "links")
     modules = ready(db)
-    planned = modules.ok("integrity_repair", True, checks=[TWICE])
-    modules.ok("integrity_repair", checks=[TWICE], plan_hash=planned["plan_hash"])
+    repair(modules, [TWICE])
     make(db, "DELETE FROM links WHERE ticket = 2")
     found = compare(modules, source, "links", max_fraction=1.0)
     assert figures(found, "links") == {"missing": 1, "deleted": 3}
@@ -43,8 +42,7 @@ def test_deletions_that_nobody_can_tell_any_more_are_refused(db: Database, direc
     make(db, "INSERT INTO links (ticket, tag) VALUES (1, 1), (1, 1), (2, 1)")
     source = backup(db, directory, "dump", "links")
     modules = ready(db)
-    planned = modules.ok("integrity_repair", True, checks=[TWICE])
-    modules.ok("integrity_repair", checks=[TWICE], plan_hash=planned["plan_hash"])
+    repair(modules, [TWICE])
     make(db, "ALTER TABLE links ADD more integer")
     assert codes(compare(modules, source, "links")) == ["deletions_unknown"]
     assert codes(compare(modules, source, "links", deleted="restore")) == []
@@ -58,8 +56,7 @@ def test_what_was_made_again_after_a_repair_is_lost_and_not_deleted_on_purpose(
     make(db, f"CREATE TABLE links ({'id serial PRIMARY KEY, ' if key else ''}ticket integer, tag integer)")
     make(db, "INSERT INTO links (ticket, tag) VALUES (1, 1), (1, 1), (2, 1)")
     modules = ready(db)
-    planned = modules.ok("integrity_repair", True, checks=[TWICE])
-    modules.ok("integrity_repair", checks=[TWICE], plan_hash=planned["plan_hash"])
+    repair(modules, [TWICE])
     gone = "id = 2" if key else "ctid = (SELECT max(ctid) FROM links WHERE ticket = 1)"
     make(db, f"INSERT INTO links ({'id, ' if key else ''}ticket, tag) VALUES ({'2, ' if key else ''}1, 1)")
     # Times in the head of a file are whole seconds.
@@ -75,8 +72,7 @@ def test_a_repair_that_was_under_way_when_the_backup_was_made_still_counts(db: D
     make(db, "INSERT INTO links (ticket, tag) VALUES (1, 1), (1, 1), (2, 1)")
     source = backup(db, directory, "dump", "links")
     modules = ready(db)
-    planned = modules.ok("integrity_repair", True, checks=[TWICE])
-    modules.ok("integrity_repair", checks=[TWICE], plan_hash=planned["plan_hash"])
+    repair(modules, [TWICE])
     make(db, "UPDATE kanban_rollback.repairs SET at = at - interval '1 hour'")
     assert figures(compare(modules, source, "links", max_fraction=1.0), "links") == {"deleted": 1}
 
@@ -87,8 +83,7 @@ def test_a_repair_that_deleted_another_row_of_that_key_says_nothing_of_this_one(
     source = backup(db, directory, "dump", "links")
     make(db, "DELETE FROM links WHERE id = 2", "INSERT INTO links VALUES (2, 1, 1, '2026-02-02')")
     modules = ready(db)
-    planned = modules.ok("integrity_repair", True, checks=[TWICE])
-    modules.ok("integrity_repair", checks=[TWICE], plan_hash=planned["plan_hash"])
+    repair(modules, [TWICE])
     found = compare(modules, source, {"name": "links", "created": "made"}, max_fraction=1.0)
     assert figures(found, "links") == {"missing": 1}
     assert figures(compare(modules, source, "links", max_fraction=1.0), "links") == {"deleted": 1}
