@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import grown, worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written, expect
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import quarantine as queries
 
 # Kinds that find rows because there is nothing in their column.
@@ -120,18 +120,6 @@ def change_rows(cursor: Cursor, table: Touched, values: dict[str, Any]) -> int:
         cursor.run(statement, {**values, "defaults": defaults})
         done += cursor.rowcount
     return done
-
-
-def expect(table: object, planned: int, done: int, what: str) -> None:
-    """Refuse to go on if not all planned rows of a table were done; raises KanbanError."""
-    if planned != done:
-        raise KanbanError(
-            "not_as_planned",
-            f"Of {planned} rows of {table} only {done} {what}.",
-            "A trigger of the application, or a policy, does something else with them; everything was rolled back.",
-            "See the result's triggers; such rows have to be mended by hand.",
-            table=str(table),
-        )
 
 
 def _look_again(planner: Planner, checks: Sequence[Check]) -> list[str]:

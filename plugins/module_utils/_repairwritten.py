@@ -57,12 +57,19 @@ class Written:
         return {name: deleted for name, deleted in rows.items() if deleted}
 
     def judge(self) -> list[str]:
-        """Return warnings; raises KanbanError if rows were changed or deleted that nobody planned."""
+        """Return warnings.
+
+        Raises KanbanError if rows were changed or deleted that nobody planned, or fewer deleted than planned.
+        """
         if not self.cursor.row(queries.COUNTS, {})[0]:
             return [NOT_COUNTED]
-        ours = self._by_root()
+        ours, found = self._by_root(), self._read()
+        for table, own in ours.items():
+            gone = found.get(table, Tally("")).deleted - self.before.get(table, Tally("")).deleted
+            # A trigger that changes a row instead leaves it under its key, where the copy could not come back.
+            expect(own.name, own.deleted, min(own.deleted, gone), "were deleted")
         told = []
-        for table, now in self._read().items():
+        for table, now in found.items():
             then, own = self.before.get(table, Tally("")), ours.get(table, Tally(""))
             changed = now.changed - then.changed - own.changed
             if changed > 0:
@@ -78,12 +85,24 @@ class Written:
 
     def _by_root(self) -> dict[int, Tally]:
         found: dict[int, Tally] = {}
-        for table, root in self.cursor.rows(queries.ROOTS, {"tables": list(self.expected)}):
-            own, tally = found.setdefault(root, Tally("")), self.expected[table]
+        for table, root, name in self.cursor.rows(queries.ROOTS, {"tables": list(self.expected)}):
+            own, tally = found.setdefault(root, Tally(name)), self.expected[table]
             own.inserted += tally.inserted
             own.changed += tally.changed
             own.deleted += tally.deleted
         return found
+
+
+def expect(table: object, planned: int, done: int, what: str) -> None:
+    """Refuse to go on if not all planned rows of a table were done; raises KanbanError."""
+    if planned != done:
+        raise KanbanError(
+            "not_as_planned",
+            f"Of {planned} rows of {table} only {done} {what}.",
+            "A trigger of the application, or a policy, does something else with them; everything was rolled back.",
+            "See the result's triggers; such rows have to be mended by hand.",
+            table=str(table),
+        )
 
 
 def _not_planned(table: str, rows: int) -> KanbanError:

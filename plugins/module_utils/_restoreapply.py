@@ -17,12 +17,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityc
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._integrityrelations import Relations
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._progress import CHECK, TABLE
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import change_rows, expect, values_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairapply import change_rows, values_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairpark import park_planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplan import worse
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairplanner import Planner, Touched
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairrows import count
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._repairwritten import Written, expect
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorecompare import figures, stays_away
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restorenamed import named_by
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretable import Backed, now_of

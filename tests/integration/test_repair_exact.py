@@ -89,6 +89,18 @@ def test_a_trigger_that_changes_what_is_not_planned_ends_it_all(
 
 
 @pytest.mark.usefixtures("tags")
+def test_a_trigger_that_marks_rows_as_deleted_instead_ends_it_all(db: Database) -> None:
+    trigger(db, "BEFORE DELETE", "UPDATE tags SET company = 1, stamp = 'deleted' WHERE id = OLD.id; RETURN NULL;")
+    modules = ready(db, ["tags"])
+    before = whole(db)
+    planned = plan(modules, [ORPHANS])
+    result = modules.fails("not_as_planned", "integrity_repair", checks=[ORPHANS], plan_hash=planned["plan_hash"])
+    assert "Of 2 rows of public.tags only 0 were deleted" in result["error"]["what"]
+    assert whole(db) == before
+    assert db.value("SELECT count(*) FROM kanban_rollback.quarantined") == 0
+
+
+@pytest.mark.usefixtures("tags")
 def test_a_table_that_a_trigger_writes_down_into_is_told_and_no_hindrance(db: Database) -> None:
     db.rows("CREATE TABLE audit (id integer, at timestamptz)")
     trigger(db, "AFTER UPDATE OR DELETE OR INSERT", "INSERT INTO audit VALUES (OLD.id, now()); RETURN NULL;")

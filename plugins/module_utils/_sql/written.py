@@ -19,5 +19,8 @@ WHERE s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
 GROUP BY 1, 2 ORDER BY 2
 """
 ROOTS = """
-SELECT t.oid::bigint, COALESCE(pg_partition_root(t.oid), t.oid)::bigint FROM unnest(%(tables)s::oid[]) AS t(oid)
+SELECT t.oid::bigint, r.oid::bigint, n.nspname::text || '.' || r.relname::text
+FROM unnest(%(tables)s::oid[]) AS t(oid)
+JOIN pg_class AS r ON r.oid = COALESCE(pg_partition_root(t.oid), t.oid)
+JOIN pg_namespace AS n ON n.oid = r.relnamespace
 """
