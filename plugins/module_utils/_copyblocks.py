@@ -26,7 +26,7 @@ _PATH = re.compile(rb"SET search_path = (" + _NAME + rb")")
 _ENCODING = re.compile(rb"SET client_encoding = '([A-Za-z0-9_-]+)';")
 _CONNECT = re.compile(rb"\\connect (?:-reuse-previous=on )?(" + _NAME + rb")")
 _DBNAME = re.compile(rb"\\connect -reuse-previous=on \"dbname='((?:[^'\\]|\\.)*)'\"")
-_STARTED = re.compile(rb"-- Started on ([0-9: -]{19})")
+_STARTED = re.compile(rb"-- Started on ([0-9-]{10} [0-9:]{8}(?: [A-Z]+| [+-]\d+)?)")
 _ONE_NAME = re.compile(_NAME)
 # A line outside of COPY's rows that is longer than this has no meaning here: it is a row of an INSERT.
 _LONGEST_LINE = 1 << 16

@@ -129,8 +129,9 @@ def _lines(plan: Answer, since: Answer) -> Iterator[str]:
 
 def _source_line(source: Mapping[str, Any]) -> str:
     what = one_line(" ".join(str(source[name]) for name in ("kind", "path") if source.get(name)))
-    taken = source.get("taken_at")
-    return f"compared with the {what}, " + (f"the data at {taken}" if taken else "which does not say of when it is")
+    taken, zone = source.get("taken_at"), source.get("zone")
+    line = f"compared with the {what}, " + (f"the data at {taken}" if taken else "which does not say of when it is")
+    return line + (f" if that was written in this host's time zone ({one_line(zone)})" if zone else "")
 
 
 def _table_lines(table: Mapping[str, Any], coming: Collection[str]) -> Iterator[str]:

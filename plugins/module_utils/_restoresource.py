@@ -12,10 +12,8 @@ from __future__ import annotations
 import gzip
 import re
 import tarfile
-import time
 import zlib
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable, Collection, Iterator, Mapping, Protocol, Tuple
 
@@ -31,12 +29,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplan i
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumprun import listing, read_child
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restoretime import taken_at
 
 Name = Tuple[str, str]  # Schema and table.
 Look = Callable[[], None]
 
 _PIECE_BYTES = 1 << 20
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _HEAD = {
     "created": re.compile(rb"^; Archive created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE),
     "database": re.compile(rb"^;\s+dbname: (.*?)\r?$", re.MULTILINE),
@@ -132,7 +130,7 @@ class Plain:
         script = Script(_pieces(Path(self.about.path), look))
         yield from script.blocks(relations)
         self.about.database, self.about.partitions = script.database, script.partitions()
-        self.about.taken_at = _local(script.started) if script.started else None
+        self.about.taken_at, self.about.facts = taken_at(script.started)
         if script.cluster:
             raise _unreadable(self.about.path, "it is pg_dumpall's, of several databases whose tables may share names")
         _refuse_inserts(self.about.path, script, relations)
@@ -214,7 +212,7 @@ def open_file(path: Path, pg_restore: str, encoding: str) -> Source:
     head = {name: pattern.search(said) for name, pattern in _HEAD.items()}
     told = {name: one.group(1).decode(encoding, "replace") for name, one in head.items() if one}
     about.database = told.get("database")
-    about.taken_at = _local(told["created"]) if "created" in told else None
+    about.taken_at, about.facts = taken_at(told.get("created"))
     contents = [entry.decode(encoding, "replace") for entry in _DATA.findall(said)]
     return Archive(about, pg_restore, encoding, contents)
 
@@ -229,11 +227,6 @@ def _whole_tar(path: Path) -> bool:
 
 def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
-
-
-def _local(text: str) -> str:
-    """Return a time that was written without its zone, taken as this host's local time."""
-    return datetime.fromtimestamp(time.mktime(time.strptime(text, "%Y-%m-%d %H:%M:%S")), timezone.utc).strftime(_TIME)
 
 
 def _out_of_archive(

@@ -212,7 +212,8 @@ notes:
   - The rows need space for temporary tables on the server, about as much as the tables themselves. If the server is on
     the host that runs the module, that space is checked first.
   - The database of a file is known only if the file names it. A plain file names it only with C(--create), and says
-    when it was made only with C(--verbose). Such a time has no zone, so this host's zone is assumed.
+    when it was made only with C(--verbose). The time in an archive has no zone, so this host's zone is assumed, as it
+    is for a plain file whose zone is an abbreviation other than UTC and GMT.
   - The scratch instance has its own settings, and none of production's except the limits that recovery demands. It
     archives nothing, replicates nothing, loads no library and runs no login trigger. It listens on no address, has one
     socket in a directory that only its account can enter, and lets that account in as the bootstrap superuser. It has
@@ -411,7 +412,8 @@ source:
     - What the tables were compared with. C(taken_at) and C(database) are given as far as the source tells them, along
       with how much space the server has for the rows. For V(pgbackrest), C(taken_at) is the target, C(label) the
       backup, and C(stopped_before) when the first transaction that is not in it was committed, as reported by the
-      scratch instance.
+      scratch instance. C(zone) is this host's time zone, if C(taken_at) was read as its time
+      because the file does not say which one is meant.
   returned: when O(state=restored)
   type: dict
   sample: {"kind": "dump", "format": "directory", "path": "/var/lib/kanban/dumps/INC-1", "database": "chatia_db",

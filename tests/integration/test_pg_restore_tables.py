@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,4 +57,5 @@ def test_missing_changed_and_newer_are_told_from_every_format(db: Database, dire
     assert "Olá" not in str(found["plan"])
     assert found["source"]["format"] == {"dump": "directory"}.get(kind, kind)
     assert (found["source"]["taken_at"] is None) == (kind in ("plain", "gzip"))
+    assert found["source"].get("zone") == (None if kind in ("plain", "gzip", "dump") else time.strftime("%Z"))
     assert whole(db) == before

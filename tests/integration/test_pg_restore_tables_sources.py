@@ -172,13 +172,16 @@ def test_a_dump_of_several_databases_is_refused(db: Database, directory: Path) -
     refused(db, ready(db), "dump_unreadable", source)
 
 
-@pytest.mark.parametrize(("kind", "arguments"), [("dump", []), ("custom", []), ("plain", ["--verbose"])])
+@pytest.mark.parametrize(
+    ("kind", "arguments", "zone"),
+    [("dump", [], ""), ("custom", [], "UTC"), ("plain", ["--verbose"], "UTC"), ("plain", ["--verbose"], "<-03>3")],
+)
 def test_a_backup_from_after_the_corruption_began(
-    db: Database, directory: Path, kind: str, arguments: list[str]
+    db: Database, directory: Path, kind: str, arguments: list[str], zone: str
 ) -> None:
     make(db, *NOISE, "DELETE FROM noise WHERE id = 7")
     before = db.value("SELECT to_char(clock_timestamp() - interval '2 s', 'YYYY-MM-DD\"T\"HH24:MI:SSOF') || ':00'")
-    source = backup(db, directory, kind, "noise", arguments=arguments)
+    source = backup(db, directory, kind, "noise", arguments=arguments, zone=zone)
     after = db.value("SELECT to_char(clock_timestamp() + interval '2 s', 'YYYY-MM-DD\"T\"HH24:MI:SSOF') || ':00'")
     modules = ready(db)
     told = refused(db, modules, "backup_too_late", source, corrupt_since=before)

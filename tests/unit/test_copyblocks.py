@@ -57,7 +57,7 @@ def test_rows_are_the_same_whatever_the_pieces(size: int) -> None:
     assert second == (Header("s", "empty", [], "UTF8"), b"")
     assert third[1] == b"9\n"
     assert (script.complete, script.truncated, script.cluster) == (True, False, False)
-    assert (script.database, script.started) == ("my db", "2026-11-25 10:11:12")
+    assert (script.database, script.started) == ("my db", "2026-11-25 10:11:12 UTC")
     assert script.inserts == {("public", "written")}
 
 

@@ -50,6 +50,13 @@ def part_of(plan: dict[str, Any], checks: dict[str, Any] | None = None, **more: 
     return comparison_part(["db1"], [found], [plan], [SINCE], plan_of_all([plan]), APPLY, **more)
 
 
+def test_a_time_that_names_no_zone_is_told_with_the_one_it_was_read_in() -> None:
+    source = {"kind": "file", "path": "/srv/f", "taken_at": "2026-11-25T02:10:00Z", "zone": "-03"}
+    lines = part_of({**compared(1), "source": source})["lines"]
+    told = "db1: compared with the file /srv/f, the data at 2026-11-25T02:10:00Z"
+    assert f"{told} if that was written in this host's time zone (-03)" in lines
+
+
 def test_what_is_missing_changed_and_newer_is_said_with_tenants_and_keys() -> None:
     samples = {
         "missing": [{"key": {"id": "17"}}, {"key": {"id": "18"}}],
