@@ -48,8 +48,8 @@ def alert_decision(
 ) -> dict[str, Any]:
     """Return ``acts`` (scenario1, scenario3, triage or empty), ``refused``, ``reason`` for the record, and ``lines``.
 
-    :param databases: for each ``incidents`` and ``incident`` (two answers of ``incident_info``: about all incidents,
-        and with the events of the open one), ``flag`` and ``fence``.
+    :param databases: for each ``incidents`` (the answer of ``incident_info``, with what was done in the open ones),
+        ``flag`` and ``fence``.
     :param asked: what the alert's rule asks for: triage, scenario1 or scenario3.
     :param environment: the alert's; ``own_environment`` is the inventory's.
     :param allowed: the scenarios that may run automatically.
@@ -145,7 +145,7 @@ def _open_ids(databases: Sequence[Answer]) -> str:
 
 def _events(databases: Sequence[Answer]) -> Iterator[tuple[datetime, Answer]]:
     for database in databases:
-        for row in _rows(_part(database, "incident"), "events"):
+        for row in _rows(_part(database, "incidents"), "done"):
             at = moment(row.get("at"))
             if at is not None:
                 yield at, row

@@ -32,10 +32,13 @@ def read_incidents(
     events: int,
     state_dir: str | None,
     users: UsersRequest | None = None,
+    *,
+    done: bool = False,
 ) -> dict[str, Any]:
     """Return what ``incident_info`` shows; raises KanbanError.
 
     :param users: how to count users, too; None to count none.
+    :param done: whether to read what was done in open incidents, too.
     """
     session = Session(login, APPLICATION)
     try:
@@ -58,6 +61,8 @@ def read_incidents(
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 meant, read = _read(cursor, incident_id, events)
                 result.update(read)
+                if done:
+                    result["done"] = progress.read_done(cursor)
             if not facts.server.in_recovery and meant:
                 result["taken_over"] = taken_over_since(session, meant)
             if users is not None and incident_id:

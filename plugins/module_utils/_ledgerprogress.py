@@ -16,6 +16,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 STAGE_EVENTS = {"stage begun": "begun", "stage passed": "passed", "stage failed": "failed"}
 # Events of a validation of the data, and whether it passed.
 VALIDATION_EVENTS = {"data validated": True, "data not validated": False}
+# The phases whose events say that people were stopped, looked after or let go.
+DONE_PHASES = ("assess", "contain", "release", "re-enable")
 
 
 def read_stages(cursor: Cursor, incident_id: str) -> list[dict[str, Any]]:
@@ -25,6 +27,12 @@ def read_stages(cursor: Cursor, incident_id: str) -> list[dict[str, Any]]:
         {**json.loads(data), "event": STAGE_EVENTS[event], "at": at}
         for event, at, data in reversed(cursor.rows(queries.STAGES, values))
     ]
+
+
+def read_done(cursor: Cursor) -> list[dict[str, str]]:
+    """Return what was done in the open incidents, oldest first: ``incident_id``, ``at``, ``phase`` and ``event``."""
+    names = ("incident_id", "at", "phase", "event")
+    return [dict(zip(names, row)) for row in reversed(cursor.rows(queries.DONE, {"phases": list(DONE_PHASES)}))]
 
 
 def read_validation(cursor: Cursor, incident_id: str) -> dict[str, Any] | None:

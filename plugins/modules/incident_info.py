@@ -21,6 +21,10 @@ options:
     description: How many events to return at most.
     type: int
     default: 1000
+  done:
+    description: Whether to return RV(done), too, for a decision by what was done in the open incidents.
+    type: bool
+    default: false
   environment:
     description: Refuse a ledger that is marked with another environment.
     type: str
@@ -111,6 +115,14 @@ known_as:
 events:
   description: Events of the incident, oldest first.
   returned: when O(incident_id) is given and known
+  type: list
+  elements: dict
+done:
+  description:
+    - What was done in the open incidents, oldest first, each with C(incident_id), C(at), C(phase) and C(event). Only
+      events of the phases C(assess), C(contain), C(release) and C(re-enable), without their data. The newest 1000 are
+      returned.
+  returned: with O(done), if the ledger can be read
   type: list
   elements: dict
 chain_broken_at:
@@ -231,6 +243,7 @@ def main() -> None:
             **postgres_spec(),
             "incident_id": {"type": "str"},
             "events": {"type": "int", "default": 1000},
+            "done": {"type": "bool", "default": False},
             "environment": {"type": "str"},
             "state_dir": {"type": "path"},
             "users_table": {"type": "str"},
@@ -243,7 +256,7 @@ def main() -> None:
     params = module.params
 
     def work() -> Outcome:
-        names = ("incident_id", "environment", "events", "state_dir")
+        names = ("incident_id", "environment", "events", "state_dir", "done")
         asked = [params[f"users_{name}"] for name in ("table", "column", "query", "seconds")]
         users = UsersRequest(*asked) if params["users_table"] or params["users_query"] else None
         return read_incidents(login_from(params), **{name: params[name] for name in names}, users=users), None

@@ -145,7 +145,11 @@ class Place:
     @property
     def fence(self) -> str:
         """Whether the fence is proven, raised, or absent."""
-        return str(self.db.modules().ok("write_fence_info", tables=["TicketTags"], prove=True)["status"])
+        return self.fences("TicketTags")
+
+    def fences(self, *tables: str) -> str:
+        """Return what ``fence`` says, of these tables."""
+        return str(self.db.modules().ok("write_fence_info", tables=list(tables), prove=True)["status"])
 
     def variables(self, **more: Any) -> dict[str, Any]:
         """Return an inventory's variables, without an application, and with a watch that ends at once."""

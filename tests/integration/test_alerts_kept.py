@@ -113,6 +113,13 @@ def test_scenario_3_goes_on_where_a_killed_run_stopped(place: Place, redis: Redi
         assert receiver.has_ended(2), receiver.said
         assert f"{incident} is open and all that scenario3 stops is stopped: nothing to do." in receiver.said
         assert (place.stops, receiver.triages) == (stops, 0)
+    # One of two tables was not reached: whatever else stands, it can still be written to.
+    place.db.rows('CREATE TABLE "Tags" (id serial, name text)')
+    variables["kanban_fence_tables"].append("Tags")
+    with place.receiver(**variables) as receiver:
+        receiver.hears(corrupt)
+        assert wait_until(lambda: place.fences("TicketTags", "Tags") == "proven", PATIENT_SECONDS), receiver.said
+        receiver.has_ended(2)
     assert place.db.rows("SELECT incident_id FROM kanban_rollback.incidents") == [(incident,)]
 
 

@@ -116,6 +116,22 @@ def test_events_are_kept_in_order_and_the_chain_holds(db: Database) -> None:
     assert len(few["events"]) == 2
 
 
+def test_what_was_done_in_open_incidents_is_read_without_what_a_watch_tries(db: Database) -> None:
+    modules = db.modules()
+    said = {"INC-1": ("contain", "disabled"), "INC-2": ("re-enable", "restored"), "INC-3": ("release", "released")}
+    for incident, (phase, name) in said.items():
+        modules.ok("incident", incident_id=incident, run_id="run", event={"phase": phase, "event": name})
+        modules.ok("incident", incident_id=incident, run_id="run", event={"phase": "validate", "event": "watched"})
+    modules.ok("incident", incident_id="INC-3", state="closed")
+    found = modules.ok("incident_info", done=True)["done"]
+    assert [(one["incident_id"], one["phase"], one["event"]) for one in found] == [
+        ("INC-1", "contain", "disabled"),
+        ("INC-2", "re-enable", "restored"),
+    ]
+    assert all(set(one) == {"incident_id", "at", "phase", "event"} and one["at"].endswith("Z") for one in found)
+    assert "done" not in modules.ok("incident_info")
+
+
 @pytest.mark.parametrize(
     ("tampering", "where"),
     [

@@ -21,15 +21,14 @@ Answer = dict[str, Any]
 
 
 def event(phase: str, name: str, at: str = AFTER) -> Answer:
-    return {"phase": phase, "source": "incident", "event": name, "at": at}
+    return {"incident_id": "INC-1", "phase": phase, "event": name, "at": at}
 
 
 def database(*events: Answer, on: Any = 0, fence: str = "proven", is_open: bool = True, closed: str = "") -> Answer:
     """Return what one database answers."""
     row = {"incident_id": "INC-1", "opened_at": BEFORE, "closed_at": closed or None}
     return {
-        "incidents": {"incidents": [row], "open": [row] if is_open and not closed else []},
-        "incident": {"events": list(events)},
+        "incidents": {"incidents": [row], "open": [row] if is_open and not closed else [], "done": list(events)},
         "flag": {"enabled": on, "unreadable_count": 0},
         "fence": {"status": fence},
     }
@@ -160,6 +159,13 @@ def test_a_release_that_is_under_way_is_not_stopped_by_what_it_knew_of() -> None
     # Lowering the fence is not a look at what fires.
     for asked in ("triage", "scenario3"):
         assert decided(database(lowered), asked=asked, allowed=[])["acts"] == "triage"
+
+
+def test_what_was_decided_in_any_open_incident_counts() -> None:
+    # Somebody has recorded another incident since, under an id of their own.
+    both = database(event("re-enable", "restored"), on=3)
+    both["incidents"]["open"].insert(0, {"incident_id": "JIRA-77", "opened_at": SOON, "closed_at": None})
+    assert decided(both)["acts"] == "triage"
 
 
 def test_what_began_after_that_is_contained_anew() -> None:

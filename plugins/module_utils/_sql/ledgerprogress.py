@@ -16,6 +16,17 @@ ORDER BY at DESC, run_id DESC, seq DESC
 LIMIT 200
 """
 
+# What was done in open incidents, for a decision: without the data, and without the tries of watches, which are
+# thousands. Newest first, because the list is cut.
+DONE = """
+SELECT e.incident_id, e.at, e.phase, e.event
+FROM kanban_rollback.events AS e
+JOIN kanban_rollback.incidents AS i USING (incident_id)
+WHERE i.closed_at IS NULL AND e.phase = ANY (%(phases)s)
+ORDER BY e.at DESC, e.run_id DESC, e.seq DESC
+LIMIT 1000
+"""
+
 # A finding about the data holds until somebody switches off again, repairs, restores, or undoes a repair or restore.
 VALIDATION = """
 SELECT event, at, data::text
