@@ -23,7 +23,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelower import lower
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace, FenceRequest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplan import plan
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import Verdict, judge, lowered_status
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import (
+    Verdict,
+    judge,
+    left_out,
+    lowered_status,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import LOOK_AGAIN_SECONDS, open_session
@@ -99,6 +104,8 @@ def _now(place: FencePlace, prove: bool) -> dict[str, Any]:
             verdicts[found.asked] = judge(found, tried, problems, bool(drain.of(found)))
         else:
             verdicts[found.asked] = _asleep(found, place.view)
+    if place.request.tables is not None:
+        verdicts = left_out(verdicts)
     raised = [fence for found in place.view.found for fence in found.raised]
     end = noted_end(raised) if raised and all(fence.drained for fence in raised) else None
     return described(place, verdicts, drain.left, end)

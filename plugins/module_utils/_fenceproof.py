@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
 
 # The whole fence has the status of its worst table.
 WORST_FIRST = ("not_fenced", "not_refused", "unproven", "draining", "proven")
+ASLEEP = ("lowered", "dormant", "absent")
 CANARY, CATALOG = "canary", "catalog"
 # No canary is sent where a trigger of the application would run before ours; its name follows this word.
 BEHIND = "behind "
@@ -121,12 +122,20 @@ def lowered_status(found: Found, was_raised: bool) -> str:
     return "absent" if not there else "lowered" if was_raised else "dormant"
 
 
+def left_out(verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """Return verdicts on tables that were asked for by name: what passes where others are refused is a gap."""
+    if not any(verdict.status in WORST_FIRST[2:] for verdict in verdicts.values()):
+        return dict(verdicts)
+    gap = Verdict("not_fenced", "Writes pass here, while other tables refuse them.", "not_fenced")
+    return {name: gap if verdict.status in ASLEEP else verdict for name, verdict in verdicts.items()}
+
+
 def overall(statuses: Sequence[str]) -> str:
     """Return the status of the whole fence."""
     for status in WORST_FIRST:
         if status in statuses:
             return "not_fenced" if status == "not_refused" else status
-    return next((status for status in ("lowered", "dormant") if status in statuses), "absent")
+    return next((status for status in ASLEEP if status in statuses), "absent")
 
 
 def kind_of(fences: Sequence[Fence]) -> str | None:

@@ -55,7 +55,8 @@ RETURN = r"""
 status:
   description:
     - V(proven), V(draining), V(unproven), V(not_fenced), V(dormant) or V(absent), as in
-      M(chatia.kanban_rollback.write_fence). The worst of the tables counts.
+      M(chatia.kanban_rollback.write_fence). The worst of the tables counts. Of O(tables), one that lets writes pass
+      while another refuses them is V(not_fenced).
   returned: success
   type: str
   sample: proven

@@ -32,9 +32,23 @@ def test_a_held_table_keeps_no_other_one_waiting_and_its_holder_is_named(db: Dat
         (blocker,) = result["blocked"]
         assert (blocker["table"], blocker["pid"], blocker["application_name"]) == ("public.Tags", pid, "worker 7")
         assert blocker["to_end_it"] == f"SELECT pg_terminate_backend({pid})"
+        # Later looks say so, too.
+        looked = fence.ok("write_fence_info", prove=True)
+        assert (looked["status"], table(looked, "Tickets")["status"]) == ("not_fenced", "proven")
+        assert "Nothing of what was asked is refused" in table(looked, "Tags")["reason"]
     done = fence.ok("write_fence", incident_id="INC-1")
     assert (done["status"], done["blocked"]) == ("proven", [])
     assert refused(db, (*MOVES, *INBOUND)) == list(MOVES)
+
+
+def test_a_table_that_nobody_got_to_is_a_gap_where_others_are_fenced(db: Database) -> None:
+    fence = board(db)
+    fence.ok("write_fence", incident_id="INC-1", tables=["TicketTags"])
+    looked = fence.ok("write_fence_info", prove=True)
+    assert (looked["status"], table(looked, "TicketTags")["status"]) == ("not_fenced", "proven")
+    assert table(looked, "Tags")["reason"] == "Writes pass here, while other tables refuse them."
+    # Without names it is about the fences that there are.
+    assert fence.ok("write_fence_info", prove=True, tables=None)["status"] == "proven"
 
 
 def test_a_table_that_is_free_in_time_is_had(db: Database) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof
     failure,
     judge,
     kind_of,
+    left_out,
     lowered_status,
     overall,
 )
@@ -176,6 +177,16 @@ def test_logical_replication_passes_a_statements_trigger_only() -> None:
 )
 def test_the_worst_table_counts(statuses: list[str], whole: str) -> None:
     assert overall(statuses) == whole
+
+
+@pytest.mark.parametrize("passes", ["absent", "dormant", "lowered"])
+def test_what_passes_where_others_are_refused_is_a_gap(passes: str) -> None:
+    for up in ("proven", "draining", "unproven"):
+        found = left_out({"a": Verdict(up), "b": Verdict(passes)})
+        assert [found["a"].status, found["b"].status] == [up, "not_fenced"]
+        assert overall([one.status for one in found.values()]) == "not_fenced"
+    asleep = {"a": Verdict(passes), "b": Verdict("dormant")}
+    assert left_out(asleep) == asleep
 
 
 def test_what_fails_and_with_which_code() -> None:
