@@ -104,9 +104,12 @@ def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     bodies = dict(zip(functions, _dormant_bodies(cursor, target, names)))
     sources = dict(cursor.rows(queries.SOURCES, {"functions": functions}))
     granted = cursor.row(queries.GRANTED, {"functions": functions, "roles": list(roles)})[0]
-    if sources == bodies and granted and _stands(cursor, target, names):
+    is_shut = cursor.rows(queries.IS_SHUT, {"function": names.function})
+    if sources == bodies and granted and is_shut == [(True,)] and _stands(cursor, target, names):
         return False
-    if names.function not in {row[0] for row in cursor.rows(queries.LATCHES, {})}:
+    if is_shut:
+        _shut(cursor, names.function)
+    else:
         _replace_body(cursor, names.function, queries.NO_OP_BODY)
     _create_trigger(cursor, target, names)
     for statement, name in ((queries.CREATE_RAISE, functions[0]), (queries.CREATE_LOWER, functions[1])):
@@ -186,8 +189,13 @@ def _create_trigger(cursor: Cursor, target: Target, names: _Names) -> None:
 def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
     statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
     cursor.run(statement, {"body": body})
+    _shut(cursor, function)
     named = sql.SQL(queries.NAME_HOLDER).format(function=identifier(function), incident=sql.SQL("%(incident)s"))
     cursor.run(named, {"incident": incident_id})
+
+
+def _shut(cursor: Cursor, function: str) -> None:
+    cursor.run(sql.SQL(queries.SHUT).format(function=identifier(function)), {})
 
 
 def latch_problem(cursor: Cursor, target: Target) -> str | None:

@@ -55,6 +55,46 @@ def test_a_dormant_latch_is_nobody_elses_to_raise(db: Database) -> None:
         cursor.execute(f"SELECT kanban_rollback.{function}('mine')")
 
 
+# A type whose check is code of whoever made it, on a table of theirs.
+TRAP = (
+    """CREATE FUNCTION pg_temp.whose(jsonb) RETURNS boolean LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'runs as %%', current_user; END $$""",
+    "CREATE DOMAIN pg_temp.watched AS jsonb CHECK (pg_temp.whose(VALUE))",
+    "CREATE TEMP TABLE own (id integer, settings pg_temp.watched)",
+    "CREATE TRIGGER theirs BEFORE UPDATE ON own FOR EACH ROW EXECUTE FUNCTION kanban_rollback.{function}()",
+)
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_nobody_runs_code_of_theirs_as_the_owner_of_a_latch(db: Database, raised: bool) -> None:
+    population(db)
+    modules = dormant(db)
+    (role,) = db.roles
+    db.rows(f"GRANT TEMPORARY ON DATABASE {db.name} TO {role}")
+    if raised:
+        assert modules.disable(latch=True)["latch"]["raised"]
+    function = db.value("SELECT proname FROM pg_proc WHERE proname LIKE 'latch\\_%'")
+    with db.as_role(role) as session, session.cursor() as cursor:
+        for statement in TRAP[:-1]:
+            cursor.execute(statement.replace("%%", "%"))
+        with pytest.raises(Exception, match="permission denied for function"):
+            cursor.execute(TRAP[-1].format(function=function))
+
+
+def test_a_latch_from_before_that_anybody_may_call_is_shut(db: Database) -> None:
+    population(db)
+    dormant(db)
+    (role,) = db.roles
+    function = db.value("SELECT oid::regprocedure::text FROM pg_proc WHERE proname LIKE 'latch\\_%'")
+    called = f"SELECT has_function_privilege('public', '{function}', 'EXECUTE')"
+    db.rows(f"GRANT EXECUTE ON FUNCTION {function} TO PUBLIC")
+    assert db.value(called)
+    flag = {"table": "companies", "column": "settings", "path": [KEY]}
+    assert db.modules().ok("ledger", grant_to=[role], flag=flag, latch=True)["changed"]
+    assert not db.value(called)
+    assert not db.modules().ok("ledger", grant_to=[role], flag=flag, latch=True)["changed"]
+
+
 def test_an_undo_says_which_right_on_the_latch_lacks(db: Database) -> None:
     population(db)
     modules = dormant(db)

@@ -61,6 +61,13 @@ CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
+# By default everybody may call a function, and so make a trigger of it on a table of their own, whose types then run
+# code of theirs with the rights of this one's owner. Replacing a function keeps who may call it.
+SHUT = "REVOKE ALL ON FUNCTION kanban_rollback.{function}() FROM PUBLIC"
+IS_SHUT = """
+SELECT NOT has_function_privilege('public', p.oid, 'EXECUTE') FROM pg_proc AS p
+WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
+"""
 # Who may pass: members of the owner, and roles that may raise a dormant latch.
 OWNER_PASSES = "pg_has_role(session_user, {owner}, 'MEMBER')"
 RAISER_PASSES = "has_function_privilege(session_user, 'kanban_rollback.{raises}(text)', 'EXECUTE')"
