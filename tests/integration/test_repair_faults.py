@@ -195,6 +195,43 @@ def test_undo_of_a_table_that_has_another_shape(db: Database) -> None:
     assert whole(db) == before
 
 
+# A type whose check is code of whoever made it, on a table of a session's own.
+TRAP = """
+CREATE FUNCTION pg_temp.whose(text) RETURNS boolean LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'runs as %', current_user; END $$;
+CREATE DOMAIN pg_temp.watched AS text CHECK (pg_temp.whose(VALUE));
+CREATE TEMP TABLE own (id integer PRIMARY KEY, name pg_temp.watched);
+"""
+# Rows as the role that repairs may write them, about a table that it names.
+FORGE = """
+UPDATE kanban_rollback.quarantined AS q
+SET schema_name = n.nspname, table_name = c.relname, before = '(1,x)', after = '(1,x)', changed = %s,
+    columns = ARRAY(SELECT a.attname::text || ' ' || format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
+                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = %s
+"""
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("table", "changed"), [("own", ["name"]), ("pg_authid", ["rolsuper"]), ("kanban_rollback.leases", ["holder"])]
+)
+def test_undo_of_a_table_that_no_repair_touches(db: Database, table: str, changed: list[str], check: bool) -> None:
+    load(db)
+    modules = ready(db)
+    repair(modules)
+    with db.transaction(TRAP) as session, session.cursor() as cursor:
+        cursor.execute("SELECT %s::regclass::oid::bigint", (table,))
+        (oid,) = cursor.fetchone() or (0,)
+        session.commit()
+        # As others see its types.
+        db.rows(FORGE, (changed, oid))
+        before = whole(db)
+        modules.fails("schema_changed", "integrity_repair", check, state="undone")
+        assert whole(db) == before
+
+
 def test_what_else_changed_in_a_row_stays(db: Database) -> None:
     load(db)
     modules = ready(db)

@@ -143,7 +143,8 @@ WHERE a.attrelid = %(relation)s AND a.attnum > 0 AND NOT a.attisdropped
 """
 # What NO ACTION deferred to the end is checked now, while there still is a choice.
 IMMEDIATE = "SET CONSTRAINTS ALL IMMEDIATE"
-# The table of that name, with its columns in order; generated columns fill themselves.
+# The table of that name, with its columns in order; generated columns fill themselves. Quarantine can be written to by
+# the role that repairs, and its rows name the table: one of the server's, the ledger's or a session's own is none.
 RELATION = """
 SELECT c.oid::bigint,
        ARRAY(SELECT a.attname::text || ' ' || format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
@@ -152,4 +153,5 @@ SELECT c.oid::bigint,
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(name)s AND c.relkind IN ('r', 'p')
+  AND c.relpersistence <> 't' AND c.oid >= 16384 AND n.nspname <> 'kanban_rollback'
 """
