@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,52 @@ def test_it_gains_what_the_role_that_stops_has_and_no_more(db: Database, tmp_pat
     assert (stopped["enabled_before"], stopped["enabled_after"]) == (1, 0)
     assert db.value("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (app,)) is superuser
     db.rows(f'ALTER ROLE "{app}" NOSUPERUSER')
+
+
+# What a trigger of an application does, with names of its own that the ledger has as well.
+AUDIT = """
+CREATE TABLE events (what text);
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO events (what) VALUES (TG_OP);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER audit BEFORE UPDATE ON companies FOR EACH ROW EXECUTE FUNCTION audit();
+GRANT INSERT, SELECT ON events TO kanban_rollback;
+GRANT SELECT, UPDATE ON companies TO kanban_rollback;
+"""
+
+
+@pytest.fixture
+def default_role(db: Database) -> Iterator[str]:
+    """A role with the name that bootstrap.yml gives it by default."""
+    name = "kanban_rollback"
+    db.roles[name] = "its-password"
+    db.rows(f"CREATE ROLE {name} LOGIN PASSWORD 'its-password'")
+    try:
+        yield name
+    finally:
+        db.roles.pop(name)
+        db.rows(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.mark.parametrize("path", ['"$user", public', 'public, "$user"', "$user,public", "pg_catalog, $user, public"])
+def test_a_trigger_means_its_own_tables_and_not_the_ledgers(db: Database, default_role: str, path: str) -> None:
+    db.rows(
+        f"SELECT set_config('search_path', %s, true); ALTER ROLE {default_role} SET search_path FROM CURRENT", (path,)
+    )
+    db.rows("CREATE TABLE companies (id int PRIMARY KEY, settings jsonb)")
+    db.rows("INSERT INTO companies VALUES (1, '{\"kanbanV2Enabled\": true}')")
+    db.rows(AUDIT)
+    db.modules().ok("ledger", grant_to=[default_role])
+    modules = db.modules(default_role, **OPTIONS)
+    with db.as_role(default_role) as session, session.cursor() as cursor:
+        cursor.execute("SHOW search_path")
+        assert cursor.fetchone() == (path,)
+    stopped = modules.ok("feature_flag", state="disabled", incident_id="INC-1")
+    assert (stopped["enabled_after"], stopped["priors"]["kept_in"]) == (0, "ledger")
+    modules.ok("feature_flag", state="restored", incident_id="INC-1")
+    assert db.rows("SELECT what FROM public.events") == [("UPDATE",), ("UPDATE",)]
 
 
 def test_who_makes_the_ledger_owns_what_is_kept_in_it(db: Database) -> None:

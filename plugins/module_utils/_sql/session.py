@@ -11,9 +11,17 @@ SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting(name, value)
 """
 
+# For a role that is named like the ledger's schema, "$user" is the ledger. A trigger of the application that names its
+# table `events` would meet the ledger's then, and fail, and nobody would be switched off.
+NOT_THE_LEDGER = r"""
+SELECT set_config('search_path', regexp_replace(
+         regexp_replace(current_setting('search_path'), '(?<![^ ,])"?\$user"?\s*,\s*', ''),
+         ',?\s*(?<![^ ,])"?\$user"?(?![^ ,])', ''), true)
+WHERE current_user = 'kanban_rollback';
+"""
 # BEGIN and its settings in one round trip: a stop has fifty transactions. READ WRITE or READ ONLY and the isolation
 # level are our own words, never a user's.
-BEGIN = "BEGIN {mode};" + SET_LOCAL
+BEGIN = "BEGIN {mode};" + NOT_THE_LEDGER + SET_LOCAL
 
 # Which server this is, whether it may write, and whether a pooler is in between. The system identifier is the same on a
 # primary and its replicas, so two inventory entries for one cluster are recognized as one. pg_control_system() may be
