@@ -21,6 +21,8 @@ OPENED_FOR = "rehearsal of "
 SIGN_OF_LIFE_SECONDS = 120
 NO_GROUP = "none"
 _HELD = ("proven", "draining", "unproven")
+# Codes of errors of ``rehearsal_data`` that mean: not here, whatever would be planted.
+_NOT_HERE = ("production", "no_environment")
 
 
 def rehearsal_place(environment: str, wanted: str, recovery: str = "none", typed: str = "") -> list[str]:
@@ -73,6 +75,7 @@ def rehearsal_decision(
     *,
     wanted: str,
     patterns: Mapping[str, str],
+    environments: Mapping[str, str],
     fence: bool = True,
 ) -> dict[str, Any]:
     """Return what this run does: ``goes`` (rehearses), ``puts_back`` what an earlier run left, or ``refused``, and why.
@@ -83,6 +86,7 @@ def rehearsal_decision(
     :param answers: of those hosts, in their order: ``info`` (incident_info), ``events`` (the same for what is left),
         ``flag``, ``fence``, ``checks``, ``data`` of databases, ``block`` of Redis, ``health`` of the application.
     :param patterns: how each tier was named; ``none`` if there is none on purpose.
+    :param environments: what each host that was asked is called, by its own variables; ``localhost`` has the run's.
     """
     rows = list(together(names["db"], *(answers[one] for one in ("info", "events", "flag", "fence", "checks", "data"))))
     left = {str(name): left_over(info)["incident_id"] for name, info, *_rest in rows if left_over(info)}
@@ -93,7 +97,8 @@ def rehearsal_decision(
         asked = [] if wanted == PUT_BACK else rows
         at_work = [line for name, _info, events, *_rest in asked if name in left for line in _alive(name, events)]
         return {**found, "puts_back": bool(left) and not at_work, "refused": at_work}
-    refused = [
+    refused = _elsewhere(environments)
+    refused += [
         f"{name} has no hosts, so nothing could be rehearsed there. Mend the name, or say that there is none: "
         f"kanban_{tier}_hosts={NO_GROUP}."
         for tier, name in patterns.items()
@@ -117,6 +122,27 @@ def rehearsal_decision(
         if health.get("failed") or not health.get("passed")
     ]
     return {**found, "goes": not refused, "refused": refused}
+
+
+def _elsewhere(environments: Mapping[str, str]) -> list[str]:
+    """Return which hosts are called production, or otherwise than the run: one variable of a host is enough for that.
+
+    A database without a ledger has nothing that would contradict, and Redis and the application never have.
+    """
+    found = []
+    for name, environment in environments.items():
+        try:
+            refuse_production(environment, None)
+        except BadInput as error:
+            found.append(f"{name}: {one_line(error)}")
+            continue
+        if environment != environments["localhost"]:
+            found.append(
+                f"{name}: its kanban_environment is {one_line(environment)!r}, but the run's is "
+                f"{one_line(environments['localhost'])!r}: it is somebody else's. Name other hosts, or mend "
+                "the variable."
+            )
+    return found
 
 
 def _unknown(names: Sequence[str], infos: Sequence[Answer], pattern: str) -> list[str]:
@@ -228,9 +254,13 @@ def _flag(flag: Answer) -> list[str]:
 
 
 def _data(data: Answer, wanted: str) -> list[str]:
-    """Return what keeps test data from being planted. Scenario 3 can stop without any; scenario 2 cannot."""
-    if "planted" not in data and wanted != "scenario1":
-        return [f"{why_not(data)}. {one_line((data.get('error') or {}).get('todo', ''))}".strip()]
+    """Return what keeps test data from being planted. Scenario 3 can stop without any; scenario 2 cannot.
+
+    Scenario 1 plants none, but it also switches on, which is refused where nothing may be planted.
+    """
+    not_here = (data.get("error") or {}).get("code") in _NOT_HERE
+    if "planted" not in data and (wanted != "scenario1" or not_here):
+        return [f"{why_not(data).rstrip('.')}. {one_line((data.get('error') or {}).get('todo', ''))}".strip()]
     if wanted == "scenario2" and not data.get("rows"):
         whys = "; ".join(one_line(row["why"]) for row in data["planted"])
         return [f"no error could be planted ({whys}), so scenario 2 would find nobody to switch off."]

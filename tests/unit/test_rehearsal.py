@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsal import (
+    SCENARIOS,
     left_over,
     rehearsal_decision,
     rehearsal_place,
@@ -32,12 +33,14 @@ GOOD: dict[str, Answer] = {
 }
 NAMES = {"db": ["db1"], "redis": ["redis1"], "app": ["app1"]}
 ALL = {"db": "db", "redis": "redis", "app": "app"}
+CALLED = dict.fromkeys(("localhost", "db1", "redis1", "app1"), "staging")
 
 
 def decide(wanted: str = "scenario3", names: Any = None, patterns: Any = None, **other: Any) -> dict[str, Any]:
+    called = {**CALLED, **other.pop("called", {})}
     answers = {name: [other.get(name, answer)] for name, answer in GOOD.items()}
     answers.update({name: value for name, value in other.items() if isinstance(value, list)})
-    return rehearsal_decision(names or NAMES, answers, wanted=wanted, patterns=patterns or ALL)
+    return rehearsal_decision(names or NAMES, answers, wanted=wanted, patterns=patterns or ALL, environments=called)
 
 
 def info(**more: Any) -> Answer:
@@ -110,6 +113,35 @@ def test_one_that_does_not_say_yes_stops_all(other: dict[str, Any], why: str) ->
     found = decide(**other)
     assert (found["goes"], found["puts_back"]) == (False, False)
     assert any(why in line for line in found["refused"]), found["refused"]
+
+
+@pytest.mark.parametrize("wanted", SCENARIOS)
+@pytest.mark.parametrize("host", ["db1", "redis1", "app1"])
+def test_a_host_whose_own_variables_call_it_otherwise_stops_all(wanted: str, host: str) -> None:
+    # No ledger contradicts.
+    new = info(ledger={"present": False, "usable": False})
+    for environment, why in (
+        ("production", f"{host}: This is 'production'"),
+        ("eu_PRD1", f"{host}: This is 'eu_PRD1'"),
+        ("", f"{host}: Neither the command nor the ledger says which environment this is."),
+        ("qa", f"{host}: its kanban_environment is 'qa', but the run's is 'staging'"),
+    ):
+        found = decide(wanted, info=new, called={host: environment})
+        assert (found["goes"], len(found["refused"])) == (False, 1)
+        assert found["refused"][0].startswith(why)
+        # What an earlier one left is put back whatever the host is called by now.
+        assert decide(wanted, info=info(open=[LEFT]), events=DEAD, called={host: environment})["puts_back"]
+
+
+@pytest.mark.parametrize("wanted", SCENARIOS)
+@pytest.mark.parametrize("code", ["production", "no_environment"])
+def test_where_nothing_may_be_planted_nothing_is_switched_on(wanted: str, code: str) -> None:
+    data = {"failed": True, "msg": "x", "error": {"code": code, "what": "Not here.", "todo": "Go elsewhere."}}
+    found = decide(wanted, data=data)
+    assert (found["goes"], found["refused"]) == (False, ["db1: Not here. Go elsewhere."])
+    # Scenario 1 plants nothing, so it needs no right to.
+    other = {**data, "error": {**data["error"], "code": "no_right"}}
+    assert decide(wanted, data=other)["goes"] == (wanted == "scenario1")
 
 
 def test_a_replica_is_left_alone_and_two_ways_to_one_database_are_not() -> None:
