@@ -14,6 +14,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
 
 # Steps that were to stop something.
 STOPS = ("triage", "contain")
+# What a triage can find so that it goes on with no stop: then nothing has failed that was to stop something.
+STOPS_NOTHING = ("p2", "none", "unknown")
 WORKFLOW = "workflow"
 
 
@@ -23,6 +25,7 @@ def step_message(
     run: int,
     locale: str = "en",
     channels: Mapping[str, str] | None = None,
+    scenario: str = "",
     **about: str,
 ) -> dict[str, Any]:
     """Return the options for the module ``notify``, without the text, and ``about``, the facts for that text.
@@ -32,9 +35,12 @@ def step_message(
     :param step: which step failed.
     :param run: the workflow's run; because of it the message is sent once.
     :param channels: other names for channels.
+    :param scenario: what a triage decided on, as its job handed it on; empty if it did not come so far, and then it may
+        have been a stop.
     :param about: ``verdict``, ``incident_id``, ``plan_hash`` and ``workflow``, each empty if no job handed it on.
     """
-    stops = step in STOPS
+    triaged = scenario if step == "triage" and scenario in STOPS_NOTHING else ""
+    stops = step in STOPS and not triaged
     names = {f"slack:{name}": f"slack:{other}" for name, other in (channels or {}).items()}
     ways = (routes.get(WORKFLOW) or {}).get("stop_failed" if stops else "step_failed") or ()
     return {
@@ -47,7 +53,14 @@ def step_message(
         "pager": TRIGGER,
         "component_status": "",
         "resolves": False,
-        "about": {"step": step, "run": run, "stops": stops, "severity": "P0" if stops else "", **about},
+        "about": {
+            "step": step,
+            "run": run,
+            "stops": stops,
+            "triaged": triaged,
+            "severity": "P0" if stops else "",
+            **about,
+        },
     }
 
 

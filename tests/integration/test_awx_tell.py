@@ -78,6 +78,40 @@ def test_people_are_told_which_step_failed_and_what_holds(told: Told, directory:
     assert "not told by pagerduty" in lost.text
 
 
+def test_a_triage_that_switches_nothing_rings_nobody(told: Told, directory: Path) -> None:
+    ways = {
+        "kanban_notify_dry_run": False,
+        "kanban_notify_slack_api_url": told.slack["api_url"],
+        "kanban_notify_pagerduty_url": told.pager["url"],
+        "kanban_notify_routes": {"workflow": {"stop_failed": ["pagerduty"], "step_failed": ["slack:#incidents"]}},
+        "kanban_incidents_dir": str(directory / "incidents"),
+    }
+    secrets = {"KANBAN_NOTIFY_SLACK_TOKEN": TOKEN, "KANBAN_NOTIFY_PAGERDUTY_KEY": ROUTING_KEY}
+    step = {"awx_workflow_job_name": "Kanban V2 triage", "kanban_workflow_step": "triage"}
+    for run_id, locale, found, said in (
+        (
+            1,
+            "en",
+            {"kanban_scenario": "p2", "kanban_incident_id": "INC-20261125-042"},
+            "says P2, so it switched nothing",
+        ),
+        (2, "pt_BR", {"kanban_scenario": "unknown"}, "a triagem NÃO É CLARA"),
+        # It did not come to a decision, so nobody knows what it has switched.
+        (3, "en", {}, "P0 Kanban V2: the triage, or the scenario that it decided on, did not end well"),
+    ):
+        facts = {"awx_workflow_job_id": run_id, "kanban_locale": locale, **step, **found}
+        given = playbook.given(directory, {**ways, **facts})
+        run = playbook.run(directory, "chatia.kanban_rollback.tell", "-i", "localhost,", *given, **secrets)
+        assert run.rc == 0, run.output
+        assert said in run.text
+        assert ("P0" in run.text, told.events()) == ((True, ["trigger"]) if run_id == 3 else (False, []))
+    first, second = map(json.dumps, told.posts("#incidents"))
+    assert "Switched by this triage:" in first
+    assert "Desligado por esta triagem:" in second
+    # No job was to say what holds.
+    assert "not known" not in first
+
+
 @pytest.mark.drill
 def test_a_stale_rehearsal_is_told_and_a_young_one_is_not(told: Told, directory: Path) -> None:
     ways = {

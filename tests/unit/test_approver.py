@@ -103,11 +103,39 @@ def test_a_stop_that_failed_rings_and_another_step_does_not() -> None:
     stop = step_message(routes, "contain", 7, "pt_BR", {"#incidents": "#inc"}, verdict="degraded", incident_id="INC-1")
     assert (stop["routes"], stop["severity"], stop["key"]) == (["slack:#inc", "pagerduty"], "P0", "workflow-7-contain")
     assert stop["about"] == {
-        "step": "contain", "run": 7, "stops": True, "severity": "P0", "verdict": "degraded", "incident_id": "INC-1",
+        "step": "contain", "run": 7, "stops": True, "triaged": "", "severity": "P0", "verdict": "degraded",
+        "incident_id": "INC-1",
     }  # fmt: skip
     other = step_message(routes, "approve_plan", 7)
     assert (other["routes"], other["severity"], other["key"]) == (["slack:#incidents"], "", "workflow-7-approve-plan")
     assert step_message({}, "", 0)["routes"] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "scenario", "rings"),
+    [
+        ("triage", "p2", False),
+        ("triage", "none", False),
+        ("triage", "unknown", False),
+        # It went on with a stop, and that is what failed; one that handed nothing on may have.
+        ("triage", "scenario1", True),
+        ("triage", "scenario2", True),
+        ("triage", "scenario3", True),
+        ("triage", "pause", True),
+        ("triage", "", True),
+        ("triage", "anything", True),
+        # The decision is an earlier triage's, and this was to stop.
+        ("contain", "p2", True),
+        ("contain", "", True),
+        ("recover", "scenario3", False),
+    ],
+)
+def test_a_triage_that_switches_nothing_does_not_ring(step: str, scenario: str, rings: bool) -> None:
+    routes = {"workflow": {"stop_failed": ["pagerduty"], "step_failed": ["slack:#incidents"]}}
+    found = step_message(routes, step, 7, scenario=scenario)
+    assert (found["routes"], found["severity"]) == ((["pagerduty"], "P0") if rings else (["slack:#incidents"], ""))
+    assert (found["about"]["stops"], found["about"]["severity"]) == (rings, found["severity"])
+    assert found["about"]["triaged"] == ("" if rings or step != "triage" else scenario)
 
 
 TOLD: dict[str, Any] = {"sent": [], "not_sent": [], "unknown": [], "needless": [], "already": 0, "dry_run": []}
