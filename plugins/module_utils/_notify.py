@@ -154,14 +154,9 @@ def _route_of(found: Any) -> Route:
 
 
 def wanted(given: Mapping[str, Any], incident: str, at: str, dry_run: bool) -> Message:
-    """Return a message as the module's options describe it; raises BadInput."""
+    """Return a message as the module's options describe it, with those routes that are some; raises BadInput."""
     if not _KEY.fullmatch(given["key"]):
         raise _bad("bad_key", f"The key {given['key'][:60]!r} is no word", "Give small letters, digits and dashes")
-    wrong = [name for name in given["routes"] if not _ROUTE.fullmatch(name)]
-    if wrong:
-        raise _bad(
-            "bad_route", f"{wrong[0][:60]!r} is no route", "Give slack:#channel, mail:list, pagerduty or status_page"
-        )
     subject, text = (given["subject"], given["text"]) if given["subject"] else split_message(given["text"])
     if not subject.strip():
         raise _bad("no_words", f"The message {given['key']} says nothing", "Give subject or text")
@@ -180,8 +175,30 @@ def wanted(given: Mapping[str, Any], incident: str, at: str, dry_run: bool) -> M
         resolves=given["resolves"],
         stop=given["stop"],
         without=tuple(given.get("without", ())),
-        routes=tuple(Route(name, DRY if dry_run else PENDING) for name in dict.fromkeys(given["routes"])),
+        routes=tuple(
+            Route(name, DRY if dry_run else PENDING)
+            for name in dict.fromkeys(given["routes"])
+            if _ROUTE.fullmatch(name)
+        ),
     )
+
+
+def bad_routes(given: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what the messages have as a route and is none; raises BadInput if they have no other.
+
+    One that is misspelt keeps nobody else from being told, the pager least of all.
+    """
+    names = list(dict.fromkeys(name for message in given for name in message["routes"]))
+    wrong = [_shown(name) for name in names if not _ROUTE.fullmatch(name)]
+    if wrong and len(wrong) == len(names):
+        raise _bad("bad_route", f"{wrong[0]!r} is no route", "Give slack:#channel, mail:list, pagerduty or status_page")
+    return list(dict.fromkeys(wrong))
+
+
+def _shown(name: str) -> str:
+    """Return as much of a route that is none as may be shown: after a slash, it is an address, perhaps a webhook's."""
+    shown = name.partition("/")[0][:60]
+    return shown if shown == name else f"{shown}…"
 
 
 def _bad(code: str, what: str, todo: str) -> BadInput:

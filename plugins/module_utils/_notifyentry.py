@@ -29,6 +29,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
     Partly,
     Route,
     Unsure,
+    bad_routes,
     due_by_route,
     overtaken,
     wanted,
@@ -54,7 +55,8 @@ Services = Mapping[str, Any]
 @dataclass(frozen=True)
 class Request:
     """What the module was asked for. ``services``: the configured ones, by the first word of their routes; ``known``:
-    documents of a ledger, including messages that another controller sent; ``words``: what people have written by now.
+    documents of a ledger, including messages that another controller sent; ``words``: what people have written by now;
+    ``bad_routes``: what was given as a route and is none.
     """
 
     incident: str
@@ -68,6 +70,7 @@ class Request:
     since: str = ""
     known: Sequence[Mapping[str, Any]] = ()
     words: Mapping[str, str] = field(default_factory=dict)
+    bad_routes: Sequence[str] = ()
 
 
 def request_from(params: Mapping[str, Any]) -> Request:
@@ -97,6 +100,7 @@ def request_from(params: Mapping[str, Any]) -> Request:
         since=moment(at - params["max_age"]) if params["max_age"] > 0 else "",
         known=params["known"],
         words={name: str(said) for name, said in params["words"].items()},
+        bad_routes=bad_routes(params["messages"]),
     )
 
 
@@ -109,8 +113,9 @@ def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError |
     before = with_known(there, known)
     left = left_words(before, request.words, moment(time.time()), request.dry_run)
     new, unreached = _reached(request, [*request.messages, *left])
+    ways = (unreached, request.bad_routes)
     if check or not request.send:
-        return {**result_of(before, before, new, unreached, broken, outbox.directory, False), "keep": []}, None
+        return {**result_of(before, before, new, *ways, broken, outbox.directory, False), "keep": []}, None
     if new or before:
         outbox.make()
         try:
@@ -126,7 +131,7 @@ def notify(request: Request, check: bool) -> tuple[dict[str, Any], KanbanError |
                 "Look at the room on its disk, then type the same command again.",
             ) from None
     after, broken = outbox.read()
-    result = result_of(before, after, [], unreached, broken, outbox.directory, before != after)
+    result = result_of(before, after, [], *ways, broken, outbox.directory, before != after)
     return {**result, "keep": documents_of(after, request.known)}, None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._markdown import clean
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import (
     DRY,
@@ -29,6 +30,7 @@ def result_of(
     after: Sequence[Message],
     planned: Sequence[Message],
     unreached: Sequence[str],
+    bad_routes: Sequence[str],
     broken: Sequence[str],
     directory: Path,
     changed: bool,
@@ -62,6 +64,7 @@ def result_of(
         ],
         "without": without(after),
         "unreached": list(unreached),
+        "bad_routes": list(bad_routes),
         "unreadable": list(broken),
     }
 
@@ -79,10 +82,17 @@ def messages_lines(
     :param again: the command that sends what was not sent.
     :param unkept: why no ledger knows of it; empty if one does.
     """
-    lines = _lines(result, check_mode, again)
+    lines = [*_lines(result, check_mode, again), *_no_ways(result.get("bad_routes") or [])]
     if unkept:
         lines.append(f"Messages: only this controller knows what was told; another may repeat it: {clean(unkept, 240)}")
     return lines
+
+
+def _no_ways(bad_routes: Sequence[str]) -> list[str]:
+    """Return the line about what was given as a route and is none; it counts as nothing that is still to be sent."""
+    if not bad_routes:
+        return []
+    return [with_page(f"Messages: nobody is told by {_keys(bad_routes)}: no such route", "bad_route")]
 
 
 def _lines(result: Mapping[str, Any], check_mode: bool, again: str) -> list[str]:

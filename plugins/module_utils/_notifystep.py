@@ -74,6 +74,7 @@ def not_told(result: Mapping[str, Any]) -> str:
     if result.get("dry_run"):
         return ""
     missing = [str(one["route"]) for name in ("not_sent", "unknown", "needless") for one in result.get(name) or []]
+    missing += result.get("bad_routes") or []
     if missing:
         return f"not told by {', '.join(sorted(set(missing)))}"
     return "" if result["sent"] or result.get("already") else "no way to tell anybody is configured"

@@ -383,6 +383,13 @@ unreached:
   returned: success
   type: list
   elements: str
+bad_routes:
+  description:
+    - What was given as a route of O(messages) and is none. Nobody is told by it, and by the others all the same.
+    - What comes after a slash is left out, because it could be secret.
+  returned: success
+  type: list
+  elements: str
 unreadable:
   description: Files in the outbox that are not messages; they are left alone.
   returned: success

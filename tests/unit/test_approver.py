@@ -150,6 +150,7 @@ TOLD: dict[str, Any] = {"sent": [], "not_sent": [], "unknown": [], "needless": [
         (TOLD, "no way to tell anybody"),
         ({**TOLD, "sent": [{"route": "x"}], "not_sent": [{"route": "pagerduty"}]}, "not told by pagerduty"),
         ({**TOLD, "unknown": [{"route": "mail:x"}]}, "not told by mail:x"),
+        ({**TOLD, "sent": [{"route": "pagerduty"}], "bad_routes": ["slack:@x"]}, "not told by slack:@x"),
         ({"msg": "no outbox"}, "no outbox"),
     ],
 )

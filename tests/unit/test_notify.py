@@ -23,6 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify imp
     UNKNOWN,
     Message,
     Route,
+    bad_routes,
     due_by_route,
     merged,
     message_of,
@@ -191,13 +192,35 @@ def test_what_a_ledger_tells_of_a_message_goes_beside_what_is_here() -> None:
     assert [one.key for one in with_known([message("a"), first], known)] == ["z", "a", "b"]
 
 
-WRONG = [{"key": "../x"}, {"key": "A"}, {"routes": ["https://hooks.example.com/x"]}, {"routes": ["mail:a b"]}]
-
-
-@pytest.mark.parametrize("wrong", WRONG)
-def test_a_key_or_route_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize("key", ["../x", "A"])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(BadInput):
-        wanted(options(**wrong), "INC-1", "2026", False)
+        wanted(options(key=key), "INC-1", "2026", False)
+
+
+WRONG = {"https://hooks.example.com/x": "https:…", "mail:a b": "mail:a b", "slack:@oncall": "slack:@oncall", "": ""}
+
+
+@pytest.mark.parametrize(("wrong", "shown"), WRONG.items())
+def test_a_route_that_is_none_keeps_nobody_else_from_being_told(wrong: str, shown: str) -> None:
+    some, alone = options(routes=[wrong, "pagerduty", wrong]), options(key="two", routes=[wrong])
+    assert [route.route for route in wanted(some, "INC-1", "2026", False).routes] == ["pagerduty"]
+    assert wanted(alone, "INC-1", "2026", False).routes == ()
+    assert bad_routes([alone, some]) == [shown]
+    assert bad_routes([options(), options(routes=[])]) == bad_routes([]) == []
+    # Then nobody at all would be told.
+    with pytest.raises(BadInput, match="is no route"):
+        bad_routes([alone, options(routes=[])])
+
+
+def test_the_last_screen_names_a_route_that_is_none() -> None:
+    said = "Messages: nobody is told by slack:@oncall, mail:a b: no such route. See "
+    for check, route in (
+        (False, Route("pagerduty", SENT)),
+        (False, Route("pagerduty", DRY)),
+        (True, Route("pagerduty")),
+    ):
+        assert screen(route, bad=("slack:@oncall", "mail:a b"), check=check)[-1].startswith(said)
 
 
 def test_the_outbox_keeps_what_it_was_given_and_nothing_else_is_taken_for_a_message() -> None:
@@ -263,10 +286,10 @@ def test_what_was_told_stays_as_it_was_told() -> None:
     assert merged(dry, dry).routes[0].status == DRY
 
 
-def screen(*routes: Route, unreached: tuple[str, ...] = (), check: bool = False) -> list[str]:
+def screen(*routes: Route, bad: tuple[str, ...] = (), check: bool = False) -> list[str]:
     after = [message("one", *routes)]
     planned = [message("one", *routes)] if check else []
-    return messages_lines(result_of([], after, planned, unreached, [], Path("/o"), True), check)
+    return messages_lines(result_of([], after, planned, [], bad, [], Path("/o"), True), check)
 
 
 def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
