@@ -11,6 +11,7 @@ from typing import Any, Mapping
 from urllib.parse import SplitResult
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _http
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._httpapi import guarded, retry_after
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import NotSent, Unsure
 
@@ -36,9 +37,9 @@ class Answer:
 
 
 def post(url: str, given: Mapping[str, Any], seconds: float, token: str = "", ca_certs: str | None = None) -> Answer:
-    """Send an object and return the answer; raises NotSent and Unsure, neither of which contains the URL or the token.
+    """Send an object and return the answer; raises NotSent, Unsure and BadInput, which have neither URL nor token.
 
-    :param token: sent as a bearer.
+    :param token: sent as a bearer; if it is no line of plain letters, nothing is sent.
 
     An answer of 429 or 5xx raises NotSent, because it was not taken; 502 and 504 raise Unsure (see ``_GATEWAY``).
     """
@@ -60,6 +61,13 @@ def post(url: str, given: Mapping[str, Any], seconds: float, token: str = "", ca
 
 
 def _headers(token: str) -> dict[str, str]:
+    if not (token.isascii() and token.isprintable()):
+        raise BadInput(
+            "bad_header",
+            "The token is not one line of plain letters.",
+            "No request can carry it, so nothing was sent.",
+            "Give it as the service shows it, then type the same command again.",
+        )
     headers = {"Content-Type": "application/json; charset=utf-8"}
     return {**headers, "Authorization": f"Bearer {token}"} if token else headers
 

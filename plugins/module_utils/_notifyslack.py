@@ -39,7 +39,8 @@ class Slack:
     """One workspace. ``options``: those of the module; ``create`` has patterns of channels."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._token: str = options.get("token") or ""
+        # A file or a variable that it comes from often ends in a newline.
+        self._token: str = (options.get("token") or "").strip()
         self._webhooks: Mapping[str, str] = options.get("webhooks") or {}
         self._url: str = options["api_url"].rstrip("/")
         self._create = tuple(options.get("create") or ())

@@ -149,6 +149,18 @@ def test_a_route_that_is_misspelt_silences_no_other(told: Told, tmp_path: Path) 
     assert (alone["failed"], alone["error"]["code"]) == (True, "bad_route")
 
 
+def test_a_token_that_no_request_can_carry_was_certainly_not_sent(told: Told, tmp_path: Path) -> None:
+    half = len(TOKEN) // 2
+    for key, token in (("one", f"{TOKEN[:half]}\n{TOKEN[half:]}"), ("two", f"{TOKEN}é")):
+        bad = ok(tmp_path, message(key, "slack:#incidents"), slack={**told.slack, "token": token})
+        assert (why(bad)[-1], bad["unknown"]) == ("The token is not one line of plain letters.", [])
+        assert not [part for part in token.split() if part in json.dumps(bad)]
+    assert told.asked() == []
+    # Mended, but for the newline that its file ends in, it sends what was left.
+    done = ok(tmp_path, message("three", "slack:#incidents"), slack={**told.slack, "token": f"{TOKEN}\n"})
+    assert ([one["message"] for one in done["sent"]], done["not_sent"]) == (["one", "two", "three"], [])
+
+
 def test_silence_is_no_delivery_and_no_failure(told: Told, tmp_path: Path) -> None:
     told.order({"on": "chat.postMessage", "closed": True}, {"on": "enqueue", "closed": True})
     with mail_server(tmp_path, lost=True) as mail:
