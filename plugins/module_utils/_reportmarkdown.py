@@ -102,22 +102,19 @@ def _moments(case: Case) -> list[str]:
 def timeline(case: Case) -> list[str]:
     """Return the timeline as a table."""
     label, lines = case.label, case.summary["timeline"]
+    days = sorted({line["at"][:10] for line in lines})
     rows = []
     for line in lines[:MOST_ROWS]:
+        at = case.moment(line["at"]) if len(days) > 1 else line["at"][11:19]
         host = code(line["host"], 60) if line["host"] else label("hosts_n", n=line["hosts"]) if line["hosts"] else ""
         said = case.done(line) + (f" **{label('failed')}**" if line["failed"] else "")
-        rows.append([line["at"][11:19], case.phase(line), host, said, plain(case.figures(line))])
+        rows.append([at, case.phase(line), host, said, plain(case.figures(line))])
     if not rows:
         return [label("not_measured"), ""]
     left = case.summary["timeline_left_out"]
     more = [label("left_out", n=case.count(left)), ""] if left else []
     heads = [label(name) for name in ("at", "phase", "host", "what", "figures")]
-    return [*_days(case), *table(heads, rows), *more]
-
-
-def _days(case: Case) -> list[str]:
-    days = sorted({line["at"][:10] for line in case.summary["timeline"]})
-    return [", ".join(days[:10]), ""]
+    return [", ".join(days[:10]), "", *table(heads, rows), *more]
 
 
 def _runs(case: Case) -> list[str]:

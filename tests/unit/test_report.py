@@ -18,7 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclee
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportitems import ITEMS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportlabels import _TEXTS, LOCALES, Labels
-from tests.unit.chronicles import HOSTILE, INCIDENT, OBJECTIVES, Story, eventful, lay_down, stopped
+from tests.unit.chronicles import HOSTILE, INCIDENT, OBJECTIVES, Story, eventful, lay_down, repaired, stopped
 from tests.unit.reports import message, report
 
 
@@ -218,3 +218,21 @@ def test_evidence_that_lies_elsewhere_is_told_with_its_place(tmp_path: Path) -> 
     report(tmp_path, locale="en")
     assert "Evidence: `/srv/other/t0` on `db1`, for its directory" in (place / "incident.md").read_text()
     assert "/srv/other/t0 on db1, for its directory" in (place / "report.html").read_text()
+
+
+def rows_of_timeline(place: Path, name: str = "incident.md") -> list[str]:
+    text = (place / name).read_text(encoding="utf-8")
+    lines = text.partition("kanban:begin timeline")[2].partition("kanban:end timeline")[0].splitlines()
+    # The head and the line below it are not rows.
+    return [line for line in lines if line.startswith("|")][2:]
+
+
+def test_each_line_of_a_timeline_over_several_days_has_its_day(tmp_path: Path) -> None:
+    place = lay_down(tmp_path, stopped().end(12, "contained"))
+    report(tmp_path)
+    assert {len(row.split("|")[1].strip()) for row in rows_of_timeline(place)} == {len("08:00:01")}
+    lay_down(tmp_path, stopped().end(12, "contained"), repaired(86_400))
+    report(tmp_path)
+    for name in ("incident.md", "postmortem.md"):
+        days = [row.split("|")[1].split()[0] for row in rows_of_timeline(place, name)]
+        assert (days[0], days[-1], sorted(days)) == ("2027-01-15", "2027-01-16", days)
