@@ -29,8 +29,8 @@ _LOOK = "affected_tenants_info"
 def companies(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return how many companies there are, had the feature, and were switched off.
 
-    ``complete`` is false if a host that was to be switched never answered: then only ``switched_off`` has a number,
-    and it is at least that many.
+    ``complete`` is false if a host that was to be switched never answered, or none was asked: then only
+    ``switched_off`` has a number, and it is at least that many. ``silent`` is how many hosts never answered.
     """
     told = steps_of(runs, "feature_flag", _LOOK)
     answered = [step for step in told if _answered(step)]
@@ -43,7 +43,7 @@ def companies(runs: Sequence[RunRecord]) -> dict[str, Any]:
     summed = {name: sum_of(place[name] for place in places) if complete else None for name in names}
     off = sum_of(place["switched_off"] for place in places)
     share = round(off / summed["on_before"], 4) if number(off) and summed["on_before"] else None
-    return {**summed, "switched_off": off, "share": share, "complete": complete}
+    return {**summed, "switched_off": off, "share": share, "complete": complete, "silent": len(silent)}
 
 
 def _answered(step: Step) -> bool:

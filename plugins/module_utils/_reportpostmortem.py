@@ -66,7 +66,7 @@ def _improve(case: Case) -> list[str]:
     writes = summary["recovery_point"]["writes_after"]
     if number(writes) and writes > 0:
         found.append(label("bad_rpo", n=case.count(writes)))
-    if not summary["companies"]["complete"]:
+    if summary["companies"]["silent"]:
         found.append(label("bad_hosts"))
     lacking = case.unmeasured()
     if lacking:

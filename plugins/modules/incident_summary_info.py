@@ -94,8 +94,8 @@ summary:
       type: dict
     companies:
       description: >-
-        C(total), C(switched_off), C(on_before), C(on_after), C(share) of those that had it, and C(complete), whether
-        every host answered.
+        C(total), C(switched_off), C(on_before), C(on_after), C(share) of those that had it, C(complete), whether
+        hosts were asked and all of them answered, and C(silent), how many did not.
       type: dict
     records:
       description: C(repaired), C(deleted) and C(restored) rows by C(table).

@@ -39,6 +39,7 @@ def test_a_stop_and_its_repair_and_the_return() -> None:
     assert told["objective"] == {"scenario": "scenario3", "seconds": 120.0, "took": 2.0, "met": True}
     assert told["companies"] == {
         "total": 400, "on_before": 120, "on_after": 0, "switched_off": 120, "share": 1.0, "complete": True,
+        "silent": 0,
     }  # fmt: skip
     assert told["integrity"]["checks"] == [{"name": "orphan_tags", "status": "ok", "before": 5, "after": 0}]
     assert (told["integrity"]["before"], told["integrity"]["after"]) == (11, 0)
@@ -140,6 +141,7 @@ def test_a_host_without_an_answer_makes_a_sum_unknown_and_the_stop_not_whole() -
     told = summed(story.end(3, "degraded"))
     assert told["companies"] == {
         "total": None, "on_before": None, "on_after": None, "switched_off": 120, "share": None, "complete": False,
+        "silent": 1,
     }  # fmt: skip
     assert (told["moments"]["contained"], told["state"], told["objective"]["met"]) == (None, "degraded", None)
     # The command is typed again when the host is back: the clock runs from the first try.
@@ -158,6 +160,7 @@ def test_scenario_2_counts_the_list_against_all() -> None:
     told = summed(story.end(320, "contained", kanban_decision="hold"))
     assert told["companies"] == {
         "total": 400, "on_before": 100, "on_after": None, "switched_off": 20, "share": 0.2, "complete": True,
+        "silent": 0,
     }  # fmt: skip
     assert (told["users"]["affected"], told["errors"]["by_tenants"]) == (57, 900)
     assert (told["severity"], told["objective"]["took"]) == ("P1", 309.0)

@@ -236,3 +236,12 @@ def test_each_line_of_a_timeline_over_several_days_has_its_day(tmp_path: Path) -
     for name in ("incident.md", "postmortem.md"):
         days = [row.split("|")[1].split()[0] for row in rows_of_timeline(place, name)]
         assert (days[0], days[-1], sorted(days)) == ("2027-01-15", "2027-01-16", days)
+
+
+def test_hosts_that_nobody_asked_are_not_called_silent(tmp_path: Path) -> None:
+    looked = Story("scenario2").task(1, "affected_tenants_info", {"total": 400, "on_count": 120}, {"database": "7/1"})
+    silent = Story("scenario3").task(1, "feature_flag", failed=True, unreachable=True)
+    for story, is_said in ((looked, False), (silent, True)):
+        place = lay_down(tmp_path / str(is_said), story.end(3, "contained"))
+        report(tmp_path / str(is_said), locale="en")
+        assert ("Not every host answered." in (place / "postmortem.md").read_text(encoding="utf-8")) is is_said
