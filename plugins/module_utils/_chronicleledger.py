@@ -25,10 +25,11 @@ _SOURCES = ("feature_flag", "write_fence", "incident", "integrity_repair", "pg_r
 _DONE = ("repaired", "restored", "undone")
 
 
-def told_by(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def told_by(events: Sequence[Mapping[str, Any]], cluster: str = "") -> list[dict[str, Any]]:
     """Return what a report needs of one ledger's events, in a bounded size.
 
     :param events: as ``incident_info`` returns them.
+    :param cluster: the identity of the ledger's database, by which journals count it once; may be empty.
     """
     told = []
     for event in events:
@@ -46,7 +47,7 @@ def told_by(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 **{key: str(event.get(key) or "")[:LONGEST] for key in ("run_id", "at", "phase", "source", "event")},
                 "operator": str(data.get("operator") or "")[:LONGEST],
                 "figures": journal.figures(source, _figures(source, name, data)),
-                "details": _details(source, name, data),
+                "details": _details(source, name, data, cluster),
             }
         )
     return told[:MOST]
@@ -56,7 +57,7 @@ def _figures(source: str, event: str, data: Mapping[str, Any]) -> Mapping[str, A
     return {"status": "absent" if event == "fence_lowered" else "proven"} if source == "write_fence" else data
 
 
-def _details(source: str, event: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def _details(source: str, event: str, data: Mapping[str, Any], cluster: str) -> dict[str, Any]:
     """Return what a journal would have about it."""
     result: dict[str, Any] = dict(data)
     if source == "incident":
@@ -67,7 +68,7 @@ def _details(source: str, event: str, data: Mapping[str, Any]) -> dict[str, Any]
         result["undone"] = [data.get("repair_id")]
     elif event in _DONE:
         result["plan"] = {"parts": data.get("parts")}
-    return details(source, result)
+    return details(source, {**result, "database": {"cluster": cluster}})
 
 
 def runs_without_journal(

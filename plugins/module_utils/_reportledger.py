@@ -127,8 +127,8 @@ def ledgers_of(hosts: Sequence[str], answers: Sequence[Mapping[str, Any]], incid
         for result in answer.get("results") or []:
             if result.get("item") != incident_id or not result.get("known_as"):
                 continue
-            place = str((result.get("database") or {}).get("cluster") or host)
-            found.setdefault(place, _of_ledger(host, result))
+            cluster = str((result.get("database") or {}).get("cluster") or "")
+            found.setdefault(cluster or host, _of_ledger(host, cluster, result))
     return list(found.values())
 
 
@@ -164,7 +164,7 @@ def _is_lost(result: Mapping[str, Any]) -> bool:
     return bool(result.get("failed") or result.get("unreachable"))
 
 
-def _of_ledger(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def _of_ledger(host: str, cluster: str, result: Mapping[str, Any]) -> dict[str, Any]:
     rows: list[Mapping[str, Any]] = [one for one in result.get("incidents") or [] if _is(one, result)]
     row = rows[0] if rows else {}
     events = result.get("events") or []
@@ -177,7 +177,7 @@ def _of_ledger(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "chain_broken_at": result.get("chain_broken_at") or [],
         "latched_writes": result.get("latched_writes") or 0,
         "events": len(events),
-        "told": told_by(events),
+        "told": told_by(events, cluster),
         "triage": {"path": [_step(step) for step in triages[-1].get("path") or []][:20]} if triages else {},
         "overrides": [_override(event) for event in events if event.get("event") in _OVERRIDES][:20],
         "approvals": [_approval(event) for event in events if event.get("event") in APPROVED][:20],
