@@ -93,7 +93,8 @@ class Play:
 class RunRecord:
     """One run. ``left_out`` counts steps beyond ``MOST_STEPS``; ``reading`` says whether the journal holds.
 
-    Without a ``file`` it has no journal, and is made from a ledger's events (``_chronicleledger``).
+    Without a ``file`` it has no journal, and is made from a ledger's events (``_chronicleledger``). ``from_ledger``
+    counts the last of its steps, which its journal lacks.
     """
 
     file: str
@@ -107,6 +108,7 @@ class RunRecord:
     aliases: set[str] = field(default_factory=set)
     hosts: int | None = None
     left_out: int = 0
+    from_ledger: int = 0
 
     @property
     def is_plan(self) -> bool:

@@ -85,7 +85,7 @@ def records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Return rows by table: ``repaired`` in place, ``deleted`` into quarantine, ``restored`` from a backup."""
     found: dict[str, dict[str, Any]] = {}
     for step in steps_of(runs, "integrity_repair", "pg_restore_tables"):
-        if step.role != "recover" or not step.ok or not step.changed:
+        if not _repairs(step):
             continue
         undone = bool(step.details.get("undone"))
         for row in step.details.get("tables") or []:
@@ -108,10 +108,11 @@ def integrity(runs: Sequence[RunRecord]) -> dict[str, Any]:
     counted = [step for step in steps_of(runs, "integrity_info") if step.role in ("assess", "validate", "triage")]
     whole = [step for step in counted if step.ok and step.figures.get("complete")]
     places = by_place(whole)
+    repaired = by_place(step for step in steps_of(runs, "integrity_repair", "pg_restore_tables") if _repairs(step))
     validated = any(step.details.get("recorded") == "data validated" for step in steps_of(runs, "incident"))
     after = None
     if whole and (validated or any(step.role == "validate" for step in whole)):
-        after = sum_of(_corrupt(steps[-1]) for steps in places.values())
+        after = sum_of(_corrupt_after(steps[-1], repaired.get(place, [])) for place, steps in places.items())
     return {
         "before": sum_of(_corrupt(steps[0]) for steps in places.values()),
         "after": after,
@@ -121,6 +122,15 @@ def integrity(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 def _corrupt(step: Step) -> Any:
     return step.figures.get("total_count")
+
+
+def _repairs(step: Step) -> bool:
+    return step.role == "recover" and step.ok and step.changed
+
+
+def _corrupt_after(last: Step, repaired: Sequence[Step]) -> Any:
+    """Return the last count; null if data was repaired since, as it is where only a ledger tells of the repair."""
+    return None if any(step.at > last.at for step in repaired) else _corrupt(last)
 
 
 def _checks(places: Mapping[str, Sequence[Step]], has_after: bool) -> list[dict[str, Any]]:

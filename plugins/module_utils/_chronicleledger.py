@@ -1,16 +1,18 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that have no journal left, as the ledger's events describe them. Pure.
+"""Runs that have no journal left, or only a part of one, as the ledger's events describe them. Pure.
 
 A journal is lost with its controller; what a module changed is an event of the ledger, written in the same transaction.
 So for such a run it is known what was done and when, by the database's clock, but not what was only looked at, what
-failed, how long it took, or when the run began: that is not measured.
+failed, how long it took, or when the run began: that is not measured. A job goes on when its controller has died, so
+a journal without an end says nothing about what was done after its last line.
 """
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Mapping, Sequence, Tuple
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _journal as journal
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, Step
@@ -23,6 +25,11 @@ _ROLES = {"re-enable": "reenable"}
 _NO_STEP = ("planned", "paused", "rolled back", "fence_drained")
 _SOURCES = ("feature_flag", "write_fence", "incident", "integrity_repair", "pg_restore_tables")
 _DONE = ("repaired", "restored", "undone")
+_LOWERED = ("absent", "dormant", "lowered")
+# Playbooks whose steps all have their role.
+_RETURNS = ("release", "reenable")
+
+Told = Tuple[str, Mapping[str, Any]]
 
 
 def told_by(events: Sequence[Mapping[str, Any]], cluster: str = "") -> list[dict[str, Any]]:
@@ -71,25 +78,60 @@ def _details(source: str, event: str, data: Mapping[str, Any], cluster: str) -> 
     return details(source, {**result, "database": {"cluster": cluster}})
 
 
-def runs_without_journal(
-    incident_id: str, runs: Sequence[RunRecord], ledgers: Sequence[Mapping[str, Any]]
-) -> list[RunRecord]:
-    """Return a record of each run that a ledger has events of and that has no journal.
+def with_ledgers(incident_id: str, runs: Sequence[RunRecord], ledgers: Sequence[Mapping[str, Any]]) -> list[RunRecord]:
+    """Return the runs, with what their journals lack, and a record of each run that only a ledger has events of.
 
-    :param runs: the runs that have one.
+    :param runs: those that have a journal. One that holds and reached its run's last screen lacks nothing.
     :param ledgers: each with ``host`` and ``told``, from ``told_by``.
     """
-    known = {run.reading.run_id for run in runs}
-    found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    found: dict[str, list[Told]] = {}
     for row in ledgers:
         for one in row.get("told") or []:
-            if one["run_id"] and one["run_id"] not in known:
+            if one["run_id"]:
                 found.setdefault(one["run_id"], []).append((str(row.get("host") or ""), one))
-    return [_run(incident_id, run_id, told) for run_id, told in found.items()]
+    for run in runs:
+        if run.reading.holds and run.ended_at:
+            found.pop(run.reading.run_id, None)
+    completed = [_completed(run, found.pop(run.reading.run_id, [])) for run in runs]
+    return completed + [_run(incident_id, run_id, told) for run_id, told in found.items()]
 
 
-def _run(incident_id: str, run_id: str, told: Sequence[tuple[str, Mapping[str, Any]]]) -> RunRecord:
-    told = sorted(told, key=lambda one: str(one[1]["at"]))
+def _completed(run: RunRecord, told: Sequence[Told]) -> RunRecord:
+    """Return a run with those steps of a ledger that its journal does not have, after all that it has."""
+    known = {done for step in run.steps for done in _done(step)}
+    playbook = run.playbook if run.playbook in _RETURNS else ""
+    play = run.plays[-1].number if run.plays else 0
+    steps = [_step(host, one, playbook, play) for host, one in _in_order(told)]
+    lacking = [step for step in steps if not _done(step) <= known]
+    return replace(run, steps=[*run.steps, *lacking], from_ledger=len(lacking)) if lacking else run
+
+
+def _done(step: Step) -> set[tuple[Any, ...]]:
+    """Return what a step is known to have done, the same whether a journal tells it or a ledger.
+
+    A job's first task, and one that failed without an answer, tell nothing.
+    """
+    figures, details = step.figures, step.details
+    done: list[Any] = []
+    if step.source == "feature_flag":
+        # The sweep and each stage of a return have other figures than the switch before them.
+        done += [(figures["changed_count"], figures.get("enabled_after"))] if "changed_count" in figures else []
+        done += ["failover"] if "failover" in details else []
+    elif step.source == "write_fence":
+        done += [figures["status"] in _LOWERED] if "status" in figures else []
+    elif step.source == "incident":
+        done += [details["recorded"]] if "recorded" in details else []
+    elif step.ok and step.changed and "tables" in details:
+        done.append(bool(details.get("undone")))
+    return {(step.place, step.source, one) for one in done}
+
+
+def _in_order(told: Sequence[Told]) -> list[Told]:
+    return sorted(told, key=lambda one: str(one[1]["at"]))
+
+
+def _run(incident_id: str, run_id: str, told: Sequence[Told]) -> RunRecord:
+    told = _in_order(told)
     phases = {str(one["phase"]) for _host, one in told}
     playbook = "release" if "release" in phases else "reenable" if "re-enable" in phases else ""
     if phases == {"assess"} and any(one["event"] == "triage" for _host, one in told):
@@ -103,7 +145,7 @@ def _run(incident_id: str, run_id: str, told: Sequence[tuple[str, Mapping[str, A
     return RunRecord("", reading, facts, steps=steps, hosts=len({host for host, _one in told}))
 
 
-def _step(host: str, one: Mapping[str, Any], playbook: str) -> Step:
+def _step(host: str, one: Mapping[str, Any], playbook: str, play: int = 0) -> Step:
     return Step(
         at=one["at"],
         started=None,
@@ -113,7 +155,7 @@ def _step(host: str, one: Mapping[str, Any], playbook: str) -> Step:
         task="",
         # Writes that a release refuses again are not a new stop.
         role=playbook or _ROLES.get(one["phase"], one["phase"]),
-        play=0,
+        play=play,
         changed=True,
         failed=False,
         unreachable=False,

@@ -128,6 +128,8 @@ def _notes(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
         elif not run.reading.ended:
             what = "journal_to_screen" if run.ended_at else "journal_unended"
             found.append({"what": what, "journal": run.file, "where": ""})
+        if run.from_ledger:
+            found.append({"what": "ledger_tells", "journal": run.file, "where": str(run.from_ledger)})
         if run.left_out:
             found.append({"what": "steps_left_out", "journal": run.file, "where": str(run.left_out)})
     return found[:100]

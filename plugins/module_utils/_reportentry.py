@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclee
     words_in,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclefacts import number, numbers
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import runs_without_journal
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import with_ledgers
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportblocks import Block, BrokenMarkers, merged
@@ -69,13 +69,13 @@ class ReportRequest:
 def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
     """Write what changed; return ``found``, ``files`` with the outcome of each, ``undecided``; raises KanbanError.
 
-    A run that left no journal is read from the ledgers' events. Without either there is nothing to write, and ``found``
-    is false.
+    What a run did that no journal tells is read from the ledgers' events. Without either there is nothing to write, and
+    ``found`` is false.
     """
     deadline = Deadline(request.deadline)
     directory = directory_of(request.path, request.incident_id)
     runs, warnings = read_runs(directory, request.incident_id, deadline)
-    runs += runs_without_journal(request.incident_id, runs, request.ledgers)
+    runs = with_ledgers(request.incident_id, runs, request.ledgers)
     if not runs:
         warnings += [_unread(request.unread_ledgers)] if request.unread_ledgers else []
         return {"changed": False, "found": False, "files": [], "undecided": [], "keep": [], "warnings": warnings}

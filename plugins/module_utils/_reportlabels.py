@@ -172,6 +172,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
         "Run {journal} has no journal here or in the ledger: it is told by the ledger's own events alone ({where}).",
         "A execução {journal} não tem diário aqui nem no ledger: só se contam os eventos do ledger ({where}).",
     ),
+    "ledger_tells": ("{journal} lacks {where} steps of the ledger.", "{journal} não tem {where} passos do ledger."),
     "steps_left_out": (
         "Of {journal} {where} steps are counted in the journal and left out here.",
         "De {journal}, {where} passos constam no diário e não aparecem aqui.",

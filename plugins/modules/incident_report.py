@@ -38,7 +38,8 @@ options:
     type: dict
   ledgers:
     description:
-      - What each database's ledger says about the incident. Without any, the report comes from the journals alone.
+      - What each database's ledger says about the incident, from which comes what no journal tells. Without any, the
+        report comes from the journals alone.
     type: list
     elements: dict
     default: []

@@ -116,8 +116,8 @@ def repaired(began: float = 600.0) -> Story:
     story.task(began + 6, "integrity_repair", role="recover", changed=False)
     done = {"quarantined": 11, "elapsed_ms": 2900}
     story.task(began + 9, "integrity_repair", done, {"database": "7/1", "tables": rows}, role="recover", took=3.0)
-    checks = [{"name": "orphan_tags", "status": "ok", "count": 0}]
-    story.task(began + 10, "integrity_info", {"total_count": 0, "complete": True}, {"checks": checks}, role="validate")
+    checks = {"database": "7/1", "checks": [{"name": "orphan_tags", "status": "ok", "count": 0}]}
+    story.task(began + 10, "integrity_info", {"total_count": 0, "complete": True}, checks, role="validate")
     point = {"point": {"measured": True, "writes": 0}}
     story.task(began + 11, "recovery_point_info", {"accounted": True}, point, role="validate")
     story.task(began + 12, "incident", {}, {"recorded": "data validated"}, role="validate")

@@ -22,8 +22,8 @@ def summed(*stories: Story) -> dict[str, Any]:
 
 def test_a_stop_and_its_repair_and_the_return() -> None:
     first = stopped()
-    checks = [{"name": "orphan_tags", "status": "corrupt", "count": 5}]
-    first.task(5, "integrity_info", {"total_count": 11, "complete": True}, {"checks": checks}, role="assess")
+    checks = {"database": "7/1", "checks": [{"name": "orphan_tags", "status": "corrupt", "count": 5}]}
+    first.task(5, "integrity_info", {"total_count": 11, "complete": True}, checks, role="assess")
     first.end(20, "contained")
     release = Story("release", 900, "run-3").task(905, "incident", {}, {"recorded": "released"}, role="release")
     back = Story("reenable", 1000, "run-4")
