@@ -103,6 +103,17 @@ def test_the_end_says_checked_only_of_data_that_was_validated(kind: str, locale:
 
 
 @BOTH
+def test_that_nothing_had_to_be_recovered_is_said_only_if_nothing_was_corrupt(locale: str) -> None:
+    """The record of a repair may be lost, and rows that were corrupt are so no longer."""
+    for before in (0, 5, None):
+        about = {"scenario": "scenario3", "verdict": "released", "rows": 0 if before == 0 else None}
+        counts = {"before": before, "after": 0}
+        text = told("scenario3", locale, about, integrity=counts, moments={"data_validated": VALIDATED})
+        denied = {"en": "had to be recovered", "pt_BR": "foi necessário"}[locale] in text
+        assert denied is (before == 0)
+
+
+@BOTH
 def test_people_who_are_left_on_are_not_said_to_be_off(locale: str) -> None:
     letter = told("initial_stakeholders", locale, {"scenario": "scenario2", "verdict": "contained"})
     assert "Kanban V1" in letter
