@@ -14,6 +14,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import RunRecord, read_run
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import with_ledgers
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
@@ -33,12 +34,18 @@ _MOMENT = re.compile(
 
 
 def read_summary(
-    path: str, incident_id: str, objectives: Mapping[str, Any], seconds: float, run_id: str = ""
+    path: str,
+    incident_id: str,
+    objectives: Mapping[str, Any],
+    seconds: float,
+    run_id: str = "",
+    ledgers: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return ``summary``, ``found`` (whether there is a journal) and ``warnings``; raises BadInput.
+    """Return ``summary``, ``found`` (whether a run is known) and ``warnings``; raises BadInput.
 
     :param run_id: a run that the summary has to cover; may be empty. If two databases have different incidents open,
         its journal is with the one that answered first, and then that incident is summed up.
+    :param ledgers: as ``ledgers_of`` returns them, for what no journal tells of the incident that was asked for.
     """
     deadline = Deadline(seconds)
     directory = directory_of(path, incident_id)
@@ -49,8 +56,9 @@ def read_summary(
             if _tells_of(theirs, run_id):
                 known = theirs[0].reading.incident_id
                 warnings = [f"The journal of {run_id} lies with {known}, so that is summed up.", *said]
-                directory, incident_id, runs = other, known, theirs
+                directory, incident_id, runs, ledgers = other, known, theirs, ()
                 break
+    runs = with_ledgers(incident_id, runs, ledgers)
     detected, notes = detected_in(words_in(directory))
     summary = summary_of(incident_id, runs, objectives, detected, notes)
     return {"changed": False, "found": bool(runs), "summary": summary, "warnings": warnings}

@@ -209,14 +209,20 @@ def _family(template: str, scenario: str, point: str, about: Mapping[str, Any]) 
 def incident_channel(summary: Mapping[str, Any], kept: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the name of an incident's own channel: the one it has, else one made from its beginning; empty for none.
 
-    The beginning is in UTC. Another controller has other journals, and so another beginning.
+    The beginning is in UTC, or that of the first run's events if it has no journal. Another controller has other
+    journals, and so another beginning.
     """
     had = [route for row in kept for route in row.get("routes") or () if _OWN.fullmatch(str(route))]
     if had:
         return str(had[0]).partition(":")[2]
-    began = str((summary.get("moments") or {}).get("began") or "")
+    began = str((summary.get("moments") or {}).get("began") or _first(summary).get("began") or "")
     digits = began[:10].replace("-", ""), began[11:16].replace(":", "")
     return f"#incident-{digits[0]}-{digits[1]}" if all(part.isdigit() for part in digits) else ""
+
+
+def _first(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the first run that was not a plan."""
+    return next((run for run in summary.get("runs") or [] if not run.get("plan")), {})
 
 
 def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str) -> dict[str, Any]:

@@ -120,12 +120,13 @@ def _here(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
 def ledgers_of(hosts: Sequence[str], answers: Sequence[Mapping[str, Any]], incident_id: str) -> list[dict[str, Any]]:
     """Return what each ledger says about one incident, each database once, in a bounded size.
 
-    :param answers: one per host, with the ``results`` of ``incident_info`` for each incident by ``item``.
+    :param answers: one per host, with the ``results`` of ``incident_info`` for each incident by ``item``, or itself the
+        result for this one.
     """
     found: dict[str, dict[str, Any]] = {}
     for host, answer in zip(hosts, answers):
-        for result in answer.get("results") or []:
-            if result.get("item") != incident_id or not result.get("known_as"):
+        for result in answer.get("results") or [answer]:
+            if result.get("item", incident_id) != incident_id or not result.get("known_as"):
                 continue
             cluster = str((result.get("database") or {}).get("cluster") or "")
             found.setdefault(cluster or host, _of_ledger(host, cluster, result))

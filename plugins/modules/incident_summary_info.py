@@ -7,13 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_summary_info
-short_description: Sum up an incident from the journals of its runs
+short_description: Sum up an incident from the journals of its runs, and what ledgers know of them
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Reads the journals of one incident on the controller and returns what messages and reports are filled from.
     Reads only.
+  - What no journal tells, because it was cut or lost with its controller, comes from O(ledgers).
   - What was not measured is null, never 0. A journal that is cut or broken is read up to there, and RV(summary.notes)
     says so.
   - Names of hosts, operators and tables are data. Whoever displays them must make them harmless.
@@ -34,6 +35,13 @@ options:
   objectives:
     description: The objectives in seconds, by scenario.
     type: dict
+  ledgers:
+    description:
+      - What each database's ledger says about the incident, from the filter
+        P(chatia.kanban_rollback.ledgers_of#filter). Without any, the summary comes from the journals alone.
+    type: list
+    elements: dict
+    default: []
   deadline:
     description: Seconds that reading may take. What was not read by then is reported.
     type: float
@@ -61,7 +69,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: Whether there is a journal of the incident.
+  description: Whether a journal or a ledger knows of a run of the incident.
   returned: success
   type: bool
 summary:
@@ -165,6 +173,7 @@ def main() -> None:
             "incident_id": {"type": "str", "required": True},
             "run_id": {"type": "str"},
             "objectives": {"type": "dict"},
+            "ledgers": {"type": "list", "elements": "dict", "default": []},
             "deadline": {"type": "float", "default": 30},
         },
         supports_check_mode=True,
@@ -172,8 +181,8 @@ def main() -> None:
     params = module.params
 
     def work() -> Outcome:
-        place = (params["path"], params["incident_id"])
-        return read_summary(*place, params["objectives"] or {}, params["deadline"], params["run_id"] or ""), None
+        place = (params["path"], params["incident_id"], params["objectives"] or {}, params["deadline"])
+        return read_summary(*place, params["run_id"] or "", params["ledgers"]), None
 
     run(module, work)
 

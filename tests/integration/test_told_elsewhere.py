@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.crowd import population
+from tests.integration.crowd import FLAG, population
 from tests.integration.journals import Place
 from tests.integration.module import Modules
 from tests.integration.people import INCIDENT, People, outbox, people
@@ -91,6 +91,36 @@ def test_a_report_hears_what_was_told_elsewhere_and_brings_what_was_written_ther
     assert (elsewhere.rc, counts(everybody)) == (0, once), elsewhere.output
     assert (place.directory / "three" / incident / "words.md").read_text() == words.read_text()
     assert place.db.modules().ok("incident_info", incident_id=incident)["chain_broken_at"] == []
+
+
+@pytest.mark.drill
+def test_people_are_told_even_if_no_ledger_says_what_other_runs_did(place: Place, everybody: People) -> None:
+    place.db.modules(**FLAG).ok("feature_flag", state="disabled", incident_id="INC-LOST", run_id="run-lost")
+    given = {"kanban_watch_minutes": {"scenario1": 0}, "kanban_metrics": {}, "kanban_validate_seconds": 1}
+    # Of all that the run does, only that question needs this table.
+    with place.db.transaction("LOCK TABLE kanban_rollback.leases IN ACCESS EXCLUSIVE MODE"):
+        again = run(place, "two", "scenario1", everybody, kanban_locale="en", **given)
+    assert again.output.count("not every ledger says what other runs did") == 2, again.output
+    begun, ended = everybody.heard["tech_leads"]
+    assert "Kanban V2 switched off for everybody (0 companies)" in begun
+    assert "switched off: 0; left on: 0" in ended
+
+
+@pytest.mark.drill
+def test_a_stop_whose_job_was_taken_away_counts_in_what_the_next_job_tells(place: Place, everybody: People) -> None:
+    """Its journal went with its container; the next one finds everybody off."""
+    lost = place.db.modules(**FLAG).ok("feature_flag", state="disabled", incident_id="INC-LOST", run_id="run-lost")
+    assert lost["changed_count"] == 50
+    given = {"kanban_watch_minutes": {"scenario1": 0}, "kanban_metrics": {}, "kanban_validate_seconds": 1}
+    again = run(place, "two", "scenario1", everybody, kanban_locale="en", **given)
+    assert "INC-LOST" in again.screen, again.output
+    begun, ended = everybody.heard["tech_leads"]
+    assert "Kanban V2 switched off for everybody (50 companies)" in begun
+    assert "switched off: 50; left on: 0" in ended
+    # The channel is named by the first that is known of it.
+    (post,) = everybody.told.asked("conversations.create", "taken")
+    first = place.db.value("SELECT min(at) FROM kanban_rollback.events")
+    assert post["name"] == f"incident-{first[:10].replace('-', '')}-{first[11:16].replace(':', '')}"
 
 
 def outbox_of(incident: str, everybody: People, status: str) -> dict[str, dict[str, str]]:

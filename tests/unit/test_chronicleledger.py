@@ -8,11 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import read_summary
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleledger import (
     told_by,
     with_ledgers,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyplan import about_of, incident_channel
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import ledgers_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimings import timings
 from tests.unit.chronicles import INCIDENT, OBJECTIVES, ON, Story, at, lay_down, stopped
@@ -144,7 +146,7 @@ def test_a_step_that_journal_and_ledger_tell_counts_once() -> None:
     story.task(4.1, "incident", {}, {**here, "recorded": "data validated"}, role="validate", changed=False)
     assert with_ledgers(INCIDENT, [story.record], of_ledger(*EVENTS)) == [story.record]
     # The sweep, which switched those off again that had been written back.
-    swept = event(5, "contain", "feature_flag", "disabled", **{**ON, "enabled_before": 3, "changed_count": 3})
+    swept = event(5, "contain", "feature_flag", "disabled", **{**WHO, **ON, "enabled_before": 3, "changed_count": 3})
     (run,) = with_ledgers(INCIDENT, [story.record], of_ledger(*EVENTS, swept))
     told = summary_of(INCIDENT, [run], OBJECTIVES)
     assert (run.from_ledger, told["companies"]["switched_off"], told["records"][0]["deleted"]) == (1, 120, 5)
@@ -159,7 +161,7 @@ def test_a_kill_without_an_answer_is_told_by_the_ledger() -> None:
     lost = story.task(1, "feature_flag", failed=True, unreachable=True).record
     assert summary_of(INCIDENT, [lost], OBJECTIVES)["companies"]["switched_off"] is None
     figures = {"total": 20, "enabled_before": 20, "enabled_after": 0, "changed_count": 20}
-    some = event(0.5, "contain", "feature_flag", "disabled", **figures)
+    some = event(0.5, "contain", "feature_flag", "disabled", **{**WHO, **figures})
     told = summary_of(INCIDENT, with_ledgers(INCIDENT, [lost], of_ledger(some)), OBJECTIVES)
     assert (told["companies"]["switched_off"], told["companies"]["complete"]) == (20, True)
     assert (told["scenario"], told["moments"]["contained"]) == ("scenario2", at(0.5))
@@ -171,3 +173,29 @@ def test_a_run_that_gives_writes_back_is_no_stop() -> None:
     lowered = event(1, "contain", "write_fence", "fence_lowered", fences=["Tags"])
     told = summary_of(INCIDENT, with_ledgers(INCIDENT, [release], of_ledger(lowered)), OBJECTIVES)
     assert (told["scenario"], [line["what"] for line in told["timeline"]]) == ("", ["began", "fence_lowered"])
+
+
+def test_messages_tell_of_a_stop_that_left_no_journal(tmp_path: Path) -> None:
+    again = Story("scenario1", 600).play(600, "1. Contain")
+    again.task(601, "feature_flag", {**ON, "enabled_before": 0, "changed_count": 0}, {"database": "7/1"})
+    (lay_down(tmp_path, again) / "journal-0.jsonl").rename(tmp_path / INCIDENT / "journal-run-1.jsonl")
+    told = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30, "run-1", of_ledger(KILL))
+    summary = told["summary"]
+    assert (summary["companies"]["switched_off"], summary["companies"]["on_before"]) == (120, 120)
+    assert about_of(summary, "scenario1", "contained", "")["affected"] == 120
+    assert incident_channel(summary) == "#incident-20270115-0800"
+    # Without a ledger's answer the journals count.
+    alone = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30, "run-1")["summary"]
+    assert (alone["companies"]["switched_off"], incident_channel(alone)) == (0, "#incident-20270115-0810")
+    # Where no journal is left at all, as if this run could write none.
+    assert read_summary(str(tmp_path / "none"), INCIDENT, OBJECTIVES, 30, "", of_ledger(KILL))["found"] is True
+    # If the run's journal is with another incident, that one is summed up, and these events are not its own.
+    other = read_summary(str(tmp_path), "INC-OTHER", OBJECTIVES, 30, "run-1", of_ledger(KILL))["summary"]
+    assert (other["incident_id"], other["companies"]["switched_off"]) == (INCIDENT, 0)
+
+
+def test_a_ledger_that_was_asked_about_one_incident_answers_without_a_loop() -> None:
+    answer = {"known_as": INCIDENT, "events": [KILL], "database": {"cluster": "7/1"}}
+    lost = {"failed": True, "msg": "no time left"}
+    (ledger,) = ledgers_of(["db1", "db2"], [lost, answer], INCIDENT)
+    assert (ledger["host"], [one["run_id"] for one in ledger["told"]]) == ("db2", ["run-9"])
