@@ -20,12 +20,15 @@ _VERIFIERS = (re.compile(rf"SCRAM-SHA-256\$[0-9]+:{_BASE64}\${_BASE64}:{_BASE64}
 
 
 def salt_of(role: str, cluster: str) -> bytes:
-    """Return the salt of a role's password on one database cluster: the same in each run, different for each role.
+    """Return the salt of a role's password on one server: the same in each run, different for each role.
 
-    A salt is not secret: it has to keep one precomputed table from fitting two verifiers, which role and cluster do. A
+    A salt is not secret: it has to keep one precomputed table from fitting two verifiers, which role and server do. A
     random one would make each run a change unless the present verifier were read first, which only superusers may do.
+
+    :param cluster: as ``_catalog.Server`` has it, with the database, which plays no part: a role is the same in all.
     """
-    return hashlib.sha256("\0".join(("chatia.kanban_rollback", cluster, role)).encode()).digest()[:SALT_BYTES]
+    server = cluster.rsplit("/", 1)[0]
+    return hashlib.sha256("\0".join(("chatia.kanban_rollback", server, role)).encode()).digest()[:SALT_BYTES]
 
 
 def verifier(password: str, salt: bytes, iterations: int = ITERATIONS) -> str:

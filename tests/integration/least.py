@@ -17,6 +17,7 @@ from tests.integration import playbook
 from tests.integration.module import Modules, Result
 from tests.integration.place import Database
 from tests.integration.test_integrity_lanes import BY_TAG as CARDLESS_BY_TAG
+from tests.playbooks.runner import Run
 from tests.support.dataset import DataSet
 from tests.support.servers import Postgres, workspace
 
@@ -101,7 +102,15 @@ class Place:
         return self.modules.having(**DataSet().flag_options())
 
     def bootstrap(self, state: str = "present", **variables: Any) -> Result:
-        """Run the database part of the role ``bootstrap``, as a superuser."""
+        """Run the database part of the role ``bootstrap``, as a superuser; return what it said of the ledger."""
+        done = self.play(state, **variables)
+        assert done.rc == 0, done.output
+        return playbook.kept(self.directory)
+
+    def play(
+        self, state: str = "present", databases: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any
+    ) -> Run:
+        """Run it as ``bootstrap`` does, whatever comes of it; ``databases``: hosts with variables of their own."""
         given = {
             "ansible_connection": "local",
             "ansible_python_interpreter": "{{ ansible_playbook_python }}",
@@ -125,11 +134,10 @@ class Place:
         }
         # None: the role's own default.
         given = {name: value for name, value in given.items() if value is not None}
-        hosts = playbook.inventory(self.directory, given, db={"db1": {}})
+        hosts = playbook.inventory(self.directory, given, db=databases or {"db1": {}})
         done = playbook.run(self.directory, playbook.written(self.directory, PLAY), *hosts)
-        assert done.rc == 0, done.output
         assert self.password not in done.output
-        return playbook.kept(self.directory)
+        return done
 
     def as_role(self, statement: str) -> None:
         """Run a statement as that role; raises the server's error."""
@@ -138,10 +146,13 @@ class Place:
 
 
 @contextmanager
-def bootstrapped(shape: Mapping[str, Any] = SHAPE, **variables: Any) -> Iterator[Place]:
-    """Give a place whose role is made, on a server of its own, where PUBLIC has no rights on the database or schema."""
+def unprepared(shape: Mapping[str, Any] = SHAPE, version: int | None = None) -> Iterator[Place]:
+    """Give a place whose role is not made yet, on a server of its own, where PUBLIC has no rights on database or schema.
+
+    ``version``: of the server; its programs must be there.
+    """
     settings = {"shared_preload_libraries": "pg_stat_statements", "log_min_messages": "fatal"}
-    with workspace() as directory, Postgres(directory / "own", settings, fsync=False) as server:
+    with workspace() as directory, Postgres(directory / "own", settings, version=version, fsync=False) as server:
         db = Database(server, "kanban")
         server.create_database(db.name)
         with db.connect() as session:
@@ -149,6 +160,12 @@ def bootstrapped(shape: Mapping[str, Any] = SHAPE, **variables: Any) -> Iterator
         db.rows('CREATE TABLE "Queue" (job text, secret text)')
         db.rows("REVOKE ALL ON DATABASE kanban FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC")
         db.rows("CREATE EXTENSION pg_stat_statements")
-        made = Place(db, "stopper", secrets.token_hex(8), directory, {})
+        yield Place(db, "stopper", secrets.token_hex(8), directory, {})
+
+
+@contextmanager
+def bootstrapped(shape: Mapping[str, Any] = SHAPE, **variables: Any) -> Iterator[Place]:
+    """Give such a place whose role is made."""
+    with unprepared(shape) as made:
         made.said = made.bootstrap(**variables)
         yield made

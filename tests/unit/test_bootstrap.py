@@ -29,14 +29,20 @@ def test_the_example_of_rfc_7677() -> None:
     )
 
 
-def test_the_same_at_each_run_and_another_for_each_role_cluster_and_password() -> None:
-    asked = [("a", "r", "1"), ("b", "r", "1"), ("a", "s", "1"), ("a", "r", "2"), ("a", "1", "r")]
+def test_the_same_at_each_run_and_another_for_each_role_server_and_password() -> None:
+    asked = [("a", "r", "1/5"), ("b", "r", "1/5"), ("a", "s", "1/5"), ("a", "r", "2/5"), ("a", "1", "r/5")]
     assert [scram_verifier(*one) for one in asked] == [scram_verifier(*one) for one in asked]
     assert len({scram_verifier(*one) for one in asked}) == len(asked)
     salts = {salt_of(role, cluster) for _password, role, cluster in asked}
     assert len(salts) == 4
     assert {len(salt) for salt in salts} == {16}
     assert re.fullmatch(r"SCRAM-SHA-256\$4096:[^$:]{24}\$[^$:]{44}:[^$:]{44}", scram_verifier(*asked[0]))
+
+
+@pytest.mark.parametrize("server", ["7301223344556677889", "10.0.0.1:5432", "/var/run/postgresql:5432"])
+def test_the_same_in_each_database_of_a_server(server: str) -> None:
+    assert scram_verifier("a", "r", f"{server}/5") == scram_verifier("a", "r", f"{server}/16384")
+    assert scram_verifier("a", "r", f"{server}/5") != scram_verifier("a", "r", f"{server}1/5")
 
 
 def test_what_is_a_verifier_goes_as_it_is() -> None:
