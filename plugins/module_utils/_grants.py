@@ -39,6 +39,18 @@ class Reads:
             self.left_out.append(row)
 
 
+def refuse_administrators(cursor: Cursor, roles: Sequence[str]) -> None:
+    """Refuse a role that exists and may administer the server; raises BadInput with what to do."""
+    for role, attributes, statement in cursor.rows(queries.ADMINISTRATORS, {"roles": list(roles)}):
+        raise BadInput(
+            "role_administers",
+            f"Role {role} is there already, and is {attributes}.",
+            "It is to have the least rights, and nothing is taken away here from a role that others may be using. "
+            "Nothing was changed in the database.",
+            f"If it is nobody else's, type as a superuser: {statement} Otherwise name another role (kanban_role).",
+        )
+
+
 def find_reads(cursor: Cursor, reads: Sequence[Mapping[str, Any]], statements: Sequence[str]) -> Reads:
     """Return what is read: the tables and columns that are named, and what queries need; raises ServerError."""
     found = Reads()

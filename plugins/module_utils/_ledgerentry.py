@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._grants imp
     grant_entry,
     grant_ledger,
     grant_reads,
+    refuse_administrators,
     revoke_entry,
     revoke_reads,
 )
@@ -80,6 +81,8 @@ def set_ledger(login: Login, request: LedgerRequest, check_mode: bool) -> dict[s
 
 
 def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
+    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        refuse_administrators(cursor, request.grant_to)
     if check_mode:
         unmarked = request.environment is not None and facts.state.environment is None
         return {"changed": not facts.state.usable or unmarked}

@@ -45,6 +45,8 @@ options:
     description:
       - Roles that get the privileges on the ledger that the modules need, and lose any others that they had there. Only
         O(repairs) adds the right to write what a repair or a restore records.
+      - A role that is a superuser, or that may create databases or roles, is refused by O(state=present), also in check
+        mode; one that does not exist yet passes there.
     type: list
     elements: str
     default: []

@@ -147,7 +147,7 @@ class Place:
 
 @contextmanager
 def unprepared(shape: Mapping[str, Any] = SHAPE, version: int | None = None) -> Iterator[Place]:
-    """Give a place whose role is not made yet, on a server of its own, where PUBLIC has no rights on database or schema.
+    """Give a place without the role, on a server of its own, where PUBLIC has no rights on the database or schema.
 
     ``version``: of the server; its programs must be there.
     """

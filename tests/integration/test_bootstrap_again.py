@@ -6,14 +6,20 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from psycopg2 import sql
 
 from tests.integration.least import Place, unprepared
 from tests.playbooks.runner import Run
+from tests.support import binaries
 from tests.support.dataset import DataSet
+from tests.support.servers import ServerError
 
+GROUPS = ["pg_read_all_data", "pg_read_all_stats"]
 ATTRIBUTES = "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = %s"
 
 
@@ -29,11 +35,66 @@ def changed(run: Run) -> list[str]:
     return found
 
 
+@pytest.fixture(params=[15, 17])
+def owned(request: pytest.FixtureRequest) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """A place whose tables a role owns that may create schemas and roles, and the variables that make it the login."""
+    try:
+        binaries.postgres(request.param)
+    except ServerError as missing:
+        pytest.skip(str(missing))
+    with unprepared(version=request.param) as place:
+        password, db = secrets.token_hex(8), place.db
+        db.rows(sql.SQL("CREATE ROLE owner LOGIN CREATEROLE PASSWORD {}").format(sql.Literal(password)))
+        db.rows("ALTER DATABASE kanban OWNER TO owner; ALTER SCHEMA public OWNER TO owner")
+        tables = (
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+        for (table,) in db.rows(tables):
+            db.rows(f"ALTER TABLE {table} OWNER TO owner")
+        if request.param >= 16:
+            # From then on CREATEROLE alone does not make anybody a member of such roles.
+            db.rows(f"GRANT {', '.join(GROUPS)} TO owner WITH ADMIN OPTION")
+        yield (
+            place,
+            {
+                "kanban_postgresql_user": "owner",
+                "kanban_postgresql_password": password,
+                "bootstrap_memberships": GROUPS,
+            },
+        )
+
+
+def test_a_role_that_is_no_superuser_runs_it_again(owned: tuple[Place, dict[str, Any]]) -> None:
+    place, owner = owned
+    assert "Make the least-privileged role" in changed(place.play(**owner))
+    assert place.db.rows(ATTRIBUTES, (place.role,)) == [(True, False, False, False)]
+    # Only who may read pg_authid sees whether the password is the same; by its grants the newer server's owner may.
+    assert changed(place.play(**owner)) == ([] if place.db.version >= 16 else ["Set its password"])
+    place.password = secrets.token_hex(8)
+    assert changed(place.play(**owner)) == ["Set its password"]
+    place.as_role('SELECT FROM "Companies"')
+    assert changed(place.play("absent", **owner))
+    assert place.db.rows(ATTRIBUTES, (place.role,)) == []
+
+
 @pytest.fixture
 def bare() -> Iterator[Place]:
     """A place in which nothing was bootstrapped yet."""
     with unprepared() as place:
         yield place
+
+
+def test_a_role_that_is_there_and_administers_is_named_and_left_as_it_is(bare: Place) -> None:
+    bare.db.rows(f"CREATE ROLE {bare.role} LOGIN SUPERUSER CREATEDB")
+    refused = bare.play()
+    assert refused.rc != 0, refused.output
+    assert f"Role {bare.role} is there already, and is SUPERUSER, CREATEDB." in refused.text, refused.output
+    statement = f"ALTER ROLE {bare.role} NOSUPERUSER NOCREATEDB NOCREATEROLE;"
+    assert f"type as a superuser: {statement}" in refused.text
+    assert (bare.db.rows(ATTRIBUTES, (bare.role,)), bare.db.has_ledger()) == ([(True, True, True, False)], False)
+    # The line is ready to be typed.
+    bare.db.rows(statement)
+    assert changed(bare.play())
 
 
 def test_two_databases_of_one_server_give_one_role_one_password(bare: Place) -> None:

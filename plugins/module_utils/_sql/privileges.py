@@ -32,6 +32,15 @@ SELECT ARRAY(SELECT name FROM unnest(%(columns)s::text[]) AS name
              WHERE NOT has_column_privilege(%(role)s, %(table)s::oid, name, 'SELECT')),
        has_schema_privilege(%(role)s, %(schema)s, 'USAGE')
 """
+# Which of these roles is an administrator, of what, and the statement that ends it, which only a superuser may run.
+ADMINISTRATORS = """
+SELECT rolname::text,
+       concat_ws(', ', CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
+                 CASE WHEN rolcreaterole THEN 'CREATEROLE' END),
+       format('ALTER ROLE %%I NOSUPERUSER NOCREATEDB NOCREATEROLE;', rolname)
+FROM pg_roles WHERE rolname = ANY(%(roles)s) AND (rolsuper OR rolcreatedb OR rolcreaterole)
+ORDER BY 1 LIMIT 1
+"""
 GRANT_SCHEMA = "GRANT USAGE ON SCHEMA {schema} TO {role}"
 GRANT_READ = "GRANT SELECT ({columns}) ON {table} TO {role}"
 REVOKE_READ = "REVOKE ALL ON {table} FROM {role}; REVOKE ALL ON SCHEMA {schema} FROM {role}"
