@@ -97,6 +97,34 @@ def test_a_role_that_is_there_and_administers_is_named_and_left_as_it_is(bare: P
     assert changed(bare.play())
 
 
+def memberships(place: Place) -> list[str]:
+    """Return what the role is a member of."""
+    members = "SELECT DISTINCT roleid::regrole::text FROM pg_auth_members WHERE member = %s::regrole ORDER BY 1"
+    return [row[0] for row in place.db.rows(members, (place.role,))]
+
+
+def test_memberships_are_taken_back_with_the_next_bootstrap(bare: Place) -> None:
+    bare.db.needs(14, "there is no pg_read_all_data")
+    bare.bootstrap(bootstrap_memberships=[*GROUPS, "pg_signal_backend"])
+    # What somebody else made it a member of stays.
+    bare.db.rows(f"CREATE ROLE others; GRANT others TO {bare.role}")
+    taken_back, granted = changed(bare.play(bootstrap_memberships=GROUPS[1:]))
+    # What it could read as a member it is then granted column by column.
+    assert (taken_back, granted[:15]) == ("Take back what it needs no longer", "Make the ledger")
+    assert memberships(bare) == ["others", *GROUPS[1:]]
+    assert changed(bare.play(bootstrap_memberships=GROUPS[1:])) == []
+    # None at all, and another role's grant.
+    if bare.db.version >= 16:
+        bare.db.rows(f"CREATE ROLE dba; GRANT {GROUPS[1]} TO dba WITH ADMIN OPTION")
+        bare.db.rows(f"SET ROLE dba; GRANT {GROUPS[1]} TO {bare.role}")
+        left = bare.play(bootstrap_memberships=[])
+        assert left.rc != 0, left.output
+        assert f'REVOKE "{GROUPS[1]}" FROM "{bare.role}" GRANTED BY …;' in left.text.replace("\\", ""), left.output
+        bare.db.rows(f"REVOKE {GROUPS[1]} FROM {bare.role} GRANTED BY dba")
+    assert bare.play(bootstrap_memberships=[]).rc == 0
+    assert memberships(bare) == ["others"]
+
+
 def test_two_databases_of_one_server_give_one_role_one_password(bare: Place) -> None:
     bare.db.server.create_database("second")
     with bare.db.connect(dbname="second") as session:
