@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
@@ -239,14 +239,25 @@ def let_through(cursor: Cursor, function: str, dormant: bool) -> None:
         _replace_body(cursor, function, queries.NO_OP_BODY)
 
 
+def latch_holders(cursor: Cursor) -> list[str]:
+    """Return the incidents whose latches are up."""
+    return sorted({row[4] for row in cursor.rows(queries.LATCHES, {}) if row[4]})
+
+
 def lower_latches(
-    session: Session, target: Target | None = None, incident_id: str | None = None, purge: bool = False
+    session: Session,
+    target: Target | None = None,
+    incident_id: str | None = None,
+    purge: bool = False,
+    check: Callable[[Cursor], None] | None = None,
 ) -> list[str]:
     """Let everything pass at once, then drop what was made on demand; return what stayed behind as a pass-through.
 
     :param target: only this flag's latch; None means all latches of this ledger.
     :param incident_id: only latches of this incident: closing an old one must not unlatch the one in progress.
     :param purge: drop dormant ones, too.
+    :param check: asked before anything is lowered, and again before that, and each removal, is committed: a stop that
+        began in between could not raise its latch then. What it raises keeps them as they are.
 
     Raises ServerError if even the function cannot be replaced (it belongs to another role).
     """
@@ -254,8 +265,12 @@ def lower_latches(
         found = cursor.rows(queries.LATCHES, {})
         found = [row for row in found if target is None or row[0] == _names(target).function]
         found = [row for row in found if incident_id is None or row[4] in (None, incident_id)]
+        if check:
+            check(cursor)
         for function, dormant in sorted({(row[0], row[5]) for row in found}):
             let_through(cursor, function, dormant)
+        if check:
+            check(cursor)
     left = []
     for function, trigger, schema, table, _incident, dormant in found:
         if dormant and not purge:
@@ -268,6 +283,8 @@ def lower_latches(
                 cursor.run(sql.SQL(queries.DROP_FUNCTION).format(function=identifier(function)), {})
                 if dormant:
                     cursor.run(sql.SQL(queries.DROP_DORMANT).format(**_dormant_names(function)), {})
+                if check:
+                    check(cursor)
         except ServerError as error:
             left.append(f"{trigger} on {schema}.{table}: {error.what}")
     return left

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgerclosing as closing
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._grants import (
@@ -27,7 +29,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     look_at_ledger,
     refuse_replica,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import install_latch, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import (
+    install_latch,
+    latch_holders,
+    lower_latches,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
     READ_SECONDS,
@@ -159,12 +165,14 @@ def _names(role: str, target: Target) -> dict[str, sql.Composable]:
 
 def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
     changed = facts.state.present
-    if facts.state.usable and not request.force:
-        _refuse_open(session)
+    check = _refuse_open if facts.state.usable and not request.force else None
+    if check:
+        with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            check(cursor)
     if check_mode:
         return {"changed": changed}
     if changed:
-        left = lower_latches(session, purge=True)
+        left = lower_latches(session, purge=True, check=check)
         if left:
             raise BadInput(
                 "latch_in_the_way",
@@ -172,8 +180,7 @@ def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: 
                 "It lets everything pass now, but its function is in the ledger's schema, which therefore stays.",
                 "Run it again when the table is free, as the table's owner.",
             )
-        with session.transaction(READ_SECONDS, 2.0) as cursor:
-            cursor.run(queries.DROP, {})
+        _drop(session, check)
     with session.transaction(READ_SECONDS, 2.0) as cursor:
         target = find_target(cursor, request.flag) if request.flag else None
         reads, mends = _rights(cursor, request, ever=True)
@@ -199,13 +206,50 @@ def _purge(session: Session, facts: Facts, request: LedgerRequest, check_mode: b
     return {"changed": any(purged.values()), **purged}
 
 
-def _refuse_open(session: Session) -> None:
-    with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-        names = [row["incident_id"] for row in ledger.list_incidents(cursor, only_open=True)]
+def _drop(session: Session, check: Callable[[Cursor], None] | None) -> None:
+    """Drop the schema as soon as nobody uses it, without blocking anybody; raises KanbanError."""
+    give_up_at = time.monotonic() + closing.TRY_SECONDS
+    while True:
+        try:
+            with session.transaction(READ_SECONDS, 2.0, settings=closing.SETTINGS) as cursor:
+                # Who opens an incident has committed by then, or waits for this and finds no ledger.
+                cursor.run(queries.LOCK, {})
+                tables = [identifier(queries.SCHEMA, name) for (name,) in cursor.rows(queries.TABLES, {})]
+                if tables:
+                    cursor.run(sql.SQL(queries.LOCK_TABLES).format(tables=sql.SQL(", ").join(tables)), {})
+                if check:
+                    check(cursor)
+                cursor.run(queries.DROP, {})
+                return
+        except Timeout as error:
+            if time.monotonic() > give_up_at:
+                raise KanbanError(
+                    "busy",
+                    f"The ledger is as before: somebody uses it, and has for {closing.TRY_SECONDS:g} s. {error.what}",
+                    "A stop, a repair or a dump may be under way.",
+                    "Run the same command again once that has ended.",
+                ) from error
+            time.sleep(closing.PAUSE_SECONDS)
+
+
+def _refuse_open(cursor: Cursor) -> None:
+    """Refuse while somebody needs the ledger; raises BadInput."""
+    if not ledger.ledger_state(cursor).usable:
+        return  # Somebody else has removed it meanwhile.
+    names = [row["incident_id"] for row in ledger.list_incidents(cursor, only_open=True)]
+    forced = "say force (-e '{kanban_break_glass: {what: [ledger], reason: ...}}')."
     if names:
         raise BadInput(
             "open_incidents",
             f"Incidents are open in this ledger: {', '.join(names[:10])}.",
-            "With the ledger goes the knowledge of who had the flag; nobody could undo them. Nothing was removed.",
-            "Undo and close them first, or say force (-e '{kanban_break_glass: {what: [ledger], reason: ...}}').",
+            "With the ledger goes the knowledge of who had the flag; nobody could undo them. The ledger is as before.",
+            f"Undo and close them first, or {forced}",
+        )
+    up = latch_holders(cursor)
+    if up:
+        raise BadInput(
+            "open_incidents",
+            f"A latch is up in this ledger, though its incident is closed: {', '.join(up[:10])}.",
+            "A stop may be under way, and its latch keeps tenants off. The ledger is as before.",
+            f"See who is at work and run it again once that has ended, or {forced}",
         )

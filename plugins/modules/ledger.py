@@ -19,7 +19,8 @@ options:
   state:
     description:
       - V(present) creates it. V(absent) removes it with everything recorded in it, the latches, and what O(grant_to)
-        was granted on O(flag), O(reads), O(repairs) and the tables of O(queries); it refuses while an incident is open.
+        was granted on O(flag), O(reads), O(repairs) and the tables of O(queries); it refuses while an incident is open
+        or a latch is up.
       - V(purged) removes what repairs put into quarantine, and what M(chatia.kanban_rollback.incident_files) keeps, for
         incidents that were closed more than O(retention_days) ago, and nothing else. Such a repair can then no longer
         be undone. Its record stays, and the purge is an event of the incident.
@@ -143,7 +144,8 @@ options:
     type: bool
     default: false
   force:
-    description: Remove the ledger although incidents are open. This is an override, to be given with a reason.
+    description:
+      - Remove the ledger although incidents are open or a latch is up. This is an override, to be given with a reason.
     type: bool
     default: false
 extends_documentation_fragment:

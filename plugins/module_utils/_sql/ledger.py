@@ -98,6 +98,12 @@ CREATE TABLE kanban_rollback.leases (
 SET_META = """
 INSERT INTO kanban_rollback.meta (key, value) VALUES (%(key)s, %(value)s) ON CONFLICT (key) DO NOTHING
 """
+# Before it is dropped: tried, never waited for, because whoever waits for such a lock has a kill wait behind it.
+TABLES = """
+SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'kanban_rollback' AND c.relkind = 'r'
+"""
+LOCK_TABLES = "LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE NOWAIT"
 DROP = "DROP SCHEMA IF EXISTS kanban_rollback CASCADE"
 
 # What a role needs on each table to run every module on an existing ledger, and no more (test_grants.py takes each
