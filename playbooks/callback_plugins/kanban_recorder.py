@@ -22,6 +22,7 @@ description:
 import functools
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._started: dict[tuple[str, str], float] = {}
         self._jobs: dict[tuple[str, str], str] = {}
         self._failure = ""
+        self._begun = False
+        # Ansible counts on from one playbook of a command to the next, and keeps what the roles hand on.
+        self._before: dict[str, Counter[str]] = {}
+        self._handed_on: set[str] = set()
 
     def fail(self, error: Exception) -> None:
         """Stop recording; the end of the run reports only the kind of error, because its text may hold anything."""
@@ -96,8 +101,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._failure = ""
         self._started.clear()
         self._jobs.clear()
+        self._handed_on.clear()
         # The first playbook of a command began when the command was read; a later one begins now.
-        began = run_began(time.time()) if self._recorder is None else time.time()
+        began = time.time() if self._begun else run_began(time.time())
+        self._begun = True
         self._recorder = Recorder(began, file.stem, facts)
 
     @_safely
@@ -149,14 +156,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     @_safely
     def _end(self, stats: Any) -> None:
+        before, self._before = self._before, {name: Counter(getattr(stats, name)) for name in _COUNTS}
         if self._recorder is None:
             return
         told = stats.custom.get("_run", {})
-        facts = {name: str(told[name])[:100] for name in EXIT if name in told}
-        troubled = sorted({*stats.failures, *stats.dark})
-        recap = {name: sum(getattr(stats, name).values()) for name in _COUNTS}
+        facts = {name: str(told[name])[:100] for name in EXIT if name in told and name in self._handed_on}
+        counts = {name: now - before.get(name, Counter()) for name, now in self._before.items()}
+        troubled = sorted({*counts["failures"], *counts["dark"]})
+        recap = {name: sum(count.values()) for name, count in counts.items()}
         recap["failed"], recap["unreachable"] = recap.pop("failures"), recap.pop("dark")
-        data = {"exit": facts, "hosts": len(stats.processed), "recap": recap, "troubled": troubled[:_MOST_TROUBLED]}
+        hosts = len({host for count in counts.values() for host in count})
+        data = {"exit": facts, "hosts": hosts, "recap": recap, "troubled": troubled[:_MOST_TROUBLED]}
         self._recorder.end(time.time(), data)
 
     def _ended(self, result: Any, **status: bool) -> None:
@@ -177,6 +187,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             module = self._began(host, answer, module)
         if names:
             self._name(answer)
+        if stats:
+            self._handed_on.update((answer.get("ansible_stats") or {}).get("data") or ())
         changed = bool(result.is_changed())
         told = answer if (ours or stats) and "censored" not in answer else {}
         self._recorder.task_ended(

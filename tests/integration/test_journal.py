@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration import playbook
 from tests.integration.crowd import on, population
 from tests.integration.journals import Place, lines, tasks
 from tests.integration.module import Modules
 from tests.integration.place import Database
+from tests.playbooks.runner import CHECKOUT
 
 OPEN = "INC-OPEN"
 HOSTILE = "<script>{{ 7*7 }}</script>"
@@ -202,3 +205,52 @@ def test_a_controller_that_is_killed_leaves_whole_lines(place: Place) -> None:
     run = place.run("scenario3", kanban_incidents_dir="/proc/none", kanban_incident_id="INC-2")
     assert run.output.count("The run's journal is not whole") == 1, run.output
     assert "/proc/none" in run.output
+
+
+ONE = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.run}
+    - ansible.builtin.set_stats: {data: {kanban_verdict: contained}, aggregate: false}
+    - name: Switch it off
+      chatia.kanban_rollback.feature_flag:
+        {login_unix_socket: /nonexistent, state: disabled, incident_id: INC-1, table: x}
+      ignore_errors: true
+"""
+OTHER = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: chatia.kanban_rollback.run}
+    - ansible.builtin.fail: {msg: before it hands anything on}
+"""
+
+
+def test_a_second_playbook_of_a_command_is_a_run_of_its_own(directory: Path) -> None:
+    (directory / "callback_plugins").mkdir()
+    recorder = "callback_plugins/kanban_recorder.py"
+    (directory / recorder).symlink_to(CHECKOUT / "playbooks" / recorder)
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "kanban_incidents_dir": str(directory / "incidents"),
+        "kanban_incident_id": "INC-1",
+    }
+    for name, text in (("one.yml", ONE), ("other.yml", OTHER)):
+        (directory / name).write_text(text, encoding="utf-8")
+    run = playbook.run(directory, "other.yml", *playbook.inventory(directory, variables), "one.yml", "one.yml")
+    assert run.rc == 2, run.output
+    assert "journal is not whole" not in run.output
+    found = sorted((lines(file) for file in (directory / "incidents/INC-1").iterdir()), key=lambda each: each[0]["at"])
+    assert [each[0]["data"]["playbook"] for each in found] == ["one", "one", "other"]
+    # Ansible counts on, and keeps what was handed on; each begins after the end of the one before.
+    assert found[0][-1]["at"] < found[1][0]["at"] < found[1][-1]["at"] < found[2][0]["at"]
+    ends = [each[-1]["data"] for each in found]
+    assert [end["exit"] for end in ends] == [{"kanban_verdict": "contained"}, {"kanban_verdict": "contained"}, {}]
+    assert [(end["recap"]["ok"], end["recap"]["ignored"], end["recap"]["failed"]) for end in ends] == [
+        (3, 1, 0),
+        (3, 1, 0),
+        (1, 0, 1),
+    ]
+    assert [(end["hosts"], end["troubled"]) for end in ends] == [(1, []), (1, []), (1, ["localhost"])]
