@@ -20,11 +20,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledg
     ledgers_unread,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportscreen import report_screen
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import (
-    days_of,
-    open_incidents,
-    what_is_over,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import days_of, what_is_over
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionledgers import open_incidents
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionscreen import retention_screen
 
 

@@ -24,6 +24,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import directories, list_files
 
+# The most incidents that one answer lists.
+MOST_INCIDENTS = 10_000
+
 
 def read_incidents(
     login: Login,
@@ -32,12 +35,13 @@ def read_incidents(
     events: int,
     state_dir: str | None,
     users: UsersRequest | None = None,
-    *,
-    done: bool = False,
+    incidents: int = 100,
+        done: bool = False,
 ) -> dict[str, Any]:
     """Return what ``incident_info`` shows; raises KanbanError.
 
     :param users: how to count users, too; None to count none.
+    :param incidents: how many to list at most.
     :param done: whether to read what was done in open incidents, too.
     """
     session = Session(login, APPLICATION)
@@ -47,6 +51,7 @@ def read_incidents(
         result: dict[str, Any] = {
             "changed": False,
             "incidents": [],
+            "more_incidents": False,
             "open": [],
             "prior_files": files,
             "lease": None,
@@ -59,7 +64,7 @@ def read_incidents(
         }
         if facts.state.usable:
             with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-                meant, read = _read(cursor, incident_id, events)
+                meant, read = _read(cursor, incident_id, events, incidents)
                 result.update(read)
                 if done:
                     result["done"] = progress.read_done(cursor)
@@ -79,16 +84,18 @@ def _shown(event: Event) -> dict[str, Any]:
     return {**shown, "data": {"name": event.data.get("name")}} if event.source == SOURCE else shown
 
 
-def _read(cursor: Any, incident_id: str | None, events: int) -> tuple[str | None, dict[str, Any]]:
+def _read(cursor: Any, incident_id: str | None, events: int, most: int) -> tuple[str | None, dict[str, Any]]:
     """Return which incident is meant, if that is clear, and what the ledger has about it and about all."""
+    most = max(1, min(most, MOST_INCIDENTS))
     canonical = ledger.find_incident(cursor, incident_id) if incident_id else None
     if incident_id and canonical is None:
         incidents = []
     else:
-        incidents = ledger.list_incidents(cursor, canonical)
+        incidents = ledger.list_incidents(cursor, canonical, limit=most + 1)
     result: dict[str, Any] = {
         "known_as": canonical,
-        "incidents": incidents,
+        "incidents": incidents[:most],
+        "more_incidents": len(incidents) > most,
         "open": ledger.list_incidents(cursor, only_open=True),
         "lease": ledger.read_lease(cursor, LEASE),
         "kills": ledger.count_kills(cursor),

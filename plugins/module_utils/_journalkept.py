@@ -10,7 +10,8 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportledger import moment_of
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY, Known, folders
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import DAY
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionledgers import Known, folders, known_from
 
 # At most so many incidents, or journals that do not hold, are named one by one.
 SHOWN = 10
@@ -19,10 +20,6 @@ WARNED_DAYS = 7
 # People write in these files. What they wrote is put into the ledgers before it goes here, of so many incidents a run.
 OWN = ("incident.md", "postmortem.md", "checklists.md", "words.md")
 MOST_WORDS = 20
-
-
-def _known(known: Mapping[str, Any]) -> Known:
-    return Known(frozenset(known["names"]), frozenset(known["closed"]), tuple(known["prior_files"]))
 
 
 def journals_over(
@@ -107,7 +104,7 @@ def _closed_for(known: Mapping[str, Any], answers: Sequence[Mapping[str, Any]], 
     """Return the days for which an incident has been closed in every ledger, by directory; none if a host is silent."""
     if known["silent"]:
         return {}
-    said = _known(known)
+    said = known_from(known)
     closed: dict[str, float] = {}
     for row in _rows(answers):
         at = moment_of(row.get("closed_at"))
@@ -157,7 +154,7 @@ def journal_screen(
     """
     if "journals" not in answer:
         return {"amiss": [f"JOURNALS NOT VERIFIED: {one_line(str(answer.get('msg') or 'no answer'))}"], "lines": []}
-    said = _known(known)
+    said = known_from(known)
     amiss = [f"JOURNAL NOT WHOLE: {one['path']}: {_why(one)}" for one in answer["journals"] if not one["holds"]]
     more = [f"{len(amiss) - SHOWN} more journals are not whole"] if len(amiss) > SHOWN else []
     amiss = amiss[:SHOWN] + more
@@ -195,7 +192,8 @@ def _of_incidents(journals: Sequence[Mapping[str, Any]], known: Known) -> list[s
 
 
 def _of_incident(name: str, journals: Sequence[Mapping[str, Any]], known: Known) -> str:
-    state = "open" if known.is_open_folder(name) else "closed" if known.is_closed_folder(name) else "in no ledger"
+    unknown = "not listed" if known.cut else "in no ledger"
+    state = "open" if known.is_open_folder(name) else "closed" if known.is_closed_folder(name) else unknown
     whole = [one for one in journals if one["holds"]]
     parts = [f"{len(whole)} of {len(journals)} {'holds' if len(whole) == 1 else 'hold'}"]
     cut = sum(1 for one in whole if one["cut"])

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Collection, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanifest import (
     FILE_NAME,
     Manifest,
@@ -25,116 +24,19 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmanife
     time_of,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import incident_folder
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, one_line
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._partsnames import unmatched
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import is_file_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionledgers import Known, known_from
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._triagewords import number_of
 
 DAY = 86400
 # What a run of pg_dump leaves when its host dies: `.<dump>.partial-<pid>`, `.<dump>.scratch-<pid>` (see _dumpplace).
 _LEFT_BY_A_RUN = re.compile(r"\..+\.(partial|scratch)-[0-9]+")
 _EVIDENCE = "evidence"
-# The most incidents that a ledger lists (see _ledger.list_incidents): if this many are open, there may be more.
-MOST_LISTED = 100
-# The inventory's group of databases; other groups of databases are made its children.
-GROUP = "db"
-
-
-@dataclass(frozen=True)
-class Known:
-    """What all ledgers say: names of open and of closed incidents, and files of prior values that no ledger has."""
-
-    names: frozenset[str]
-    closed: frozenset[str] = frozenset()
-    prior_files: tuple[str, ...] = ()
-
-    def is_open(self, incident_id: str) -> bool:
-        """Return whether an incident is open, by its whole id or by a file that is named after it."""
-        return incident_id in self.names or any(is_file_of(path, incident_id) for path in self.prior_files)
-
-    def is_open_folder(self, name: str) -> bool:
-        """Return whether a directory has the name of an open incident's evidence."""
-        return self.is_open(name) or any(name in folders(one) for one in self.names)
-
-    def is_closed_folder(self, name: str) -> bool:
-        """Return whether a directory has the name of a closed incident's evidence."""
-        return any(name in folders(one) for one in self.closed)
 
 
 def days_of(given: Any) -> int:
     """Return a retention in whole days, or 0 if it is invalid, which means that nothing is removed, not that all is."""
     value = number_of(given)
     return int(value) if value is not None and value >= 1 and value == int(value) else 0
-
-
-def folders(incident_id: str) -> set[str]:
-    """Return the names that an incident's directory can have: the playbooks', and the module's own choice."""
-    return {incident_folder(incident_id), safe_name(incident_id)}
-
-
-def open_incidents(
-    answers: Sequence[Mapping[str, Any]],
-    hosts: Sequence[str],
-    pattern: Any = "",
-    groups: Mapping[str, Sequence[str]] | None = None,
-    typed: bool = False,
-) -> dict[str, Any]:
-    """Return all ids of open (``names``) and ``closed`` incidents, ``prior_files`` and ``silent``, who left it unknown.
-
-    :param answers: answers of ``incident_info``, in the order of the hosts; empty for a host that gave none.
-    :param pattern: ``kanban_db_hosts``, as it was given.
-    :param groups: Ansible's groups: the hosts of each group, and of ``all``.
-    :param typed: whether the command line gave the pattern. The inventory's own says which databases are ours; a typed
-        one may leave some of them out.
-    """
-    names: set[str] = set()
-    closed: set[str] = set()
-    files: set[str] = set()
-    silent = _not_asked(hosts, pattern, groups or {}, typed)
-    for host, answer in zip(hosts, answers):
-        ledger = answer.get("ledger") or {}
-        if answer.get("failed") or "open" not in answer or "present" not in ledger:
-            silent.append(f"{host}: {answer.get('msg') or 'no answer'}")
-        elif ledger["present"] and not ledger.get("usable"):
-            silent.append(f"{host}: its ledger cannot be read as this role")
-        elif len(answer["open"]) >= MOST_LISTED:
-            silent.append(f"{host}: {MOST_LISTED} incidents are open in its ledger, and no more are listed")
-        else:
-            for incident in answer["open"]:
-                # Its evidence lies under the id that was asked for, beside that of a closed incident of this id.
-                names.update(ids_of(incident))
-            for incident in answer.get("incidents", []):
-                if incident.get("closed_at"):
-                    closed.update(_names_of(incident))
-            files.update(answer.get("prior_files", []))
-    return {"names": sorted(names), "closed": sorted(closed), "prior_files": sorted(files), "silent": silent}
-
-
-def _not_asked(hosts: Sequence[str], pattern: Any, groups: Mapping[str, Sequence[str]], typed: bool) -> list[str]:
-    """Return what has a ledger, by the inventory or by what was typed, but is not among the hosts.
-
-    An incident closed here may be open there: evidence and journals of both lie in the same directories.
-    """
-    found = [
-        f"{one_line(name)}: NOT ASKED: no host, and no group with hosts, has that name. Mend kanban_db_hosts"
-        for name in unmatched(pattern, groups)
-    ]
-    left_out = [one_line(host) for host in (groups.get(GROUP, ()) if typed else ()) if host not in hosts]
-    if left_out:
-        rest = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
-        it, one = ("them", "they are") if len(left_out) > 1 else ("it", "it is")
-        found.append(
-            f"{', '.join(left_out[:SHOWN])}{rest}: NOT ASKED: the inventory's group {GROUP} has {it}. "
-            f"Type it again without kanban_db_hosts, or name {it} too; where {one} gone for good, take {it} out of the "
-            "group"
-        )
-    return found
-
-
-def _names_of(incident: Mapping[str, Any]) -> list[str]:
-    return [incident["incident_id"], *incident.get("aliases", [])]
 
 
 @dataclass
@@ -164,8 +66,7 @@ def what_is_over(
     :param days: anything not older stays; less than 1 means no retention, and nothing is over.
     :param now: seconds since 1970.
     """
-    incidents = Known(frozenset(known["names"]), frozenset(known["closed"]), tuple(known["prior_files"]))
-    choice = _Choice(incidents, days, now)
+    choice = _Choice(known_from(known), days, now)
     if not known["silent"] and days >= 1:
         choice.dumps(posixpath.normpath(found["dump_dir"]), found["dumps"], found["manifests"])
         choice.evidence({posixpath.normpath(one) for one in found["incidents_dirs"]}, found["evidence"])
@@ -264,7 +165,7 @@ class _Choice:
         elif dump.days <= self._days:
             self.keep(dump.path, "dump", self._young())
         elif incident is not None and incident not in self._known.closed:
-            self.keep(dump.path, "dump", _not_closed(incident))
+            self.keep(dump.path, "dump", self._not_closed(incident))
         else:
             self.remove(dump.path, "dump", f"{incident or 'no incident'}, {dump.days:.0f} days old")
 
@@ -280,14 +181,14 @@ class _Choice:
             elif age <= self._days:
                 self.keep(str(path), "evidence", self._young())
             elif not self._known.is_closed_folder(name):
-                self.keep(str(path), "evidence", _not_closed(name))
+                self.keep(str(path), "evidence", self._not_closed(name))
             else:
                 self.remove(str(path), "evidence", f"{name}, {age:.0f} days old")
 
     def _young(self) -> str:
         return f"it is not older than {self._days} days"
 
-
-def _not_closed(incident_id: str) -> str:
-    # A ledger that was lost, restored from before the incident, or not asked, knows nothing about it.
-    return f"no ledger that was read knows {incident_id} as closed"
+    def _not_closed(self, incident_id: str) -> str:
+        # A ledger that was lost, restored from before the incident, or not asked, knows nothing about it.
+        knows = "lists" if self._known.cut else "knows"
+        return f"no ledger that was read {knows} {incident_id} as closed"

@@ -15,8 +15,12 @@ description:
   - Reads only. Also works without a ledger, and then lists the files that stood in for it on this host.
 options:
   incident_id:
-    description: One incident to return with its events, by its id or an alias. If omitted, the newest 100 are listed.
+    description: One incident to return with its events, by its id or an alias. If omitted, the newest are listed.
     type: str
+  incidents:
+    description: How many incidents to list at most, 10000 at the most.
+    type: int
+    default: 100
   events:
     description: How many events to return at most.
     type: int
@@ -96,6 +100,10 @@ incidents:
     age_seconds:
       description: Seconds since it was opened.
       type: int
+more_incidents:
+  description: Whether the ledger has more incidents than O(incidents), so that older ones are not listed.
+  returned: success
+  type: bool
 open:
   description: Incidents that are open, newest first.
   returned: success
@@ -242,6 +250,7 @@ def main() -> None:
         argument_spec={
             **postgres_spec(),
             "incident_id": {"type": "str"},
+            "incidents": {"type": "int", "default": 100},
             "events": {"type": "int", "default": 1000},
             "done": {"type": "bool", "default": False},
             "environment": {"type": "str"},
@@ -256,7 +265,7 @@ def main() -> None:
     params = module.params
 
     def work() -> Outcome:
-        names = ("incident_id", "environment", "events", "state_dir", "done")
+        names = ("incident_id", "incidents", "environment", "events", "state_dir", "done")
         asked = [params[f"users_{name}"] for name in ("table", "column", "query", "seconds")]
         users = UsersRequest(*asked) if params["users_table"] or params["users_query"] else None
         return read_incidents(login_from(params), **{name: params[name] for name in names}, users=users), None

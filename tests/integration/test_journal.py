@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder
 from tests.integration import playbook
 from tests.integration.crowd import on, population
 from tests.integration.journals import Place, lines, tasks
@@ -130,6 +131,33 @@ def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None
     assert "INC-NONE: neither a journal of it nor what a ledger tells of it is here" in last.screen
     assert sorted(path.name for path in (place.incidents / OPEN).iterdir()) == ["timings.json"]
     assert OPEN in (place.incidents / "index.md").read_text(encoding="utf-8")
+
+
+def test_what_is_over_goes_however_many_incidents_there_were_since(place: Place) -> None:
+    """Each rehearsal is an incident of its own."""
+    closed = """INSERT INTO kanban_rollback.incidents (incident_id, opened_at, closed_at)
+        SELECT name, closed, closed FROM (
+          SELECT 'INC-OLD' AS name, now() - interval '100 days' AS closed
+          UNION ALL SELECT 'INC-R' || i, now() - interval '80 days' FROM generate_series(1, 101) AS i
+        ) AS made RETURNING 1"""
+    place.db.rows(closed)
+    info = place.db.modules().ok
+    newest, whole = info("incident_info"), info("incident_info", incidents=103)
+    assert (len(newest["incidents"]), newest["more_incidents"]) == (100, True)
+    assert (len(whole["incidents"]), whole["more_incidents"]) == (103, False)
+    recorder = Recorder(time.time() - 100 * DAY, "scenario3", {"check_mode": False})
+    recorder.about(str(place.incidents), {})
+    recorder.name(Named("run-old", "INC-OLD", given=True))
+    recorder.end(time.time() - 100 * DAY, {"exit": {}, "hosts": 0, "recap": {}, "troubled": []})
+    evidence = place.incidents / "INC-OLD/evidence"
+    evidence.mkdir()
+    (evidence.parent / "plan-1.json").write_text("{}", encoding="utf-8")
+    for path in (evidence, *place.journals("INC-OLD")):
+        os.utime(path, (time.time() - 100 * DAY,) * 2)
+    report = place.run("report")
+    assert report.rc == 0, report.output
+    assert "journals of INC-OLD (closed): 1 of 1 holds" in report.screen
+    assert list((place.incidents / "INC-OLD").iterdir()) == []
 
 
 @pytest.mark.drill

@@ -86,6 +86,8 @@ def test_only_what_some_ledger_knows_as_closed_goes(place: Place) -> None:
         assert place.over({**NOBODY, "closed": closed}) == [by_hand]
         why = place.why({**NOBODY, "closed": closed})
         assert why[dump] == why[evidence] == "no ledger that was read knows INC-1 as closed"
+        why = place.why({**NOBODY, "closed": closed, "cut": True})
+        assert why[dump] == why[evidence] == "no ledger that was read lists INC-1 as closed"
     assert place.over({**NOBODY, "closed": ["INC-1"]}) == [dump, by_hand, evidence]
     # Closed in one database's ledger, open in another's.
     assert place.over({**NOBODY, "closed": ["INC-1"], "names": ["INC-1"]}) == [by_hand]

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _retention
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import MOST_LISTED, open_incidents
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _retentionledgers
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retentionledgers import (
+    MOST_LISTED,
+    open_incidents,
+)
 
 OPEN = {"incident_id": "INC-1", "aliases": ["INC-2", "INC-3"]}
 LEDGER = {"present": True, "usable": True}
@@ -25,7 +28,7 @@ def test_names_of_all_ledgers_with_their_aliases() -> None:
     ]
     found = open_incidents(answers, ["db1", "db2", "db3"])
     names = ["INC-1", "INC-2", "INC-3", "INC-4"]
-    assert found == {"names": names, "closed": [], "prior_files": ["/a"], "silent": []}
+    assert found == {"names": names, "closed": [], "prior_files": ["/a"], "cut": False, "silent": []}
 
 
 def test_closed_ones_with_their_aliases() -> None:
@@ -34,6 +37,11 @@ def test_closed_ones_with_their_aliases() -> None:
     found = open_incidents([{"open": [OPEN], "incidents": listed, "ledger": LEDGER}], ["db1"])
     assert found["names"] == ["INC-1", "INC-2", "INC-3"]
     assert found["closed"] == ["INC-7", "INC-8"]
+
+
+def test_a_ledger_that_lists_only_its_newest_does_not_deny_the_others() -> None:
+    told: dict[str, Any] = {"open": [], "incidents": [], "ledger": LEDGER, "more_incidents": True}
+    assert open_incidents([{**told, "more_incidents": False}, told], ["db1", "db2"])["cut"] is True
 
 
 def test_what_bears_the_id_that_an_open_incident_was_opened_as_stays() -> None:
@@ -50,7 +58,7 @@ def test_a_ledger_with_more_open_ones_than_it_lists_is_silent() -> None:
     silent = open_incidents([{"open": most, "ledger": LEDGER}], ["db1"])["silent"]
     assert silent == ["db1: 100 incidents are open in its ledger, and no more are listed"]
     # The number is the ledger's limit.
-    source = Path(_retention.__file__).with_name("_ledger.py").read_text(encoding="utf-8")
+    source = Path(_retentionledgers.__file__).with_name("_ledger.py").read_text(encoding="utf-8")
     assert f"only_open: bool = False, limit: int = {MOST_LISTED}\n" in source
 
 
