@@ -18,11 +18,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclel
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import LONGEST_LINE, event_of, moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import TooLong, lines_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import PREFIX, SUFFIX, incident_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import LARGEST_FILE, Words, read_words
 
-# How many journals of one incident are read, the newest ones.
+# How many journals of one incident are read: the oldest, which have the stop, and the newest, half of each.
 MOST_JOURNALS = 200
 WORDS_FILE = "words.md"
 # The note that a moment which people wrote was not understood, and how to write one.
@@ -94,8 +95,12 @@ def read_runs(directory: Path, incident_id: str, deadline: Deadline) -> tuple[li
     runs, warnings = [], []
     files = _journals(directory)
     if len(files) > MOST_JOURNALS:
-        warnings.append(f"{len(files) - MOST_JOURNALS} older journals of {incident_id} were not read.")
-    for file in files[-MOST_JOURNALS:]:
+        warnings.append(
+            f"{len(files) - MOST_JOURNALS} journals of {incident_id} were not read: those between the oldest and the "
+            f"newest {MOST_JOURNALS // 2}."
+        )
+        files = _both_ends(files)
+    for file in files:
         try:
             handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as opened:
@@ -125,8 +130,24 @@ def _once(runs: list[RunRecord], warnings: list[str]) -> list[RunRecord]:
     return list(found.values())
 
 
+def _both_ends(files: Sequence[Path]) -> list[Path]:
+    """Return the oldest and the newest; a name may be that of a job, 999 or 1000, and says nothing about that."""
+    ordered, half = sorted(files, key=_began), MOST_JOURNALS // 2
+    return ordered[:half] + ordered[-half:]
+
+
+def _began(file: Path) -> str:
+    """Return when a run began by its journal's first line, or else when the file was last written."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as opened:
+            return event_of(opened.readline(LONGEST_LINE))[0].at
+    except (OSError, ValueError, RecursionError):
+        return moment(file.lstat().st_mtime) if file.exists() else ""
+
+
 def _journals(directory: Path) -> list[Path]:
-    """Return regular files, sorted by name, which begins with the moment of the run."""
+    """Return regular files, sorted by name."""
     try:
         found = [file for file in directory.glob(f"{PREFIX}*{SUFFIX}") if stat.S_ISREG(file.lstat().st_mode)]
         if directory.exists():

@@ -36,7 +36,7 @@ def read_incidents(
     state_dir: str | None,
     users: UsersRequest | None = None,
     incidents: int = 100,
-        done: bool = False,
+    done: bool = False,
 ) -> dict[str, Any]:
     """Return what ``incident_info`` shows; raises KanbanError.
 

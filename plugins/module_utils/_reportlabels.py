@@ -169,8 +169,8 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
         "{journal} termina na última tela da execução: vem do ledger, ou a execução foi interrompida depois dela.",
     ),
     "journal_missing": (
-        "Run {journal} has no journal here or in the ledger: it is told by the ledger's own events alone ({where}).",
-        "A execução {journal} não tem diário aqui nem no ledger: só se contam os eventos do ledger ({where}).",
+        "No journal of run {journal} was read, here or from the ledger: its own events alone tell of it ({where}).",
+        "Nenhum diário da execução {journal} foi lido, aqui ou do ledger: só se contam os eventos do ledger ({where}).",
     ),
     "ledger_tells": ("{journal} lacks {where} steps of the ledger.", "{journal} não tem {where} passos do ledger."),
     "steps_left_out": (

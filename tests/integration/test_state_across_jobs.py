@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalrun import Named, Recorder
 from tests.integration.crowd import population
 from tests.integration.integrity import load
 from tests.integration.journals import Place, lines
@@ -98,7 +100,7 @@ def test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps(jobs: Jobs) 
     lost, there = jobs.run("report")
     assert lost.rc == 0, lost.output
     told = record_of(there, incident)
-    assert "não tem diário aqui nem no ledger: só se contam os eventos do ledger" in told
+    assert "foi lido, aqui ou do ledger: só se contam os eventos do ledger" in told
     assert "nenhum, só os eventos do ledger" in told
     assert "Feature flag desligada" in told
     times = json.loads((there / incident / "timings.json").read_text())
@@ -106,6 +108,37 @@ def test_a_report_on_an_empty_disk_is_made_of_what_the_ledger_keeps(jobs: Jobs) 
     # The better one that an earlier report has put there stays.
     there_still = jobs.db.modules().ok("incident_timings_info")["timings"]
     assert [one["runs"] for one in there_still] == [1]
+
+
+BIG = """INSERT INTO kanban_rollback.files (incident_id, name, at, run_id, text)
+    SELECT 'INC-BIG', 'investigation-' || n || '.md', now() + n * interval '1 second', 'r', repeat('x', 4194304)
+    FROM generate_series(1, 5) AS n RETURNING 1"""
+
+
+@pytest.mark.drill
+def test_what_one_answer_cannot_take_comes_with_the_next_and_the_stop_is_the_oldest(jobs: Jobs) -> None:
+    jobs.db.modules().ok("incident", incident_id="INC-BIG")
+    recorder = Recorder(time.time(), "scenario3", {"check_mode": False})
+    recorder.about(str(jobs.directory / "gone"), {})
+    recorder.name(Named("run-1", "INC-BIG", given=True))
+    recorder.end(time.time(), {"exit": {"kanban_verdict": "contained"}, "hosts": 0, "recap": {}, "troubled": []})
+    (journal,) = (jobs.directory / "gone/INC-BIG").iterdir()
+    file = {"name": journal.name, "text": journal.read_text()}
+    jobs.db.modules().ok("incident_files", incident_id="INC-BIG", files=[file])
+    jobs.db.rows(BIG)
+    # Asked once, the newest four fill the answer.
+    asked = jobs.db.modules().ok("incident_files", incident_id="INC-BIG", texts=True)
+    assert sorted(asked["left_out"]) == ["investigation-1.md", journal.name]
+    report, there = jobs.run("report")
+    assert (report.rc, report.recap("localhost")["rescued"]) == (0, 0), report.output
+    assert "journals of INC-BIG (open): 1 of 1 holds" in report.screen
+    assert (there / "INC-BIG" / journal.name).read_text() == journal.read_text()
+    assert [path.stat().st_size for path in (there / "INC-BIG").glob("investigation-*")] == [4194304] * 5
+    # What still does not come is named, and the rest is here.
+    jobs.ended()
+    less, there = jobs.run("report", "-e", "__communicate_most_answers=1")
+    assert f"could be brought here: there is more than 1 answers take: investigation-1.md, {journal.name}" in less.text
+    assert len(list((there / "INC-BIG").glob("investigation-*"))) == 4
 
 
 TABLES = ('"Tags"', '"Tickets"', '"TicketTags"')

@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicle import MOST_STEPS
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import moment_in, read_summary
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chronicleentry import (
+    MOST_JOURNALS,
+    moment_in,
+    read_summary,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclelines import MOST_LINES
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._chroniclesummary import summary_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journaldetails import details
-from tests.unit.chronicles import INCIDENT, OBJECTIVES, repaired, stopped
+from tests.unit.chronicles import INCIDENT, NOW, OBJECTIVES, Story, at, repaired, stopped
 
 
 def test_journals_that_are_cut_changed_or_of_another_incident(tmp_path: Path) -> None:
@@ -40,6 +45,27 @@ def test_journals_that_are_cut_changed_or_of_another_incident(tmp_path: Path) ->
         read_summary(str(tmp_path), " ", {}, 30)
     late = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 0)
     assert "no time left" in late["warnings"][0]
+
+
+@pytest.mark.parametrize("first", [100, 899])
+def test_of_many_journals_the_stop_is_read_and_the_last_run(tmp_path: Path, first: int) -> None:
+    """By what they say: a job's number is no text that sorts, and a file that comes from a ledger is of today."""
+    place = tmp_path / INCIDENT
+    place.mkdir()
+    for number, name in enumerate(range(first, first + MOST_JOURNALS + 1)):
+        run = Story("reenable", number * 60.0, f"{name}") if number else stopped(run_id=f"{name}").end(3, "contained")
+        file = place / f"journal-{name}.jsonl"
+        file.write_bytes(b"".join(run.lines))
+        os.utime(file, (NOW - number, NOW - number))
+    (place / "journal-other.jsonl").write_bytes(b"{")
+    found = read_summary(str(tmp_path), INCIDENT, OBJECTIVES, 30)
+    summary = found["summary"]
+    assert summary["scenario"] == "scenario3"
+    assert (summary["state"], summary["moments"]["contained"]) == ("contained", at(2))
+    assert (summary["decision"]["path"][0], summary["runs"][-1]["run_id"]) == ("scenario3", str(first + MOST_JOURNALS))
+    assert found["warnings"][0] == (
+        f"2 journals of {INCIDENT} were not read: those between the oldest and the newest {MOST_JOURNALS // 2}."
+    )
 
 
 @pytest.mark.parametrize(
