@@ -41,6 +41,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reporttimi
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wordsfile import make_words
 
 MESSAGES, MOST_MESSAGES, LARGEST_MESSAGE = "messages", 200, 262144
+# The most breaks of one ledger's chains that are passed on, one for each run.
+MOST_BREAKS = 100
 TIMINGS, RECORD = "timings.json", "incident.md"
 _MARKDOWN: Mapping[str, Callable[[Case], Sequence[Block]]] = {
     RECORD: record,
@@ -69,8 +71,8 @@ class ReportRequest:
 def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
     """Write what changed; return ``found``, ``files`` with the outcome of each, ``undecided``; raises KanbanError.
 
-    What a run did that no journal tells is read from the ledgers' events. Without either there is nothing to write, and
-    ``found`` is false.
+    ``chain_broken_at`` says which ledgers' events were changed. What a run did that no journal tells is read from the
+    ledgers' events. Without either there is nothing to write, and ``found`` is false.
     """
     deadline = Deadline(request.deadline)
     directory = directory_of(request.path, request.incident_id)
@@ -78,7 +80,8 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
     runs = with_ledgers(request.incident_id, runs, request.ledgers)
     if not runs:
         warnings += [_unread(request.unread_ledgers)] if request.unread_ledgers else []
-        return {"changed": False, "found": False, "files": [], "undecided": [], "keep": [], "warnings": warnings}
+        nothing: dict[str, Any] = {"changed": False, "found": False, "files": [], "undecided": [], "keep": []}
+        return {**nothing, "chain_broken_at": _broken(request.ledgers), "warnings": warnings}
     if not check_mode:
         make_folder(directory)
     with alone(directory, deadline, check_mode):
@@ -122,6 +125,7 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
         "state": summary["state"],
         "closed": case.closed_at is not None,
         "objective": summary["objective"],
+        "chain_broken_at": _broken(request.ledgers),
         "missing_labels": sorted(case.label.missing),
         # What preflight on another controller asks for.
         "keep": [{"name": TIMINGS, "text": json.dumps(told)}] if keeps else [],
@@ -132,6 +136,12 @@ def write_report(request: ReportRequest, check_mode: bool) -> dict[str, Any]:
 def _unread(ledgers: Sequence[str], so: str = ": these reports tell nothing of what stands there") -> str:
     said = "; ".join(one.rstrip(".") for one in ledgers)
     return f"A ledger was not read ({said}){so}. Type the same command again."
+
+
+def _broken(ledgers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the hosts whose ledger's chain of the incident's events does not hold, and where each breaks."""
+    found = [(str(row.get("host") or ""), list(map(str, row.get("chain_broken_at") or []))) for row in ledgers]
+    return [{"host": host, "where": where[:MOST_BREAKS]} for host, where in found if where]
 
 
 def _is_less(told: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> bool:

@@ -108,7 +108,9 @@ def _ledger(case: Case) -> str:
         return case.label("not_read")
     opened = f"{case.label('opened')} {case.moment(case.opened_at)}"
     closed = f"{case.label('closed')} {case.moment(case.closed_at)}" if case.closed_at else case.label("still_open")
-    return f"{opened}, {closed}"
+    broken = [str(row.get("host") or "") for row in case.ledgers if row.get("chain_broken_at")]
+    chain = case.label("broken", where=", ".join(broken)) if broken else case.label("holds")
+    return f"{opened}, {closed}; {case.label('chain')}: {chain}"
 
 
 def _timeline(case: Case) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
-# The most open boxes that are named per incident.
+# The most open boxes that are named per incident, and breaks of its chains in one ledger.
 _NAMED = 3
 # The most incidents that are named if the requested one is not known.
 _OTHERS = 5
@@ -41,6 +41,7 @@ def report_screen(
         if result.get("failed") or "files" not in result:
             amiss.append(f"REPORT NOT WRITTEN: {name}: {one_line(result.get('msg') or 'no answer')}")
             continue
+        amiss += [_changed(name, one) for one in result.get("chain_broken_at") or []]
         if not result.get("found") and "others" in choice:
             # Somebody typed it, perhaps wrongly, and would go on believing that there is a report.
             others = ", ".join(one_line(other) for other in choice["others"][:_OTHERS])
@@ -70,6 +71,12 @@ def report_screen(
     elif history and history.get("files"):
         lines.append(f"index of {history['incidents']} incidents and rehearsals: {', '.join(history['files'])}")
     return {"amiss": amiss, "lines": lines}
+
+
+def _changed(name: str, broken: Mapping[str, Any]) -> str:
+    where = [one_line(one) for one in broken["where"]]
+    said = f"{', '.join(where[:_NAMED])}{_more(where, _NAMED)}"
+    return f"LEDGER'S EVENTS CHANGED: {name} on {one_line(broken['host'])}: the chain of hashes breaks at {said}"
 
 
 def _line(name: str, result: Mapping[str, Any], check_mode: bool) -> str:

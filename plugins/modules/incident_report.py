@@ -132,6 +132,13 @@ objective:
   description: The objective, how long it took, and whether it was met.
   returned: when RV(found) is true
   type: dict
+chain_broken_at:
+  description:
+    - The C(host) of each of O(ledgers) whose events of the incident were changed or removed, and C(where), as in
+      RV(chatia.kanban_rollback.incident_info#module:chain_broken_at).
+  returned: success
+  type: list
+  elements: dict
 missing_labels:
   description: What the language lacks.
   returned: when RV(found) is true

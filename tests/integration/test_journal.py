@@ -161,6 +161,19 @@ def test_what_is_over_goes_however_many_incidents_there_were_since(place: Place)
 
 
 @pytest.mark.drill
+def test_events_that_were_changed_in_the_ledger_fail_the_report(place: Place) -> None:
+    for event in ("looked", "decided"):
+        place.db.modules().ok("incident", incident_id=OPEN, run_id="before", event={"phase": "assess", "event": event})
+    whole = place.run("report")
+    assert (whole.rc, "EVENTS CHANGED" in whole.screen) == (0, False), whole.output
+    place.db.rows("UPDATE kanban_rollback.events SET event = 'seen' WHERE event = 'looked' RETURNING 1")
+    report = place.run("report")
+    assert report.rc != 0, report.output
+    told = f"LEDGER'S EVENTS CHANGED: {OPEN} on db1: the chain of hashes breaks at before/1: changed"
+    assert told in report.screen, report.output
+
+
+@pytest.mark.drill
 def test_nothing_of_an_incident_goes_while_a_database_of_the_group_is_not_asked(place: Place) -> None:
     """The incident may be open in its ledger."""
     assert place.run("scenario3").rc == 0

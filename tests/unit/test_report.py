@@ -40,6 +40,25 @@ def test_what_a_ledger_told_is_not_written_over_while_it_is_silent(tmp_path: Pat
     assert "tell nothing of what stands there" in told["warnings"][0]
 
 
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [("pt_BR", "Sua cadeia de eventos: NÃO ÍNTEGRO: db1"), ("en", "Its chain of events: DOES NOT HOLD: db1")],
+)
+def test_a_ledger_whose_events_were_changed_is_named_by_the_page_and_the_result(
+    tmp_path: Path, locale: str, words: str
+) -> None:
+    ledger = {"host": "db1", "opened_at": "2027-01-15T08:00:00Z", "chain_broken_at": ["run-1/2: changed"]}
+    changed = [{"host": "db1", "where": ["run-1/2: changed"]}]
+    # Also without anything to report on.
+    assert report(tmp_path, ledgers=[ledger], locale=locale)["chain_broken_at"] == changed
+    place = lay_down(tmp_path, *eventful())
+    whole = {**ledger, "host": "db2", "chain_broken_at": []}
+    assert report(tmp_path, ledgers=[ledger, whole], locale=locale)["chain_broken_at"] == changed
+    assert words in (place / "report.html").read_text(encoding="utf-8")
+    assert report(tmp_path, ledgers=[whole], locale=locale)["chain_broken_at"] == []
+    assert words not in (place / "report.html").read_text(encoding="utf-8")
+
+
 def test_what_people_wrote_stays_and_only_what_differs_is_written(tmp_path: Path) -> None:
     place = lay_down(tmp_path, *eventful())
     plan = report(tmp_path, check_mode=True)
@@ -139,7 +158,7 @@ def test_timings_name_nobody(tmp_path: Path) -> None:
 
 def test_without_a_journal_there_is_no_report(tmp_path: Path) -> None:
     (tmp_path / INCIDENT).mkdir()
-    nothing: dict[str, Any] = {"files": [], "undecided": [], "keep": [], "warnings": []}
+    nothing: dict[str, Any] = {"files": [], "undecided": [], "keep": [], "chain_broken_at": [], "warnings": []}
     assert report(tmp_path) == {"changed": False, "found": False, **nothing}
     assert not list((tmp_path / INCIDENT).iterdir())
 

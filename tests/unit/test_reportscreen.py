@@ -69,6 +69,14 @@ def test_each_ledger_closes_its_own_incident_of_the_name_that_was_typed() -> Non
     assert incident_to_close([rows], "INC-7", [])["here"][0]["incident_id"] == "INC-7-2"
 
 
+def test_a_ledger_whose_events_were_changed_is_amiss_whether_or_not_there_is_a_report() -> None:
+    told = {"item": "INC-1", "files": [], "chain_broken_at": [{"host": "db1", "where": ["r\n1/2: changed"] * 4}]}
+    line = "LEDGER'S EVENTS CHANGED: INC-1 on db1: the chain of hashes breaks at " + "r 1/2: changed, " * 2
+    for more in ({"found": False}, {"found": True, "state": "contained"}):
+        assert report_screen([{**told, **more}], {})["amiss"] == [f"{line}r 1/2: changed and 1 more"]
+    assert report_screen([{**told, "found": False, "chain_broken_at": []}], {})["amiss"] == []
+
+
 def closing_screen(
     answers: list[dict[str, Any]], *rows: dict[str, Any], check_mode: bool = False
 ) -> dict[str, list[str]]:
