@@ -1,0 +1,100 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What bootstrap.yml does on a host, and on one where it may do nothing: the database comes first and gets all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.crowd import population
+from tests.integration.hosts_here import Machine
+from tests.integration.place import Database
+from tests.support import accounts
+
+
+@pytest.fixture
+def machine(db: Database, directory: Path) -> Machine:
+    """This machine as hosts, and a database without a ledger."""
+    population(db)
+    if os.geteuid() != 0:
+        pytest.skip("needs root, whose part this is about")
+    return Machine(db, directory)
+
+
+def ordinary(machine: Machine) -> tuple[str, tuple[str, ...]]:
+    """Give the directory to an account without privileges; return its name and how to run a command as it."""
+    account = accounts.unprivileged()
+    assert account
+    os.chown(machine.directory, account.uid, account.gid)
+    return account.name, ("/usr/bin/setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups")
+
+
+def test_a_managed_database_is_set_up_by_somebody_who_is_not_root(machine: Machine) -> None:
+    _account, prefix = ordinary(machine)
+    role = f"{machine.db.name}_ops"
+    managed: dict[str, Any] = {"ansible_connection": "local", "kanban_role": role}
+    run = machine.run(db={"db1": {}}, prefix=prefix, **managed)
+    assert run.rc == 0, run.output
+    machine.db.roles[role] = ""
+    assert machine.has_ledger
+    assert machine.db.value("SELECT count(*) FROM pg_roles WHERE rolname = %s", (role,)) == 1
+    assert "1 of 1 hosts are set up." in run.screen
+    assert "db1: This host is the controller" in run.screen
+    assert (machine.state.exists(), machine.runbooks.exists(), machine.recorded) == (False, False, [])
+    gone = machine.absent(db={"db1": {}}, prefix=prefix, **managed)
+    assert gone.rc == 0, gone.output
+    assert not machine.has_ledger
+    del machine.db.roles[role]
+
+
+@pytest.mark.drill
+def test_roots_part_is_done_although_modules_become_nobody(machine: Machine) -> None:
+    first = machine.run(db={"db1": {}})
+    assert first.rc == 0, first.output
+    assert machine.has_ledger
+    assert (machine.runbooks / "triage.md").is_file()
+    assert machine.run(db={"db1": {}}).recap("db1")["changed"] == 0
+    gone = machine.absent(db={"db1": {}})
+    assert gone.rc == 0, gone.output
+    assert sorted(machine.lib.iterdir()) == []
+    assert not machine.runbooks.exists()
+
+
+@pytest.mark.drill
+def test_where_nobody_can_become_root_the_database_is_set_up_and_the_screen_says_what_is_not(machine: Machine) -> None:
+    name, prefix = ordinary(machine)
+    without = {"ansible_become_exe": "/bin/false"}
+    run = machine.run(db={"db1": without}, prefix=prefix)
+    assert run.rc != 0
+    assert machine.has_ledger, run.output
+    assert f"{name} cannot become root here" in run.text
+    assert "Its directories and runbooks are not made, though its database is set up." in run.text
+    assert "docs/errors.md#no_root" in run.text
+    gone = machine.absent(db={"db1": without}, prefix=prefix)
+    assert gone.rc == 0, gone.output
+    assert not machine.has_ledger
+
+
+@pytest.mark.drill
+def test_a_plan_without_a_driver_says_so_and_the_database_follows_it(machine: Machine) -> None:
+    bare = machine.without_driver()
+    plan = machine.run("--check", "--diff", db={"db1": bare})
+    assert plan.rc == 0, plan.output
+    assert "db1: PLAN: python3-psycopg2 would be installed first" in plan.screen
+    assert (machine.has_ledger, machine.recorded) == (False, [])
+    run = machine.run(db={"db1": bare})
+    assert run.rc == 0, run.output
+    assert machine.has_ledger
+    assert "package python3-psycopg2" in machine.recorded
+    # Nobody installs anything on the controller, so there the plan fails as the run would.
+    (driver,) = machine.directory.glob("python/lib/*/site-packages/driver.pth")
+    driver.unlink()
+    local = machine.run("--check", db={"db1": {**bare, "ansible_connection": "local"}})
+    assert local.rc != 0
+    assert "psycopg2" in local.text, local.output
+    assert "would be installed first" not in local.text
