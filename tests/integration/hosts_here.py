@@ -17,25 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from ansible.plugins.connection import local
 
 from tests.integration import playbook
 from tests.integration.place import Database
 from tests.playbooks.runner import Run
 
-_CONNECTION = '''
-from ansible.plugins.connection.local import Connection as Local
-
-DOCUMENTATION = """
-name: here
-short_description: This machine, as if it were another
-description: [It is.]
-author: [nobody]
-"""
-
-
-class Connection(Local):
-    transport = "here"
-'''
 # A package manager that has one package: it lets an interpreter have what another one has.
 _PACKAGES = """
 from pathlib import Path
@@ -65,7 +52,10 @@ class Machine:
         self.lib.mkdir(mode=0o755)
         for name in ("connections", "modules"):
             (self.directory / name).mkdir()
-        (self.directory / "connections" / "here.py").write_text(_CONNECTION, encoding="utf-8")
+        # Ansible reads a connection's options from its own file.
+        source = Path(local.__file__).read_text(encoding="utf-8").replace("name: local", "name: here")
+        source = source.replace("transport = 'local'", "transport = 'here'")
+        (self.directory / "connections" / "here.py").write_text(source, encoding="utf-8")
 
     def without_driver(self) -> dict[str, Any]:
         """Return variables of a host whose Python has no driver until its package is installed."""

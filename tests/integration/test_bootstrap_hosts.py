@@ -98,3 +98,29 @@ def test_a_plan_without_a_driver_says_so_and_the_database_follows_it(machine: Ma
     assert local.rc != 0
     assert "psycopg2" in local.text, local.output
     assert "would be installed first" not in local.text
+
+
+@pytest.mark.drill
+def test_the_directory_of_prior_values_stays_with_the_database_on_a_machine_of_several_names(machine: Machine) -> None:
+    database = {"ansible_become": True, "ansible_become_user": "nobody"}
+    two: dict[str, Any] = {"db": {"prod-db": database}, "app": {"prod-app": {}}}
+    first = machine.run(**two)
+    assert first.rc == 0, first.output
+    assert (machine.state.owner(), machine.state.stat().st_mode & 0o777) == ("nobody", 0o700)
+    again = machine.run(**two)
+    assert {name: again.recap(name)["changed"] for name in ("prod-db", "prod-app")} == {"prod-db": 0, "prod-app": 0}
+    assert machine.state.owner() == "nobody"
+    # Of two databases, too, the second one does not take it from the first.
+    other = machine.run(db={"prod-db": {}})
+    assert other.rc == 0, other.output
+    assert machine.state.owner() == "nobody"
+    assert f"prod-db: {machine.state} stays with nobody" in other.screen
+
+
+@pytest.mark.drill
+def test_a_host_without_a_database_gets_no_directory_of_prior_values(machine: Machine) -> None:
+    run = machine.run("-e", "kanban_db_hosts=none", db={"db1": {}}, app={"app1": {}})
+    assert run.rc == 0, run.output
+    assert not machine.state.exists()
+    assert f"directory {machine.state}" not in machine.recorded
+    assert (machine.runbooks / "triage.md").is_file()
