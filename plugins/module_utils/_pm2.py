@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pathowners import foreign_link, not_roots_own
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import WHY, processes_of
 
 # Where node and pm2 usually are, for a PATH as short as sudo's.
@@ -41,6 +42,7 @@ class Pm2:
         try:
             uid = self.home.stat().st_uid
             owner = pwd.getpwuid(uid)
+            link = foreign_link(str(self.home), uid) if os.geteuid() == 0 else None
         except FileNotFoundError:
             raise _no("no_home", f"There is no directory {self.home}.", _elsewhere()) from None
         except KeyError:
@@ -50,6 +52,10 @@ class Pm2:
         if os.geteuid() not in (0, owner.pw_uid):
             me = f"uid {os.geteuid()}"
             raise _no("other_user", f"{self.home} belongs to {owner.pw_name}, and this runs as {me}.", _BECOME)
+        if link:
+            # Whoever made it would have pm2 run as an account of their choice.
+            what = f"{link} is a link that belongs neither to root nor to {owner.pw_name}, to whom it leads."
+            raise _no("other_user", what, "Give as pm2's home the directory itself.")
         return owner
 
     @property
@@ -94,7 +100,7 @@ class Pm2:
         """Return the argument list and the whole environment of one call; raises KanbanError."""
         owner = self.owner
         path = os.pathsep.join(dict.fromkeys([*os.environ.get("PATH", "").split(os.pathsep), *_DIRECTORIES]))
-        beside = self._beside_node()
+        beside = self._beside_node(owner)
         program = shutil.which(os.path.expanduser(self._program), path=os.pathsep.join((path, *beside)))
         if program is None:
             raise _no(
@@ -102,9 +108,14 @@ class Pm2:
                 f"There is no program {self._program}.",
                 "Give pm2's whole path (which pm2, as the application's user); nvm keeps it out of PATH.",
             )
+        program = os.path.abspath(program)
+        changed = _changed_by_others(owner, program)
+        if changed:
+            what = f"{self.home} is root's, and {changed} on the way to {program} may be changed by others."
+            raise _no("other_user", what, "Give a pm2 that only root can change, or the application's own home of pm2.")
         environment = {
             # pm2 starts with "env node", and nvm keeps node beside it.
-            "PATH": os.pathsep.join((os.path.dirname(os.path.abspath(program)), path, *beside)),
+            "PATH": os.pathsep.join((os.path.dirname(program), path, *beside)),
             "HOME": owner.pw_dir,
             "USER": owner.pw_name,
             "LC_ALL": "C.UTF-8",
@@ -112,11 +123,13 @@ class Pm2:
             # Otherwise its first use prints a banner and phones home.
             "PM2_DISCRETE_MODE": "true",
         }
-        as_owner = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--init-groups"]
+        # Not one that lies beside pm2, where the owner may have put it: this is still root.
+        setpriv = shutil.which("setpriv", path=path) or "/usr/bin/setpriv"
+        as_owner = [setpriv, f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--init-groups"]
         prefix = as_owner if os.geteuid() == 0 and owner.pw_uid != 0 else []
         return [*prefix, program, *arguments], environment
 
-    def _beside_node(self) -> list[str]:
+    def _beside_node(self, owner: pwd.struct_passwd) -> list[str]:
         """Return the directory of the node that the daemon runs with: nvm keeps pm2 there, and out of PATH."""
         if self.daemon is None:
             return []
@@ -124,7 +137,19 @@ class Pm2:
             node = os.readlink(f"/proc/{self.daemon}/exe")
         except OSError:
             return []
-        return [os.path.dirname(node)] if os.path.basename(node) == "node" else []
+        if os.path.basename(node) != "node" or _changed_by_others(owner, node):
+            return []
+        return [os.path.dirname(node)]
+
+
+def _changed_by_others(owner: pwd.struct_passwd, program: str) -> str | None:
+    """Return what others than root may change on the way to a program that would run as root."""
+    if os.geteuid() != 0 or owner.pw_uid != 0:
+        return None
+    try:
+        return not_roots_own(program)
+    except OSError:
+        return program
 
 
 def _run(command: list[str], environment: dict[str, str], seconds: float) -> str:

@@ -118,7 +118,7 @@ def test_pm2_is_run_as_the_owner_of_its_home_with_an_environment_of_its_own(
         nobody = pwd.getpwnam("nobody")
         os.chown(tmp_path, nobody.pw_uid, nobody.pw_gid)
         command, environment = Pm2(str(program), str(tmp_path)).command("jlist")
-        assert command[:3] == ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}"]
+        assert command[:3] == [shutil.which("setpriv"), f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}"]
         assert command[-2:] == [str(program), "jlist"]
         assert environment["HOME"] == nobody.pw_dir
 
