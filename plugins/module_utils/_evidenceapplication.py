@@ -15,13 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Iterator, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencehttp import SECONDS, Answer, split
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name, short_hash
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._openas import open_as, open_own
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2 import Pm2
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import log_paths
 
 PM2_SECONDS = 5.0
+# How long opening one log may take.
+OPEN_SECONDS = 1.0
 # If the patterns match more files than this, the list is cut before it is sorted.
 MOST_MATCHES = 2000
 _PIECE = 64 * 1024
@@ -67,33 +71,42 @@ class ApplicationSource:
             found = pm2.processes(folder.deadline.slice(PM2_SECONDS))
         except Exception:
             # What a process logged before it died is what matters most.
-            self._logs = glob.glob(f"{glob.escape(str(pm2.home))}/logs/*.log")
+            self._logs = _matches([f"{glob.escape(str(pm2.home))}/logs/*.log"])
             raise
         self._logs = log_paths(found)
         folder.write("processes.json", [json.dumps(found, indent=1).encode() + b"\n"], {"processes": len(found)})
 
     def _tails(self, folder: Folder) -> None:
         most = self._wanted.max_log_files
-        paths = _newest([*self._logs, *_matches(self._wanted.log_files)])
+        paths = _newest(self._logs, _matches(self._wanted.log_files))
         for path in paths[most:]:
             folder.lack("logs", f"{path}: only the {most} newest files are kept")
         for number, path in enumerate(paths[:most], 1):
             name = f"log-{number:02}-{safe_name(os.path.basename(path))}"
             try:
                 self._tail(folder, name, path)
+            except KanbanError as error:
+                folder.lack(name, f"{path}: {error.what}")
             except OSError as error:
                 folder.lack(name, f"{path}: {error.strerror or error}")
 
     def _tail(self, folder: Folder, name: str, path: str) -> None:
-        # A pipe in place of a log would block; only files are read.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = self._opened(path, folder)
         try:
-            size = os.fstat(handle).st_size
-            start = max(0, size - self._wanted.log_bytes)
-            facts = {"from": path, "whole_bytes": size, "truncated": start > 0}
-            folder.write(name, _pieces(handle, start, size), facts)
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is no ordinary file")
+            start = max(0, status.st_size - self._wanted.log_bytes)
+            facts = {"from": path, "whole_bytes": status.st_size, "truncated": start > 0}
+            folder.write(name, _pieces(handle, start, status.st_size), facts)
         finally:
             os.close(handle)
+
+    def _opened(self, path: str, folder: Folder) -> int:
+        """Open a log; where pm2 says that it is, the home's owner may have put a link to what only root may read."""
+        if self._pm2 and path in self._logs and os.geteuid() == 0:
+            return open_as(self._pm2.owner, path, folder.deadline.slice(OPEN_SECONDS))
+        return open_own(path)
 
     def _get(self, name: str, url: str, folder: Folder) -> None:
         parts = split(url)
@@ -110,18 +123,20 @@ def _matches(patterns: Sequence[str]) -> list[str]:
     return list(itertools.islice(found, MOST_MATCHES))
 
 
-def _newest(paths: Sequence[str]) -> list[str]:
-    """Return the regular files among the paths, each once, the most recently written first."""
-    found = {}
-    for path in paths:
-        real = os.path.realpath(path)
+def _newest(logs: Sequence[str], matches: Sequence[str]) -> list[str]:
+    """Return the regular files among the paths, each once, the most recently written first.
+
+    :param logs: what pm2 names, which stay as they are named: they are opened with its owner's rights.
+    """
+    found: dict[tuple[int, int], tuple[float, str]] = {}
+    for path in (*logs, *map(os.path.realpath, matches)):
         try:
-            status = os.stat(real)
+            status = os.stat(path)
         except OSError:
             continue
         if stat.S_ISREG(status.st_mode):
-            found[real] = status.st_mtime
-    return sorted(found, key=lambda path: (-found[path], path))
+            found.setdefault((status.st_dev, status.st_ino), (-status.st_mtime, path))
+    return [path for _age, path in sorted(found.values())]
 
 
 def _pieces(handle: int, start: int, end: int) -> Iterator[bytes]:

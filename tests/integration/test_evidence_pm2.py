@@ -54,6 +54,47 @@ def test_where_no_daemon_runs_none_is_started_and_its_logs_are_kept(pm2: Daemon,
     assert not processes.matching(lambda arguments: str(pm2.home) in " ".join(arguments)), "a daemon was started"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a file that the home's owner may not read")
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_link_in_place_of_a_log_takes_no_more_rights_than_its_owners(
+    pm2: Daemon, directory: Path, answers: bool
+) -> None:
+    out, error = pm2.log("api-out"), pm2.log("api-error")
+    wait_for(lambda: "said" in out.read_text() and "failed" in error.read_text(), "the logs")
+    if not answers:
+        pm2.run("kill")
+    (directory / "secret").write_text("root's own\n")
+    (directory / "secret").chmod(0o600)
+    error.unlink()
+    error.symlink_to(directory / "secret")
+    # A link of theirs to what they may read is followed.
+    out.rename(pm2.home / "moved")
+    out.symlink_to(pm2.home / "moved")
+    done = collector(directory, pm2=str(pm2.program), pm2_home=str(pm2.home)).ok("evidence")
+    assert "root's own" not in everything(directory / "evidence")
+    assert f"{error}: Permission denied" in reasons(done).values()
+    assert {entry["from"] for entry in index_of(done)["files"] if entry.get("from", "").endswith("out.log")} == {
+        str(out)
+    }
+    assert "said this" in everything(directory / "evidence")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a directory of another account")
+def test_a_home_that_is_somebodys_link_has_no_logs(pm2: Daemon, directory: Path) -> None:
+    (directory / "elsewhere/logs").mkdir(parents=True)
+    (directory / "elsewhere/logs/api.log").write_text("root's own\n")
+    link = pm2.home / "link"
+    link.symlink_to(directory / "elsewhere")
+    os.chown(link, pm2.home.stat().st_uid, -1, follow_symlinks=False)
+    log = directory / "app.log"
+    log.write_text("x")
+    options = {"pm2": str(pm2.program), "pm2_home": str(link), "log_files": [str(log)]}
+    done = collector(directory, **options).ok("evidence")
+    assert "root's own" not in everything(directory / "evidence")
+    assert [entry["from"] for entry in index_of(done)["files"]] == [str(log)]
+    assert any(f"{link}/logs/api.log: " in reason for reason in reasons(done).values())
+
+
 def test_a_pm2_that_hangs_costs_five_seconds(directory: Path) -> None:
     home = directory / "home"
     home.mkdir()
