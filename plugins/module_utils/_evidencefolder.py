@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, Generator, Iterable, Iterator, Mapping, Sequence, Tuple
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection, Timeout
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import INDEX, free_share, lock
 
 TIME_OVER = "the time was over"
@@ -179,7 +179,9 @@ def _try(folder: Folder, name: str, work: Callable[[Folder], None]) -> None:
     try:
         work(folder)
     except KanbanError as error:
-        folder.lack(name, error.what, again=isinstance(error, LostConnection))
+        # Locks that others hold, and connections that were few, are of that moment only.
+        passing = isinstance(error, (LostConnection, Timeout)) or error.code == "few_connections"
+        folder.lack(name, error.what, again=passing)
     except OSError as error:
         folder.lack(name, error.strerror or str(error), again=True)
     except Exception as error:

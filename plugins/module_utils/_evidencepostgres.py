@@ -100,7 +100,7 @@ class PostgresSource:
                 "few_connections",
                 f"Only {room} connections were free, and containment may need one, so this one was given back.",
                 "Parts of the evidence are missing.",
-                "Collect again under another label when connections are free.",
+                "Collect again when connections are free; it goes to a new directory beside this one.",
             )
 
     def _server(self, folder: Folder) -> None:

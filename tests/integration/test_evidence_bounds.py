@@ -34,6 +34,9 @@ def test_a_locked_catalog_costs_its_own_part_and_a_second(db: Database, director
     assert list(reasons(done)) == ["statements"]
     assert "lock timeout" in reasons(done)["statements"]
     assert 1000 <= done["elapsed_ms"] < 3000
+    assert done["complete"] is False
+    again = collector(db, directory).ok("evidence")
+    assert (again["changed"], again["complete"]) == (True, True), "nothing holds the lock any more"
 
 
 def test_a_server_that_freezes_is_left_in_time(frail: Postgres, directory: Path) -> None:
@@ -119,6 +122,15 @@ def test_few_connections_are_left_to_the_kill(frail: Postgres, directory: Path) 
         done = collector(db, directory, role).ok("evidence")
     assert {file["name"] for file in done["files"]} == {"activity.jsonl", "locks.jsonl", "index.json"}
     assert "containment may need one" in reasons(done)["tables"]
+    assert (done["complete"], document(done, "index.json")["complete"]) == (False, False)
+    (first,) = [Path(file["path"]) for file in done["files"] if file["name"] == "activity.jsonl"]
+    before = first.read_bytes()
+    db.rows(f'ALTER ROLE "{role}" CONNECTION LIMIT -1')
+    with db.as_role(role):
+        again = collector(db, directory, role).ok("evidence")
+    assert (again["changed"], again["complete"], again["unfinished"]) == (True, True, [str(first.parent)])
+    assert "tables.jsonl" in {file["name"] for file in again["files"]}
+    assert first.read_bytes() == before
 
 
 def test_where_it_cannot_be_written_the_next_place_takes_it(db: Database, directory: Path) -> None:

@@ -18,7 +18,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _evidencefolder, _evidenceplace
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    KanbanError,
+    LostConnection,
+    ServerError,
+    Timeout,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, Part, collect
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import (
     Place,
@@ -105,12 +110,20 @@ def test_a_part_that_fails_costs_the_others_nothing(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [LostConnection("lost_connection", "It was lost.", "why", "todo"), OSError(28, "No space left on device")]
+    "error",
+    [
+        LostConnection("lost_connection", "It was lost.", "why", "todo"),
+        Timeout("lock_timeout", "It was locked.", "why", "todo"),
+        ServerError("few_connections", "There were few.", "why", "todo"),
+        OSError(28, "No space left on device"),
+    ],
 )
 def test_what_another_try_could_bring_makes_it_incomplete(place: Place, error: Exception) -> None:
     _directory, index = made(place, lines("a", 1), fails("b", error))
     assert index["complete"] is False
-    assert index["missing"][0]["reason"] in ("It was lost.", "No space left on device")
+    assert index["missing"][0]["reason"] == (
+        error.what if isinstance(error, KanbanError) else "No space left on device"
+    )
 
 
 def test_a_part_that_hangs_is_left_behind_and_adds_nothing_later(place: Place) -> None:
