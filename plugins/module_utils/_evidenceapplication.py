@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import glob
 import http.client
-import itertools
 import json
 import os
 import stat
@@ -18,16 +16,22 @@ from typing import Iterator, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencefolder import Folder, Part
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencehttp import SECONDS, Answer, split
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencelogs import (
+    in_order,
+    logs_below,
+    matching,
+    named_logs,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import safe_name, short_hash
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._logfiles import rotated
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._openas import open_as, open_own
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2 import Pm2
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import log_paths
 
 PM2_SECONDS = 5.0
 # How long opening one log may take.
 OPEN_SECONDS = 1.0
-# If the patterns match more files than this, the list is cut before it is sorted.
-MOST_MATCHES = 2000
+# Of a log's rotated files, at most so many of the newest.
+MOST_ROTATED = 2
 _PIECE = 64 * 1024
 
 
@@ -52,7 +56,7 @@ class ApplicationSource:
     def __init__(self, wanted: Application) -> None:
         self._wanted = wanted
         self._pm2 = Pm2(wanted.pm2, wanted.pm2_home) if wanted.pm2 else None
-        self._logs: list[str] = []
+        self._logs: dict[str, int] = {}
         home = str(self._pm2.home) if self._pm2 else ""
         self.directory_name = f"application-{short_hash(chr(10).join((home, *wanted.log_files)))}"
 
@@ -71,42 +75,60 @@ class ApplicationSource:
             found = pm2.processes(folder.deadline.slice(PM2_SECONDS))
         except Exception:
             # What a process logged before it died is what matters most.
-            self._logs = _matches([f"{glob.escape(str(pm2.home))}/logs/*.log"])
+            self._logs = logs_below(str(pm2.home))
             raise
-        self._logs = log_paths(found)
+        self._logs = named_logs(found)
         folder.write("processes.json", [json.dumps(found, indent=1).encode() + b"\n"], {"processes": len(found)})
 
     def _tails(self, folder: Folder) -> None:
         most = self._wanted.max_log_files
-        paths = _newest(self._logs, _matches(self._wanted.log_files))
+        paths = in_order(self._logs, matching(self._wanted.log_files))
         for path in paths[most:]:
-            folder.lack("logs", f"{path}: only the {most} newest files are kept")
+            folder.lack("logs", f"{path}: only {most} logs are kept")
         for number, path in enumerate(paths[:most], 1):
-            name = f"log-{number:02}-{safe_name(os.path.basename(path))}"
-            try:
-                self._tail(folder, name, path)
-            except KanbanError as error:
-                folder.lack(name, f"{path}: {error.what}")
-            except OSError as error:
-                folder.lack(name, f"{path}: {error.strerror or error}")
+            kept = self._tail(folder, number, path, path, self._wanted.log_bytes)
+            self._older(folder, number, path, self._wanted.log_bytes - kept, paths)
 
-    def _tail(self, folder: Folder, name: str, path: str) -> None:
-        handle = self._opened(path, folder)
+    def _older(self, folder: Folder, number: int, path: str, left: int, paths: Sequence[str]) -> None:
+        """Keep the newest of a log's rotated files too, as far as they fit: what is sought may just have been moved."""
+        for older, status in rotated(path)[:MOST_ROTATED]:
+            if left <= 0:
+                return
+            if older in paths:
+                continue
+            if older.endswith(".gz") and status.st_size > left:
+                folder.lack(
+                    "logs", f"{older}: only {left} more bytes of this log are kept, and an archive is kept whole"
+                )
+                return
+            left -= self._tail(folder, number, older, path, left)
+
+    def _tail(self, folder: Folder, number: int, path: str, log: str, most: int) -> int:
+        """Keep the end of a file; return of how many bytes. ``log``: the log that it is, or was before a rotation."""
+        name = f"log-{number:02}-{safe_name(os.path.basename(path))}"
         try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError("it is no ordinary file")
-            start = max(0, status.st_size - self._wanted.log_bytes)
-            facts = {"from": path, "whole_bytes": status.st_size, "truncated": start > 0}
-            folder.write(name, _pieces(handle, start, status.st_size), facts)
-        finally:
-            os.close(handle)
+            handle = self._opened(path, log, folder)
+            try:
+                status = os.fstat(handle)
+                if not stat.S_ISREG(status.st_mode):
+                    raise OSError("it is no ordinary file")
+                start = max(0, status.st_size - most)
+                facts = {"from": path, "whole_bytes": status.st_size, "truncated": start > 0}
+                folder.write(name, _pieces(handle, start, status.st_size), facts)
+                return status.st_size - start
+            finally:
+                os.close(handle)
+        except KanbanError as error:
+            folder.lack(name, f"{path}: {error.what}")
+        except OSError as error:
+            folder.lack(name, f"{path}: {error.strerror or error}")
+        return 0
 
-    def _opened(self, path: str, folder: Folder) -> int:
-        """Open a log; where pm2 says that it is, the home's owner may have put a link to what only root may read."""
-        if self._pm2 and path in self._logs and os.geteuid() == 0:
+    def _opened(self, path: str, log: str, folder: Folder) -> int:
+        """Open a file; where pm2 says that it is, the home's owner may have put a link to what only root may read."""
+        if self._pm2 and log in self._logs and os.geteuid() == 0:
             return open_as(self._pm2.owner, path, folder.deadline.slice(OPEN_SECONDS))
-        return open_own(path)
+        return open_own(path, follow=path == log)
 
     def _get(self, name: str, url: str, folder: Folder) -> None:
         parts = split(url)
@@ -116,27 +138,6 @@ class ApplicationSource:
         except (OSError, http.client.HTTPException) as error:
             # The error's text may repeat the URL; its type does not.
             folder.lack(name, f"{parts.path or '/'}: {getattr(error, 'strerror', None) or type(error).__name__}")
-
-
-def _matches(patterns: Sequence[str]) -> list[str]:
-    found = itertools.chain.from_iterable(glob.iglob(os.path.expanduser(pattern)) for pattern in patterns)
-    return list(itertools.islice(found, MOST_MATCHES))
-
-
-def _newest(logs: Sequence[str], matches: Sequence[str]) -> list[str]:
-    """Return the regular files among the paths, each once, the most recently written first.
-
-    :param logs: what pm2 names, which stay as they are named: they are opened with its owner's rights.
-    """
-    found: dict[tuple[int, int], tuple[float, str]] = {}
-    for path in (*logs, *map(os.path.realpath, matches)):
-        try:
-            status = os.stat(path)
-        except OSError:
-            continue
-        if stat.S_ISREG(status.st_mode):
-            found.setdefault((status.st_dev, status.st_ino), (-status.st_mtime, path))
-    return [path for _age, path in sorted(found.values())]
 
 
 def _pieces(handle: int, start: int, end: int) -> Iterator[bytes]:

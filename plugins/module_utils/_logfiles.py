@@ -93,7 +93,7 @@ def read_log(path: str, wanted: Wanted, most: int, earlier: Earlier | None, dead
     """
     for _try in range(_TRIES):
         # Listed first, so that a file that is moved there meanwhile is not read twice.
-        older = _rotated(path)
+        older = rotated(path)
         log, changed = _read(path, older, wanted, most, earlier or {}, deadline)
         if not changed:
             return log
@@ -223,7 +223,7 @@ def _unpacked(handle: int, most: int, deadline: Deadline) -> tuple[bytes, bool, 
     return kept, total > most, False
 
 
-def _rotated(path: str) -> list[tuple[str, os.stat_result]]:
+def rotated(path: str) -> list[tuple[str, os.stat_result]]:
     """Return the older files of a log, the newest first, by the names that logrotate and pm2-logrotate give."""
     directory, base = os.path.split(path)
     stem, ending = os.path.splitext(base)

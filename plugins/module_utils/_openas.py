@@ -19,9 +19,9 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NUMBER = array.array("i", [0]).itemsize
 
 
-def open_own(path: str) -> int:
-    """Open a file for reading with this process's own rights; raises OSError."""
-    return os.open(path, _FLAGS)
+def open_own(path: str, follow: bool = True) -> int:
+    """Open a file for reading with this process's own rights; raises OSError. ``follow``: also if it is a link."""
+    return os.open(path, _FLAGS if follow else _FLAGS | os.O_NOFOLLOW)
 
 
 def open_as(owner: pwd.struct_passwd, path: str, seconds: float) -> int:
@@ -32,7 +32,7 @@ def open_as(owner: pwd.struct_passwd, path: str, seconds: float) -> int:
     if os.geteuid() != 0:
         return open_own(path)
     if owner.pw_uid == 0:
-        return os.open(path, _FLAGS | os.O_NOFOLLOW)
+        return open_own(path, follow=False)
     # Asked here: in the other process a name service could wait for what a thread held at the fork.
     groups = os.getgrouplist(owner.pw_name, owner.pw_gid)
     ours, theirs = socket.socketpair()

@@ -32,7 +32,6 @@ _STATE = (
     "disable_logs",
 )
 _USE = ("memory", "cpu")
-_LOGS = ("pm_out_log_path", "pm_err_log_path")
 
 
 def processes_of(text: str) -> list[dict[str, Any]]:
@@ -77,9 +76,3 @@ def _map(value: Any) -> Mapping[str, Any]:
 def _plain(value: Any) -> Any:
     """Return a number or text; anything else could hold what was not meant to be kept."""
     return value if value is None or isinstance(value, (str, int, float, bool)) else None
-
-
-def log_paths(processes: list[dict[str, Any]]) -> list[str]:
-    """Return the log files that the processes name, each once, in their order."""
-    named = [process.get(name) for process in processes for name in _LOGS]
-    return list(dict.fromkeys(path for path in named if isinstance(path, str) and path.startswith("/")))

@@ -162,11 +162,15 @@ options:
     elements: str
     default: []
   log_bytes:
-    description: Bytes from the end of each log file that are kept.
+    description:
+      - Bytes from the end of each log that are kept. If it has fewer, the ends of the two newest files that it was
+        rotated to are kept too, as far as they fit; a compressed one is kept whole or not at all.
     type: int
     default: 524288
   max_log_files:
-    description: How many log files are kept; those written most recently come first.
+    description:
+      - How many logs are kept. Those of processes that are not online come first, then error logs, then those written
+        most recently. RV(missing) names the others, and those that pm2 names where there is no such file.
     type: int
     default: 10
   urls:

@@ -24,7 +24,7 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2 import Pm2
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import log_paths, processes_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import processes_of
 
 SECRET = "tr0ub4dor"
 PROCESS: dict[str, Any] = {
@@ -92,13 +92,6 @@ def test_no_process_is_an_answer() -> None:
 def test_odd_processes_are_kept_as_far_as_they_are_plain(odd: dict[str, Any]) -> None:
     (kept,) = processes_of(json.dumps([odd]))
     assert SECRET not in json.dumps(kept)
-
-
-def test_log_files_are_named_once_and_whole() -> None:
-    kept = processes_of(
-        json.dumps([PROCESS, PROCESS, {"pm2_env": {"pm_out_log_path": "relative", "pm_err_log_path": 3}}])
-    )
-    assert log_paths(kept) == ["/home/deploy/.pm2/logs/api-out.log", "/home/deploy/.pm2/logs/api-error.log"]
 
 
 def test_pm2_is_run_as_the_owner_of_its_home_with_an_environment_of_its_own(
