@@ -32,8 +32,8 @@ MOMENTS = (
     "preserve : Gather what was begun beside containment",
     "job : Forget an earlier job",
     "job : Make a place for the job",
-    "job : Let both users write to it",
-    "job : Make one in it for what Ansible notes of the job",
+    "job : Let the job's user reach what is in it",
+    "job : Make one for what Ansible notes of the job",
     "job : Look for what killed runs have left",
     "preserve : Dump the tables, and prove the dump",
     "job : Wait until it is proven",
@@ -50,7 +50,11 @@ MOMENTS = (
 # On a host nothing depends on these, so each run of one incident is killed at the next of them.
 LATER = ("verdict : ", "communicate : ", "assess : ", "recover : ", "validate : ")
 # What only a run after a killed one does.
-AFTER = {"job : Let others begin, and read what became of theirs", "job : See which places that lay here are in use"}
+AFTER = {
+    "job : Let others begin, and read what became of theirs",
+    "job : Look for notes of those",
+    "job : See which places that lay here are in use",
+}
 FAST = "contain : Switch the flag off"
 _DONE = re.compile(r"^(ok|changed): ", re.MULTILINE)
 _ROLE = re.compile(r"\w+ : ")
