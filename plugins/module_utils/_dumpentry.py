@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumplook i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpmake import (
     Plan,
     Request,
+    check_time,
     check_time_and_room,
     dump_into,
     tables_of,
@@ -189,7 +190,8 @@ def _existing(plan: Plan) -> Manifest | None:
         raise _taken(dest, f"it is of database {manifest['database'].get('name')!r} on another server")
     if sorted(table["name"] for table in manifest["tables"]) != names:
         raise _taken(dest, f"it is of other tables: {', '.join(table['name'] for table in manifest['tables'])[:200]}")
-    check_files(dest, manifest, request.jobs)
+    # Nothing is written, so the room does not matter.
+    check_files(dest, manifest, request.jobs, look=lambda: check_time(plan))
     return manifest
 
 

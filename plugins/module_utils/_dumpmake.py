@@ -82,8 +82,8 @@ class Plan:
     deadline: Deadline
 
 
-def check_time_and_room(plan: Plan) -> None:
-    """Raise KanbanError when the time is over or the disk is about to be full: the database may live on it too."""
+def check_time(plan: Plan) -> None:
+    """Raise KanbanError when the time is over."""
     if plan.deadline.over:
         raise KanbanError(
             "deadline",
@@ -91,6 +91,11 @@ def check_time_and_room(plan: Plan) -> None:
             "What takes longer than it was given is ended, so that nothing is forgotten on the host.",
             "Give more deadline, more jobs or fewer tables, then run the same command again.",
         )
+
+
+def check_time_and_room(plan: Plan) -> None:
+    """Raise KanbanError when the time is over or the disk is about to be full: the database may live on it too."""
+    check_time(plan)
     free = free_bytes(plan.dest)
     if free < plan.request.min_free:
         raise KanbanError(
@@ -213,7 +218,7 @@ def tables_of(source: Source, rows: Sequence[int | None], data: Mapping[int, str
 
 def _manifest(plan: Plan, directory: Path, started_at: str, shot: Snapshot, rows: list[int]) -> Manifest:
     contents = parse_contents(listing([plan.programs.path("pg_restore"), "--list", str(directory)]))
-    files = file_entries(directory, plan.request.jobs)
+    files = file_entries(directory, plan.request.jobs, lambda: check_time_and_room(plan))
     leaves = {oid: str(leaf) for oid, leaf in plan.source.leaves.items()}
     data = match_contents(contents, leaves, [entry["name"] for entry in files])
     server = plan.source.server

@@ -20,6 +20,7 @@ from tests.integration.dumps import (
     fill,
     left_in,
     partial_bytes,
+    program,
     sessions_of,
     slow_table,
 )
@@ -207,6 +208,20 @@ def test_a_deadline(db: Database, dest: Path) -> None:
         told = running.result()
         assert running.seconds < 2 + 3
     assert told["error"]["code"] == "deadline", told
+    nothing_left(db, dest)
+
+
+def test_a_deadline_that_comes_while_the_files_are_read(db: Database, dest: Path, directory: Path) -> None:
+    fill(db)
+    # The files are read for their checksums when this has listed the contents.
+    programs = directory / "bin"
+    programs.mkdir()
+    (programs / "pg_dump").symlink_to(program("pg_dump"))
+    (programs / "pg_restore").write_text(
+        f'#!/bin/sh\n[ "$1" = --list ] && sleep 4\nexec {program("pg_restore")} "$@"\n'
+    )
+    (programs / "pg_restore").chmod(0o755)
+    dumping(db, dest, bin_dir=str(programs), deadline=3).fails("deadline", "pg_dump")
     nothing_left(db, dest)
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,16 @@ def test_it_is_found_where_policies_would_hide_rows_by_now(db: Database, role: s
     found = dumping(db, dest, role).ok("pg_dump")
     assert (found["changed"], found["tables"]) == (False, made["tables"])
     dumping(db, dest.with_name("another"), role).fails("row_level_security", "pg_dump")
+
+
+def test_a_deadline_that_comes_while_a_dump_that_is_there_is_read(db: Database, dest: Path) -> None:
+    fill(db)
+    dumping(db, dest).ok("pg_dump")
+    slow = next(dest.glob("*.dat.*"))
+    slow.unlink()
+    os.mkfifo(slow)
+    feed = f"for piece in 1 2 3 4 5 6 7 8 9 10 11 12; do head -c 1M /dev/zero; sleep 0.5; done >{slow}"
+    for check in (False, True):
+        with subprocess.Popen(["/bin/sh", "-c", feed], stderr=subprocess.DEVNULL):
+            dumping(db, dest, deadline=2).fails("deadline", "pg_dump", check=check)
+    assert left_in(dest.parent) == [dest.name]
