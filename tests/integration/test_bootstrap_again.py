@@ -26,7 +26,8 @@ ATTRIBUTES = "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole FROM pg_r
 def changed(run: Run) -> list[str]:
     """Return the names of the tasks that changed anything, without the test's own, which writes the result."""
     assert run.rc == 0, run.output
-    found, task = [], ""
+    found: list[str] = []
+    task = ""
     for line in run.output.splitlines():
         if heading := re.match(r"TASK \[(?:\S+ : )?(.*)\] \*", line):
             task = heading[1]

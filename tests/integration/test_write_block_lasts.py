@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.integration.blocks import KEY, OURS, OWNER
 from tests.integration.blocks import Place as Block
@@ -17,7 +18,7 @@ from tests.integration.place import Database
 def test_a_block_with_a_short_expiry_is_held_until_it_is_renewed(db: Database, directory: Path) -> None:
     population(db)
     with Block.started() as redis, db.connect() as writer, writer.cursor() as cursor:
-        given = {
+        given: dict[str, Any] = {
             "kanban_redis_hosts": "db1",
             "kanban_redis_host": redis.server.host,
             "kanban_redis_port": redis.server.port,
