@@ -142,26 +142,6 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
         assert "NOTHING TO PUT BACK" in nothing.screen
 
 
-def test_a_host_whose_own_variables_call_it_production_is_left_alone(place: Staging) -> None:
-    before = place.rows()
-    variables = place.directory / "host_vars"
-    variables.mkdir()
-    for host, environment, why in (
-        ("db1", "production", "db1: This is 'production': rows are planted on rehearsal hosts only."),
-        ("app1", "production", "app1: This is 'production': rows are planted on rehearsal hosts only."),
-        ("db1", "qa", "db1: its kanban_environment is 'qa', but the run's is 'staging'"),
-    ):
-        file = variables / f"{host}.json"
-        file.write_text(json.dumps({"kanban_environment": environment}))
-        hosts = ("-i", "app1,", "-e", "kanban_app_hosts=app1") if host == "app1" else ()
-        run = place.rehearse(*hosts, "-e", "kanban_rehearse=scenario1", **SHORT)
-        assert (run.rc, place.db.has_ledger()) == (2, False), run.output
-        assert "REFUSED: nothing was changed." in run.screen
-        assert why in run.screen
-        assert place.rows() == before
-        file.unlink()
-
-
 @pytest.mark.drill
 def test_it_is_refused_and_nothing_is_changed(place: Staging) -> None:
     before = place.rows()

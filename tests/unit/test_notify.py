@@ -1,14 +1,13 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is bold and what is foreign in a message, what is due in an outbox, and what the last screen says about it."""
+"""What is bold and what is foreign in a message, and what is due in an outbox."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,7 +37,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknow
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifymail import mail_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifypager import event_of, page_incident
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyresult import messages_lines, result_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyslack import payload
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifytext import (
     foreign,
@@ -213,16 +211,6 @@ def test_a_route_that_is_none_keeps_nobody_else_from_being_told(wrong: str, show
         bad_routes([alone, options(routes=[])])
 
 
-def test_the_last_screen_names_a_route_that_is_none() -> None:
-    said = "Messages: nobody is told by slack:@oncall, mail:a b: no such route. See "
-    for check, route in (
-        (False, Route("pagerduty", SENT)),
-        (False, Route("pagerduty", DRY)),
-        (True, Route("pagerduty")),
-    ):
-        assert screen(route, bad=("slack:@oncall", "mail:a b"), check=check)[-1].startswith(said)
-
-
 def test_the_outbox_keeps_what_it_was_given_and_nothing_else_is_taken_for_a_message() -> None:
     new = wanted(options(), "INC-1", "2026", False)
     assert message_of(json.loads(json.dumps(new.as_json()))) == new
@@ -284,38 +272,3 @@ def test_what_was_told_stays_as_it_was_told() -> None:
     dry = message("one", Route("slack:#a", DRY))
     assert merged(dry, new).routes[0].status == PENDING
     assert merged(dry, dry).routes[0].status == DRY
-
-
-def screen(*routes: Route, bad: tuple[str, ...] = (), check: bool = False) -> list[str]:
-    after = [message("one", *routes)]
-    planned = [message("one", *routes)] if check else []
-    return messages_lines(result_of([], after, planned, [], bad, [], Path("/o"), True), check)
-
-
-def test_the_last_screen_says_what_was_told_and_what_was_not() -> None:
-    slack = Route("slack:#incidents", FAILED, error="429, too many requests")
-    assert screen(Route("pagerduty", SENT), slack) == [
-        "Messages: 1 sent, 1 not (slack #incidents: 429, too many requests); report.yml sends what is missing again"
-    ]
-    (first, second) = screen(Route("mail:executives", UNKNOWN, error="no answer in time"))
-    assert first == "Messages: 0 sent"
-    assert "1 it is not known whether they arrived (mail executives: no answer in time)" in second
-    assert "kanban_notify_again=true" in second
-    # A message that may be sent twice is sent again by itself.
-    (pager,) = screen(Route("pagerduty", UNKNOWN, error="no answer in time"))
-    assert pager.startswith("Messages: 0 sent, 1 not (pagerduty: no answer in time); report.yml")
-    # A channel that may not be made does not count as missing, but is reported all the same.
-    made = Route("slack:#new", FAILED, error="the channel could not be made: missing_scope", final=True)
-    assert screen(made) == [
-        "Messages: 0 sent",
-        "Messages: slack #new: the channel could not be made: missing_scope",
-    ]
-    refused = Route("mail:users", SENT, error="not taken for 1 of 9 addresses: gone@x.example (550)")
-    assert screen(refused)[1:] == ["Messages: mail users: not taken for 1 of 9 addresses: gone@x.example (550)"]
-    assert screen(Route("pagerduty", DRY))[0].startswith("Messages: 1 written and none sent (dry run), in /o")
-    assert screen() == ["Messages: nobody was told: no route is configured; what would have been told is in /o"]
-    assert screen(Route("status_page"), check=True) == ["Messages: would send 1: one to status page"]
-    dry = "Messages: would write 1 and send none (dry run): one to status page"
-    assert screen(Route("status_page", DRY), check=True) == [dry]
-    failed = {"failed": True, "msg": "the disk\nis full"}
-    assert messages_lines(failed) == ["Messages: nobody was told: the disk is full"]

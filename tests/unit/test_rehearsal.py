@@ -137,11 +137,10 @@ def test_a_host_whose_own_variables_call_it_otherwise_stops_all(wanted: str, hos
 @pytest.mark.parametrize("code", ["production", "no_environment"])
 def test_where_nothing_may_be_planted_nothing_is_switched_on(wanted: str, code: str) -> None:
     error = {"code": code, "what": "Not here.", "todo": "Go elsewhere."}
-    data = {"failed": True, "msg": "x", "error": error}
-    found = decide(wanted, data=data)
+    found = decide(wanted, data={"failed": True, "msg": "x", "error": error})
     assert (found["goes"], found["refused"]) == (False, ["db1: Not here. Go elsewhere."])
     # Scenario 1 plants nothing, so it needs no right to.
-    other = {**data, "error": {**error, "code": "no_right"}}
+    other = {"failed": True, "msg": "x", "error": {**error, "code": "no_right"}}
     assert decide(wanted, data=other)["goes"] == (wanted == "scenario1")
 
 
