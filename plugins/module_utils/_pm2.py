@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._openas import open_own
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pathowners import foreign_link, not_roots_own
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2list import WHY, processes_of
 
@@ -26,6 +27,7 @@ _NO_NODE = (127, 126)
 # The title of a daemon's process, with its home.
 _DAEMON = re.compile(r"PM2 v\S+: God Daemon \((/[^\x00-\x1f]{1,200})\)")
 _SOCKET_SECONDS = 1.0
+_PID_BYTES = 64
 
 
 class Pm2:
@@ -62,7 +64,12 @@ class Pm2:
     def daemon(self) -> int | None:
         """The daemon's pid from its own file; None if no daemon runs."""
         try:
-            pid = int((self.home / "pm2.pid").read_text())
+            # A pipe in its place does not hold this up, nor does a file without end.
+            handle = open_own(str(self.home / "pm2.pid"))
+            try:
+                pid = int(os.read(handle, _PID_BYTES))
+            finally:
+                os.close(handle)
             os.kill(pid, 0)
         except PermissionError:
             return pid

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,25 @@ def test_a_node_of_the_account_does_not_say_where_roots_pm2_lies(home: Path, the
             assert (refused.value.code, (theirs / "told").exists()) == ("no_program", False)
         finally:
             daemon.kill()
+
+
+@pytest.mark.parametrize("way", ["pipe", "endless"])
+def test_what_has_no_end_in_place_of_the_pid_holds_nothing_up(home: Path, way: str) -> None:
+    (home / "pm2.pid").unlink()
+    if way == "pipe":
+        os.mkfifo(home / "pm2.pid")
+    else:
+        (home / "pm2.pid").symlink_to("/dev/zero")
+    code = (
+        "import sys; from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pm2 import Pm2\n"
+        "print(Pm2('pm2', sys.argv[1]).daemon)"
+    )
+    command = [sys.executable, "-c", f"import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n{code}"]
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [*command, str(home)], env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=10
+    )
+    assert done.stdout == "None\n", done.stderr
 
 
 def test_a_setpriv_that_lies_beside_pm2_is_not_run_as_root(home: Path, theirs: Path) -> None:
