@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Evidence beside containment: a process of its own that the kill neither waits for nor depends on.
 
-It is forked before the kill connects, and connects only once the kill has its connection: the evidence must not take
-the last free one. Whatever goes wrong here is reported as a warning.
+It is forked before the kill connects, and connects only once the kill has its connection or has ended: the evidence
+must not take the last free one. Whatever goes wrong here is reported as a warning.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import socket
@@ -37,7 +38,7 @@ SECONDS = 10.0
 MAX_BYTES = 32 * 1024 * 1024
 # The kernel ends the process if even its own deadline does not.
 ALARM_SECONDS = 30
-# How long the kill may take to connect before the collection starts anyway.
+# How much longer than its deadline the kill may take to connect or to end.
 GO_SECONDS = 8.0
 NICE = 10
 
@@ -81,8 +82,11 @@ class Beside:
             return {"reason": "its process ended at once"}
 
 
-def start_beside(login: Login, moment: Moment, dest: str | None) -> Beside:
-    """Start collecting PostgreSQL's evidence in a process of its own, if ``dest`` is given; never raises."""
+def start_beside(login: Login, moment: Moment, dest: str | None, deadline: float) -> Beside:
+    """Start collecting PostgreSQL's evidence in a process of its own, if ``dest`` is given; never raises.
+
+    :param deadline: seconds that the kill has.
+    """
     if not dest:
         return Beside()
     try:
@@ -90,7 +94,7 @@ def start_beside(login: Login, moment: Moment, dest: str | None) -> Beside:
         with theirs:
             pid = os.fork()
             if pid == 0:
-                _fork_again(theirs, lambda channel: _collect(login, moment, dest, channel))
+                _fork_again(theirs, lambda channel: _collect(login, moment, dest, channel, deadline + GO_SECONDS))
         _pid, status = os.waitpid(pid, 0)
     except OSError as error:
         return Beside(reason=f"no process could be started: {error.strerror or error}")
@@ -129,8 +133,11 @@ def _be_alone(channel: socket.socket, work: Callable[[socket.socket], None]) -> 
         os._exit(0)
 
 
-def _collect(login: Login, moment: Moment, dest: str, channel: socket.socket) -> None:
-    """Report where the evidence goes, wait until the kill has its connection, then collect."""
+def _collect(login: Login, moment: Moment, dest: str, channel: socket.socket, seconds: float) -> None:
+    """Report where the evidence goes, wait until the kill has its connection or has ended, then collect.
+
+    If it has done neither within ``seconds``, nothing is collected here, so that whoever asks later collects it.
+    """
     where, source = places(dest, moment.incident_id), source_name(login)
     # One that is under way has not said yet of which stop it is, so it does not count.
     there = best(find(where, moment, source))
@@ -145,8 +152,13 @@ def _collect(login: Login, moment: Moment, dest: str, channel: socket.socket) ->
         return
     folder = Folder(directory, MAX_BYTES)
     _tell(channel, started=True, path=str(directory))
-    _wait_for_go(channel)
     facts = {**asdict(moment), "source": PostgresSource.name, "taken": BESIDE}
+    signal.alarm(math.ceil(seconds) + ALARM_SECONDS)
+    if not _may_connect(channel, seconds):
+        folder.lack("connection", f"the kill had neither connected nor ended after {seconds:g} s", again=True)
+        folder.close(facts)
+        return
+    signal.alarm(ALARM_SECONDS)
     collect(folder, PostgresSource(login).parts, facts, SECONDS)
 
 
@@ -157,11 +169,15 @@ def _tell(channel: socket.socket, **what: Any) -> None:
         pass  # The kill has ended already; the evidence is taken anyway.
 
 
-def _wait_for_go(channel: socket.socket) -> None:
-    """Return when the kill gives its sign, has ended, or takes too long to connect."""
-    channel.settimeout(GO_SECONDS)
+def _may_connect(channel: socket.socket, seconds: float) -> bool:
+    """Wait until the kill gives its sign or has ended; return False if it does neither for so long."""
+    channel.settimeout(seconds)
     try:
         channel.recv(1)
+    except socket.timeout:
+        return False
     except OSError:
-        pass  # Too long: the server does not answer, which is worth recording as well.
-    channel.close()
+        pass  # It has ended.
+    finally:
+        channel.close()
+    return True

@@ -39,9 +39,8 @@ def change_flag(
     wanted = evidence_dir if request.state == "disabled" and not check_mode else None
     who = request.who
     moment = Moment(who.incident_id, run_id=who.run_id, scenario=who.scenario or "")
-    evidence = start_beside(login, moment, wanted)
-    place = look(login, request)
-    evidence.go()
+    evidence = start_beside(login, moment, wanted, request.deadline)
+    place = look(login, request, evidence.go)
     try:
         stage: dict[str, Any] = {}
         if request.share is not None and not place.server.in_recovery:

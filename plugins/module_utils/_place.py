@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
@@ -105,10 +105,14 @@ def rows_of(target: Target) -> ServerRows | DocumentRows:
     return DocumentRows(statements) if target.is_document else ServerRows(statements)
 
 
-def look(login: Login, request: Request) -> Place:
-    """Find out everything, read-only; raises BadInput or ServerError before anything is changed."""
+def look(login: Login, request: Request, connected: Callable[[], None] = lambda: None) -> Place:
+    """Find out everything, read-only; raises BadInput or ServerError before anything is changed.
+
+    :param connected: called as soon as there is a connection.
+    """
     deadline = Deadline(request.deadline)
     session = open_session(login, APPLICATION, deadline)
+    connected()
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         target = find_target(cursor, request.flag, writing=request.state not in ("read", "paused"))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.integration.crowd import FLAG, on, population, slow, wait_for
-from tests.integration.module import Modules, Result
+from tests.integration.module import Modules, Result, Running
 from tests.integration.place import Database
 from tests.integration.test_evidence import EVERY_PART, evidence_pid, rows
 from tests.support import processes
@@ -233,3 +234,45 @@ def test_the_only_connection_is_the_kills(frail: Postgres, evidence: Path) -> No
     index = json.loads((Path(done["evidence"]["path"]) / "index.json").read_text())
     # Nothing if the kill was still connected; the first parts if it had ended.
     assert len(index["missing"]) in (8, 10)
+
+
+@contextlib.contextmanager
+def no_room(db: Database, evidence: Path, **options: Any) -> Iterator[tuple[Running, contextlib.ExitStack]]:
+    """Start a kill as a role whose two connections others have; give it, and what closes those."""
+    population(db)
+    role = db.role("killer", "ALL ON companies")
+    db.rows(f'ALTER ROLE "{role}" CONNECTION LIMIT 2')
+    modules = db.modules(role, **FLAG)
+    given = {"incident_id": "INC-1", "evidence_dir": str(evidence), **options}
+    with contextlib.ExitStack() as others:
+        for _one in range(2):
+            others.enter_context(db.as_role(role))
+        with modules.start("feature_flag", **given) as running:
+            wait_for(lambda: bool(list(evidence.glob("t0/*"))), "the evidence's process")
+            yield running, others
+
+
+def test_a_connection_that_is_free_after_long_is_the_kills(db: Database, evidence: Path) -> None:
+    with no_room(db, evidence) as (running, others):
+        time.sleep(max(0.0, 9 - running.seconds))
+        assert not list(evidence.glob("t0/*/index.json")), "the evidence has tried to connect before the kill"
+        others.close()
+        done = running.result()
+    assert done["enabled_after"] == 0
+    found = collected(db, evidence)
+    assert (found["changed"], found["taken"]) == (False, "beside_containment")
+    gone(done["evidence"]["pid"])
+
+
+def test_evidence_that_waits_for_a_kill_in_vain_is_taken_later(db: Database, evidence: Path) -> None:
+    with no_room(db, evidence, deadline=1) as (running, others):
+        os.kill(running.pid, signal.SIGSTOP)
+        wait_for(lambda: bool(list(evidence.glob("t0/*/index.json"))), "the end of the evidence's process", 15)
+        os.kill(running.pid, signal.SIGCONT)
+        others.close()
+        running.result()
+    (first,) = [json.loads(path.read_text()) for path in evidence.glob("t0/*/index.json")]
+    assert (first["files"], first["complete"]) == ([], False)
+    assert first["missing"][0]["reason"] == "the kill had neither connected nor ended after 9 s"
+    found = collected(db, evidence)
+    assert (found["changed"], found["taken"], found["complete"]) == (True, "later", True)
