@@ -3,18 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of what bootstrap.yml made on a host. Pure: neither Ansible nor a driver.
 
-One line for each thing that did not exist before: ``package NAME`` or ``directory /PATH``. The record is acted upon as
-root, so a name counts only if the profile has it too.
+One line for each thing that did not exist before: ``package NAME``, ``directory /PATH`` or ``file /PATH``. The record
+is acted upon as root, so a name counts only if the profile has it too.
 """
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
-KINDS = ("package", "directory")
+KINDS = ("package", "directory", "file")
 _SHOWN = 5
 _NO_HOST = "No host is in the group of databases, so no ledger was read."
 
@@ -25,13 +25,15 @@ def ancestors(path: str) -> list[str]:
     return [str(one) for one in (*reversed(pure.parents), pure) if one.name]
 
 
-def read_record(text: str, packages: Sequence[str], directories: Sequence[str]) -> dict[str, Any]:
-    """Return ``packages`` and ``directories`` of a record, child before parent, and ``refused``, the other lines.
+def read_record(text: str, packages: Sequence[str], directories: Sequence[str], files: Sequence[str]) -> dict[str, Any]:
+    """Return ``packages``, ``files`` and ``directories`` of a record, child before parent; ``refused``, other lines.
 
     :param packages: those that bootstrap.yml may have installed.
     :param directories: those that it may have made.
+    :param files: those that it may have written.
     """
-    known = {f"package {name}" for name in packages} | {f"directory {path}" for path in directories}
+    named = zip(KINDS, (packages, directories, files))
+    known = {f"{kind} {name}" for kind, names in named for name in names}
     lines = [line for line in text.splitlines() if line.strip()]
     found: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for line in lines:
@@ -42,6 +44,7 @@ def read_record(text: str, packages: Sequence[str], directories: Sequence[str]) 
         "packages": sorted(set(found["package"])),
         # A path sorts after its parents.
         "directories": sorted(set(found["directory"]), reverse=True),
+        "files": sorted(set(found["file"])),
         "refused": [line[:200] for line in lines if line not in known],
     }
 
@@ -95,35 +98,63 @@ def what_is_left(
     directories: Sequence[Mapping[str, Any]],
     full: Sequence[Mapping[str, Any]],
     kept: Sequence[Mapping[str, Any]],
+    planned: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return ``lines`` about what stays on a host when all else is gone, and ``record``, what of it is ours.
 
     :param packages: results of asking whether each can be removed, with ``item``, ``rc`` and the output.
-    :param directories: results of removing each if it is empty.
+    :param directories: results of removing each that was made, if it is empty; child before parent.
     :param full: what ``find`` saw in each directory that still exists.
     :param kept: what it saw in the directories of dumps and evidence.
+    :param planned: files that would be removed; only in check mode, in which nothing was.
     """
     needed = {
         one["item"]: " ".join(f"{one.get('stdout', '')} {one.get('stderr', '')}".split())[:300]
         for one in packages
         if one["rc"] != 0 and "is not installed" not in f"{one.get('stdout', '')} {one.get('stderr', '')}"
     }
-    not_empty = [one["item"] for one in directories if one.get("rc", 0) != 0]
+    made, inside = [one["item"] for one in directories], _inside(full)
+    if planned is None:
+        gone: set[str] = set()
+        not_empty = [one["item"] for one in directories if one.get("rc", 0) != 0]
+    else:
+        gone = _would_go(made, inside, planned)
+        not_empty = [path for path in made if path in inside and path not in gone]
     lines = [f"The package {name} stays, for something else needs it: {why}" for name, why in needed.items()]
-    for one in full:
-        path, names = one["item"], sorted(PurePosixPath(file["path"]).name for file in one["files"])
-        inside = f"{len(names)} in it: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
+    for path, paths in inside.items():
+        names = _names(one for one in paths if one not in gone)
+        shown = f"{len(names)} in it: {_some(names)}" if names else "it is empty"
         if path in not_empty:
-            lines.append(f"{path} stays, for what is in it was not made by bootstrap.yml ({inside}).")
-        else:
-            lines.append(f"{path} stays, for it was there before ({inside if names else 'it is empty'}).")
-    for one in kept:
-        if one["files"]:
-            names = sorted(PurePosixPath(file["path"]).name for file in one["files"])
-            shown = f"{', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
+            lines.append(f"{path} stays, for what is in it was not made by bootstrap.yml ({shown}).")
+        elif path not in gone:
+            lines.append(f"{path} stays, for it was there before ({shown}).")
+    for path, paths in _inside(kept).items():
+        if paths:
             lines.append(
-                f"{one['item']} stays, with {len(names)} in it ({shown}), until somebody removes it by hand: "
+                f"{path} stays, with {len(paths)} in it ({_some(_names(paths))}), until somebody removes it by hand: "
                 "without a ledger report.yml knows no incident as closed."
             )
     record = [f"package {name}" for name in needed] + [f"directory {path}" for path in not_empty]
     return {"lines": lines, "record": record}
+
+
+def _inside(found: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return what is in each directory, by its path."""
+    return {one["item"]: [file["path"] for file in one["files"]] for one in found}
+
+
+def _would_go(made: Sequence[str], inside: Mapping[str, Sequence[str]], files: Sequence[str]) -> set[str]:
+    """Return the files and those of the directories in which nothing else is; child before parent."""
+    gone = set(files)
+    for path in made:
+        if path in inside and gone.issuperset(inside[path]):
+            gone.add(path)
+    return gone
+
+
+def _names(paths: Iterable[str]) -> list[str]:
+    return sorted(PurePosixPath(path).name for path in paths)
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"

@@ -23,6 +23,8 @@ from tests.integration import playbook
 from tests.integration.place import Database
 from tests.playbooks.runner import Run
 
+# A run of every tier, on a machine with other things to do.
+_SECONDS = 240
 # A package manager that has one package: it lets an interpreter have what another one has.
 _PACKAGES = """
 from pathlib import Path
@@ -107,7 +109,7 @@ class Machine:
         }
         name = "chatia.kanban_rollback.bootstrap"
         started = playbook.start(self.directory, name, *hosts, *options, prefix=prefix, **around)
-        return started.wait(timeout=playbook.TIMEOUT_SECONDS)
+        return started.wait(timeout=_SECONDS)
 
     def absent(self, *options: str, **how: Any) -> Run:
         """Take it away again, whatever other tests have left where all modules on this machine look."""

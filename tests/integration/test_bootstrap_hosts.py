@@ -124,3 +124,52 @@ def test_a_host_without_a_database_gets_no_directory_of_prior_values(machine: Ma
     assert not machine.state.exists()
     assert f"directory {machine.state}" not in machine.recorded
     assert (machine.runbooks / "triage.md").is_file()
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(1200)
+def test_pages_that_somebody_else_wrote_stay_as_they_are(machine: Machine) -> None:
+    machine.runbooks.mkdir(parents=True)
+    own = machine.runbooks / "triage.md"
+    own.write_text("call Ana\n", encoding="utf-8")
+    hosts: dict[str, Any] = {"db": {"db1": {}}}
+    first = machine.run(**hosts)
+    assert first.rc == 0, first.output
+    assert own.read_text(encoding="utf-8") == "call Ana\n"
+    assert f"db1: Not written, for somebody else has written it: {own}." in first.screen
+    # The others are there, and follow the profile.
+    page, other = machine.runbooks / "scenario3.md", {"kanban_contacts": [{"role": "dba", "primary": "Zoraide"}]}
+    assert machine.run(**hosts).recap("db1")["changed"] == 0
+    assert machine.run(**hosts, **other).recap("db1")["changed"] > 0
+    assert "Zoraide" in page.read_text(encoding="utf-8")
+    plan = machine.absent("--check", **hosts)
+    assert plan.rc == 0, plan.output
+    assert page.exists()
+    gone = machine.absent(**hosts)
+    assert gone.rc == 0, gone.output
+    assert [path.name for path in machine.runbooks.iterdir()] == ["triage.md"]
+    assert own.read_text(encoding="utf-8") == "call Ana\n"
+    # Of what is gone by then, the plan says nothing else than the removal.
+    for run in (plan, gone):
+        assert f"db1: {own} stays, for bootstrap.yml did not write it." in run.screen
+        assert str(machine.state) not in run.screen
+        assert "scenario3.md" not in run.screen
+    assert machine.recorded == []
+
+
+@pytest.mark.drill
+def test_a_plan_to_remove_names_what_will_stay_and_a_directory_of_a_pages_name_is_not_removed(machine: Machine) -> None:
+    hosts: dict[str, Any] = {"db": {"db1": {}}}
+    assert machine.run(**hosts).rc == 0
+    page = machine.runbooks / "triage.md"
+    page.unlink()
+    page.mkdir()
+    (page / "notes").write_text("call Ana\n", encoding="utf-8")
+    plan, gone = machine.absent("--check", **hosts), machine.absent(**hosts)
+    assert (plan.rc, gone.rc) == (0, 0), plan.output + gone.output
+    assert (page / "notes").read_text(encoding="utf-8") == "call Ana\n"
+    words = f"db1: {machine.runbooks} stays, for what is in it was not made by bootstrap.yml (1 in it: triage.md)."
+    assert words in gone.screen
+    assert f"directory {machine.runbooks}" in machine.recorded
+    for run in (plan, gone):
+        assert "it was there before" not in run.screen

@@ -65,6 +65,7 @@ def test_a_directory_and_what_it_lies_in() -> None:
 
 
 PACKAGES = ["python3-psycopg2", "python3-redis"]
+FILES = ["/opt/chatia/runbooks/triage.md", "/opt/chatia/runbooks/scenario1.md"]
 DIRECTORIES = ["/var", "/var/lib", "/var/lib/kanban_rollback", "/opt", "/opt/chatia", "/opt/chatia/runbooks"]
 
 
@@ -73,15 +74,18 @@ def test_a_record_is_read_child_before_parent() -> None:
         "directory /opt/chatia",
         "directory /opt/chatia/runbooks",
         "package python3-redis",
+        "file /opt/chatia/runbooks/triage.md",
         "",
         "directory /opt/chatia",
     ]
-    assert read_record("\n".join(lines) + "\n", PACKAGES, DIRECTORIES) == {
+    assert read_record("\n".join(lines) + "\n", PACKAGES, DIRECTORIES, FILES) == {
         "packages": ["python3-redis"],
         "directories": ["/opt/chatia/runbooks", "/opt/chatia"],
+        "files": ["/opt/chatia/runbooks/triage.md"],
         "refused": [],
     }
-    assert read_record("", PACKAGES, DIRECTORIES) == {"packages": [], "directories": [], "refused": []}
+    empty: dict[str, list[str]] = {"packages": [], "directories": [], "files": [], "refused": []}
+    assert read_record("", PACKAGES, DIRECTORIES, FILES) == empty
 
 
 @pytest.mark.parametrize(
@@ -97,11 +101,14 @@ def test_a_record_is_read_child_before_parent() -> None:
         " directory /opt/chatia",
         "Directory /opt/chatia",
         "file /etc/passwd",
+        "file /opt/chatia/runbooks/scenario9.md",
+        "file /opt/chatia/runbooks",
+        "directory /opt/chatia/runbooks/triage.md",
     ],
 )
 def test_what_is_not_known_is_refused(line: str) -> None:
-    found = read_record(f"package python3-redis\n{line}\n", PACKAGES, DIRECTORIES)
-    assert found == {"packages": ["python3-redis"], "directories": [], "refused": [line]}
+    found = read_record(f"package python3-redis\n{line}\n", PACKAGES, DIRECTORIES, FILES)
+    assert found == {"packages": ["python3-redis"], "directories": [], "files": [], "refused": [line]}
 
 
 def find(path: str, *names: str) -> dict[str, Any]:
@@ -130,6 +137,24 @@ def test_what_is_left_is_named_and_stays_in_the_record() -> None:
         "/d stays, with 1 in it (INC-1-crm), until somebody removes it by hand: "
         "without a ledger report.yml knows no incident as closed.",
     ]
+
+
+def test_a_plan_says_of_what_is_still_there_what_the_removal_will_say() -> None:
+    made = [{"item": path, "rc": 0} for path in ("/var/lib/kanban_rollback", "/opt/chatia/runbooks", "/opt/chatia")]
+    runbooks = find("/opt/chatia/runbooks", "scenario1.md", "triage.md")
+    full = [find("/var/lib/kanban_rollback"), runbooks, find("/opt/chatia", "runbooks"), find("/srv/state", "a")]
+    plan = what_is_left([], made, full, [], planned=FILES)
+    assert plan == {"lines": ["/srv/state stays, for it was there before (1 in it: a)."], "record": []}
+    # A page that somebody else has written keeps its directory, and what that lies in.
+    plan = what_is_left([], made, full, [], planned=FILES[1:])
+    assert plan["record"] == ["directory /opt/chatia/runbooks", "directory /opt/chatia"]
+    assert plan["lines"] == [
+        "/opt/chatia/runbooks stays, for what is in it was not made by bootstrap.yml (1 in it: triage.md).",
+        "/opt/chatia stays, for what is in it was not made by bootstrap.yml (1 in it: runbooks).",
+        "/srv/state stays, for it was there before (1 in it: a).",
+    ]
+    # What was made and is gone by now stays nowhere.
+    assert what_is_left([], made, [], [], planned=FILES) == {"lines": [], "record": []}
 
 
 def test_a_package_that_is_gone_already_is_not_left() -> None:
