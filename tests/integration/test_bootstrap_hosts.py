@@ -138,7 +138,8 @@ def test_pages_that_somebody_else_wrote_stay_as_they_are(machine: Machine) -> No
     assert own.read_text(encoding="utf-8") == "call Ana\n"
     assert f"db1: Not written, for somebody else has written it: {own}." in first.screen
     # The others are there, and follow the profile.
-    page, other = machine.runbooks / "scenario3.md", {"kanban_contacts": [{"role": "dba", "primary": "Zoraide"}]}
+    page = machine.runbooks / "scenario3.md"
+    other: dict[str, Any] = {"kanban_contacts": [{"role": "dba", "primary": "Zoraide"}]}
     assert machine.run(**hosts).recap("db1")["changed"] == 0
     assert machine.run(**hosts, **other).recap("db1")["changed"] > 0
     assert "Zoraide" in page.read_text(encoding="utf-8")
