@@ -16,13 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import ansible
 import psycopg2
-from ansible.plugins.connection import local
 
 from tests.integration import playbook
 from tests.integration.place import Database
 from tests.playbooks.runner import Run
 
+# Only read, never imported: with the controller's half of Ansible in the process, modules of other tests would show
+# their warnings themselves instead of returning them.
+_LOCAL = Path(ansible.__file__).parent / "plugins" / "connection" / "local.py"
 # A run of every tier, on a machine with other things to do.
 _SECONDS = 240
 # A package manager that has one package: it lets an interpreter have what another one has.
@@ -55,7 +58,7 @@ class Machine:
         for name in ("connections", "modules"):
             (self.directory / name).mkdir()
         # Ansible reads a connection's options from its own file.
-        source = Path(local.__file__).read_text(encoding="utf-8").replace("name: local", "name: here")
+        source = _LOCAL.read_text(encoding="utf-8").replace("name: local", "name: here")
         source = source.replace("transport = 'local'", "transport = 'here'")
         (self.directory / "connections" / "here.py").write_text(source, encoding="utf-8")
 
