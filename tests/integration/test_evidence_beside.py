@@ -238,14 +238,14 @@ def test_the_only_connection_is_the_kills(frail: Postgres, evidence: Path) -> No
 
 @contextlib.contextmanager
 def no_room(db: Database, evidence: Path, **options: Any) -> Iterator[tuple[Running, contextlib.ExitStack]]:
-    """Start a kill as a role whose two connections others have; give it, and what closes those."""
+    """Start a kill as a role whose connections others have; give it, and what closes those, which leaves enough."""
     population(db)
     role = db.role("killer", "ALL ON companies")
-    db.rows(f'ALTER ROLE "{role}" CONNECTION LIMIT 2')
+    db.rows(f'ALTER ROLE "{role}" CONNECTION LIMIT 8')
     modules = db.modules(role, **FLAG)
     given = {"incident_id": "INC-1", "evidence_dir": str(evidence), **options}
     with contextlib.ExitStack() as others:
-        for _one in range(2):
+        for _one in range(8):
             others.enter_context(db.as_role(role))
         with modules.start("feature_flag", **given) as running:
             wait_for(lambda: bool(list(evidence.glob("t0/*"))), "the evidence's process")
