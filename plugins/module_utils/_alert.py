@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import with_page
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import RAISED
 
 Answer = Mapping[str, Any]
 
@@ -29,8 +30,6 @@ _LETS_GO = (("re-enable", "restored"), ("re-enable", "enabled"), ("release", "re
 # somebody has stopped V2 since, nobody has decided that work may go on.
 _FENCED, _LOWERED = ("contain", "fence_raised"), ("contain", "fence_lowered")
 _REFUSED = (_FENCED, ("release", "raised again"), ("contain", "disabled"))
-# A fence counts as raised even if nobody knows whether every writer has ended.
-_RAISED = ("proven", "draining", "unproven")
 
 
 def alert_decision(
@@ -185,7 +184,8 @@ def _holds(asked: str, databases: Sequence[Answer], blocks: Sequence[Answer], fe
         return False
     if asked != "scenario3":
         return True
-    raised = all(_part(database, "fence").get("status") in _RAISED for database in databases)
+    # It counts as raised even if nobody knows whether every writer has ended.
+    raised = all(_part(database, "fence").get("status") in RAISED for database in databases)
     return (raised or not fenced) and all(block.get("held") is True for block in blocks)
 
 

@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencepl
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal import LONGEST_LINE, event_of, moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalentry import TooLong, lines_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import PREFIX, SUFFIX, incident_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._openas import open_own
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._words import LARGEST_FILE, Words, read_words
 
 # How many journals of one incident are read: the oldest, which have the stop, and the newest, half of each.
@@ -102,7 +103,7 @@ def read_runs(directory: Path, incident_id: str, deadline: Deadline) -> tuple[li
         files = _both_ends(files)
     for file in files:
         try:
-            handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = open_own(file, follow=False)
             with os.fdopen(handle, "rb") as opened:
                 run = read_run(lines_of(opened, deadline), file.name)
         except TooLong:
@@ -139,7 +140,7 @@ def _both_ends(files: Sequence[Path]) -> list[Path]:
 def _began(file: Path) -> str:
     """Return when a run began by its journal's first line, or else when the file was last written."""
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_own(file, follow=False)
         with os.fdopen(handle, "rb") as opened:
             return event_of(opened.readline(LONGEST_LINE))[0].at
     except (OSError, ValueError, RecursionError):
@@ -165,7 +166,7 @@ def _journals(directory: Path) -> list[Path]:
 def words_in(directory: Path) -> Words:
     """Return people's own words; none if there is no file that can be read."""
     try:
-        handle = os.open(directory / WORDS_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_own(directory / WORDS_FILE, follow=False)
         with os.fdopen(handle, "rb") as opened:
             return read_words(opened.read(LARGEST_FILE * 4).decode("utf-8", "replace"))
     except OSError:

@@ -11,8 +11,10 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence, Found
 
+# What a raised fence is called, whatever is proven of it; the worst first.
+RAISED = ("unproven", "draining", "proven")
 # The whole fence has the status of its worst table.
-WORST_FIRST = ("not_fenced", "not_refused", "unproven", "draining", "proven")
+WORST_FIRST = ("not_fenced", "not_refused", *RAISED)
 ASLEEP = ("lowered", "dormant", "absent")
 CANARY, CATALOG = "canary", "catalog"
 # No canary is sent where a trigger of the application would run before ours; its name follows this word.
@@ -124,7 +126,7 @@ def lowered_status(found: Found, was_raised: bool) -> str:
 
 def left_out(verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
     """Return verdicts on tables that were asked for by name: what passes where others are refused is a gap."""
-    if not any(verdict.status in WORST_FIRST[2:] for verdict in verdicts.values()):
+    if not any(verdict.status in RAISED for verdict in verdicts.values()):
         return dict(verdicts)
     gap = Verdict("not_fenced", "Writes pass here, while other tables refuse them.", "not_fenced")
     return {name: gap if verdict.status in ASLEEP else verdict for name, verdict in verdicts.items()}

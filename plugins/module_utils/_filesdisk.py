@@ -24,6 +24,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._files impo
     newest,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._openas import open_own
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reportfiles import read_bytes, write_whole
 
 # Nobody reads more than this at once; of a larger journal the ledger keeps the beginning.
@@ -107,7 +108,7 @@ def _to_keep(directory: Path, request: FolderRequest) -> dict[str, Any]:
 
 def _beginning(path: Path) -> bytes:
     """Return the beginning of a file, as much as is read at once; raises OSError, also for a link."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+    with os.fdopen(open_own(path, follow=False), "rb") as opened:
         return opened.read(LARGEST)
 
 

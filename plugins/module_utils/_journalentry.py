@@ -19,6 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfil
     SUFFIX,
     incident_folder,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._openas import open_own
 
 # Only so many are read, the newest.
 MOST_JOURNALS = 1000
@@ -87,7 +88,7 @@ def _files(root: Path) -> list[tuple[Path, os.stat_result]]:
 def _read(file: Path, status: os.stat_result, deadline: Deadline) -> dict[str, Any]:
     told = {"path": str(file), "folder": file.parent.name, "mtime": status.st_mtime, "bytes": status.st_size}
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_own(file, follow=False)
         with os.fdopen(handle, "rb") as opened:
             reading = read_journal(lines_of(opened, deadline))
     except OSError as error:

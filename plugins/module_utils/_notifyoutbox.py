@@ -25,6 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journal im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._journalfile import make_folder
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notify import Message, merged, message_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._notifyknown import recalled
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._openas import open_own
 
 FOLDER = "messages"
 MOST_MESSAGES, LARGEST = 500, 1024 * 1024
@@ -153,7 +154,7 @@ class Outbox:
 
 
 def _read(path: Path) -> Message:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    handle = open_own(path, follow=False)
     with os.fdopen(handle, "rb") as opened:
         found = message_of(json.loads(opened.read(LARGEST)))
     if f"{found.key}.json" != path.name:

@@ -19,7 +19,7 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NUMBER = array.array("i", [0]).itemsize
 
 
-def open_own(path: str, follow: bool = True) -> int:
+def open_own(path: str | os.PathLike[str], follow: bool = True) -> int:
     """Open a file for reading with this process's own rights; raises OSError. ``follow``: also if it is a link."""
     return os.open(path, _FLAGS if follow else _FLAGS | os.O_NOFOLLOW)
 

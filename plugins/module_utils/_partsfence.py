@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import expected, together, why_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import RAISED
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._holding import WAITS_FOR_STANDBY
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import SHOWN, Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts import CONTAIN, Part
 
-# What a raised fence is called, whatever was proven of it, and what a look calls one that lets writes pass.
-_UP = ("proven", "draining", "unproven")
+# What a look calls a fence that lets writes pass.
 _DOWN = ("absent", "dormant", "not_fenced")
 
 
@@ -47,7 +47,7 @@ def fence_part(
             tables = ", ".join(one_line(table["name"]) for table in answer.get("tables", []))
             part.lines.append(f"{name}: the fence {would} {tables}")
             continue
-        if status in _UP and now.get("status") in _DOWN:
+        if status in RAISED and now.get("status") in _DOWN:
             part.bad.append(f"the fence on {name} is not up any more")
             part.lines.append(
                 f"{name}: since this run raised its fence, somebody has lowered it: Kanban's writes pass. Unless that "

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import whose_primary
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import RAISED
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line, warnings_of
 
 Answer = Mapping[str, Any]
 NOTHING: Answer = {}
 _CLOCK = re.compile(r"^(?P<host>\d+)(?P<part>\.\d+)?\S* (?P<asked>\d+(?:\.\d+)?)$")
-_ARMED, _UP = ("dormant",), ("proven", "draining", "unproven")
+_ARMED = ("dormant",)
 
 
 @dataclass(frozen=True)
@@ -164,12 +165,12 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
             continue
         if status is None:
             found.append(failure_item("fence", host, answer, why, todo))
-        elif status in _UP:
+        elif status in RAISED:
             what = f"The fence is up ({status}), under incident {one_line(answer.get('incident_id'))}."
             up = "Kanban writes are refused at this moment."
             found.append(Item("fence", host.name, False, True, what, up, "Undo that incident: reenable.yml lowers it."))
         else:
-            rows = [row for row in answer.get("tables", []) if row.get("status") not in (*_ARMED, *_UP)]
+            rows = [row for row in answer.get("tables", []) if row.get("status") not in (*_ARMED, *RAISED)]
             names = ", ".join(one_line(row.get("name")) for row in rows[:5])
             reason = one_line(next((row["reason"] for row in rows if row.get("reason")), ""))
             what = f"The fence is not armed on {names or 'any table'} ({status}). {reason}".strip()

@@ -10,6 +10,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import RAISED
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rehearsaldata import refuse_production
 
@@ -20,7 +21,6 @@ OPENED_FOR = "rehearsal of "
 # A run that has written nothing for this long is no longer at work: each try of a watch is written down.
 SIGN_OF_LIFE_SECONDS = 120
 NO_GROUP = "none"
-_HELD = ("proven", "draining", "unproven")
 # Codes of errors of ``rehearsal_data`` that mean: not here, whatever would be planted.
 _NOT_HERE = ("production", "no_environment")
 
@@ -231,8 +231,8 @@ def _database(info: Answer, flag: Answer, fence: Answer, checks: Answer, data: A
     if ledger.get("present") and not ledger.get("usable"):
         found.append("its ledger cannot be used by this role, so nothing could be put back. See bootstrap.yml.")
     found += _flag(flag)
-    if fence.get("status") in _HELD or fence.get("failed") or fence.get("unreachable"):
-        why = "a fence is up" if fence.get("status") in _HELD else f"its fence cannot be read: {why_not(fence)}"
+    if fence.get("status") in RAISED or fence.get("failed") or fence.get("unreachable"):
+        why = "a fence is up" if fence.get("status") in RAISED else f"its fence cannot be read: {why_not(fence)}"
         found.append(f"{why}. Whose it is says write_fence_info; nothing is rehearsed over what somebody refuses.")
     if not checks.get("complete"):
         unknown = ", ".join(checks.get("not_known") or []) or why_not(checks)
