@@ -52,7 +52,8 @@ def open_incident(place: Place, request: Request) -> ledger.Joined | None:
     left = _left_in_files(place, request)
     try:
         with place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
-            ledger.make_ledger(cursor, request.who.environment)
+            if not ledger.is_marked(state, request.who.environment):
+                ledger.make_ledger(cursor, request.who.environment)
             joined = ledger.join_incident(cursor, request.who, request.adopt, left)
     except ServerError as error:
         place.warnings.append(f"The ledger cannot be used ({error.what}); prior values go to a file on the host.")

@@ -19,7 +19,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceledger import names_of, record
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View, read_view
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import SETTINGS, FencePlace, call
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import Verdict, failure, judge
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import BEHIND, Verdict, failure, judge
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import goes_beyond, trigger_names
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence
@@ -72,6 +72,8 @@ def try_canaries(place: FencePlace) -> tuple[dict[Any, str], dict[str, KanbanErr
             tried, problems = call(cursor, place.view, "fence_try", fences, {})
     except ServerError as error:
         return {}, {fence.name: error for fence in fences}
+    # A function answers for tables of another owner, too: that it does not try them.
+    tried.sort(key=lambda answer: not answer[2].startswith(BEHIND))
     return {(oid, operation): said for oid, operation, said in tried}, problems
 
 

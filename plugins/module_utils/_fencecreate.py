@@ -23,7 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import LOCK as LEDGER_LOCK
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import TAKE_TURNS
 
 # These types have no equality operator, so their text is compared.
 _WITHOUT_EQUALITY = ("json", "xml", "point")
@@ -103,7 +103,7 @@ def make_functions(place: FencePlace, tables: list[Found], kind: str, then: Call
         # Another operator may have made them while we waited.
         now = {fence.name: fence for fence in read_fences(cursor)}
         if not place.view.has_schema:
-            cursor.row(LEDGER_LOCK, {})
+            cursor.run(TAKE_TURNS, {})
             cursor.run(ddl.CREATE_SCHEMA, {})
         for found in tables:
             fence = found.own_fence()
@@ -127,6 +127,9 @@ def _make_function(cursor: Cursor, place: FencePlace, found: Found, name: str, t
         create = sql.SQL(ddl.CREATE_FUNCTION).format(function=function)
         cursor.run(create, {"body": queries.DORMANT_BODY})
         cursor.run(sql.SQL(ddl.REVOKE_FUNCTION).format(function=function), {})
+    if there is None or there.shuts_out:
+        for owner in sorted({relation.owner for relation in found.relations}):
+            cursor.run(sql.SQL(ddl.LET_COPY).format(function=function, owner=identifier(owner)), {})
     if there is None or dict(there.state) != state:
         comment = sql.SQL(ddl.COMMENT_FUNCTION).format(function=function)
         cursor.run(comment, {"state": json.dumps(state)})

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import dataclass, replace
 from typing import Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View, read_view
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import Helper, View, read_view
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._handover import hand_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
@@ -19,15 +22,43 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger
 PUBLIC = "PUBLIC"
 
 
-def stale_helpers(view: View, grant_to: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class _Wanted:
+    """One function that has to be there; ``owner``: whose it has to be, None for whoever installs it."""
+
+    name: str
+    body: str
+    owner: str | None = None
+
+    @property
+    def fragments(self) -> dict[str, sql.Composable]:
+        return {"function": identifier(self.name)}
+
+    def is_met(self, there: Helper | None, grant_to: Sequence[str]) -> bool:
+        if there is None or there.body != self.body or self.owner not in (None, there.owner):
+            return False
+        return sorted(there.grantees) == sorted(role for role in grant_to if role != there.owner)
+
+
+def _wanted(view: View) -> list[_Wanted]:
+    """Return the four functions, and one for each other owner of a table, in whose name canaries are sent there."""
+    there = view.helpers.get(queries.TRY)
+    tries = there.owner if there else view.role
+    relations = [relation for found in view.found for relation in found.relations]
+    owners = sorted({relation.owner for relation in relations if relation.lends} - {tries})
+    return [
+        *(_Wanted(name, body) for name, body in queries.FUNCTIONS.items()),
+        *(_Wanted(_try_as(owner), queries.FUNCTIONS[queries.TRY], owner) for owner in owners),
+    ]
+
+
+def _try_as(owner: str) -> str:
+    return queries.TRY_AS + hashlib.sha256(owner.encode()).hexdigest()[:12]
+
+
+def stale_helpers(view: View, grant_to: Sequence[str]) -> list[_Wanted]:
     """Return the functions that are missing, of another version, or not granted to exactly these roles."""
-    stale = []
-    for name, body in queries.FUNCTIONS.items():
-        there = view.helpers.get(name)
-        wanted = sorted(role for role in grant_to if role != view.role)
-        if there is None or there.body != body or sorted(there.grantees) != wanted:
-            stale.append(name)
-    return stale
+    return [one for one in _wanted(view) if not one.is_met(view.helpers.get(one.name), grant_to)]
 
 
 def check_roles(cursor: Cursor, grant_to: Sequence[str]) -> None:
@@ -48,19 +79,20 @@ def put_helpers(cursor: Cursor, place: FencePlace) -> bool:
     Raises ServerError.
     """
     grant_to = place.request.grant_to
-    view = read_view(cursor, [])
+    view = replace(read_view(cursor, []), found=place.view.found)
     stale = stale_helpers(view, grant_to)
-    for name in stale:
-        function, there = identifier(name), view.helpers.get(name)
-        if there is None or there.body != queries.FUNCTIONS[name]:
-            create = sql.SQL(ddl.CREATE_HELPER).format(function=function)
-            cursor.run(create, {"body": queries.FUNCTIONS[name]})
+    for one in stale:
+        there = view.helpers.get(one.name)
+        if there is None or there.body != one.body:
+            cursor.run(sql.SQL(ddl.CREATE_HELPER).format(**one.fragments), {"body": one.body})
         for role in [PUBLIC] if there is None else there.grantees:
             if role not in grant_to:
                 who = sql.SQL(PUBLIC) if role == PUBLIC else identifier(role)
-                cursor.run(sql.SQL(ddl.REVOKE_HELPER).format(function=function, role=who), {})
+                cursor.run(sql.SQL(ddl.REVOKE_HELPER).format(**one.fragments, role=who), {})
         for role in grant_to:
-            cursor.run(sql.SQL(ddl.GRANT_HELPER).format(function=function, role=identifier(role)), {})
+            cursor.run(sql.SQL(ddl.GRANT_HELPER).format(**one.fragments, role=identifier(role)), {})
+        if one.owner is not None:
+            hand_over(cursor, sql.SQL("{function}(jsonb)").format(**one.fragments), one.owner)
     let_in = []
     for role in grant_to:
         if not cursor.row(ddl.HAS_USAGE, {"role": role})[0]:

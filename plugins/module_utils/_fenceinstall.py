@@ -40,13 +40,15 @@ def outdated(place: FencePlace) -> list[Fence]:
 
 
 def needs_function(place: FencePlace, found: Found) -> bool:
-    """Tell whether a table lacks a dormant fence of exactly this scope, or has one for other roles."""
+    """Tell whether a table lacks a dormant fence of exactly this scope, for these roles and for the table's owner."""
     fence = found.own_fence()
     passers = list(place.request.grant_to) or [place.view.role]
     if fence is None:
         return True
-    return fence.kind != DORMANT or (
-        not fence.raised and (fence.state.get("passers") != passers or fence.body != DORMANT)
+    return (
+        fence.kind != DORMANT
+        or fence.shuts_out
+        or (not fence.raised and (fence.state.get("passers") != passers or fence.body != DORMANT))
     )
 
 

@@ -35,7 +35,7 @@ class Helper:
     """A function with which a role without ownership raises, lowers or tries a fence; ``grantees``: who may call it."""
 
     body: str
-    mine: bool
+    owner: str
     callable: bool
     grantees: list[str]
 
@@ -87,13 +87,14 @@ def read_fences(cursor: Cursor) -> list[Fence]:
             raised_epoch=epoch,
             triggers=tuple(Trigger(*trigger) for trigger in json.loads(triggers)),
             roots=tuple(roots),
+            shuts_out=shuts_out,
         )
-        for name, mine, owner, body, state, epoch, triggers, roots in cursor.rows(queries.FENCES, values)
+        for name, mine, owner, body, state, epoch, triggers, roots, shuts_out in cursor.rows(queries.FENCES, values)
     ]
 
 
 def _helpers(cursor: Cursor) -> dict[str, Helper]:
-    rows = cursor.rows(queries.HELPERS, {"names": list(bodies.FUNCTIONS)})
+    rows = cursor.rows(queries.HELPERS, {"names": list(bodies.FUNCTIONS), "tries": bodies.TRY_AS})
     return {row[0]: Helper(*row[1:]) for row in rows}
 
 

@@ -48,6 +48,7 @@ class Fence:
 
     ``mine``: this role may replace it. ``body``: ``refusing``, ``dormant`` or ``other``, by exact comparison.
     ``state``: what its comment holds. ``raised_epoch``: seconds. ``roots``: the tables that it was made for.
+    ``shuts_out``: an owner of a table could not add a partition.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Fence:
     raised_epoch: float | None
     triggers: tuple[Trigger, ...]
     roots: tuple[int, ...]
+    shuts_out: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -108,7 +110,10 @@ class Fence:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, partition or inheritance child; ``mine``: this role owns it and so may create triggers on it."""
+    """A table, partition or inheritance child; ``mine``: this role owns it and so may create triggers on it.
+
+    ``lends``: this role can become its owner, and so give it a function.
+    """
 
     oid: int
     schema: str
@@ -116,6 +121,7 @@ class Relation:
     partitioned: bool
     mine: bool
     owner: str
+    lends: bool = False
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
@@ -36,7 +36,7 @@ class Latch:
 
 
 @dataclass(frozen=True)
-class _Names:
+class Names:
     """Trigger and functions of one flag's latch; ``zz_`` makes it fire last, because triggers fire in name order."""
 
     short: str
@@ -55,8 +55,8 @@ class _Names:
         return _dormant_names(self.function)
 
 
-def _names(target: Target) -> _Names:
-    return _Names(hashlib.sha256(target.identity.encode()).hexdigest()[:12])
+def names_of(target: Target) -> Names:
+    return Names(hashlib.sha256(target.identity.encode()).hexdigest()[:12])
 
 
 def _dormant_names(function: str) -> dict[str, sql.Composable]:
@@ -68,16 +68,16 @@ def raise_latch(session: Session, target: Target, incident_id: str, lock_seconds
 
     :param lock_seconds: how long to wait for the table, which one that is made on demand has to lock.
     """
-    names = _names(target)
+    names = names_of(target)
     try:
         with session.transaction(lock_seconds * 3, lock_seconds) as cursor:
             if _is_dormant(cursor, names):
-                if not _stands(cursor, target, names):
+                if not stands(cursor, target, names):
                     return Latch(False, "The dormant latch has no trigger that fires on the table; run bootstrap.yml.")
                 cursor.run(sql.SQL(queries.RAISE).format(**names.dormant), {"incident": incident_id})
             else:
-                _replace_body(cursor, names.function, _refusing(cursor, target, incident_id), incident_id)
-                _create_trigger(cursor, target, names)
+                replace_body(cursor, names.function, refusing(cursor, target, incident_id), incident_id)
+                create_trigger(cursor, target, names)
     except ServerError as error:
         return Latch(False, error.what)
     return Latch(True)
@@ -87,60 +87,14 @@ def standing_latch(session: Session, target: Target) -> Latch:
     """Return the latch that an earlier run has left up, for whoever cannot raise one: that takes the ledger."""
     try:
         with session.transaction(LOCK_SECONDS, mode="READ ONLY") as cursor:
-            if latch_holder(cursor, target)[0] is not None and _stands(cursor, target, _names(target)):
+            if latch_holder(cursor, target)[0] is not None and stands(cursor, target, names_of(target)):
                 return Latch(True)
     except ServerError:
         pass  # There is no schema in which it could be.
     return Latch(False, "it needs the ledger, which could not be used")
 
 
-def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
-    """Put a dormant latch in place, for these roles to raise and to pass; return whether that changed anything.
-
-    Raises ServerError, for instance if this role does not own the table.
-    """
-    names = _names(target)
-    functions = [f"raise_{names.function}", f"lower_{names.function}"]
-    bodies = dict(zip(functions, _dormant_bodies(cursor, target, names)))
-    sources = dict(cursor.rows(queries.SOURCES, {"functions": functions}))
-    granted = cursor.row(queries.GRANTED, {"functions": functions, "roles": list(roles)})[0]
-    is_shut = cursor.rows(queries.IS_SHUT, {"function": names.function})
-    if sources == bodies and granted and is_shut == [(True,)] and _stands(cursor, target, names):
-        return False
-    if is_shut:
-        _shut(cursor, names.function)
-    else:
-        _replace_body(cursor, names.function, queries.NO_OP_BODY)
-    _create_trigger(cursor, target, names)
-    for statement, name in ((queries.CREATE_RAISE, functions[0]), (queries.CREATE_LOWER, functions[1])):
-        made = sql.SQL(statement).format(**names.dormant, body=sql.SQL("%(body)s"))
-        cursor.run(made, {"body": bodies[name]})
-    cursor.run(sql.SQL(queries.CLOSE).format(**names.dormant), {})
-    for role in roles:
-        cursor.run(sql.SQL(queries.GRANT).format(**names.dormant, role=identifier(role)), {})
-    return True
-
-
-def _dormant_bodies(cursor: Cursor, target: Target, names: _Names) -> tuple[str, str]:
-    """Return the bodies of the owner's functions that raise and lower."""
-    function = identifier(names.function)
-    create = sql.SQL(queries.CREATE_FUNCTION).format(function=function, body=sql.SQL("%%L"))
-    comment = sql.SQL(queries.NAME_HOLDER).format(function=function, incident=sql.SQL("%%L"))
-    marker = "kanban_rollback incident"
-    values = {
-        "lock": queries.LOCK,
-        "create": cursor.filled(create, {}),
-        "comment": cursor.filled(comment, {}),
-        "refusing": _refusing(cursor, target, marker, names.dormant["raises"]),
-        "marker": f"'{marker}'",
-        "no_op": queries.NO_OP_BODY,
-    }
-    placed = {name: sql.SQL(f"%({name})s") for name in values}
-    raising = cursor.filled(sql.SQL(queries.RAISE_BODY).format(**placed), values)
-    return raising, cursor.filled(sql.SQL(queries.LOWER_BODY).format(**placed), values)
-
-
-def _refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Composable | None = None) -> str:
+def refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Composable | None = None) -> str:
     """Return the body of a latch that is up; ``raises``: the function that raises a dormant one."""
     statements = Statements(target, as_jsonb=target.is_document)
     passes: sql.Composable = sql.SQL(queries.OWNER_PASSES).format(owner=sql.SQL("%(owner)s::name"))
@@ -166,18 +120,18 @@ def _refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Comp
     return cursor.filled(body, values)
 
 
-def _is_dormant(cursor: Cursor, names: _Names) -> bool:
+def _is_dormant(cursor: Cursor, names: Names) -> bool:
     return bool(cursor.rows(queries.SOURCES, {"functions": [f"raise_{names.function}"]}))
 
 
-def _stands(cursor: Cursor, target: Target, names: _Names) -> bool:
+def stands(cursor: Cursor, target: Target, names: Names) -> bool:
     """Return whether the trigger is on this table and fires in every replication role."""
     values = {"table": target.table.oid, "trigger": names.trigger, "function": names.function}
     return bool(cursor.row(queries.STANDS, values)[0])
 
 
-def _create_trigger(cursor: Cursor, target: Target, names: _Names) -> None:
-    if _stands(cursor, target, names):
+def create_trigger(cursor: Cursor, target: Target, names: Names) -> None:
+    if stands(cursor, target, names):
         return
     trigger, function = identifier(names.trigger), identifier(names.function)
     there = {"table": target.table.oid, "trigger": names.trigger}
@@ -186,21 +140,21 @@ def _create_trigger(cursor: Cursor, target: Target, names: _Names) -> None:
     cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, trigger=trigger), {})
 
 
-def _replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
+def replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
     statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
     cursor.run(statement, {"body": body})
-    _shut(cursor, function)
+    shut(cursor, function)
     named = sql.SQL(queries.NAME_HOLDER).format(function=identifier(function), incident=sql.SQL("%(incident)s"))
     cursor.run(named, {"incident": incident_id})
 
 
-def _shut(cursor: Cursor, function: str) -> None:
+def shut(cursor: Cursor, function: str) -> None:
     cursor.run(sql.SQL(queries.SHUT).format(function=identifier(function)), {})
 
 
 def latch_problem(cursor: Cursor, target: Target) -> str | None:
     """Return why this role could not raise a flag's latch in an incident, None if it could, '' without a ledger."""
-    names = _names(target)
+    names = names_of(target)
     values = {"table": target.table.oid, "column": target.column.name}
     found = cursor.rows(queries.AHEAD, {**values, "trigger": names.trigger, "function": names.function})
     if not found:
@@ -218,7 +172,7 @@ def latch_problem(cursor: Cursor, target: Target) -> str | None:
 
 def latch_is_up(cursor: Cursor, target: Target, incident_id: str) -> bool:
     """Return whether this incident's latch keeps a flag off already: its function refuses, and its trigger fires."""
-    return latch_holder(cursor, target)[0] == incident_id and _stands(cursor, target, _names(target))
+    return latch_holder(cursor, target)[0] == incident_id and stands(cursor, target, names_of(target))
 
 
 def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str, str | None]:
@@ -226,7 +180,7 @@ def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str,
 
     And, for a dormant one that its owner does not let us raise, the statement that would.
     """
-    found = cursor.rows(queries.HOLDER, {"function": _names(target).function})
+    found = cursor.rows(queries.HOLDER, {"function": names_of(target).function})
     holder, may_pass, owner, grant = found[0] if found else (None, True, "", None)
     return holder, may_pass, owner, grant
 
@@ -236,7 +190,7 @@ def let_through(cursor: Cursor, function: str, dormant: bool) -> None:
     if dormant:
         cursor.run(sql.SQL(queries.LOWER).format(**_dormant_names(function)), {})
     else:
-        _replace_body(cursor, function, queries.NO_OP_BODY)
+        replace_body(cursor, function, queries.NO_OP_BODY)
 
 
 def latch_holders(cursor: Cursor) -> list[str]:
@@ -263,7 +217,7 @@ def lower_latches(
     """
     with session.transaction(5.0) as cursor:
         found = cursor.rows(queries.LATCHES, {})
-        found = [row for row in found if target is None or row[0] == _names(target).function]
+        found = [row for row in found if target is None or row[0] == names_of(target).function]
         found = [row for row in found if incident_id is None or row[4] in (None, incident_id)]
         if check:
             check(cursor)

@@ -69,12 +69,17 @@ def check_version(state: LedgerState) -> None:
         )
 
 
+def is_marked(state: LedgerState, environment: str | None) -> bool:
+    """Tell whether there is a ledger to use that has its environment, if it is to have one."""
+    return state.usable and bool(state.environment or not environment)
+
+
 def make_ledger(cursor: Cursor, environment: str | None) -> bool:
     """Make the ledger unless it exists, mark its environment; return whether that changed it. Raises ServerError."""
-    cursor.run(queries.LOCK, {})
+    cursor.run(queries.TAKE_TURNS, {})
     state = ledger_state(cursor)
     check_environment(state, environment)
-    if state.usable and (state.environment or not environment):
+    if is_marked(state, environment):
         return False
     if not state.usable:
         cursor.run(queries.CREATE, {})
@@ -123,7 +128,7 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool, left: Sequence[Left] = 
     :param left: what incidents left that could not be opened when they began: with ``adopt``, the first of them that
         was not closed since is continued if none is open.
     """
-    cursor.run(queries.LOCK, {})  # Two controllers that start at once must not open two incidents.
+    cursor.run(queries.TAKE_TURNS, {})  # Two controllers that start at once must not open two incidents.
     joined = foresee_incident(cursor, who, adopt, left)
     if joined.opened_now:
         cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": joined.incident_id})

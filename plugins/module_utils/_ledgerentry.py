@@ -29,11 +29,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
     look_at_ledger,
     refuse_replica,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import (
-    install_latch,
-    latch_holders,
-    lower_latches,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holders, lower_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchinstall import install_latch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
     READ_SECONDS,

@@ -55,7 +55,14 @@ _FENCES_ASKED = """
 # it take turns; lock_timeout bounds the wait. The number is arbitrary, and ours alone.
 _LOCK = "SELECT pg_advisory_xact_lock(118075163402607)"
 LOCK = _LOCK
-_TAKE_TURNS = "PERFORM pg_advisory_xact_lock(118075163402607);"
+# Any login can hold such a lock for as long as it likes. Without it the worst that can happen is that error.
+_TAKE_TURNS = """
+  BEGIN
+    PERFORM pg_advisory_xact_lock(118075163402607);
+  EXCEPTION WHEN lock_not_available THEN
+    NULL;
+  END;
+"""
 
 # A fence that is already raised stays, whoever raised it: another incident joins ("also"), and the fence is lowered
 # with the last of them. A failure at one fence does not keep the others from being raised.
@@ -143,11 +150,13 @@ _LOWER = """
 # The canary: a statement of each fenced kind that matches no row. A statement trigger fires all the same. What is not
 # refused is undone at once, including what triggers of the application did. A row trigger cannot be tried without a
 # row, and TRUNCATE locks the table before its trigger fires: for those the catalog has to do. The same holds if a
-# trigger of the application would fire before ours: it would run with the rights of the role that tries.
+# trigger of the application would fire before ours: it would run with the rights of the role that tries. So would a
+# default or a policy of the table's owner, even if no row matches. The function that everybody calls is a superuser's,
+# mostly, so it tries its own tables alone, and for each other owner there is one more, which that owner owns.
 _TRY = """
   FOR fence IN
     SELECT DISTINCT ON (t.tgrelid, canary.operation) t.tgrelid, canary.operation, canary.statement,
-           p.prosrc = '{dormant}' AS passes,
+           p.prosrc = '{dormant}' AS passes, {strange} AS strange,
            (SELECT min(o.tgname) FROM pg_trigger AS o
             WHERE o.tgrelid = t.tgrelid AND NOT o.tgisinternal AND o.tgenabled <> 'D' AND o.tgtype & 3 = 2
               AND o.tgtype & canary.bit <> 0 AND o.tgname < t.tgname
@@ -175,6 +184,8 @@ _TRY = """
         RAISE EXCEPTION USING ERRCODE = 'KB002', MESSAGE = 'it lets everything pass';
       ELSIF fence.earlier IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'KB003', MESSAGE = fence.earlier;
+      ELSIF fence.strange THEN
+        RAISE EXCEPTION USING ERRCODE = 'KB003', MESSAGE = 'the rights of its owner';
       END IF;
       EXECUTE fence.statement;
       RAISE EXCEPTION USING ERRCODE = 'KB002', MESSAGE = 'the canary was not refused';
@@ -219,10 +230,14 @@ _AS_DO = (
 )
 
 
-def _filled(shape: str, block: str) -> str:
+_STRANGE = "c.relowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user)"
+
+
+def _filled(shape: str, block: str, strange: str) -> str:
     parts = {
         "variables": _VARIABLES,
         "block": block,
+        "strange": strange,
         "take_turns": _TAKE_TURNS,
         "fences": _FENCES_ASKED,
         "schema": _SCHEMA,
@@ -238,8 +253,11 @@ def _filled(shape: str, block: str) -> str:
 
 _BLOCKS = {"fence_raise": _RAISE, "fence_lower": _LOWER, "fence_try": _TRY, "fence_note": _NOTE}
 # The same four by function name: as functions that a role without ownership calls, and as bodies for DO.
-FUNCTIONS = {name: _filled(_AS_FUNCTION, block) for name, block in _BLOCKS.items()}
-BLOCKS = {name: _filled(_AS_DO, block) for name, block in _BLOCKS.items()}
+FUNCTIONS = {name: _filled(_AS_FUNCTION, block, _STRANGE) for name, block in _BLOCKS.items()}
+BLOCKS = {name: _filled(_AS_DO, block, "false") for name, block in _BLOCKS.items()}
+TRY = "fence_try"
+# What the functions are called with which canaries are sent in the name of one owner.
+TRY_AS = "fence_try_as_"
 
 DO = "DO LANGUAGE plpgsql %(body)s"
 # Names in a block resolve to PostgreSQL's own, whatever the role's search_path says.

@@ -46,6 +46,8 @@ CREATE_FUNCTION = """
 CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger LANGUAGE plpgsql AS %(body)s
 """
 REVOKE_FUNCTION = "REVOKE ALL ON FUNCTION kanban_rollback.{function}() FROM PUBLIC"
+# Without it a table's owner could not add a partition, to which the trigger is copied.
+LET_COPY = "GRANT EXECUTE ON FUNCTION kanban_rollback.{function}() TO {owner}"
 COMMENT_FUNCTION = "COMMENT ON FUNCTION kanban_rollback.{function}() IS %(state)s"
 DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
 # Both use ONLY: the tables below get their own. SHARE ROW EXCLUSIVE is what CREATE TRIGGER takes: it waits for open

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-# Each with whether it is ours to replace, whether this role may call it, and who else may.
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.handover import BECOMES
+
+# Each with its owner, whether this role may call it, and who else may.
 HELPERS = """
-SELECT p.proname::text, p.prosrc, pg_has_role(p.proowner, 'USAGE'), has_function_privilege(p.oid, 'EXECUTE'),
+SELECT p.proname::text, p.prosrc, pg_get_userbyid(p.proowner)::text, has_function_privilege(p.oid, 'EXECUTE'),
        ARRAY(SELECT CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(acl.grantee)::text END
              FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) AS acl
              WHERE acl.grantee <> p.proowner AND acl.privilege_type = 'EXECUTE' ORDER BY 1)
 FROM pg_proc AS p
 JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = 'kanban_rollback'
-WHERE p.proname = ANY (%(names)s::text[]) AND p.pronargs = 1 AND p.proargtypes[0] = 'jsonb'::regtype
+WHERE (p.proname = ANY (%(names)s::text[]) OR starts_with(p.proname::text, %(tries)s))
+  AND p.pronargs = 1 AND p.proargtypes[0] = 'jsonb'::regtype
 """
 
 # Whether this role may make a fence here, apart from owning the tables.
@@ -26,7 +29,8 @@ SELECT current_user::text,
 
 # Every existing fence: its function, what its body does (compared to the letter), its state and its triggers, with the
 # columns that they now depend on: a trigger follows a renamed column, even to a name that nobody writes. A root is a
-# fenced relation whose parent is not fenced by the same function.
+# fenced relation whose parent is not fenced by the same function. An owner who may not call it cannot add a partition,
+# to which its trigger would be copied.
 FENCES = """
 SELECT p.proname::text, pg_has_role(p.proowner, 'USAGE'), pg_get_userbyid(p.proowner)::text,
        CASE WHEN p.prosrc = %(dormant)s THEN 'dormant'
@@ -52,7 +56,9 @@ SELECT p.proname::text, pg_has_role(p.proowner, 'USAGE'), pg_get_userbyid(p.proo
              WHERE t.tgfoid = p.oid
                AND NOT EXISTS (SELECT FROM pg_inherits AS i
                                JOIN pg_trigger AS above ON above.tgrelid = i.inhparent AND above.tgfoid = p.oid
-                               WHERE i.inhrelid = t.tgrelid))
+                               WHERE i.inhrelid = t.tgrelid)),
+       EXISTS (SELECT FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+               WHERE t.tgfoid = p.oid AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE'))
 FROM pg_proc AS p
 JOIN pg_namespace AS pn ON pn.oid = p.pronamespace AND pn.nspname = 'kanban_rollback'
 CROSS JOIN LATERAL (
@@ -71,12 +77,12 @@ WITH RECURSIVE tree(root, relation, depth) AS (
   FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.relation
 )
 SELECT tree.root::bigint, c.oid::bigint, n.nspname::text, c.relname::text, c.relkind = 'p',
-       pg_has_role(c.relowner, 'USAGE'), pg_get_userbyid(c.relowner)::text
+       pg_has_role(c.relowner, 'USAGE'), pg_get_userbyid(c.relowner)::text, {becomes}
 FROM (SELECT root, relation, max(depth) AS depth FROM tree GROUP BY 1, 2) AS tree
 JOIN pg_class AS c ON c.oid = tree.relation AND c.relkind IN ('r', 'p')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 ORDER BY tree.root, tree.depth, n.nspname, c.relname
-"""
+""".replace("{becomes}", BECOMES.format(role="c.relowner").strip())
 # A table that carries a fence, for a role that has no USAGE on its schema: it may still raise the fence.
 FENCED_TABLES = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text, 1000, c.relkind = 'p' OR c.relhassubclass

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.handover import BECOMES
+
 # Two raises at once would replace one function at once, which PostgreSQL refuses. The number is arbitrary, ours alone.
+# Any login can hold the lock for as long as it likes, so whoever does not get it goes on without.
 LOCK = 118075163402607
 
 # The row is judged before and after: only a step from off to on is undone, so a tenant that was switched on again
@@ -62,22 +65,35 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
 # By default everybody may call a function, and so make a trigger of it on a table of their own, whose types then run
-# code of theirs with the rights of this one's owner. Replacing a function keeps who may call it.
+# code of theirs with the rights of this one's owner. Replacing a function keeps its owner, and who may call it.
 SHUT = "REVOKE ALL ON FUNCTION kanban_rollback.{function}() FROM PUBLIC"
 IS_SHUT = """
 SELECT NOT has_function_privilege('public', p.oid, 'EXECUTE') FROM pg_proc AS p
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
 """
-# Who may pass: members of the owner, and roles that may raise a dormant latch.
+# A dormant latch runs as the table's owner, whose types and casts it meets there; it records what it turns back.
+OWNER = """
+SELECT pg_get_userbyid(c.relowner)::text, COALESCE(p.proowner = c.relowner, false), {becomes},
+       has_schema_privilege(c.relowner, 'kanban_rollback', 'USAGE')
+         AND has_table_privilege(c.relowner, 'kanban_rollback.latched', 'INSERT')
+FROM pg_class AS c
+LEFT JOIN pg_proc AS p ON p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
+WHERE c.oid = %(table)s
+""".replace("{becomes}", BECOMES.format(role="c.relowner").strip())
+LET_RECORD = """
+GRANT USAGE ON SCHEMA kanban_rollback TO {owner};
+GRANT INSERT ON kanban_rollback.latched TO {owner}
+"""
+# Who may pass: members of whoever made it, and roles that may raise a dormant latch.
 OWNER_PASSES = "pg_has_role(session_user, {owner}, 'MEMBER')"
 RAISER_PASSES = "has_function_privilege(session_user, 'kanban_rollback.{raises}(text)', 'EXECUTE')"
 # Whose latch it is; NULL, which removes the comment, for a latch that lets everything pass.
 NAME_HOLDER = "COMMENT ON FUNCTION kanban_rollback.{function}() IS {incident}"
 HOLDER = """
 SELECT obj_description(p.oid, 'pg_proc'),
-       pg_has_role(session_user, p.proowner, 'MEMBER')
+       pg_has_role(session_user, COALESCE(r.proowner, p.proowner), 'MEMBER')
          OR COALESCE(has_function_privilege(session_user, r.oid, 'EXECUTE'), false),
-       p.proowner::regrole::text,
+       COALESCE(r.proowner, p.proowner)::regrole::text,
        CASE WHEN NOT has_function_privilege(session_user, r.oid, 'EXECUTE')
             THEN format('GRANT EXECUTE ON FUNCTION %%s TO %%I;', r.oid::regprocedure, session_user) END
 FROM pg_proc AS p
@@ -93,7 +109,11 @@ AS {body}
 """
 RAISE_BODY = """
 BEGIN
-  PERFORM pg_advisory_xact_lock({lock});
+  BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+  EXCEPTION WHEN lock_not_available THEN
+    NULL;
+  END;
   EXECUTE format({create}, replace({refusing}, {marker}, quote_literal(incident)));
   EXECUTE format({comment}, incident);
 END
@@ -105,7 +125,11 @@ AS {body}
 """
 LOWER_BODY = """
 BEGIN
-  PERFORM pg_advisory_xact_lock({lock});
+  BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+  EXCEPTION WHEN lock_not_available THEN
+    NULL;
+  END;
   EXECUTE format({create}, {no_op});
   EXECUTE format({comment}, NULL);
 END
@@ -173,7 +197,7 @@ WHERE p.proname LIKE 'latch\\_%%'
 LATCHED = "SELECT count(*), count(DISTINCT tenant) FROM kanban_rollback.latched WHERE incident_id = %(incident)s"
 # What a role that may not lower a latch has to become, and, for a dormant one, what would grant it.
 LOWERED_BY = """
-SELECT p.proowner::regrole::text,
+SELECT COALESCE(l.proowner, p.proowner)::regrole::text,
        CASE WHEN l.oid IS NOT NULL
             THEN format('GRANT EXECUTE ON FUNCTION %%s TO %%I;', l.oid::regprocedure, session_user) END
 FROM pg_proc AS p
