@@ -30,9 +30,10 @@ session.cursor().copy_expert('COPY "Tickets" TO STDOUT', sys.stdout.buffer)
 
 
 @contextmanager
-def copying(db: Database) -> Iterator[None]:
+def copying(db: Database, role: str | None = None) -> Iterator[None]:
     """Have the table copied by a session that is named like a dump's, and whose client reads nothing of it."""
     given = {**db.server.parameters(db.name), "application_name": "chatia.kanban_rollback pg_dump 0a1b"}
+    given.update({"user": role, "password": db.roles[role]} if role else {})
     process = subprocess.Popen([sys.executable, "-c", _READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert process.stdin is not None
@@ -61,6 +62,8 @@ def test_while_it_runs_tables_and_rows_are_told_and_a_silent_server_is_no_failur
     with job_process("j1"), copying(db):
         (told,) = ask(db, path)["progress"]
         elsewhere = db.modules().ok("progress_info", results_file=str(path), login_host="127.0.0.1", login_port=1)
+    with job_process("j1"), copying(db, db.role("app", 'SELECT ON "Tickets"')):
+        assert ask(db, path)["progress"] == [], "another role's copy is no dump of ours"
     assert (told["table"], told["about"]) == ("Tickets", ROWS)
     assert 0 < told["rows"] < ROWS
     assert (elsewhere["finished"], elsewhere["progress"]) == (0, [])

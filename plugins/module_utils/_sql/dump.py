@@ -69,18 +69,20 @@ SELECT pg_export_snapshot(),
 # The count of a partitioned table or of a parent includes all of its leaves.
 COUNT = "SELECT count(*) FROM {table}"
 
-# Who keeps pg_dump waiting, because it names nobody itself. Its sessions are recognized by the name that we gave them.
-# Its workers do not wait: they fail when somebody is queued for an exclusive lock, who then waits for our snapshot too.
+# Who keeps pg_dump waiting, because it names nobody itself. Its sessions are recognized by the name that we gave them,
+# which anybody can read and take, and by who logged in, which is as here. Its workers do not wait: they fail when
+# somebody is queued for an exclusive lock, who then waits for our snapshot too.
 BLOCKERS = """
 WITH waiting AS (
-  SELECT a.pid, a.application_name, pg_blocking_pids(a.pid) AS blockers
+  SELECT a.pid, a.application_name = %(name)s AND a.usename IS NOT DISTINCT FROM session_user AS is_ours,
+         pg_blocking_pids(a.pid) AS blockers
   FROM pg_stat_activity AS a
   WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'
 ),
 in_the_way AS (
-  SELECT unnest(blockers) AS pid FROM waiting WHERE application_name = %(name)s
+  SELECT unnest(blockers) AS pid FROM waiting WHERE is_ours
   UNION
-  SELECT pid FROM waiting WHERE %(holder)s = ANY (blockers) AND application_name <> %(name)s
+  SELECT pid FROM waiting WHERE %(holder)s = ANY (blockers) AND NOT is_ours
 )
 SELECT b.pid, COALESCE(a.application_name, CASE WHEN b.pid = 0 THEN 'prepared transaction' END), a.usename::text,
        host(a.client_addr), a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8, NULL::text
@@ -95,15 +97,15 @@ CANCEL = "SELECT pg_cancel_backend(%(pid)s)"
 
 VERSION = "SELECT current_setting('server_version_num')::int"
 
-# What pg_dump's own sessions are copying now; the view has those of the same role, or all for pg_read_all_stats. The
-# number of rows of a table is an estimate, and -1 if it was never analyzed.
+# What pg_dump's own sessions are copying now: they log in as this one does, and the view has those. The number of rows
+# of a table is an estimate, and -1 if it was never analyzed.
 COPIES = """
 SELECT c.relname::text, p.tuples_processed, NULLIF(GREATEST(c.reltuples, 0), 0)::bigint
 FROM pg_stat_progress_copy AS p
 JOIN pg_stat_activity AS a ON a.pid = p.pid
 JOIN pg_class AS c ON c.oid = p.relid
 WHERE p.datname = current_database() AND p.command = 'COPY TO'
-  AND a.application_name LIKE 'chatia.kanban\\_rollback%% pg\\_dump%%'
+  AND a.application_name LIKE 'chatia.kanban\\_rollback%% pg\\_dump%%' AND a.usename = session_user
 ORDER BY a.query_start, 1
 LIMIT 8
 """

@@ -61,9 +61,11 @@ WHERE w.pid = %(pid)s AND NOT w.granted AND w.locktype = 'transactionid'
 TERMINATE = "SELECT pg_terminate_backend(%(pid)s)"
 
 # Open transactions that could still write based on what they read before: those of all other clients, including
-# prepared ones. Walsenders, vacuum and our own sessions are not the application. A role without pg_read_all_stats sees
-# neither the state nor the start of others' work, nor which of them is vacuum; but all see that an open transaction
-# holds the lock on its own virtual id. Reading pg_locks takes all lock partitions, so it is read only for such roles.
+# prepared ones. Walsenders, vacuum and our own sessions are not the application. Anybody can take the name of ours, so
+# ours are those that also logged in as this one did; our work as another role is waited for like anybody's. A role
+# without pg_read_all_stats sees neither the state nor the start of others' work, nor which of them is vacuum; but all
+# see who logged in, and that an open transaction holds the lock on its own virtual id. Reading pg_locks takes all lock
+# partitions, so it is read only for such roles.
 OPEN_TRANSACTIONS = """
 WITH running AS MATERIALIZED (
   SELECT pid, min(virtualtransaction) AS id FROM pg_locks
@@ -79,7 +81,7 @@ LEFT JOIN running AS r ON r.pid = a.pid AND a.state IS NULL
 WHERE a.datname = current_database()
   AND a.pid <> pg_backend_pid()
   AND COALESCE(a.backend_type, 'client backend') IN ('client backend', 'background worker', 'parallel worker')
-  AND a.application_name NOT LIKE 'chatia.kanban\\_rollback%%'
+  AND NOT (a.application_name LIKE 'chatia.kanban\\_rollback%%' AND a.usename IS NOT DISTINCT FROM session_user)
   AND (a.xact_start IS NOT NULL OR r.id IS NOT NULL)
 UNION ALL
 SELECT 0, 'prepared transaction ' || p.gid, p.owner::text,
