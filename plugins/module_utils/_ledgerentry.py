@@ -31,6 +31,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holders, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchinstall import install_latch
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchshut import shut_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
     READ_SECONDS,
@@ -111,6 +112,8 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
             reads.left_out += left_out
         if request.latch and target:
             changed = install_latch(cursor, target, request.grant_to) or changed
+        # Also those of flags that are configured no longer. Last, because a stop that raises one waits for it.
+        changed = shut_latches(cursor) or changed
         facts.state = ledger.ledger_state(cursor)
     return {"changed": changed or bool(granted), "granted": granted, "left_out": reads.left_out}
 

@@ -15,6 +15,7 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightchecks as checks
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflighthost as host
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightothers as others
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import not_allowed, trials
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasspsql import Surroundings, break_glass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, find_table, identify
@@ -27,6 +28,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_problem
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchshut import open_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -124,6 +126,7 @@ class Look:
         self._host(needed, dumped)
         self._orm()
         self._fence_triggers()
+        self._others()
         asked = self.request
         wish = Wish(asked.ranking, asked.integrity_checks, asked.queries, asked.application, asked.repairs)
         self.checks += look_ahead(self.session, wish, asked.flag, target)
@@ -273,6 +276,17 @@ class Look:
             self.checks.append(checks.of_error("fence_triggers", checks.SHOULD, error, ""))
             return
         self.checks.append(checks.fence_triggers_check(texts))
+
+    def _others(self) -> None:
+        """Look for what other roles could have run with rights that are not theirs."""
+        try:
+            with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                latches = open_latches(cursor)
+                schemas = cursor.rows(queries.SEARCH_PATH, {})
+        except KanbanError as error:
+            self.checks.append(checks.of_error("search_path", checks.SHOULD, error, ""))
+            return
+        self.checks += [others.latch_shut_check(latches), others.search_path_check(schemas)]
 
 
 def _name(table: Table) -> sql.Identifier:

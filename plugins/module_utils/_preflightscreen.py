@@ -72,6 +72,8 @@ _NAMES = (
     "repair",
     "orm_saves",
     "fence_triggers",
+    "latch_shut",
+    "search_path",
     "forecast",
     "errors_index",
     "errors_owners",

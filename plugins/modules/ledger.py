@@ -141,6 +141,8 @@ options:
       - Install the latch of O(flag), dormant. It lets every write pass until M(chatia.kanban_rollback.feature_flag)
         raises it, which O(grant_to) can then do without owning the table and without a lock on it. This role must own
         the table.
+      - Whether or not this is set, O(state=present) revokes from C(PUBLIC) the right to call the functions of any
+        flag's latch that this role may change. An older version left it.
     type: bool
     default: false
   force:

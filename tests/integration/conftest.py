@@ -36,6 +36,19 @@ def db(server: Postgres) -> Iterator[Database]:
 
 
 @pytest.fixture
+def default_role(db: Database) -> Iterator[str]:
+    """A role with the name that bootstrap.yml gives it by default, which is that of the ledger's schema."""
+    name = "kanban_rollback"
+    db.roles[name] = "its-password"
+    db.rows(f"CREATE ROLE {name} LOGIN PASSWORD 'its-password'")
+    try:
+        yield name
+    finally:
+        db.roles.pop(name)
+        db.rows(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.fixture
 def directory() -> Iterator[Path]:
     """A directory that every account may enter, removed after the test."""
     with workspace() as made:

@@ -73,6 +73,7 @@ class Place:
     def prepare(self) -> None:
         """Make the tables and whatever a scenario needs."""
         self.db.rows(SCHEMA)
+        self.db.rows("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # Before PostgreSQL 15 everybody has it.
         modules = self.db.modules()
         modules.ok("ledger", environment="staging")
         modules.ok("write_fence", state="dormant", tables=FENCED)

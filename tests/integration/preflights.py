@@ -26,6 +26,7 @@ TABLES = ("SELECT ON companies", "UPDATE (settings) ON companies", "SELECT ON ti
 def healthy(db: Database, directory: Path) -> tuple[Modules, dict[str, Any]]:
     """Make a place where nothing is missing, seen by a role that may do what the scenarios need and nothing else."""
     population(db)
+    db.rows("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # Before PostgreSQL 15 everybody has it.
     role = db.role("rollback", *TABLES, "pg_read_all_stats")
     db.modules().ok("ledger", environment="staging", grant_to=[role], flag=FLAG, latch=True)
     options: dict[str, Any] = {"dump_tables": ["companies", "tickets"], "environment": "staging"}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,19 +55,6 @@ CREATE TRIGGER audit BEFORE UPDATE ON companies FOR EACH ROW EXECUTE FUNCTION au
 GRANT INSERT, SELECT ON events TO kanban_rollback;
 GRANT SELECT, UPDATE ON companies TO kanban_rollback;
 """
-
-
-@pytest.fixture
-def default_role(db: Database) -> Iterator[str]:
-    """A role with the name that bootstrap.yml gives it by default."""
-    name = "kanban_rollback"
-    db.roles[name] = "its-password"
-    db.rows(f"CREATE ROLE {name} LOGIN PASSWORD 'its-password'")
-    try:
-        yield name
-    finally:
-        db.roles.pop(name)
-        db.rows(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 @pytest.mark.parametrize("path", ['"$user", public', 'public, "$user"', "$user,public", "pg_catalog, $user, public"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightchecks as checks
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightothers as others
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError, Timeout
 
 HOUR = 3600.0
@@ -125,6 +126,29 @@ def test_the_latch_and_what_gets_around_the_fence() -> None:
     assert checks.fence_triggers_check([]).ok is True
     seen = complete(checks.fence_triggers_check(["Tickets has triggers.", "Tags has triggers."]))
     assert (seen.ok, seen.severity, seen.what) == (False, "should", "Tickets has triggers. Tags has triggers.")
+
+
+def test_latches_that_everybody_may_call_are_named_with_the_lines_that_shut_them() -> None:
+    assert others.latch_shut_check([]).ok is True
+    seen = complete(others.latch_shut_check([(f"latch_{n}", "postgres", f"REVOKE {n};") for n in range(7)]))
+    assert (seen.ok, seen.severity) == (False, "should")
+    assert seen.what.startswith("Everybody may call 7 of the latches' functions (latch_0 of postgres, latch_1 of ")
+    assert seen.what.endswith(", latch_4 of postgres).")
+    assert seen.todo.endswith("REVOKE 0; REVOKE 1; REVOKE 2; REVOKE 3; REVOKE 4;")
+
+
+def test_a_path_in_which_others_can_make_functions_is_one_line() -> None:
+    path = "ALTER ROLE me SET search_path = public;"
+    public = ("public", "postgres", False, False, "REVOKE public;", path)
+    assert others.search_path_check([]).ok is True
+    assert others.search_path_check([public]).ok is True
+    opened, crm = ("public", "postgres", True, False, "REVOKE public;", path), ("crm", "app", False, True, "no", path)
+    seen = complete(others.search_path_check([opened]))
+    assert (seen.ok, seen.severity, seen.todo) == (False, "should", "REVOKE public;")
+    assert seen.what.endswith("look for them: everybody in public.")
+    both = complete(others.search_path_check([crm, opened]))
+    assert both.what.endswith("look for them: everybody in public; app in crm, which it owns.")
+    assert (both.todo.startswith("REVOKE public; Let"), both.todo.endswith(path)) == (True, True)
 
 
 def test_saves_of_whole_rows() -> None:

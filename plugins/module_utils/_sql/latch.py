@@ -71,6 +71,15 @@ IS_SHUT = """
 SELECT NOT has_function_privilege('public', p.oid, 'EXECUTE') FROM pg_proc AS p
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
 """
+# Of every flag, also of those that are configured no longer: functions that are not shut, whose they are, the line that
+# shuts each, and whether it is ours to type.
+NOT_SHUT = """
+SELECT p.proname::text, p.proowner::regrole::text,
+       format('REVOKE ALL ON FUNCTION kanban_rollback.%%I() FROM PUBLIC;', p.proname), pg_has_role(p.proowner, 'USAGE')
+FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = 'kanban_rollback'
+WHERE p.proname LIKE 'latch\\_%%' AND p.pronargs = 0 AND has_function_privilege('public', p.oid, 'EXECUTE')
+ORDER BY 1
+"""
 # A dormant latch runs as the table's owner, whose types and casts it meets there; it records what it turns back.
 OWNER = """
 SELECT pg_get_userbyid(c.relowner)::text, COALESCE(p.proowner = c.relowner, false), {becomes},

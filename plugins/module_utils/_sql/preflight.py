@@ -119,6 +119,28 @@ ORDER BY 2 DESC
 LIMIT 200
 """
 
+# Where this role's statements look functions and operators up: whether everybody may make some there, whether another
+# role may because it owns the schema, and what ends either. A superuser needs no such way, and the database's owner is
+# taken for its administrator. A schema named like this role counts also if it may not use it, because its owner can
+# allow that at any moment.
+SEARCH_PATH = r"""
+SELECT s.name, s.owner, s.is_open, s.is_anothers, format('REVOKE CREATE ON SCHEMA %%I FROM PUBLIC;', s.name),
+       format('ALTER ROLE %%I IN DATABASE %%I SET search_path = %%s;', session_user, current_database(),
+              COALESCE(string_agg(quote_ident(s.name), ', ') FILTER (WHERE NOT s.is_anothers)
+                         OVER (ORDER BY s.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING),
+                       'pg_catalog'))
+FROM (
+  SELECT n.nspname::text AS name, r.rolname::text AS owner, has_schema_privilege('public', n.oid, 'CREATE') AS is_open,
+         NOT (r.rolsuper OR r.rolname IN (current_user, 'pg_database_owner')
+              OR r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())) AS is_anothers,
+         array_position(current_schemas(false), n.nspname) AS place
+  FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
+  WHERE n.nspname = ANY (current_schemas(false))
+     OR n.nspname = current_user AND current_setting('search_path') ~ '(?<![^ ,])"?\$user"?(?![^ ,])'
+) AS s
+ORDER BY s.place
+"""
+
 # For break-glass.sql. If its table of priors does not exist yet, what a statement would keep is only selected, and
 # there is nothing to put back.
 NO_KEEP = """(
