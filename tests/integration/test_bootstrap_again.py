@@ -36,7 +36,7 @@ def changed(run: Run) -> list[str]:
     return found
 
 
-@pytest.fixture(params=[15, 17])
+@pytest.fixture(params=[pytest.param(15, marks=pytest.mark.drill), 17])
 def owned(request: pytest.FixtureRequest) -> Iterator[tuple[Place, dict[str, Any]]]:
     """A place whose tables a role owns that may create schemas and roles, and the variables that make it the login."""
     try:
@@ -104,6 +104,7 @@ def memberships(place: Place) -> list[str]:
     return [row[0] for row in place.db.rows(members, (place.role,))]
 
 
+@pytest.mark.drill
 def test_memberships_are_taken_back_with_the_next_bootstrap(bare: Place) -> None:
     bare.db.needs(14, "there is no pg_read_all_data")
     bare.bootstrap(bootstrap_memberships=[*GROUPS, "pg_signal_backend"])
@@ -126,6 +127,7 @@ def test_memberships_are_taken_back_with_the_next_bootstrap(bare: Place) -> None
     assert memberships(bare) == ["others"]
 
 
+@pytest.mark.drill
 def test_two_databases_of_one_server_give_one_role_one_password(bare: Place) -> None:
     bare.db.server.create_database("second")
     with bare.db.connect(dbname="second") as session:
