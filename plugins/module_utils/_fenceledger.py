@@ -11,13 +11,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import ids_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, LostConnection
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Session
 
 # If somebody holds a lock on the ledger, the fence does without it at once.
 LOCK_SECONDS = 0.25
 
 
-def read_ledger(session: Session, environment: str | None) -> ledger.LedgerState:
+def read_ledger(session: Session, environment: str | None) -> LedgerState:
     """Return the ledger's state; raises BadInput if it is another environment's, the only refusal in containment."""
     try:
         with session.transaction(ledger.LEDGER_SECONDS, LOCK_SECONDS, "READ ONLY") as cursor:
@@ -26,7 +27,7 @@ def read_ledger(session: Session, environment: str | None) -> ledger.LedgerState
     except LostConnection:
         raise
     except KanbanError as error:
-        return ledger.LedgerState(present=True, usable=False, creatable=False, reason=error.what)
+        return LedgerState(present=True, usable=False, creatable=False, reason=error.what)
     ledger.check_environment(state, environment)
     return state
 

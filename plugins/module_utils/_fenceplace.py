@@ -21,7 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Asked
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Fence
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import LedgerState
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import Patience
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,

@@ -21,6 +21,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchclosing import let_pass
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
     READ_SECONDS,
@@ -59,14 +60,14 @@ class Facts:
     """The server, and the state of its ledger."""
 
     server: Server
-    state: ledger.LedgerState
+    state: LedgerState
     warnings: list[str] = field(default_factory=list)
 
     def as_result(self) -> dict[str, Any]:
         """Return the parts of a result that all modules of the ledger have in common."""
         return {
             "database": {**self.server.as_result(), "ledger_environment": self.state.environment},
-            "ledger": {key: value for key, value in vars(self.state).items() if key != "creatable"},
+            "ledger": self.state.as_result(),
             "warnings": self.warnings,
         }
 
@@ -78,7 +79,8 @@ def look_at_ledger(session: Session, environment: str | None) -> Facts:
         state = ledger.ledger_state(cursor)
     ledger.check_environment(state, environment)
     ledger.check_version(state)
-    return Facts(server, state, list(server.warnings))
+    warnings = [f"The ledger is not used: {state.reason}."] if state.reason else []
+    return Facts(server, state, [*server.warnings, *warnings])
 
 
 def refuse_replica(server: Server) -> None:

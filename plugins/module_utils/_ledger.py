@@ -12,38 +12,30 @@ from typing import Any, Mapping, Sequence
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledgernames as naming
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._events import Event
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState, refuse_foreign
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change, Left
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, progress, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledgerstate import STATE
 
 # The run goes on without a ledger that does not answer within this time.
 LEDGER_SECONDS = 3.0
 
 
-@dataclass(frozen=True)
-class LedgerState:
-    """The state of the ledger: ``present`` and usable, version and environment, and whether this role could make it.
-
-    ``reason`` says why an existing ledger cannot be used.
-    """
-
-    present: bool
-    usable: bool
-    creatable: bool
-    version: int | None = None
-    environment: str | None = None
-    reason: str | None = None
-
-
 def ledger_state(cursor: Cursor) -> LedgerState:
     """Return the state of the ledger; raises ServerError."""
-    table, creatable, usable = cursor.row(queries.STATE, {})
+    table, creatable, usable, foreign, stranger, logs_in = cursor.row(STATE, {})
+    state = LedgerState(bool(table), False, creatable, stranger=stranger, stranger_logs_in=logs_in)
+    if foreign:
+        # A look into it could already run the code of whoever put it there.
+        return replace(state, present=True, creatable=False, reason=foreign, foreign=True)
     if not table or not usable:
-        return LedgerState(present=bool(table), usable=False, creatable=creatable)
+        return state
     meta = dict(cursor.rows(queries.META, {}))
     version = meta.get("version", "")
-    return LedgerState(True, True, creatable, int(version) if version.isdecimal() else None, meta.get("environment"))
+    number = int(version) if version.isdecimal() else None
+    return replace(state, usable=True, version=number, environment=meta.get("environment"))
 
 
 def check_environment(state: LedgerState, environment: str | None) -> None:
@@ -78,6 +70,7 @@ def make_ledger(cursor: Cursor, environment: str | None) -> bool:
     """Make the ledger unless it exists, mark its environment; return whether that changed it. Raises ServerError."""
     cursor.run(queries.TAKE_TURNS, {})
     state = ledger_state(cursor)
+    refuse_foreign(state)
     check_environment(state, environment)
     if is_marked(state, environment):
         return False

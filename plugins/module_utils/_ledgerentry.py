@@ -32,6 +32,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._incidenten
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holders, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchinstall import install_latch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchshut import shut_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import owner_warning, refuse_foreign
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
     READ_SECONDS,
@@ -85,10 +86,12 @@ def set_ledger(login: Login, request: LedgerRequest, check_mode: bool) -> dict[s
 
 
 def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
+    refuse_foreign(facts.state)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         refuse_administrators(cursor, request.grant_to)
     if check_mode:
         unmarked = request.environment is not None and facts.state.environment is None
+        _tell_owner(facts)
         return {"changed": not facts.state.usable or unmarked}
     granted: list[str] = []
     with session.transaction(READ_SECONDS, 2.0) as cursor:
@@ -115,7 +118,14 @@ def _make(session: Session, facts: Facts, request: LedgerRequest, check_mode: bo
         # Also those of flags that are configured no longer. Last, because a stop that raises one waits for it.
         changed = shut_latches(cursor) or changed
         facts.state = ledger.ledger_state(cursor)
+    _tell_owner(facts)
     return {"changed": changed or bool(granted), "granted": granted, "left_out": reads.left_out}
+
+
+def _tell_owner(facts: Facts) -> None:
+    warning = owner_warning(facts.state)
+    if warning:
+        facts.warnings.append(f"{warning} Let a superuser own it and its tables (ALTER, with OWNER TO).")
 
 
 def _rights(cursor: Cursor, request: LedgerRequest, ever: bool = False) -> tuple[Reads, Mends]:
@@ -164,6 +174,8 @@ def _names(role: str, target: Target) -> dict[str, sql.Composable]:
 
 
 def _remove(session: Session, facts: Facts, request: LedgerRequest, check_mode: bool) -> dict[str, Any]:
+    if not request.force:
+        refuse_foreign(facts.state)  # It may be somebody's own schema, and nobody can see what is open in it.
     changed = facts.state.present
     check = _refuse_open if facts.state.usable and not request.force else None
     if check:

@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentro
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -66,7 +67,7 @@ class Place:
     login: Login
     server: Server
     target: Target
-    ledger_state: ledger.LedgerState
+    ledger_state: LedgerState
     tenants: list[str] | None
     unknown: list[str]
     deadline: Deadline
@@ -128,7 +129,7 @@ def look(login: Login, request: Request, connected: Callable[[], None] = lambda:
     return Place(login, server, target, state, tenants, unknown, deadline, list(server.warnings), session)
 
 
-def _ledger_state(cursor: Cursor, needed: bool) -> ledger.LedgerState:
+def _ledger_state(cursor: Cursor, needed: bool) -> LedgerState:
     """Read the ledger's state; if it cannot be read, a switch or a count goes on without it."""
     try:
         with cursor.savepoint():
@@ -138,7 +139,7 @@ def _ledger_state(cursor: Cursor, needed: bool) -> ledger.LedgerState:
     except KanbanError as error:
         if needed or cursor.is_lost:
             raise
-        return ledger.LedgerState(present=True, usable=False, creatable=False, reason=error.what)
+        return LedgerState(present=True, usable=False, creatable=False, reason=error.what)
 
 
 def count(cursor: Cursor, place: Place) -> Count:

@@ -29,6 +29,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_problem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchshut import open_latches
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import (
+    LedgerState,
+    owner_warning,
+    refuse_foreign,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -149,18 +154,23 @@ class Look:
     def _ledger(self) -> bool:
         """Look at the ledger, and have its statements planned; return whether it can be used."""
         problem: KanbanError | None = None
-        state, creatable = ledger.LedgerState(present=True, usable=False, creatable=False), False
+        state, creatable = LedgerState(present=True, usable=False, creatable=False), False
         try:
             with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 state = ledger.ledger_state(cursor)
                 creatable = bool(cursor.row(queries.CAN_MAKE_LEDGER, {})[0])
             ledger.check_version(state)
             ledger.check_environment(state, self.request.environment)
+            refuse_foreign(state)
         except KanbanError as error:
             problem = error
         if problem is None and state.usable:
             problem = planned(self.session, queries.LEDGER)
-        self.checks.append(checks.ledger_check(state.present, state.usable, creatable, problem))
+        self.checks.append(checks.ledger_check(state.present, state.usable or state.foreign, creatable, problem))
+        warning = owner_warning(state)
+        if warning and state.stranger_logs_in:
+            todo = "Let a superuser own it and its tables, or a role that may not log in (ALTER, with OWNER TO)."
+            self.checks.append(checks.Check("ledger_owner", False, checks.SHOULD, warning, "It may log in.", todo))
         return state.usable and problem is None
 
     def _stop(self, target: Target, has_ledger: bool) -> None:

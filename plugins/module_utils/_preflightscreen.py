@@ -42,6 +42,7 @@ _NAMES = (
     "write_block",
     "fence",
     "ledger",
+    "ledger_owner",
     "break_glass",
     "blockers",
     "terminate",

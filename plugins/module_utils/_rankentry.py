@@ -77,7 +77,7 @@ def _look(look: Look) -> dict[str, Any]:
     """Return the frozen list, or a ranking."""
     with look.reading() as cursor:
         state, frozen = find_frozen(cursor, look.request, look.warnings)
-    ledger = {key: value for key, value in vars(state).items() if key != "creatable"}
+    ledger = state.as_result()
     try:
         if look.request.frozen == "only":
             found = _beside_frozen(look, frozen) if frozen else {"measured": False, "why_not": "No list is frozen."}

@@ -12,6 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import resolve_column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import (
@@ -143,9 +144,7 @@ def look_for_index(cursor: Cursor, logs: Logs) -> dict[str, Any]:
     return {"index_missing": missing, "index_hint": hint if missing else None}
 
 
-def find_frozen(
-    cursor: Cursor, request: RankRequest, warnings: list[str]
-) -> tuple[ledger.LedgerState, dict[str, Any] | None]:
+def find_frozen(cursor: Cursor, request: RankRequest, warnings: list[str]) -> tuple[LedgerState, dict[str, Any] | None]:
     """Return the ledger's state, and the list that the incident froze first; None if it has none.
 
     A ledger that cannot be read does not stop a ranking; one of another environment does. Raises BadInput for that.
@@ -156,7 +155,7 @@ def find_frozen(
     except ServerError as error:
         if cursor.is_lost:
             raise
-        state = ledger.LedgerState(True, False, False, reason=error.what)
+        state = LedgerState(True, False, False, reason=error.what)
     ledger.check_environment(state, request.environment)
     if not request.incident_id:
         return state, None

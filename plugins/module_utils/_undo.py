@@ -51,6 +51,8 @@ class Restore:
         self._in_ledger = False
         # By each name of the incident: since when a file of it is about this incident. A run without a ledger knew one.
         self._names = {self.incident: 0.0}
+        if place.ledger_state.reason:
+            place.warnings.append(f"{place.ledger_state.why_none}; only what files on this host kept is put back.")
         if place.ledger_state.usable:
             with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
                 found = ledger.find_incident(cursor, request.who.incident_id)
@@ -239,7 +241,7 @@ class Restore:
             "Without its prior values nobody can tell who had the flag. Nothing was changed.",
             f"The newest incidents here are {known}."
             if known
-            else "There is no ledger here, and no file of prior values that this user can read.",
+            else f"{self._place.ledger_state.why_none}, and no file of prior values that this user can read.",
             known_incidents=known,
         )
 

@@ -15,6 +15,9 @@ description:
   - The ledger is the schema C(kanban_rollback). It holds incidents, the value that each tenant's flag had before it was
     switched, events, and the recovery lease.
   - The other modules create it on demand if their role may. This one creates it ahead of time, for a role that may not.
+  - Only ordinary tables of the schema's owner are the ledger. Anything that somebody else put in their place is refused
+    and not read. A warning names the schema's owner if that is neither a superuser, nor the role that acts, nor a
+    role that this was made a member of.
 options:
   state:
     description:
@@ -147,7 +150,8 @@ options:
     default: false
   force:
     description:
-      - Remove the ledger although incidents are open or a latch is up. This is an override, to be given with a reason.
+      - Remove the ledger although incidents are open or a latch is up, or although what is in its schema is not the
+        ledger. This is an override, to be given with a reason.
     type: bool
     default: false
 extends_documentation_fragment:

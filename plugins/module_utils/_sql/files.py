@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS kanban_rollback.files (
   PRIMARY KEY (incident_id, name)
 )
 """
-# Whether the table exists, and whether this role may create it.
+# Whether the table exists, and whether this role may create it. That it is the ledger's own was seen with the ledger
+# (ledgerstate.FOREIGN).
 STATE = """
 SELECT f.oid IS NOT NULL, has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES')
 FROM pg_namespace AS n

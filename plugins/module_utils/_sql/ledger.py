@@ -16,15 +16,6 @@ TAKE_TURNS = """
 DO $$ BEGIN PERFORM pg_advisory_xact_lock(118075163402606); EXCEPTION WHEN lock_not_available THEN NULL; END $$
 """
 
-# What is there, in one look: the table, and whether this role may create the schema and use it.
-# Reads the catalog's tables, because to_regclass() uses a cache that may be older than the wait for the lock.
-STATE = """
-SELECT c.oid IS NOT NULL, has_database_privilege(current_database(), 'CREATE'),
-       COALESCE(has_schema_privilege(n.oid, 'USAGE'), false)
-FROM (SELECT) AS one
-LEFT JOIN pg_namespace AS n ON n.nspname = 'kanban_rollback'
-LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'meta'
-"""
 META = "SELECT key, value FROM kanban_rollback.meta"
 
 # Version 1. Priors are arrays, one row per committed batch: a row per tenant would cost as much as the kill itself.

@@ -41,7 +41,8 @@ SELECT EXISTS (SELECT FROM pg_attribute AS a
                WHERE a.attrelid = to_regclass('kanban_rollback.quarantined') AND a.attname = 'before' AND a.attnotnull)
 """
 TAKE_NOTHING_BEFORE = "ALTER TABLE kanban_rollback.quarantined ALTER before DROP NOT NULL"
-# Whether it exists, and whether this role may create it.
+# Whether it exists, and whether this role may create it. That it is the ledger's own was seen with the ledger
+# (ledgerstate.FOREIGN).
 STATE = """
 SELECT q.oid IS NOT NULL, has_schema_privilege(n.oid, 'CREATE') AND has_table_privilege(i.oid, 'REFERENCES')
 FROM pg_namespace AS n
