@@ -10,7 +10,7 @@ from typing import Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import NO_ROW
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SEVERAL
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as queries
@@ -54,6 +54,7 @@ class Script(Statements):
             # The cast would cut a text that is too long for its column, so such a text is left alone.
             can_write = sql.SQL("AND ({0}::{1})::text = {0}").format(off, self._type)
         self.params.update(flag=target.identity, written=target.written(False), tenants=None)
+        self.params.update(keep_place(target))
         self.fragments.update(
             keep=keep or sql.SQL(trial_queries.NO_KEEP),
             incident=sql.SQL(queries.INCIDENT),
@@ -194,9 +195,9 @@ def _mark_of_several() -> dict[str, sql.Composable]:
     return {"told_apart": told_apart, "mark": _mark("content"), "mark_of_rows": _mark("told_apart")}
 
 
-def keep_table(target: Target) -> sql.Composable:
-    """Return the name of the table that stands in for the ledger, beside the flag's own table."""
-    return identifier(target.table.schema, KEEP_TABLE)
+def keep_place(target: Target) -> dict[str, str]:
+    """Return where to look for the table that stands in for the ledger, beside the flag's own, and its usual name."""
+    return {"keep_schema": target.table.schema, "keep_name": KEEP_TABLE}
 
 
 def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fence: bool) -> list[str]:
@@ -222,12 +223,18 @@ def trials(cursor: Cursor, targets: Sequence[Target], has_ledger: bool, has_fenc
 
 def not_allowed(cursor: Cursor, targets: Sequence[Target], has_ledger: bool) -> ServerError | None:
     """Return the error if this role may not make what the script makes: the table of priors, and functions."""
-    schema = targets[0].table.schema
-    if not has_ledger and not cursor.row(trial_queries.MAY_KEEP, {"schema": schema, "name": KEEP_TABLE})[0]:
-        return _lacking(f"permission denied: the table {schema}.{KEEP_TABLE} cannot be made or used by this role.")
+    if not has_ledger and not cursor.row(trial_queries.MAY_KEEP, keep_place(targets[0]))[0]:
+        place = f"{targets[0].table.schema}.{KEEP_TABLE}"
+        return _lacking(f"permission denied: the table {place} cannot be made or used by this role.")
     if targets[0].is_document and not cursor.row(trial_queries.MAY_MAKE_FUNCTIONS, {})[0]:
         return _lacking("permission denied: this role may not make temporary functions in this database.")
     return None
+
+
+def not_used(cursor: Cursor, target: Target, has_ledger: bool) -> str:
+    """Return a sentence about tables of that name that the script leaves alone; empty if there are none."""
+    others = None if has_ledger else cursor.row(trial_queries.MAY_KEEP, keep_place(target))[1]
+    return f" For prior values it makes a table of its own, for this is somebody else's: {others}." if others else ""
 
 
 def _lacking(what: str) -> ServerError:

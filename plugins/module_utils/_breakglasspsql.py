@@ -14,7 +14,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass
     KEEP_TABLE,
     LEDGER_TABLE,
     Script,
-    keep_table,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglassmissing import (
     make_missing,
@@ -23,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglassredis import block_text
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasswords import (
     ABOUT_DOCUMENTS,
+    ABOUT_PLACE,
     AFTERWARDS,
     WORDS,
     flat,
@@ -34,6 +34,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 # A line that raises: with ON_ERROR_STOP psql then ends with status 3.
 _STOP = "DO 'BEGIN RAISE EXCEPTION USING MESSAGE = {message}; END';"
+_LEFT_ALONE = "Left alone, because it or what is on it is another role's:"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def _head(login: Login, target: Target, around: Surroundings) -> str:
         "",
         *WORDS,
         f"in the table {target.table.schema}.{KEEP_TABLE}.",
+        *ABOUT_PLACE,
     ]
     if target.is_document:
         lines += ["", f"The flag is inside of a document of type {target.column.type_name}.", *ABOUT_DOCUMENTS]
@@ -139,10 +141,7 @@ SELECT pg_is_in_recovery() AS is_replica \\gset
 def _keep(cursor: Cursor, script: Script) -> list[str]:
     """Return the lines that set where the priors go, and under which incident."""
     ledger = cursor.filled(sql.SQL("SELECT %(name)s AS keep"), {"name": LEDGER_TABLE})
-    name = cursor.filled(keep_table(script.target), {})
-    own = cursor.filled(sql.SQL("SELECT %(name)s AS keep, %(incident)s AS incident"), {
-        "name": name, "incident": "BREAK-GLASS",
-    })  # fmt: skip
+    own = cursor.filled(sql.SQL("SELECT %(incident)s AS incident"), {"incident": "BREAK-GLASS"})
     set_incident = "SELECT set_config('kanban_rollback.break_glass', :'incident', false) AS incident;"
     return [
         _comment("Where prior values are kept, and under which incident."),
@@ -162,14 +161,38 @@ def _keep(cursor: Cursor, script: Script) -> list[str]:
         f"{script.text(cursor, script.format(queries.OPEN_INCIDENT))};",
         "\\endif",
         "\\else",
-        "\\if :{?incident}",
-        f"{cursor.filled(sql.SQL('SELECT %(name)s AS keep'), {'name': name})} \\gset",
-        "\\else",
-        f"{own} \\gset",
+        "\\if :{?not_the_ledger}",
+        say("No ledger is used, because this is none:", "not_the_ledger"),
         "\\endif",
-        f"{script.text(cursor, script.format(queries.CREATE_KEEP))};",
+        f"\\if :{{?incident}}\n\\else\n{own} \\gset\n\\endif",
+        *_keep_beside(cursor, script),
         set_incident,
         "\\endif",
+        say("Prior values are kept in", "keep"),
+    ]
+
+
+def _keep_beside(cursor: Cursor, script: Script) -> list[str]:
+    """Return the lines that find, or make, the table that stands in for the ledger."""
+    choose = "EXECUTE kanban_keep \\gset"
+    make = f"\\if :keep_is_there\n\\else\n{script.text(cursor, script.format(queries.CREATE_KEEP))};\n{choose}\n\\endif"
+    missing = "\\if :keep_is_there\n\\else"
+    return [
+        f"PREPARE kanban_keep AS\n{script.text(cursor, queries.KEEP_PLACE)};",
+        choose,
+        f"\\if :{{?keep_others}}\n{say(_LEFT_ALONE, 'keep_others')}\n\\endif",
+        "\\if :{?undo}",
+        missing,
+        _STOP.format(message="''Nothing is kept for this flag in a table that this role may trust.''"),
+        "\\endif\n\\else",
+        # Twice, in case that somebody takes the name meanwhile: the second one is a name that nobody can foresee.
+        "\\set ON_ERROR_STOP off",
+        make,
+        make,
+        "\\set ON_ERROR_STOP on",
+        missing,
+        _STOP.format(message="''No table for prior values could be made: the ERROR above says why.''"),
+        "\\endif\n\\endif",
     ]
 
 

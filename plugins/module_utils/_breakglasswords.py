@@ -22,6 +22,11 @@ WORDS = (
     "What each tenant had is kept by the statement that switches it, in the ledger where there is one (then",
     "reenable.yml can undo it as well), else",
 )
+ABOUT_PLACE = (
+    "If that is a table of another role, no superuser's, or somebody else's trigger is on it, it is left alone and one",
+    "is made whose name begins so: the output names it. The undo finds it again for the role that made it, and for",
+    "everybody with rights on it if that was a superuser.",
+)
 ABOUT_DOCUMENTS = (
     "It is switched off by one more member at the end of the text: of two members of one name the last counts. What",
     "is no JSON is left to the letter, counts as on, and fails the script.",
@@ -41,7 +46,7 @@ def flat(text: str) -> str:
     return " ".join(text.splitlines())
 
 
-def say(text: str) -> str:
-    """Return the line that prints a text; within quotes, psql knows escapes and no variables."""
+def say(text: str, variable: str | None = None) -> str:
+    """Return the line that prints a text, and a variable after it: within quotes psql knows escapes, no variables."""
     text = flat(text).replace("\\", "\\\\").replace("'", "''")
-    return f"\\echo '{text}'"
+    return f"\\echo '{text}'" + (f" :{variable}" if variable else "")

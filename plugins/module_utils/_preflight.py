@@ -16,7 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightchecks as checks
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflighthost as host
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightothers as others
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import not_allowed, trials
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import not_allowed, not_used, trials
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasspsql import Surroundings, break_glass
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, find_table, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumplook import Source
@@ -213,9 +213,10 @@ class Look:
             has_fence = cursor.row(script_queries.HAS_FENCE, {})[0]
             statements = trials(cursor, targets, has_ledger, has_fence)
             refused = not_allowed(cursor, targets, has_ledger)
+            strange = not_used(cursor, target, has_ledger)
             self.result["break_glass"] = break_glass(cursor, self.session.login, targets, around)
         problem = planned(self.session, statements) or refused
-        good = f"The server planned each of the {len(statements)} statements of break-glass.sql; none was run."
+        good = f"The server planned each of the {len(statements)} statements of break-glass.sql; none was run.{strange}"
         self.checks.append(checks.of_error("break_glass", checks.MUST, problem, good))
 
     def _dump(self) -> tuple[int, list[str]]:

@@ -9,18 +9,23 @@
 
 from __future__ import annotations
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledgerstate import FOREIGN
+
 # The incident that the script records. A setting, because psql expands no variables in a prepared statement's body.
 INCIDENT_SETTING = "kanban_rollback.break_glass"
 INCIDENT = f"current_setting('{INCIDENT_SETTING}')"
 
-# The ledger is used if there is one, so that reenable.yml can undo what this script did.
+# The ledger is used if there is one, so that reenable.yml can undo what this script did; what somebody else put in its
+# place is not. Such names are shown in a terminal.
 HAS_LEDGER = """
-SELECT EXISTS (
+SELECT seen.writable AND seen.why IS NULL AS has_ledger,
+       regexp_replace(seen.why, '[[:cntrl:]]', '?', 'g') AS not_the_ledger
+FROM (SELECT EXISTS (
   SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
   WHERE n.nspname = 'kanban_rollback' AND c.relname = 'flag_changes'
     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT')
-) AS has_ledger
-"""
+), {foreign}) AS seen (writable, why)
+""".replace("{foreign}", FOREIGN)
 # An open incident is continued, as the playbooks do.
 OPEN_OR_NEW = """
 SELECT COALESCE(
@@ -38,7 +43,7 @@ SELECT incident_id AS incident FROM kanban_rollback.flag_changes WHERE flag = %(
 """
 # The same columns as kanban_rollback.flag_changes, so that the statements below work with either.
 CREATE_KEEP = """
-CREATE TABLE IF NOT EXISTS {keep} (
+CREATE TABLE {keep} (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   incident_id text NOT NULL,
   flag text NOT NULL,
@@ -52,6 +57,46 @@ CREATE TABLE IF NOT EXISTS {keep} (
   depths int[],
   marks text[]
 )
+"""
+# Where priors go without a ledger: an ordinary table of that name, or of one that begins with it, if the role that runs
+# this or a superuser owns it and nobody else's trigger is on it; else the name for a new one, which nobody can foresee
+# if that name is taken. Others' triggers and defaults would run with the rights of whoever runs this.
+KEEP_PLACE = """
+WITH named AS (
+  SELECT c.oid, c.relname, owner.rolname,
+         c.relkind = 'r' AND (owner.rolsuper OR owner.oid = me.oid)
+         AND NOT (c.relhasrules OR c.relhassubclass OR c.relrowsecurity)
+         AND has_schema_privilege(n.oid, 'USAGE')
+         AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+         AND NOT EXISTS (
+           SELECT FROM pg_trigger AS t
+           JOIN pg_proc AS p ON p.oid = t.tgfoid
+           JOIN pg_roles AS author ON author.oid = p.proowner
+           WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+             AND (t.tgqual IS NOT NULL OR NOT (author.rolsuper OR author.oid = me.oid))
+         ) AS ours
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_roles AS owner ON owner.oid = c.relowner
+  JOIN pg_roles AS me ON me.rolname = current_user
+  WHERE n.nspname = %(keep_schema)s AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
+    AND (c.relname = %(keep_name)s OR starts_with(c.relname::text, %(keep_name)s || '_'))
+), chosen AS (
+  SELECT oid, relname FROM named WHERE ours ORDER BY oid LIMIT 1
+), taken AS (
+  SELECT FROM pg_namespace AS n
+  WHERE n.nspname = %(keep_schema)s
+    AND (EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = %(keep_name)s)
+         OR EXISTS (SELECT FROM pg_type AS t WHERE t.typnamespace = n.oid AND t.typname = %(keep_name)s))
+)
+SELECT EXISTS (SELECT FROM chosen) AS keep_is_there,
+       quote_ident(%(keep_schema)s) || '.' || quote_ident(COALESCE(
+         (SELECT relname::text FROM chosen),
+         %(keep_name)s || CASE WHEN EXISTS (SELECT FROM taken)
+                          THEN '_' || left(md5(random()::text || clock_timestamp()::text), 8) ELSE '' END)) AS keep,
+       (SELECT regexp_replace(string_agg(quote_ident(relname) || ' of role ' || rolname, ', ' ORDER BY oid),
+                              '[[:cntrl:]]', '?', 'g')
+        FROM named WHERE oid NOT IN (SELECT oid FROM chosen)) AS keep_others
 """
 
 # Escapes that jsonb refuses although they are valid JSON are replaced in a copy that is only read.
@@ -157,11 +202,13 @@ WHERE a.pid <> pg_backend_pid()
 ORDER BY a.xact_start LIMIT 20
 """
 
-# The fence's own functions raise and lower it for a role that owns nothing; without a list they take every fence.
+# The fence's own functions raise and lower it for a role that owns nothing; without a list they take every fence. They
+# run with their owner's rights: one that runs with the caller's is somebody else's.
 HAS_FENCE = """
 SELECT EXISTS (
   SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
   WHERE n.nspname = 'kanban_rollback' AND p.proname = 'fence_raise' AND p.pronargs = 1
+    AND p.proargtypes[0] = 'jsonb'::regtype AND p.prosecdef
     AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
 ) AS has_fence
 """

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.breakglass import KEEP_PLACE
+
 # Checks names, types and privileges as the statement would, but runs neither it nor a trigger.
 EXPLAIN = "EXPLAIN (COSTS OFF) "
 
@@ -148,13 +150,12 @@ NO_KEEP = """(
          0::int AS full_depth, NULL::text[] AS tenants, NULL::text[] AS priors, NULL::int[] AS depths,
          NULL::text[] AS marks
 ) AS no_keep"""
-# What no plan shows: whether this role may create that table and, for a document, the functions.
+# What no plan shows: whether this role has that table or may create one and, for a document, the functions.
 MAY_KEEP = """
-SELECT has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
-       AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = %(name)s
-                       AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')))
-FROM pg_namespace AS n WHERE n.nspname = %(schema)s
-"""
+SELECT place.keep_is_there OR has_schema_privilege(%(keep_schema)s, 'USAGE')
+                          AND has_schema_privilege(%(keep_schema)s, 'CREATE'), place.keep_others
+FROM ({place}) AS place
+""".replace("{place}", KEEP_PLACE)
 MAY_MAKE_FUNCTIONS = """
 SELECT has_database_privilege(current_database(), 'TEMPORARY') AND has_language_privilege('sql', 'USAGE')
        AND has_language_privilege('plpgsql', 'USAGE')
