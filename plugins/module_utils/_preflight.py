@@ -29,11 +29,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql im
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_problem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchshut import open_latches
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import (
-    LedgerState,
-    owner_warning,
-    refuse_foreign,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState, refuse_foreign
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -167,10 +163,7 @@ class Look:
         if problem is None and state.usable:
             problem = planned(self.session, queries.LEDGER)
         self.checks.append(checks.ledger_check(state.present, state.usable or state.foreign, creatable, problem))
-        warning = owner_warning(state)
-        if warning and state.stranger_logs_in:
-            todo = "Let a superuser own it and its tables, or a role that may not log in (ALTER, with OWNER TO)."
-            self.checks.append(checks.Check("ledger_owner", False, checks.SHOULD, warning, "It may log in.", todo))
+        self.checks += others.ledger_owner_checks(state)
         return state.usable and problem is None
 
     def _stop(self, target: Target, has_ledger: bool) -> None:

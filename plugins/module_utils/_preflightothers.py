@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState, owner_warning
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightchecks import NAMED, SHOULD, Check
+
+
+def ledger_owner_checks(state: LedgerState) -> list[Check]:
+    """Return a check that fails for a ledger whose owner is a stranger who may log in; nothing of any other."""
+    warning = owner_warning(state)
+    if warning is None or not state.stranger_logs_in:
+        return []
+    todo = "Let a superuser own it and its tables, or a role that may not log in (ALTER, with OWNER TO)."
+    return [Check("ledger_owner", False, SHOULD, warning, "It may log in.", todo)]
 
 
 def latch_shut_check(latches: Sequence[tuple[str, str, str]]) -> Check:
