@@ -22,7 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import BEHIND, Verdict, failure, judge
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import goes_beyond, trigger_names
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence, Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.fencelook import ROW_TRIGGERS
 
@@ -204,9 +204,20 @@ class Raising:
             found.asked: judge(found, tried, problems, bool(drain and drain.of(found)))
             for found in self._place.view.found
         }
+        for found in self._place.view.found:
+            verdicts[found.asked] = self._alone(found) or verdicts[found.asked]
         for asked, error in self._place.view.unresolved:
             verdicts[asked.name] = Verdict("not_fenced", error.what, error.code)
         return verdicts
+
+    def _alone(self, found: Found) -> Verdict | None:
+        """Return what is wrong if a fence that is up could not be kept up for this incident as well."""
+        for fence in found.raised:
+            error = self._problems.get(fence.name)
+            if error and self._place.request.incident_id not in fence.holders:
+                reason = f"It is up for incident {fence.holder} alone, and goes down with that: {error.what}"
+                return Verdict("unproven", reason, error.code)
+        return None
 
     def _warn(self) -> None:
         place = self._place
@@ -216,7 +227,7 @@ class Raising:
             for fence in found.raised:
                 if fence.holder != place.request.incident_id:
                     ours = ours or names_of(place, place.request.incident_id or "")
-                if fence.holder != place.request.incident_id and fence.holder not in ours:
+                if fence.holder not in (place.request.incident_id, *ours) and fence.name not in self._problems:
                     place.warnings.append(
                         f"The fence of {found.table} was raised by incident {fence.holder}, and holds for this one as "
                         "well: it is lowered when both have lowered it (or by force)."

@@ -23,7 +23,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import TAKE_TURNS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import LOCK as LEDGER_LOCK
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._turns import take_turn
 
 # These types have no equality operator, so their text is compared.
 _WITHOUT_EQUALITY = ("json", "xml", "point")
@@ -99,11 +100,11 @@ def make_functions(place: FencePlace, tables: list[Found], kind: str, then: Call
     """Make the missing trigger functions, in one transaction with the work of ``then``; raises ServerError."""
 
     def work(cursor: Cursor) -> Any:
-        cursor.row(queries.LOCK, {})
+        take_turn(cursor, queries.LOCK)
         # Another operator may have made them while we waited.
         now = {fence.name: fence for fence in read_fences(cursor)}
         if not place.view.has_schema:
-            cursor.run(TAKE_TURNS, {})
+            take_turn(cursor, LEDGER_LOCK)
             cursor.run(ddl.CREATE_SCHEMA, {})
         for found in tables:
             fence = found.own_fence()

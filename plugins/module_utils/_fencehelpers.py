@@ -35,7 +35,7 @@ class _Wanted:
         return {"function": identifier(self.name)}
 
     def is_met(self, there: Helper | None, grant_to: Sequence[str]) -> bool:
-        if there is None or there.body != self.body or self.owner not in (None, there.owner):
+        if there is None or not there.callable or there.body != self.body or self.owner not in (None, there.owner):
             return False
         return sorted(there.grantees) == sorted(role for role in grant_to if role != there.owner)
 
@@ -83,7 +83,7 @@ def put_helpers(cursor: Cursor, place: FencePlace) -> bool:
     stale = stale_helpers(view, grant_to)
     for one in stale:
         there = view.helpers.get(one.name)
-        if there is None or there.body != one.body:
+        if there is None or there.body != one.body or not there.callable:
             cursor.run(sql.SQL(ddl.CREATE_HELPER).format(**one.fragments), {"body": one.body})
         for role in [PUBLIC] if there is None else there.grantees:
             if role not in grant_to:

@@ -185,8 +185,7 @@ def call(
     answers: list[Any] = []
     problems: dict[str, KanbanError] = {}
     if own:
-        text = json.dumps({**request, "fences": [fence.name for fence in own]})
-        cursor.row(queries.REQUEST, {"request": text})
+        cursor.row(queries.REQUEST, {"request": _text(request, own)})
         cursor.run(queries.DO, {"body": queries.BLOCKS[block]})
         answers += _list(cursor.row(queries.ANSWER, {})[0])
     helper = view.helpers.get(block)
@@ -198,19 +197,20 @@ def call(
             "A fence is raised, tried and lowered by its owner, or by a role that the owner let do so.",
             "Run bootstrap.yml with this role (write_fence with state dormant and grant_to), or act as that owner.",
         )
-    if others and not problems:
-        text = json.dumps({**request, "fences": [fence.name for fence in others]})
+    calls: list[tuple[str, Sequence[Fence]]] = [(block, others)] if others and not problems else []
+    if block == queries.TRY and not problems:
         # Tables of other owners are tried by functions of theirs.
-        more = [name for name, one in view.helpers.items() if name.startswith(queries.TRY_AS) and one.callable]
-        try:
-            with cursor.savepoint():
-                for name in [block, *(more if block == queries.TRY else [])]:
-                    statement = sql.SQL(queries.CALL).format(function=identifier(name))
-                    answers += _list(cursor.row(statement, {"request": text})[0])
-        except ServerError as error:
-            if isinstance(error, (Timeout, LostConnection)):
-                raise
-            problems.update({fence.name: error for fence in others})
+        tries = sorted(name for name, one in view.helpers.items() if name.startswith(queries.TRY_AS) and one.callable)
+        calls += [(name, fences) for name in tries]
+    try:
+        with cursor.savepoint():
+            for name, asked in calls:
+                statement = sql.SQL(queries.CALL).format(function=identifier(name))
+                answers += _list(cursor.row(statement, {"request": _text(request, asked)})[0])
+    except ServerError as error:
+        if isinstance(error, (Timeout, LostConnection)):
+            raise
+        problems.update({fence.name: error for fence in others})
     done = []
     for answer in answers:
         if answer[1] == "failed":
@@ -218,6 +218,10 @@ def call(
         else:
             done.append(answer)
     return done, problems
+
+
+def _text(request: Mapping[str, Any], fences: Sequence[Fence]) -> str:
+    return json.dumps({**request, "fences": [fence.name for fence in fences]})
 
 
 def _list(answer: str) -> list[Any]:

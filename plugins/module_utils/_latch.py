@@ -50,6 +50,15 @@ class Names:
         return f"latch_{self.short}"
 
     @property
+    def notes(self) -> str:
+        """The function of the second trigger, which records what the first has turned back."""
+        return _notes(self.function)
+
+    @property
+    def note_trigger(self) -> str:
+        return f"{self.trigger}_noted"
+
+    @property
     def dormant(self) -> dict[str, sql.Composable]:
         """The owner's functions that raise and lower a dormant latch, as fragments."""
         return _dormant_names(self.function)
@@ -57,6 +66,10 @@ class Names:
 
 def names_of(target: Target) -> Names:
     return Names(hashlib.sha256(target.identity.encode()).hexdigest()[:12])
+
+
+def _notes(function: str) -> str:
+    return f"note_{function}"
 
 
 def _dormant_names(function: str) -> dict[str, sql.Composable]:
@@ -71,13 +84,13 @@ def raise_latch(session: Session, target: Target, incident_id: str, lock_seconds
     names = names_of(target)
     try:
         with session.transaction(lock_seconds * 3, lock_seconds) as cursor:
-            if _is_dormant(cursor, names):
+            if is_dormant(cursor, names):
                 if not stands(cursor, target, names):
                     return Latch(False, "The dormant latch has no trigger that fires on the table; run bootstrap.yml.")
                 cursor.run(sql.SQL(queries.RAISE).format(**names.dormant), {"incident": incident_id})
             else:
-                replace_body(cursor, names.function, refusing(cursor, target, incident_id), incident_id)
-                create_trigger(cursor, target, names)
+                replace_body(cursor, names.function, refusing(cursor, target, incident_id, names), incident_id)
+                create_triggers(cursor, target, names)
     except ServerError as error:
         return Latch(False, error.what)
     return Latch(True)
@@ -94,12 +107,12 @@ def standing_latch(session: Session, target: Target) -> Latch:
     return Latch(False, "it needs the ledger, which could not be used")
 
 
-def refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Composable | None = None) -> str:
-    """Return the body of a latch that is up; ``raises``: the function that raises a dormant one."""
+def refusing(cursor: Cursor, target: Target, incident_id: str, names: Names, raises: str | None = None) -> str:
+    """Return the body of a latch that is up; ``raises``: the name of the function that raises a dormant one."""
     statements = Statements(target, as_jsonb=target.is_document)
-    passes: sql.Composable = sql.SQL(queries.OWNER_PASSES).format(owner=sql.SQL("%(owner)s::name"))
-    if raises:
-        passes = sql.SQL("{} OR {}").format(passes, sql.SQL(queries.RAISER_PASSES).format(raises=raises))
+    passes = sql.SQL(queries.RAISER_PASSES if raises else queries.OWNER_PASSES).format(
+        function=sql.SQL("%(function)s"), raises=sql.SQL("%(raises)s")
+    )
     body = statements.format(
         queries.FUNCTION_BODY,
         incident=sql.SQL("%(incident)s::text"),
@@ -113,42 +126,70 @@ def refusing(cursor: Cursor, target: Target, incident_id: str, raises: sql.Compo
     values = {
         **statements.params,
         "incident": incident_id,
-        "owner": cursor.row("SELECT current_user::text", {})[0],
+        "function": names.function,
+        "raises": raises,
         "flag": target.identity,
         "written": target.written(False),
     }
     return cursor.filled(body, values)
 
 
-def _is_dormant(cursor: Cursor, names: Names) -> bool:
+def is_dormant(cursor: Cursor, names: Names) -> bool:
+    """Return whether a dormant latch is installed, with the functions that raise and lower it."""
     return bool(cursor.rows(queries.SOURCES, {"functions": [f"raise_{names.function}"]}))
 
 
 def stands(cursor: Cursor, target: Target, names: Names) -> bool:
     """Return whether the trigger is on this table and fires in every replication role."""
-    values = {"table": target.table.oid, "trigger": names.trigger, "function": names.function}
+    return _fires(cursor, target, names.trigger, names.function)
+
+
+def is_noted(cursor: Cursor, target: Target, names: Names) -> bool:
+    """Return whether the trigger that records what is turned back fires as well."""
+    return _fires(cursor, target, names.note_trigger, names.notes)
+
+
+def _fires(cursor: Cursor, target: Target, trigger: str, function: str) -> bool:
+    values = {"table": target.table.oid, "trigger": trigger, "function": function}
     return bool(cursor.row(queries.STANDS, values)[0])
 
 
-def create_trigger(cursor: Cursor, target: Target, names: Names) -> None:
-    if stands(cursor, target, names):
-        return
-    trigger, function = identifier(names.trigger), identifier(names.function)
-    there = {"table": target.table.oid, "trigger": names.trigger}
+def create_triggers(cursor: Cursor, target: Target, names: Names) -> None:
+    """Make the latch's trigger and the one that records, as far as they are lacking; raises ServerError."""
+    if not is_noted(cursor, target, names):
+        made = sql.SQL(queries.CREATE_NOTE).format(notes=identifier(names.notes), body=sql.SQL("%(body)s"))
+        cursor.run(made, {"body": queries.NOTE_BODY})
+    for trigger, function, create in (
+        (names.trigger, names.function, queries.CREATE_TRIGGER),
+        (names.note_trigger, names.notes, queries.CREATE_NOTE_TRIGGER),
+    ):
+        if not _fires(cursor, target, trigger, function):
+            _create_trigger(cursor, target, trigger, function, create)
+    shut(cursor, names.function)
+    shut(cursor, names.notes)
+    owner = cursor.row(queries.TABLES_OWNER, {"table": target.table.oid})[0]
+    functions = {"function": identifier(names.function), "notes": identifier(names.notes)}
+    cursor.run(sql.SQL(queries.LET_COPY).format(**functions, owner=identifier(owner)), {})
+
+
+def _create_trigger(cursor: Cursor, target: Target, trigger: str, function: str, create: str) -> None:
+    named = identifier(trigger)
+    there = {"table": target.table.oid, "trigger": trigger}
     if not cursor.row(queries.TRIGGER_EXISTS, there)[0]:
-        cursor.run(Statements(target).format(queries.CREATE_TRIGGER, trigger=trigger, function=function), {})
-    cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, trigger=trigger), {})
+        cursor.run(Statements(target).format(create, trigger=named, function=identifier(function)), {})
+    cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, trigger=named), {})
 
 
 def replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
+    """Make or replace the latch's function, and name the incident that holds it; raises ServerError."""
     statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
     cursor.run(statement, {"body": body})
-    shut(cursor, function)
     named = sql.SQL(queries.NAME_HOLDER).format(function=identifier(function), incident=sql.SQL("%(incident)s"))
     cursor.run(named, {"incident": incident_id})
 
 
 def shut(cursor: Cursor, function: str) -> None:
+    """Let nobody make a trigger of a function; raises ServerError."""
     cursor.run(sql.SQL(queries.SHUT).format(function=identifier(function)), {})
 
 
@@ -232,9 +273,11 @@ def lower_latches(
         try:
             with session.transaction(LOCK_SECONDS * 2, LOCK_SECONDS) as cursor:
                 if trigger:
-                    names = {"trigger": identifier(trigger), "table": identifier(schema, table)}
-                    cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**names), {})
-                cursor.run(sql.SQL(queries.DROP_FUNCTION).format(function=identifier(function)), {})
+                    triggers = {"trigger": identifier(trigger), "note_trigger": identifier(f"{trigger}_noted")}
+                    place = {"table": identifier(schema, table)}
+                    cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**triggers, **place), {})
+                functions = {"function": identifier(function), "notes": identifier(_notes(function))}
+                cursor.run(sql.SQL(queries.DROP_FUNCTION).format(**functions), {})
                 if dormant:
                     cursor.run(sql.SQL(queries.DROP_DORMANT).format(**_dormant_names(function)), {})
                 if check:

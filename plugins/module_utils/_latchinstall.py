@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._handover import hand_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import (
     Names,
-    create_trigger,
+    create_triggers,
+    is_noted,
     names_of,
     refusing,
     replace_body,
-    shut,
     stands,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
@@ -25,40 +24,52 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     """Put a dormant latch in place, for these roles to raise and to pass; return whether that changed anything.
 
-    It is the table owner's if this role may give it away. Raises ServerError, for instance if the table is another
-    role's.
+    Raises ServerError, for instance if this role does not own the table.
     """
     names = names_of(target)
-    functions = [f"raise_{names.function}", f"lower_{names.function}"]
-    bodies = dict(zip(functions, _dormant_bodies(cursor, target, names)))
-    sources = dict(cursor.rows(queries.SOURCES, {"functions": functions}))
-    granted = cursor.row(queries.GRANTED, {"functions": functions, "roles": list(roles)})[0]
-    is_shut = cursor.rows(queries.IS_SHUT, {"function": names.function})
-    there = {"table": target.table.oid, "function": names.function}
-    owner, handed, becomes, records = cursor.row(queries.OWNER, there)
-    complete = sources == bodies and granted and is_shut == [(True,)] and stands(cursor, target, names)
-    if complete and (not becomes or (handed and records)):
+    if not lacks_latch(cursor, target, roles):
         return False
-    if is_shut:
-        shut(cursor, names.function)
-    else:
+    if not cursor.rows(queries.SOURCES, {"functions": [names.function]}):
         replace_body(cursor, names.function, queries.NO_OP_BODY)
-    create_trigger(cursor, target, names)
-    for statement, name in ((queries.CREATE_RAISE, functions[0]), (queries.CREATE_LOWER, functions[1])):
+    create_triggers(cursor, target, names)
+    bodies = _dormant_bodies(cursor, target, names)
+    for statement, function in ((queries.CREATE_RAISE, "raises"), (queries.CREATE_LOWER, "lowers")):
         made = sql.SQL(statement).format(**names.dormant, body=sql.SQL("%(body)s"))
-        cursor.run(made, {"body": bodies[name]})
+        cursor.run(made, {"body": bodies[function]})
     cursor.run(sql.SQL(queries.CLOSE).format(**names.dormant), {})
     for role in roles:
         cursor.run(sql.SQL(queries.GRANT).format(**names.dormant, role=identifier(role)), {})
-    if becomes and not records:
-        cursor.run(sql.SQL(queries.LET_RECORD).format(owner=identifier(owner)), {})
-    if becomes and not handed:
-        hand_over(cursor, sql.SQL("{}()").format(identifier(names.function)), owner)
     return True
 
 
-def _dormant_bodies(cursor: Cursor, target: Target, names: Names) -> tuple[str, str]:
-    """Return the bodies of the owner's functions that raise and lower."""
+def lacks_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
+    """Return whether the dormant latch is not as this version installs it, for these roles; raises ServerError."""
+    names = names_of(target)
+    granted = {"functions": [f"raise_{names.function}", f"lower_{names.function}"], "roles": list(roles)}
+    called = {"functions": [names.function, names.notes], "table": target.table.oid}
+    return (
+        is_of_another_version(cursor, target)
+        or not cursor.row(queries.GRANTED, granted)[0]
+        or cursor.row(queries.CALLED_BY, called) != (True, True)
+        or not stands(cursor, target, names)
+        or not is_noted(cursor, target, names)
+    )
+
+
+def is_of_another_version(cursor: Cursor, target: Target) -> bool:
+    """Return whether any function of the dormant latch is missing, or is not to the letter what is installed now."""
+    names = names_of(target)
+    bodies = _dormant_bodies(cursor, target, names)
+    wanted = {
+        f"raise_{names.function}": bodies["raises"],
+        f"lower_{names.function}": bodies["lowers"],
+        names.notes: queries.NOTE_BODY,
+    }
+    return dict(cursor.rows(queries.SOURCES, {"functions": list(wanted)})) != wanted
+
+
+def _dormant_bodies(cursor: Cursor, target: Target, names: Names) -> dict[str, str]:
+    """Return the bodies of the functions with which a role that owns nothing ``raises`` and ``lowers``."""
     function = identifier(names.function)
     create = sql.SQL(queries.CREATE_FUNCTION).format(function=function, body=sql.SQL("%%L"))
     comment = sql.SQL(queries.NAME_HOLDER).format(function=function, incident=sql.SQL("%%L"))
@@ -67,10 +78,10 @@ def _dormant_bodies(cursor: Cursor, target: Target, names: Names) -> tuple[str, 
         "lock": queries.LOCK,
         "create": cursor.filled(create, {}),
         "comment": cursor.filled(comment, {}),
-        "refusing": refusing(cursor, target, marker, names.dormant["raises"]),
+        "refusing": refusing(cursor, target, marker, names, f"raise_{names.function}"),
         "marker": f"'{marker}'",
         "no_op": queries.NO_OP_BODY,
     }
     placed = {name: sql.SQL(f"%({name})s") for name in values}
-    raising = cursor.filled(sql.SQL(queries.RAISE_BODY).format(**placed), values)
-    return raising, cursor.filled(sql.SQL(queries.LOWER_BODY).format(**placed), values)
+    texts = {"raises": queries.RAISE_BODY, "lowers": queries.LOWER_BODY}
+    return {name: cursor.filled(sql.SQL(text).format(**placed), values) for name, text in texts.items()}

@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import files, progress, quarantine
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ledger as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledgerstate import STATE
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._turns import take_turn
 
 # The run goes on without a ledger that does not answer within this time.
 LEDGER_SECONDS = 3.0
@@ -68,7 +69,7 @@ def is_marked(state: LedgerState, environment: str | None) -> bool:
 
 def make_ledger(cursor: Cursor, environment: str | None) -> bool:
     """Make the ledger unless it exists, mark its environment; return whether that changed it. Raises ServerError."""
-    cursor.run(queries.TAKE_TURNS, {})
+    take_turn(cursor, queries.LOCK)
     state = ledger_state(cursor)
     refuse_foreign(state)
     check_environment(state, environment)
@@ -121,7 +122,7 @@ def join_incident(cursor: Cursor, who: Who, adopt: bool, left: Sequence[Left] = 
     :param left: what incidents left that could not be opened when they began: with ``adopt``, the first of them that
         was not closed since is continued if none is open.
     """
-    cursor.run(queries.TAKE_TURNS, {})  # Two controllers that start at once must not open two incidents.
+    take_turn(cursor, queries.LOCK)  # Two controllers that start at once should not open two incidents.
     joined = foresee_incident(cursor, who, adopt, left)
     if joined.opened_now:
         cursor.run(queries.OPEN_INCIDENT, {**vars(who), "incident": joined.incident_id})

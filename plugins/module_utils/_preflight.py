@@ -27,6 +27,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import asked_tables
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._installed import older_parts
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_problem
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchshut import open_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState, refuse_foreign
@@ -127,7 +128,7 @@ class Look:
         self._host(needed, dumped)
         self._orm()
         self._fence_triggers()
-        self._others()
+        self._others(target)
         asked = self.request
         wish = Wish(asked.ranking, asked.integrity_checks, asked.queries, asked.application, asked.repairs)
         self.checks += look_ahead(self.session, wish, asked.flag, target)
@@ -281,15 +282,17 @@ class Look:
             return
         self.checks.append(checks.fence_triggers_check(texts))
 
-    def _others(self) -> None:
-        """Look for what other roles could have run with rights that are not theirs."""
+    def _others(self, target: Target | None) -> None:
+        """Look for what other roles could have run with rights that are not theirs, and what is of another version."""
         try:
             with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 latches = open_latches(cursor)
                 schemas = cursor.rows(queries.SEARCH_PATH, {})
+                older = older_parts(cursor, target)
         except KanbanError as error:
             self.checks.append(checks.of_error("search_path", checks.SHOULD, error, ""))
             return
+        self.checks.append(others.installed_check(older))
         self.checks += [others.latch_shut_check(latches), others.search_path_check(schemas)]
 
 

@@ -23,6 +23,20 @@ def ledger_owner_checks(state: LedgerState) -> list[Check]:
     return [Check("ledger_owner", False, SHOULD, warning, "It may log in.", todo)]
 
 
+def installed_check(older: Sequence[str]) -> Check:
+    """Return whether what bootstrap.yml installed is as this version does it; ``older``: parts that are not."""
+    if not older:
+        return Check("installed", True, SHOULD, "Nothing in the database is from another version.")
+    return Check(
+        "installed",
+        False,
+        SHOULD,
+        f"Not as this version installs it: {', '.join(older)}.",
+        "They serve as they did, with the faults that have been mended since.",
+        "Run bootstrap.yml again, in a quiet moment: it changes what differs.",
+    )
+
+
 def latch_shut_check(latches: Sequence[tuple[str, str, str]]) -> Check:
     """Return whether only triggers of ours call the latches; ``latches``: those that everybody may, as found."""
     if not latches:

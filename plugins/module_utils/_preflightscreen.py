@@ -73,6 +73,7 @@ _NAMES = (
     "repair",
     "orm_saves",
     "fence_triggers",
+    "installed",
     "latch_shut",
     "search_path",
     "forecast",

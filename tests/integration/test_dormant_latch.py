@@ -41,7 +41,7 @@ def test_a_dormant_latch_is_raised_and_passed_by_a_role_that_owns_nothing(db: Da
     undone = modules.restore(incident)
     assert (undone["latch_left"], undone["enabled_after"]) == ([], 50)
     # Dormant again, and still there.
-    assert len(triggers(db)) == 1
+    assert len(triggers(db)) == 2
     db.rows("UPDATE companies SET settings = %s WHERE id = 99", (STALE,))
     db.rows("INSERT INTO companies VALUES (99, %s)", (STALE,))
     assert 99 in on(db)
@@ -137,7 +137,7 @@ def test_the_ledger_goes_with_its_dormant_latch(db: Database) -> None:
 def test_a_dormant_latch_without_a_trigger_that_always_fires_is_not_up(db: Database, fault: str) -> None:
     population(db)
     modules = dormant(db)
-    (trigger,) = triggers(db)
+    trigger, _records = triggers(db)
     db.rows(fault.format(trigger=trigger))
     done = modules.disable(latch=True)
     assert (done["latch"]["raised"], done["enabled_after"]) == (False, 0)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 
+from tests.integration.crowd import wait_for
 from tests.integration.fences import MOVES, board, refused, table
 from tests.integration.place import Database
 
@@ -33,6 +34,25 @@ def test_by_hand_another_incidents_fence_is_kept_too(db: Database) -> None:
             cursor.execute(f"SELECT kanban_rollback.{statement}")
             assert fence.ok("write_fence_info", prove=True)["incident_id"] == holder, statement
             assert bool(refused(db, MOVES[:1])) is (holder is not None), statement
+
+
+def test_who_meets_another_incidents_raise_joins_it(db: Database) -> None:
+    """Its turn is not waited for without end, and its function cannot be replaced before it is committed."""
+    fence = board(db)
+    fence.ok("write_fence", state="dormant")
+    with (
+        ThreadPoolExecutor(1) as pool,
+        db.transaction('SELECT kanban_rollback.fence_raise(\'{"incident": "INC-1"}\')') as session,
+    ):
+        joins = pool.submit(fence.ok, "write_fence", incident_id="INC-2", deadline=20)
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event <> 'advisory'"
+        wait_for(lambda: db.value(waits) == 1, "it waits for the other's raise")
+        session.commit()
+        done = joins.result()
+    assert done["status"] == "proven"
+    fence.fails("other_incident", "write_fence", state="absent", incident_id="INC-1")
+    assert refused(db, MOVES[:1]) == list(MOVES[:1]), "it stays up for the other one"
+    assert fence.ok("write_fence", state="absent", incident_id="INC-2")["status"] == "lowered"
 
 
 def test_many_at_once_take_turns(db: Database) -> None:

@@ -36,7 +36,7 @@ def test_a_stop_that_begins_while_a_latch_is_removed_keeps_its_record_and_its_la
         told = failed(removal.result(), "open_incidents")
     assert told["error"]["what"] == "Incidents are open in this ledger: INC-1."
     assert db.value("SELECT tenants FROM kanban_rollback.flag_changes") == ["3"]
-    assert len(triggers(db)) == 1
+    assert len(triggers(db)) == 2
     db.rows("""UPDATE companies SET settings = '{}' WHERE id = 3""")
     db.rows(SAVE)
     assert 3 not in on(db), "its latch is up"
@@ -73,6 +73,6 @@ def test_a_latch_that_is_up_under_a_closed_incident_goes_only_by_force(db: Datab
     for check in (True, False):
         told = db.modules().fails("open_incidents", "ledger", check=check, state="absent")
         assert told["error"]["what"].endswith("though its incident is closed: INC-1.")
-    assert (len(triggers(db)), db.has_ledger()) == (1, True)
+    assert (len(triggers(db)), db.has_ledger()) == (2, True)
     assert db.modules().ok("ledger", state="absent", force=True)["changed"]
     assert (triggers(db), db.has_ledger()) == ([], False)

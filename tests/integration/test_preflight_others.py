@@ -83,6 +83,26 @@ def test_bootstrap_shuts_what_is_its_own_to_change_and_leaves_the_rest_to_be_sai
     assert said["todo"].endswith("REVOKE ALL ON FUNCTION kanban_rollback.latch_of_another() FROM PUBLIC;")
 
 
+# A statement that changes one letter of a function's body, as another version would have it.
+CHANGED = """DO $$ BEGIN EXECUTE replace(pg_get_functiondef((SELECT oid FROM pg_proc WHERE proname ~ '{name}')),
+                                         'BEGIN', 'BEGIN '); END $$"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("^raise_latch_", "the latch of public.companies.settings -> "), ("^fence_raise$", "the fence's")],
+)
+def test_what_another_version_installed_is_said(db: Database, ready: Ready, name: str, said: str) -> None:
+    modules, options = ready
+    db.modules(tables=["tickets"]).ok("write_fence", state="dormant", grant_to=[modules.options["login_user"]])
+    assert missing(modules.ok("preflight_info", **options)) == UNSEEN
+    db.rows(CHANGED.replace("{name}", name))
+    result = modules.ok("preflight_info", **options)
+    assert (missing(result), result["ready"]) == ({"installed": "should", **UNSEEN}, True)
+    assert said in checks(result)["installed"]["what"]
+    assert "bootstrap.yml" in checks(result)["installed"]["todo"]
+
+
 def test_a_schema_in_which_everybody_makes_functions_is_said(db: Database, ready: Ready) -> None:
     modules, options = ready
     assert "(public)" in checks(modules.ok("preflight_info", **options))["search_path"]["what"]

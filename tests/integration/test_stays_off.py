@@ -248,7 +248,7 @@ def test_switching_on_again_passes_the_latch(db: Database) -> None:
 def test_closing_the_incident_takes_the_latch_away(db: Database) -> None:
     modules = population(db)
     modules.disable(latch=True)
-    assert len(triggers(db)) == 1
+    assert len(triggers(db)) == 2
     closed = db.modules().ok("incident", incident_id="INC-1", state="closed")
     assert closed["latch_left"] == []
     assert triggers(db) == []

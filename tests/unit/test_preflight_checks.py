@@ -128,6 +128,13 @@ def test_the_latch_and_what_gets_around_the_fence() -> None:
     assert (seen.ok, seen.severity, seen.what) == (False, "should", "Tickets has triggers. Tags has triggers.")
 
 
+def test_what_another_version_installed_is_named() -> None:
+    assert others.installed_check([]).ok is True
+    seen = complete(others.installed_check(["the fence's functions", "the latch of companies.settings"]))
+    assert (seen.ok, seen.severity) == (False, "should")
+    assert "the fence's functions, the latch of companies.settings" in seen.what
+
+
 def test_latches_that_everybody_may_call_are_named_with_the_lines_that_shut_them() -> None:
     assert others.latch_shut_check([]).ok is True
     seen = complete(others.latch_shut_check([(f"latch_{n}", "postgres", f"REVOKE {n};") for n in range(7)]))

@@ -59,14 +59,20 @@ LOCK = _LOCK
 _TAKE_TURNS = """
   BEGIN
     PERFORM pg_advisory_xact_lock(118075163402607);
-  EXCEPTION WHEN lock_not_available THEN
+  EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     NULL;
   END;
 """
 
 # A fence that is already raised stays, whoever raised it: another incident joins ("also"), and the fence is lowered
 # with the last of them. A failure at one fence does not keep the others from being raised.
-_EACH = "EXCEPTION WHEN lock_not_available OR deadlock_detected THEN RAISE; WHEN OTHERS THEN"
+# Somebody who replaces the same function at the same moment is waited for, and then asks for another try.
+_EACH = """
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      RAISE;
+    WHEN internal_error THEN
+      RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = SQLERRM;
+    WHEN OTHERS THEN"""
 _HOLDERS = """
       CASE WHEN state ? 'incident' THEN jsonb_build_array(state -> 'incident') ELSE '[]' END
       || COALESCE(state -> 'also', '[]')"""
@@ -103,7 +109,7 @@ _RAISE = """
         EXECUTE format('COMMENT ON FUNCTION kanban_rollback.%I() IS %L', fence.proname, state);
         changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, verdict));
       END IF;
-    {each}
+{each}
       changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'failed', SQLSTATE, SQLERRM));
     END;
   END LOOP;
@@ -141,7 +147,7 @@ _LOWER = """
                      CASE WHEN left_over <> '[]' THEN 'SET search_path = pg_catalog, pg_temp' ELSE '' END, body);
       EXECUTE format('COMMENT ON FUNCTION kanban_rollback.%I() IS %L', fence.proname, state);
       changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, verdict));
-    {each}
+{each}
       changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'failed', SQLSTATE, SQLERRM));
     END;
   END LOOP;
@@ -151,12 +157,13 @@ _LOWER = """
 # refused is undone at once, including what triggers of the application did. A row trigger cannot be tried without a
 # row, and TRUNCATE locks the table before its trigger fires: for those the catalog has to do. The same holds if a
 # trigger of the application would fire before ours: it would run with the rights of the role that tries. So would a
-# default or a policy of the table's owner, even if no row matches. The function that everybody calls is a superuser's,
-# mostly, so it tries its own tables alone, and for each other owner there is one more, which that owner owns.
+# default or a policy of the table's owner, even if no row matches. So each tries the tables of its own role alone, and
+# for each other owner of an installed fence's tables there is one more function, which that owner owns.
 _TRY = """
   FOR fence IN
     SELECT DISTINCT ON (t.tgrelid, canary.operation) t.tgrelid, canary.operation, canary.statement,
-           p.prosrc = '{dormant}' AS passes, {strange} AS strange,
+           p.prosrc = '{dormant}' AS passes,
+           c.relowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user) AS strange,
            (SELECT min(o.tgname) FROM pg_trigger AS o
             WHERE o.tgrelid = t.tgrelid AND NOT o.tgisinternal AND o.tgenabled <> 'D' AND o.tgtype & 3 = 2
               AND o.tgtype & canary.bit <> 0 AND o.tgname < t.tgname
@@ -193,6 +200,7 @@ _TRY = """
       WHEN SQLSTATE 'KB001' THEN verdict := 'refused';
       WHEN SQLSTATE 'KB002' THEN verdict := 'passed';
       WHEN SQLSTATE 'KB003' THEN verdict := 'behind ' || SQLERRM;
+      WHEN insufficient_privilege THEN verdict := 'behind the rights of its owner';
       WHEN OTHERS THEN verdict := SQLSTATE || ' ' || SQLERRM;
     END;
     changed := changed || jsonb_build_array(jsonb_build_array(fence.tgrelid::bigint, fence.operation, verdict));
@@ -230,14 +238,10 @@ _AS_DO = (
 )
 
 
-_STRANGE = "c.relowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user)"
-
-
-def _filled(shape: str, block: str, strange: str) -> str:
+def _filled(shape: str, block: str) -> str:
     parts = {
         "variables": _VARIABLES,
         "block": block,
-        "strange": strange,
         "take_turns": _TAKE_TURNS,
         "fences": _FENCES_ASKED,
         "schema": _SCHEMA,
@@ -253,8 +257,8 @@ def _filled(shape: str, block: str, strange: str) -> str:
 
 _BLOCKS = {"fence_raise": _RAISE, "fence_lower": _LOWER, "fence_try": _TRY, "fence_note": _NOTE}
 # The same four by function name: as functions that a role without ownership calls, and as bodies for DO.
-FUNCTIONS = {name: _filled(_AS_FUNCTION, block, _STRANGE) for name, block in _BLOCKS.items()}
-BLOCKS = {name: _filled(_AS_DO, block, "false") for name, block in _BLOCKS.items()}
+FUNCTIONS = {name: _filled(_AS_FUNCTION, block) for name, block in _BLOCKS.items()}
+BLOCKS = {name: _filled(_AS_DO, block) for name, block in _BLOCKS.items()}
 TRY = "fence_try"
 # What the functions are called with which canaries are sent in the name of one owner.
 TRY_AS = "fence_try_as_"

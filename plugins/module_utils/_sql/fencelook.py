@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.handover import BECOMES
 
-# Each with its owner, whether this role may call it, and who else may.
+# Each with its owner, whether this role may call it, and who else may. One that was changed to run with the caller's
+# rights, or another search_path, is called by nobody.
 HELPERS = """
-SELECT p.proname::text, p.prosrc, pg_get_userbyid(p.proowner)::text, has_function_privilege(p.oid, 'EXECUTE'),
+SELECT p.proname::text, p.prosrc, pg_get_userbyid(p.proowner)::text, has_function_privilege(p.oid, 'EXECUTE')
+         AND p.prosecdef AND p.proconfig IS NOT DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp'],
        ARRAY(SELECT CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(acl.grantee)::text END
              FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) AS acl
              WHERE acl.grantee <> p.proowner AND acl.privilege_type = 'EXECUTE' ORDER BY 1)

@@ -5,26 +5,27 @@
 
 from __future__ import annotations
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.handover import BECOMES
-
 # Two raises at once would replace one function at once, which PostgreSQL refuses. The number is arbitrary, ours alone.
 # Any login can hold the lock for as long as it likes, so whoever does not get it goes on without.
 LOCK = 118075163402607
 
-# The row is judged before and after: only a step from off to on is undone, so a tenant that was switched on again
-# through the passage stays on when the application saves its settings. A save by INSERT ... ON CONFLICT comes here as
-# an INSERT first, so the tenant's row that is there counts as the one before, or that it has none where that means on.
-# Nothing here may raise: a customer's save
-# must succeed, and what cannot be judged (not JSON) is left to the sweep. The passage needs the setting and a role that
-# may raise the latch, because any role can make a setting.
+# It runs with the rights of whoever writes: what it meets on the table (types, casts, policies) is code of the table's
+# owner, who may be out for the rights of whoever made this. The row is judged before and after: only a step from off to
+# on is undone, so a tenant that was switched on again through the passage stays on when the application saves its
+# settings. A save by INSERT ... ON CONFLICT comes here as an INSERT first, so the tenant's row that is there counts as
+# the one before, or that it has none where that means on; for a writer who may not read the table nobody was on.
+# Nothing here may raise: a customer's save must succeed, and what cannot be judged (not JSON) is left to the sweep. The
+# passage needs the setting and a role that may raise the latch, because any role can make a setting.
 FUNCTION_BODY = """
 DECLARE
   was_on boolean := false;
   now_on boolean;
 BEGIN
-  IF current_setting('kanban_rollback.passage', true) = {incident}
-     AND ({passes}) THEN
-    RETURN NEW;
+  IF current_setting('kanban_rollback.passage', true) = {incident} THEN
+    IF EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+               WHERE n.nspname = 'kanban_rollback' AND {passes}) THEN
+      RETURN NEW;
+    END IF;
   END IF;
   SELECT {rows} AND {is_on} INTO now_on FROM (SELECT NEW.*) AS t;
   IF now_on IS NOT TRUE THEN
@@ -33,24 +34,26 @@ BEGIN
   IF TG_OP = 'UPDATE' THEN
     SELECT {rows} AND {is_on} INTO was_on FROM (SELECT OLD.*) AS t;
   ELSE
-    SELECT EXISTS (SELECT FROM {table} AS t
-                   WHERE {rows} AND {is_on} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
-        OR EXISTS (SELECT FROM {table} AS t
-                   WHERE {rows} AND {is_on} AND {tenant} IS NULL AND (SELECT {tenant} IS NULL FROM (SELECT NEW.*) AS t))
-        OR {absent_is_on}
-           AND NOT EXISTS (SELECT FROM {table} AS t
-                           WHERE {rows} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
-      INTO was_on;
+    BEGIN
+      SELECT EXISTS (SELECT FROM {table} AS t
+                     WHERE {rows} AND {is_on} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
+          OR EXISTS (SELECT FROM {table} AS t
+                     WHERE {rows} AND {is_on} AND {tenant} IS NULL
+                       AND (SELECT {tenant} IS NULL FROM (SELECT NEW.*) AS t))
+          OR {absent_is_on}
+             AND NOT EXISTS (SELECT FROM {table} AS t
+                             WHERE {rows} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
+        INTO was_on;
+    EXCEPTION WHEN insufficient_privilege THEN
+      was_on := false;
+    END;
   END IF;
   IF was_on THEN
     RETURN NEW;
   END IF;
-  BEGIN
-    INSERT INTO kanban_rollback.latched (incident_id, flag, tenant, refused)
-    SELECT {incident}, {flag}, {tenant}::text, {leaf} FROM (SELECT NEW.*) AS t;
-  EXCEPTION WHEN OTHERS THEN
-    NULL;
-  END;
+  PERFORM set_config('kanban_rollback.turned_back', json_build_object('incident', {incident}, 'flag', {flag},
+                       'tenant', {tenant}::text, 'refused', ({leaf})::text)::text, true)
+  FROM (SELECT NEW.*) AS t;
   SELECT {written} INTO NEW.{column_name} FROM (SELECT NEW.*) AS t;
   RETURN NEW;
 EXCEPTION WHEN OTHERS THEN
@@ -61,15 +64,43 @@ NO_OP_BODY = "BEGIN RETURN NEW; END"
 
 CREATE_FUNCTION = """
 CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS {body}
+"""
+# What was turned back is recorded by a trigger of its own, right after the latch's, because whoever writes has no right
+# to the ledger. It looks at nothing in the row. Any session can make the setting, and so add a line.
+CREATE_NOTE = """
+CREATE OR REPLACE FUNCTION kanban_rollback.{notes}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
-# By default everybody may call a function, and so make a trigger of it on a table of their own, whose types then run
-# code of theirs with the rights of this one's owner. Replacing a function keeps its owner, and who may call it.
+NOTE_BODY = """
+DECLARE
+  noted jsonb;
+BEGIN
+  BEGIN
+    noted := current_setting('kanban_rollback.turned_back')::jsonb;
+    INSERT INTO kanban_rollback.latched (incident_id, flag, tenant, refused)
+    VALUES (noted ->> 'incident', noted ->> 'flag', noted ->> 'tenant', noted ->> 'refused');
+  EXCEPTION WHEN OTHERS THEN
+    NULL;
+  END;
+  PERFORM set_config('kanban_rollback.turned_back', '', true);
+  RETURN NEW;
+END
+"""
+# By default everybody may call a function, and so make a trigger of it on a table of their own. The owner of ours may,
+# or could not add a partition, to which the triggers are copied. Replacing a function keeps who may call it.
 SHUT = "REVOKE ALL ON FUNCTION kanban_rollback.{function}() FROM PUBLIC"
-IS_SHUT = """
-SELECT NOT has_function_privilege('public', p.oid, 'EXECUTE') FROM pg_proc AS p
-WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
+LET_COPY = "GRANT EXECUTE ON FUNCTION kanban_rollback.{function}(), kanban_rollback.{notes}() TO {owner}"
+TABLES_OWNER = "SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = %(table)s"
+# Whether it is shut, and whether the table's owner may copy its triggers.
+CALLED_BY = """
+SELECT NOT bool_or(has_function_privilege('public', p.oid, 'EXECUTE')),
+       bool_and(has_function_privilege(c.relowner, p.oid, 'EXECUTE'))
+FROM pg_proc AS p, pg_class AS c
+WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s) AND p.pronargs = 0
+  AND c.oid = %(table)s
 """
 # Of every flag, also of those that are configured no longer: functions that are not shut, whose they are, the line that
 # shuts each, and whether it is ours to type.
@@ -80,29 +111,19 @@ FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname
 WHERE p.proname LIKE 'latch\\_%%' AND p.pronargs = 0 AND has_function_privilege('public', p.oid, 'EXECUTE')
 ORDER BY 1
 """
-# A dormant latch runs as the table's owner, whose types and casts it meets there; it records what it turns back.
-OWNER = """
-SELECT pg_get_userbyid(c.relowner)::text, COALESCE(p.proowner = c.relowner, false), {becomes},
-       has_schema_privilege(c.relowner, 'kanban_rollback', 'USAGE')
-         AND has_table_privilege(c.relowner, 'kanban_rollback.latched', 'INSERT')
-FROM pg_class AS c
-LEFT JOIN pg_proc AS p ON p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = %(function)s
-WHERE c.oid = %(table)s
-""".replace("{becomes}", BECOMES.format(role="c.relowner").strip())
-LET_RECORD = """
-GRANT USAGE ON SCHEMA kanban_rollback TO {owner};
-GRANT INSERT ON kanban_rollback.latched TO {owner}
+# Who may pass: members of the role that made it, and roles that may raise a dormant one.
+OWNER_PASSES = "p.proname = {function} AND pg_has_role(session_user, p.proowner, 'MEMBER')"
+RAISER_PASSES = """
+p.proname = {raises} AND (pg_has_role(session_user, p.proowner, 'MEMBER')
+                          OR has_function_privilege(session_user, p.oid, 'EXECUTE'))
 """
-# Who may pass: members of whoever made it, and roles that may raise a dormant latch.
-OWNER_PASSES = "pg_has_role(session_user, {owner}, 'MEMBER')"
-RAISER_PASSES = "has_function_privilege(session_user, 'kanban_rollback.{raises}(text)', 'EXECUTE')"
 # Whose latch it is; NULL, which removes the comment, for a latch that lets everything pass.
 NAME_HOLDER = "COMMENT ON FUNCTION kanban_rollback.{function}() IS {incident}"
 HOLDER = """
 SELECT obj_description(p.oid, 'pg_proc'),
-       pg_has_role(session_user, COALESCE(r.proowner, p.proowner), 'MEMBER')
+       pg_has_role(session_user, p.proowner, 'MEMBER')
          OR COALESCE(has_function_privilege(session_user, r.oid, 'EXECUTE'), false),
-       COALESCE(r.proowner, p.proowner)::regrole::text,
+       p.proowner::regrole::text,
        CASE WHEN NOT has_function_privilege(session_user, r.oid, 'EXECUTE')
             THEN format('GRANT EXECUTE ON FUNCTION %%s TO %%I;', r.oid::regprocedure, session_user) END
 FROM pg_proc AS p
@@ -120,7 +141,7 @@ RAISE_BODY = """
 BEGIN
   BEGIN
     PERFORM pg_advisory_xact_lock({lock});
-  EXCEPTION WHEN lock_not_available THEN
+  EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     NULL;
   END;
   EXECUTE format({create}, replace({refusing}, {marker}, quote_literal(incident)));
@@ -136,7 +157,7 @@ LOWER_BODY = """
 BEGIN
   BEGIN
     PERFORM pg_advisory_xact_lock({lock});
-  EXCEPTION WHEN lock_not_available THEN
+  EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     NULL;
   END;
   EXECUTE format({create}, {no_op});
@@ -161,6 +182,11 @@ WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(fu
 CREATE_TRIGGER = """
 CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column_name} ON {table}
 FOR EACH ROW EXECUTE FUNCTION kanban_rollback.{function}()
+"""
+CREATE_NOTE_TRIGGER = """
+CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column_name} ON {table}
+FOR EACH ROW WHEN (pg_catalog.current_setting('kanban_rollback.turned_back', true) OPERATOR(pg_catalog.<>) '')
+EXECUTE FUNCTION kanban_rollback.{function}()
 """
 # Without it, session_replication_role = replica would bypass the latch.
 ENABLE_ALWAYS = "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"
@@ -187,8 +213,8 @@ LEFT JOIN pg_proc AS l ON l.pronamespace = n.oid AND l.proname = %(function)s
 LEFT JOIN pg_proc AS r ON r.pronamespace = n.oid AND r.proname = 'raise_' || %(function)s
 WHERE n.nspname = 'kanban_rollback'
 """
-DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {table}"
-DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}()"
+DROP_TRIGGER = "DROP TRIGGER IF EXISTS {trigger} ON {table}; DROP TRIGGER IF EXISTS {note_trigger} ON {table}"
+DROP_FUNCTION = "DROP FUNCTION IF EXISTS kanban_rollback.{function}(), kanban_rollback.{notes}()"
 
 # All latches, ours by schema and name, each with whether it is a dormant one that we may lower or leave; of a
 # partitioned table only the trigger on the parent, which can be dropped.
@@ -206,7 +232,7 @@ WHERE p.proname LIKE 'latch\\_%%'
 LATCHED = "SELECT count(*), count(DISTINCT tenant) FROM kanban_rollback.latched WHERE incident_id = %(incident)s"
 # What a role that may not lower a latch has to become, and, for a dormant one, what would grant it.
 LOWERED_BY = """
-SELECT COALESCE(l.proowner, p.proowner)::regrole::text,
+SELECT p.proowner::regrole::text,
        CASE WHEN l.oid IS NOT NULL
             THEN format('GRANT EXECUTE ON FUNCTION %%s TO %%I;', l.oid::regprocedure, session_user) END
 FROM pg_proc AS p

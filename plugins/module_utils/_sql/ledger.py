@@ -10,11 +10,6 @@ VERSION = 1
 
 # Two controllers may create the ledger at once; the second waits for the first and then finds it. The number is ours.
 LOCK = "SELECT pg_advisory_xact_lock(118075163402606)"
-# Any login can hold such a lock for as long as it likes, so a stop waits its time for it and then goes on: at worst two
-# controllers open an incident each.
-TAKE_TURNS = """
-DO $$ BEGIN PERFORM pg_advisory_xact_lock(118075163402606); EXCEPTION WHEN lock_not_available THEN NULL; END $$
-"""
 
 META = "SELECT key, value FROM kanban_rollback.meta"
 
