@@ -100,7 +100,9 @@ def test_without_a_ledger_the_kill_does_not_speak_of_the_latch(db: Database, dir
     assert [warning for warning in told["warnings"] if "latch is not up" in warning]
 
 
-@pytest.mark.parametrize("odd", [None, "perhaps"], ids=["empty", "no word for it"])
+@pytest.mark.parametrize(
+    "odd", [pytest.param(None, id="empty", marks=pytest.mark.drill), pytest.param("perhaps", id="no word for it")]
+)
 def test_a_stop_is_whole_whatever_is_wrong_with_its_times_and_its_latch(
     db: Database, directory: Path, odd: str | None
 ) -> None:
