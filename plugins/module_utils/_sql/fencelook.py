@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.handover import BECOMES
-
 # Each with its owner, whether this role may call it, and who else may. One that was changed to run with the caller's
 # rights, or another search_path, is called by nobody.
 HELPERS = """
@@ -71,6 +69,7 @@ ORDER BY p.proname
 """
 
 # A table and everything below it, parents first. pg_partition_tree() would lock them all, and so wait for a migration.
+# Whoever gives a function away has to be able to become its new owner; PostgreSQL 16 counts that apart from membership.
 RELATIONS = """
 WITH RECURSIVE tree(root, relation, depth) AS (
   SELECT r, r, 0 FROM unnest(%(tables)s::oid[]) AS asked(r)
@@ -79,12 +78,14 @@ WITH RECURSIVE tree(root, relation, depth) AS (
   FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.relation
 )
 SELECT tree.root::bigint, c.oid::bigint, n.nspname::text, c.relname::text, c.relkind = 'p',
-       pg_has_role(c.relowner, 'USAGE'), pg_get_userbyid(c.relowner)::text, {becomes}
+       pg_has_role(c.relowner, 'USAGE'), pg_get_userbyid(c.relowner)::text,
+       pg_has_role(c.relowner,
+                   CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
 FROM (SELECT root, relation, max(depth) AS depth FROM tree GROUP BY 1, 2) AS tree
 JOIN pg_class AS c ON c.oid = tree.relation AND c.relkind IN ('r', 'p')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 ORDER BY tree.root, tree.depth, n.nspname, c.relname
-""".replace("{becomes}", BECOMES.format(role="c.relowner").strip())
+"""
 # A table that carries a fence, for a role that has no USAGE on its schema: it may still raise the fence.
 FENCED_TABLES = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text, 1000, c.relkind = 'p' OR c.relhassubclass

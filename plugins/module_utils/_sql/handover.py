@@ -3,16 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SQL that gives a function to the owner of the table which it works on.
 
-What a SECURITY DEFINER function meets on a table (types, casts, defaults, policies) may be code of the table's owner.
-It then runs with the rights of the function's owner, who is mostly a superuser and should not be.
+What a SECURITY DEFINER function meets on a table (defaults, policies) may be code of the table's owner. It then runs
+with the rights of the function's owner, who is mostly a superuser and should not be.
 """
 
 from __future__ import annotations
 
-# Whoever gives a function away has to be able to become its new owner; PostgreSQL 16 counts that apart from membership.
-BECOMES = """
-pg_has_role({role}, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
-"""
 # An owner needs this right for the moment in which it becomes the owner, unless a superuser gives the function.
 MAY_CREATE = "SELECT has_schema_privilege(%(owner)s, 'kanban_rollback', 'CREATE')"
 LET_CREATE = "GRANT CREATE ON SCHEMA kanban_rollback TO {owner}"
