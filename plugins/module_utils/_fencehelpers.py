@@ -18,6 +18,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.ledger import ROLE_EXISTS
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._turns import take_turn
 
 PUBLIC = "PUBLIC"
 
@@ -111,7 +112,7 @@ def drop_helpers(place: FencePlace) -> tuple[bool, str | None]:
         return False, None
 
     def work(cursor: Cursor) -> None:
-        cursor.row(queries.LOCK, {})
+        take_turn(cursor, queries.LOCK)
         let_in = json.loads(cursor.row(ddl.LET_IN, {})[0])
         for name in helpers:
             cursor.run(sql.SQL(ddl.DROP_HELPER).format(function=identifier(name)), {})

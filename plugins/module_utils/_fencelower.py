@@ -23,6 +23,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fenceddl as ddl
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._turns import take_turn
 
 
 def meant(place: FencePlace) -> list[Fence]:
@@ -167,26 +168,30 @@ def remove(place: FencePlace, fences: Sequence[Fence]) -> tuple[list[str], list[
 def _drop_trigger(cursor: Cursor, place: FencePlace, trigger: Trigger, function: str) -> None:
     names = {"trigger": identifier(trigger.name), "relation": identifier(trigger.schema, trigger.table)}
     cursor.run(sql.SQL(ddl.LOCK_TO_DROP).format(**names), {})
+    # Readers queue behind us, so nothing is waited for here.
+    cursor.row(queries.TRY_LOCK, {})
     _see_that_it_is_down(cursor, place, function)
     cursor.run(sql.SQL(ddl.DROP_TRIGGER).format(**names), {})
+    # Without the lock somebody may have raised it in between.
+    _see_that_it_is_down(cursor, place, function)
 
 
 def _see_that_it_is_down(cursor: Cursor, place: FencePlace, function: str) -> None:
-    """Raise ServerError if another incident raised the fence again while we waited for its table."""
-    cursor.row(queries.LOCK, {})
+    """Raise ServerError if another incident raised the fence again while we waited."""
     holder = cursor.row(ddl.HOLDER_NOW, {"function": function})[0]
     if holder and not place.request.force:
         raise ServerError("other_incident", f"Incident {holder} raised it in the meantime.", "", "")
 
 
 def _drop_function(cursor: Cursor, place: FencePlace, name: str) -> None:
+    take_turn(cursor, queries.LOCK)
     _see_that_it_is_down(cursor, place, name)
     cursor.run(sql.SQL(ddl.DROP_FUNCTION).format(function=identifier(name)), {})
 
 
 def _drop_schema(place: FencePlace) -> None:
     def work(cursor: Cursor) -> None:
-        cursor.row(queries.LOCK, {})
+        take_turn(cursor, queries.LOCK)
         if cursor.row(ddl.SCHEMA_IS_EMPTY, {})[0]:
             cursor.run(ddl.DROP_SCHEMA, {})
 

@@ -78,8 +78,8 @@ class Target:
 class Statements:
     """The statements of one target; ``params`` holds every value, ``format`` puts the names in."""
 
-    def __init__(self, target: Target, as_jsonb: bool = False) -> None:
-        """Build the fragments; ``as_jsonb`` reads a json or text column through a cast, as the latch must."""
+    def __init__(self, target: Target, as_jsonb: bool = False, bare: bool = False) -> None:
+        """Build the fragments; ``as_jsonb`` casts a json or text column, ``bare`` names no type of the column."""
         self.target = target
         self._by_server = target.is_jsonb or as_jsonb
         flag = target.flag
@@ -93,11 +93,11 @@ class Statements:
             "needle": flag.path[-1] if flag.path else "",
         }
         self._column = _of_t(target.column.name)
-        if as_jsonb:
-            self._column = sql.SQL("({}::jsonb)").format(self._column)
+        self._column = sql.SQL("({}::jsonb)").format(self._column) if as_jsonb else self._column
         self._own_tenant = _of_t(target.tenant.name)
         self._tenant = sql.SQL("''::text") if target.global_default else self._own_tenant
         self._type = sql.SQL(target.column.cast_name.replace("%", "%%"))
+        self._cast = sql.SQL("") if bare else sql.SQL("::{}").format(self._type)
         self.fragments: dict[str, sql.Composable] = {
             "table": identifier(target.table.schema, target.table.name),
             "tenant": self._tenant,
@@ -222,7 +222,7 @@ class Statements:
         if self.params["off"] is None:
             return sql.SQL("({} IS NOT NULL)").format(self._column)
         null = sql.Literal(target.null_is_on)
-        return sql.SQL("COALESCE({} <> %(off)s::{}, {})").format(self._column, self._type, null)
+        return sql.SQL("COALESCE({} <> %(off)s{}, {})").format(self._column, self._cast, null)
 
     def _may_matter(self) -> sql.Composable:
         """Match documents worth reading: a key may be spelled with escapes; text that is not JSON must be reported."""
@@ -246,9 +246,9 @@ class Statements:
 
     def _written(self) -> sql.Composable:
         if not self._by_server:
-            return sql.SQL("%(written)s::{}").format(self._type)
+            return sql.SQL("%(written)s{}").format(self._cast)
         whole = self._set_json(0, len(self.target.flag.path), sql.SQL("%(written)s::jsonb"))
-        return sql.SQL("({})::{}").format(whole, self._type)
+        return sql.SQL("({}){}").format(whole, self._cast)
 
     def _written_in_place(self) -> sql.Composable:
         """Write a flag that is there, so its containers are objects: this saves a fifth of the kill's time."""

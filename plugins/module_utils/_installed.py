@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import read_view
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import is_dormant, names_of
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import is_dormant
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchinstall import is_of_another_version
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts import names_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as bodies
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import latch
 
 
 def older_parts(cursor: Cursor, target: Target | None) -> list[str]:
@@ -19,6 +21,8 @@ def older_parts(cursor: Cursor, target: Target | None) -> list[str]:
     there = read_view(cursor, []).helpers
     if there and any(name not in there or there[name].body != body for name, body in bodies.FUNCTIONS.items()):
         older.append("the fence's functions")
-    if target and is_dormant(cursor, names_of(target)) and is_of_another_version(cursor, target):
+    mine = names_of(target).function if target and is_dormant(cursor, names_of(target)) else ""
+    if target and mine and is_of_another_version(cursor, target):
         older.append(f"the latch of {target.identity}")
+    older += [f"kanban_rollback.{name}()" for name, _holder in cursor.rows(latch.DEFINERS, {}) if name != mine]
     return older

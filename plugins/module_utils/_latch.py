@@ -5,12 +5,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts import (
+    Names,
+    create_triggers,
+    dormant_names,
+    names_of,
+    notes_of,
+    replace_body,
+    stands,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     Cursor,
     Session,
@@ -33,47 +41,6 @@ class Latch:
     def as_result(self) -> dict[str, Any]:
         """Return the module's ``latch`` result."""
         return {"raised": self.raised, "reason": self.reason}
-
-
-@dataclass(frozen=True)
-class Names:
-    """Trigger and functions of one flag's latch; ``zz_`` makes it fire last, because triggers fire in name order."""
-
-    short: str
-
-    @property
-    def trigger(self) -> str:
-        return f"zz_kanban_rollback_{self.function}"
-
-    @property
-    def function(self) -> str:
-        return f"latch_{self.short}"
-
-    @property
-    def notes(self) -> str:
-        """The function of the second trigger, which records what the first has turned back."""
-        return _notes(self.function)
-
-    @property
-    def note_trigger(self) -> str:
-        return f"{self.trigger}_noted"
-
-    @property
-    def dormant(self) -> dict[str, sql.Composable]:
-        """The owner's functions that raise and lower a dormant latch, as fragments."""
-        return _dormant_names(self.function)
-
-
-def names_of(target: Target) -> Names:
-    return Names(hashlib.sha256(target.identity.encode()).hexdigest()[:12])
-
-
-def _notes(function: str) -> str:
-    return f"note_{function}"
-
-
-def _dormant_names(function: str) -> dict[str, sql.Composable]:
-    return {"raises": identifier(f"raise_{function}"), "lowers": identifier(f"lower_{function}")}
 
 
 def raise_latch(session: Session, target: Target, incident_id: str, lock_seconds: float = LOCK_SECONDS) -> Latch:
@@ -109,7 +76,7 @@ def standing_latch(session: Session, target: Target) -> Latch:
 
 def refusing(cursor: Cursor, target: Target, incident_id: str, names: Names, raises: str | None = None) -> str:
     """Return the body of a latch that is up; ``raises``: the name of the function that raises a dormant one."""
-    statements = Statements(target, as_jsonb=target.is_document)
+    statements = Statements(target, as_jsonb=target.is_document, bare=True)
     passes = sql.SQL(queries.RAISER_PASSES if raises else queries.OWNER_PASSES).format(
         function=sql.SQL("%(function)s"), raises=sql.SQL("%(raises)s")
     )
@@ -122,6 +89,7 @@ def refusing(cursor: Cursor, target: Target, incident_id: str, names: Names, rai
         flag=sql.SQL("%(flag)s::text"),
         # A tenant's own row is missing there, not a key in it.
         absent_is_on=sql.SQL("TRUE" if target.owners and target.flag.absent_is_on else "FALSE"),
+        oid=sql.Literal(target.table.oid),
     )
     values = {
         **statements.params,
@@ -137,60 +105,6 @@ def refusing(cursor: Cursor, target: Target, incident_id: str, names: Names, rai
 def is_dormant(cursor: Cursor, names: Names) -> bool:
     """Return whether a dormant latch is installed, with the functions that raise and lower it."""
     return bool(cursor.rows(queries.SOURCES, {"functions": [f"raise_{names.function}"]}))
-
-
-def stands(cursor: Cursor, target: Target, names: Names) -> bool:
-    """Return whether the trigger is on this table and fires in every replication role."""
-    return _fires(cursor, target, names.trigger, names.function)
-
-
-def is_noted(cursor: Cursor, target: Target, names: Names) -> bool:
-    """Return whether the trigger that records what is turned back fires as well."""
-    return _fires(cursor, target, names.note_trigger, names.notes)
-
-
-def _fires(cursor: Cursor, target: Target, trigger: str, function: str) -> bool:
-    values = {"table": target.table.oid, "trigger": trigger, "function": function}
-    return bool(cursor.row(queries.STANDS, values)[0])
-
-
-def create_triggers(cursor: Cursor, target: Target, names: Names) -> None:
-    """Make the latch's trigger and the one that records, as far as they are lacking; raises ServerError."""
-    if not is_noted(cursor, target, names):
-        made = sql.SQL(queries.CREATE_NOTE).format(notes=identifier(names.notes), body=sql.SQL("%(body)s"))
-        cursor.run(made, {"body": queries.NOTE_BODY})
-    for trigger, function, create in (
-        (names.trigger, names.function, queries.CREATE_TRIGGER),
-        (names.note_trigger, names.notes, queries.CREATE_NOTE_TRIGGER),
-    ):
-        if not _fires(cursor, target, trigger, function):
-            _create_trigger(cursor, target, trigger, function, create)
-    shut(cursor, names.function)
-    shut(cursor, names.notes)
-    owner = cursor.row(queries.TABLES_OWNER, {"table": target.table.oid})[0]
-    functions = {"function": identifier(names.function), "notes": identifier(names.notes)}
-    cursor.run(sql.SQL(queries.LET_COPY).format(**functions, owner=identifier(owner)), {})
-
-
-def _create_trigger(cursor: Cursor, target: Target, trigger: str, function: str, create: str) -> None:
-    named = identifier(trigger)
-    there = {"table": target.table.oid, "trigger": trigger}
-    if not cursor.row(queries.TRIGGER_EXISTS, there)[0]:
-        cursor.run(Statements(target).format(create, trigger=named, function=identifier(function)), {})
-    cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, trigger=named), {})
-
-
-def replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
-    """Make or replace the latch's function, and name the incident that holds it; raises ServerError."""
-    statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
-    cursor.run(statement, {"body": body})
-    named = sql.SQL(queries.NAME_HOLDER).format(function=identifier(function), incident=sql.SQL("%(incident)s"))
-    cursor.run(named, {"incident": incident_id})
-
-
-def shut(cursor: Cursor, function: str) -> None:
-    """Let nobody make a trigger of a function; raises ServerError."""
-    cursor.run(sql.SQL(queries.SHUT).format(function=identifier(function)), {})
 
 
 def latch_problem(cursor: Cursor, target: Target) -> str | None:
@@ -229,7 +143,7 @@ def latch_holder(cursor: Cursor, target: Target) -> tuple[str | None, bool, str,
 def let_through(cursor: Cursor, function: str, dormant: bool) -> None:
     """Make one latch let everything pass; raises ServerError, for instance if its function belongs to another role."""
     if dormant:
-        cursor.run(sql.SQL(queries.LOWER).format(**_dormant_names(function)), {})
+        cursor.run(sql.SQL(queries.LOWER).format(**dormant_names(function)), {})
     else:
         replace_body(cursor, function, queries.NO_OP_BODY)
 
@@ -276,10 +190,10 @@ def lower_latches(
                     triggers = {"trigger": identifier(trigger), "note_trigger": identifier(f"{trigger}_noted")}
                     place = {"table": identifier(schema, table)}
                     cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**triggers, **place), {})
-                functions = {"function": identifier(function), "notes": identifier(_notes(function))}
+                functions = {"function": identifier(function), "notes": identifier(notes_of(function))}
                 cursor.run(sql.SQL(queries.DROP_FUNCTION).format(**functions), {})
                 if dormant:
-                    cursor.run(sql.SQL(queries.DROP_DORMANT).format(**_dormant_names(function)), {})
+                    cursor.run(sql.SQL(queries.DROP_DORMANT).format(**dormant_names(function)), {})
                 if check:
                     check(cursor)
         except ServerError as error:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import (
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import refusing
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts import (
     Names,
     create_triggers,
     is_noted,
     names_of,
-    refusing,
+    note_body,
+    put_note,
     replace_body,
     stands,
 )
@@ -29,8 +31,11 @@ def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     names = names_of(target)
     if not lacks_latch(cursor, target, roles):
         return False
-    if not cursor.rows(queries.SOURCES, {"functions": [names.function]}):
+    older = dict(cursor.rows(queries.DEFINERS, {}))
+    holder = older.get(names.function)
+    if not cursor.rows(queries.SOURCES, {"functions": [names.function]}) or (names.function in older and not holder):
         replace_body(cursor, names.function, queries.NO_OP_BODY)
+    put_note(cursor, names)
     create_triggers(cursor, target, names)
     bodies = _dormant_bodies(cursor, target, names)
     for statement, function in ((queries.CREATE_RAISE, "raises"), (queries.CREATE_LOWER, "lowers")):
@@ -39,6 +44,9 @@ def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     cursor.run(sql.SQL(queries.CLOSE).format(**names.dormant), {})
     for role in roles:
         cursor.run(sql.SQL(queries.GRANT).format(**names.dormant, role=identifier(role)), {})
+    if holder:
+        # It is up, as an older version raised it.
+        cursor.run(sql.SQL(queries.RAISE).format(**names.dormant), {"incident": holder})
     return True
 
 
@@ -50,7 +58,7 @@ def lacks_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     return (
         is_of_another_version(cursor, target)
         or not cursor.row(queries.GRANTED, granted)[0]
-        or cursor.row(queries.CALLED_BY, called) != (True, True)
+        or {row[1:] for row in cursor.rows(queries.CALLERS, called)} != {(True, True)}
         or not stands(cursor, target, names)
         or not is_noted(cursor, target, names)
     )
@@ -63,9 +71,11 @@ def is_of_another_version(cursor: Cursor, target: Target) -> bool:
     wanted = {
         f"raise_{names.function}": bodies["raises"],
         f"lower_{names.function}": bodies["lowers"],
-        names.notes: queries.NOTE_BODY,
+        names.notes: note_body(cursor, names),
     }
-    return dict(cursor.rows(queries.SOURCES, {"functions": list(wanted)})) != wanted
+    return dict(cursor.rows(queries.SOURCES, {"functions": list(wanted)})) != wanted or names.function in dict(
+        cursor.rows(queries.DEFINERS, {})
+    )
 
 
 def _dormant_bodies(cursor: Cursor, target: Target, names: Names) -> dict[str, str]:

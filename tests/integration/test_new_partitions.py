@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.integration.place import Database
 
-FLAG = {"table": "companies", "column": "settings", "path": ["kanbanV2Enabled"]}
+FLAG: dict[str, Any] = {"table": "companies", "column": "settings", "path": ["kanbanV2Enabled"]}
 PARTITIONED = (
     "CREATE TABLE companies (id int, settings jsonb) PARTITION BY RANGE (id)",
     "CREATE TABLE few PARTITION OF companies FOR VALUES FROM (1) TO (100)",
@@ -33,6 +35,20 @@ def test_the_owner_adds_a_partition_to_what_fence_and_latch_stand_on(db: Databas
     assert not db.value("SELECT count(*) FROM companies WHERE (settings ->> 'kanbanV2Enabled')::bool")
     raised = db.modules(role, tables=TABLES).ok("write_fence", incident_id="INC-1")
     assert raised["status"] == "proven"
+
+
+def test_so_does_an_owner_who_came_later_after_the_next_bootstrap(db: Database) -> None:
+    app, later = db.role("app", "CREATE ON SCHEMA public"), db.role("later", "CREATE ON SCHEMA public")
+    with db.as_role(app) as session, session.cursor() as cursor:
+        for statement in PARTITIONED:
+            cursor.execute(statement)
+    made: dict[str, Any] = {"flag": FLAG, "latch": True}
+    db.modules().ok("ledger", **made)
+    db.rows(f"ALTER TABLE companies OWNER TO {later}")
+    assert db.modules().ok("ledger", **made)["changed"]
+    assert not db.modules().ok("ledger", **made)["changed"]
+    with db.as_role(later) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE more PARTITION OF companies FOR VALUES FROM (100) TO (200)")
 
 
 def test_a_fence_from_before_lets_the_owner_add_one_with_the_next_bootstrap(db: Database) -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg2
@@ -105,6 +107,12 @@ LATER = {
         "ALTER ROLE {role} BYPASSRLS; CREATE POLICY theirs ON companies TO {other} USING (id > 99) WITH CHECK (true)",
         "{other}",
     ),
+    "a policy that fails": (
+        "ALTER TABLE companies ENABLE ROW LEVEL SECURITY; GRANT INSERT, SELECT ON companies TO {other};"
+        "ALTER ROLE {role} BYPASSRLS; CREATE POLICY theirs ON companies TO {other}"
+        " USING (id = current_setting('app.tenant')::int) WITH CHECK (true)",
+        "{other}",
+    ),
     "another schema": (
         "CREATE SCHEMA s; GRANT USAGE ON SCHEMA s TO {other}, {role}; ALTER TABLE companies SET SCHEMA s;"
         "GRANT INSERT, SELECT ON s.companies TO {other}",
@@ -132,6 +140,38 @@ def test_a_latch_turns_back_whoever_writes_whatever_became_of_the_table(db: Data
         assert what == "another schema", stopped["latch"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "off", "value"),
+    [("document", "{}", ON), ("answer", "off", "on"), ("boolean", "false", "true"), ("varchar(3)", "off", "on")],
+)
+def test_a_writer_who_may_not_name_the_columns_type(db: Database, kind: str, off: str, value: str) -> None:
+    """The application writes through views, and has no right on the schema in which table and type are."""
+    db.rows("CREATE SCHEMA deep; CREATE SCHEMA api; CREATE TYPE deep.answer AS ENUM ('on', 'off')")
+    db.rows("CREATE DOMAIN deep.document AS jsonb CHECK (jsonb_typeof(VALUE) = 'object')")
+    column = f"deep.{kind}" if kind in ("document", "answer") else kind
+    db.rows(f"CREATE TABLE deep.companies (id int PRIMARY KEY, v2 {column})")
+    db.rows(f"INSERT INTO deep.companies VALUES (1, '{value}'), (2, '{off}')")
+    db.rows("CREATE VIEW api.companies AS SELECT * FROM deep.companies")
+    viewer = db.role("viewer", "USAGE ON SCHEMA api", "SELECT, INSERT, UPDATE ON api.companies")
+    plain = {"store": "column", "enabled_value": value, "disabled_value": off}
+    flag: dict[str, Any] = {"path": ["kanbanV2Enabled"]} if kind == "document" else plain
+    modules = db.modules(None, table="deep.companies", column="v2", **flag)
+    assert modules.disable(latch=True)["latch"]["raised"]
+    changes = f"UPDATE api.companies SET v2 = '{value}' WHERE id = 2"
+    as_role(db, viewer, changes, f"INSERT INTO api.companies VALUES (3, '{value}')")
+    assert modules.ok("feature_flag", True, state="disabled", incident_id="INC-1")["enabled_before"] == 0
+    assert db.rows("SELECT tenant FROM kanban_rollback.latched ORDER BY 1") == [("2",), ("3",)]
+
+
+def test_a_line_is_added_to_no_incident_whose_latch_is_not_up(db: Database) -> None:
+    app, modules = latched(db)
+    forged = 'SET kanban_rollback.turned_back = \'{"incident": "INC-9", "flag": "f"}\''
+    as_role(db, app, forged, "UPDATE companies SET settings = settings")
+    modules.disable(latch=True)
+    as_role(db, app, forged, "UPDATE companies SET settings = settings")
+    assert db.rows("SELECT incident_id FROM kanban_rollback.latched") == []
+
+
 def test_who_was_given_back_stays_on_when_the_application_saves(db: Database) -> None:
     app, modules = latched(db)
     modules.disable(latch=True)
@@ -146,7 +186,8 @@ def test_who_was_given_back_stays_on_when_the_application_saves(db: Database) ->
     assert sorted(on(db)) == [1, 2]
 
 
-def test_a_latch_from_before_is_mended_by_the_next_bootstrap(db: Database) -> None:
+@pytest.mark.parametrize("up", [False, True], ids=["dormant", "up"])
+def test_a_latch_from_before_is_mended_by_the_next_bootstrap(db: Database, up: bool) -> None:
     app, modules = latched(db)
     (role,) = set(db.roles) - {app}
     latch = db.value("SELECT oid::regprocedure::text FROM pg_proc WHERE proname LIKE 'latch\\_%%'")
@@ -161,10 +202,15 @@ def test_a_latch_from_before_is_mended_by_the_next_bootstrap(db: Database) -> No
         " SET search_path = pg_catalog, pg_temp AS %s",
         (older,),
     )
+    if up:
+        assert modules.disable(latch=True)["latch"]["raised"]
+        assert db.value("SELECT prosecdef FROM pg_proc WHERE oid = %s::regprocedure", (latch,))
     made: dict[str, Any] = {"grant_to": [role], "flag": FLAG, "latch": True}
     assert db.modules().ok("ledger", **made)["changed"]
     assert not db.modules().ok("ledger", **made)["changed"]
-    assert modules.disable(latch=True)["latch"]["raised"]
+    if not up:
+        assert modules.disable(latch=True)["latch"]["raised"]
+    assert not db.value("SELECT prosecdef FROM pg_proc WHERE oid = %s::regprocedure", (latch,))
     met(db)
     as_role(db, app, f"UPDATE companies SET settings = '{ON}'")
     assert (met(db), on(db), db.value("SELECT count(*) FROM kanban_rollback.latched")) == ((True, False), [], 2)
@@ -263,6 +309,43 @@ def test_a_member_of_the_owner_gives_it_what_is_its_own(db: Database) -> None:
     assert db.modules(role, tables=["Tags"]).ok("write_fence", incident_id="INC-1")["status"] == "proven"
     assert db.modules(role, **FLAG).restore()["latch_left"] == []
     assert db.modules(role).ok("write_fence", state="absent", incident_id="INC-1")["status"] == "lowered"
+
+
+def test_a_fence_is_lowered_without_shutting_readers_out(db: Database) -> None:
+    """Who takes the lock of our turns would otherwise have us hold the table while we wait."""
+    db.rows('CREATE TABLE "Tags" (id int)')
+    app = db.role("app")
+    fence = db.modules(tables=["Tags"])
+    assert fence.ok("write_fence", incident_id="INC-1")["status"] == "proven"
+    with db.as_role(app) as session, session.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(118075163402607)")
+        with ThreadPoolExecutor(1) as pool:
+            lowering = pool.submit(fence.ok, "write_fence", state="absent", incident_id="INC-1", deadline=20)
+            slowest = 0.0
+            while not lowering.done():
+                began = time.monotonic()
+                db.rows('SELECT count(*) FROM "Tags"')
+                slowest = max(slowest, time.monotonic() - began)
+        assert (lowering.result()["status"], lowering.result()["left_behind"]) == ("absent", [])
+    assert slowest < 0.9, "less than the turn that is waited for"
+    assert not db.value("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal")
+
+
+def test_a_latch_from_before_that_stands_needs_no_table(db: Database) -> None:
+    """Made on demand, it turns back whatever becomes of the trigger that records."""
+    app = owned(db, TOLD, DOCUMENTS)
+    modules = db.modules(None, **FLAG)
+    assert modules.disable(latch=True)["latch"]["raised"]
+    latch = db.value("SELECT oid::regprocedure::text FROM pg_proc WHERE proname LIKE 'latch\\_%%'")
+    db.rows(f"DROP FUNCTION {latch.replace('latch_', 'note_latch_')} CASCADE; ALTER FUNCTION {latch} SECURITY DEFINER")
+    with db.transaction("INSERT INTO companies VALUES (9, '{}')"):
+        assert modules.disable(latch=True)["latch"] == {"raised": True, "reason": None}
+        met(db)
+        as_role(db, app, f"UPDATE companies SET settings = '{ON}' WHERE id = 2")
+        assert (met(db), on(db)) == ((True, False), [])
+    assert modules.disable(latch=True)["latch"]["raised"]
+    as_role(db, app, f"UPDATE companies SET settings = '{ON}' WHERE id = 2")
+    assert db.rows("SELECT tenant FROM kanban_rollback.latched") == [("2",)]
 
 
 @pytest.mark.parametrize("lock", [118075163402606, 118075163402607])

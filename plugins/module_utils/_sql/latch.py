@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 # Two raises at once would replace one function at once, which PostgreSQL refuses. The number is arbitrary, ours alone.
-# Any login can hold the lock for as long as it likes, so whoever does not get it goes on without.
+# Any login can hold the lock for as long as it likes, so whoever does not get it goes on without, and tries again where
+# somebody else has replaced the function meanwhile.
 LOCK = 118075163402607
 
 # It runs with the rights of whoever writes: what it meets on the table (types, casts, policies) is code of the table's
 # owner, who may be out for the rights of whoever made this. The row is judged before and after: only a step from off to
 # on is undone, so a tenant that was switched on again through the passage stays on when the application saves its
 # settings. A save by INSERT ... ON CONFLICT comes here as an INSERT first, so the tenant's row that is there counts as
-# the one before, or that it has none where that means on; for a writer who may not read the table nobody was on.
+# the one before, or that it has none where that means on. For a writer who may not read the table, or whom a policy
+# keeps from it, nobody was on. No type of the column is named, because a writer may have no right on its schema.
 # Nothing here may raise: a customer's save must succeed, and what cannot be judged (not JSON) is left to the sweep. The
 # passage needs the setting and a role that may raise the latch, because any role can make a setting.
 FUNCTION_BODY = """
@@ -40,11 +42,11 @@ BEGIN
           OR EXISTS (SELECT FROM {table} AS t
                      WHERE {rows} AND {is_on} AND {tenant} IS NULL
                        AND (SELECT {tenant} IS NULL FROM (SELECT NEW.*) AS t))
-          OR {absent_is_on}
+          OR {absent_is_on} AND NOT row_security_active({oid}::oid)
              AND NOT EXISTS (SELECT FROM {table} AS t
                              WHERE {rows} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
         INTO was_on;
-    EXCEPTION WHEN insufficient_privilege THEN
+    EXCEPTION WHEN OTHERS THEN
       was_on := false;
     END;
   END IF;
@@ -68,7 +70,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS {body}
 """
 # What was turned back is recorded by a trigger of its own, right after the latch's, because whoever writes has no right
-# to the ledger. It looks at nothing in the row. Any session can make the setting, and so add a line.
+# to the ledger. It looks at nothing in the row. Any session can make the setting, and so add a line to an incident
+# whose latch is up.
 CREATE_NOTE = """
 CREATE OR REPLACE FUNCTION kanban_rollback.{notes}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -80,8 +83,10 @@ DECLARE
 BEGIN
   BEGIN
     noted := current_setting('kanban_rollback.turned_back')::jsonb;
-    INSERT INTO kanban_rollback.latched (incident_id, flag, tenant, refused)
-    VALUES (noted ->> 'incident', noted ->> 'flag', noted ->> 'tenant', noted ->> 'refused');
+    IF noted ->> 'incident' = obj_description(to_regprocedure(%(function)s)::oid, 'pg_proc') THEN
+      INSERT INTO kanban_rollback.latched (incident_id, flag, tenant, refused)
+      VALUES (noted ->> 'incident', noted ->> 'flag', noted ->> 'tenant', noted ->> 'refused');
+    END IF;
   EXCEPTION WHEN OTHERS THEN
     NULL;
   END;
@@ -89,18 +94,24 @@ BEGIN
   RETURN NEW;
 END
 """
-# By default everybody may call a function, and so make a trigger of it on a table of their own. The owner of ours may,
-# or could not add a partition, to which the triggers are copied. Replacing a function keeps who may call it.
+# By default everybody may call a function, and so make a trigger of it on a table of their own. Owners of ours may call
+# the latch's, or could not add a partition, to which its trigger is copied. Replacing a function keeps who may call it.
 SHUT = "REVOKE ALL ON FUNCTION kanban_rollback.{function}() FROM PUBLIC"
-LET_COPY = "GRANT EXECUTE ON FUNCTION kanban_rollback.{function}(), kanban_rollback.{notes}() TO {owner}"
-TABLES_OWNER = "SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = %(table)s"
-# Whether it is shut, and whether the table's owner may copy its triggers.
-CALLED_BY = """
-SELECT NOT bool_or(has_function_privilege('public', p.oid, 'EXECUTE')),
+LET_COPY = "GRANT EXECUTE ON FUNCTION kanban_rollback.{function}() TO {owner}"
+# For each owner of the table and of what is below it: whether functions are shut, and whether it may copy triggers.
+CALLERS = """
+WITH RECURSIVE tree(relation) AS (
+  SELECT %(table)s::oid
+  UNION
+  SELECT i.inhrelid FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.relation
+)
+SELECT pg_get_userbyid(c.relowner)::text, bool_and(NOT has_function_privilege('public', p.oid, 'EXECUTE')),
        bool_and(has_function_privilege(c.relowner, p.oid, 'EXECUTE'))
-FROM pg_proc AS p, pg_class AS c
-WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s) AND p.pronargs = 0
-  AND c.oid = %(table)s
+FROM tree
+JOIN pg_class AS c ON c.oid = tree.relation AND c.relkind IN ('r', 'p')
+JOIN pg_proc AS p ON p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s)
+GROUP BY 1
+ORDER BY 1
 """
 # Of every flag, also of those that are configured no longer: functions that are not shut, whose they are, the line that
 # shuts each, and whether it is ours to type.
@@ -144,8 +155,17 @@ BEGIN
   EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     NULL;
   END;
-  EXECUTE format({create}, replace({refusing}, {marker}, quote_literal(incident)));
-  EXECUTE format({comment}, incident);
+  FOR try IN 1..3 LOOP
+    BEGIN
+      EXECUTE format({create}, replace({refusing}, {marker}, quote_literal(incident)));
+      EXECUTE format({comment}, incident);
+      EXIT;
+    EXCEPTION WHEN internal_error THEN
+      IF try = 3 THEN
+        RAISE;
+      END IF;
+    END;
+  END LOOP;
 END
 """
 CREATE_LOWER = """
@@ -160,8 +180,17 @@ BEGIN
   EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     NULL;
   END;
-  EXECUTE format({create}, {no_op});
-  EXECUTE format({comment}, NULL);
+  FOR try IN 1..3 LOOP
+    BEGIN
+      EXECUTE format({create}, {no_op});
+      EXECUTE format({comment}, NULL);
+      EXIT;
+    EXCEPTION WHEN internal_error THEN
+      IF try = 3 THEN
+        RAISE;
+      END IF;
+    END;
+  END LOOP;
 END
 """
 CLOSE = "REVOKE ALL ON FUNCTION kanban_rollback.{raises}(text), kanban_rollback.{lowers}() FROM PUBLIC"
@@ -170,6 +199,13 @@ GRANTED = """
 SELECT COALESCE(bool_and(has_function_privilege(role, p.oid, 'EXECUTE')), true)
 FROM pg_proc AS p, unnest(%(roles)s::text[]) AS role
 WHERE p.pronamespace = 'kanban_rollback'::regnamespace AND p.proname = ANY (%(functions)s)
+"""
+# Latches that run with the rights of whoever made them, as an older version has it, and the incident of one that is up.
+DEFINERS = """
+SELECT p.proname::text, obj_description(p.oid, 'pg_proc')
+FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = 'kanban_rollback'
+WHERE p.proname LIKE 'latch\\_%%' AND p.pronargs = 0 AND p.prosecdef
+ORDER BY 1
 """
 DROP_DORMANT = "DROP FUNCTION IF EXISTS kanban_rollback.{raises}(text), kanban_rollback.{lowers}()"
 RAISE = "SELECT kanban_rollback.{raises}(%(incident)s)"
