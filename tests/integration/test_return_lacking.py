@@ -32,6 +32,7 @@ def is_open(back: Return) -> bool:
     return bool(back.db.value("SELECT count(*) FROM kanban_rollback.incidents WHERE closed_at IS NULL"))
 
 
+@pytest.mark.drill
 def test_a_test_that_fails_after_its_stage_opens_that_stage_again_and_closes_nothing(back: Return) -> None:
     run = back.run()
     assert (run.rc, on(back.db)) == (0, ALL), run.output
@@ -76,6 +77,7 @@ def test_a_return_that_somebody_fell_out_of_is_not_whole_until_that_one_is_back(
     assert (run.rc, is_open(back)) == (0, False), run.output
 
 
+@pytest.mark.drill
 def test_who_was_changed_by_somebody_since_or_is_gone_keeps_no_return_from_being_whole(back: Return) -> None:
     back.variables["kanban_stages"] = [100]
     back.db.modules().ok("incident", incident_id="INC-1", latch="lowered")
@@ -91,6 +93,7 @@ def test_who_was_changed_by_somebody_since_or_is_gone_keeps_no_return_from_being
     assert not is_open(back)
 
 
+@pytest.mark.drill
 def test_a_test_is_made_again_if_its_tenant_is_off_and_gives_back_what_that_one_had(back: Return) -> None:
     back.flag.restore()
     back.db.rows(OFF.replace("false", '"trial"'), (7,))

@@ -43,6 +43,7 @@ def test_a_stage_whose_metrics_are_bad_is_off_before_anything_else_is_looked_at(
     assert (on(back.db), back.stages[-1]) == ([], ("failed", "stage 10 %"))
 
 
+@pytest.mark.drill
 def test_a_stage_that_was_begun_and_lost_is_off_with_a_test_that_does_not_pass(back: Return) -> None:
     back.variables.update(kanban_stages=[10, 50, 100], kanban_watch_minutes={"test": 0.05, "stage": 0.3})
     lost = back.start()
