@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts
     dormant_names,
     names_of,
     notes_of,
+    put_no_op,
     replace_body,
     stands,
 )
@@ -145,7 +146,7 @@ def let_through(cursor: Cursor, function: str, dormant: bool) -> None:
     if dormant:
         cursor.run(sql.SQL(queries.LOWER).format(**dormant_names(function)), {})
     else:
-        replace_body(cursor, function, queries.NO_OP_BODY)
+        put_no_op(cursor, function)
 
 
 def latch_holders(cursor: Cursor) -> list[str]:

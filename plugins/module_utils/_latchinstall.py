@@ -15,8 +15,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts
     is_noted,
     names_of,
     note_body,
+    put_no_op,
     put_note,
-    replace_body,
     stands,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
@@ -34,7 +34,7 @@ def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     older = dict(cursor.rows(queries.DEFINERS, {}))
     holder = older.get(names.function)
     if not cursor.rows(queries.SOURCES, {"functions": [names.function]}) or (names.function in older and not holder):
-        replace_body(cursor, names.function, queries.NO_OP_BODY)
+        put_no_op(cursor, names.function)
     put_note(cursor, names)
     create_triggers(cursor, target, names)
     bodies = _dormant_bodies(cursor, target, names)
@@ -90,7 +90,7 @@ def _dormant_bodies(cursor: Cursor, target: Target, names: Names) -> dict[str, s
         "comment": cursor.filled(comment, {}),
         "refusing": refusing(cursor, target, marker, names, f"raise_{names.function}"),
         "marker": f"'{marker}'",
-        "no_op": queries.NO_OP_BODY,
+        "no_op": cursor.filled(sql.SQL(queries.CREATE_NO_OP).format(function=function), {}),
     }
     placed = {name: sql.SQL(f"%({name})s") for name in values}
     texts = {"raises": queries.RAISE_BODY, "lowers": queries.LOWER_BODY}

@@ -91,10 +91,13 @@ def create_triggers(cursor: Cursor, target: Target, names: Names) -> None:
 
 
 def _let_owners_copy(cursor: Cursor, target: Target, function: str) -> None:
-    shut(cursor, function)
-    for owner, *_known in cursor.rows(queries.CALLERS, {"table": target.table.oid, "functions": [function]}):
-        let_copy = sql.SQL(queries.LET_COPY).format(function=identifier(function), owner=identifier(owner))
-        cursor.run(let_copy, {})
+    """Shut a function to everybody but the owners of the table's parts, unless it is so already."""
+    for owner, is_shut, may_copy in cursor.rows(queries.CALLERS, {"table": target.table.oid, "functions": [function]}):
+        if not is_shut:
+            shut(cursor, function)
+        if not (is_shut and may_copy):
+            let_copy = sql.SQL(queries.LET_COPY).format(function=identifier(function), owner=identifier(owner))
+            cursor.run(let_copy, {})
 
 
 def put_note(cursor: Cursor, names: Names) -> None:
@@ -116,10 +119,20 @@ def _create_trigger(cursor: Cursor, target: Target, trigger: str, function: str,
     cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, trigger=named), {})
 
 
-def replace_body(cursor: Cursor, function: str, body: str, incident_id: str | None = None) -> None:
+def replace_body(cursor: Cursor, function: str, body: str, incident_id: str) -> None:
     """Make or replace the latch's function, and name the incident that holds it; raises ServerError."""
     statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
     cursor.run(statement, {"body": body})
+    _name_holder(cursor, function, incident_id)
+
+
+def put_no_op(cursor: Cursor, function: str) -> None:
+    """Make or replace the latch's function by one that lets everything pass; raises ServerError."""
+    cursor.run(sql.SQL(queries.CREATE_NO_OP).format(function=identifier(function)), {})
+    _name_holder(cursor, function, None)
+
+
+def _name_holder(cursor: Cursor, function: str, incident_id: str | None) -> None:
     named = sql.SQL(queries.NAME_HOLDER).format(function=identifier(function), incident=sql.SQL("%(incident)s"))
     cursor.run(named, {"incident": incident_id})
 
