@@ -24,5 +24,7 @@ def older_parts(cursor: Cursor, target: Target | None) -> list[str]:
     mine = names_of(target).function if target and is_dormant(cursor, names_of(target)) else ""
     if target and mine and is_of_another_version(cursor, target):
         older.append(f"the latch of {target.identity}")
-    older += [f"kanban_rollback.{name}()" for name, _holder in cursor.rows(latch.DEFINERS, {}) if name != mine]
+    # One that lets everything pass runs nothing of anybody's.
+    definers = cursor.rows(latch.DEFINERS, {})
+    older += [f"kanban_rollback.{name}(), up for {holder}" for name, holder in definers if holder and name != mine]
     return older

@@ -50,15 +50,11 @@ FOREIGN = """(
 )""".replace("{trusted_owner}", _TRUSTED_OWNER).replace("{names}", _NAMES)  # a constant into a constant  # nosec B608
 
 # What is there, in one look: the table, whether this role may create the schema and use it, what is not the ledger's,
-# and the schema's owner if it is nobody whom this role trusts, with whether anybody can log in as that. A table's owner
-# may enter for its latch, and a role for a fence; to use the ledger takes more.
+# and the schema's owner if it is nobody whom this role trusts, with whether anybody can log in as that.
 # Reads the catalog's tables, because to_regclass() uses a cache that may be older than the wait for the lock.
 STATE = """
 SELECT c.oid IS NOT NULL, has_database_privilege(current_database(), 'CREATE'),
-       COALESCE(has_schema_privilege(n.oid, 'USAGE'), false)
-         AND (c.oid IS NULL OR EXISTS (SELECT FROM pg_class AS t
-                                       WHERE t.relnamespace = n.oid AND t.relname IN ('meta', 'incidents')
-                                         AND has_table_privilege(t.oid, 'SELECT'))), {foreign},
+       COALESCE(has_schema_privilege(n.oid, 'USAGE'), false), {foreign},
        CASE WHEN NOT {trusted_owner} THEN owner.rolname::text END, COALESCE(owner.rolcanlogin, false)
 FROM pg_roles AS me
 LEFT JOIN pg_namespace AS n ON n.nspname = 'kanban_rollback'
