@@ -133,6 +133,7 @@ def test_journals_of_a_closed_incident_go_with_its_records(place: Place) -> None
     assert OPEN in (place.incidents / "index.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.drill
 def test_what_is_over_goes_however_many_incidents_there_were_since(place: Place) -> None:
     """Each rehearsal is an incident of its own."""
     closed = """INSERT INTO kanban_rollback.incidents (incident_id, opened_at, closed_at)

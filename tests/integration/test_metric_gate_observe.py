@@ -108,6 +108,7 @@ def test_the_first_ok_ends_it_and_a_lost_terminal_is_gone_on_with(watch: Watch) 
     assert re.findall(r"(\S+) : ok=\d+ changed=(\d)", watch.output) == [("app1", "0"), ("db1", "0"), ("localhost", "1")]
 
 
+@pytest.mark.drill
 def test_hosts_that_are_gone_are_no_data_by_name_and_end_nothing(watch: Watch) -> None:
     watch.hosts["app"]["app2"] = watch.hosts["db"]["db2"] = GONE
     watch.variables["observe_seconds"] = 6

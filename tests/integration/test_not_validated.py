@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.integrity import load
 from tests.integration.place import Database
 from tests.integration.test_recovery import Place
 
 
+@pytest.mark.drill
 def test_without_a_dump_the_data_is_not_validated_and_not_called_unsound(db: Database, directory: Path) -> None:
     place = Place(db, load(db, corruption=False), directory)
     place.variables["kanban_postgresql_bin_dir"] = str(directory)

@@ -105,6 +105,7 @@ def test_nothing_is_left_of_a_module_that_was_killed(point: Place) -> None:
     assert point.clean(), point.left()
 
 
+@pytest.mark.drill
 def test_what_cannot_be_reached_is_refused_and_nothing_is_left(point: Place, db: Database) -> None:
     modules = ready(point.db)
     since = point.now()

@@ -236,6 +236,7 @@ def test_people_work_on_v1_once_it_is_released(stopped: Stopped) -> None:
     assert ask(*move, token=token["token"]) == (200, {"ticketId": card, "version": 1})
 
 
+@pytest.mark.drill
 def test_a_host_that_is_lost_for_one_task_has_not_answered(stopped: Stopped) -> None:
     stopped.validate()
     unread = playbook.silent_where("__release_block_info is not defined")

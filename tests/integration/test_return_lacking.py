@@ -57,6 +57,7 @@ def test_a_test_that_fails_after_its_stage_opens_that_stage_again_and_closes_not
     assert back.stages[-3:] == [("failed", "test of 7"), *again]
 
 
+@pytest.mark.drill
 def test_a_return_that_somebody_fell_out_of_is_not_whole_until_that_one_is_back(back: Return) -> None:
     back.variables["kanban_stages"] = [100]
     assert back.run().rc == 0

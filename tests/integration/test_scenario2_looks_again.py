@@ -62,6 +62,7 @@ def off(place: Place) -> list[int]:
     return [row[0] for row in rows]
 
 
+@pytest.mark.drill
 def test_who_is_on_again_after_the_watch_is_not_said_to_be_off(place: Place) -> None:
     place.db.modules().ok("ledger")
     for statement in SWITCHED_ON:

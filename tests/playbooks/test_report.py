@@ -142,6 +142,7 @@ def test_retention_takes_what_is_old_but_never_the_last_good_dump_nor_an_open_in
     assert kept.names() == sorted([*others, dump.rpartition("/")[2]])
 
 
+@pytest.mark.drill
 def test_nothing_is_purged_anywhere_while_one_ledger_is_out_of_reach(site: Site, kept: Kept) -> None:
     kept.shell(f"mkdir -p {INCIDENTS}/INC-OLD/evidence")
     kept.age(INCIDENTS)

@@ -49,6 +49,7 @@ def triage(site: Site, application: Application, **more: Any) -> Callable[..., R
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.drill
 def test_what_is_measured_decides_and_nothing_is_switched(site: Site, application: Application) -> None:
     # Nobody types kanban_triage_act: in the inventory alone it does not make triage go on.
     type_it, on, flags = triage(site, application, kanban_triage_act=True), site.on(), site.psql("db1", FLAGS)

@@ -47,6 +47,7 @@ def role_goes(site: Site) -> Any:
     site.psql("db1", f"DROP OWNED BY {ROLE}; DROP ROLE {ROLE}")
 
 
+@pytest.mark.drill
 def test_prior_values_go_to_a_private_file_that_the_undo_reads(site: Site, frugal: dict[str, Any]) -> None:
     before = site.rows()
     run = site.run("scenario3", hosts={"db1": frugal})

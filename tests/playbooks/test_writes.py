@@ -73,6 +73,7 @@ def undo(site: Site, before: str, **how: Any) -> None:
     assert site.redis("GET", BLOCK) == ""
 
 
+@pytest.mark.drill
 def test_stopped_preserved_and_undone(site: Site) -> None:
     before, catalog, lying_about = site.rows(), site.psql("db1", CATALOG), copies(site)
     first = site.run("scenario3", whole=True)
