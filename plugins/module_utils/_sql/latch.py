@@ -152,7 +152,7 @@ CREATE OR REPLACE FUNCTION kanban_rollback.{raises}(incident text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
-RAISE_BODY = """
+_IN_TURN = """
 BEGIN
   BEGIN
     PERFORM pg_advisory_xact_lock({lock});
@@ -161,8 +161,7 @@ BEGIN
   END;
   FOR try IN 1..3 LOOP
     BEGIN
-      EXECUTE format({create}, replace({refusing}, {marker}, quote_literal(incident)));
-      EXECUTE format({comment}, incident);
+{work}
       EXIT;
     EXCEPTION WHEN internal_error THEN
       IF try = 3 THEN
@@ -172,31 +171,23 @@ BEGIN
   END LOOP;
 END
 """
+RAISE_BODY = _IN_TURN.replace(
+    "{work}",
+    """\
+      EXECUTE format({create}, replace({refusing}, {marker}, quote_literal(incident)));
+      EXECUTE format({comment}, incident);""",
+)
 CREATE_LOWER = """
 CREATE OR REPLACE FUNCTION kanban_rollback.{lowers}() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS {body}
 """
-LOWER_BODY = """
-BEGIN
-  BEGIN
-    PERFORM pg_advisory_xact_lock({lock});
-  EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-    NULL;
-  END;
-  FOR try IN 1..3 LOOP
-    BEGIN
+LOWER_BODY = _IN_TURN.replace(
+    "{work}",
+    """\
       EXECUTE {no_op};
-      EXECUTE format({comment}, NULL);
-      EXIT;
-    EXCEPTION WHEN internal_error THEN
-      IF try = 3 THEN
-        RAISE;
-      END IF;
-    END;
-  END LOOP;
-END
-"""
+      EXECUTE format({comment}, NULL);""",
+)
 CLOSE = "REVOKE ALL ON FUNCTION kanban_rollback.{raises}(text), kanban_rollback.{lowers}() FROM PUBLIC"
 GRANT = "GRANT EXECUTE ON FUNCTION kanban_rollback.{raises}(text), kanban_rollback.{lowers}() TO {role}"
 GRANTED = """
