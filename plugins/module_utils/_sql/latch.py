@@ -67,7 +67,7 @@ CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS {body}
 """
-# A dormant latch is in the way of every save there is, and a function with a SET takes three times as long.
+# A dormant latch is in the way of every save there is, so its function has no SET, which would cost something more.
 CREATE_NO_OP = """
 CREATE OR REPLACE FUNCTION kanban_rollback.{function}() RETURNS trigger
 LANGUAGE plpgsql
