@@ -202,15 +202,16 @@ def call(
         # Tables of other owners are tried by functions of theirs.
         tries = sorted(name for name, one in view.helpers.items() if name.startswith(queries.TRY_AS) and one.callable)
         calls += [(name, fences) for name in tries]
-    try:
-        with cursor.savepoint():
-            for name, asked in calls:
-                statement = sql.SQL(queries.CALL).format(function=identifier(name))
+    for name, asked in calls:
+        statement = sql.SQL(queries.CALL).format(function=identifier(name))
+        try:
+            with cursor.savepoint():
                 answers += _list(cursor.row(statement, {"request": _text(request, asked)})[0])
-    except ServerError as error:
-        if isinstance(error, (Timeout, LostConnection)):
-            raise
-        problems.update({fence.name: error for fence in others})
+        except ServerError as error:
+            if isinstance(error, (Timeout, LostConnection)):
+                raise
+            problems.update({fence.name: error for fence in others})
+            break
     done = []
     for answer in answers:
         if answer[1] == "failed":

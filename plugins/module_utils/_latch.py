@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts
     create_triggers,
     dormant_names,
     names_of,
+    note_trigger_of,
     notes_of,
     put_no_op,
     replace_body,
@@ -188,7 +189,7 @@ def lower_latches(
         try:
             with session.transaction(LOCK_SECONDS * 2, LOCK_SECONDS) as cursor:
                 if trigger:
-                    triggers = {"trigger": identifier(trigger), "note_trigger": identifier(f"{trigger}_noted")}
+                    triggers = {"trigger": identifier(trigger), "note_trigger": identifier(note_trigger_of(trigger))}
                     place = {"table": identifier(schema, table)}
                     cursor.run(sql.SQL(queries.DROP_TRIGGER).format(**triggers, **place), {})
                 functions = {"function": identifier(function), "notes": identifier(notes_of(function))}

@@ -35,7 +35,7 @@ class Names:
 
     @property
     def note_trigger(self) -> str:
-        return f"{self.trigger}_noted"
+        return note_trigger_of(self.trigger)
 
     @property
     def dormant(self) -> dict[str, sql.Composable]:
@@ -45,6 +45,10 @@ class Names:
 
 def names_of(target: Target) -> Names:
     return Names(hashlib.sha256(target.identity.encode()).hexdigest()[:12])
+
+
+def note_trigger_of(trigger: str) -> str:
+    return f"{trigger}_noted"
 
 
 def notes_of(function: str) -> str:

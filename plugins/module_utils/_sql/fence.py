@@ -53,8 +53,7 @@ _FENCES_ASKED = """
 """
 # If two sessions replace one function at once, the server raises an error ("tuple concurrently updated"), so all who do
 # it take turns; lock_timeout bounds the wait. The number is arbitrary, and ours alone.
-_LOCK = "SELECT pg_advisory_xact_lock(118075163402607)"
-LOCK = _LOCK
+LOCK = "SELECT pg_advisory_xact_lock(118075163402607)"
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(118075163402607)"
 # Any login can hold such a lock for as long as it likes. Without it the worst that can happen is that error.
 _TAKE_TURNS = """
