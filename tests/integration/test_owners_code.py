@@ -26,10 +26,18 @@ BEGIN
   END IF;
   RETURN true;
 END $$;
+CREATE FUNCTION tell(what jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM setval('public.met', 7);
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    PERFORM setval('public.met_as_superuser', 7);
+  END IF;
+  RETURN true;
+END $$;
 """
 # The latch reads a flag from the document and writes it back, which checks the type of the column.
 DOCUMENTS = """
-CREATE DOMAIN document AS jsonb CHECK (tell());
+CREATE DOMAIN document AS jsonb CHECK (tell(VALUE));
 CREATE TABLE companies (id int PRIMARY KEY, settings document);
 INSERT INTO companies VALUES (1, '{"kanbanV2Enabled": true}'), (2, '{}');
 """
