@@ -98,7 +98,7 @@ drills-fast: venv ## play the few drills that fit into each build, as root
 	@CI=1 $(PYTEST) $(AGAIN) --rerun-except='^Lost:' tests/drills -m "drill and fast" -o cache_dir=.cache/pytest-drills --junitxml=.cache/junit/drills-fast.xml
 
 OPTIONS ?=
-drills-all: venv venv-awx venv-eda venv-rehearse ## play everything that is a drill three times, the four rehearsals too, and print who passed; OPTIONS="--faults --resume"
+drills-all: venv venv-awx venv-eda venv-rehearse ## play everything that is a drill three times, the four rehearsals too, and print who passed; OPTIONS="--faults --lanes 2 --resume"
 	@.venv/bin/python -m tools.rounds $(OPTIONS)
 
 rehearse: venv-rehearse ## rehearse scenarios 1, 2, 3 and triage on real hosts by molecule, as root; rehearse-3 is one of them

@@ -1,11 +1,12 @@
-"""Run all drills several times: `python -m tools.rounds [--rounds 3] [--faults] [--resume] [what to choose]`.
+"""Run all drills several times: `python -m tools.rounds [--rounds 3] [--lanes 1] [--faults] [--resume] [choice]`.
 
 A round runs tests/drills file by file on one estate, then everything else that is too long for a build, directory by
-directory (`--faults` leaves that out). Output is passed through; JUnit files are
-`.cache/junit/drills-<round>-*.xml`. The table at the end has a line for each drill, with its result and its seconds
-in each round. The exit status is 1 if a drill failed or was skipped, which is reported with the reason, or if a
-round ran none. What to choose is said in pytest's words (`-k`, `--deselect`). `--resume` continues with the file in
-which an earlier call on the same commit was stopped, and runs what was skipped.
+directory (`--faults` leaves that out). `--lanes 2` runs them on two estates at once, what took longest first. JUnit
+files are `.cache/junit/drills-<round>-*.xml`. The table at the end has a line for each drill, with its result and its
+seconds in each round. The exit status is 1 if a drill failed or was skipped, which is reported with the reason, or if
+a round ran none. The choice is made in pytest's words (`-k`, `--deselect`). `--resume` continues with the file in
+which an earlier call was stopped, and runs what was skipped; if anything that is played has been changed since then,
+it begins anew.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tools.gates import JUNIT, ROOT, heed_signals, run
+from tools import lanes
+from tools.gates import JUNIT, ROOT, heed_signals
 
 PASSED, FAILED, SKIPPED, ABSENT = "passed", "FAILED", "skipped", "-"
 # For one file of drills, or one directory of other tests, in seconds: a hang is a failure that somebody reads.
@@ -27,7 +29,11 @@ FILE_SECONDS = 3 * 3600
 DRILLS = "tests/drills"
 _PYTEST = ["-m", "pytest", "-m", "drill"]
 _BESIDE = ["tests", "--ignore=tests/unit", f"--ignore={DRILLS}"]
-_COMMIT = JUNIT / "drills-commit"
+_PLAYED = JUNIT / "drills-played"
+# What a drill runs or reads; the rest of the repository may change between two calls.
+_READ = ["plugins", "roles", "playbooks", "meta", "extensions", "galaxy.yml", "pyproject.toml", "requirements", "tests"]
+# It compares times with each other, so no lane runs beside it.
+_ALONE = "test_scale"
 # The next file uses the estate that is up.
 _KEEP = {"KANBAN_HOSTS_KEEP": "1"}
 _ID = re.compile(r"^(tests/[\w/]+)\.py::(.+)$", re.MULTILINE)
@@ -154,35 +160,58 @@ def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
     return {f"drills-{number}-{part}-{earlier[part]}.xml": asked for part, asked in parts.items()}
 
 
-def play(number: int, drills: Mapping[str, str]) -> bool:
+def parts(number: int, drills: Mapping[str, str], seconds: Mapping[str, float]) -> list[lanes.Part]:
+    """Return what is left of a round for lanes, what took longest first; what was never played comes before that."""
+    found = left(number, drills)
+    names = {asked: name for name, asked in drills.items()}
+
+    def took(part: str) -> float:
+        return sum(seconds.get(names[asked], FILE_SECONDS) for asked in found[part])
+
+    return [
+        lanes.Part(
+            name.removesuffix(".xml"),
+            [sys.executable, *_PYTEST, *found[name], f"--junitxml={JUNIT / name}"],
+            _KEEP if found[name][0].startswith(f"{DRILLS}/") else {},
+            FILE_SECONDS,
+        )
+        for name in sorted(found, key=took, reverse=True)
+    ]
+
+
+def of_played(faults: bool, *words: str) -> str:
+    """Return the lines of a git command about what is played."""
+    argv = ["git", *words, *_READ]
+    output = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout  # noqa: S603
+    lines = output.splitlines(keepends=True)
+    return "".join(line for line in lines if not _is_beside(line.split()[-1], faults))
+
+
+def _is_beside(path: str, faults: bool) -> bool:
+    """Whether no drill runs it: documentation, and where faults alone are played the tests of other directories."""
+    test = Path(path).name.startswith("test_") and not path.startswith(f"{DRILLS}/")
+    return path.endswith(".md") or path.startswith("tests/unit/") or (faults and test)
+
+
+def play(number: int, drills: Mapping[str, str], checkouts: Sequence[Path]) -> bool:
     """Run the rest of a round; return whether pytest was content."""
     print(f"#### round {number} begins", flush=True)
-    complaints = []
-    try:
-        for name, asked in left(number, drills).items():
-            argv = [sys.executable, *_PYTEST, *asked, f"--junitxml={JUNIT / name}"]
-            keep = _KEEP if asked[0].startswith(f"{DRILLS}/") else None
-            complaint = run(argv, env=keep, timeout=FILE_SECONDS)
-            complaints += [f"{name}: {complaint}"] if complaint else []
-    finally:
-        complaint = run([sys.executable, "-m", "tests.drills", "down"])
-        complaints += [f"the estate is not down: {complaint}"] if complaint else []
+    seconds = {name: one.seconds for earlier in range(1, number + 1) for name, one in of_round(earlier).items()}
+    found = parts(number, drills, seconds)
+    alone = [part for part in found if part.name.startswith(f"drills-{number}-{_ALONE}-")]
+    rest = [part for part in found if part not in alone]
+    complaints = lanes.play(alone, checkouts[:1]) + lanes.play(rest, checkouts)
     print(f"#### round {number}: {'; '.join(complaints) or 'passed'}", flush=True)
     return not complaints
 
 
-def begin(resume: bool) -> None:
-    """Forget earlier results, unless the run is to be resumed and nothing has changed since."""
-    asked = [["rev-parse", "HEAD"], ["status", "--porcelain"]]
-    state = "".join(
-        subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout  # noqa: S603, S607
-        for words in asked
-    )
+def begin(resume: bool, now: str) -> None:
+    """Forget earlier results, unless the run is to be resumed and what is played is as it was."""
     JUNIT.mkdir(parents=True, exist_ok=True)
-    if not (resume and _COMMIT.exists() and _COMMIT.read_text() == state):
+    if not (resume and _PLAYED.exists() and _PLAYED.read_text() == now):
         for path in JUNIT.glob("drills-[0-9]*.xml"):
             path.unlink()
-    _COMMIT.write_text(state)
+    _PLAYED.write_text(now)
 
 
 def main() -> int:
@@ -190,15 +219,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.rounds", description="Play all drills several times.")
     parser.add_argument("--rounds", type=int, default=3, help="how often (%(default)s)")
     parser.add_argument("--faults", action="store_true", help=f"only {DRILLS}, and nothing else that takes long")
-    parser.add_argument("--resume", action="store_true", help="go on where an earlier call of this commit was ended")
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier call was ended")
+    parser.add_argument("--lanes", type=int, default=1, help="estates at once, each needs a core (%(default)s)")
     options, more = parser.parse_known_args()
     heed_signals()
     drills = listed([DRILLS, *more]) | ({} if options.faults else listed([*_BESIDE, *more]))
     if not drills:
         raise SystemExit(f"there is no drill that {' '.join(more)} chooses")
-    begin(options.resume)
+    changed = of_played(options.faults, "status", "--porcelain")
+    if changed and options.lanes > 1:
+        raise SystemExit(f"further lanes play what is committed, so commit or stash this first:\n{changed}")
+    begin(options.resume, of_played(options.faults, "ls-tree", "-r", "HEAD") + changed)
     numbers = range(1, options.rounds + 1)
-    content = [play(number, drills) for number in numbers]
+    checkouts = lanes.checkouts(options.lanes)
+    try:
+        content = [play(number, drills, checkouts) for number in numbers]
+    finally:
+        lanes.clear()
     rounds = [of_round(number) for number in numbers]
     print("", *table(rounds), *beyond(rounds), *skipped(rounds), sep="\n", flush=True)
     return 0 if all(content) and held(rounds) else 1

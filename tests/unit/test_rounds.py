@@ -117,16 +117,16 @@ def test_a_drill_is_known_again_by_its_name_in_a_junit_file() -> None:
     assert rounds.named(f"{asked}\n\n1/61 tests collected (60 deselected) in 0.02s\n") == {name: asked}
 
 
-def test_what_was_played_on_another_commit_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_played_of_something_else_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "JUNIT", tmp_path)
-    monkeypatch.setattr(rounds, "_COMMIT", tmp_path / "commit")
+    monkeypatch.setattr(rounds, "_PLAYED", tmp_path / "played")
     path = tmp_path / "drills-1-test_a.xml"
-    rounds.begin(resume=True)
+    rounds.begin(resume=True, now="this")
     for resume, stays in ((True, True), (False, False)):
         path.write_text(JUNIT)
-        rounds.begin(resume)
+        rounds.begin(resume, "this")
         assert path.exists() is stays
     path.write_text(JUNIT)
-    (tmp_path / "commit").write_text("another")
-    rounds.begin(resume=True)
+    (tmp_path / "played").write_text("another")
+    rounds.begin(resume=True, now="this")
     assert not path.exists()
