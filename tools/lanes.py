@@ -15,12 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.gates import CACHE, ROOT, end, run, start
+from tools.gates import CACHE, ROOT, end, run, start, tell
 
 LOGS = CACHE / "log"
 _CLONES = CACHE / "lanes"
 # Hosts of two estates that start in the same seconds keep each other from being ready in time.
 _STAGGER = 45
+# How often it is said where each part is, in seconds.
+_HEARTBEAT = 300
 _DOWN = [sys.executable, "-m", "tests.drills", "down"]
 
 
@@ -40,55 +42,48 @@ class Lane:
     def __init__(self, where: Path, alone: bool) -> None:
         """Run nothing yet; `alone`: no other lane prints, so output is passed through."""
         self.where, self._alone = where, alone
+        self.process: subprocess.Popen[str] | None = None
         self._part: Part | None = None
-        self._process: subprocess.Popen[str] | None = None
         self._began = 0.0
-
-    @property
-    def free(self) -> bool:
-        """Whether it can begin a part."""
-        return self._process is None
 
     def begin(self, part: Part) -> None:
         """Start a part."""
         self._part, self._began = part, time.monotonic()
         if self._alone:
-            self._process = start(part.argv, cwd=self.where, env=part.env)
+            self.process = start(part.argv, cwd=self.where, env=part.env)
             return
         LOGS.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as out:
-            self._process = start(part.argv, cwd=self.where, env=part.env, stdout=out, stderr=subprocess.STDOUT)
+        with (LOGS / f"{part.name}.log").open("wb") as out:
+            self.process = start(part.argv, cwd=self.where, env=part.env, stdout=out, stderr=subprocess.STDOUT)
 
     def step(self) -> str | None:
         """Return the complaint about a part that has ended or is over its time, "" for none; None while it runs."""
-        if self._process is None or self._part is None:
+        part, process = self._part, self.process
+        if part is None or process is None:
             return None
         seconds = time.monotonic() - self._began
-        over = seconds > self._part.timeout
-        if self._process.poll() is None and not over:
+        over = seconds > part.timeout
+        if process.poll() is None and not over:
             return None
-        self.end()
-        status = self._process.returncode
-        part, self._part, self._process = self._part, None, None
+        end([process])
+        self._part = self.process = None
         if not self._alone:
             print(f"#### {part.name}: what it printed in {seconds:.0f} s", flush=True)
             sys.stdout.buffer.write((LOGS / f"{part.name}.log").read_bytes())
+            sys.stdout.buffer.flush()
+        status = process.returncode
         complaint = f"not finished after {part.timeout:.0f} s" if over else f"exit status {status}" if status else ""
         return f"{part.name}: {complaint}" if complaint else ""
 
-    def end(self) -> None:
-        """End what runs, which gets a minute to clean up."""
-        if self._process:
-            end([self._process])
+    def tell(self) -> None:
+        """Say where it is, unless that is passed through."""
+        if self._part and not self._alone:
+            tell(self._part.name, LOGS / f"{self._part.name}.log", time.monotonic() - self._began)
 
     def down(self) -> str:
         """Remove its estate; return a complaint, or nothing."""
         complaint = run(_DOWN, cwd=self.where)
         return f"the estate of {self.where.name} is not down: {complaint}" if complaint else ""
-
-    @property
-    def _log(self) -> Path:
-        return LOGS / f"{self._part.name if self._part else ''}.log"
 
 
 def checkouts(number: int) -> list[Path]:
@@ -122,8 +117,7 @@ def play(parts: Sequence[Part], where: Sequence[Path]) -> list[str]:
         for complaint in _watch(waiting, len(parts), lanes):
             complaints += [complaint] if complaint else []
     finally:
-        for lane in lanes:
-            lane.end()
+        end([lane.process for lane in lanes if lane.process])
         complaints += [complaint for lane in lanes if (complaint := lane.down())]
     return complaints
 
@@ -131,10 +125,10 @@ def play(parts: Sequence[Part], where: Sequence[Path]) -> list[str]:
 def _watch(waiting: Iterator[Part], count: int, lanes: Sequence[Lane]) -> Iterator[str]:
     """Begin parts where a lane is free, and yield the complaint about each that has ended."""
     begun = ended = 0
-    next_start = 0.0
+    next_start, told = 0.0, time.monotonic()
     while ended < count:
         for lane in lanes:
-            if begun < count and lane.free and time.monotonic() >= next_start:
+            if begun < count and not lane.process and time.monotonic() >= next_start:
                 part = next(waiting)
                 begun += 1
                 next_start = time.monotonic() + (_STAGGER if begun < len(lanes) else 0)
@@ -143,6 +137,10 @@ def _watch(waiting: Iterator[Part], count: int, lanes: Sequence[Lane]) -> Iterat
             if (complaint := lane.step()) is not None:
                 ended += 1
                 yield complaint
+        if time.monotonic() > told + _HEARTBEAT:
+            told = time.monotonic()
+            for lane in lanes:
+                lane.tell()
         time.sleep(0.2)
 
 

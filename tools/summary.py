@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools.gates import CACHE, JUNIT, end, heed_signals, start
+from tools.gates import CACHE, JUNIT, end, heed_signals, start, tell
 
 # In seconds, for all stages: twice what they take on two cores that do nothing else, and room for slower ones. With
 # what is installed before them it is under an hour and a half: a stage that hangs still leaves time for the count.
@@ -93,10 +93,8 @@ class Stage:
             self.process = start(["make", "--no-print-directory", name], stdout=out, stderr=subprocess.STDOUT)
 
     def tell(self) -> None:
-        """Say in a line where it is: the last line that it has printed, truncated."""
-        lines = self.log.read_bytes()[-1000:].decode(errors="replace").splitlines()
-        last = next((line.strip()[-70:] for line in reversed(lines) if line.strip()), "")
-        print(f"{self.name:<8} {(time.monotonic() - self._began) / 60:3.0f} min: {last}", flush=True)
+        """Say in a line where it is."""
+        tell(self.name, self.log, time.monotonic() - self._began)
 
     def finish(self, complaint: str = "") -> None:
         """Show its output and count its cases.

@@ -71,6 +71,15 @@ def test_what_hangs_is_ended_and_the_next_one_is_run(place: Path) -> None:
     assert (place / "a").exists()
 
 
+def test_it_is_said_where_each_part_is(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lanes, "_HEARTBEAT", 0)
+    parts = [part("first", "import time; print('half of it is done', flush=True); time.sleep(1)")]
+    assert play(parts, [place / "one", place / "two"]) == []
+    assert "first      0 min: half of it is done\n" in capfd.readouterr().out
+
+
 def test_an_estate_that_stays_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "_DOWN", [sys.executable, "-c", "raise SystemExit(1)"])
     assert play([part("first", "")], [place / "one"]) == ["the estate of one is not down: exit status 1"]
