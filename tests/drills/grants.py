@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The grants of the least-privileged role that a stop needs: what it says without each.
 
-Each is written as between REVOKE and the role; ``{latch}`` is the flag's own. test_grant_missing.py compares the grants
-here and in grants_later.py with the catalogs.
+Each is written as between REVOKE and the role; ``{latch}`` and ``{owner}`` are parts of functions' names, derived from
+the flag and from the tables' owner. test_grant_missing.py compares the grants here and in grants_later.py with the
+catalogs.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ WELL = (*_STOPPED, CLEAN)
 _TO_FILE = ("The ledger cannot be used", "who had it: file")
 _NO_EVENT = "The ledger's events could not be written or read: permission denied for table"
 FUNCTION = "EXECUTE ON FUNCTION kanban_rollback."
+# What stands before each derived part, in a name that exists once.
+_DERIVED = {"{latch}": "raise_", "{owner}": "fence_try_as_"}
+_NAMED = """
+SELECT substr(proname, {after}) FROM pg_proc
+WHERE pronamespace = 'kanban_rollback'::regnamespace AND starts_with(proname, '{before}')
+"""
 
 
 def _reading(*says: str) -> Lack:
@@ -161,11 +168,11 @@ TURNS: Mapping[str, Lack] = {
 
 
 def filled(grant: str, place: Place) -> str:
-    """Return a grant with the name of the flag's latch in it."""
-    if "{latch}" not in grant:
-        return grant
-    found = place.psql("SELECT substr(proname, 7) FROM pg_proc WHERE proname LIKE 'raise\\_latch\\_%'")
-    return grant.format(latch=found)
+    """Return a grant with the part of a function's name in it that bootstrap.yml derived."""
+    for part, before in _DERIVED.items():
+        if part in grant:
+            grant = grant.replace(part, place.psql(_NAMED.format(before=before, after=len(before) + 1)))
+    return grant
 
 
 def granted(place: Place) -> set[str]:
