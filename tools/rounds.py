@@ -234,6 +234,8 @@ def main() -> int:
     checkouts = lanes.checkouts(options.lanes)
     try:
         content = [play(number, drills, checkouts) for number in numbers]
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; --resume goes on where this was ended") from None
     finally:
         lanes.clear()
     rounds = [of_round(number) for number in numbers]
